@@ -1,0 +1,1 @@
+"""Thin hands of the workflows: unpack, call a port, translate failures."""

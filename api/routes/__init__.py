@@ -1,0 +1,1 @@
+"""Ten-line handlers, one file per noun."""

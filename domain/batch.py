@@ -1,0 +1,142 @@
+"""One upload of contacts, run under a campaign, and the rules in force for it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from domain.caller_id import CallerIdStrategy
+from domain.campaign import CampaignRules, CampaignStatus
+from domain.counters import Counters
+from domain.identity import BatchId, CampaignId, OrganizationId
+from domain.redial import RedialPolicy
+from domain.working_hours import CallingHours, WorkingHours
+
+DEFAULT_CONCURRENCY_LIMIT = 10
+"""Of a batch without its own limit, under a campaign without one."""
+
+
+class BatchStatus(StrEnum):
+    """Where a batch stands; wire values of `status`."""
+
+    PENDING = "pending"
+    """Its `scheduled_start` lies ahead."""
+    IN_PROGRESS = "in_progress"
+    PAUSED = "paused"
+    COMPLETED = "completed"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+
+
+TERMINAL_BATCH = frozenset({BatchStatus.COMPLETED, BatchStatus.CANCELLED, BatchStatus.EXPIRED})
+
+
+class PausedBy(StrEnum):
+    """Who paused a batch."""
+
+    BATCH = "batch"
+    CAMPAIGN = "campaign"
+
+
+@dataclass(frozen=True, kw_only=True)
+class BatchOverrides:
+    """What a batch decides instead of its campaign; None follows the campaign as it is now."""
+
+    max_retries_override: int | None = None
+    retry_policy: RedialPolicy | None = None
+    working_hours_enforced: bool | None = None
+    working_hours: WorkingHours | None = None
+    timezone: str | None = None
+    phone_numbers: tuple[str, ...] | None = None
+    phone_number_strategy: CallerIdStrategy | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewBatch:
+    """An accepted upload, before it is kept."""
+
+    campaign_id: CampaignId
+    organization_id: OrganizationId
+    name: str | None = None
+    scheduled_start: datetime | None = None
+    scheduled_end: datetime | None = None
+    concurrency_limit: int | None = None
+    overrides: BatchOverrides = field(default_factory=BatchOverrides)
+    call_context: Mapping[str, object] = field(default_factory=dict)
+    metadata: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Batch:
+    """A batch as it is kept. All instants are aware."""
+
+    batch_id: BatchId
+    campaign_id: CampaignId
+    organization_id: OrganizationId
+    name: str | None = None
+    status: BatchStatus
+    paused_by: PausedBy | None = None
+    total_contacts: int
+    concurrency_limit: int | None = None
+    """Its own; None inherits, see `concurrency_in_force`."""
+    scheduled_start: datetime | None = None
+    scheduled_end: datetime | None = None
+    overrides: BatchOverrides = field(default_factory=BatchOverrides)
+    call_context: Mapping[str, object] = field(default_factory=dict)
+    metadata: Mapping[str, object] = field(default_factory=dict)
+    counters: Counters
+    created_at: datetime
+    updated_at: datetime
+
+
+def status_of_new_batch(
+    campaign: CampaignStatus, scheduled_start: datetime | None, now: datetime
+) -> tuple[BatchStatus, PausedBy | None]:
+    """Return how a batch begins its life under a campaign in the given status."""
+    if campaign is CampaignStatus.PAUSED:
+        return BatchStatus.PAUSED, PausedBy.CAMPAIGN
+    if scheduled_start is not None and scheduled_start > now:
+        return BatchStatus.PENDING, None
+    return BatchStatus.IN_PROGRESS, None
+
+
+def concurrency_shown(own: int | None, campaign: CampaignRules) -> int:
+    """Return the batch's limit as clients see it: its own, else the inherited one."""
+    return own or campaign.concurrency_limit or DEFAULT_CONCURRENCY_LIMIT
+
+
+def concurrency_in_force(own: int | None, campaign: CampaignRules) -> int:
+    """Return how many live contacts the batch may have; the campaign's cap holds above its own."""
+    shown = concurrency_shown(own, campaign)
+    return min(shown, campaign.concurrency_limit or shown)
+
+
+def redial_policy_in_force(overrides: BatchOverrides, campaign: CampaignRules) -> tuple[RedialPolicy, int]:
+    """Return the policy and the number of retries that hold for the batch's contacts."""
+    policy = overrides.retry_policy or campaign.retry_policy
+    if overrides.max_retries_override is not None:
+        return policy, overrides.max_retries_override
+    return policy, policy.max_retries
+
+
+def caller_ids_in_force(
+    overrides: BatchOverrides, campaign: CampaignRules
+) -> tuple[CallerIdStrategy, tuple[str, ...]]:
+    """Return the numbers the batch may show, and how one is chosen."""
+    return (
+        overrides.phone_number_strategy or campaign.phone_number_strategy,
+        overrides.phone_numbers or campaign.phone_numbers,
+    )
+
+
+def calling_hours_in_force(
+    overrides: BatchOverrides, campaign: CampaignRules, contact_timezone: str | None
+) -> CallingHours:
+    """Return when a contact of the batch may be called."""
+    enforced = overrides.working_hours_enforced
+    return CallingHours(
+        enforced=campaign.working_hours_enforced if enforced is None else enforced,
+        timezone=contact_timezone or overrides.timezone or campaign.timezone,
+        working_hours=overrides.working_hours or campaign.working_hours,
+        blackout_dates=frozenset(campaign.blackout_dates),
+    )

@@ -1,0 +1,222 @@
+"""One attempt at a person and the call it places: statuses, their order, and what an event does to the record."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from domain.identity import BatchId, CampaignId, ContactId, ExecutionId
+
+
+class CallStatus(StrEnum):
+    """Where a call stands; wire values of `call_status`."""
+
+    QUEUED = "queued"
+    RINGING = "ringing"
+    IN_PROGRESS = "in_progress"
+    COMPLETED = "completed"
+    BUSY = "busy"
+    NO_ANSWER = "no_answer"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+    """The call may have been placed and nobody can say how it ended."""
+    CANCELLED = "cancelled"
+    """Given up before a call was placed."""
+
+
+class Outcome(StrEnum):
+    """How an attempt ended, in the terms the redial policy speaks of."""
+
+    COMPLETED = "completed"
+    BUSY = "busy"
+    NO_ANSWER = "no_answer"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+    """Counts as an attempt and is never redialled by itself."""
+
+
+class AttemptKind(StrEnum):
+    """Why an attempt was made."""
+
+    INITIAL = "initial"
+    RETRY = "retry"
+    FOLLOW_UP = "follow_up"
+
+
+class DialState(StrEnum):
+    """What has been asked of the provider for one attempt: the memory behind *a phone rings at most once*."""
+
+    READY = "ready"
+    """Nobody was asked, or whoever was asked certainly did not dial."""
+    DIALLING = "dialling"
+    """The provider is being asked, or was when its asker died: never ask again."""
+    ACCEPTED = "accepted"
+    """The provider said it placed the call."""
+    AMBIGUOUS = "ambiguous"
+    """The provider may have placed the call."""
+    REFUSED = "refused"
+    """The provider said no for good."""
+
+
+RANK = {
+    CallStatus.QUEUED: 10,
+    CallStatus.RINGING: 20,
+    CallStatus.IN_PROGRESS: 30,
+    CallStatus.UNKNOWN: 80,  # below the endings: a late real ending corrects it
+    CallStatus.COMPLETED: 90,
+    CallStatus.BUSY: 90,
+    CallStatus.NO_ANSWER: 90,
+    CallStatus.FAILED: 90,
+    CallStatus.CANCELLED: 90,
+}
+"""A call's status never falls in rank; of two endings the first wins."""
+
+OUTCOME_OF = {
+    CallStatus.COMPLETED: Outcome.COMPLETED,
+    CallStatus.BUSY: Outcome.BUSY,
+    CallStatus.NO_ANSWER: Outcome.NO_ANSWER,
+    CallStatus.FAILED: Outcome.FAILED,
+    CallStatus.UNKNOWN: Outcome.UNKNOWN,
+}
+
+
+def has_ended(status: CallStatus) -> bool:
+    """Tell whether nothing more is expected of the call."""
+    return RANK[status] >= RANK[CallStatus.UNKNOWN]
+
+
+class EventSource(StrEnum):
+    """How Apollo learnt of a status."""
+
+    WEBHOOK = "webhook"
+    POLL = "poll"
+    DIAL = "dial"
+    """From the provider's answer to the dial itself, or from its silence."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StatusEvent:
+    """What a provider's webhook, or its answer to a question of ours, says of one call."""
+
+    status: CallStatus
+    happened_at: datetime
+    source: EventSource = EventSource.WEBHOOK
+    provider_call_id: str | None = None
+    sip_status: int | None = None
+    duration_seconds: int | None = None
+    """Whole seconds from answer to end."""
+    hangup_by: str | None = None
+    hangup_reason: str | None = None
+    recording_url: str | None = None
+    transcript: str | None = None
+    summary: str | None = None
+    sentiment: str | None = None
+    total_cost: float | None = None
+    follow_up_at: datetime | None = None
+    error: str | None = None
+
+
+class EventEffect(StrEnum):
+    """What a received event did; wire values of the webhook's `result`."""
+
+    ACCEPTED = "accepted"
+    DUPLICATE = "duplicate"
+    STALE = "stale"
+    IGNORED = "ignored"
+
+
+@dataclass(frozen=True, kw_only=True)
+class CallRecord:
+    """What is known of one attempt. All instants are aware."""
+
+    execution_id: ExecutionId
+    contact_id: ContactId
+    batch_id: BatchId
+    campaign_id: CampaignId
+    attempt: int
+    kind: AttemptKind
+    call_status: CallStatus = CallStatus.QUEUED
+    dial_state: DialState = DialState.READY
+    provider: str | None = None
+    provider_call_id: str | None = None
+    from_number: str | None = None
+    to_number: str
+    started_at: datetime | None = None
+    answered_at: datetime | None = None
+    ended_at: datetime | None = None
+    duration_seconds: int | None = None
+    recording_url: str | None = None
+    transcript: str | None = None
+    summary: str | None = None
+    sentiment: str | None = None
+    hangup_by: str | None = None
+    hangup_reason: str | None = None
+    total_cost: float | None = None
+    sip_status: int | None = None
+    error: str | None = None
+    follow_up_at: datetime | None = None
+    """Asked for by the event that ended the call; not on the wire."""
+
+
+_REPORTED = (
+    "provider_call_id",
+    "recording_url",
+    "transcript",
+    "summary",
+    "sentiment",
+    "hangup_by",
+    "hangup_reason",
+    "total_cost",
+    "duration_seconds",
+    "error",
+)
+
+
+def apply_event(record: CallRecord, event: StatusEvent) -> tuple[CallRecord, EventEffect]:
+    """Return the record after `event`, and whether the event moved it.
+
+    Status only moves forward and the first ending wins.
+    A repeated ending may fill fields that are still empty, and moves nothing.
+    """
+    if RANK[event.status] > RANK[record.call_status]:
+        return _advance(record, event), EventEffect.ACCEPTED
+    if event.status is record.call_status:
+        return _fill_gaps(record, event), EventEffect.STALE
+    return record, EventEffect.STALE
+
+
+def _advance(record: CallRecord, event: StatusEvent) -> CallRecord:
+    happened_at = event.happened_at
+    if record.started_at is not None:
+        happened_at = max(happened_at, record.started_at)
+    filled = _fill_gaps(record, event)
+    was_unknown = record.call_status is CallStatus.UNKNOWN
+    return replace(
+        filled,
+        call_status=event.status,
+        sip_status=event.sip_status if event.sip_status is not None else record.sip_status,
+        answered_at=_answered_at(record, event, happened_at),
+        ended_at=happened_at if has_ended(event.status) else None,
+        error=event.error if was_unknown else filled.error,
+        follow_up_at=event.follow_up_at if has_ended(event.status) else None,
+    )
+
+
+def _answered_at(record: CallRecord, event: StatusEvent, happened_at: datetime) -> datetime | None:
+    """An ending `completed` implies an answer, also when the event that said so was lost."""
+    if record.answered_at is not None:
+        return record.answered_at
+    if event.status is CallStatus.IN_PROGRESS:
+        return happened_at
+    if event.status is CallStatus.COMPLETED:
+        answered_at = happened_at - timedelta(seconds=event.duration_seconds or 0)
+        return max(answered_at, record.started_at) if record.started_at else answered_at
+    return None
+
+
+def _fill_gaps(record: CallRecord, event: StatusEvent) -> CallRecord:
+    missing = {
+        name: getattr(event, name)
+        for name in _REPORTED
+        if getattr(record, name) is None and getattr(event, name) is not None
+    }
+    return replace(record, **missing) if missing else record

@@ -1,0 +1,74 @@
+"""The standing rules under which batches are called."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from enum import StrEnum
+
+from domain.caller_id import CallerIdStrategy
+from domain.identity import CampaignId, OrganizationId
+from domain.redial import RedialPolicy
+from domain.working_hours import DEFAULT_WORKING_HOURS, WorkingHours
+
+CONCURRENCY_KEY = "concurrency_limit"
+"""The one key of a campaign's `metadata` that Apollo reads."""
+
+
+class CampaignStatus(StrEnum):
+    """Where a campaign stands; wire values of `status`."""
+
+    DRAFT = "draft"
+    """Has had no batch."""
+    ACTIVE = "active"
+    PAUSED = "paused"
+    COMPLETED = "completed"
+    """Every batch is terminal; a new one reopens it."""
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True, kw_only=True)
+class CallCounters:
+    """Calls that ended with each outcome, every attempt counted once, and follow-ups dialled."""
+
+    completed_calls: int = 0
+    failed_calls: int = 0
+    busy_calls: int = 0
+    no_answer_calls: int = 0
+    follow_up_calls: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class CampaignRules:
+    """What a client decides about a campaign."""
+
+    name: str
+    agent_id: str
+    phone_numbers: tuple[str, ...]
+    phone_number_strategy: CallerIdStrategy = CallerIdStrategy.ROUND_ROBIN
+    working_hours_enforced: bool = False
+    timezone: str = "UTC"
+    working_hours: WorkingHours = DEFAULT_WORKING_HOURS
+    blackout_dates: tuple[date, ...] = ()
+    retry_policy: RedialPolicy = field(default_factory=RedialPolicy)
+    max_follow_ups: int = 1
+    default_call_variables: Mapping[str, object] = field(default_factory=dict)
+    metadata: Mapping[str, object] = field(default_factory=dict)
+
+    @property
+    def concurrency_limit(self) -> int | None:
+        """Live calls allowed over all batches, None without a cap."""
+        limit = self.metadata.get(CONCURRENCY_KEY)
+        return limit if isinstance(limit, int) else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Campaign:
+    """A campaign as it is kept."""
+
+    campaign_id: CampaignId
+    organization_id: OrganizationId
+    status: CampaignStatus
+    rules: CampaignRules
+    call_counters: CallCounters = field(default_factory=CallCounters)
+    created_at: datetime
+    updated_at: datetime

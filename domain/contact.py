@@ -1,0 +1,104 @@
+"""One person in one batch, and the life cycle of being called."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from domain.identity import BatchId, CampaignId, ContactId
+
+
+class ContactStatus(StrEnum):
+    """Where a contact stands; wire values of `status`."""
+
+    PENDING = "pending"
+    DISPATCHED = "dispatched"
+    """A worker took it and the call is being set up."""
+    IN_PROGRESS = "in_progress"
+    """Ringing or talking."""
+    RETRYING = "retrying"
+    FOLLOWUP_SCHEDULED = "followup_scheduled"
+    COMPLETED = "completed"
+    BUSY = "busy"
+    NO_ANSWER = "no_answer"
+    FAILED = "failed"
+    MAX_RETRIES_REACHED = "max_retries_reached"
+    SKIPPED = "skipped"
+
+
+LIVE = frozenset({ContactStatus.DISPATCHED, ContactStatus.IN_PROGRESS})
+"""Both occupy capacity."""
+
+WAITING = frozenset({ContactStatus.PENDING, ContactStatus.RETRYING, ContactStatus.FOLLOWUP_SCHEDULED})
+
+TERMINAL = frozenset(ContactStatus) - LIVE - WAITING
+
+_ENDINGS = TERMINAL - {ContactStatus.SKIPPED}
+
+TRANSITIONS: Mapping[ContactStatus, frozenset[ContactStatus]] = {
+    ContactStatus.PENDING: frozenset({ContactStatus.DISPATCHED, ContactStatus.SKIPPED}),
+    ContactStatus.DISPATCHED: WAITING | {ContactStatus.IN_PROGRESS} | TERMINAL,
+    ContactStatus.IN_PROGRESS: _ENDINGS | {ContactStatus.RETRYING, ContactStatus.FOLLOWUP_SCHEDULED},
+    ContactStatus.RETRYING: (_ENDINGS - {ContactStatus.COMPLETED})
+    | {ContactStatus.DISPATCHED, ContactStatus.SKIPPED},
+    ContactStatus.FOLLOWUP_SCHEDULED: frozenset({ContactStatus.DISPATCHED, ContactStatus.SKIPPED}),
+    ContactStatus.COMPLETED: frozenset({ContactStatus.FOLLOWUP_SCHEDULED}),
+    ContactStatus.BUSY: frozenset(),
+    ContactStatus.NO_ANSWER: frozenset(),
+    ContactStatus.FAILED: frozenset(),
+    ContactStatus.MAX_RETRIES_REACHED: frozenset(),
+    ContactStatus.SKIPPED: frozenset(),
+}
+
+
+def may_become(current: ContactStatus, following: ContactStatus) -> bool:
+    """Tell whether the life cycle leads from `current` directly to `following`."""
+    return following in TRANSITIONS[current]
+
+
+class SkipReason(StrEnum):
+    """Why a contact will not be called (again)."""
+
+    MANUAL = "manual"
+    BATCH_CANCELLED = "batch_cancelled"
+    CAMPAIGN_CANCELLED = "campaign_cancelled"
+    BATCH_EXPIRED = "batch_expired"
+    SUPPRESSED = "suppressed"
+    INVALID_NUMBER = "invalid_number"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Contact:
+    """One person and number in one batch. All instants are aware."""
+
+    contact_id: ContactId
+    batch_id: BatchId
+    campaign_id: CampaignId
+    position: int
+    """1-based place among the stored contacts, in upload order."""
+    external_id: str | None = None
+    phone_number: str
+    timezone: str | None = None
+    call_variables: Mapping[str, object] = field(default_factory=dict)
+    status: ContactStatus = ContactStatus.PENDING
+    skip_reason: SkipReason | None = None
+    skip_detail: str | None = None
+    retry_count: int = 0
+    follow_up_count: int = 0
+    last_attempted_at: datetime | None = None
+    next_retry_at: datetime | None = None
+    follow_up_at: datetime | None = None
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewContact:
+    """A row of an upload that passed intake, or a bad one that is kept as skipped."""
+
+    phone_number: str
+    external_id: str | None = None
+    timezone: str | None = None
+    call_variables: Mapping[str, object] = field(default_factory=dict)
+    skip_detail: str | None = None
+    """Set on a bad row; says why it will not be called."""

@@ -1,0 +1,54 @@
+"""How many contacts of a batch stand where; derived from their statuses, never counted up and hoped for."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+
+from domain.contact import ContactStatus
+
+
+@dataclass(frozen=True, kw_only=True)
+class Counters:
+    """The eleven numbers of the wire; they always sum to the batch's `total_contacts`."""
+
+    pending: int = 0
+    dispatched: int = 0
+    in_flight: int = 0
+    """Contacts in `in_progress`."""
+    retrying: int = 0
+    completed: int = 0
+    failed: int = 0
+    busy: int = 0
+    no_answer: int = 0
+    skipped: int = 0
+    followup_scheduled: int = 0
+    max_retries_reached: int = 0
+
+    @classmethod
+    def from_statuses(cls, counts: Mapping[ContactStatus, int]) -> "Counters":
+        """Derive the counters from the number of contacts in each status."""
+        return cls(**{field_of(status): count for status, count in counts.items()})
+
+    @property
+    def total(self) -> int:
+        """The sum of all eleven."""
+        return sum(getattr(self, each.name) for each in fields(self))
+
+    @property
+    def live(self) -> int:
+        """Contacts that occupy a slot."""
+        return self.dispatched + self.in_flight
+
+    @property
+    def waiting(self) -> int:
+        """Contacts that will be called (again) and are not being called now."""
+        return self.pending + self.retrying + self.followup_scheduled
+
+    @property
+    def unfinished(self) -> int:
+        """Contacts that have not reached a terminal status."""
+        return self.live + self.waiting
+
+
+def field_of(status: ContactStatus) -> str:
+    """Return the counter that counts contacts in `status`."""
+    return "in_flight" if status is ContactStatus.IN_PROGRESS else status.value

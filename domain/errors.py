@@ -1,0 +1,144 @@
+"""Everything that can go wrong on purpose.
+
+    ApolloError
+    ├── TechnicalError           try again later
+    │   ├── StoreUnavailable
+    │   ├── EngineUnavailable
+    │   └── ProviderUnavailable
+    └── LogicalError             trying again changes nothing
+        ├── NotFound
+        │   ├── CampaignNotFound
+        │   ├── BatchNotFound
+        │   ├── ContactNotFound
+        │   └── ExecutionNotFound
+        ├── Conflict
+        │   ├── IllegalTransition
+        │   ├── CampaignClosed
+        │   └── IdempotencyKeyBusy
+        ├── InvalidRequest
+        └── AccessDenied
+            ├── Unauthenticated
+            ├── ForeignOrganization
+            ├── InvalidSignature
+            └── UnsignedWebhook
+
+The docstring of a leaf is its message.
+No message ever holds a phone number, a name or a call variable.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+class ApolloError(Exception):
+    """Something went wrong."""
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(message or (type(self).__doc__ or "").strip())
+
+    @property
+    def message(self) -> str:
+        """The one-line text a client may read."""
+        return str(self)
+
+
+class TechnicalError(ApolloError):
+    """A part of Apollo does not answer."""
+
+
+class StoreUnavailable(TechnicalError):
+    """Database is unreachable"""
+
+
+class EngineUnavailable(TechnicalError):
+    """Temporal is unreachable"""
+
+
+class ProviderUnavailable(TechnicalError):
+    """The telephony provider does not answer"""
+
+
+class LogicalError(ApolloError):
+    """The request cannot be fulfilled as it is."""
+
+
+class NotFound(LogicalError):
+    """Not Found"""
+
+
+class CampaignNotFound(NotFound):
+    """Campaign not found"""
+
+
+class BatchNotFound(NotFound):
+    """Batch not found"""
+
+
+class ContactNotFound(NotFound):
+    """Contact not found"""
+
+
+class ExecutionNotFound(NotFound):
+    """Execution not found"""
+
+
+class Conflict(LogicalError):
+    """The object is in a state that forbids this."""
+
+
+class IllegalTransition(Conflict):
+    """The action is not legal in this state"""
+
+    @classmethod
+    def of(cls, noun: str, status: str, participle: str) -> "IllegalTransition":
+        """Say which action the state forbids, in the words of the contract."""
+        return cls(f"{noun} is {status} and cannot be {participle}")
+
+
+class CampaignClosed(Conflict):
+    """Campaign is cancelled and cannot accept new batches"""
+
+
+class IdempotencyKeyBusy(Conflict):
+    """A request with this Idempotency-Key is still in progress"""
+
+
+@dataclass(frozen=True)
+class FieldError:
+    """One thing wrong with a request: where, what to change, and a stable code."""
+
+    loc: tuple[str | int, ...]
+    msg: str
+    type: str
+
+
+MAX_LISTED_ERRORS = 100
+
+
+class InvalidRequest(LogicalError):
+    """Validation failed"""
+
+    def __init__(self, errors: Sequence[FieldError], error_count: int | None = None) -> None:
+        super().__init__()
+        self.errors = tuple(errors[:MAX_LISTED_ERRORS])
+        self.error_count = len(errors) if error_count is None else error_count
+
+
+class AccessDenied(LogicalError):
+    """Access denied"""
+
+
+class Unauthenticated(AccessDenied):
+    """Invalid or missing token"""
+
+
+class ForeignOrganization(AccessDenied):
+    """Token does not belong to this organization"""
+
+
+class InvalidSignature(AccessDenied):
+    """Invalid or missing signature"""
+
+
+class UnsignedWebhook(AccessDenied):
+    """Unsigned webhooks are not accepted"""

@@ -1,0 +1,53 @@
+"""The checks made right before a call is placed; whatever cannot be read clearly means no call."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from domain.batch import BatchStatus
+from domain.campaign import CampaignStatus
+from domain.contact import ContactStatus
+
+
+class Gate(StrEnum):
+    """The gate that withheld a call."""
+
+    BATCH_GONE = "batch_gone"
+    """The batch or its contact no longer exists."""
+    BATCH_HELD = "batch_held"
+    """The batch or its campaign is paused, or has not started."""
+    BATCH_OVER = "batch_over"
+    """The batch or its campaign is cancelled, or the batch has otherwise ended."""
+    CONTACT_CLOSED = "contact_closed"
+    """The contact reached a terminal status, or is on another attempt."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class GateFacts:
+    """What the gates look at, read in the same instant."""
+
+    campaign_status: CampaignStatus
+    batch_status: BatchStatus
+    contact_status: ContactStatus
+
+
+_DIALLABLE = frozenset(
+    {
+        ContactStatus.PENDING,
+        ContactStatus.RETRYING,
+        ContactStatus.FOLLOWUP_SCHEDULED,
+        ContactStatus.DISPATCHED,  # the same attempt, asked again because nothing was dialled
+    }
+)
+
+
+def closed_gate(facts: GateFacts) -> Gate | None:
+    """Return the first gate that withholds the call, None when all are open."""
+    if facts.campaign_status is CampaignStatus.CANCELLED:
+        return Gate.BATCH_OVER
+    if facts.batch_status not in (BatchStatus.IN_PROGRESS, BatchStatus.PENDING, BatchStatus.PAUSED):
+        return Gate.BATCH_OVER
+    if facts.campaign_status is CampaignStatus.PAUSED or facts.batch_status is not BatchStatus.IN_PROGRESS:
+        return Gate.BATCH_HELD
+    if facts.contact_status not in _DIALLABLE:
+        return Gate.CONTACT_CLOSED
+    return None

@@ -1,0 +1,22 @@
+"""Names of the things Apollo keeps; opaque text with a telling prefix."""
+
+from typing import NewType, Protocol
+
+OrganizationId = NewType("OrganizationId", str)
+TokenId = NewType("TokenId", str)
+CampaignId = NewType("CampaignId", str)
+BatchId = NewType("BatchId", str)
+ContactId = NewType("ContactId", str)
+ExecutionId = NewType("ExecutionId", str)
+
+CAMPAIGN_PREFIX = "cmp_"
+BATCH_PREFIX = "btc_"
+CONTACT_PREFIX = "con_"
+EXECUTION_PREFIX = "exec_"
+TOKEN_PREFIX = "tok_"  # noqa: S105 - names a row; the secret itself starts with gat_
+
+
+class MintId(Protocol):
+    """Make a new id that starts with `prefix`; ids of one kind sort by creation."""
+
+    def __call__(self, prefix: str) -> str: ...

@@ -1,0 +1,84 @@
+"""Whether and when a person is called again after an attempt that did not reach them."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from domain.call import Outcome
+from domain.contact import ContactStatus
+
+DEFAULT_RETRY_ON = frozenset({Outcome.BUSY, Outcome.NO_ANSWER, Outcome.FAILED})
+
+
+class RedialStrategy(StrEnum):
+    """How the cooldown grows from one retry to the next."""
+
+    FIXED = "fixed"
+    EXPONENTIAL = "exponential"
+    """Doubles each time, up to `max_cooldown`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RedialPolicy:
+    """The rules for retries; the wire calls it `retry_policy`."""
+
+    max_retries: int = 3
+    """0..20; the first attempt is not a retry."""
+    strategy: RedialStrategy = RedialStrategy.FIXED
+    cooldown: timedelta = timedelta(minutes=30)
+    max_cooldown: timedelta = timedelta(minutes=1440)
+    retry_on: frozenset[Outcome] = DEFAULT_RETRY_ON
+
+
+@dataclass(frozen=True)
+class Redial:
+    """Call again, as retry number `retry` (from 1), not before `due_at`."""
+
+    retry: int
+    due_at: datetime
+
+
+@dataclass(frozen=True)
+class Finish:
+    """Do not call again; the contact ends in `status`."""
+
+    status: ContactStatus
+
+
+RedialDecision = Redial | Finish
+
+_ENDS_AS = {
+    Outcome.COMPLETED: ContactStatus.COMPLETED,
+    Outcome.BUSY: ContactStatus.BUSY,
+    Outcome.NO_ANSWER: ContactStatus.NO_ANSWER,
+    Outcome.FAILED: ContactStatus.FAILED,
+    Outcome.UNKNOWN: ContactStatus.FAILED,
+}
+
+
+def taken_as(outcome: Outcome) -> ContactStatus:
+    """Return the status of a contact that ends with `outcome` and no further retry."""
+    return _ENDS_AS[outcome]
+
+
+def cooldown_before(retry: int, policy: RedialPolicy) -> timedelta:
+    """Return the wait between an attempt's end and retry number `retry` (from 1)."""
+    if policy.strategy is RedialStrategy.FIXED:
+        return policy.cooldown
+    growth: int = 2 ** (retry - 1)
+    return min(policy.cooldown * growth, policy.max_cooldown)
+
+
+def decide_redial(
+    outcome: Outcome, *, retry_count: int, max_retries: int, policy: RedialPolicy, ended_at: datetime
+) -> RedialDecision:
+    """Return whether a contact with `retry_count` retries dialled so far is called again, and when.
+
+    `max_retries` is the number in force, which a batch may have overridden.
+    """
+    if outcome not in policy.retry_on:
+        return Finish(taken_as(outcome))
+    if retry_count < max_retries:
+        retry = retry_count + 1
+        return Redial(retry=retry, due_at=ended_at + cooldown_before(retry, policy))
+    return Finish(taken_as(outcome) if retry_count == 0 else ContactStatus.MAX_RETRIES_REACHED)

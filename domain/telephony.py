@@ -1,0 +1,82 @@
+"""What Apollo asks of a telephony provider and what it may hear back; no vendor's words."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+
+from domain.identity import BatchId, CampaignId, ContactId, ExecutionId, OrganizationId
+
+
+@dataclass(frozen=True, kw_only=True)
+class CallRequest:
+    """One dial: everything the provider must know."""
+
+    execution_id: ExecutionId
+    organization_id: OrganizationId
+    campaign_id: CampaignId
+    batch_id: BatchId
+    contact_id: ContactId
+    agent_id: str
+    from_number: str
+    to_number: str
+    ring_timeout: timedelta
+    max_duration: timedelta
+    variables: Mapping[str, object]
+    """Campaign defaults with the contact's own values over them."""
+    context: Mapping[str, object]
+    """The batch's `call_context`."""
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """The provider places the call; the phone may ring already."""
+
+    provider_call_id: str
+
+
+@dataclass(frozen=True)
+class Throttled:
+    """Certainly not dialled: too many requests; ask again after `retry_after`."""
+
+    retry_after: timedelta
+
+
+@dataclass(frozen=True)
+class Unavailable:
+    """Certainly not dialled: the provider could not be reached, or has no capacity."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class Misconfigured:
+    """Certainly not dialled: wrong address, key or rights; a person must mend it."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class Refused:
+    """Certainly not dialled, and never will be with the same data."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class Ambiguous:
+    """May have been dialled: never ask again, find out instead."""
+
+    reason: str
+
+
+DialResult = Accepted | Throttled | Unavailable | Misconfigured | Refused | Ambiguous
+
+
+class HangUpResult(StrEnum):
+    """What came of asking the provider to end a call."""
+
+    ACCEPTED = "accepted"
+    WRONG_STATE = "wrong_state"
+    GONE = "gone"
+    UNREACHABLE = "unreachable"

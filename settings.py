@@ -1,0 +1,130 @@
+"""The typed environment; the only module that reads it.
+
+Names and defaults are those of the public contract; lengths of time carry their unit in the name.
+"""
+
+import sys
+from datetime import timedelta
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+from pydantic import Field, HttpUrl, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from domain.identity import OrganizationId
+
+Port = Annotated[int, Field(ge=1, le=65535)]
+Seconds = Annotated[float, Field(gt=0, le=86400)]
+
+TOKEN_MARK = "gat_"  # noqa: S105 - every API token starts with it
+LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
+
+
+class ProviderName(StrEnum):
+    """Which telephony provider places the calls."""
+
+    SIMULATOR = "simulator"
+    JAMBONZ = "jambonz"
+    ROTARY = "rotary"
+
+
+class Settings(BaseSettings):
+    """Everything an operator can set, from `APOLLO_*` variables or a `.env` file."""
+
+    model_config = SettingsConfigDict(env_prefix="APOLLO_", env_file=".env", extra="ignore", frozen=True)
+
+    api_host: str = "127.0.0.1"
+    api_port: Port = 8000
+    data_dir: Path = Path(".apollo")
+    """Data of the embedded Postgres and Temporal."""
+
+    database_url: SecretStr | None = None
+    """Postgres to use; unset means the embedded one."""
+    temporal_address: str | None = None
+    """Temporal to use; unset means the embedded one."""
+    temporal_namespace: str = "default"
+    temporal_port: Port = 7233
+    temporal_ui_port: Port = 8233
+
+    provider: ProviderName = ProviderName.SIMULATOR
+    sim_port: Port = 8090
+    sim_ring_seconds: Annotated[float, Field(ge=0, le=600)] = 0.5
+    sim_talk_seconds: Annotated[float, Field(ge=0, le=7200)] = 2.0
+    rotary_base_url: HttpUrl | None = None
+    rotary_api_key: SecretStr | None = None
+
+    webhook_url: HttpUrl | None = None
+    """Where the provider posts statuses; unset means this API on loopback."""
+    webhook_secret: SecretStr | None = None
+    """One or more secrets, separated by commas; any of them verifies."""
+    webhook_allow_unsigned: bool = False
+
+    bootstrap_token: SecretStr | None = None
+    bootstrap_organization: OrganizationId = OrganizationId("org_demo")
+    rate_limit_per_minute: Annotated[int, Field(ge=0)] = 0
+    """Requests per token and minute; 0 is off."""
+
+    ring_timeout_seconds: Annotated[int, Field(ge=5, le=600)] = 60
+    max_call_seconds: Annotated[int, Field(ge=10, le=86400)] = 1800
+    webhook_silence_seconds: Seconds = 30
+    """Silence after which the provider is asked where a call stands."""
+    dial_timeout_seconds: Seconds = 12
+    """How long the provider may take to answer a dial; longer makes the dial ambiguous."""
+
+    log_level: str = "INFO"
+
+    @field_validator("bootstrap_token")
+    @classmethod
+    def _marked(cls, token: SecretStr | None) -> SecretStr | None:
+        if token is not None and not token.get_secret_value().startswith(TOKEN_MARK):
+            raise ValueError(f"must start with {TOKEN_MARK}")
+        return token
+
+    @property
+    def status_callback_url(self) -> str:
+        """The address handed to the provider for status events."""
+        if self.webhook_url is not None:
+            return str(self.webhook_url)
+        return f"http://127.0.0.1:{self.api_port}/webhooks/call-status"
+
+    @property
+    def webhook_secrets(self) -> tuple[str, ...]:
+        """The secrets that verify a webhook, none when unset."""
+        if self.webhook_secret is None:
+            return ()
+        return tuple(each.strip() for each in self.webhook_secret.get_secret_value().split(",") if each.strip())
+
+    @property
+    def unsigned_webhooks_allowed(self) -> bool:
+        """Without a secret, only a loopback API or an explicit word opens the door."""
+        return self.webhook_allow_unsigned or self.api_host in LOOPBACK_HOSTS
+
+    @property
+    def ring_timeout(self) -> timedelta:
+        """How long a phone may ring."""
+        return timedelta(seconds=self.ring_timeout_seconds)
+
+    @property
+    def max_call(self) -> timedelta:
+        """The longest call, from its answer."""
+        return timedelta(seconds=self.max_call_seconds)
+
+    @property
+    def webhook_silence(self) -> timedelta:
+        """Silence after which the provider is asked."""
+        return timedelta(seconds=self.webhook_silence_seconds)
+
+
+def read_settings() -> Settings:
+    """Return the settings, or end the process with one line that names the wrong variable."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        _refuse(error)
+
+
+def _refuse(error: ValidationError) -> NoReturn:
+    first = error.errors(include_url=False, include_input=False)[0]
+    name = "APOLLO_" + "_".join(str(part) for part in first["loc"]).upper()
+    sys.exit(f"{name}: {first['msg']}")

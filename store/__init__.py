@@ -1,0 +1,1 @@
+"""Postgres: tables, repositories with one transaction per verb, migrations."""

@@ -1,0 +1,1 @@
+"""RotaryRouter, the neutral contract."""
