@@ -93,7 +93,8 @@ class Settings(BaseSettings):
         """The secrets that verify a webhook, none when unset."""
         if self.webhook_secret is None:
             return ()
-        return tuple(each.strip() for each in self.webhook_secret.get_secret_value().split(",") if each.strip())
+        listed = (each.strip() for each in self.webhook_secret.get_secret_value().split(","))
+        return tuple(secret for secret in listed if secret)
 
     @property
     def unsigned_webhooks_allowed(self) -> bool:

@@ -1,4 +1,4 @@
-"""One attempt at a person and the call it places: statuses, their order, and what an event does to the record."""
+"""One attempt at a person and the call it places: statuses, their order, what an event does to the record."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta

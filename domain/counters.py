@@ -52,3 +52,25 @@ class Counters:
 def field_of(status: ContactStatus) -> str:
     """Return the counter that counts contacts in `status`."""
     return "in_flight" if status is ContactStatus.IN_PROGRESS else status.value
+
+
+@dataclass(frozen=True, kw_only=True)
+class BatchTally:
+    """What the batch's workflow knows: it owns slots, so it counts who is live, not who rings."""
+
+    pending: int = 0
+    live: int = 0
+    retrying: int = 0
+    followup_scheduled: int = 0
+    completed: int = 0
+    failed: int = 0
+    busy: int = 0
+    no_answer: int = 0
+    skipped: int = 0
+    max_retries_reached: int = 0
+
+    def split(self, in_progress: int) -> Counters:
+        """Return the counters, told how many of the live contacts ring or talk."""
+        in_flight = min(in_progress, self.live)
+        shared = {each.name: getattr(self, each.name) for each in fields(self) if each.name != "live"}
+        return Counters(dispatched=self.live - in_flight, in_flight=in_flight, **shared)

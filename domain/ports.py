@@ -13,6 +13,7 @@ from domain.batch import Batch, BatchStatus, NewBatch
 from domain.call import AttemptKind, CallRecord, DialState, EventEffect, StatusEvent
 from domain.campaign import Campaign, CampaignRules, CampaignStatus
 from domain.contact import Contact, ContactStatus, NewContact
+from domain.counters import BatchTally
 from domain.identity import BatchId, CampaignId, ContactId, ExecutionId, OrganizationId, TokenId
 from domain.telephony import CallRequest, DialResult, HangUpResult
 
@@ -60,6 +61,56 @@ class TelephonyProvider(Protocol):
 
     async def hang_up(self, provider_call_id: str) -> HangUpResult:
         """Ask to end a call."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StatusReport:
+    """A webhook's body in our words."""
+
+    execution_id: ExecutionId | None
+    """Our own id, when the body carries it; else `provider_call_id` tells whose call it is."""
+    provider_call_id: str | None
+    event: StatusEvent | None
+    """None for a status we have no word for, and for a child leg: kept and ignored."""
+    event_id: str | None
+    """The sender's own key against duplicates."""
+
+
+class WebhookTranslator(Protocol):
+    """Read a provider's webhook. Raises InvalidRequest naming what is missing or wrong."""
+
+    def __call__(self, body: Mapping[str, object], received_at: datetime) -> StatusReport: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class EngineHealth:
+    """Whether Temporal answers, and how many workers listen."""
+
+    ok: bool
+    workflow_pollers: int = 0
+    dial_pollers: int = 0
+
+
+class BatchEngine(Protocol):
+    """The durable side of batches, as the API sees it. Raises EngineUnavailable."""
+
+    async def ping(self) -> None:
+        """Return when the engine answers."""
+
+    async def start_batch(self, batch_id: BatchId, campaign_id: CampaignId, total_contacts: int) -> None:
+        """Start the batch's workflow; nothing happens when it runs already."""
+
+    async def tally(self, batch_id: BatchId) -> BatchTally | None:
+        """Ask the running workflow for its numbers; None when no worker answers within a second."""
+
+    async def deliver(self, record: CallRecord) -> bool:
+        """Tell the contact's workflow where its call stands; False when it cannot be told now.
+
+        True also when that workflow is over, for then nobody waits for the news.
+        """
+
+    async def health(self) -> EngineHealth:
+        """Say whether the engine answers and who polls it; never raises."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -322,7 +373,10 @@ class IdempotencyStore(Protocol):
     """Remembers requests for 24 hours after their success."""
 
     async def begin(self, key: IdempotencyKey, fingerprint: str, now: datetime) -> KeyUse:
-        """Claim a key for a body with this fingerprint. A claim left behind by a crash lapses after a minute."""
+        """Claim a key for a body with this fingerprint.
+
+        A claim left behind by a crash lapses after a minute.
+        """
 
     async def keep(self, key: IdempotencyKey, body: str, now: datetime) -> None:
         """Keep the answer of a finished request."""
