@@ -3,6 +3,7 @@
 Names and defaults are those of the public contract; lengths of time carry their unit in the name.
 """
 
+import os
 import sys
 from datetime import timedelta
 from enum import StrEnum
@@ -69,7 +70,7 @@ class Settings(BaseSettings):
     max_call_seconds: Annotated[int, Field(ge=10, le=86400)] = 1800
     webhook_silence_seconds: Seconds = 30
     """Silence after which the provider is asked where a call stands."""
-    dial_timeout_seconds: Seconds = 12
+    dial_timeout_seconds: Annotated[float, Field(gt=0, le=15)] = 12
     """How long the provider may take to answer a dial; longer makes the dial ambiguous."""
 
     log_level: str = "INFO"
@@ -87,6 +88,15 @@ class Settings(BaseSettings):
         if self.webhook_url is not None:
             return str(self.webhook_url)
         return f"http://127.0.0.1:{self.api_port}/webhooks/call-status"
+
+    @property
+    def required_database_url(self) -> str:
+        """The database's address, which the embedded stack hands to its children; ends the process without."""
+        if self.database_url is None:
+            sys.exit(
+                "APOLLO_DATABASE_URL: set it to a Postgres database, or start the whole stack: apollo up"
+            )
+        return self.database_url.get_secret_value()
 
     @property
     def webhook_secrets(self) -> tuple[str, ...]:
@@ -123,6 +133,11 @@ def read_settings() -> Settings:
         return Settings()
     except ValidationError as error:
         _refuse(error)
+
+
+def inherited_environment() -> dict[str, str]:
+    """Return this process's environment, for the child processes that take it over."""
+    return dict(os.environ)
 
 
 def _refuse(error: ValidationError) -> NoReturn:

@@ -16,6 +16,9 @@ DEFAULT_CONCURRENCY_LIMIT = 10
 """Of a batch without its own limit, under a campaign without one."""
 
 
+MAX_CONCURRENCY_LIMIT = 2000
+
+
 class BatchStatus(StrEnum):
     """Where a batch stands; wire values of `status`."""
 

@@ -12,9 +12,10 @@ from typing import Generic, Protocol, TypeVar
 from domain.batch import Batch, BatchStatus, NewBatch
 from domain.call import AttemptKind, CallRecord, DialState, EventEffect, StatusEvent
 from domain.campaign import Campaign, CampaignRules, CampaignStatus
-from domain.contact import Contact, ContactStatus, NewContact
+from domain.contact import Contact, ContactStatus, NewContact, SkipReason
 from domain.counters import BatchTally
 from domain.identity import BatchId, CampaignId, ContactId, ExecutionId, OrganizationId, TokenId
+from domain.settlement import Settlement
 from domain.telephony import CallRequest, DialResult, HangUpResult
 
 T = TypeVar("T")
@@ -157,12 +158,27 @@ class RecordedEvent:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settlement:
-    """Where a contact stands after an attempt ended."""
+class AttemptReport:
+    """What a contact tells its batch when it gives its slot back."""
 
+    contact_id: ContactId
+    attempt: int
     status: ContactStatus
-    next_retry_at: datetime | None = None
-    follow_up_at: datetime | None = None
+    """Where the contact stands now."""
+
+
+class BatchReports(Protocol):
+    """The way from a contact to the workflow of its batch."""
+
+    async def report(self, batch_id: BatchId, report: AttemptReport) -> bool:
+        """Give a slot back; False when the batch's workflow is gone. Raises EngineUnavailable."""
+
+
+class WorkflowDirectory(Protocol):
+    """Which contacts still have someone to tell their story."""
+
+    async def closed_among(self, batch_id: BatchId, contact_ids: Sequence[ContactId]) -> Sequence[ContactId]:
+        """Return those whose workflow is not running. Raises EngineUnavailable."""
 
 
 class CallStore(Protocol):
@@ -221,6 +237,9 @@ class ContactStore(Protocol):
         Each with the number and kind of the attempt it waits for.
         """
 
+    async def live_contacts(self, batch_id: BatchId, limit: int) -> Sequence[tuple[ContactId, int]]:
+        """Return the contacts being called now, each with its newest attempt."""
+
     async def settle(
         self, contact_id: ContactId, attempt: int, settlement: Settlement, now: datetime
     ) -> Settlement:
@@ -228,6 +247,17 @@ class ContactStore(Protocol):
 
         Returns what stands: a contact that was already settled is left as it is.
         """
+
+    async def give_back(self, contact_id: ContactId, attempt: int, now: datetime) -> ContactStatus:
+        """Return a dispatched contact whose attempt was certainly not dialled to the status it waited in.
+
+        Returns the status that stands, also when there was nothing to give back.
+        """
+
+    async def skip(
+        self, contact_id: ContactId, reason: SkipReason, now: datetime, *, detail: str | None = None
+    ) -> ContactStatus:
+        """Skip a waiting contact; returns the status that stands, another one when it was not waiting."""
 
     async def list_contacts(
         self, batch_id: BatchId, statuses: Sequence[ContactStatus], window: Window

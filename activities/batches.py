@@ -1,0 +1,92 @@
+"""Activities about a batch as a whole."""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from temporalio import activity
+
+from activities.failures import translating_failures
+from activities.messages import (
+    BeginBatch,
+    DueContacts,
+    FinishBatch,
+    FinishedBatch,
+    FreshContact,
+    LoadBatch,
+    LoadedBatch,
+    NextContacts,
+    SlotHolder,
+    SlotRequest,
+)
+from domain.batch import MAX_CONCURRENCY_LIMIT, TERMINAL_BATCH, BatchStatus, concurrency_in_force
+from domain.contact import ContactStatus
+from domain.counters import Counters, field_of
+from domain.errors import BatchNotFound
+from domain.identity import BatchId
+from domain.ports import BatchStore, ContactStore
+
+
+class BatchActivities:
+    """Read and move batches in the store."""
+
+    def __init__(self, batches: BatchStore, contacts: ContactStore, clock: Callable[[], datetime]) -> None:
+        self._batches = batches
+        self._contacts = contacts
+        self._clock = clock
+
+    @activity.defn
+    @translating_failures
+    async def load_batch(self, request: LoadBatch) -> LoadedBatch:
+        """Return how a batch stands; a batch that was taken back does not exist."""
+        try:
+            batch, campaign = await self._batches.load(BatchId(request.batch_id))
+        except BatchNotFound:
+            return LoadedBatch(exists=False)
+        live = await self._contacts.live_contacts(batch.batch_id, MAX_CONCURRENCY_LIMIT)
+        return LoadedBatch(
+            exists=True,
+            total_contacts=batch.total_contacts,
+            concurrency_limit=concurrency_in_force(batch.concurrency_limit, campaign.rules),
+            scheduled_start=batch.scheduled_start if batch.status is BatchStatus.PENDING else None,
+            is_over=batch.status in TERMINAL_BATCH,
+            counts=_counts(batch.counters),
+            live=[SlotHolder(contact_id, attempt) for contact_id, attempt in live],
+        )
+
+    @activity.defn
+    @translating_failures
+    async def begin_batch(self, request: BeginBatch) -> None:
+        """Open a batch whose scheduled start has come."""
+        await self._batches.begin(BatchId(request.batch_id), self._clock())
+
+    @activity.defn
+    @translating_failures
+    async def next_contacts(self, request: NextContacts) -> list[FreshContact]:
+        """Return the next pending contacts by position."""
+        page = await self._contacts.next_page(
+            BatchId(request.batch_id), request.after_position, request.limit
+        )
+        return [FreshContact(contact_id, position) for contact_id, position in page]
+
+    @activity.defn
+    @translating_failures
+    async def due_contacts(self, request: DueContacts) -> list[SlotRequest]:
+        """Return contacts whose retry or follow-up is due."""
+        due = await self._contacts.due_contacts(BatchId(request.batch_id), self._clock(), request.limit)
+        return [SlotRequest(contact_id, attempt, kind) for contact_id, attempt, kind in due]
+
+    @activity.defn
+    @translating_failures
+    async def finish_batch(self, request: FinishBatch) -> FinishedBatch:
+        """Complete a batch whose contacts are all terminal."""
+        batch = await self._batches.finish(BatchId(request.batch_id), self._clock())
+        return FinishedBatch(is_over=batch.status in TERMINAL_BATCH)
+
+    @property
+    def all(self) -> tuple[Callable[..., object], ...]:
+        """Every activity of this class, to be registered with a worker."""
+        return self.load_batch, self.begin_batch, self.next_contacts, self.due_contacts, self.finish_batch
+
+
+def _counts(counters: Counters) -> dict[ContactStatus, int]:
+    return {status: getattr(counters, field_of(status)) for status in ContactStatus}

@@ -1,0 +1,224 @@
+"""Activities that speak to the telephony provider."""
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from temporalio import activity
+
+from activities.failures import translating_failures
+from activities.messages import CheckCall, CheckedCall, DialAnswer, PlaceCall, PlacedCall
+from domain.batch import caller_ids_in_force
+from domain.call import CallRecord, CallStatus, DialState, EventSource, StatusEvent, has_ended
+from domain.caller_id import choose_caller_id
+from domain.errors import ProviderUnavailable
+from domain.gates import Gate, GateFacts, closed_gate
+from domain.identity import ContactId
+from domain.ports import AttemptClaim, CallStore, DialBrief, TelephonyProvider
+from domain.telephony import (
+    Accepted,
+    Ambiguous,
+    CallRequest,
+    DialResult,
+    Misconfigured,
+    Refused,
+    Throttled,
+    Unavailable,
+)
+from domain.watchdog import CallTiming
+
+ASK_AGAIN_AFTER_OUTAGE = timedelta(seconds=5)
+"""Between two tries to reach a provider that certainly did not dial."""
+NEVER_FOUND = "No call was placed: the provider has no record of one"
+NEVER_CLEAR = "The call may have been placed; nobody can say how it ended"
+
+
+@dataclass(frozen=True, kw_only=True)
+class CallLimits:
+    """How long a phone may ring, a call may last, and a call may be silent."""
+
+    ring_timeout: timedelta
+    max_call: timedelta
+    silence: timedelta
+
+
+class CallActivities:
+    """Dial through the provider, and ask it about calls that went silent."""
+
+    def __init__(
+        self, provider: TelephonyProvider, calls: CallStore, limits: CallLimits, clock: Callable[[], datetime]
+    ) -> None:
+        self._provider = provider
+        self._calls = calls
+        self._limits = limits
+        self._clock = clock
+
+    @activity.defn
+    @translating_failures
+    async def place_call(self, request: PlaceCall) -> PlacedCall:
+        """Check every gate, write the attempt down, and ask the provider at most once.
+
+        May be run again at any point: an attempt somebody asked for before is never asked for again.
+        """
+        now = self._clock()
+        brief = await self._calls.dial_brief(ContactId(request.contact_id), request.attempt)
+        gate = _closed_gate(brief)
+        if brief is None or gate is not None:
+            return PlacedCall(answer=DialAnswer.WITHHELD, asked_at=now, gate=gate)
+        if brief.record is not None and brief.record.dial_state is not DialState.READY:
+            return self._asked_before(brief.record)
+        claimed = await self._calls.claim_attempt(self._claim(brief, request), now)
+        if claimed is None:
+            return PlacedCall(answer=DialAnswer.WITHHELD, asked_at=now, gate=Gate.BATCH_HELD)
+        if not claimed.may_ask:
+            return self._asked_before(claimed.record)
+        result = await self._provider.place_call(self._call_request(brief, claimed.record))
+        return await self._keep(claimed.record, result)
+
+    @activity.defn
+    @translating_failures
+    async def check_call(self, request: CheckCall) -> CheckedCall:
+        """Ask the provider about a silent call, and end the attempt when nobody knows and it must end."""
+        brief = await self._calls.dial_brief(ContactId(request.contact_id), request.attempt)
+        if brief is None or brief.record is None:
+            return CheckedCall(call_status=CallStatus.CANCELLED, is_known=False)
+        record = brief.record
+        if has_ended(record.call_status):
+            return CheckedCall(call_status=record.call_status, is_known=True)
+        try:
+            event = await self._look_up(record)
+        except ProviderUnavailable:
+            if not request.must_end:
+                raise
+            return await self._conclude(record, proven=False)
+        if event is not None:
+            key = f"poll:{event.status}"
+            record = (
+                await self._calls.record_event(record.execution_id, event, event_key=key, body=None)
+            ).record
+        if request.must_end and not has_ended(record.call_status):
+            return await self._conclude(record, proven=False)
+        if event is None and request.conclude:
+            never_heard = record.call_status is CallStatus.QUEUED and record.provider_call_id is None
+            return await self._conclude(record, proven=never_heard and self._provider.lookup_is_proof)
+        return CheckedCall(call_status=record.call_status, is_known=event is not None)
+
+    def _claim(self, brief: DialBrief, request: PlaceCall) -> AttemptClaim:
+        strategy, numbers = caller_ids_in_force(brief.batch.overrides, brief.campaign.rules)
+        caller_id = choose_caller_id(
+            strategy,
+            numbers,
+            turn=brief.contact.position + request.attempt - 2,
+            draw=random.random(),  # noqa: S311 - spreads load, keeps no secret
+            live_calls=brief.live_calls,
+        )
+        return AttemptClaim(
+            contact_id=brief.contact.contact_id,
+            attempt=request.attempt,
+            kind=request.kind,
+            from_number=caller_id,
+            provider=self._provider.name,
+        )
+
+    def _call_request(self, brief: DialBrief, record: CallRecord) -> CallRequest:
+        rules = brief.campaign.rules
+        return CallRequest(
+            execution_id=record.execution_id,
+            organization_id=brief.campaign.organization_id,
+            campaign_id=record.campaign_id,
+            batch_id=record.batch_id,
+            contact_id=record.contact_id,
+            agent_id=rules.agent_id,
+            from_number=record.from_number or "",
+            to_number=record.to_number,
+            ring_timeout=self._limits.ring_timeout,
+            max_duration=self._limits.max_call,
+            variables={**rules.default_call_variables, **brief.contact.call_variables},
+            context=brief.batch.call_context,
+        )
+
+    async def _keep(self, record: CallRecord, result: DialResult) -> PlacedCall:
+        match result:
+            case Accepted(provider_call_id):
+                await self._calls.record_dial(
+                    record.execution_id, DialState.ACCEPTED, provider_call_id=provider_call_id
+                )
+                return self._placed(record, DialAnswer.PLACED)
+            case Ambiguous():
+                await self._calls.record_dial(record.execution_id, DialState.AMBIGUOUS)
+                return self._placed(record, DialAnswer.AMBIGUOUS)
+            case Refused(reason):
+                await self._calls.record_dial(record.execution_id, DialState.REFUSED)
+                ended = await self._end(record, CallStatus.FAILED, error=f"Refused by the provider: {reason}")
+                return self._placed(ended, DialAnswer.PLACED)
+            case Throttled(retry_after):
+                return await self._give_back(record, retry_after)
+            case Unavailable() | Misconfigured():
+                return await self._give_back(record, ASK_AGAIN_AFTER_OUTAGE)
+
+    async def _give_back(self, record: CallRecord, ask_again_in: timedelta) -> PlacedCall:
+        await self._calls.record_dial(record.execution_id, DialState.READY)
+        return PlacedCall(
+            answer=DialAnswer.ASK_AGAIN, asked_at=self._asked_at(record), ask_again_in=ask_again_in
+        )
+
+    def _asked_before(self, record: CallRecord) -> PlacedCall:
+        known = record.dial_state is not DialState.DIALLING or record.provider_call_id is not None
+        heard = known or record.call_status is not CallStatus.QUEUED
+        ambiguous = record.dial_state is DialState.AMBIGUOUS or not heard
+        return self._placed(record, DialAnswer.AMBIGUOUS if ambiguous else DialAnswer.PLACED)
+
+    def _placed(self, record: CallRecord, answer: DialAnswer) -> PlacedCall:
+        return PlacedCall(
+            answer=answer,
+            asked_at=self._asked_at(record),
+            call_status=record.call_status,
+            timing=CallTiming(
+                ring_limit=self._limits.ring_timeout,
+                max_call=self._limits.max_call,
+                silence=self._limits.silence,
+                lookup_is_proof=self._provider.lookup_is_proof,
+            ),
+        )
+
+    def _asked_at(self, record: CallRecord) -> datetime:
+        return record.started_at or self._clock()
+
+    async def _look_up(self, record: CallRecord) -> StatusEvent | None:
+        if record.provider_call_id is not None:
+            return await self._provider.get_call(record.provider_call_id)
+        found = await self._provider.find_calls(record.execution_id, record.to_number)
+        # Of several calls none can be told to be ours; adopting the wrong one would hide a live call.
+        return found[0] if len(found) == 1 else None
+
+    async def _conclude(self, record: CallRecord, *, proven: bool) -> CheckedCall:
+        status = CallStatus.FAILED if proven else CallStatus.UNKNOWN
+        ended = await self._end(record, status, error=NEVER_FOUND if proven else NEVER_CLEAR)
+        return CheckedCall(call_status=ended.call_status, is_known=True)
+
+    async def _end(self, record: CallRecord, status: CallStatus, *, error: str) -> CallRecord:
+        event = StatusEvent(status=status, happened_at=self._clock(), source=EventSource.DIAL, error=error)
+        stored = await self._calls.record_event(
+            record.execution_id, event, event_key=f"dial:{status}", body=None
+        )
+        return stored.record
+
+    @property
+    def all(self) -> tuple[Callable[..., object], ...]:
+        """Every activity of this class, to be registered with a worker."""
+        return self.place_call, self.check_call
+
+
+def _closed_gate(brief: DialBrief | None) -> Gate | None:
+    if brief is None:
+        return Gate.BATCH_GONE
+    if brief.record is not None and brief.record.dial_state is not DialState.READY:
+        return None  # asked for already: nothing is left to withhold
+    return closed_gate(
+        GateFacts(
+            campaign_status=brief.campaign.status,
+            batch_status=brief.batch.status,
+            contact_status=brief.contact.status,
+        )
+    )

@@ -1,0 +1,128 @@
+"""Activities about one person: what follows an attempt, and who has nobody left to tell their story."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+
+from temporalio import activity
+
+from activities.failures import translating_failures
+from activities.messages import (
+    CloseContact,
+    ClosedContact,
+    FindClosedContacts,
+    ReturnedSlot,
+    ReturnSlot,
+    SettleAttempt,
+    SettledAttempt,
+)
+from domain.batch import redial_policy_in_force
+from domain.call import OUTCOME_OF, AttemptKind
+from domain.contact import LIVE, WAITING, ContactStatus, SkipReason
+from domain.errors import ContactNotFound
+from domain.identity import BatchId, ContactId
+from domain.ports import AttemptReport, BatchReports, CallStore, ContactStore, DialBrief, WorkflowDirectory
+from domain.redial import taken_as
+from domain.settlement import Settlement, settle_attempt
+
+NOBODY_LEFT = "Its workflow was ended before it was called"
+
+
+class ContactActivities:
+    """Move contacts in the store and tell their batch."""
+
+    def __init__(
+        self,
+        contacts: ContactStore,
+        calls: CallStore,
+        *,
+        reports: BatchReports,
+        directory: WorkflowDirectory,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._contacts = contacts
+        self._calls = calls
+        self._reports = reports
+        self._directory = directory
+        self._clock = clock
+
+    @activity.defn
+    @translating_failures
+    async def settle_attempt(self, request: SettleAttempt) -> SettledAttempt:
+        """Decide what follows an ended attempt, keep it, and give the slot back.
+
+        Running it again changes nothing: the first decision stands and the batch knows its own slots.
+        """
+        contact_id = ContactId(request.contact_id)
+        brief = await self._calls.dial_brief(contact_id, request.attempt)
+        if brief is None or brief.record is None:
+            raise ContactNotFound
+        now = self._clock()
+        decided = settle_attempt(brief.record, brief.contact, brief.batch, brief.campaign, now=now)
+        stands = await self._contacts.settle(contact_id, request.attempt, decided, now)
+        is_heard = await self._report(request, stands.status)
+        return replace(_settled(stands, brief), batch_is_gone=not is_heard)
+
+    @activity.defn
+    @translating_failures
+    async def return_slot(self, request: ReturnSlot) -> ReturnedSlot:
+        """Take back a contact that a gate withheld, and give its slot back."""
+        status = await self._contacts.give_back(ContactId(request.contact_id), request.attempt, self._clock())
+        is_heard = await self._report(request, status)
+        return ReturnedSlot(status=status, batch_is_gone=not is_heard)
+
+    @activity.defn
+    @translating_failures
+    async def find_closed_contacts(self, request: FindClosedContacts) -> list[str]:
+        """Return the contacts whose workflows are no longer running."""
+        asked = [ContactId(each) for each in request.contact_ids]
+        return list(await self._directory.closed_among(BatchId(request.batch_id), asked))
+
+    @activity.defn
+    @translating_failures
+    async def close_contact(self, request: CloseContact) -> ClosedContact:
+        """End a contact whose workflow died: with its call's outcome, or skipped when it was waiting."""
+        brief = await self._calls.dial_brief(ContactId(request.contact_id), request.attempt)
+        if brief is None:
+            return ClosedContact(was=ContactStatus.SKIPPED, status=ContactStatus.SKIPPED)
+        was = brief.contact.status
+        return ClosedContact(was=was, status=await self._close(brief, request.attempt))
+
+    async def _close(self, brief: DialBrief, attempt: int) -> ContactStatus:
+        contact_id, now = brief.contact.contact_id, self._clock()
+        if brief.contact.status in WAITING:
+            return await self._contacts.skip(contact_id, SkipReason.MANUAL, now, detail=NOBODY_LEFT)
+        outcome = OUTCOME_OF.get(brief.record.call_status) if brief.record else None
+        if brief.contact.status in LIVE and outcome is not None:
+            taken = Settlement(status=taken_as(outcome))
+            return (await self._contacts.settle(contact_id, attempt, taken, now)).status
+        return brief.contact.status
+
+    async def _report(self, slot: SettleAttempt | ReturnSlot, status: ContactStatus) -> bool:
+        report = AttemptReport(contact_id=ContactId(slot.contact_id), attempt=slot.attempt, status=status)
+        return await self._reports.report(BatchId(slot.batch_id), report)
+
+    @property
+    def all(self) -> tuple[Callable[..., object], ...]:
+        """Every activity of this class, to be registered with a worker."""
+        return self.settle_attempt, self.return_slot, self.find_closed_contacts, self.close_contact
+
+
+def _settled(stands: Settlement, brief: DialBrief) -> SettledAttempt:
+    _, max_retries = redial_policy_in_force(brief.batch.overrides, brief.campaign.rules)
+    if stands.status is ContactStatus.RETRYING:
+        retry = brief.contact.retry_count + 1
+        return SettledAttempt(
+            status=stands.status,
+            due_at=stands.due_at,
+            kind=AttemptKind.RETRY,
+            summary=f"redial {retry} of {max_retries} after cooldown",
+        )
+    if stands.status is ContactStatus.FOLLOWUP_SCHEDULED:
+        return SettledAttempt(
+            status=stands.status,
+            due_at=stands.due_at,
+            kind=AttemptKind.FOLLOW_UP,
+            summary=f"follow-up {brief.contact.follow_up_count + 1} as agreed in the call",
+        )
+    return SettledAttempt(status=stands.status)

@@ -1,0 +1,54 @@
+"""What becomes of a contact when an attempt has ended: done, called again, or called as agreed."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from domain.batch import TERMINAL_BATCH, Batch, redial_policy_in_force
+from domain.call import OUTCOME_OF, CallRecord
+from domain.campaign import Campaign, CampaignStatus
+from domain.contact import Contact, ContactStatus
+from domain.redial import Redial, decide_redial, taken_as
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settlement:
+    """Where a contact stands after an attempt ended. All instants are aware."""
+
+    status: ContactStatus
+    next_retry_at: datetime | None = None
+    """Only with `retrying`."""
+    follow_up_at: datetime | None = None
+    """Only with `followup_scheduled`."""
+
+    @property
+    def due_at(self) -> datetime | None:
+        """When the contact is called again, None when it is not."""
+        return self.next_retry_at or self.follow_up_at
+
+
+def settle_attempt(
+    record: CallRecord, contact: Contact, batch: Batch, campaign: Campaign, *, now: datetime
+) -> Settlement:
+    """Decide what follows an attempt whose call has ended.
+
+    A batch that is over takes the outcome as it is; a follow-up agreed in the call comes before any retry.
+    Raises ValueError when the call has not ended.
+    """
+    outcome = OUTCOME_OF.get(record.call_status)
+    if outcome is None:
+        raise ValueError("the call has not ended")
+    if batch.status in TERMINAL_BATCH or campaign.status is CampaignStatus.CANCELLED:
+        return Settlement(status=taken_as(outcome))
+    if record.follow_up_at is not None and contact.follow_up_count < campaign.rules.max_follow_ups:
+        return Settlement(status=ContactStatus.FOLLOWUP_SCHEDULED, follow_up_at=record.follow_up_at)
+    policy, max_retries = redial_policy_in_force(batch.overrides, campaign.rules)
+    decision = decide_redial(
+        outcome,
+        retry_count=contact.retry_count,
+        max_retries=max_retries,
+        policy=policy,
+        ended_at=record.ended_at or now,
+    )
+    if isinstance(decision, Redial):
+        return Settlement(status=ContactStatus.RETRYING, next_retry_at=decision.due_at)
+    return Settlement(status=decision.status)

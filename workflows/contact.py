@@ -1,0 +1,215 @@
+"""One person's story: slot, dial, wait for the outcome, then finish or wait for the next attempt."""
+
+import asyncio
+from contextlib import suppress
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from temporalio import workflow
+from temporalio.exceptions import ActivityError, ApplicationError
+
+with workflow.unsafe.imports_passed_through():
+    from activities.calls import CallActivities
+    from activities.contacts import ContactActivities
+    from activities.messages import (
+        CheckCall,
+        DialAnswer,
+        PlaceCall,
+        PlacedCall,
+        ReturnSlot,
+        SettleAttempt,
+        SettledAttempt,
+    )
+    from domain.call import RANK, AttemptKind, CallStatus, has_ended
+    from domain.contact import TERMINAL
+    from domain.gates import Gate
+    from domain.watchdog import CallTiming, CallWatch, must_end_by, next_look
+    from workflows import names
+    from workflows.messages import CallEvent, ContactInput, SlotGrant, SlotRequested, read_request
+    from workflows.options import DIAL, LOOK, STORE
+
+BATCH_IS_GONE = "batch_is_gone"
+GRANT_PATIENCE = timedelta(minutes=15)
+"""After so long without an answer a request for a slot is made again; asking twice is harmless."""
+
+
+@workflow.defn
+class ContactWorkflow:
+    """Calls one contact until somebody is reached or the redial policy says stop.
+
+    Started by its batch, which thereby grants the first slot; later slots are asked for by signal.
+    A slot is held from its grant to the end of the call, never while the contact waits.
+    Signals: `call_event` (where a call stands), `slot_granted`.
+    Never continues as new: retries and follow-ups are few.
+    """
+
+    @workflow.init
+    def __init__(self, story: ContactInput) -> None:
+        self._batch_id = story.batch_id
+        self._contact_id = story.contact_id
+        self._attempt = 1
+        self._kind = AttemptKind.INITIAL
+        self._granted_attempt = 1
+        self._call_statuses: dict[int, CallStatus] = {}
+        self._heard_at: datetime | None = None
+        self._answered_at: datetime | None = None
+
+    @workflow.run
+    async def run(self, story: ContactInput) -> str:  # noqa: ARG002 - read in __init__
+        """Return the status the story ended in."""
+        while True:
+            if not await self._hold_slot():
+                return BATCH_IS_GONE
+            withheld_by = await self._dial()
+            if withheld_by is not None:
+                ended_as = await self._return_slot(withheld_by)
+                if ended_as is not None:
+                    return ended_as
+                continue
+            settled = await self._settle()
+            if settled.due_at is None or settled.kind is None:
+                return settled.status
+            if settled.batch_is_gone:
+                return BATCH_IS_GONE
+            await self._cool_down(settled.due_at, settled.summary)
+            self._attempt += 1
+            self._kind = settled.kind
+
+    @workflow.signal(
+        name=names.CALL_EVENT,
+        description='Where a call stands: {"attempt": 1, "call_status": "completed"}',
+    )
+    def call_event(self, request: object = None) -> None:
+        """Take note of a call's status; events may come doubled, shuffled, and before the dial returned."""
+        event = read_request(CallEvent, request)
+        if event is None:
+            return
+        self._hear(event.attempt, event.call_status)
+
+    @workflow.signal(name=names.SLOT_GRANTED, description='Dial now: {"attempt": 2}')
+    def slot_granted(self, request: object = None) -> None:
+        """Take the slot for an attempt."""
+        grant = read_request(SlotGrant, request)
+        if grant is not None:
+            self._granted_attempt = max(self._granted_attempt, grant.attempt)
+
+    async def _hold_slot(self) -> bool:
+        """Wait for this attempt's slot; False when no batch is left to grant one."""
+        while self._granted_attempt < self._attempt:
+            if not await self._request_slot():
+                return False
+            with suppress(asyncio.TimeoutError):
+                await workflow.wait_condition(
+                    lambda: self._granted_attempt >= self._attempt,
+                    timeout=GRANT_PATIENCE,
+                    timeout_summary="asked for a slot",
+                )
+        return True
+
+    async def _request_slot(self) -> bool:
+        batch = workflow.get_external_workflow_handle(names.batch_workflow_id(self._batch_id))
+        request = SlotRequested(self._contact_id, self._attempt, self._kind)
+        try:
+            await batch.signal(names.SLOT_REQUESTED, request)
+        except ApplicationError as error:
+            if error.type == "ExternalWorkflowExecutionNotFound":
+                return False
+            if error.type != "SignalCountLimitExceeded":
+                raise
+            # The batch is about to continue as new; the request is made again.
+        return True
+
+    async def _dial(self) -> Gate | None:
+        """Place this attempt's call and follow it to its end; return the gate that withheld it, if any."""
+        self._heard_at = self._answered_at = None
+        placed = await self._place_call()
+        while placed.answer is DialAnswer.ASK_AGAIN:
+            pause = placed.ask_again_in or timedelta(seconds=5)
+            await workflow.sleep(pause, summary="the provider did not dial: ask again")
+            placed = await self._place_call()
+        if placed.timing is None:
+            return placed.gate
+        self._hear(self._attempt, placed.call_status, news=placed.answer is DialAnswer.PLACED)
+        await self._follow_call(placed.asked_at, placed.timing)
+        return None
+
+    async def _return_slot(self, gate: Gate) -> str | None:
+        """Give the slot back unused; return the status when this ends the story."""
+        returned = await workflow.execute_activity_method(
+            ContactActivities.return_slot,
+            ReturnSlot(batch_id=self._batch_id, contact_id=self._contact_id, attempt=self._attempt),
+            summary=f"withheld: {gate}",
+            **STORE,
+        )
+        if returned.batch_is_gone:
+            return BATCH_IS_GONE
+        if gate is not Gate.BATCH_HELD or returned.status in TERMINAL:
+            return returned.status
+        self._granted_attempt = self._attempt - 1
+        return None
+
+    async def _place_call(self) -> PlacedCall:
+        return await workflow.execute_activity_method(
+            CallActivities.place_call,
+            PlaceCall(contact_id=self._contact_id, attempt=self._attempt, kind=self._kind),
+            summary=f"attempt {self._attempt}",
+            **DIAL,
+        )
+
+    async def _follow_call(self, asked_at: datetime, timing: CallTiming) -> None:
+        """Wait until the call has ended, asking the provider whenever webhooks stay away."""
+        watch = CallWatch(asked_at=asked_at)
+        while not self._call_has_ended():
+            if self._heard_at != watch.heard_at:
+                watch = replace(watch, heard_at=self._heard_at, looks=0)
+            watch = replace(watch, answered_at=self._answered_at)
+            look = next_look(watch, timing)
+            if look.at > workflow.now():
+                await self._wait_for_end(look.at - workflow.now())
+                continue
+            watch = replace(watch, looked_at=workflow.now(), looks=watch.looks + 1)
+            await self._look(conclude=look.conclude, must_end=workflow.now() >= must_end_by(watch, timing))
+
+    async def _wait_for_end(self, patience: timedelta) -> None:
+        with suppress(asyncio.TimeoutError):
+            await workflow.wait_condition(
+                self._call_has_ended, timeout=patience, timeout_summary="no webhook: ask the provider"
+            )
+
+    async def _look(self, *, conclude: bool, must_end: bool) -> None:
+        request = CheckCall(
+            contact_id=self._contact_id, attempt=self._attempt, conclude=conclude, must_end=must_end
+        )
+        try:
+            checked = await workflow.execute_activity_method(
+                CallActivities.check_call, request, summary="webhooks stayed away", **LOOK
+            )
+        except ActivityError as error:
+            cause = type(error.cause).__name__
+            workflow.logger.warning("provider could not be asked", extra={"cause": cause})
+            return
+        self._hear(self._attempt, checked.call_status, news=checked.is_known)
+
+    async def _settle(self) -> SettledAttempt:
+        return await workflow.execute_activity_method(
+            ContactActivities.settle_attempt,
+            SettleAttempt(batch_id=self._batch_id, contact_id=self._contact_id, attempt=self._attempt),
+            **STORE,
+        )
+
+    async def _cool_down(self, due_at: datetime, summary: str) -> None:
+        if due_at > workflow.now():
+            await workflow.sleep(due_at - workflow.now(), summary=summary)
+
+    def _hear(self, attempt: int, status: CallStatus, *, news: bool = True) -> None:
+        known = self._call_statuses.get(attempt, CallStatus.QUEUED)
+        if RANK[status] > RANK[known]:
+            self._call_statuses[attempt] = status
+        if attempt != self._attempt or not news:
+            return
+        self._heard_at = workflow.now()
+        if status is CallStatus.IN_PROGRESS and self._answered_at is None:
+            self._answered_at = workflow.now()
+
+    def _call_has_ended(self) -> bool:
+        return has_ended(self._call_statuses.get(self._attempt, CallStatus.QUEUED))

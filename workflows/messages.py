@@ -1,0 +1,103 @@
+"""What starts workflows, what is signalled to them, and what a batch carries over continue-as-new."""
+
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+from temporalio import workflow
+
+with workflow.unsafe.imports_passed_through():
+    from activities.messages import SlotRequest
+    from domain.call import AttemptKind, CallStatus
+    from domain.contact import ContactStatus
+
+Message = TypeVar("Message")
+
+
+@dataclass(kw_only=True)
+class BatchState:
+    """All that a batch's workflow knows; nothing in it belongs to a person."""
+
+    total_contacts: int
+    concurrency_limit: int
+    cursor: int = 0
+    """Position of the last fresh contact that was read."""
+    fresh: list[tuple[str, int]] = field(default_factory=list)
+    """Contacts read and not yet started, with their positions."""
+    fresh_is_exhausted: bool = False
+    in_flight: dict[str, int] = field(default_factory=dict)
+    """Contact id to attempt: one entry is one slot."""
+    waiting: list[SlotRequest] = field(default_factory=list)
+    """Due again and without a slot; follow-ups before redials."""
+    overflowed: bool = False
+    """Requests were turned away; the database knows whose."""
+    settled: dict[ContactStatus, int] = field(default_factory=dict)
+    """Contacts that hold no slot and are not pending, by status."""
+    runs: int = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class BatchInput:
+    """Start of a batch, or of its next run."""
+
+    batch_id: str
+    campaign_id: str
+    contacts_per_run: int = 1000
+    """Continue as new after so many were started, or earlier when Temporal suggests it."""
+    state: BatchState | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ContactInput:
+    """Start of a contact's story; being started is being granted the first slot."""
+
+    batch_id: str
+    campaign_id: str
+    contact_id: str
+
+
+@dataclass(frozen=True)
+class CallEvent:
+    """Where a call of this contact stands, told by the webhook endpoint."""
+
+    attempt: int
+    call_status: CallStatus
+
+
+@dataclass(frozen=True)
+class SlotGrant:
+    """The contact may dial this attempt now."""
+
+    attempt: int
+
+
+@dataclass(frozen=True)
+class AttemptReported:
+    """A contact gives its slot back."""
+
+    contact_id: str
+    attempt: int
+    status: ContactStatus
+
+
+@dataclass(frozen=True)
+class SlotRequested:
+    """A contact asks for a slot."""
+
+    contact_id: str
+    attempt: int
+    kind: AttemptKind
+
+
+def read_request(shape: type[Message], request: object) -> Message | None:
+    """Return what was signalled in the shape it should have, None when it does not fit.
+
+    Operators send signals by hand: a payload that does not fit must neither wedge nor stop a workflow.
+    """
+    try:
+        return TypeAdapter(shape).validate_python({} if request is None else request)
+    except ValidationError as error:
+        workflow.logger.warning(
+            "signal ignored", extra={"shape": shape.__name__, "errors": error.error_count()}
+        )
+        return None

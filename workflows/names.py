@@ -1,0 +1,32 @@
+"""Ids, queues, signals, queries and search attributes: every name that crosses to Temporal."""
+
+CONTROL_QUEUE = "apollo-control"
+"""Batch workflows."""
+CONTACT_QUEUE = "apollo-contact"
+"""Contact workflows."""
+DIAL_QUEUE = "apollo-dial"
+"""Calls to the provider; where calls per second can be limited."""
+STORE_QUEUE = "apollo-store"
+"""Database work."""
+
+CALL_EVENT = "call_event"
+SLOT_GRANTED = "slot_granted"
+ATTEMPT_REPORTED = "attempt_reported"
+SLOT_REQUESTED = "slot_requested"
+
+COUNTERS = "counters"
+DEBUG = "debug"
+IN_FLIGHT = "in_flight"
+
+SEARCH_ATTRIBUTES = {"BatchId": "Keyword", "CampaignId": "Keyword"}
+"""Name to type, as a server registers them."""
+
+
+def batch_workflow_id(batch_id: str) -> str:
+    """Return the id of a batch's workflow; one per batch, for ever."""
+    return f"batch/{batch_id}"
+
+
+def contact_workflow_id(batch_id: str, contact_id: str) -> str:
+    """Return the id of a contact's workflow."""
+    return f"batch/{batch_id}/c/{contact_id}"

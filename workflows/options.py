@@ -1,0 +1,54 @@
+"""How activities are asked for: on which queue, how long, and how often again."""
+
+from datetime import timedelta
+from typing import TypedDict
+
+from temporalio import workflow
+from temporalio.common import RetryPolicy
+
+with workflow.unsafe.imports_passed_through():
+    from workflows.names import DIAL_QUEUE, STORE_QUEUE
+
+
+class ActivityOptions(TypedDict):
+    """The part of an activity's options that is decided once."""
+
+    task_queue: str
+    start_to_close_timeout: timedelta
+    heartbeat_timeout: timedelta
+    retry_policy: RetryPolicy
+
+
+# The worker beats by itself; without a beat it was killed, and another one takes over.
+_SILENCE = timedelta(seconds=4)
+
+# A database or provider that is down comes back: wait for it without end, at a calm pace.
+_PATIENT = RetryPolicy(
+    initial_interval=timedelta(milliseconds=500),
+    backoff_coefficient=2,
+    maximum_interval=timedelta(seconds=15),
+)
+
+STORE: ActivityOptions = {
+    "task_queue": STORE_QUEUE,
+    "start_to_close_timeout": timedelta(seconds=10),
+    "heartbeat_timeout": _SILENCE,
+    "retry_policy": _PATIENT,
+}
+
+# Above the provider's own time limit, so that an answer is kept; a rerun finds the attempt's row
+# and never asks twice.
+DIAL: ActivityOptions = {
+    "task_queue": DIAL_QUEUE,
+    "start_to_close_timeout": timedelta(seconds=20),
+    "heartbeat_timeout": _SILENCE,
+    "retry_policy": _PATIENT,
+}
+
+# The watchdog has a clock of its own and looks again later.
+LOOK: ActivityOptions = {
+    "task_queue": DIAL_QUEUE,
+    "start_to_close_timeout": timedelta(seconds=20),
+    "heartbeat_timeout": _SILENCE,
+    "retry_policy": RetryPolicy(maximum_attempts=2),
+}

@@ -1,0 +1,125 @@
+"""The bookkeeping of a batch: who holds a slot, who waits for one, where everybody else stands.
+
+Plain values without a clock or an await, so that every rule can be tested as a table.
+Each change happens once per contact and attempt, whatever is signalled twice or out of order.
+"""
+
+from dataclasses import fields
+
+from activities.messages import FreshContact, LoadedBatch, SlotRequest
+from domain.call import AttemptKind
+from domain.contact import LIVE, TERMINAL, ContactStatus
+from domain.counters import BatchTally
+from workflows.messages import BatchState
+
+MAX_WAITING = 1000
+"""Requests remembered; more are found again in the database."""
+
+_WAITS_AS = {
+    AttemptKind.INITIAL: ContactStatus.PENDING,
+    AttemptKind.RETRY: ContactStatus.RETRYING,
+    AttemptKind.FOLLOW_UP: ContactStatus.FOLLOWUP_SCHEDULED,
+}
+# Follow-ups were promised to a person, redials were not, fresh contacts know of nothing yet.
+_TURN = {AttemptKind.FOLLOW_UP: 0, AttemptKind.RETRY: 1, AttemptKind.INITIAL: 2}
+
+
+def free_slots(state: BatchState) -> int:
+    """Return how many more contacts may be live."""
+    return max(0, state.concurrency_limit - len(state.in_flight))
+
+
+def take_waiting(state: BatchState) -> SlotRequest | None:
+    """Give the next waiting contact a slot; None when nobody waits."""
+    if not state.waiting:
+        return None
+    request = min(state.waiting, key=lambda each: _TURN[each.kind])  # the first of equals asked first
+    state.waiting.remove(request)
+    state.in_flight[request.contact_id] = request.attempt
+    _move(state, _WAITS_AS[request.kind], -1)
+    return request
+
+
+def take_fresh(state: BatchState) -> FreshContact | None:
+    """Give the next fresh contact its first slot; None when none has been read."""
+    while state.fresh:
+        contact_id, position = state.fresh.pop(0)
+        if contact_id not in state.in_flight and not _is_waiting(state, contact_id):
+            state.in_flight[contact_id] = 1
+            return FreshContact(contact_id, position)
+    return None
+
+
+def add_page(state: BatchState, page: list[FreshContact], limit: int) -> None:
+    """Append contacts read from the database; a short page is the last one."""
+    state.fresh.extend((each.contact_id, each.position) for each in page)
+    if page:
+        state.cursor = page[-1].position
+    state.fresh_is_exhausted = len(page) < limit
+
+
+def release(state: BatchState, contact_id: str, attempt: int, status: ContactStatus) -> bool:
+    """Take a slot back from a contact that now stands in `status`; False when it held none for `attempt`."""
+    if state.in_flight.get(contact_id) != attempt or status in LIVE:
+        return False
+    del state.in_flight[contact_id]
+    _move(state, status, +1)
+    return True
+
+
+def request_slot(state: BatchState, request: SlotRequest) -> bool:
+    """Queue a contact for a slot; False when it has one, waits already, or the queue is full."""
+    if request.contact_id in state.in_flight:
+        return False
+    if _is_waiting(state, request.contact_id):
+        return False
+    if len(state.waiting) >= MAX_WAITING:
+        state.overflowed = True
+        return False
+    state.waiting.append(request)
+    return True
+
+
+def close_sleeping(state: BatchState, contact_id: str, was: ContactStatus, status: ContactStatus) -> None:
+    """Move a contact without a slot to a terminal status."""
+    state.waiting = [each for each in state.waiting if each.contact_id != contact_id]
+    _move(state, was, -1)
+    _move(state, status, +1)
+
+
+def adopt(state: BatchState, loaded: LoadedBatch) -> None:
+    """Take over how the batch stands in the database, and read fresh contacts from the first one again."""
+    state.total_contacts = loaded.total_contacts
+    state.concurrency_limit = loaded.concurrency_limit
+    kept = TERMINAL | {ContactStatus.RETRYING, ContactStatus.FOLLOWUP_SCHEDULED}
+    state.settled = {status: count for status, count in loaded.counts.items() if status in kept and count}
+    state.in_flight = {each.contact_id: each.attempt for each in loaded.live}
+    state.cursor, state.fresh, state.fresh_is_exhausted = 0, [], False
+
+
+def tally(state: BatchState) -> BatchTally:
+    """Return the batch's numbers; `pending` is what is left, so they always sum to the total."""
+    names = {each.name for each in fields(BatchTally)}
+    settled = {status.value: count for status, count in state.settled.items() if status.value in names}
+    live = len(state.in_flight)
+    return BatchTally(
+        pending=state.total_contacts - live - sum(settled.values()),
+        live=live,
+        **settled,
+    )
+
+
+def is_done(state: BatchState) -> bool:
+    """Tell whether nobody is left to call, now or later."""
+    numbers = tally(state)
+    return numbers.live + numbers.pending + numbers.retrying + numbers.followup_scheduled <= 0
+
+
+def _is_waiting(state: BatchState, contact_id: str) -> bool:
+    return any(each.contact_id == contact_id for each in state.waiting)
+
+
+def _move(state: BatchState, status: ContactStatus, step: int) -> None:
+    if status is ContactStatus.PENDING:
+        return  # derived from all the others
+    state.settled[status] = max(0, state.settled.get(status, 0) + step)
