@@ -1,1 +1,156 @@
-"""placeholder"""
+"""Composition root of the worker: settings → clients → stores and provider → activities → workers."""
+
+import asyncio
+import signal
+import sys
+from argparse import ArgumentParser
+from collections.abc import Iterator
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+
+import structlog
+from sqlalchemy.ext.asyncio import AsyncEngine
+from temporalio.client import Client
+from temporalio.worker import UnsandboxedWorkflowRunner, Worker
+
+from activities.batches import BatchActivities
+from activities.calls import CallActivities, CallLimits
+from activities.contacts import ContactActivities
+from activities.heartbeat import HeartbeatInterceptor
+from domain.ports import TelephonyProvider
+from logs import configure_logs
+from process_exit import leave
+from settings import ProviderName, Settings, read_settings
+from store.batches import PostgresBatchStore
+from store.calls import PostgresCallStore
+from store.contacts import PostgresContactStore
+from store.engine import create_store_engine
+from store.identity import mint
+from telephony.registry import ProviderChoice, open_provider
+from temporal_client import EMBEDDED_HOST, connect
+from temporal_reports import TemporalReports
+from workflows import names
+from workflows.batch import BatchWorkflow
+from workflows.contact import ContactWorkflow
+from workflows.interceptor import OneArgumentInterceptor
+from workflows.sandbox import sandboxed
+
+GRACE = timedelta(seconds=16)
+"""Above the longest dial, so that a worker that is stopped keeps the provider's answer."""
+STICKY_PATIENCE = timedelta(seconds=3)
+"""How long a workflow waits for the worker that knows it, before any worker takes it."""
+
+
+class Role(StrEnum):
+    """What one worker process serves."""
+
+    ALL = "all"
+    CONTROL = "control"
+    CONTACT = "contact"
+    DIAL = "dial"
+    STORE = "store"
+
+
+def now() -> datetime:
+    """Return the present instant."""
+    return datetime.now(UTC)
+
+
+def provider_choice(settings: Settings) -> ProviderChoice:
+    """Return what the environment says of telephony."""
+    simulated = settings.provider is ProviderName.SIMULATOR
+    base_url = f"http://{EMBEDDED_HOST}:{settings.sim_port}" if simulated else settings.rotary_base_url
+    return ProviderChoice(
+        name=settings.provider,
+        base_url=str(base_url) if base_url else None,
+        api_key=settings.rotary_api_key.get_secret_value() if settings.rotary_api_key else "",
+        status_callback_url=settings.status_callback_url,
+        dial_timeout=timedelta(seconds=settings.dial_timeout_seconds),
+    )
+
+
+def build_workers(
+    role: Role, client: Client, database: AsyncEngine, *, provider: TelephonyProvider, settings: Settings
+) -> Iterator[Worker]:
+    """Yield the workers of a role, one per task queue."""
+    calls, contacts = PostgresCallStore(database, mint), PostgresContactStore(database)
+    batches, reports = PostgresBatchStore(database, mint), TemporalReports(client)
+    if role in (Role.ALL, Role.CONTROL):
+        yield Worker(
+            client,
+            task_queue=names.CONTROL_QUEUE,
+            workflows=[BatchWorkflow],
+            workflow_runner=sandboxed(),
+            interceptors=[OneArgumentInterceptor()],
+            sticky_queue_schedule_to_start_timeout=STICKY_PATIENCE,
+        )
+    if role in (Role.ALL, Role.CONTACT):
+        yield Worker(
+            client,
+            task_queue=names.CONTACT_QUEUE,
+            workflows=[ContactWorkflow],
+            # The sandbox costs more than the rest of a contact's workflow; tests run with it.
+            workflow_runner=UnsandboxedWorkflowRunner(),
+            interceptors=[OneArgumentInterceptor()],
+            max_concurrent_workflow_tasks=20,
+            sticky_queue_schedule_to_start_timeout=STICKY_PATIENCE,
+        )
+    if role in (Role.ALL, Role.DIAL):
+        limits = CallLimits(
+            ring_timeout=settings.ring_timeout, max_call=settings.max_call, silence=settings.webhook_silence
+        )
+        dialling = CallActivities(provider, calls, limits, now)
+        yield Worker(
+            client,
+            task_queue=names.DIAL_QUEUE,
+            activities=dialling.all,
+            interceptors=[HeartbeatInterceptor()],
+            graceful_shutdown_timeout=GRACE,
+        )
+    if role in (Role.ALL, Role.STORE):
+        of_batches = BatchActivities(batches, contacts, now)
+        of_contacts = ContactActivities(contacts, calls, reports=reports, directory=reports, clock=now)
+        yield Worker(
+            client,
+            task_queue=names.STORE_QUEUE,
+            activities=[*of_batches.all, *of_contacts.all],
+            interceptors=[HeartbeatInterceptor()],
+            graceful_shutdown_timeout=GRACE,
+        )
+
+
+async def serve(role: Role, settings: Settings) -> None:
+    """Work until SIGTERM or Ctrl-C."""
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    log = structlog.get_logger()
+    async with AsyncExitStack() as stack:
+        database = create_store_engine(settings.required_database_url, pool_size=20)
+        stack.push_async_callback(database.dispose)
+        provider = await stack.enter_async_context(open_provider(provider_choice(settings)))
+        client = await connect(settings)
+        for worker in build_workers(role, client, database, provider=provider, settings=settings):
+            await stack.enter_async_context(worker)
+        log.info("worker is ready", role=role)
+        await stop.wait()
+        log.info("worker is stopping", role=role)
+
+
+def main() -> None:
+    """Run `python worker.py [--role ROLE]`."""
+    parser = ArgumentParser(description="Apollo's worker: runs workflows and activities.")
+    parser.add_argument("--role", type=Role, choices=list(Role), default=Role.ALL)
+    arguments = parser.parse_args()
+    settings = read_settings()
+    configure_logs(settings.log_level, process="worker")
+    try:
+        asyncio.run(serve(arguments.role, settings))
+    except ValueError as error:
+        sys.exit(str(error))
+    leave(0)
+
+
+if __name__ == "__main__":
+    main()

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Coroutine
 from contextlib import suppress
 from dataclasses import asdict
-from datetime import timedelta
 
 from temporalio import workflow
 from temporalio.common import (
@@ -33,7 +32,7 @@ with workflow.unsafe.imports_passed_through():
         SlotRequest,
     )
     from domain.contact import WAITING, ContactStatus
-    from workflows import names, slots
+    from workflows import names, pace, slots
     from workflows.contact import ContactWorkflow
     from workflows.messages import (
         AttemptReported,
@@ -45,13 +44,6 @@ with workflow.unsafe.imports_passed_through():
         read_request,
     )
     from workflows.options import LOOK, STORE
-
-PAGE = 200
-"""Fresh contacts read at once."""
-SWEEP_EVERY = timedelta(minutes=5)
-"""Between two searches for contacts whose workflows died without a word."""
-SIGNALS_PER_RUN = 3000
-"""Far below the server's limit of 10,000."""
 
 BATCH_ID = SearchAttributeKey.for_keyword("BatchId")
 CAMPAIGN_ID = SearchAttributeKey.for_keyword("CampaignId")
@@ -77,13 +69,15 @@ class BatchWorkflow:
         self._handing_out: set[asyncio.Task[None]] = set()
         self._watched: set[str] = set()
         self._suspects: set[str] = set()
-        self._next_sweep = workflow.now() + SWEEP_EVERY
+        self._in_flight_at_last_sweep: set[str] = set()
+        self._sweep_is_due = False
 
     @workflow.run
     async def run(self, start: BatchInput) -> str:
         """Return why the batch is over."""
         if start.state is None and not await self._open():
             return "nothing to call"
+        clock = asyncio.create_task(self._keep_sweeping())
         while not await self._is_finished():
             self._changed = False
             await self._read_ahead()
@@ -92,7 +86,8 @@ class BatchWorkflow:
             if self._should_continue_as_new(start):
                 await self._continue_as_new(start)
             self._show()
-            await self._wait_for_change()
+            await workflow.wait_condition(lambda: self._changed)
+        clock.cancel()
         return "every contact reached an end"
 
     @workflow.signal(name=names.ATTEMPT_REPORTED, description="Sent by contacts; not for people.")
@@ -134,7 +129,6 @@ class BatchWorkflow:
             "read_ahead": len(state.fresh),
             "cursor": state.cursor,
             "run": state.runs,
-            "next_sweep_at": self._next_sweep.isoformat(),
         }
 
     async def _open(self) -> bool:
@@ -161,7 +155,7 @@ class BatchWorkflow:
         if not finished.is_over:
             workflow.logger.warning("contacts are left that no slot knows of; reading them again")
             slots.adopt(self._state, await self._load())
-            self._next_sweep = workflow.now()
+            self._call_for_sweep()
         return finished.is_over
 
     async def _load(self) -> LoadedBatch:
@@ -172,12 +166,12 @@ class BatchWorkflow:
     async def _read_ahead(self) -> None:
         """Keep fresh contacts at hand, and fetch due ones that were turned away."""
         state = self._state
-        if not state.fresh_is_exhausted and len(state.fresh) < PAGE // 2:
-            limit = max(PAGE, state.concurrency_limit)
+        if not state.fresh_is_exhausted and len(state.fresh) < pace.PAGE // 2:
+            limit = max(pace.PAGE, state.concurrency_limit)
             request = NextContacts(batch_id=self._batch_id, after_position=state.cursor, limit=limit)
             page = await workflow.execute_activity_method(BatchActivities.next_contacts, request, **STORE)
             slots.add_page(state, page, limit)
-        if state.overflowed and len(state.waiting) < PAGE // 2:
+        if state.overflowed and len(state.waiting) < pace.PAGE // 2:
             state.overflowed = False
             await self._find_due()
 
@@ -251,18 +245,30 @@ class BatchWorkflow:
 
     async def _reconcile(self) -> None:
         """Free the slots of contacts whose workflows died."""
-        if workflow.now() >= self._next_sweep:
-            self._next_sweep = workflow.now() + SWEEP_EVERY
+        if self._sweep_is_due:
+            self._sweep_is_due = False
             await self._sweep()
         for contact_id in sorted(self._suspects):
             self._suspects.discard(contact_id)
             with suppress(ActivityError):  # the next sweep tries again
                 await self._close(contact_id)
 
+    async def _keep_sweeping(self) -> None:
+        """Call for a sweep at a steady pace, on one timer that nothing else touches."""
+        while True:
+            await workflow.sleep(pace.SWEEP_EVERY, summary="sweep for contacts that fell silent")
+            self._call_for_sweep()
+
+    def _call_for_sweep(self) -> None:
+        self._sweep_is_due = self._changed = True
+
     async def _sweep(self) -> None:
-        unwatched = sorted(set(self._state.in_flight) - self._watched)
-        if unwatched:
-            request = FindClosedContacts(batch_id=self._batch_id, contact_ids=unwatched)
+        """Look for contacts whose workflows closed without a word, in this run or an earlier one."""
+        holders = set(self._state.in_flight)
+        silent = (holders - self._watched) | (holders & self._in_flight_at_last_sweep)
+        self._in_flight_at_last_sweep = holders
+        if silent:
+            request = FindClosedContacts(batch_id=self._batch_id, contact_ids=sorted(silent))
             closed = await workflow.execute_activity_method(
                 ContactActivities.find_closed_contacts, request, **STORE
             )
@@ -289,7 +295,7 @@ class BatchWorkflow:
     def _should_continue_as_new(self, start: BatchInput) -> bool:
         return (
             self._started >= start.contacts_per_run
-            or self._signals >= SIGNALS_PER_RUN
+            or self._signals >= pace.SIGNALS_PER_RUN
             or workflow.info().is_continue_as_new_suggested()
         )
 
@@ -310,11 +316,3 @@ class BatchWorkflow:
         """Put the numbers on the run's page in the Web UI."""
         rows = "\n".join(f"| {name} | {count} |" for name, count in self.counters().items())
         workflow.set_current_details(f"| contacts | |\n|---|---|\n{rows}")
-
-    async def _wait_for_change(self) -> None:
-        with suppress(asyncio.TimeoutError):
-            await workflow.wait_condition(
-                lambda: self._changed,
-                timeout=max(self._next_sweep - workflow.now(), timedelta(seconds=1)),
-                timeout_summary="sweep for contacts that fell silent",
-            )

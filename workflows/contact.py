@@ -28,6 +28,8 @@ with workflow.unsafe.imports_passed_through():
     from workflows.messages import CallEvent, ContactInput, SlotGrant, SlotRequested, read_request
     from workflows.options import DIAL, LOOK, STORE
 
+HELD_PAUSE = timedelta(seconds=15)
+"""A contact that was withheld asks for a slot again no sooner, so that a held batch costs little."""
 BATCH_IS_GONE = "batch_is_gone"
 GRANT_PATIENCE = timedelta(minutes=15)
 """After so long without an answer a request for a slot is made again; asking twice is harmless."""
@@ -146,6 +148,7 @@ class ContactWorkflow:
         if gate is not Gate.BATCH_HELD or returned.status in TERMINAL:
             return returned.status
         self._granted_attempt = self._attempt - 1
+        await workflow.sleep(HELD_PAUSE, summary=f"withheld: {gate}")
         return None
 
     async def _place_call(self) -> PlacedCall:

@@ -40,7 +40,7 @@ STORE: ActivityOptions = {
 # and never asks twice.
 DIAL: ActivityOptions = {
     "task_queue": DIAL_QUEUE,
-    "start_to_close_timeout": timedelta(seconds=20),
+    "start_to_close_timeout": timedelta(seconds=30),
     "heartbeat_timeout": _SILENCE,
     "retry_policy": _PATIENT,
 }
@@ -48,7 +48,7 @@ DIAL: ActivityOptions = {
 # The watchdog has a clock of its own and looks again later.
 LOOK: ActivityOptions = {
     "task_queue": DIAL_QUEUE,
-    "start_to_close_timeout": timedelta(seconds=20),
+    "start_to_close_timeout": timedelta(seconds=30),
     "heartbeat_timeout": _SILENCE,
     "retry_policy": RetryPolicy(maximum_attempts=2),
 }

@@ -1,0 +1,117 @@
+"""`make bench`: whole contacts per second beside the bare fan-out, on one server, in turn."""
+
+import argparse
+import asyncio
+import os
+import statistics
+import tempfile
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+from rich.console import Console
+from rich.table import Table
+from temporalio.client import Client
+
+from bench.fan_out import PARENT_QUEUE, WINDOW, BareFanOut, fan_out_workers
+from bench.full_path import run_batch
+from embedded.listening import free_ports
+from embedded.plan import StackPlan
+from embedded.stack import RunningStack, running
+from embedded.stop_request import StopRequest
+from process_exit import leave
+from settings import Settings, inherited_environment
+from temporal_client import connect
+
+
+@dataclass(frozen=True)
+class Round:
+    """One pair of measurements, in contacts per second."""
+
+    bare: float
+    full: float
+
+    @property
+    def ratio(self) -> float:
+        """Whole contacts per bare child."""
+        return self.full / self.bare
+
+
+async def bare_rate(client: Client, children: int) -> float:
+    """Return children per second of the bare fan-out."""
+    began = asyncio.get_running_loop().time()
+    await client.execute_workflow(
+        BareFanOut.run, children, id=f"bench/{uuid.uuid4().hex}", task_queue=PARENT_QUEUE
+    )
+    return children / (asyncio.get_running_loop().time() - began)
+
+
+async def measure(stack: RunningStack, *, contacts: int, rounds: int) -> list[Round]:
+    """Return the rounds after one that warms everything up."""
+    settings = stack.plan.settings.model_copy(update={"temporal_address": stack.temporal_address})
+    client = await connect(settings)
+    headers = {"Authorization": f"Bearer {stack.token}"}
+    measured = []
+    async with (
+        httpx.AsyncClient(base_url=f"{stack.plan.api_url}/api/v1", headers=headers, timeout=60) as api,
+        fan_out_workers(client),
+    ):
+        for size in [contacts // 4, *[contacts] * rounds]:
+            bare = await bare_rate(client, size)
+            full = await run_batch(api, contacts=size, window=WINDOW)
+            measured.append(Round(bare=bare, full=full))
+    return measured[1:]
+
+
+def show(console: Console, rounds: list[Round], contacts: int) -> None:
+    """Print every round and the medians."""
+    table = Table(title=f"{contacts} contacts, window {WINDOW}, {os.cpu_count()} cores")
+    for column in ("round", "bare fan-out /s", "whole contacts /s", "ratio"):
+        table.add_column(column, justify="right")
+    for number, each in enumerate(rounds, start=1):
+        table.add_row(str(number), f"{each.bare:.1f}", f"{each.full:.1f}", f"{each.ratio:.2f}")
+    medians = (
+        statistics.median(each.bare for each in rounds),
+        statistics.median(each.full for each in rounds),
+        statistics.median(each.ratio for each in rounds),
+    )
+    table.add_section()
+    table.add_row("median", f"{medians[0]:.1f}", f"{medians[1]:.1f}", f"{medians[2]:.2f}")
+    console.print(table)
+
+
+def bench_plan(data_dir: Path) -> StackPlan:
+    """Return a stack of its own whose phones ring and talk for no time at all."""
+    names = ("api_port", "temporal_port", "temporal_ui_port", "sim_port")
+    settings = Settings.model_construct(
+        data_dir=data_dir,
+        sim_ring_seconds=0,
+        sim_talk_seconds=0,
+        **dict(zip(names, free_ports(len(names)), strict=True)),
+    )
+    environment = {
+        name: value for name, value in inherited_environment().items() if not name.startswith("APOLLO_")
+    }
+    return StackPlan(settings=settings, environment=environment, working_dir=data_dir)
+
+
+def main() -> None:
+    """Run the benchmark and print its table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--contacts", type=int, default=400, help="contacts and children of one round")
+    parser.add_argument("--rounds", type=int, default=3)
+    arguments = parser.parse_args()
+    console = Console()
+    with (
+        tempfile.TemporaryDirectory(prefix="apollo-bench-") as folder,
+        StopRequest() as stop,
+        running(bench_plan(Path(folder).resolve()), stop, console.print) as stack,
+    ):
+        rounds = asyncio.run(measure(stack, contacts=arguments.contacts, rounds=arguments.rounds))
+        show(console, rounds, arguments.contacts)
+    leave(0)
+
+
+if __name__ == "__main__":
+    main()

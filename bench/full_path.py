@@ -1,0 +1,59 @@
+"""The full path: a batch over REST, calls and webhooks over HTTP, every row written."""
+
+import asyncio
+from datetime import datetime
+
+import httpx
+
+LOOK_EVERY_SECONDS = 0.5
+GIVE_UP_AFTER_SECONDS = 600
+TERMINAL = frozenset({"completed", "cancelled", "expired"})
+
+
+async def run_batch(api: httpx.AsyncClient, *, contacts: int, window: int) -> float:
+    """Call so many people to their end; return contacts per second from upload to completion.
+
+    Raises RuntimeError when anybody was not reached, for then something else was measured.
+    """
+    campaign = await _create(
+        api,
+        "/campaigns/",
+        {"name": "bench", "agent_id": "agent_bench", "phone_numbers": ["+14155550180"]},
+    )
+    batch = await _create(
+        api,
+        "/batches/",
+        {
+            "campaign_id": campaign["campaign_id"],
+            "concurrency_limit": window,
+            "contacts": [
+                {"phone_number": f"+1415{5000000 + number * 100 + 50}"} for number in range(contacts)
+            ],
+        },
+    )
+    finished = await _wait_for_end(api, str(batch["batch_id"]))
+    counters = finished["counters"]
+    if not isinstance(counters, dict) or counters["completed"] != contacts:
+        raise RuntimeError("not every contact was completed")
+    took = datetime.fromisoformat(str(finished["updated_at"])) - datetime.fromisoformat(
+        str(batch["created_at"])
+    )
+    return contacts / took.total_seconds()
+
+
+async def _create(api: httpx.AsyncClient, path: str, body: dict[str, object]) -> dict[str, object]:
+    response = await api.post(path, json=body)
+    response.raise_for_status()
+    created: dict[str, object] = response.json()
+    return created
+
+
+async def _wait_for_end(api: httpx.AsyncClient, batch_id: str) -> dict[str, object]:
+    async with asyncio.timeout(GIVE_UP_AFTER_SECONDS):
+        while True:
+            response = await api.get(f"/batches/{batch_id}")
+            response.raise_for_status()
+            batch: dict[str, object] = response.json()
+            if batch["status"] in TERMINAL:
+                return batch
+            await asyncio.sleep(LOOK_EVERY_SECONDS)

@@ -1,0 +1,1 @@
+"""Jambonz, in its own words."""

@@ -1,0 +1,57 @@
+"""Jambonz' status webhook in our words."""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from domain.call import CallStatus, StatusEvent
+from domain.identity import ExecutionId
+from domain.ports import StatusReport
+from telephony.fields import FieldReader, can_be_kept
+from telephony.status_words import call_status_of
+
+_HANGUP_BY = {"caller": "callee", "jambonz": "assistant"}
+"""Jambonz calls the far end of an outbound call its caller."""
+
+_REASON_TELLS = frozenset({CallStatus.BUSY, CallStatus.NO_ANSWER, CallStatus.FAILED})
+"""Elsewhere `sip_reason` lags behind: it still says Trying while the phone rings."""
+
+
+def translate_native(body: Mapping[str, object], received_at: datetime) -> StatusReport:
+    """Return what a body with `call_sid` says. Raises InvalidRequest.
+
+    Jambonz sends neither an event time nor an event id.
+    """
+    fields = FieldReader(body)
+    call_sid = fields.key("call_sid")
+    status = call_status_of(fields.required_text("call_status") or "")
+    execution_id = _attempt_id(body)
+    is_child_leg = execution_id is None and body.get("parent_call_sid") is not None
+    event = None
+    if call_sid is not None and status is not None and not is_child_leg:
+        event = _read_event(fields, status, call_sid, received_at)
+    fields.raise_for_errors()
+    return StatusReport(execution_id=execution_id, provider_call_id=call_sid, event=event, event_id=None)
+
+
+def _read_event(fields: FieldReader, status: CallStatus, call_sid: str, received_at: datetime) -> StatusEvent:
+    ended_by = fields.text("call_termination_by")
+    reason = fields.text("sip_reason")
+    return StatusEvent(
+        status=status,
+        happened_at=received_at,
+        provider_call_id=call_sid,
+        sip_status=fields.whole_number("sip_status"),
+        duration_seconds=fields.seconds("duration"),
+        hangup_by=None if ended_by is None else _HANGUP_BY.get(ended_by, ended_by),
+        hangup_reason=reason if status in _REASON_TELLS else None,
+    )
+
+
+def _attempt_id(body: Mapping[str, object]) -> ExecutionId | None:
+    """Our own id, which Jambonz gives back; a tag someone else set holds none."""
+    for name in ("customerData", "tag"):
+        tag = body.get(name)
+        attempt_id = tag.get("attempt_id") if isinstance(tag, Mapping) else None
+        if isinstance(attempt_id, str) and attempt_id and can_be_kept(attempt_id):
+            return ExecutionId(attempt_id)
+    return None

@@ -1,0 +1,46 @@
+"""The neutral contract's status body in our words: in webhooks and in answers to look-ups alike."""
+
+from datetime import datetime
+
+from domain.call import CallStatus, EventSource, StatusEvent, has_ended
+from telephony.fields import FieldReader
+from telephony.status_words import call_status_of
+
+
+def read_status_event(
+    fields: FieldReader, *, received_at: datetime, source: EventSource, provider_call_id: str | None
+) -> StatusEvent:
+    """Return what a neutral body says of a call. Raises InvalidRequest with every fault `fields` has met.
+
+    The event time is never later than `received_at`, which also stands in for a missing one.
+    """
+    status = _read_status(fields)
+    follow_up_at = fields.instant("follow_up_at")
+    event = StatusEvent(
+        status=status,
+        happened_at=min(fields.instant("timestamp") or received_at, received_at),
+        source=source,
+        provider_call_id=provider_call_id,
+        sip_status=fields.whole_number("sip_status"),
+        duration_seconds=fields.seconds("duration_seconds"),
+        hangup_by=fields.text("hangup_by"),
+        hangup_reason=fields.text("hangup_reason"),
+        recording_url=fields.text("recording_url"),
+        transcript=fields.text("transcript"),
+        summary=fields.text("summary"),
+        sentiment=fields.text("sentiment"),
+        total_cost=fields.amount("total_cost"),
+        follow_up_at=follow_up_at if has_ended(status) else None,
+    )
+    fields.raise_for_errors()
+    return event
+
+
+def _read_status(fields: FieldReader) -> CallStatus:
+    word = fields.required_text("call_status")
+    status = None if word is None else call_status_of(word)
+    if status is not None:
+        return status
+    if word is not None:
+        fields.reject("call_status", "Not a known call status", "call_status")
+    return CallStatus.QUEUED  # never seen: the fault is raised before anyone can read it

@@ -1,0 +1,72 @@
+"""The simulator's HTTP service."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from starlette.requests import Request
+from starlette.responses import Response
+
+from telephony.clock import Clock, utc_now
+from telephony.simulator.configuration import SimulatorSettings
+from telephony.simulator.door import json_answer
+from telephony.simulator.exchange import Exchange
+from telephony.simulator.ledger import Ledger
+from telephony.simulator.native import NativeContract
+from telephony.simulator.neutral import NeutralContract
+from telephony.simulator.postman import Postman
+from telephony.simulator.sender import Deliver, WebhookSender
+
+_ACCOUNT_CALLS = "/v1/Accounts/{account_sid}/Calls"
+
+
+def create_simulator(
+    settings: SimulatorSettings,
+    *,
+    clock: Clock = utc_now,
+    deliver: Deliver | None = None,
+) -> FastAPI:
+    """Return a simulator that remembers nothing of any other; its lifespan ends its calls and deliveries.
+
+    `deliver` posts the webhooks; None posts them over HTTP.
+    """
+    sender = WebhookSender()
+    ledger = Ledger(settings.memory_limit)
+    postman = Postman(settings, clock=clock, counts=lambda: ledger.webhooks, deliver=deliver or sender)
+    exchange = Exchange(settings, clock=clock, ledger=ledger, postman=postman)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        await exchange.aclose()
+        await postman.aclose()
+        await sender.aclose()
+
+    app = FastAPI(title="Apollo telephony simulator", lifespan=lifespan, openapi_url=None)
+    _add_contracts(app, exchange, settings)
+    _add_ledger(app, ledger)
+    return app
+
+
+def _add_contracts(app: FastAPI, exchange: Exchange, settings: SimulatorSettings) -> None:
+    # Plain routes: declared parameters cost several times as much, and a load test pays for every call.
+    neutral = NeutralContract(exchange, settings)
+    app.add_route("/calls", neutral.collection, ["GET", "POST"])
+    app.add_route("/calls/{call_sid}", neutral.member, ["GET", "DELETE"])
+    native = NativeContract(exchange, settings)
+    app.add_route(_ACCOUNT_CALLS, native.collection, ["GET", "POST"])
+    app.add_route(_ACCOUNT_CALLS + "/{call_sid}", native.member, ["GET", "PUT", "POST", "DELETE"])
+
+
+def _add_ledger(app: FastAPI, ledger: Ledger) -> None:
+    async def show_or_clear(request: Request) -> Response:
+        if request.method == "DELETE":
+            ledger.clear()
+            return Response(status_code=204)
+        return json_answer(ledger.as_json())
+
+    async def healthz(_: Request) -> Response:
+        return json_answer({"status": "ok"})
+
+    app.add_route("/ledger", show_or_clear, ["GET", "DELETE"])
+    app.add_route("/healthz", healthz, ["GET"])

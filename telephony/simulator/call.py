@@ -1,0 +1,129 @@
+"""One call of the simulator: who asked for it, how far it came, and the mail it still has to send."""
+
+from asyncio import Event, Task
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from math import inf
+from typing import Protocol
+
+from domain.call import CallStatus, has_ended
+from telephony.simulator.scenario import Scenario
+
+
+@dataclass(frozen=True, slots=True)
+class StatusHook:
+    """Where a call's webhooks go, and the basic auth they carry."""
+
+    url: str
+    credentials: tuple[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """The instant a call reached a status; `number` counts from 1 within the call."""
+
+    number: int
+    status: CallStatus
+    at: datetime
+    sip_status: int
+
+
+class WireForm(Protocol):
+    """How a contract words a webhook."""
+
+    def __call__(self, call: "SimulatedCall", moment: Moment) -> Mapping[str, object] | None:
+        """Return the body, None where the contract has no webhook for the moment."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """A create call, whichever contract it came by."""
+
+    form: WireForm
+    from_number: str
+    to_number: str
+    execution_id: str | None = None
+    batch_id: str | None = None
+    contact_id: str | None = None
+    status_hook: StatusHook | None = None
+    ring_limit: float = inf
+    talk_limit: float = inf
+    account_sid: str | None = None
+    tag: Mapping[str, object] | None = None
+
+    @property
+    def callee(self) -> str:
+        """Whose first call this may be: the contact's where one is named, else the number's."""
+        return self.contact_id or self.to_number
+
+
+@dataclass(slots=True)
+class Outbox:
+    """A call's webhooks in the order they must arrive in."""
+
+    letters: list["Letter"] = field(default_factory=list)
+    draining: bool = False
+    _first_is_settled: bool = False
+    _waiter: Event | None = None
+
+    def settle_one(self) -> None:
+        """Note that a webhook was delivered or given up."""
+        self._first_is_settled = True
+        if self._waiter is not None:
+            self._waiter.set()
+
+    async def first_settled(self) -> None:
+        """Return once the first webhook was delivered or given up; one waiter at a time."""
+        if not self._first_is_settled:
+            self._waiter = Event()
+            await self._waiter.wait()
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """One webhook."""
+
+    hook: StatusHook
+    body: bytes
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class SimulatedCall:
+    """A call and everything known of it."""
+
+    call_sid: str
+    order: Order
+    scenario: Scenario
+    created_at: datetime
+    moments: list[Moment] = field(default_factory=list)
+    """Those reached so far; of an ended call only the last is kept."""
+    answered_at: datetime | None = None
+    ended_at: datetime | None = None
+    hangup_by: str | None = None
+    """`callee` or `assistant`, on answered calls only."""
+    follow_up_at: datetime | None = None
+    outbox: Outbox = field(default_factory=Outbox)
+    playing: Task[None] | None = None
+
+    @property
+    def status(self) -> CallStatus:
+        """Where the call stands."""
+        return self.moments[-1].status if self.moments else CallStatus.QUEUED
+
+    @property
+    def duration_seconds(self) -> int | None:
+        """Whole seconds from answer to end, None while the call lives or when nobody answered."""
+        if self.answered_at is None or self.ended_at is None:
+            return None
+        return round((self.ended_at - self.answered_at).total_seconds())
+
+    def reach(self, status: CallStatus, sip_status: int, at: datetime) -> Moment:
+        """Move the call to a status."""
+        moment = Moment(len(self.moments) + 1, status, at, sip_status)
+        self.moments.append(moment)
+        if status is CallStatus.IN_PROGRESS:
+            self.answered_at = at
+        if has_ended(status):
+            self.ended_at = at
+        return moment

@@ -1,0 +1,168 @@
+"""Jambonz' contract: `/v1/Accounts/{account_sid}/Calls`."""
+
+from collections.abc import Mapping
+
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+
+from domain.call import CallStatus
+from telephony.simulator.call import Moment, Order, SimulatedCall, StatusHook
+from telephony.simulator.configuration import SimulatorSettings
+from telephony.simulator.door import has_key, json_answer, limit_in, read_object, wait_as_told
+from telephony.simulator.exchange import CreateAnswer, Exchange
+from telephony.simulator.scenario import SIP_REASON
+
+_WORD_OF = {
+    CallStatus.QUEUED: "trying",
+    CallStatus.RINGING: "ringing",
+    CallStatus.IN_PROGRESS: "in-progress",
+    CallStatus.COMPLETED: "completed",
+    CallStatus.BUSY: "busy",
+    CallStatus.NO_ANSWER: "no-answer",
+    CallStatus.FAILED: "failed",
+}
+_TERMINATED_BY = {"callee": "caller", "assistant": "jambonz"}
+_HANGS_UP = {"completed": CallStatus.IN_PROGRESS, "no-answer": CallStatus.RINGING}
+"""Which update ends a call in which state."""
+
+
+class NativeContract:
+    """Create, look up, list, hang up, and drop the record."""
+
+    def __init__(self, exchange: Exchange, settings: SimulatorSettings) -> None:
+        self._exchange = exchange
+        self._settings = settings
+
+    async def collection(self, request: Request) -> Response:
+        """`POST` asks for a call, `GET` lists the account's calls."""
+        if not has_key(request, self._settings):
+            return PlainTextResponse("Unauthorized", 401)
+        if request.method == "POST":
+            return await self._create(request)
+        account_sid = request.path_params["account_sid"]
+        calls = [call for call in self._exchange.calls if call.order.account_sid == account_sid]
+        snapshots = [snapshot_body(call) for call in calls]
+        return json_answer([each for each in snapshots if _matches(each, request)])
+
+    async def member(self, request: Request) -> Response:
+        """`GET` tells where a call stands, `PUT` or `POST` ends it, `DELETE` only drops the record."""
+        if not has_key(request, self._settings):
+            return PlainTextResponse("Unauthorized", 401)
+        call = self._exchange.calls.get(request.path_params["call_sid"])
+        if call is None or call.order.account_sid != request.path_params["account_sid"]:
+            return Response(status_code=404)
+        match request.method:
+            case "GET":
+                return json_answer(snapshot_body(call))
+            case "DELETE":
+                self._exchange.calls.forget(call)
+                return Response(status_code=204)
+        return await self._update(call, request)
+
+    async def _create(self, request: Request) -> Response:
+        body = await read_object(request)
+        order = None if body is None else _read_order(body, request.path_params["account_sid"])
+        if order is None:
+            return json_answer({"msg": "from and to are required"}, 400)
+        # Jambonz knows no idempotency: the same request twice is two calls.
+        answer, call = self._exchange.take(order, dedupe=False)
+        if call is not None:
+            await wait_as_told(call, request, self._settings)
+            return json_answer({"sid": call.call_sid, "callId": _call_id(call)}, answer)
+        if answer is CreateAnswer.THROTTLED:
+            return PlainTextResponse(
+                "Too many requests, please try again later.", answer, {"Retry-After": "1"}
+            )
+        return json_answer({"msg": "fetch failed"}, answer)
+
+    async def _update(self, call: SimulatedCall, request: Request) -> Response:
+        word = (await read_object(request) or {}).get("call_status")
+        needed = _HANGS_UP.get(word) if isinstance(word, str) else None
+        if needed is None:
+            return json_answer({"msg": "invalid call_status"}, 400)
+        if (call.answered_at is not None) is not (needed is CallStatus.IN_PROGRESS):
+            return Response("wrong state", 422, media_type="text/html")
+        if not self._exchange.hang_up(call):
+            return Response("call is over", 422, media_type="text/html")
+        return Response(status_code=202)
+
+
+def _read_order(body: Mapping[str, object], account_sid: str) -> Order | None:
+    to = body.get("to")
+    to_number = to.get("number") if isinstance(to, Mapping) else None
+    from_number = body.get("from")
+    if not isinstance(to_number, str) or not isinstance(from_number, str):
+        return None
+    tag = body.get("tag")
+    tag = tag if isinstance(tag, Mapping) else None
+    return Order(
+        form=event_body,
+        execution_id=_tagged(tag, "attempt_id"),
+        from_number=from_number,
+        to_number=to_number,
+        batch_id=_tagged(tag, "batch_id"),
+        contact_id=_tagged(tag, "contact_id"),
+        status_hook=_read_hook(body.get("call_status_hook")),
+        ring_limit=limit_in(body, "timeout"),
+        talk_limit=limit_in(body, "timeLimit"),
+        account_sid=account_sid,
+        tag=tag,
+    )
+
+
+def _tagged(tag: Mapping[str, object] | None, name: str) -> str | None:
+    value = tag.get(name) if tag is not None else None
+    return value if isinstance(value, str) else None
+
+
+def _read_hook(hook: object) -> StatusHook | None:
+    if isinstance(hook, str):
+        return StatusHook(hook)
+    if not isinstance(hook, Mapping) or not isinstance(hook.get("url"), str):
+        return None
+    username, password = hook.get("username"), hook.get("password")
+    if isinstance(username, str) and isinstance(password, str):
+        return StatusHook(hook["url"], (username, password))
+    return StatusHook(hook["url"])
+
+
+def _matches(snapshot: Mapping[str, object], request: Request) -> bool:
+    filters = {"direction": "direction", "from": "from", "to": "to", "callStatus": "call_status"}
+    wanted = {field: request.query_params.get(name) for name, field in filters.items()}
+    return all(value is None or snapshot[field] == value for field, value in wanted.items())
+
+
+def event_body(call: SimulatedCall, moment: Moment) -> Mapping[str, object]:
+    """Return Jambonz' webhook of a moment; it carries no event id and no event time."""
+    body: dict[str, object] = {
+        "call_sid": call.call_sid,
+        "direction": "outbound",
+        "from": call.order.from_number,
+        "to": call.order.to_number,
+        "call_id": _call_id(call),
+        "sip_status": moment.sip_status,
+        "sip_reason": SIP_REASON[moment.sip_status],
+        "call_status": _WORD_OF[moment.status],
+        "account_sid": call.order.account_sid,
+        "trace_id": "0" * 32,
+        "fs_sip_address": "192.0.2.10:5060",
+    }
+    if moment.status is CallStatus.COMPLETED:
+        body["duration"] = call.duration_seconds
+        body["call_termination_by"] = _TERMINATED_BY[call.hangup_by or "callee"]
+    if call.order.tag is not None:
+        body["customerData"] = call.order.tag
+    return body
+
+
+def snapshot_body(call: SimulatedCall) -> Mapping[str, object]:
+    """Return Jambonz' record of a call: the last webhook without our tag."""
+    moment = call.moments[-1] if call.moments else Moment(0, CallStatus.QUEUED, call.created_at, 100)
+    body = dict(event_body(call, moment))
+    body.pop("customerData", None)
+    return body
+
+
+def _call_id(call: SimulatedCall) -> str:
+    """The SIP Call-ID, which no look-up takes."""
+    return f"{call.call_sid}@simulator"

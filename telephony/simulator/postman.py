@@ -1,0 +1,105 @@
+"""Delivers webhooks: in order within a call, side by side across calls, patient while nobody answers."""
+
+import asyncio
+from base64 import b64encode
+from collections.abc import Callable, Mapping
+
+import structlog
+
+from telephony.clock import Clock
+from telephony.signature import SIGNATURE_HEADER, sign
+from telephony.simulator.call import Letter, Outbox
+from telephony.simulator.configuration import SimulatorSettings
+from telephony.simulator.ledger import WebhookCounts
+from telephony.simulator.sender import Deliver, NoAnswer
+
+FIRST_PAUSE_SECONDS = 0.2
+LONGEST_PAUSE_SECONDS = 5.0
+"""Between two tries of one webhook; each pause is twice the one before."""
+
+_WORTH_A_RETRY = frozenset({404, 408, 429})
+"""Besides 5xx and no answer; 404 because a receiver that restarts may not have its records back yet."""
+
+log = structlog.get_logger(__name__)
+
+
+class Postman:
+    """Sends letters. `counts` returns the tally in force, which the ledger may replace."""
+
+    def __init__(
+        self,
+        settings: SimulatorSettings,
+        *,
+        clock: Clock,
+        counts: Callable[[], WebhookCounts],
+        deliver: Deliver,
+    ) -> None:
+        self._secret = settings.webhook_secret
+        self._patience = settings.webhook_patience_seconds
+        self._clock = clock
+        self._counts = counts
+        self._deliver = deliver
+        self._places = asyncio.Semaphore(settings.concurrent_webhooks)
+        self._rounds: set[asyncio.Task[None]] = set()
+
+    def send(self, outbox: Outbox, letter: Letter) -> None:
+        """Put a letter behind the call's earlier ones; returns at once."""
+        outbox.letters.append(letter)
+        if outbox.draining:
+            return
+        outbox.draining = True
+        task = asyncio.create_task(self._drain(outbox))
+        self._rounds.add(task)
+        task.add_done_callback(self._rounds.discard)
+
+    async def aclose(self) -> None:
+        """Drop what is not delivered yet."""
+        for task in self._rounds:
+            task.cancel()
+        await asyncio.gather(*self._rounds, return_exceptions=True)
+
+    async def _drain(self, outbox: Outbox) -> None:
+        while outbox.letters:
+            await self._bring(outbox.letters.pop(0))
+            outbox.settle_one()
+        outbox.draining = False
+
+    async def _bring(self, letter: Letter) -> None:
+        """Try until it is taken, refused for good, or patience ends."""
+        headers = self._headers(letter)
+        deadline = asyncio.get_running_loop().time() + self._patience
+        pause = FIRST_PAUSE_SECONDS
+        while True:
+            code = await self._try(letter, headers)
+            if code is not None and 200 <= code < 300:
+                self._counts().sent += 1
+                return
+            if not _is_worth_a_retry(code) or asyncio.get_running_loop().time() + pause > deadline:
+                self._counts().given_up += 1
+                log.warning("webhook given up", answer=code)
+                return
+            self._counts().retried += 1
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+
+    async def _try(self, letter: Letter, headers: Mapping[str, str]) -> int | None:
+        """Return the answer's code, None when there was no answer."""
+        try:
+            # Held for one try only: a call that waits for its next try keeps nobody else waiting.
+            async with self._places:
+                return await self._deliver(letter.hook.url, headers, letter.body)
+        except NoAnswer:
+            return None
+
+    def _headers(self, letter: Letter) -> Mapping[str, str]:
+        headers = {"Content-Type": "application/json", "User-Agent": "apollo-simulator"}
+        if letter.hook.credentials is not None:
+            credentials = b64encode(":".join(letter.hook.credentials).encode()).decode()
+            headers["Authorization"] = f"Basic {credentials}"
+        if self._secret is not None:
+            headers[SIGNATURE_HEADER] = sign(self._secret, int(self._clock().timestamp()), letter.body)
+        return headers
+
+
+def _is_worth_a_retry(code: int | None) -> bool:
+    return code is None or code >= 500 or code in _WORTH_A_RETRY

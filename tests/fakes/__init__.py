@@ -1,0 +1,25 @@
+"""The ports of the domain in memory: the same guards and orders as the real ones, nothing to start."""
+
+from tests.fakes.batches import FakeBatchStore
+from tests.fakes.calls import FakeCallStore
+from tests.fakes.campaigns import FakeCampaignStore
+from tests.fakes.clock import FakeClock
+from tests.fakes.contacts import FakeContactStore
+from tests.fakes.engine import FakeEngine
+from tests.fakes.idempotency import FakeIdempotencyStore
+from tests.fakes.provider import FakeProvider
+from tests.fakes.tables import Tables
+from tests.fakes.tokens import FakeTokenStore
+
+__all__ = [
+    "FakeBatchStore",
+    "FakeCallStore",
+    "FakeCampaignStore",
+    "FakeClock",
+    "FakeContactStore",
+    "FakeEngine",
+    "FakeIdempotencyStore",
+    "FakeProvider",
+    "FakeTokenStore",
+    "Tables",
+]

@@ -1,0 +1,194 @@
+"""Batches in memory."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from domain.batch import TERMINAL_BATCH, Batch, BatchStatus, NewBatch, status_of_new_batch
+from domain.campaign import Campaign, CampaignStatus
+from domain.contact import Contact, ContactStatus, NewContact, SkipReason
+from domain.counters import Counters
+from domain.errors import BatchNotFound, CampaignClosed, CampaignNotFound
+from domain.identity import BATCH_PREFIX, CONTACT_PREFIX, BatchId, CampaignId, ContactId, OrganizationId
+from domain.ports import Page, Window
+from tests.fakes.tables import Tables, newest_first, page_of
+
+_REVIVED = frozenset({CampaignStatus.DRAFT, CampaignStatus.COMPLETED})
+
+
+class FakeBatchStore:
+    """Implements BatchStore."""
+
+    def __init__(self, tables: Tables) -> None:
+        self._tables = tables
+
+    async def create(self, new: NewBatch, contacts: Sequence[NewContact], now: datetime) -> Batch:
+        """Keep a batch and its contacts, and bring its campaign to life."""
+        self._tables.require_up()
+        campaign = self._campaign_for(new)
+        status, paused_by = status_of_new_batch(campaign.status, new.scheduled_start, now)
+        batch = Batch(
+            batch_id=BatchId(self._tables.mint(BATCH_PREFIX)),
+            campaign_id=new.campaign_id,
+            organization_id=new.organization_id,
+            name=new.name,
+            status=status,
+            paused_by=paused_by,
+            total_contacts=len(contacts),
+            concurrency_limit=new.concurrency_limit,
+            scheduled_start=new.scheduled_start,
+            scheduled_end=new.scheduled_end,
+            overrides=new.overrides,
+            call_context=new.call_context,
+            metadata=new.metadata,
+            counters=Counters(),
+            created_at=now,
+            updated_at=now,
+        )
+        self._tables.batches[batch.batch_id] = batch
+        for position, contact in enumerate(contacts, start=1):
+            self._keep_contact(batch, position, contact)
+        if campaign.status in _REVIVED:
+            self._move_campaign(campaign, CampaignStatus.ACTIVE, now)
+        return self._counted(batch)
+
+    async def discard(self, batch_id: BatchId) -> None:
+        """Take back a batch that was never started and called nobody."""
+        self._tables.require_up()
+        batch = self._tables.batches.get(batch_id)
+        has_called = any(each.batch_id == batch_id for each in self._tables.calls.values())
+        if batch is None or batch_id in self._tables.started_at or has_called:
+            return
+        for contact in self._tables.contacts_of(batch_id):
+            del self._tables.contacts[contact.contact_id]
+        del self._tables.batches[batch_id]
+        self._settle_campaign(batch.campaign_id)
+
+    async def mark_started(self, batch_id: BatchId, now: datetime) -> None:
+        """Keep that the batch's workflow was started; the first time stands."""
+        self._tables.require_up()
+        if batch_id in self._tables.batches:
+            self._tables.started_at.setdefault(batch_id, now)
+
+    async def unstarted(self, before: datetime, limit: int) -> Sequence[BatchId]:
+        """Return unfinished batches created before an instant and never started, oldest first."""
+        self._tables.require_up()
+        overdue = [
+            each
+            for each in self._tables.batches.values()
+            if each.batch_id not in self._tables.started_at
+            and each.created_at < before
+            and each.status not in TERMINAL_BATCH
+        ]
+        overdue.sort(key=lambda each: (each.created_at, each.batch_id))
+        return [each.batch_id for each in overdue[:limit]]
+
+    async def load(self, batch_id: BatchId) -> tuple[Batch, Campaign]:
+        """Raises BatchNotFound."""
+        self._tables.require_up()
+        batch = self._tables.batches.get(batch_id)
+        if batch is None or batch.campaign_id not in self._tables.campaigns:
+            raise BatchNotFound
+        return self._counted(batch), self._tables.campaigns[batch.campaign_id]
+
+    async def get(self, organization_id: OrganizationId, batch_id: BatchId) -> tuple[Batch, Campaign]:
+        """Raises BatchNotFound, also for a batch of another organization."""
+        batch, campaign = await self.load(batch_id)
+        if batch.organization_id != organization_id:
+            raise BatchNotFound
+        return batch, campaign
+
+    async def count_in_progress(self, batch_id: BatchId) -> int:
+        """Return how many contacts ring or talk."""
+        self._tables.require_up()
+        return self._tables.counters_of(batch_id).in_flight
+
+    async def list_batches(
+        self,
+        organization_id: OrganizationId,
+        *,
+        campaign_id: CampaignId | None,
+        statuses: Sequence[BatchStatus],
+        window: Window,
+    ) -> Page[tuple[Batch, Campaign]]:
+        """Return batches, newest first; empty `statuses` matches any."""
+        self._tables.require_up()
+        matching = [
+            (self._counted(each), self._tables.campaigns[each.campaign_id])
+            for each in self._tables.batches.values()
+            if each.organization_id == organization_id
+            and campaign_id in (None, each.campaign_id)
+            and (not statuses or each.status in statuses)
+        ]
+        return page_of(newest_first(matching, lambda each: (each[0].created_at, each[0].batch_id)), window)
+
+    async def begin(self, batch_id: BatchId, now: datetime) -> BatchStatus:
+        """Move a `pending` batch to `in_progress`. Raises BatchNotFound."""
+        batch, _ = await self.load(batch_id)
+        if batch.status is BatchStatus.PENDING:
+            batch = replace(batch, status=BatchStatus.IN_PROGRESS, updated_at=now)
+            self._tables.batches[batch_id] = batch
+        return batch.status
+
+    async def finish(self, batch_id: BatchId, now: datetime) -> Batch:
+        """Complete a batch whose contacts are all terminal, and its campaign with its last one."""
+        batch, campaign = await self.load(batch_id)
+        if batch.status in TERMINAL_BATCH or batch.counters.unfinished:
+            return batch
+        finished = replace(batch, status=BatchStatus.COMPLETED, paused_by=None, updated_at=now)
+        self._tables.batches[batch_id] = finished
+        if not self._has_unfinished(campaign.campaign_id) and campaign.status in (
+            CampaignStatus.ACTIVE,
+            CampaignStatus.PAUSED,
+        ):
+            self._move_campaign(campaign, CampaignStatus.COMPLETED, now)
+        return finished
+
+    def _campaign_for(self, new: NewBatch) -> Campaign:
+        campaign = self._tables.campaigns.get(new.campaign_id)
+        if campaign is None or campaign.organization_id != new.organization_id:
+            raise CampaignNotFound
+        if campaign.status is CampaignStatus.CANCELLED:
+            raise CampaignClosed
+        return campaign
+
+    def _keep_contact(self, batch: Batch, position: int, new: NewContact) -> None:
+        is_bad = new.skip_detail is not None
+        contact = Contact(
+            contact_id=ContactId(self._tables.mint(CONTACT_PREFIX)),
+            batch_id=batch.batch_id,
+            campaign_id=batch.campaign_id,
+            position=position,
+            external_id=new.external_id,
+            phone_number=new.phone_number,
+            timezone=new.timezone,
+            call_variables=new.call_variables,
+            status=ContactStatus.SKIPPED if is_bad else ContactStatus.PENDING,
+            skip_reason=SkipReason.INVALID_NUMBER if is_bad else None,
+            skip_detail=new.skip_detail,
+            created_at=batch.created_at,
+            updated_at=batch.created_at,
+        )
+        self._tables.contacts[contact.contact_id] = contact
+
+    def _counted(self, batch: Batch) -> Batch:
+        return replace(batch, counters=self._tables.counters_of(batch.batch_id))
+
+    def _move_campaign(self, campaign: Campaign, status: CampaignStatus, now: datetime) -> None:
+        moved = replace(campaign, status=status, updated_at=now)
+        self._tables.campaigns[campaign.campaign_id] = moved
+
+    def _has_unfinished(self, campaign_id: CampaignId) -> bool:
+        return any(
+            each.campaign_id == campaign_id and each.status not in TERMINAL_BATCH
+            for each in self._tables.batches.values()
+        )
+
+    def _settle_campaign(self, campaign_id: CampaignId) -> None:
+        """Return a campaign that only a discarded batch kept alive to where it was."""
+        campaign = self._tables.campaigns[campaign_id]
+        if campaign.status is not CampaignStatus.ACTIVE or self._has_unfinished(campaign_id):
+            return
+        has_any = any(each.campaign_id == campaign_id for each in self._tables.batches.values())
+        status = CampaignStatus.COMPLETED if has_any else CampaignStatus.DRAFT
+        self._tables.campaigns[campaign_id] = replace(campaign, status=status)

@@ -1,0 +1,213 @@
+"""Calls in memory."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+
+from domain.batch import caller_ids_in_force
+from domain.call import (
+    AttemptKind,
+    CallRecord,
+    CallStatus,
+    DialState,
+    EventEffect,
+    StatusEvent,
+    apply_event,
+    has_ended,
+)
+from domain.caller_id import CallerIdStrategy
+from domain.contact import WAITING, Contact, ContactStatus
+from domain.errors import ExecutionNotFound
+from domain.gates import GateFacts, closed_gate
+from domain.identity import EXECUTION_PREFIX, CampaignId, ContactId, ExecutionId
+from domain.ports import AttemptClaim, Claimed, DialBrief, RecordedEvent
+from tests.fakes.tables import StoredEvent, Tables
+
+_ON_THE_PHONE = frozenset({CallStatus.RINGING, CallStatus.IN_PROGRESS})
+
+
+class FakeCallStore:
+    """Implements CallStore."""
+
+    def __init__(self, tables: Tables) -> None:
+        self._tables = tables
+
+    async def dial_brief(self, contact_id: ContactId, attempt: int) -> DialBrief | None:
+        """Read what a dial needs; None when the contact no longer exists."""
+        self._tables.require_up()
+        contact = self._tables.contacts.get(contact_id)
+        if contact is None:
+            return None
+        batch = self._tables.batches[contact.batch_id]
+        campaign = self._tables.campaigns[contact.campaign_id]
+        strategy, _ = caller_ids_in_force(batch.overrides, campaign.rules)
+        is_counted = strategy is CallerIdStrategy.LEAST_LOADED
+        return DialBrief(
+            contact=contact,
+            batch=batch,
+            campaign=campaign,
+            record=self._find(contact_id, attempt),
+            live_calls=self._live_calls(contact.campaign_id) if is_counted else {},
+        )
+
+    async def claim_attempt(self, claim: AttemptClaim, now: datetime) -> Claimed | None:
+        """Take the right to ask the provider, once."""
+        self._tables.require_up()
+        contact = self._tables.contacts.get(claim.contact_id)
+        if contact is None:
+            return None
+        newest = self._tables.newest_call(claim.contact_id)
+        if newest is not None and newest.attempt > claim.attempt:
+            return None
+        known = newest if newest is not None and newest.attempt == claim.attempt else None
+        if known is not None and not _may_be_asked(known):
+            return Claimed(record=known, may_ask=False)
+        if self._is_withheld(contact, known):
+            return None
+        record = _dialling(known or self._new_record(contact, claim), claim, now)
+        self._tables.calls[record.execution_id] = record
+        self._tables.contacts[contact.contact_id] = _dispatched(contact, claim.kind, now)
+        return Claimed(record=record, may_ask=True)
+
+    async def record_dial(
+        self, execution_id: ExecutionId, state: DialState, *, provider_call_id: str | None = None
+    ) -> None:
+        """Keep what the provider said to a dial, unless more is known already."""
+        record = self._call(execution_id)
+        self._tables.calls[execution_id] = replace(
+            record,
+            dial_state=state if _may_follow(state, record) else record.dial_state,
+            provider_call_id=record.provider_call_id or provider_call_id,
+        )
+
+    async def record_event(
+        self,
+        execution_id: ExecutionId,
+        event: StatusEvent,
+        *,
+        event_key: str,
+        body: Mapping[str, object] | None,
+    ) -> RecordedEvent:
+        """Store an event once per `event_key` and apply it to the call record."""
+        before = self._call(execution_id)
+        if any(
+            (each.execution_id, each.event_key) == (execution_id, event_key) for each in self._tables.events
+        ):
+            return RecordedEvent(effect=EventEffect.DUPLICATE, record=before, event_number=None)
+        self._tables.events.append(
+            StoredEvent(execution_id=execution_id, event_key=event_key, event=event, body=body)
+        )
+        after, effect = apply_event(before, event)
+        self._tables.calls[execution_id] = after
+        if effect is EventEffect.ACCEPTED and event.status in _ON_THE_PHONE:
+            self._move_contact(after, event.happened_at)
+        return RecordedEvent(effect=effect, record=after, event_number=len(self._tables.events))
+
+    async def mark_delivered(self, event_number: int, now: datetime) -> None:
+        """Keep that the contact's workflow was told; the first time stands."""
+        self._tables.require_up()
+        stored = self._tables.events[event_number - 1]
+        if stored.delivered_at is None:
+            self._tables.events[event_number - 1] = replace(stored, delivered_at=now)
+
+    async def execution_of_provider_call(self, provider_call_id: str) -> ExecutionId | None:
+        """Return the newest attempt that owns a provider's call id."""
+        self._tables.require_up()
+        owners = [
+            each.execution_id
+            for each in self._tables.calls.values()
+            if each.provider_call_id == provider_call_id
+        ]
+        return max(owners, default=None)
+
+    def _call(self, execution_id: ExecutionId) -> CallRecord:
+        self._tables.require_up()
+        record = self._tables.calls.get(execution_id)
+        if record is None:
+            raise ExecutionNotFound
+        return record
+
+    def _find(self, contact_id: ContactId, attempt: int) -> CallRecord | None:
+        mine = (each for each in self._tables.calls.values() if each.contact_id == contact_id)
+        return next((each for each in mine if each.attempt == attempt), None)
+
+    def _live_calls(self, campaign_id: CampaignId) -> Mapping[str, int]:
+        return Counter(
+            each.from_number
+            for each in self._tables.calls.values()
+            if each.campaign_id == campaign_id
+            and each.from_number is not None
+            and each.dial_state is not DialState.READY
+            and not has_ended(each.call_status)
+        )
+
+    def _is_withheld(self, contact: Contact, known: CallRecord | None) -> bool:
+        facts = GateFacts(
+            campaign_status=self._tables.campaigns[contact.campaign_id].status,
+            batch_status=self._tables.batches[contact.batch_id].status,
+            contact_status=contact.status,
+        )
+        is_on_another_attempt = contact.status is ContactStatus.DISPATCHED and known is None
+        return closed_gate(facts) is not None or is_on_another_attempt
+
+    def _new_record(self, contact: Contact, claim: AttemptClaim) -> CallRecord:
+        return CallRecord(
+            execution_id=ExecutionId(self._tables.mint(EXECUTION_PREFIX)),
+            contact_id=contact.contact_id,
+            batch_id=contact.batch_id,
+            campaign_id=contact.campaign_id,
+            attempt=claim.attempt,
+            kind=claim.kind,
+            to_number=contact.phone_number,
+        )
+
+    def _move_contact(self, call: CallRecord, now: datetime) -> None:
+        contact = self._tables.contacts[call.contact_id]
+        newest = self._tables.newest_call(call.contact_id)
+        if contact.status is ContactStatus.DISPATCHED and newest == call:
+            moved = replace(contact, status=ContactStatus.IN_PROGRESS, updated_at=now)
+            self._tables.contacts[contact.contact_id] = moved
+
+
+def _may_be_asked(record: CallRecord) -> bool:
+    return record.dial_state is DialState.READY and record.call_status is CallStatus.QUEUED
+
+
+def _dialling(record: CallRecord, claim: AttemptClaim, now: datetime) -> CallRecord:
+    return replace(
+        record,
+        dial_state=DialState.DIALLING,
+        provider=claim.provider,
+        from_number=claim.from_number,
+        started_at=now,
+    )
+
+
+def _dispatched(contact: Contact, kind: AttemptKind, now: datetime) -> Contact:
+    was_waiting = contact.status in WAITING
+    return replace(
+        contact,
+        status=ContactStatus.DISPATCHED,
+        retry_count=contact.retry_count + (was_waiting and kind is AttemptKind.RETRY),
+        follow_up_count=contact.follow_up_count + (was_waiting and kind is AttemptKind.FOLLOW_UP),
+        last_attempted_at=now,
+        next_retry_at=None,
+        follow_up_at=None,
+        updated_at=now,
+    )
+
+
+def _may_follow(state: DialState, record: CallRecord) -> bool:
+    is_dialling = record.dial_state is DialState.DIALLING
+    match state:
+        case DialState.ACCEPTED:
+            return True
+        case DialState.READY:
+            return is_dialling and record.call_status is CallStatus.QUEUED
+        case DialState.REFUSED:
+            return is_dialling or record.dial_state is DialState.AMBIGUOUS
+        case DialState.AMBIGUOUS:
+            return is_dialling
+        case DialState.DIALLING:
+            return False

@@ -1,0 +1,17 @@
+"""Lets the type checker prove that every fake fits its port."""
+
+from domain import ports
+from tests import fakes
+
+
+def fit_their_ports(tables: fakes.Tables) -> tuple[object, ...]:
+    """Return one of each fake, typed as its port."""
+    campaigns: ports.CampaignStore = fakes.FakeCampaignStore(tables)
+    batches: ports.BatchStore = fakes.FakeBatchStore(tables)
+    contacts: ports.ContactStore = fakes.FakeContactStore(tables)
+    calls: ports.CallStore = fakes.FakeCallStore(tables)
+    tokens: ports.TokenStore = fakes.FakeTokenStore(tables)
+    keys: ports.IdempotencyStore = fakes.FakeIdempotencyStore(tables)
+    engine: ports.BatchEngine = fakes.FakeEngine()
+    provider: ports.TelephonyProvider = fakes.FakeProvider()
+    return campaigns, batches, contacts, calls, tokens, keys, engine, provider

@@ -1,0 +1,183 @@
+"""Contacts in memory."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from domain.call import AttemptKind, CallRecord, CallStatus, DialState
+from domain.contact import LIVE, WAITING, Contact, ContactStatus, SkipReason, may_become
+from domain.errors import ContactNotFound
+from domain.identity import BatchId, ContactId
+from domain.ports import Page, Window
+from domain.settlement import Settlement
+from tests.fakes.tables import Tables, page_of
+
+_DUE_ORDER = (
+    (ContactStatus.FOLLOWUP_SCHEDULED, AttemptKind.FOLLOW_UP),
+    (ContactStatus.RETRYING, AttemptKind.RETRY),
+)
+_WAITED_IN = {
+    AttemptKind.INITIAL: ContactStatus.PENDING,
+    AttemptKind.RETRY: ContactStatus.RETRYING,
+    AttemptKind.FOLLOW_UP: ContactStatus.FOLLOWUP_SCHEDULED,
+}
+
+
+class FakeContactStore:
+    """Implements ContactStore."""
+
+    def __init__(self, tables: Tables) -> None:
+        self._tables = tables
+
+    async def next_page(
+        self, batch_id: BatchId, after_position: int, limit: int
+    ) -> Sequence[tuple[ContactId, int]]:
+        """Return ids and positions of `pending` contacts behind a position, in order."""
+        self._tables.require_up()
+        fresh = [
+            (each.contact_id, each.position)
+            for each in self._tables.contacts_of(batch_id)
+            if each.status is ContactStatus.PENDING and each.position > after_position
+        ]
+        return fresh[:limit]
+
+    async def due_contacts(
+        self, batch_id: BatchId, now: datetime, limit: int
+    ) -> Sequence[tuple[ContactId, int, AttemptKind]]:
+        """Return what is due, follow-ups first, then the longest due."""
+        self._tables.require_up()
+        due = [
+            (turn, due_at, each.position, each.contact_id, kind)
+            for turn, (status, kind) in enumerate(_DUE_ORDER)
+            for each in self._tables.contacts_of(batch_id)
+            if each.status is status
+            and (due_at := each.follow_up_at or each.next_retry_at) is not None
+            and due_at <= now
+        ]
+        return [
+            (contact_id, self._attempts(contact_id) + 1, kind)
+            for _, _, _, contact_id, kind in sorted(due)[:limit]
+        ]
+
+    async def live_contacts(self, batch_id: BatchId, limit: int) -> Sequence[tuple[ContactId, int]]:
+        """Return the contacts being called now, each with its newest attempt."""
+        self._tables.require_up()
+        live = [each for each in self._tables.contacts_of(batch_id) if each.status in LIVE]
+        return [(each.contact_id, self._attempts(each.contact_id)) for each in live[:limit]]
+
+    async def settle(
+        self, contact_id: ContactId, attempt: int, settlement: Settlement, now: datetime
+    ) -> Settlement:
+        """Move a live contact to where its newest attempt left it; returns what stands."""
+        contact = self._find(contact_id)
+        is_newest = self._attempts(contact_id) == attempt
+        if contact.status in LIVE and may_become(contact.status, settlement.status) and is_newest:
+            contact = self._keep(
+                replace(
+                    contact,
+                    status=settlement.status,
+                    next_retry_at=settlement.next_retry_at,
+                    follow_up_at=settlement.follow_up_at,
+                    updated_at=now,
+                )
+            )
+        return Settlement(
+            status=contact.status, next_retry_at=contact.next_retry_at, follow_up_at=contact.follow_up_at
+        )
+
+    async def give_back(self, contact_id: ContactId, attempt: int, now: datetime) -> ContactStatus:
+        """Return a contact that was certainly not dialled to the status it waited in, due at once."""
+        contact = self._find(contact_id)
+        call = self._call(contact_id, attempt)
+        if contact.status is not ContactStatus.DISPATCHED or call is None or not _is_undialled(call):
+            return contact.status
+        is_retry, is_follow_up = call.kind is AttemptKind.RETRY, call.kind is AttemptKind.FOLLOW_UP
+        return self._keep(
+            replace(
+                contact,
+                status=_WAITED_IN[call.kind],
+                next_retry_at=now if is_retry else None,
+                follow_up_at=now if is_follow_up else None,
+                retry_count=contact.retry_count - is_retry,
+                follow_up_count=contact.follow_up_count - is_follow_up,
+                updated_at=now,
+            )
+        ).status
+
+    async def skip(
+        self, contact_id: ContactId, reason: SkipReason, now: datetime, *, detail: str | None = None
+    ) -> ContactStatus:
+        """Skip a waiting contact and cancel an attempt that was never dialled."""
+        contact = self._find(contact_id)
+        if contact.status in WAITING:
+            contact = self._keep(
+                replace(
+                    contact,
+                    status=ContactStatus.SKIPPED,
+                    skip_reason=reason,
+                    skip_detail=detail,
+                    next_retry_at=None,
+                    follow_up_at=None,
+                    updated_at=now,
+                )
+            )
+        if contact.status is ContactStatus.SKIPPED:
+            self._cancel_undialled(contact_id, now)
+        return contact.status
+
+    async def list_contacts(
+        self, batch_id: BatchId, statuses: Sequence[ContactStatus], window: Window
+    ) -> Page[Contact]:
+        """Return contacts by position; empty `statuses` matches any."""
+        self._tables.require_up()
+        mine = self._tables.contacts_of(batch_id)
+        return page_of((each for each in mine if not statuses or each.status in statuses), window)
+
+    async def get_contact(self, batch_id: BatchId, contact_id: ContactId) -> Contact:
+        """Raises ContactNotFound."""
+        contact = self._find(contact_id)
+        if contact.batch_id != batch_id:
+            raise ContactNotFound
+        return contact
+
+    async def calls_of(self, contact_ids: Sequence[ContactId]) -> Mapping[ContactId, Sequence[CallRecord]]:
+        """Return the call records of each contact that has any, oldest first."""
+        self._tables.require_up()
+        grouped: dict[ContactId, list[CallRecord]] = {}
+        for call in sorted(self._tables.calls.values(), key=lambda each: each.attempt):
+            if call.contact_id in contact_ids:
+                grouped.setdefault(call.contact_id, []).append(call)
+        return grouped
+
+    async def latest_calls_of(self, contact_ids: Sequence[ContactId]) -> Mapping[ContactId, CallRecord]:
+        """Return the newest call record of each contact that has one."""
+        return {contact_id: calls[-1] for contact_id, calls in (await self.calls_of(contact_ids)).items()}
+
+    def _find(self, contact_id: ContactId) -> Contact:
+        self._tables.require_up()
+        contact = self._tables.contacts.get(contact_id)
+        if contact is None:
+            raise ContactNotFound
+        return contact
+
+    def _keep(self, contact: Contact) -> Contact:
+        self._tables.contacts[contact.contact_id] = contact
+        return contact
+
+    def _attempts(self, contact_id: ContactId) -> int:
+        newest = self._tables.newest_call(contact_id)
+        return 0 if newest is None else newest.attempt
+
+    def _call(self, contact_id: ContactId, attempt: int) -> CallRecord | None:
+        mine = (each for each in self._tables.calls.values() if each.contact_id == contact_id)
+        return next((each for each in mine if each.attempt == attempt), None)
+
+    def _cancel_undialled(self, contact_id: ContactId, now: datetime) -> None:
+        for call in list(self._tables.calls.values()):
+            if call.contact_id == contact_id and _is_undialled(call):
+                cancelled = replace(call, call_status=CallStatus.CANCELLED, ended_at=now)
+                self._tables.calls[call.execution_id] = cancelled
+
+
+def _is_undialled(call: CallRecord) -> bool:
+    return call.dial_state is DialState.READY and call.call_status is CallStatus.QUEUED

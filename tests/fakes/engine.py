@@ -1,0 +1,58 @@
+"""The durable side of batches in memory: it remembers what it was told."""
+
+from dataclasses import dataclass, field
+
+from domain.call import CallRecord
+from domain.counters import BatchTally
+from domain.errors import EngineUnavailable
+from domain.identity import BatchId, CampaignId
+from domain.ports import EngineHealth
+
+
+@dataclass
+class FakeEngine:
+    """Implements BatchEngine. `is_down` makes every verb raise EngineUnavailable, `health` excepted."""
+
+    is_down: bool = False
+    fails_to_start: bool = False
+    """Answers a ping and then refuses to start a batch."""
+    can_deliver: bool = True
+    workflow_pollers: int = 1
+    dial_pollers: int = 1
+    tallies: dict[BatchId, BatchTally] = field(default_factory=dict)
+    started: dict[BatchId, tuple[CampaignId, int]] = field(default_factory=dict)
+    """Campaign and number of contacts of each started batch."""
+    delivered: list[CallRecord] = field(default_factory=list)
+
+    async def ping(self) -> None:
+        """Return when the engine answers."""
+        self._require_up()
+
+    async def start_batch(self, batch_id: BatchId, campaign_id: CampaignId, total_contacts: int) -> None:
+        """Start the batch's workflow; nothing happens when it runs already."""
+        self._require_up()
+        if self.fails_to_start:
+            raise EngineUnavailable
+        self.started.setdefault(batch_id, (campaign_id, total_contacts))
+
+    async def tally(self, batch_id: BatchId) -> BatchTally | None:
+        """Return the workflow's numbers, None without a worker."""
+        self._require_up()
+        return self.tallies.get(batch_id)
+
+    async def deliver(self, record: CallRecord) -> bool:
+        """Tell the contact's workflow where its call stands."""
+        self._require_up()
+        if self.can_deliver:
+            self.delivered.append(record)
+        return self.can_deliver
+
+    async def health(self) -> EngineHealth:
+        """Say whether the engine answers and who polls it."""
+        if self.is_down:
+            return EngineHealth(ok=False)
+        return EngineHealth(ok=True, workflow_pollers=self.workflow_pollers, dial_pollers=self.dial_pollers)
+
+    def _require_up(self) -> None:
+        if self.is_down:
+            raise EngineUnavailable

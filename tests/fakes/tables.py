@@ -1,0 +1,80 @@
+"""What all fake stores share, as they would share one database."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import count
+from typing import TypeVar
+
+from domain.batch import Batch
+from domain.call import CallRecord, StatusEvent
+from domain.campaign import Campaign
+from domain.contact import Contact
+from domain.counters import Counters
+from domain.errors import StoreUnavailable
+from domain.identity import BatchId, CampaignId, ContactId, ExecutionId, MintId
+from domain.ports import Page, Window
+
+T = TypeVar("T")
+
+
+def mint_in_order() -> MintId:
+    """Return a mint whose ids are short, telling and sort by creation."""
+    numbers = count(1)
+    return lambda prefix: f"{prefix}{next(numbers):06d}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoredEvent:
+    """A received event; its number is its place among all, from 1."""
+
+    execution_id: ExecutionId
+    event_key: str
+    event: StatusEvent
+    body: object
+    delivered_at: datetime | None = None
+
+
+@dataclass
+class Tables:
+    """The rows. `is_down` makes every verb of every store raise StoreUnavailable."""
+
+    mint: MintId = field(default_factory=mint_in_order)
+    campaigns: dict[CampaignId, Campaign] = field(default_factory=dict)
+    batches: dict[BatchId, Batch] = field(default_factory=dict)
+    started_at: dict[BatchId, datetime] = field(default_factory=dict)
+    contacts: dict[ContactId, Contact] = field(default_factory=dict)
+    calls: dict[ExecutionId, CallRecord] = field(default_factory=dict)
+    events: list[StoredEvent] = field(default_factory=list)
+    is_down: bool = False
+
+    def require_up(self) -> None:
+        """Raise StoreUnavailable while the database is down."""
+        if self.is_down:
+            raise StoreUnavailable
+
+    def contacts_of(self, batch_id: BatchId) -> list[Contact]:
+        """Return a batch's contacts by position."""
+        mine = (each for each in self.contacts.values() if each.batch_id == batch_id)
+        return sorted(mine, key=lambda each: each.position)
+
+    def counters_of(self, batch_id: BatchId) -> Counters:
+        """Derive a batch's counters."""
+        statuses = [each.status for each in self.contacts_of(batch_id)]
+        return Counters.from_statuses({status: statuses.count(status) for status in set(statuses)})
+
+    def newest_call(self, contact_id: ContactId) -> CallRecord | None:
+        """Return the contact's call with the highest attempt."""
+        mine = [each for each in self.calls.values() if each.contact_id == contact_id]
+        return max(mine, key=lambda each: each.attempt, default=None)
+
+
+def page_of(rows: Iterable[T], window: Window) -> Page[T]:
+    """Cut a stretch out of ordered rows."""
+    listed = list(rows)
+    return Page(items=listed[window.skip : window.skip + window.limit], total=len(listed))
+
+
+def newest_first(rows: Iterable[T], key: Callable[[T], tuple[datetime, str]]) -> Sequence[T]:
+    """Order rows by creation, then id, both descending."""
+    return sorted(rows, key=key, reverse=True)

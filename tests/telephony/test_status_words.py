@@ -1,0 +1,41 @@
+"""The table of reported statuses in the public contract."""
+
+import pytest
+
+from domain.call import CallStatus
+from telephony.status_words import call_status_of
+
+
+@pytest.mark.parametrize(
+    ("word", "status"),
+    [
+        ("queued", CallStatus.QUEUED),
+        ("trying", CallStatus.QUEUED),
+        ("initiated", CallStatus.QUEUED),
+        ("ringing", CallStatus.RINGING),
+        ("alerting", CallStatus.RINGING),
+        ("early-media", CallStatus.RINGING),
+        ("in-progress", CallStatus.IN_PROGRESS),
+        ("answered", CallStatus.IN_PROGRESS),
+        ("completed", CallStatus.COMPLETED),
+        ("busy", CallStatus.BUSY),
+        ("no-answer", CallStatus.NO_ANSWER),
+        ("canceled", CallStatus.NO_ANSWER),
+        ("cancelled", CallStatus.NO_ANSWER),
+        ("failed", CallStatus.FAILED),
+    ],
+)
+def test_every_word_of_the_contract_has_its_status(word: str, status: CallStatus) -> None:
+    assert call_status_of(word) is status
+
+
+@pytest.mark.parametrize(
+    "word", ["No-Answer", "no_answer", "NO ANSWER", "noanswer", "-no--answer_", "nO_aNsWeR"]
+)
+def test_case_dashes_underscores_and_spaces_do_not_matter(word: str) -> None:
+    assert call_status_of(word) is CallStatus.NO_ANSWER
+
+
+@pytest.mark.parametrize("word", ["", "-", "unknown", "rejected", "completed!", "no.answer"])
+def test_other_words_have_no_status(word: str) -> None:
+    assert call_status_of(word) is None

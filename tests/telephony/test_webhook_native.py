@@ -1,0 +1,183 @@
+"""Jambonz' webhooks in our words, recorded ones and odd ones."""
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from domain.call import CallStatus, StatusEvent, has_ended
+from domain.errors import InvalidRequest
+from domain.identity import ExecutionId
+from domain.ports import StatusReport
+from telephony.signature import verify
+from telephony.webhook import translate_webhook
+
+RECEIVED_AT = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
+SAMPLES: Mapping[str, Any] = json.loads(Path(__file__).with_name("jambonz_samples.json").read_text())
+CASES = [pytest.param(case, id=case["case"]) for case in SAMPLES["cases"]]
+
+
+def a_native_body(**fields: object) -> dict[str, object]:
+    return {
+        "call_sid": "5b0c-77",
+        "direction": "outbound",
+        "call_status": "ringing",
+        "sip_status": 180,
+        "sip_reason": "Trying",
+        "customerData": {"attempt_id": "exec_1"},
+        **fields,
+    }
+
+
+def translate(**fields: object) -> StatusReport:
+    return translate_webhook(a_native_body(**fields), RECEIVED_AT)
+
+
+def event_of(**fields: object) -> StatusEvent:
+    event = translate(**fields).event
+    assert event is not None
+    return event
+
+
+def recorded_reports(case: Mapping[str, Any]) -> list[StatusReport]:
+    hooks = [hook for hook in case["webhooks"] if hook["kind"] == "status"]
+    return [translate_webhook(json.loads(hook["raw_body"]), RECEIVED_AT) for hook in hooks]
+
+
+def test_the_contracts_example() -> None:
+    body = {
+        "call_sid": "5b0c-77",
+        "direction": "outbound",
+        "from": "14155550181",
+        "to": "14155550104",
+        "call_id": "a81",
+        "sip_status": 200,
+        "sip_reason": "OK",
+        "call_status": "completed",
+        "account_sid": "acc-1",
+        "call_termination_by": "caller",
+        "duration": 28,
+        "customerData": {"attempt_id": "exec_01k2x4"},
+    }
+    assert translate_webhook(body, RECEIVED_AT) == StatusReport(
+        execution_id=ExecutionId("exec_01k2x4"),
+        provider_call_id="5b0c-77",
+        event=StatusEvent(
+            status=CallStatus.COMPLETED,
+            happened_at=RECEIVED_AT,
+            provider_call_id="5b0c-77",
+            sip_status=200,
+            duration_seconds=28,
+            hangup_by="callee",
+        ),
+        event_id=None,
+    )
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_recorded_calls_read_as_expected(case: Mapping[str, Any]) -> None:
+    reports = recorded_reports(case)
+    events = [report.event for report in reports if report.event is not None]
+    statuses = [event.status.value for event in events]
+    folded = [status for at, status in enumerate(statuses) if statuses[at - 1 : at] != [status]]
+    expected = case["expected"]
+    assert len(events) == len(reports)
+    assert {report.execution_id for report in reports} == {f"exec_{case['case']}"}
+    assert folded == expected["call_statuses"]
+    last = events[-1]
+    assert has_ended(last.status)
+    assert (last.sip_status, last.duration_seconds, last.hangup_by, last.hangup_reason) == (
+        expected["sip_status"],
+        expected["duration_seconds"],
+        expected["hangup_by"],
+        expected["hangup_reason"],
+    )
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_recorded_signatures_verify(case: Mapping[str, Any]) -> None:
+    for hook in case["webhooks"]:
+        header = hook["headers"]["Jambonz-Signature"]
+        signed_at = datetime.fromtimestamp(int(header.partition(",")[0].removeprefix("t=")), UTC)
+        secret = SAMPLES["header"]["webhook_secret"]
+        assert verify(header, hook["raw_body"].encode(), [secret], signed_at)
+
+
+@pytest.mark.parametrize(
+    ("fields", "execution_id"),
+    [
+        pytest.param({"tag": {"attempt_id": "exec_2"}}, "exec_1", id="customerData comes first"),
+        pytest.param({"customerData": None, "tag": {"attempt_id": "exec_2"}}, "exec_2", id="tag"),
+        pytest.param(
+            {"customerData": {"x": 1}, "tag": {"attempt_id": "exec_2"}}, "exec_2", id="foreign data"
+        ),
+        pytest.param({"customerData": "text"}, None, id="data is a text"),
+        pytest.param({"customerData": {"attempt_id": 7}}, None, id="id is a number"),
+        pytest.param({"customerData": {"attempt_id": ""}}, None, id="id is empty"),
+        pytest.param({"customerData": {"attempt_id": "e\x00"}}, None, id="id cannot be looked up"),
+        pytest.param({"customerData": None}, None, id="nothing"),
+    ],
+)
+def test_the_attempt_is_named_by_our_tag_else_by_the_call(
+    fields: Mapping[str, object], execution_id: str | None
+) -> None:
+    report = translate(**fields)
+    assert (report.execution_id, report.provider_call_id) == (execution_id, "5b0c-77")
+    assert report.event is not None
+
+
+def test_a_child_leg_says_nothing_about_our_call() -> None:
+    assert translate(customerData=None, parent_call_sid="5b0c-76").event is None
+
+
+def test_a_leg_that_carries_our_tag_is_ours() -> None:
+    assert event_of(parent_call_sid="5b0c-76").status is CallStatus.RINGING
+
+
+@pytest.mark.parametrize("word", ["transferred", "", "stirred"])
+def test_an_unknown_status_says_nothing(word: str) -> None:
+    report = translate(call_status=word)
+    assert (report.execution_id, report.event) == ("exec_1", None)
+
+
+@pytest.mark.parametrize(
+    ("ended_by", "hangup_by"),
+    [("caller", "callee"), ("jambonz", "assistant"), ("carrier", "carrier"), (None, None)],
+)
+def test_jambonz_calls_the_far_end_caller(ended_by: str | None, hangup_by: str | None) -> None:
+    assert event_of(call_status="completed", call_termination_by=ended_by).hangup_by == hangup_by
+
+
+@pytest.mark.parametrize(
+    ("word", "reason"),
+    [
+        ("busy", "R"),
+        ("no-answer", "R"),
+        ("failed", "R"),
+        ("ringing", None),
+        ("in-progress", None),
+        ("completed", None),
+    ],
+)
+def test_the_sip_reason_counts_only_where_nobody_was_reached(word: str, reason: str | None) -> None:
+    assert event_of(call_status=word, sip_reason="R").hangup_reason == reason
+
+
+@pytest.mark.parametrize(
+    ("fields", "loc", "kind"),
+    [
+        pytest.param({"call_status": None}, "call_status", "missing", id="no status"),
+        pytest.param({"call_status": 3}, "call_status", "string_type", id="status is a number"),
+        pytest.param({"call_sid": 3}, "call_sid", "string_type", id="call id is a number"),
+        pytest.param({"call_sid": ""}, "call_sid", "string_too_short", id="empty call id"),
+        pytest.param({"sip_status": "180"}, "sip_status", "int_type", id="sip status as text"),
+        pytest.param({"duration": -1}, "duration", "greater_than_equal", id="negative duration"),
+    ],
+)
+def test_a_wrong_field_is_named(fields: Mapping[str, object], loc: str, kind: str) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        translate(**fields)
+    assert [(error.loc, error.type) for error in caught.value.errors] == [(("body", loc), kind)]

@@ -1,0 +1,21 @@
+"""A fresh server per test: the clock of a time-skipping server is global, and so are its scars."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from tests.workflows.stage import Stage, a_real_server, a_skipping_server, a_stage
+
+
+@pytest.fixture
+async def stage() -> AsyncIterator[Stage]:
+    """Workers, fakes and a clock that skips."""
+    async with a_stage(await a_skipping_server()) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def live_stage() -> AsyncIterator[Stage]:
+    """The same on a real server, in real time."""
+    async with a_stage(await a_real_server()) as opened:
+        yield opened

@@ -1,0 +1,263 @@
+"""A stage for the real workflows and activities: fake stores, a scripted telephone, a clock that skips."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from sys import executable
+
+from temporalio import activity
+from temporalio.api.enums.v1 import IndexedValueType
+from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest
+from temporalio.client import Client, WorkflowHandle
+from temporalio.common import SearchAttributeKey
+from temporalio.testing import WorkflowEnvironment
+from temporalio.worker import Worker
+
+from activities.batches import BatchActivities
+from activities.calls import CallActivities, CallLimits
+from activities.contacts import ContactActivities
+from activities.heartbeat import HeartbeatInterceptor
+from domain.call import CallRecord, CallStatus, StatusEvent
+from domain.contact import LIVE, Contact, NewContact
+from domain.identity import BatchId, CampaignId, ContactId
+from domain.telephony import CallRequest, DialResult
+from temporal_client import DATA_CONVERTER
+from temporal_reports import TemporalReports
+from tests.builders import ORGANIZATION, a_campaign_rules, a_new_batch, a_new_contact
+from tests.fakes import (
+    FakeBatchStore,
+    FakeCallStore,
+    FakeCampaignStore,
+    FakeContactStore,
+    FakeProvider,
+    Tables,
+)
+from workflows import names
+from workflows.batch import BatchWorkflow
+from workflows.contact import ContactWorkflow
+from workflows.interceptor import OneArgumentInterceptor
+from workflows.messages import BatchInput, CallEvent
+from workflows.sandbox import sandboxed
+
+LIMITS = CallLimits(
+    ring_timeout=timedelta(seconds=60), max_call=timedelta(minutes=30), silence=timedelta(seconds=30)
+)
+ANSWERED = (CallStatus.RINGING, CallStatus.IN_PROGRESS, CallStatus.COMPLETED)
+BUSY = (CallStatus.RINGING, CallStatus.BUSY)
+NO_ANSWER = (CallStatus.RINGING, CallStatus.NO_ANSWER)
+SILENCE: tuple[CallStatus, ...] = ()
+
+Script = Callable[[CallRequest, int], Sequence[CallStatus | StatusEvent]]
+"""What is heard of a call, given its request and which call of its contact it is (from 1)."""
+
+
+def server_time() -> datetime:
+    """Return the server's clock, which the tests skip."""
+    return activity.info().started_time
+
+
+@dataclass
+class Telephone(FakeProvider):
+    """Takes dials and tells their story at once, before it has answered the dial itself."""
+
+    stage: "Stage" = field(init=False)
+    script: Script = lambda _request, _call: ANSWERED
+    tables: Tables = field(default_factory=Tables)
+    calls_of: dict[ContactId, int] = field(default_factory=lambda: defaultdict(int))
+    peak_live: int = 0
+
+    async def place_call(self, request: CallRequest) -> DialResult:
+        """Take one dial and let its events be heard."""
+        live = sum(contact.status in LIVE for contact in self.tables.contacts.values())
+        self.peak_live = max(self.peak_live, live)
+        self.calls_of[request.contact_id] += 1
+        for word in self.script(request, self.calls_of[request.contact_id]):
+            event = (
+                word if isinstance(word, StatusEvent) else StatusEvent(status=word, happened_at=server_time())
+            )
+            await asyncio.ensure_future(self.stage.hear(request.execution_id, event))
+        return await super().place_call(request)
+
+
+def _event(word: CallStatus | StatusEvent) -> StatusEvent:
+    return word if isinstance(word, StatusEvent) else StatusEvent(status=word, happened_at=server_time())
+
+
+@dataclass
+class Stage:
+    """Everything one test plays with."""
+
+    env: WorkflowEnvironment
+    tables: Tables
+    telephone: Telephone
+    contacts_per_run: int = 1000
+    _keys: int = 0
+
+    @property
+    def client(self) -> Client:
+        """The way to the server."""
+        return self.env.client
+
+    async def a_batch(
+        self, contacts: int = 1, *, rules: Mapping[str, object] | None = None, **batch: object
+    ) -> BatchId:
+        """Store a campaign and a batch of so many contacts."""
+        now = await self.env.get_current_time()
+        campaign = await FakeCampaignStore(self.tables).create(
+            ORGANIZATION, a_campaign_rules(**(rules or {})), now
+        )
+        people: list[NewContact] = [a_new_contact(number) for number in range(1, contacts + 1)]
+        stored = await FakeBatchStore(self.tables).create(
+            a_new_batch(campaign_id=campaign.campaign_id, **batch), people, now
+        )
+        return stored.batch_id
+
+    async def start(self, batch_id: BatchId) -> "WorkflowHandle[BatchWorkflow, str]":
+        """Start the batch's workflow as the API does."""
+        stored = self.tables.batches.get(batch_id)
+        return await self.client.start_workflow(
+            BatchWorkflow.run,
+            BatchInput(
+                batch_id=batch_id,
+                campaign_id=stored.campaign_id if stored else CampaignId("cmp_gone"),
+                contacts_per_run=self.contacts_per_run,
+            ),
+            id=names.batch_workflow_id(batch_id),
+            task_queue=names.CONTROL_QUEUE,
+        )
+
+    def contact_story(self, contact: Contact) -> "WorkflowHandle[ContactWorkflow, str]":
+        """Return the contact's workflow."""
+        return self.client.get_workflow_handle_for(
+            ContactWorkflow.run, names.contact_workflow_id(contact.batch_id, contact.contact_id)
+        )
+
+    async def hear(self, execution_id: str, event: StatusEvent, *, stored: bool = True) -> None:
+        """Store an event and tell the contact's workflow, as the webhook endpoint does."""
+        self._keys += 1
+        calls = FakeCallStore(self.tables)
+        record = next(each for each in self.tables.calls.values() if each.execution_id == execution_id)
+        if stored:
+            recorded = await calls.record_event(
+                record.execution_id, event, event_key=f"event-{self._keys}", body=None
+            )
+            record = recorded.record
+        await self.signal_status(record, event.status)
+
+    async def signal_status(self, record: CallRecord, status: CallStatus) -> None:
+        """Tell the contact's workflow where its call stands."""
+        story = self.client.get_workflow_handle(names.contact_workflow_id(record.batch_id, record.contact_id))
+        await story.signal(names.CALL_EVENT, CallEvent(attempt=record.attempt, call_status=status))
+
+    async def listening(self, contact: Contact) -> None:
+        """Return once the contact's workflow has nothing under way and waits for news.
+
+        Terminated in the middle of an activity, a workflow would leave the server's clock locked.
+        """
+        story = self.contact_story(contact)
+        async with asyncio.timeout(10):
+            while True:
+                history = await story.fetch_history()
+                if any(event.HasField("timer_started_event_attributes") for event in history.events):
+                    return
+                await asyncio.sleep(0.01)
+
+    async def length(self, batch_id: BatchId) -> timedelta:
+        """Return how long the batch's workflow took, on the server's clock."""
+        closed = await self.client.get_workflow_handle(names.batch_workflow_id(batch_id)).describe()
+        assert closed.close_time is not None
+        return closed.close_time - closed.start_time
+
+    def contacts(self, batch_id: BatchId) -> list[Contact]:
+        """Return the batch's contacts by position."""
+        return self.tables.contacts_of(batch_id)
+
+    def calls(self, batch_id: BatchId) -> list[CallRecord]:
+        """Return the batch's calls in the order they were dialled."""
+        mine = [each for each in self.tables.calls.values() if each.batch_id == batch_id]
+        return sorted(mine, key=lambda each: (each.contact_id, each.attempt))
+
+
+async def until(condition: Callable[[], bool], seconds: float = 10) -> None:
+    """Return as soon as the condition holds; real time passes, the server's clock does not."""
+    async with asyncio.timeout(seconds):
+        while not condition():  # noqa: ASYNC110 - what is awaited happens in fakes that know no events
+            await asyncio.sleep(0.01)
+
+
+async def a_skipping_server() -> WorkflowEnvironment:
+    """Start a server whose clock skips whatever nobody has to wait for."""
+    env = await WorkflowEnvironment.start_time_skipping(
+        data_converter=DATA_CONVERTER,
+        test_server_existing_path=str(Path(executable).with_name("temporal-test-server")),
+    )
+    await _register_search_attributes(env.client)
+    return env
+
+
+async def a_real_server() -> WorkflowEnvironment:
+    """Start a real server; the skipping one loses its clock over continue-as-new and terminated parents."""
+    return await WorkflowEnvironment.start_local(
+        data_converter=DATA_CONVERTER,
+        dev_server_existing_path=str(Path(executable).with_name("temporal")),
+        search_attributes=[SearchAttributeKey.for_keyword(name) for name in names.SEARCH_ATTRIBUTES],
+        dev_server_log_level="error",
+    )
+
+
+@asynccontextmanager
+async def a_stage(server: WorkflowEnvironment) -> AsyncIterator[Stage]:
+    """Raise the curtain on a fresh server with all of Apollo's workers."""
+    async with server as env:
+        tables = Tables()
+        telephone = Telephone(tables=tables)
+        stage = Stage(env=env, tables=tables, telephone=telephone)
+        telephone.stage = stage
+        async with AsyncExitStack() as workers:
+            for worker in _workers(env.client, tables, telephone):
+                await workers.enter_async_context(worker)
+            yield stage
+
+
+async def _register_search_attributes(client: Client) -> None:
+    attributes = dict.fromkeys(names.SEARCH_ATTRIBUTES, IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD)
+    await client.operator_service.add_search_attributes(
+        AddSearchAttributesRequest(namespace=client.namespace, search_attributes=attributes)
+    )
+
+
+def _workers(client: Client, tables: Tables, telephone: Telephone) -> list[Worker]:
+    calls, contacts, batches = FakeCallStore(tables), FakeContactStore(tables), FakeBatchStore(tables)
+    reports = TemporalReports(client)
+    guard = [OneArgumentInterceptor()]
+    dialling = CallActivities(telephone, calls, LIMITS, server_time)
+    of_batches = BatchActivities(batches, contacts, server_time)
+    of_contacts = ContactActivities(contacts, calls, reports=reports, directory=reports, clock=server_time)
+    beating = [HeartbeatInterceptor()]
+    return [
+        Worker(
+            client,
+            task_queue=names.CONTROL_QUEUE,
+            workflows=[BatchWorkflow],
+            interceptors=guard,
+            workflow_runner=sandboxed(),
+        ),
+        Worker(
+            client,
+            task_queue=names.CONTACT_QUEUE,
+            workflows=[ContactWorkflow],
+            interceptors=guard,
+            workflow_runner=sandboxed(),
+        ),
+        Worker(client, task_queue=names.DIAL_QUEUE, activities=dialling.all, interceptors=beating),
+        Worker(
+            client,
+            task_queue=names.STORE_QUEUE,
+            activities=[*of_batches.all, *of_contacts.all],
+            interceptors=beating,
+        ),
+    ]

@@ -1,0 +1,10 @@
+"""How fast and how far a batch's workflow goes between two looks at itself."""
+
+from datetime import timedelta
+
+PAGE = 200
+"""Fresh contacts read at once."""
+SWEEP_EVERY = timedelta(minutes=5)
+"""Between two searches for contacts whose workflows died without a word."""
+SIGNALS_PER_RUN = 3000
+"""Far below the server's limit of 10,000."""
