@@ -1,0 +1,102 @@
+"""Composition root of the API: settings → database, Temporal, webhook words → parts → app.
+
+`uvicorn --factory api.app:from_environment`; tests build the app from fakes with `create_app`.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from datetime import UTC, datetime
+from functools import partial
+
+from fastapi import FastAPI
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from api.assembly import assemble, create_app, install
+from api.parts import ApiParts
+from api.start_reconciler import keep_starting
+from api.temporal_gateway import TemporalGateway
+from api.webhook_door import WebhookDoor
+from domain.ports import BatchEngine
+from logs import configure_logs
+from settings import Settings, read_settings
+from store.batches import PostgresBatchStore
+from store.calls import PostgresCallStore
+from store.campaigns import PostgresCampaignStore
+from store.contacts import PostgresContactStore
+from store.engine import create_store_engine, ping
+from store.idempotency import PostgresIdempotencyStore
+from store.identity import mint
+from store.tokens import PostgresTokenStore
+from telephony import signature
+from telephony.webhook import translate_webhook
+from temporal_client import connect
+
+__all__ = ["build_production_app", "create_app", "from_environment"]
+
+CONNECTIONS = 20
+
+
+def from_environment() -> FastAPI:
+    """Return the app that the environment describes."""
+    settings = read_settings()
+    configure_logs(settings.log_level, process="api")
+    return build_production_app(settings)
+
+
+def build_production_app(settings: Settings) -> FastAPI:
+    """Return the app; its lifespan opens and closes what it works with.
+
+    It starts while the database or Temporal is down, for reads and /readyz are there to say so.
+    """
+    database_url = settings.required_database_url
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            database = create_store_engine(database_url, pool_size=CONNECTIONS)
+            stack.push_async_callback(database.dispose)
+            client = await connect(settings, lazy=True)
+            parts = production_parts(settings, database, TemporalGateway(client))
+            install(app, parts)
+            await stack.enter_async_context(_in_background(parts))
+            yield
+
+    return assemble(lifespan)
+
+
+def production_parts(settings: Settings, database: AsyncEngine, engine: BatchEngine) -> ApiParts:
+    """Return the real parts over an open database and engine."""
+    return ApiParts(
+        campaigns=PostgresCampaignStore(database, mint),
+        batches=PostgresBatchStore(database, mint),
+        contacts=PostgresContactStore(database),
+        calls=PostgresCallStore(database, mint),
+        tokens=PostgresTokenStore(database, mint),
+        idempotency=PostgresIdempotencyStore(database),
+        engine=engine,
+        translate_webhook=translate_webhook,
+        verify_signature=WebhookDoor(
+            secrets=settings.webhook_secrets,
+            unsigned_allowed=settings.unsigned_webhooks_allowed,
+            is_signed=signature.verify,
+        ),
+        ping_database=partial(ping, database),
+        clock=_now,
+        rate_limit_per_minute=settings.rate_limit_per_minute,
+    )
+
+
+@asynccontextmanager
+async def _in_background(parts: ApiParts) -> AsyncIterator[None]:
+    reconciler = asyncio.create_task(keep_starting(parts), name="start reconciler")
+    try:
+        yield
+    finally:
+        reconciler.cancel()
+        with suppress(asyncio.CancelledError):
+            await reconciler
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

@@ -1,0 +1,53 @@
+"""The API put together from its parts; nothing here opens a connection."""
+
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+
+from fastapi import FastAPI
+
+from api.docs_page import serve_docs
+from api.front_door import FrontDoor
+from api.openapi import describe_with_schemas
+from api.parts import ApiParts
+from api.problems import speak_problems
+from api.rate_limit import RateLimit
+from api.routes import batches, campaigns, contacts, health, webhooks
+from api.telemetry import Telemetry
+
+Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
+
+ROUTERS = (campaigns.router, contacts.router, batches.router, webhooks.router, health.router)
+
+
+def create_app(parts: ApiParts) -> FastAPI:
+    """Return the API over these parts; nothing runs in its background."""
+    app = assemble(None)
+    install(app, parts)
+    return app
+
+
+def assemble(lifespan: Lifespan | None) -> FastAPI:
+    """Return the API without parts; `lifespan` installs them before the first request."""
+    telemetry = Telemetry()
+    app = FastAPI(
+        title="Apollo",
+        version="0.1.0",
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        lifespan=lifespan,
+    )
+    app.state.telemetry = telemetry
+    app.add_middleware(FrontDoor, telemetry=telemetry)
+    speak_problems(app)
+    for router in ROUTERS:
+        app.include_router(router)
+    serve_docs(app)
+    describe_with_schemas(app)
+    return app
+
+
+def install(app: FastAPI, parts: ApiParts) -> None:
+    """Give the app what it works with."""
+    app.state.parts = parts
+    app.state.rate_limit = RateLimit(parts.rate_limit_per_minute)

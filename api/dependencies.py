@@ -1,0 +1,106 @@
+"""What handlers ask for by annotation."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Annotated, Generic, TypeVar
+
+from anyio import to_thread
+from fastapi import Depends, Header
+from pydantic import BaseModel, ValidationError
+from starlette.requests import Request
+
+from api.body import BATCH_LIMIT, ORDINARY_LIMIT, read_json
+from api.field_errors import field_errors
+from api.intake.batch import BatchUpload, read_upload
+from api.parts import ApiParts
+from api.rate_limit import RateLimit
+from api.telemetry import Telemetry
+from domain.errors import ForeignOrganization, InvalidRequest, Unauthenticated
+from domain.identity import OrganizationId
+
+TOKEN_MARK = "gat_"  # noqa: S105 - how every token starts
+
+M = TypeVar("M", bound=BaseModel)
+T = TypeVar("T")
+
+
+def _parts(request: Request) -> ApiParts:
+    parts: ApiParts = request.app.state.parts
+    return parts
+
+
+def _telemetry(request: Request) -> Telemetry:
+    telemetry: Telemetry = request.app.state.telemetry
+    return telemetry
+
+
+Parts = Annotated[ApiParts, Depends(_parts)]
+Metrics = Annotated[Telemetry, Depends(_telemetry)]
+
+
+@dataclass(frozen=True)
+class Client:
+    """Whoever holds the token of the request."""
+
+    organization_id: OrganizationId
+
+    def require_own(self, organization_id: str | None) -> None:
+        """Raise ForeignOrganization when another organization is named."""
+        if organization_id is not None and organization_id != self.organization_id:
+            raise ForeignOrganization
+
+
+async def _authenticated(request: Request, parts: Parts) -> Client:
+    scheme, _, secret = request.headers.get("authorization", "").partition(" ")
+    secret = secret.strip()
+    if scheme.lower() != "bearer" or not secret.startswith(TOKEN_MARK):
+        raise Unauthenticated
+    now = parts.clock()
+    token = await parts.tokens.authenticate(secret, now)
+    if token is None:
+        raise Unauthenticated
+    limit: RateLimit = request.app.state.rate_limit
+    limit.admit(token.token_id, now)
+    return Client(token.organization_id)
+
+
+Caller = Annotated[Client, Depends(_authenticated)]
+
+
+@dataclass(frozen=True)
+class Posted(Generic[T]):
+    """A checked body, and the document it was read from."""
+
+    value: T
+    document: dict[str, object]
+
+
+def body_of(model: type[M]) -> Callable[[Request, Client], Awaitable[Posted[M]]]:
+    """Return a dependency that reads a small JSON body."""
+
+    async def body(request: Request, _: Caller) -> Posted[M]:
+        document = await read_json(request, ORDINARY_LIMIT)
+        try:
+            return Posted(model.model_validate(document), document)
+        except ValidationError as invalid:
+            raise InvalidRequest(field_errors(invalid, ("body",))) from None
+
+    return body
+
+
+async def _upload(request: Request, _: Caller) -> Posted[BatchUpload]:
+    document = await read_json(request, BATCH_LIMIT)
+    return Posted(await to_thread.run_sync(read_upload, document), document)
+
+
+UploadBody = Annotated[Posted[BatchUpload], Depends(_upload)]
+IdempotencyKeyHeader = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key",
+        min_length=1,
+        max_length=255,
+        pattern="^[ -~]+$",
+        description="Repeating a request with the same key returns the first answer and creates nothing.",
+    ),
+]

@@ -1,0 +1,40 @@
+"""Ids as clients send them: text of a wrong shape names nothing, and never reaches the database."""
+
+import re
+
+from domain.errors import BatchNotFound, CampaignNotFound, ContactNotFound
+from domain.identity import (
+    BATCH_PREFIX,
+    CAMPAIGN_PREFIX,
+    CONTACT_PREFIX,
+    BatchId,
+    CampaignId,
+    ContactId,
+)
+
+_UNIQUE_PART = re.compile(r"[0-9A-Za-z_-]{1,64}")
+
+
+def campaign_id_of(text: str) -> CampaignId:
+    """Raises CampaignNotFound for text that is no campaign id."""
+    if not _has_shape(text, CAMPAIGN_PREFIX):
+        raise CampaignNotFound
+    return CampaignId(text)
+
+
+def batch_id_of(text: str) -> BatchId:
+    """Raises BatchNotFound for text that is no batch id."""
+    if not _has_shape(text, BATCH_PREFIX):
+        raise BatchNotFound
+    return BatchId(text)
+
+
+def contact_id_of(text: str) -> ContactId:
+    """Raises ContactNotFound for text that is no contact id."""
+    if not _has_shape(text, CONTACT_PREFIX):
+        raise ContactNotFound
+    return ContactId(text)
+
+
+def _has_shape(text: str, prefix: str) -> bool:
+    return text.startswith(prefix) and _UNIQUE_PART.fullmatch(text, len(prefix)) is not None

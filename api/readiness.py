@@ -1,0 +1,71 @@
+"""Whether every part the API leans on answers."""
+
+import asyncio
+from dataclasses import dataclass
+
+from api.parts import ApiParts
+from domain.errors import EngineUnavailable, StoreUnavailable
+from domain.ports import EngineHealth
+
+CHECK_SECONDS = 3
+_NO_POLLERS = "No worker is polling"
+
+
+@dataclass(frozen=True)
+class Readiness:
+    """What /readyz tells."""
+
+    parts: dict[str, dict[str, object]]
+    failure: str | None
+    """The first thing that is wrong, None when all is well."""
+
+
+async def check_readiness(parts: ApiParts) -> Readiness:
+    """Ask the database and Temporal at once, each for a few seconds."""
+    database, health = await asyncio.gather(_database_error(parts), _engine_health(parts))
+    temporal = None if health.ok else EngineUnavailable().message
+    pollers = _pollers_error(health)
+    return Readiness(
+        parts={
+            "database": _told(database),
+            "temporal": _told(temporal),
+            "pollers": {
+                **_told(pollers),
+                "workflow": health.workflow_pollers,
+                "dial": health.dial_pollers,
+            },
+        },
+        failure=database or temporal or pollers,
+    )
+
+
+async def _database_error(parts: ApiParts) -> str | None:
+    try:
+        async with asyncio.timeout(CHECK_SECONDS):
+            await parts.ping_database()
+    except (TimeoutError, StoreUnavailable):
+        return StoreUnavailable().message
+    return None
+
+
+async def _engine_health(parts: ApiParts) -> EngineHealth:
+    try:
+        async with asyncio.timeout(CHECK_SECONDS):
+            return await parts.engine.health()
+    except TimeoutError:
+        return EngineHealth(ok=False)
+
+
+def _pollers_error(health: EngineHealth) -> str | None:
+    if not health.ok:
+        return "Unknown while Temporal is unreachable"
+    missing = [
+        role
+        for role, pollers in (("workflow", health.workflow_pollers), ("dial", health.dial_pollers))
+        if pollers == 0
+    ]
+    return f"{_NO_POLLERS}: {', '.join(missing)}" if missing else None
+
+
+def _told(error: str | None) -> dict[str, object]:
+    return {"ok": True} if error is None else {"ok": False, "error": error}

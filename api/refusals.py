@@ -1,0 +1,19 @@
+"""Requests refused by the front door itself, before any rule of the business is asked."""
+
+from domain.errors import LogicalError
+
+
+class BodyTooLarge(LogicalError):
+    """Request body is too large"""
+
+
+class UnsupportedMediaType(LogicalError):
+    """Send application/json without Content-Encoding"""
+
+
+class RateLimited(LogicalError):
+    """Rate limit exceeded"""
+
+    def __init__(self, retry_after_seconds: int) -> None:
+        super().__init__()
+        self.retry_after_seconds = retry_after_seconds

@@ -1,0 +1,93 @@
+"""Batches over HTTP."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from pydantic import TypeAdapter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api.batch_creation import BatchCreation
+from api.dependencies import Caller, IdempotencyKeyHeader, Parts, UploadBody
+from api.idempotency import answer_created, once_only
+from api.identifiers import batch_id_of, campaign_id_of
+from api.live_counters import CounterSource, live_counters
+from api.openapi import READS, READS_ONE, WRITES, Described, json_body, problems
+from api.paging import paging_headers
+from api.responses import json_answer, json_list
+from api.schemas.batches import BatchCreate, BatchCreated, BatchOut
+from api.schemas.queries import BatchesQuery
+from domain.errors import CampaignNotFound
+
+router = APIRouter(prefix="/api/v1/batches", tags=["batches"])
+
+_BATCHES = TypeAdapter(list[BatchOut])
+_SOURCE_HEADER: dict[int | str, Described] = {
+    200: {
+        "headers": {
+            "X-Counters-Source": {
+                "description": "Where the counters come from.",
+                "schema": {"type": "string", "enum": list(CounterSource)},
+            }
+        }
+    }
+}
+
+
+@router.post("", include_in_schema=False)
+@router.post(
+    "/",
+    status_code=201,
+    response_model=BatchCreated,
+    responses=problems(WRITES),
+    openapi_extra=json_body(BatchCreate),
+)
+@router.post(
+    "/upload",
+    status_code=201,
+    response_model=BatchCreated,
+    responses=problems(WRITES),
+    openapi_extra=json_body(BatchCreate),
+    summary="Create Batch (alias)",
+)
+async def create_batch(
+    caller: Caller, parts: Parts, posted: UploadBody, key: IdempotencyKeyHeader = None
+) -> Response:
+    """Keep an upload of contacts and start calling, at once or at `scheduled_start`."""
+
+    async def create() -> str:
+        creation = BatchCreation(parts, caller, posted.value)
+        batch, campaign = await creation.run(parts.clock())
+        return BatchCreated.of_import(batch, campaign, posted.value.report).model_dump_json()
+
+    once = once_only(caller.organization_id, "batch", key, posted.document)
+    return await answer_created(parts, once, create)
+
+
+@router.get("", include_in_schema=False)
+@router.get("/", response_model=list[BatchOut], responses=problems((*READS, 403)))
+async def list_batches(
+    request: Request,
+    caller: Caller,
+    parts: Parts,
+    query: Annotated[BatchesQuery, Query()],
+) -> Response:
+    """List batches, newest first, with counters from the stored contacts."""
+    caller.require_own(query.organization_id)
+    try:
+        campaign = None if query.campaign_id is None else campaign_id_of(query.campaign_id)
+    except CampaignNotFound:
+        return json_list(_BATCHES, [], paging_headers(request, query.window, 0))
+    page = await parts.batches.list_batches(
+        caller.organization_id, campaign_id=campaign, statuses=query.status, window=query.window
+    )
+    headers = paging_headers(request, query.window, page.total)
+    return json_list(_BATCHES, [BatchOut.of(*each) for each in page.items], headers)
+
+
+@router.get("/{batch_id}", response_model=BatchOut, responses={**problems(READS_ONE), **_SOURCE_HEADER})
+async def get_batch(caller: Caller, parts: Parts, batch_id: str) -> Response:
+    """Return one batch, its counters live where its workflow answers."""
+    batch, campaign = await parts.batches.get(caller.organization_id, batch_id_of(batch_id))
+    counters, source = await live_counters(parts, batch)
+    return json_answer(BatchOut.of(batch, campaign, counters), {"X-Counters-Source": source})

@@ -1,0 +1,102 @@
+"""Campaigns over HTTP."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query
+from pydantic import TypeAdapter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api.dependencies import (
+    Caller,
+    IdempotencyKeyHeader,
+    Parts,
+    Posted,
+    body_of,
+)
+from api.idempotency import answer_created, once_only
+from api.identifiers import campaign_id_of
+from api.openapi import READS, READS_ONE, READS_WITHIN, WRITES, json_body, problems
+from api.paging import paging_headers
+from api.responses import json_answer, json_list
+from api.schemas.batches import BatchOut
+from api.schemas.campaigns import CampaignCreate, CampaignOut
+from api.schemas.queries import BatchesOfCampaignQuery, CampaignsQuery
+
+router = APIRouter(prefix="/api/v1/campaigns", tags=["campaigns"])
+
+_CAMPAIGNS = TypeAdapter(list[CampaignOut])
+_BATCHES = TypeAdapter(list[BatchOut])
+
+CampaignBody = Annotated[Posted[CampaignCreate], Depends(body_of(CampaignCreate))]
+
+
+@router.post("", include_in_schema=False)
+@router.post(
+    "/",
+    status_code=201,
+    response_model=CampaignOut,
+    responses=problems(WRITES),
+    openapi_extra=json_body(CampaignCreate),
+)
+@router.post(
+    "/create",
+    status_code=201,
+    response_model=CampaignOut,
+    responses=problems(WRITES),
+    openapi_extra=json_body(CampaignCreate),
+    summary="Create Campaign (alias)",
+)
+async def create_campaign(
+    caller: Caller, parts: Parts, posted: CampaignBody, key: IdempotencyKeyHeader = None
+) -> Response:
+    """Keep a campaign as `draft`; no call is placed."""
+
+    async def create() -> str:
+        caller.require_own(posted.value.organization_id)
+        rules = posted.value.to_domain()
+        campaign = await parts.campaigns.create(caller.organization_id, rules, parts.clock())
+        return CampaignOut.of(campaign).model_dump_json()
+
+    once = once_only(caller.organization_id, "campaign", key, posted.document)
+    return await answer_created(parts, once, create)
+
+
+@router.get("", include_in_schema=False)
+@router.get("/", response_model=list[CampaignOut], responses=problems((*READS, 403)))
+async def list_campaigns(
+    request: Request,
+    caller: Caller,
+    parts: Parts,
+    query: Annotated[CampaignsQuery, Query()],
+) -> Response:
+    """List campaigns, newest first."""
+    caller.require_own(query.organization_id)
+    page = await parts.campaigns.list_campaigns(caller.organization_id, query.status, query.window)
+    headers = paging_headers(request, query.window, page.total)
+    return json_list(_CAMPAIGNS, [CampaignOut.of(each) for each in page.items], headers)
+
+
+@router.get("/{campaign_id}", response_model=CampaignOut, responses=problems(READS_ONE))
+async def get_campaign(caller: Caller, parts: Parts, campaign_id: str) -> Response:
+    """Return one campaign."""
+    campaign = await parts.campaigns.get(caller.organization_id, campaign_id_of(campaign_id))
+    return json_answer(CampaignOut.of(campaign))
+
+
+@router.get("/{campaign_id}/batches/", include_in_schema=False)
+@router.get("/{campaign_id}/batches", response_model=list[BatchOut], responses=problems(READS_WITHIN))
+async def list_batches_of_campaign(
+    request: Request,
+    caller: Caller,
+    parts: Parts,
+    campaign_id: str,
+    query: Annotated[BatchesOfCampaignQuery, Query()],
+) -> Response:
+    """List a campaign's batches, newest first, with counters from the stored contacts."""
+    campaign = await parts.campaigns.get(caller.organization_id, campaign_id_of(campaign_id))
+    page = await parts.batches.list_batches(
+        caller.organization_id, campaign_id=campaign.campaign_id, statuses=query.status, window=query.window
+    )
+    headers = paging_headers(request, query.window, page.total)
+    return json_list(_BATCHES, [BatchOut.of(*each) for each in page.items], headers)

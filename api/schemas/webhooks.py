@@ -1,0 +1,39 @@
+"""The provider's webhook as /docs shows it; each provider's room reads its own form."""
+
+from pydantic import ConfigDict, Field
+
+from api.schemas.wire import WireOutput
+from domain.call import EventEffect
+
+
+class StatusWebhook(WireOutput):
+    """The neutral form; a body with `call_sid` and no `execution_id` is read in the native form."""
+
+    model_config = ConfigDict(
+        extra="allow",
+        json_schema_extra={"examples": [{"execution_id": "exec_01k2x4", "call_status": "ringing"}]},
+    )
+
+    execution_id: str
+    call_status: str = Field(
+        description="queued, ringing, in_progress, completed, busy, no_answer, failed, or words for these."
+    )
+    timestamp: str | None = Field(default=None, description="UTC if without offset; absent means now.")
+    provider_call_id: str | None = None
+    event_id: str | None = Field(default=None, description="1..255 characters; detects duplicates.")
+    sip_status: int | None = None
+    duration_seconds: float | None = None
+    total_cost: float | None = None
+    recording_url: str | None = None
+    transcript: str | None = None
+    summary: str | None = None
+    sentiment: str | None = None
+    hangup_by: str | None = None
+    hangup_reason: str | None = None
+    follow_up_at: str | None = Field(default=None, description="Only on the event that ends the attempt.")
+
+
+class WebhookResult(WireOutput):
+    """What an event did."""
+
+    result: EventEffect

@@ -1,0 +1,45 @@
+"""Who may report calls: a signed body, a shared token, or, where that is allowed, anybody."""
+
+import hmac
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from domain.errors import InvalidSignature, UnsignedWebhook
+
+SIGNATURE_HEADER = "jambonz-signature"
+TOKEN_HEADER = "x-apollo-webhook-token"  # noqa: S105 - the header's name
+
+
+class SignatureCheck(Protocol):
+    """Tell whether one of the secrets signed these bytes close to `now`."""
+
+    def __call__(self, header: str | None, body: bytes, secrets: Sequence[str], now: datetime) -> bool: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class WebhookDoor:
+    """Checks the sender of a webhook."""
+
+    secrets: Sequence[str] = field(repr=False)
+    unsigned_allowed: bool
+    """Only matters without a secret."""
+    is_signed: SignatureCheck
+
+    def __call__(self, headers: Mapping[str, str], body: bytes, now: datetime) -> None:
+        """Raises InvalidSignature with a secret set, UnsignedWebhook without one."""
+        if not self.secrets:
+            if not self.unsigned_allowed:
+                raise UnsignedWebhook
+            return
+        if self._carries_token(headers.get(TOKEN_HEADER)):
+            return
+        if not self.is_signed(headers.get(SIGNATURE_HEADER), body, self.secrets, now):
+            raise InvalidSignature
+
+    def _carries_token(self, token: str | None) -> bool:
+        if token is None:
+            return False
+        given = token.encode()
+        return any(hmac.compare_digest(given, secret.encode()) for secret in self.secrets)

@@ -1,0 +1,125 @@
+"""Who may ask, and how often."""
+
+from datetime import timedelta
+
+import pytest
+
+from tests.api.house import OTHER_SECRET, SECRET, House, a_campaign_body, a_problem, bearer, build_house
+
+UNAUTHORIZED = a_problem(401, "unauthorized", "Unauthorized", "Invalid or missing token")
+FORBIDDEN = a_problem(403, "forbidden", "Forbidden", "Token does not belong to this organization")
+PROTECTED = [
+    ("POST", "/api/v1/campaigns"),
+    ("POST", "/api/v1/campaigns/create"),
+    ("GET", "/api/v1/campaigns/"),
+    ("GET", "/api/v1/campaigns/cmp_1"),
+    ("GET", "/api/v1/campaigns/cmp_1/batches"),
+    ("POST", "/api/v1/batches/"),
+    ("POST", "/api/v1/batches/upload"),
+    ("GET", "/api/v1/batches?limit=0"),
+    ("GET", "/api/v1/batches/btc_1"),
+    ("GET", "/api/v1/batches/btc_1/contacts"),
+    ("GET", "/api/v1/batches/btc_1/contacts/con_1"),
+]
+
+
+@pytest.mark.parametrize(("method", "path"), PROTECTED)
+async def test_without_a_token_every_endpoint_answers_401_before_anything_else(
+    house: House, method: str, path: str
+) -> None:
+    answer = await house.client.request(method, path, headers={"Authorization": ""}, content=b"{not json")
+
+    assert (answer.status_code, answer.headers["www-authenticate"]) == (401, "Bearer")
+    assert answer.json() == UNAUTHORIZED
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize(
+    "authorization",
+    [
+        pytest.param("Basic Z2F0X2RlbW86", id="other scheme"),
+        pytest.param(SECRET, id="no scheme"),
+        pytest.param("Bearer", id="no secret"),
+        pytest.param("Bearer demo", id="secret without its mark"),
+        pytest.param("Bearer gat_unknown", id="unknown secret"),
+        pytest.param(f"Bearer {SECRET} {SECRET}", id="two secrets"),
+    ],
+)
+async def test_malformed_or_unknown_token_is_refused(house: House, authorization: str) -> None:
+    answer = await house.client.get("/api/v1/campaigns/", headers={"Authorization": authorization})
+
+    assert (answer.status_code, answer.json()) == (401, UNAUTHORIZED)
+
+
+async def test_scheme_is_read_in_any_case(house: House) -> None:
+    answer = await house.client.get("/api/v1/campaigns/", headers={"Authorization": f"bearer {SECRET}"})
+
+    assert answer.status_code == 200
+
+
+async def test_revoked_token_is_refused_from_the_next_request_on(house: House) -> None:
+    token = await house.tokens.authenticate(SECRET, house.clock())
+    assert token is not None
+    await house.tokens.revoke(token.token_id, house.clock())
+
+    answer = await house.client.get("/api/v1/campaigns/")
+
+    assert (answer.status_code, answer.json()) == (401, UNAUTHORIZED)
+
+
+@pytest.mark.parametrize("path", ["/api/v1/campaigns", "/api/v1/batches/"])
+async def test_naming_another_organization_in_a_filter_is_forbidden(house: House, path: str) -> None:
+    own = await house.client.get(path, params={"organization_id": "org_demo"})
+    foreign = await house.client.get(path, params={"organization_id": "org_other"})
+
+    assert own.status_code == 200
+    assert (foreign.status_code, foreign.json()) == (403, FORBIDDEN)
+
+
+async def test_naming_another_organization_in_a_body_is_forbidden_and_stores_nothing(house: House) -> None:
+    body = a_campaign_body(organization_id="org_other")
+
+    answer = await house.client.post("/api/v1/campaigns/", json=body)
+
+    assert (answer.status_code, answer.json()) == (403, FORBIDDEN)
+    assert not house.tables.campaigns
+
+
+async def test_object_of_another_organization_is_byte_for_byte_like_one_that_does_not_exist(
+    house: House,
+) -> None:
+    campaign = await house.create_campaign()
+    batch = await house.create_batch(campaign["campaign_id"])
+    contact = house.tables.contacts_of(batch["batch_id"])[0]
+    paths = [
+        (f"/campaigns/{campaign['campaign_id']}", "/campaigns/cmp_none"),
+        (f"/campaigns/{campaign['campaign_id']}/batches", "/campaigns/cmp_none/batches"),
+        (f"/batches/{batch['batch_id']}", "/batches/btc_none"),
+        (f"/batches/{batch['batch_id']}/contacts", "/batches/btc_none/contacts"),
+        (
+            f"/batches/{batch['batch_id']}/contacts/{contact.contact_id}",
+            f"/batches/btc_none/contacts/{contact.contact_id}",
+        ),
+    ]
+    for foreign, missing in paths:
+        one = await house.client.get("/api/v1" + foreign, headers=bearer(OTHER_SECRET))
+        other = await house.client.get("/api/v1" + missing, headers=bearer(OTHER_SECRET))
+
+        assert one.status_code == 404
+        assert (one.content, one.headers) == (other.content, other.headers)
+
+
+async def test_rate_limit_is_counted_per_token_and_lifted_after_a_minute() -> None:
+    house = await build_house(rate_limit_per_minute=2)
+    async with house.client as client:
+        for _ in range(2):
+            assert (await client.get("/api/v1/campaigns/")).status_code == 200
+        house.clock.pass_time(timedelta(seconds=20))
+        limited = await client.post("/api/v1/campaigns/", content=b"{not json")
+        other = await client.get("/api/v1/campaigns/", headers=bearer(OTHER_SECRET))
+        house.clock.pass_time(timedelta(seconds=40))
+        later = await client.get("/api/v1/campaigns/")
+
+    assert limited.json() == a_problem(429, "rate-limited", "Too Many Requests", "Rate limit exceeded")
+    assert (limited.status_code, limited.headers["retry-after"]) == (429, "40")
+    assert (other.status_code, later.status_code) == (200, 200)

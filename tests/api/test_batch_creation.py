@@ -1,0 +1,336 @@
+"""Making a batch: what is stored, what is started, and nothing at all after an error."""
+
+import asyncio
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from api.assembly import install
+from domain.campaign import CampaignStatus
+from domain.errors import CampaignClosed, StoreUnavailable
+from domain.identity import BatchId, CampaignId
+from tests import fakes
+from tests.api.house import House, a_batch_body, a_problem, created, errors_of
+
+BATCHES = "/api/v1/batches/"
+NO_CALLS = dict.fromkeys(
+    (
+        "pending",
+        "dispatched",
+        "in_flight",
+        "retrying",
+        "completed",
+        "failed",
+        "busy",
+        "no_answer",
+        "skipped",
+        "followup_scheduled",
+        "max_retries_reached",
+    ),
+    0,
+)
+
+
+def _move_campaign(house: House, campaign_id: str, status: CampaignStatus) -> None:
+    kept = house.tables.campaigns[CampaignId(campaign_id)]
+    house.tables.campaigns[kept.campaign_id] = replace(kept, status=status)
+
+
+async def test_batch_of_required_fields_alone_is_stored_started_and_shown(house: House) -> None:
+    campaign = await house.create_campaign()
+
+    answer = await house.client.post(BATCHES, json=a_batch_body(campaign["campaign_id"]))
+
+    batch = created(answer)
+    assert batch == {
+        "batch_id": "btc_000004",
+        "campaign_id": "cmp_000003",
+        "organization_id": "org_demo",
+        "name": None,
+        "status": "in_progress",
+        "paused_by": None,
+        "total_contacts": 2,
+        "concurrency_limit": 10,
+        "scheduled_start": None,
+        "scheduled_end": None,
+        "max_retries_override": None,
+        "retry_policy": None,
+        "working_hours_enforced": None,
+        "working_hours": None,
+        "timezone": None,
+        "phone_numbers": None,
+        "phone_number_strategy": None,
+        "call_context": {},
+        "metadata": {},
+        "counters": {**NO_CALLS, "pending": 2},
+        "created_at": "2026-09-04T12:00:00Z",
+        "updated_at": "2026-09-04T12:00:00Z",
+        "import_report": {"received": 2, "accepted": 2, "invalid": 0, "duplicates": 0},
+    }
+    batch_id = BatchId(batch["batch_id"])
+    assert house.engine.started == {batch_id: (CampaignId("cmp_000003"), 2)}
+    assert house.tables.started_at == {batch_id: house.clock()}
+    assert house.tables.campaigns[CampaignId("cmp_000003")].status is CampaignStatus.ACTIVE
+
+
+async def test_every_override_is_kept_and_shown(house: House) -> None:
+    campaign = await house.create_campaign(metadata={"concurrency_limit": 7})
+    day = {"start": "10:00", "end": "11:00", "enabled": True}
+    rest = {"start": "09:00", "end": "18:00", "enabled": False}
+    given: dict[str, Any] = {
+        "name": "north side",
+        "concurrency_limit": 5,
+        "max_retries_override": 0,
+        "retry_policy": {"max_retries": 1, "cooldown_minutes": 1.5},
+        "working_hours_enforced": True,
+        "working_hours": {"monday": day},
+        "timezone": "America/Denver",
+        "phone_numbers": ["+14155550181"],
+        "phone_number_strategy": "random",
+        "call_context": {"from": "crm"},
+        "metadata": {"ticket": 118, "concurrency_limit": "anything"},
+    }
+
+    batch = await house.create_batch(campaign["campaign_id"], **given)
+
+    weekend = ("tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+    expected = {
+        **given,
+        "retry_policy": {
+            "max_retries": 1,
+            "strategy": "fixed",
+            "cooldown_minutes": 1.5,
+            "max_cooldown_minutes": 1440,
+            "retry_on": ["busy", "no_answer", "failed"],
+        },
+        "working_hours": {"monday": day, **dict.fromkeys(weekend, rest)},
+    }
+    assert {key: batch[key] for key in given} == expected
+
+
+async def test_limit_of_a_batch_without_its_own_is_the_campaigns(house: House) -> None:
+    campaign = await house.create_campaign(metadata={"concurrency_limit": 7})
+
+    batch = await house.create_batch(campaign["campaign_id"])
+
+    assert batch["concurrency_limit"] == 7
+
+
+async def test_alias_and_missing_slash_create_a_batch_too(house: House) -> None:
+    campaign = await house.create_campaign()
+    for path in ("/api/v1/batches/upload", "/api/v1/batches"):
+        created(await house.client.post(path, json=a_batch_body(campaign["campaign_id"])))
+
+    assert len(house.engine.started) == 2
+
+
+async def test_batch_of_a_paused_campaign_starts_paused(house: House) -> None:
+    campaign = await house.create_campaign()
+    _move_campaign(house, campaign["campaign_id"], CampaignStatus.PAUSED)
+
+    batch = await house.create_batch(campaign["campaign_id"], scheduled_start="2030-01-01T00:00:00Z")
+
+    assert (batch["status"], batch["paused_by"]) == ("paused", "campaign")
+
+
+@pytest.mark.parametrize(
+    ("fields", "loc", "code"),
+    [
+        pytest.param({"campaign_id": None}, ["campaign_id"], "string_type", id="no campaign"),
+        pytest.param({"campain": "x"}, ["campain"], "extra_forbidden", id="unknown key"),
+        pytest.param({"contacts": []}, ["contacts"], "too_short", id="no contact"),
+        pytest.param({"contacts": None}, ["contacts"], "missing", id="null contacts"),
+        pytest.param({"contacts": {}}, ["contacts"], "list_type", id="object of contacts"),
+        pytest.param({"concurrency_limit": 0}, ["concurrency_limit"], "greater_than_equal", id="limit 0"),
+        pytest.param({"concurrency_limit": 2001}, ["concurrency_limit"], "less_than_equal", id="limit 2001"),
+        pytest.param({"concurrency_limit": "10"}, ["concurrency_limit"], "int_type", id="text as integer"),
+        pytest.param(
+            {"max_retries_override": 21}, ["max_retries_override"], "less_than_equal", id="21 retries"
+        ),
+        pytest.param(
+            {"max_retries_override": True}, ["max_retries_override"], "int_type", id="true as integer"
+        ),
+        pytest.param({"name": ""}, ["name"], "string_too_short", id="empty name"),
+        pytest.param({"on_invalid": "ignore"}, ["on_invalid"], "enum", id="on_invalid"),
+        pytest.param({"on_duplicate": 1}, ["on_duplicate"], "enum", id="on_duplicate"),
+        pytest.param({"call_context": {"a": "x" * 16_400}}, ["call_context"], "too_large", id="over 16 KB"),
+        pytest.param({"phone_numbers": []}, ["phone_numbers"], "too_short", id="no caller ID"),
+        pytest.param({"scheduled_start": 5}, ["scheduled_start"], "datetime_type", id="number as time"),
+        pytest.param({"scheduled_start": "2026-09-07"}, ["scheduled_start"], "datetime", id="date alone"),
+        pytest.param(
+            {"scheduled_start": "2026-02-31T08:00:00Z"}, ["scheduled_start"], "datetime", id="31 February"
+        ),
+        pytest.param(
+            {"scheduled_end": "9999-12-31T23:59:59-01:00"}, ["scheduled_end"], "datetime", id="year 10000"
+        ),
+        pytest.param(
+            {"scheduled_end": "2026-09-04T12:00:00Z"}, ["scheduled_end"], "past_end", id="end is now"
+        ),
+        pytest.param(
+            {"scheduled_start": "2026-09-07T08:00:00Z", "scheduled_end": "2026-09-07T09:00:00+01:00"},
+            ["scheduled_end"],
+            "end_before_start",
+            id="end is the start",
+        ),
+        pytest.param(
+            {"working_hours_enforced": True, "working_hours": {}},
+            ["working_hours"],
+            "no_enabled_day",
+            id="enforced with no enabled day",
+        ),
+    ],
+)
+async def test_bad_field_is_422_before_the_campaign_is_looked_up(
+    house: House, fields: dict[str, object], loc: list[str | int], code: str
+) -> None:
+    body = {**a_batch_body("cmp_none"), "organization_id": "org_other", **fields}
+
+    answer = await house.client.post(BATCHES, json=body)
+
+    assert errors_of(answer) == [(["body", *loc], code)]
+    assert house.is_empty()
+
+
+async def test_missing_contacts_are_named_together_with_the_rest(house: House) -> None:
+    answer = await house.client.post(BATCHES, json={})
+
+    assert errors_of(answer) == [
+        (["body", "campaign_id"], "missing"),
+        (["body", "contacts"], "missing"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("campaign_id", "fields", "expected"),
+    [
+        pytest.param(
+            "cmp_none",
+            {"organization_id": "org_other"},
+            a_problem(403, "forbidden", "Forbidden", "Token does not belong to this organization"),
+            id="403 before 404",
+        ),
+        pytest.param(
+            "cmp_none", {}, a_problem(404, "not-found", "Not Found", "Campaign not found"), id="unknown"
+        ),
+        pytest.param("", {}, a_problem(404, "not-found", "Not Found", "Campaign not found"), id="no id"),
+    ],
+)
+async def test_foreign_organization_or_unknown_campaign_stores_nothing(
+    house: House, campaign_id: str, fields: dict[str, object], expected: dict[str, object]
+) -> None:
+    answer = await house.client.post(BATCHES, json={**a_batch_body(campaign_id), **fields})
+
+    assert (answer.status_code, answer.json()) == (expected["status"], expected)
+    assert house.is_empty()
+
+
+async def test_cancelled_campaign_takes_no_batch_whatever_else_is_wrong_with_it(house: House) -> None:
+    campaign = await house.create_campaign(working_hours={}, working_hours_enforced=False)
+    _move_campaign(house, campaign["campaign_id"], CampaignStatus.CANCELLED)
+    body = a_batch_body(campaign["campaign_id"], working_hours_enforced=True)
+
+    answer = await house.client.post(BATCHES, json=body)
+
+    expected = a_problem(409, "conflict", "Conflict", "Campaign is cancelled and cannot accept new batches")
+    assert (answer.status_code, answer.json()) == (409, expected)
+    assert house.is_empty()
+
+
+@pytest.mark.parametrize(
+    ("campaign_fields", "fields"),
+    [
+        pytest.param({"working_hours": {}}, {"working_hours_enforced": True}, id="enforced by the batch"),
+        pytest.param({"working_hours_enforced": True}, {"working_hours": {}}, id="emptied by the batch"),
+    ],
+)
+async def test_hours_in_force_without_an_enabled_day_are_422(
+    house: House, campaign_fields: dict[str, object], fields: dict[str, object]
+) -> None:
+    campaign = await house.create_campaign(**campaign_fields)
+
+    answer = await house.client.post(BATCHES, json={**a_batch_body(campaign["campaign_id"]), **fields})
+
+    assert errors_of(answer) == [(["body", "working_hours"], "no_enabled_day")]
+    assert house.is_empty()
+
+
+@pytest.mark.parametrize("trouble", ["is_down", "fails_to_start"])
+async def test_temporal_down_is_503_and_leaves_nothing_behind(house: House, trouble: str) -> None:
+    campaign = await house.create_campaign()
+    setattr(house.engine, trouble, True)
+
+    answer = await house.client.post(BATCHES, json=a_batch_body(campaign["campaign_id"]))
+
+    expected = a_problem(503, "unavailable", "Service Unavailable", "Temporal is unreachable")
+    assert (answer.status_code, answer.json(), answer.headers["retry-after"]) == (503, expected, "5")
+    assert house.is_empty()
+    assert house.tables.campaigns[CampaignId(campaign["campaign_id"])].status is CampaignStatus.DRAFT
+
+
+class _HangingEngine(fakes.FakeEngine):
+    """Never gets to the end of a start."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.entered = asyncio.Event()
+
+    async def start_batch(self, batch_id: BatchId, campaign_id: CampaignId, total_contacts: int) -> None:
+        self.entered.set()
+        await asyncio.Event().wait()
+
+
+async def test_request_cancelled_before_the_start_leaves_nothing_behind_and_frees_its_key(
+    house: House,
+) -> None:
+    campaign = await house.create_campaign()
+    body = a_batch_body(campaign["campaign_id"])
+    key = {"Idempotency-Key": "k"}
+    engine = _HangingEngine()
+    install(house.app, replace(house.parts, engine=engine))
+    request = asyncio.create_task(house.client.post(BATCHES, json=body, headers=key))
+    await engine.entered.wait()
+    was_stored = bool(house.tables.batches)
+
+    request.cancel()
+    await asyncio.wait([request])
+    was_empty = house.is_empty()
+    install(house.app, house.parts)
+    repeated = await house.client.post(BATCHES, json=body, headers=key)
+
+    assert was_stored
+    assert was_empty
+    assert repeated.status_code == 201
+
+
+class _ForgetfulStore(fakes.FakeBatchStore):
+    """Loses its database right after the start of a batch."""
+
+    async def mark_started(self, batch_id: BatchId, now: object) -> None:
+        raise StoreUnavailable
+
+
+async def test_batch_whose_start_could_not_be_noted_is_created_all_the_same(house: House) -> None:
+    campaign = await house.create_campaign()
+    install(house.app, replace(house.parts, batches=_ForgetfulStore(house.tables)))
+
+    batch = await house.create_batch(campaign["campaign_id"])
+
+    assert list(house.engine.started) == [batch["batch_id"]]
+
+
+class _ClosingStore(fakes.FakeBatchStore):
+    """Sees the campaign cancelled between the look-up and the create."""
+
+    async def create(self, *_: object) -> Any:
+        raise CampaignClosed
+
+
+async def test_campaign_cancelled_in_the_same_moment_is_409(house: House) -> None:
+    campaign = await house.create_campaign()
+    install(house.app, replace(house.parts, batches=_ClosingStore(house.tables)))
+
+    answer = await house.client.post(BATCHES, json=a_batch_body(campaign["campaign_id"]))
+
+    assert answer.status_code == 409
+    assert house.is_empty()

@@ -1,0 +1,134 @@
+"""Liveness, readiness and metrics, for which no token is asked."""
+
+import asyncio
+from dataclasses import replace
+
+import httpx
+import pytest
+
+from api.assembly import install
+from domain.ports import EngineHealth
+from tests import fakes
+from tests.api.house import House
+
+OK = {"ok": True}
+
+
+async def _asked(house: House, path: str) -> httpx.Response:
+    return await house.client.get(path, headers={"Authorization": ""})
+
+
+async def test_process_is_alive_whatever_else_is_down(house: House) -> None:
+    house.tables.is_down = house.engine.is_down = True
+
+    answer = await _asked(house, "/healthz")
+
+    assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
+
+
+async def test_ready_when_every_part_answers(house: House) -> None:
+    house.engine.workflow_pollers = 2
+
+    answer = await _asked(house, "/readyz")
+
+    assert answer.status_code == 200
+    assert answer.json() == {
+        "status": "ready",
+        "parts": {
+            "database": OK,
+            "temporal": OK,
+            "pollers": {"ok": True, "workflow": 2, "dial": 1},
+        },
+    }
+
+
+async def _not_ready(house: House) -> tuple[str, dict[str, object]]:
+    answer = await _asked(house, "/readyz")
+    body = answer.json()
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
+    assert body["type"] == "urn:apollo:problem:unavailable"
+    return body["detail"], body["parts"]
+
+
+async def test_database_down_is_named(house: House) -> None:
+    house.tables.is_down = True
+
+    assert await _not_ready(house) == (
+        "Database is unreachable",
+        {
+            "database": {"ok": False, "error": "Database is unreachable"},
+            "temporal": OK,
+            "pollers": {"ok": True, "workflow": 1, "dial": 1},
+        },
+    )
+
+
+async def test_temporal_down_is_named_and_nobody_knows_of_pollers(house: House) -> None:
+    house.engine.is_down = True
+
+    assert await _not_ready(house) == (
+        "Temporal is unreachable",
+        {
+            "database": OK,
+            "temporal": {"ok": False, "error": "Temporal is unreachable"},
+            "pollers": {
+                "ok": False,
+                "error": "Unknown while Temporal is unreachable",
+                "workflow": 0,
+                "dial": 0,
+            },
+        },
+    )
+
+
+async def test_missing_dial_worker_is_named(house: House) -> None:
+    house.engine.dial_pollers = 0
+
+    detail, parts = await _not_ready(house)
+
+    assert detail == "No worker is polling: dial"
+    assert parts["pollers"] == {"ok": False, "error": detail, "workflow": 1, "dial": 0}
+
+
+class _HangingEngine(fakes.FakeEngine):
+    async def health(self) -> EngineHealth:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+
+async def test_part_that_hangs_counts_as_down(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("api.readiness.CHECK_SECONDS", 0.01)
+
+    async def hang() -> None:
+        await asyncio.Event().wait()
+
+    install(house.app, replace(house.parts, engine=_HangingEngine(), ping_database=hang))
+
+    detail, parts = await _not_ready(house)
+
+    assert detail == "Database is unreachable"
+    assert parts["temporal"] == {"ok": False, "error": "Temporal is unreachable"}
+
+
+async def test_requests_are_counted_by_route_and_never_by_id(house: House) -> None:
+    await house.client.get("/api/v1/batches/btc_secret/contacts/?status=busy")
+    await house.client.get("/nowhere/btc_secret")
+    await house.client.request("BREW", "/healthz")
+
+    text = (await _asked(house, "/metrics")).text
+
+    counted = "apollo_http_requests_total"
+    lines = [each.removeprefix(counted) for each in text.splitlines() if each.startswith(counted + "{")]
+    assert sorted(lines) == [
+        '{method="GET",route="/api/v1/batches/{batch_id}/contacts",status="404"} 1.0',
+        '{method="GET",route="unmatched",status="404"} 1.0',
+        '{method="OTHER",route="/healthz",status="405"} 1.0',
+    ]
+    assert "apollo_http_request_duration_seconds_bucket" in text
+    assert "btc_secret" not in text
+
+
+async def test_each_app_counts_for_itself(house: House) -> None:
+    text = (await _asked(house, "/metrics")).text
+
+    assert "apollo_http_requests_total{" not in text

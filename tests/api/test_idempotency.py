@@ -1,0 +1,173 @@
+"""A request with a key is done once."""
+
+import asyncio
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import httpx
+import pytest
+
+from api.assembly import install
+from domain.campaign import CampaignRules
+from domain.errors import StoreUnavailable
+from domain.identity import OrganizationId
+from tests import fakes
+from tests.api.house import (
+    OTHER_SECRET,
+    House,
+    a_batch_body,
+    a_campaign_body,
+    a_problem,
+    bearer,
+    created,
+    errors_of,
+)
+
+KEY = {"Idempotency-Key": "order 66/~"}
+CAMPAIGNS = "/api/v1/campaigns/"
+
+
+async def _post(house: House, **fields: object) -> httpx.Response:
+    return await house.client.post(CAMPAIGNS, json=a_campaign_body(**fields), headers=KEY)
+
+
+async def test_same_body_again_is_answered_with_the_first_body_and_creates_nothing(house: House) -> None:
+    first = await _post(house)
+    house.clock.pass_time(timedelta(hours=23))
+    second = await _post(house)
+
+    assert "idempotency-replayed" not in first.headers
+    assert (second.status_code, second.headers["idempotency-replayed"]) == (201, "true")
+    assert second.content == first.content
+    assert len(house.tables.campaigns) == 1
+
+
+async def test_bodies_are_compared_after_parsing_and_aliases_share_their_keys(house: House) -> None:
+    first = await _post(house)
+    raw = b'{ "phone_numbers":["\\u002b14155550180"],"agent_id":"agent_care",\n "name":"September" }'
+    second = await house.client.post(
+        "/api/v1/campaigns/create", content=raw, headers={**KEY, "Content-Type": "application/json"}
+    )
+
+    assert second.content == first.content
+
+
+async def test_other_body_with_the_same_key_is_422(house: House) -> None:
+    await _post(house)
+    answer = await _post(house, name="October")
+
+    assert errors_of(answer) == [(["header", "Idempotency-Key"], "idempotency_mismatch")]
+    assert len(house.tables.campaigns) == 1
+
+
+async def test_key_is_free_again_after_24_hours(house: House) -> None:
+    await _post(house)
+    house.clock.pass_time(timedelta(hours=24))
+    created(await _post(house, name="October"))
+
+    assert len(house.tables.campaigns) == 2
+
+
+async def test_key_is_scoped_to_the_organization_and_the_kind(house: House) -> None:
+    campaign = created(await _post(house))
+    other = await house.client.post(
+        CAMPAIGNS, json=a_campaign_body(name="other"), headers={**KEY, **bearer(OTHER_SECRET)}
+    )
+    batch = await house.client.post(
+        "/api/v1/batches/", json=a_batch_body(campaign["campaign_id"]), headers=KEY
+    )
+
+    assert (other.status_code, batch.status_code) == (201, 201)
+
+
+class _SlowStore(fakes.FakeCampaignStore):
+    """Takes as long as it is told to."""
+
+    def __init__(self, tables: fakes.Tables) -> None:
+        super().__init__(tables)
+        self.entered, self.may_leave = asyncio.Event(), asyncio.Event()
+
+    async def create(self, organization_id: OrganizationId, rules: CampaignRules, now: Any) -> Any:
+        self.entered.set()
+        await self.may_leave.wait()
+        return await super().create(organization_id, rules, now)
+
+
+@pytest.mark.parametrize("name", ["September", "October"])
+async def test_request_while_the_first_is_running_is_409_whatever_its_body(house: House, name: str) -> None:
+    slow = _SlowStore(house.tables)
+    install(house.app, replace(house.parts, campaigns=slow))
+    first = asyncio.create_task(_post(house))
+    await slow.entered.wait()
+
+    second = await _post(house, name=name)
+    slow.may_leave.set()
+
+    detail = "A request with this Idempotency-Key is still in progress"
+    assert second.json() == a_problem(409, "conflict", "Conflict", detail)
+    assert (await first).status_code == 201
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        pytest.param({"organization_id": "org_other"}, id="403"),
+        pytest.param({"name": ""}, id="422"),
+    ],
+)
+async def test_key_is_free_again_after_an_error(house: House, fields: dict[str, object]) -> None:
+    refused = await _post(house, **fields)
+    answer = await _post(house)
+
+    assert refused.status_code in (403, 422)
+    assert (answer.status_code, "idempotency-replayed" in answer.headers) == (201, False)
+
+
+async def test_key_is_free_again_after_temporal_was_down(house: House) -> None:
+    campaign = await house.create_campaign()
+    body = a_batch_body(campaign["campaign_id"])
+    house.engine.is_down = True
+    refused = await house.client.post("/api/v1/batches/", json=body, headers=KEY)
+    house.engine.is_down = False
+    answer = await house.client.post("/api/v1/batches/", json=body, headers=KEY)
+
+    assert (refused.status_code, answer.status_code) == (503, 201)
+    assert len(house.tables.batches) == 1
+
+
+async def test_batch_is_replayed_also_after_its_end_has_passed(house: House) -> None:
+    campaign = await house.create_campaign()
+    body = a_batch_body(campaign["campaign_id"], scheduled_end="2026-09-04T13:00:00Z")
+    first = await house.client.post("/api/v1/batches/", json=body, headers=KEY)
+    house.clock.pass_time(timedelta(hours=2))
+    second = await house.client.post("/api/v1/batches/", json=body, headers=KEY)
+
+    assert second.content == first.content
+    assert len(house.engine.started) == 1
+
+
+class _ForgetfulKeys(fakes.FakeIdempotencyStore):
+    """Cannot keep an answer."""
+
+    async def keep(self, *_: object) -> None:
+        raise StoreUnavailable
+
+
+async def test_answer_that_could_not_be_kept_is_given_all_the_same(house: House) -> None:
+    install(house.app, replace(house.parts, idempotency=_ForgetfulKeys(house.tables)))
+
+    created(await _post(house))
+
+    assert len(house.tables.campaigns) == 1
+
+
+@pytest.mark.parametrize("key", [b"", b"x" * 256, b"\x7f", "ä".encode(), b"a\tb"])
+async def test_key_that_is_not_1_to_255_printable_ascii_characters_is_422(house: House, key: bytes) -> None:
+    headers = [(b"Idempotency-Key", key)]
+
+    answer = await house.client.post(CAMPAIGNS, json=a_campaign_body(), headers=headers)
+
+    ((loc, _),) = errors_of(answer)
+    assert loc == ["header", "Idempotency-Key"]
+    assert not house.tables.campaigns

@@ -1,0 +1,101 @@
+"""The description, its page, and the API held against it."""
+
+from typing import Any
+
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from schemathesis.checks import not_a_server_error
+from schemathesis.core.result import Ok
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from tests.api.house import SECRET, House, a_batch_body, a_campaign_body, bearer
+
+CHECKS = [
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_schema_conformance,
+]
+
+
+BOUNDED = settings(
+    max_examples=15,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+
+
+async def test_every_answer_to_generated_requests_is_one_that_is_described(house: House) -> None:
+    campaign = await house.create_campaign()
+    batch = await house.create_batch(campaign["campaign_id"])
+    call = await house.dial_first(batch)
+    known = {
+        "campaign_id": campaign["campaign_id"],
+        "batch_id": batch["batch_id"],
+        "contact_id": call.contact_id,
+    }
+    schema = schemathesis.openapi.from_asgi("/openapi.json", house.app)
+    operations = [each.ok() for each in schema.get_all_operations() if isinstance(each, Ok)]
+    statuses: set[int] = set()
+
+    for operation in operations:
+
+        @BOUNDED
+        @given(case=operation.as_strategy(), is_known=st.booleans())
+        def hold_against_description(case: schemathesis.Case[Any], is_known: bool) -> None:
+            if is_known:
+                case.path_parameters.update({name: known[name] for name in case.path_parameters})
+            answer = case.call(headers=dict(bearer(SECRET)))
+            case.validate_response(answer, checks=CHECKS)
+            statuses.add(answer.status_code)
+
+        hold_against_description()
+
+    assert len(operations) > 15
+    assert {200, 404, 422} <= statuses
+
+
+async def test_description_names_bodies_problems_and_the_token(house: House) -> None:
+    document = (await house.client.get("/openapi.json")).json()
+
+    create = document["paths"]["/api/v1/batches/"]["post"]
+    body = create["requestBody"]["content"]["application/json"]["schema"]
+    assert body == {"$ref": "#/components/schemas/BatchCreate"}
+    assert set(create["responses"]) == {"201", "401", "403", "404", "409", "413", "415", "422", "429", "503"}
+    assert create["security"] == [{"token": []}]
+    assert "security" not in document["paths"]["/webhooks/call-status"]["post"]
+    assert "HTTPValidationError" not in document["components"]["schemas"]
+    assert not [path for path in document["paths"] if path.endswith("/contacts/")]
+
+
+async def test_described_examples_are_accepted(house: House) -> None:
+    schemas = (await house.client.get("/openapi.json")).json()["components"]["schemas"]
+    (campaign_example,) = schemas["CampaignCreate"]["examples"]
+    (batch_example,) = schemas["BatchCreate"]["examples"]
+
+    campaign = await house.client.post("/api/v1/campaigns/", json=a_campaign_body(**campaign_example))
+    campaign_id = campaign.json()["campaign_id"]
+    batch = await house.client.post(
+        "/api/v1/batches/", json={**a_batch_body(campaign_id), **batch_example, "campaign_id": campaign_id}
+    )
+
+    assert (campaign.status_code, batch.status_code) == (201, 201)
+
+
+async def test_docs_page_and_all_its_assets_come_from_this_server(house: House) -> None:
+    page = await house.client.get("/docs", headers={"Authorization": ""})
+
+    assert page.status_code == 200
+    assert "//" not in page.text.replace("<!-- ", "").split("<script>")[0]
+    for asset in ("swagger-ui-bundle.js", "swagger-ui.css", "favicon.png"):
+        assert f"/docs/{asset}" in page.text
+        answer = await house.client.get(f"/docs/{asset}")
+        assert (answer.status_code, len(answer.content) > 1000) == (200, True)

@@ -1,0 +1,61 @@
+"""The app as it is put together for real: a real database, and a Temporal that is not there."""
+
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from api.app import build_production_app
+from embedded.listening import free_ports
+from settings import Settings
+from store.identity import mint
+from store.tokens import PostgresTokenStore
+from tests import fakes
+from tests.api.house import ORGANIZATION, SECRET, a_batch_body, a_campaign_body, a_problem, bearer, created
+
+pytestmark = pytest.mark.store
+
+
+@pytest.fixture
+async def client(database_url: str, store_engine: AsyncEngine) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of the production app, its lifespan running."""
+    now = fakes.FakeClock()()
+    await PostgresTokenStore(store_engine, mint).create(ORGANIZATION, "demo", SECRET, now)
+    (nobody_there,) = free_ports(1)
+    settings = Settings(database_url=database_url, temporal_address=f"127.0.0.1:{nobody_there}")
+    app = build_production_app(settings)
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(
+            transport=httpx.ASGITransport(app), base_url="http://apollo.test", headers=bearer(SECRET)
+        ) as client,
+    ):
+        yield client
+
+
+async def test_without_temporal_a_batch_is_503_and_nothing_of_it_is_kept(client: httpx.AsyncClient) -> None:
+    campaign = created(await client.post("/api/v1/campaigns/", json=a_campaign_body()))
+
+    refused = await client.post("/api/v1/batches/", json=a_batch_body(campaign["campaign_id"]))
+    batches = await client.get("/api/v1/batches")
+    read = await client.get(f"/api/v1/campaigns/{campaign['campaign_id']}")
+
+    expected = a_problem(503, "unavailable", "Service Unavailable", "Temporal is unreachable")
+    assert (refused.status_code, refused.json()) == (503, expected)
+    assert (batches.json(), read.json()) == ([], campaign)
+
+
+async def test_without_temporal_readiness_says_so(client: httpx.AsyncClient) -> None:
+    answer = await client.get("/readyz")
+
+    assert (answer.status_code, answer.json()["detail"]) == (503, "Temporal is unreachable")
+    assert answer.json()["parts"]["database"] == {"ok": True}
+
+
+async def test_webhook_reaches_the_real_store(client: httpx.AsyncClient) -> None:
+    body = {"execution_id": "exec_none", "call_status": "ringing"}
+
+    answer = await client.post("/webhooks/call-status", json=body)
+
+    assert answer.json() == a_problem(404, "not-found", "Not Found", "Execution not found")

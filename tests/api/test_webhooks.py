@@ -1,0 +1,256 @@
+"""What providers report: who may, what becomes of it, and who is told."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from api.assembly import install
+from domain.call import CallRecord, CallStatus
+from domain.errors import StoreUnavailable
+from telephony.signature import sign
+from tests import fakes
+from tests.api.house import House, a_problem, build_house, errors_of
+
+PATHS = ["/webhooks/call-status", "/api/v1/webhooks/call-status"]
+NO_TOKEN = {"Authorization": ""}
+JSON = {"Content-Type": "application/json"}
+SIGNED = a_problem(401, "unauthorized", "Unauthorized", "Invalid or missing signature")
+UNSIGNED = a_problem(401, "unauthorized", "Unauthorized", "Unsigned webhooks are not accepted")
+
+
+async def _dialled(house: House) -> CallRecord:
+    campaign = await house.create_campaign()
+    batch = await house.create_batch(campaign["campaign_id"])
+    return await house.dial_first(batch)
+
+
+async def _report(house: House, call: CallRecord, status: str, **fields: object) -> tuple[int, Any]:
+    body = {"execution_id": call.execution_id, "call_status": status, **fields}
+    answer = await house.client.post(PATHS[0], json=body, headers=NO_TOKEN)
+    return answer.status_code, answer.json()
+
+
+@pytest.mark.parametrize("path", PATHS)
+async def test_event_is_stored_delivered_and_accepted_without_a_token(house: House, path: str) -> None:
+    call = await _dialled(house)
+    body = {"execution_id": call.execution_id, "call_status": "Early-Media", "anything": [1]}
+
+    answer = await house.client.post(path, json=body, headers=NO_TOKEN)
+
+    (stored,) = house.tables.events
+    assert (answer.status_code, answer.json()) == (200, {"result": "accepted"})
+    assert (stored.event.status, stored.body, stored.delivered_at) == (
+        CallStatus.RINGING,
+        body,
+        house.clock(),
+    )
+    assert house.engine.delivered == [house.tables.calls[call.execution_id]]
+    assert house.tables.calls[call.execution_id].call_status is CallStatus.RINGING
+
+
+async def test_native_form_is_read_and_found_by_the_providers_call_id(house: House) -> None:
+    call = await _dialled(house)
+    body = {"call_sid": call.provider_call_id, "call_status": "busy", "sip_status": 486, "sip_reason": "Busy"}
+
+    answer = await house.client.post(PATHS[0], json=body)
+
+    kept = house.tables.calls[call.execution_id]
+    assert answer.json() == {"result": "accepted"}
+    assert (kept.call_status, kept.sip_status, kept.hangup_reason) == (CallStatus.BUSY, 486, "Busy")
+
+
+async def test_repeated_late_and_disordered_events_change_nothing_and_are_not_delivered(
+    house: House,
+) -> None:
+    call = await _dialled(house)
+
+    answers = [
+        await _report(house, call, "in-progress"),
+        await _report(house, call, "in-progress"),
+        await _report(house, call, "ringing"),
+        await _report(house, call, "completed", event_id="e-1"),
+        await _report(house, call, "busy", event_id="e-1"),
+        await _report(house, call, "busy", event_id="e-2"),
+    ]
+
+    results = ["accepted", "duplicate", "stale", "accepted", "duplicate", "stale"]
+    assert answers == [(200, {"result": each}) for each in results]
+    assert [each.call_status for each in house.engine.delivered] == [
+        CallStatus.IN_PROGRESS,
+        CallStatus.COMPLETED,
+    ]
+    assert house.tables.calls[call.execution_id].call_status is CallStatus.COMPLETED
+
+
+async def test_further_event_with_the_same_ending_fills_gaps_and_schedules_nothing(house: House) -> None:
+    call = await _dialled(house)
+    await _report(house, call, "completed")
+    answer = await _report(house, call, "completed", summary="Visit confirmed.", total_cost=0.031)
+
+    kept = house.tables.calls[call.execution_id]
+    assert answer == (200, {"result": "stale"})
+    assert (kept.summary, kept.total_cost, len(house.engine.delivered)) == ("Visit confirmed.", 0.031, 1)
+
+
+@pytest.mark.parametrize("trouble", [{"is_down": True}, {"can_deliver": False}])
+async def test_event_is_stored_and_acknowledged_also_when_it_cannot_be_delivered(
+    house: House, trouble: dict[str, bool]
+) -> None:
+    call = await _dialled(house)
+    for name, value in trouble.items():
+        setattr(house.engine, name, value)
+
+    answer = await _report(house, call, "completed")
+
+    assert answer == (200, {"result": "accepted"})
+    assert [each.delivered_at for each in house.tables.events] == [None]
+
+
+class _ForgetfulCalls(fakes.FakeCallStore):
+    """Cannot note a delivery."""
+
+    async def mark_delivered(self, *_: object) -> None:
+        raise StoreUnavailable
+
+
+async def test_delivered_event_that_could_not_be_noted_is_acknowledged(house: House) -> None:
+    call = await _dialled(house)
+    install(house.app, replace(house.parts, calls=_ForgetfulCalls(house.tables)))
+
+    assert await _report(house, call, "completed") == (200, {"result": "accepted"})
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param({"call_sid": "p-1", "call_status": "singing"}, id="unknown native status"),
+        pytest.param(
+            {"call_sid": "p-2", "parent_call_sid": "p-1", "call_status": "completed"}, id="child leg"
+        ),
+    ],
+)
+async def test_what_says_nothing_of_an_attempt_is_acknowledged_and_ignored(
+    house: House, body: dict[str, object]
+) -> None:
+    answer = await house.client.post(PATHS[0], json=body)
+
+    assert (answer.status_code, answer.json()) == (200, {"result": "ignored"})
+    assert not house.tables.events
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param({"execution_id": "exec_none", "call_status": "ringing"}, id="execution"),
+        pytest.param({"call_sid": "p-none", "call_status": "ringing"}, id="call"),
+    ],
+)
+async def test_unknown_execution_is_404(house: House, body: dict[str, object]) -> None:
+    answer = await house.client.post(PATHS[0], json=body)
+
+    assert answer.json() == a_problem(404, "not-found", "Not Found", "Execution not found")
+
+
+@pytest.mark.parametrize(
+    ("body", "name"),
+    [
+        pytest.param({}, "execution_id", id="neither id"),
+        pytest.param({"execution_id": "exec_1"}, "call_status", id="no status"),
+        pytest.param({"call_sid": "p-1"}, "call_status", id="no native status"),
+        pytest.param(
+            {"execution_id": "exec_1", "call_status": "singing"}, "call_status", id="unknown status"
+        ),
+        pytest.param(
+            {"execution_id": "exec_1", "call_status": "ringing", "event_id": ""},
+            "event_id",
+            id="empty event id",
+        ),
+        pytest.param(
+            {"execution_id": "exec_1", "call_status": "ringing", "timestamp": "soon"}, "timestamp", id="time"
+        ),
+    ],
+)
+async def test_malformed_report_is_422(house: House, body: dict[str, object], name: str) -> None:
+    answer = await house.client.post(PATHS[0], json=body)
+
+    assert ["body", name] in [loc for loc, _ in errors_of(answer)]
+
+
+RAW = b'{"execution_id":"exec_none","call_status":"ringing"}'
+NOW = int(fakes.FakeClock()().timestamp())
+
+
+def _signature(signer: str = "s1", at: int = NOW, body: bytes = RAW) -> dict[str, str]:
+    return {"Jambonz-Signature": sign(signer, at, body)}
+
+
+@pytest.mark.parametrize(
+    ("secrets", "unsigned_allowed", "headers", "expected"),
+    [
+        pytest.param(["s1"], True, _signature(), 404, id="signed"),
+        pytest.param(["s0", "s1"], True, _signature(), 404, id="signed with any of several"),
+        pytest.param(["s1"], True, _signature(at=NOW - 300), 404, id="300 s old"),
+        pytest.param(["s1"], True, _signature(at=NOW - 301), SIGNED, id="301 s old"),
+        pytest.param(["s1"], True, _signature(at=NOW + 301), SIGNED, id="301 s ahead"),
+        pytest.param(["s1"], True, _signature("s2"), SIGNED, id="other secret"),
+        pytest.param(["s1"], True, _signature(body=RAW + b" "), SIGNED, id="other bytes"),
+        pytest.param(["s1"], True, {}, SIGNED, id="no signature, whatever else is allowed"),
+        pytest.param(["s1"], True, {"Jambonz-Signature": "v1=00"}, SIGNED, id="malformed"),
+        pytest.param(["s0", "s1"], False, {"X-Apollo-Webhook-Token": "s1"}, 404, id="token"),
+        pytest.param(["s1"], False, {"X-Apollo-Webhook-Token": "s2"}, SIGNED, id="wrong token"),
+        pytest.param(
+            ["s1"], False, {"X-Apollo-Webhook-Token": "s2", **_signature()}, 404, id="wrong token, signed"
+        ),
+        pytest.param([], True, {}, 404, id="unsigned and allowed"),
+        pytest.param([], False, {}, UNSIGNED, id="unsigned and not allowed"),
+        pytest.param([], False, {"X-Apollo-Webhook-Token": ""}, UNSIGNED, id="empty token"),
+    ],
+)
+async def test_sender_must_prove_itself_where_a_secret_is_set(
+    secrets: Sequence[str], unsigned_allowed: bool, headers: dict[str, str], expected: object
+) -> None:
+    house = await build_house(webhook_secrets=secrets, unsigned_allowed=unsigned_allowed)
+    async with house.client as client:
+        answer = await client.post(PATHS[0], content=RAW, headers={**headers, **JSON})
+
+    if expected == 404:
+        assert answer.json()["detail"] == "Execution not found"
+    else:
+        assert (answer.status_code, answer.json()) == (401, expected)
+
+
+async def test_signature_is_checked_before_the_media_type_and_the_syntax() -> None:
+    house = await build_house(webhook_secrets=["s1"])
+    async with house.client as client:
+        plain = await client.post(PATHS[0], content=b"{", headers={"Content-Type": "text/plain"})
+        signed = await client.post(PATHS[0], content=b"{", headers={**_signature(body=b"{"), **JSON})
+
+    assert (plain.json(), signed.status_code) == (SIGNED, 422)
+
+
+async def test_exact_bytes_are_what_tells_a_duplicate_without_an_event_id(house: House) -> None:
+    call = await _dialled(house)
+    body = {"execution_id": call.execution_id, "call_status": "ringing"}
+    raws = [json.dumps(body), json.dumps(body), json.dumps(body, indent=1)]
+
+    results = [(await house.client.post(PATHS[0], content=raw, headers=JSON)).json() for raw in raws]
+
+    assert results == [{"result": "accepted"}, {"result": "duplicate"}, {"result": "stale"}]
+
+
+async def test_webhooks_are_counted_by_result(house: House) -> None:
+    call = await _dialled(house)
+    for status in ("ringing", "queued", "singing"):
+        await _report(house, call, status)
+
+    lines = (await house.client.get("/metrics")).text.splitlines()
+
+    assert {each for each in lines if each.startswith("apollo_webhook_events_total{")} == {
+        'apollo_webhook_events_total{result="accepted"} 1.0',
+        'apollo_webhook_events_total{result="stale"} 1.0',
+        'apollo_webhook_events_total{result="validation"} 1.0',
+    }
+    assert "apollo_webhook_inbox_depth 0.0" in lines
