@@ -1,1 +1,119 @@
-"""placeholder"""
+"""The command `apollo`: settings, clock and database go in here, the work is done elsewhere."""
+
+import sys
+import time
+from pathlib import Path
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from console.api_client import ApiClient, JsonObject
+from console.batch_commands import batches
+from console.campaign_commands import campaigns
+from console.contacts_file import read_contacts
+from console.demo import Demo
+from console.failures import CommandFailed
+from console.group import ApolloGroup
+from console.surroundings import Surroundings
+from console.watch import Watcher
+from embedded.data_folder import read_token
+from embedded.database import operators_database
+from embedded.demo_stack import demo_plan
+from embedded.plan import api_url_of, with_absolute_folder
+from embedded.stack import RunningStack, running
+from embedded.stop_request import StopRequest, StopRequested
+from embedded.summary import say_on
+from embedded.token_commands import tokens
+from embedded.up import run_until_stopped
+from process_exit import leave
+from settings import Settings, read_settings
+from store.migrations import upgrade
+
+DEMO_CONTACTS = Path(__file__).resolve().parent / "examples" / "demo.csv"
+
+app = typer.Typer(
+    cls=ApolloGroup,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Outbound-call batches on Temporal.",
+)
+app.add_typer(campaigns, name="campaigns")
+app.add_typer(batches, name="batches")
+app.add_typer(tokens, name="tokens")
+
+
+@app.callback()
+def _prepare(context: typer.Context) -> None:
+    if context.obj is None:
+        context.obj = _surroundings(with_absolute_folder(read_settings()))
+
+
+@app.command()
+def up() -> None:
+    """Start the whole stack and keep it running until Ctrl-C."""
+    settings = with_absolute_folder(read_settings())
+    raise typer.Exit(run_until_stopped(settings, Console(highlight=False)))
+
+
+@app.command()
+def demo() -> None:
+    """Call 200 simulated people to the end on a stack of its own, and check every ring."""
+    console = Console(highlight=False)
+    contacts = read_contacts(DEMO_CONTACTS)
+    with StopRequest() as stop:
+        try:
+            with demo_plan() as plan, running(plan, stop, say_on(console)) as stack:
+                batch_id = _call_everybody(stack, contacts, console)
+        except StopRequested:
+            raise CommandFailed("The demo was stopped before its end") from None
+    _show_next_steps(batch_id, console)
+
+
+@app.command()
+def migrate() -> None:
+    """Bring the database's tables up to date."""
+    settings = with_absolute_folder(read_settings())
+    with operators_database(settings) as database_url:
+        upgrade(database_url)
+    typer.echo("The database is up to date.")
+
+
+def main() -> None:
+    """Run a command and end the process with its exit code."""
+    try:
+        app()
+    except SystemExit as end:
+        if isinstance(end.code, str):
+            print(end.code, file=sys.stderr)  # noqa: T201 - what Python itself does with such an end
+            leave(1)
+        leave(end.code or 0)
+
+
+def _surroundings(settings: Settings) -> Surroundings:
+    return Surroundings(
+        api_url=api_url_of(settings),
+        stack_token=lambda: read_token(settings.data_dir),
+        watcher=Watcher(clock=time.monotonic, pause=time.sleep),
+    )
+
+
+def _call_everybody(stack: RunningStack, contacts: list[JsonObject], console: Console) -> str:
+    plan = stack.plan
+    with ApiClient(plan.api_url, stack.token) as api:
+        shown = Demo(api=api, ledger_url=f"{plan.simulator_url}/ledger", pause=stack.pause, console=console)
+        return shown.run(contacts)
+
+
+def _show_next_steps(batch_id: str, console: Console) -> None:
+    defaults = Settings.model_construct()
+    lines = (
+        "All went as promised, and nothing of the demo is left running.",
+        "Next: `make up` keeps a stack running. While it does:",
+        f"  API docs         {api_url_of(defaults)}/docs",
+        f"  Temporal Web UI  http://127.0.0.1:{defaults.temporal_ui_port}",
+        f"  Every batch is a workflow named after it; the one just seen was batch/{batch_id}",
+    )
+    for line in lines:
+        console.print(Text(line), soft_wrap=True)

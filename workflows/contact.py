@@ -191,7 +191,8 @@ class ContactWorkflow:
             cause = type(error.cause).__name__
             workflow.logger.warning("provider could not be asked", extra={"cause": cause})
             return
-        self._hear(self._attempt, checked.call_status, news=checked.is_known)
+        # Only webhooks end a silence: a live call is asked about ever more rarely.
+        self._hear(self._attempt, checked.call_status, news=checked.is_known and self._heard_at is None)
 
     async def _settle(self) -> SettledAttempt:
         return await workflow.execute_activity_method(
@@ -208,9 +209,10 @@ class ContactWorkflow:
         known = self._call_statuses.get(attempt, CallStatus.QUEUED)
         if RANK[status] > RANK[known]:
             self._call_statuses[attempt] = status
-        if attempt != self._attempt or not news:
+        if attempt != self._attempt:
             return
-        self._heard_at = workflow.now()
+        if news:
+            self._heard_at = workflow.now()
         if status is CallStatus.IN_PROGRESS and self._answered_at is None:
             self._answered_at = workflow.now()
 

@@ -1,7 +1,9 @@
 """What starts workflows, what is signalled to them, and what a batch carries over continue-as-new."""
 
+from collections.abc import Hashable
 from dataclasses import dataclass, field
-from typing import TypeVar
+from functools import cache
+from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 from temporalio import workflow
@@ -89,15 +91,21 @@ class SlotRequested:
     kind: AttemptKind
 
 
+@cache
+def _reader(shape: Hashable) -> TypeAdapter[Any]:
+    return TypeAdapter(shape)
+
+
 def read_request(shape: type[Message], request: object) -> Message | None:
     """Return what was signalled in the shape it should have, None when it does not fit.
 
     Operators send signals by hand: a payload that does not fit must neither wedge nor stop a workflow.
     """
     try:
-        return TypeAdapter(shape).validate_python({} if request is None else request)
+        message: Message = _reader(shape).validate_python({} if request is None else request)
     except ValidationError as error:
         workflow.logger.warning(
             "signal ignored", extra={"shape": shape.__name__, "errors": error.error_count()}
         )
         return None
+    return message

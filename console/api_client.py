@@ -1,0 +1,130 @@
+"""The REST API as the commands use it: one method per request, problems as failures."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from ipaddress import ip_address
+from types import TracebackType
+from typing import Self
+from urllib.parse import quote
+
+import httpx
+
+from console.failures import ApiUnreachable, RequestRefused, UsageWrong
+from console.problem_text import problem_text
+
+JsonObject = Mapping[str, object]
+
+PAGE = 1000
+"""The largest page the API gives."""
+
+_TIMEOUT = httpx.Timeout(10)
+# An upload of 100,000 contacts is read and stored before it is answered.
+_UPLOAD_TIMEOUT = httpx.Timeout(10, read=120, write=120)
+# Answers that say *not now*; everything else from 400 on says *no*.
+_NOT_NOW = frozenset({429, 502, 503, 504})
+
+
+class ApiClient:
+    """A connection to one API with one token. Raises RequestRefused, ApiUnreachable."""
+
+    def __init__(self, api_url: str, token: str, transport: httpx.BaseTransport | None = None) -> None:
+        """Nothing is sent yet; `transport` takes the network's place."""
+        try:
+            base = httpx.URL(f"{api_url.rstrip('/')}/api/v1")
+        except httpx.InvalidURL as error:
+            raise UsageWrong(f"{api_url} is not the address of an API") from error
+        self._client = httpx.Client(
+            base_url=base,
+            headers={"Authorization": f"Bearer {token}"},
+            transport=transport,
+            # A proxy of the environment cannot reach this machine's own addresses.
+            trust_env=not _is_loopback(base.host),
+        )
+        self.api_url = api_url
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._client.close()
+
+    def create_campaign(self, campaign: JsonObject) -> JsonObject:
+        """Create a campaign and return it."""
+        return _object(self._send("POST", "/campaigns/", json=campaign))
+
+    def campaigns(self) -> Iterator[JsonObject]:
+        """Yield every campaign, newest first."""
+        return self._pages("/campaigns/", {})
+
+    def campaign(self, campaign_id: str) -> JsonObject:
+        """Return one campaign."""
+        return _object(self._send("GET", f"/campaigns/{_segment(campaign_id)}"))
+
+    def create_batch(self, batch: JsonObject) -> JsonObject:
+        """Upload a batch and return it with its import report."""
+        return _object(self._send("POST", "/batches/", json=batch))
+
+    def batch(self, batch_id: str) -> JsonObject:
+        """Return one batch."""
+        return _object(self._send("GET", f"/batches/{_segment(batch_id)}"))
+
+    def contacts_with_calls(self, batch_id: str) -> Iterator[JsonObject]:
+        """Yield every contact of a batch by position, call records included."""
+        return self._pages(f"/batches/{_segment(batch_id)}/contacts", {"include_calls": "true"})
+
+    def _pages(self, path: str, query: Mapping[str, str]) -> Iterator[JsonObject]:
+        skip = 0
+        while True:
+            params = {**query, "skip": str(skip), "limit": str(PAGE)}
+            page = _objects(self._send("GET", path, params=params))
+            yield from page
+            if len(page) < PAGE:
+                return
+            skip += PAGE
+
+    def _send(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        json: JsonObject | None = None,
+    ) -> object:
+        timeout = _TIMEOUT if json is None else _UPLOAD_TIMEOUT
+        try:
+            answer = self._client.request(method, path, params=params, json=json, timeout=timeout)
+        except httpx.RequestError as error:
+            raise ApiUnreachable(f"No answer from {self.api_url} ({type(error).__name__})") from error
+        if answer.status_code in _NOT_NOW:
+            raise ApiUnreachable(f"{self.api_url} cannot work now: {problem_text(answer)}")
+        if not answer.is_success:
+            raise RequestRefused(problem_text(answer))
+        try:
+            return answer.json()
+        except ValueError as error:
+            raise RequestRefused(f"{self.api_url} does not speak Apollo's API") from error
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _segment(identifier: str) -> str:
+    """Whatever was typed as an id stays within its place in the path."""
+    return quote(identifier, safe="")
+
+
+def _object(body: object) -> JsonObject:
+    if not isinstance(body, dict):
+        raise RequestRefused("The API answered with something else than an object")
+    return body
+
+
+def _objects(body: object) -> Sequence[JsonObject]:
+    if not isinstance(body, list):
+        raise RequestRefused("The API answered with something else than a list")
+    return [_object(each) for each in body]

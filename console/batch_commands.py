@@ -1,0 +1,83 @@
+"""`apollo batches …`"""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from console.api_client import ApiClient, JsonObject
+from console.contacts_file import read_contacts
+from console.failures import REFUSED
+from console.surroundings import ApiToken, ApiUrl, Surroundings, surroundings_of
+
+batches = typer.Typer(no_args_is_help=True, help="Lists of people to call under a campaign.")
+
+
+@batches.command("create")
+def create(  # noqa: PLR0913 - one parameter per option
+    context: typer.Context,
+    file: Annotated[Path, typer.Argument(help="CSV with a column phone_number or mobile_number.")],
+    *,
+    campaign: Annotated[str, typer.Option(help="Id of the campaign whose rules hold.")],
+    watch: Annotated[bool, typer.Option("--watch", help="Follow the batch to its end.")] = False,
+    name: Annotated[str | None, typer.Option(help="What people call the batch.")] = None,
+    concurrency: Annotated[int | None, typer.Option(help="Live calls at most.")] = None,
+    max_retries: Annotated[int | None, typer.Option(help="Retries per contact.")] = None,
+    timezone: Annotated[str | None, typer.Option(help="IANA name of the zone of its people.")] = None,
+    scheduled_start: Annotated[str | None, typer.Option(help="ISO 8601 date and time.")] = None,
+    scheduled_end: Annotated[str | None, typer.Option(help="ISO 8601 date and time.")] = None,
+    skip_invalid: Annotated[bool, typer.Option("--skip-invalid", help="Store bad rows as skipped.")] = False,
+    api_url: ApiUrl = None,
+    token: ApiToken = None,
+) -> None:
+    """Upload a CSV file of contacts; prints the batch's id."""
+    body: dict[str, object] = {"campaign_id": campaign, "contacts": read_contacts(file)}
+    options = {
+        "name": name,
+        "concurrency_limit": concurrency,
+        "max_retries_override": max_retries,
+        "timezone": timezone,
+        "scheduled_start": scheduled_start,
+        "scheduled_end": scheduled_end,
+        "on_invalid": "skip" if skip_invalid else None,
+    }
+    body.update({field: value for field, value in options.items() if value is not None})
+    surroundings = surroundings_of(context)
+    with surroundings.connect(api_url, token) as api:
+        batch = api.create_batch(body)
+        typer.echo(batch["batch_id"])
+        typer.echo(_report(batch), err=True)
+        if watch:
+            _follow(surroundings, api, str(batch["batch_id"]))
+
+
+@batches.command("watch")
+def watch_batch(
+    context: typer.Context,
+    batch_id: Annotated[str, typer.Argument(metavar="ID", help="Id of the batch.")],
+    api_url: ApiUrl = None,
+    token: ApiToken = None,
+) -> None:
+    """Follow a batch to its end.
+
+    Exit code 0 when it completed, 1 when it was cancelled or expired, 3 when the API stayed away.
+    """
+    surroundings = surroundings_of(context)
+    with surroundings.connect(api_url, token) as api:
+        _follow(surroundings, api, batch_id)
+
+
+def _follow(surroundings: Surroundings, api: ApiClient, batch_id: str) -> None:
+    progress = surroundings.watcher.follow(api, batch_id, Console())
+    if progress.status != "completed":
+        raise typer.Exit(REFUSED)
+
+
+def _report(batch: JsonObject) -> str:
+    report = batch.get("import_report")
+    if not isinstance(report, dict):
+        return f"Batch created, {batch.get('status')}."
+    kept = f"{report.get('accepted')} of {report.get('received')} contacts accepted"
+    dropped = f"{report.get('invalid')} invalid, {report.get('duplicates')} duplicates"
+    return f"Batch created, {batch.get('status')}: {kept} ({dropped})."

@@ -1,0 +1,89 @@
+"""`apollo campaigns …`"""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from console.api_client import JsonObject
+from console.failures import UsageWrong
+from console.listing import show_list
+from console.surroundings import ApiToken, ApiUrl, surroundings_of
+
+campaigns = typer.Typer(no_args_is_help=True, help="The standing rules under which people are called.")
+
+
+@campaigns.command("create")
+def create(  # noqa: PLR0913 - one parameter per option
+    context: typer.Context,
+    *,
+    name: Annotated[str | None, typer.Option(help="What people call the campaign.")] = None,
+    agent: Annotated[str | None, typer.Option(help="The voice agent that speaks.")] = None,
+    phone: Annotated[list[str] | None, typer.Option(help="A number to show, E.164; may be repeated.")] = None,
+    concurrency: Annotated[int | None, typer.Option(help="Live calls at most, over all batches.")] = None,
+    max_retries: Annotated[int | None, typer.Option(help="Retries per contact.")] = None,
+    cooldown_minutes: Annotated[float | None, typer.Option(help="Wait before a retry.")] = None,
+    timezone: Annotated[str | None, typer.Option(help="IANA name of the zone of its hours.")] = None,
+    file: Annotated[Path | None, typer.Option(help="The whole campaign as JSON, instead of options.")] = None,
+    api_url: ApiUrl = None,
+    token: ApiToken = None,
+) -> None:
+    """Create a campaign; prints its id."""
+    metadata = {"concurrency_limit": concurrency}
+    retry_policy = {"max_retries": max_retries, "cooldown_minutes": cooldown_minutes}
+    options = _given(
+        {
+            "name": name,
+            "agent_id": agent,
+            "phone_numbers": phone or None,
+            "timezone": timezone,
+            "metadata": _given(metadata) or None,
+            "retry_policy": _given(retry_policy) or None,
+        }
+    )
+    body = _campaign_body(options, file)
+    with surroundings_of(context).connect(api_url, token) as api:
+        campaign_id = api.create_campaign(body)["campaign_id"]
+    typer.echo(campaign_id)
+    typer.echo(
+        f"Campaign created. Next: apollo batches create people.csv --campaign {campaign_id} --watch", err=True
+    )
+
+
+@campaigns.command("list")
+def list_campaigns(context: typer.Context, api_url: ApiUrl = None, token: ApiToken = None) -> None:
+    """Show every campaign, newest first."""
+    fields = ("campaign_id", "name", "status", "created_at", "completed_calls")
+    with surroundings_of(context).connect(api_url, token) as api:
+        rows = [[str(each.get(field, "")) for field in fields] for each in api.campaigns()]
+    show_list(("campaign", "name", "status", "created", "completed calls"), rows, Console())
+
+
+def _given(options: JsonObject) -> JsonObject:
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def _campaign_body(options: JsonObject, file: Path | None) -> JsonObject:
+    if file is not None:
+        if options:
+            raise UsageWrong("Give either --file or the options of a campaign, not both")
+        return _json_file(file)
+    wanted = {"name": "--name", "agent_id": "--agent", "phone_numbers": "--phone"}
+    missing = [option for field, option in wanted.items() if field not in options]
+    if missing:
+        raise UsageWrong(f"A campaign needs {', '.join(missing)} (or --file)")
+    return options
+
+
+def _json_file(path: Path) -> JsonObject:
+    try:
+        body = json.loads(path.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise UsageWrong(f"{path}: {error.strerror}") from error
+    except ValueError as error:
+        raise UsageWrong(f"{path}: not a JSON file ({error})") from error
+    if not isinstance(body, dict):
+        raise UsageWrong(f"{path}: not a JSON object")
+    return body

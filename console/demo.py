@@ -1,0 +1,84 @@
+"""The demo: one campaign, one batch of invented people, and a reckoning at the end."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import httpx
+from rich.console import Console
+from rich.text import Text
+
+from console.api_client import ApiClient, JsonObject
+from console.demo_report import show_reckoning
+from console.failures import ApiUnreachable, CommandFailed
+from console.ledger_check import Ledger, Reckoning, faults, read_ledger, reckon
+from console.progress import read_progress
+from console.watch import Watcher
+
+CONCURRENCY = 20
+LIMIT_SECONDS = 110.0
+"""The demo gives up when its batch is not over by then."""
+
+_CAMPAIGN: JsonObject = {
+    "name": "Demo",
+    "agent_id": "agent_demo",
+    "phone_numbers": ["+14155550180", "+14155550181"],
+    "metadata": {"concurrency_limit": CONCURRENCY},
+    # Three seconds, so that the redials of the busy can be watched.
+    "retry_policy": {"max_retries": 2, "cooldown_minutes": 0.05},
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Demo:
+    """A running stack of its own, seen from outside."""
+
+    api: ApiClient
+    ledger_url: str
+    pause: Callable[[float], None]
+    """Sleeps; raises when the demo has to end."""
+    console: Console
+
+    def run(self, contacts: list[JsonObject]) -> str:
+        """Call everybody, show the result and return the batch's id.
+
+        Raises CommandFailed naming what went wrong, also when the calls and the ledger disagree.
+        """
+        campaign = self.api.create_campaign(_CAMPAIGN)
+        batch = self.api.create_batch({"campaign_id": campaign["campaign_id"], "contacts": contacts})
+        batch_id = str(batch["batch_id"])
+        self._say(f"Calling {len(contacts)} simulated people, at most {CONCURRENCY} at once …")
+        began = time.monotonic()
+        ended = Watcher(clock=time.monotonic, pause=self._limited(began)).follow(
+            self.api, batch_id, self.console
+        )
+        reckoning = self._reckon(batch_id)
+        show_reckoning(reckoning, CONCURRENCY, time.monotonic() - began, self.console)
+        found = faults(reckoning, contacts=len(contacts), limit=CONCURRENCY)
+        if ended.status != "completed":
+            found.insert(0, f"the batch ended as {ended.status}")
+        if found:
+            raise CommandFailed(f"The demo did not go as promised: {'; '.join(found)}")
+        return batch_id
+
+    def _reckon(self, batch_id: str) -> Reckoning:
+        counters = read_progress(self.api.batch(batch_id)).counters
+        return reckon(counters, self.api.contacts_with_calls(batch_id), self._ledger())
+
+    def _ledger(self) -> Ledger:
+        try:
+            answer = httpx.get(self.ledger_url, timeout=10, trust_env=False)
+            return read_ledger(answer.raise_for_status().json())
+        except (httpx.HTTPError, ValueError) as error:
+            raise ApiUnreachable("The simulator's ledger cannot be read") from error
+
+    def _limited(self, began: float) -> Callable[[float], None]:
+        def pause(seconds: float) -> None:
+            if time.monotonic() - began > LIMIT_SECONDS:
+                raise CommandFailed(f"The demo was not over after {LIMIT_SECONDS:.0f} s")
+            self.pause(seconds)
+
+        return pause
+
+    def _say(self, line: str) -> None:
+        self.console.print(Text(line), soft_wrap=True)

@@ -1,0 +1,90 @@
+"""How each part of Apollo is run as a child process, and what it is told through its environment."""
+
+import shlex
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import timedelta
+
+from embedded.module_command import module_command, python_path
+from embedded.plan import StackPlan
+from embedded.processes import Command
+
+_WEBHOOK_SECRET = "APOLLO_WEBHOOK_SECRET"  # noqa: S105 - a variable's name
+
+
+class Parts:
+    """The commands of one stack, once it is known where database and Temporal are."""
+
+    def __init__(self, plan: StackPlan, *, database_url: str, temporal_address: str) -> None:
+        """Tell the parts only what they cannot inherit."""
+        self._plan = plan
+        self._told = _told(plan, database_url=database_url, temporal_address=temporal_address)
+
+    def simulator(self) -> Command:
+        """Return how to run the simulator."""
+        settings = self._plan.settings
+        follow_up = self._plan.follow_up_seconds
+        command = self._command(
+            "simulator",
+            "telephony.simulator",
+            *("--port", str(settings.sim_port)),
+            *(
+                "--ring-seconds",
+                str(settings.sim_ring_seconds),
+                "--talk-seconds",
+                str(settings.sim_talk_seconds),
+            ),
+            *(() if follow_up is None else ("--follow-up-seconds", str(follow_up))),
+            *(("--webhook-secret-from", _WEBHOOK_SECRET) if settings.webhook_secrets else ()),
+            patience=timedelta(seconds=1),
+        )
+        if settings.webhook_secret is None:
+            return command
+        # It may come from a `.env` file, which the simulator does not read.
+        secret = {_WEBHOOK_SECRET: settings.webhook_secret.get_secret_value()}
+        return replace(command, environment={**command.environment, **secret})
+
+    def worker(self) -> Command:
+        """Return how to run the worker."""
+        return self._command("worker", "worker", patience=timedelta(seconds=5))
+
+    def api(self) -> Command:
+        """Return how to run the API."""
+        settings = self._plan.settings
+        return self._command(
+            "api",
+            "uvicorn",
+            *("api.app:from_environment", "--factory", "--no-access-log"),
+            *("--host", settings.api_host, "--port", str(settings.api_port)),
+            patience=timedelta(seconds=2),
+        )
+
+    def by_hand(self, command: Command) -> str:
+        """Return a shell command that starts the part again beside the running others."""
+        told = [f"{name}={value}" for name, value in sorted(self._told.items())]
+        return f"cd {shlex.quote(str(command.working_dir))} && {shlex.join(['env', *told, *command.argv])}"
+
+    def _command(self, name: str, module: str, *arguments: str, patience: timedelta) -> Command:
+        return Command(
+            name=name,
+            argv=module_command(module, *arguments),
+            environment={**self._plan.environment, **self._told},
+            working_dir=self._plan.working_dir,
+            patience=patience,
+        )
+
+
+def _told(plan: StackPlan, *, database_url: str, temporal_address: str) -> Mapping[str, str]:
+    settings = plan.settings
+    told = {
+        "APOLLO_API_HOST": settings.api_host,
+        "APOLLO_API_PORT": str(settings.api_port),
+        "APOLLO_DATA_DIR": str(settings.data_dir),
+        "APOLLO_PROVIDER": settings.provider.value,
+        "APOLLO_SIM_PORT": str(settings.sim_port),
+        "APOLLO_TEMPORAL_ADDRESS": temporal_address,
+        "APOLLO_TEMPORAL_NAMESPACE": settings.temporal_namespace,
+        "PYTHONPATH": python_path(plan.environment),
+    }
+    # A database that was set is inherited: its password belongs in no command that is shown.
+    return told | {"APOLLO_DATABASE_URL": database_url} if plan.owns_database else told

@@ -1,0 +1,67 @@
+"""An API that answers what a test prepared, one answer after the other."""
+
+import httpx
+
+from console.api_client import ApiClient
+
+Answer = httpx.Response | type[httpx.TransportError]
+TOKEN = "gat_invented"
+
+
+class StandInApi:
+    """Gives its answers in order and the last one again and again; keeps what it was asked."""
+
+    def __init__(self, *answers: Answer) -> None:
+        self._answers = list(answers)
+        self.requests: list[httpx.Request] = []
+        self.transport = httpx.MockTransport(self._answer)
+
+    def client(self) -> ApiClient:
+        return ApiClient("http://api.example", TOKEN, self.transport)
+
+    def _answer(self, request: httpx.Request) -> httpx.Response:
+        self.requests.append(request)
+        answer = self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
+        if isinstance(answer, httpx.Response):
+            return httpx.Response(answer.status_code, headers=answer.headers, content=answer.content)
+        raise answer("as prepared", request=request)
+
+
+def ok(body: object, status: int = 200) -> httpx.Response:
+    return httpx.Response(status, json=body)
+
+
+def a_problem(status: int, detail: str, **members: object) -> httpx.Response:
+    return httpx.Response(
+        status,
+        json={"status": status, "detail": detail, **members},
+        headers={"Content-Type": "application/problem+json"},
+    )
+
+
+def a_batch(status: str = "in_progress", total: int = 10, **changes: object) -> dict[str, object]:
+    """A batch object; counters are given as keywords, and what they leave is pending."""
+    counters = {name: count for name, count in changes.items() if isinstance(count, int)}
+    others = {name: value for name, value in changes.items() if not isinstance(value, int)}
+    return {
+        "batch_id": "btc_1",
+        "campaign_id": "cmp_1",
+        "status": status,
+        "paused_by": None,
+        "total_contacts": total,
+        "counters": {"pending": total - sum(counters.values()), **counters},
+        **others,
+    }
+
+
+class Clock:
+    """A clock that only a pause moves."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+    def pause(self, seconds: float) -> None:
+        self.now += seconds

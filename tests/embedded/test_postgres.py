@@ -1,0 +1,204 @@
+"""The embedded Postgres belongs to one live process, survives that process, and really stops."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from embedded import postgres as postgres_module
+from embedded.postgres import EmbeddedPostgres, FolderInUse, PostgresDidNotStart
+from store.engine import driver_url
+
+pytestmark = pytest.mark.store
+
+_OWNER = """
+import sys, time
+from pathlib import Path
+from embedded.postgres import EmbeddedPostgres
+
+EmbeddedPostgres(Path(sys.argv[1]), durable=False).start()
+print("started", flush=True)
+time.sleep(60)
+"""
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A data folder that is gone, with its server, after the test."""
+    path = Path(tempfile.mkdtemp(prefix="apollo-pg-"))
+    path.chmod(0o755)
+    try:
+        yield path
+    finally:
+        if (path / "pgdata" / "postmaster.pid").exists():
+            left_over = EmbeddedPostgres(path)
+            left_over.start()
+            left_over.stop()
+        shutil.rmtree(path)
+
+
+def _connect(url: str) -> "psycopg.Connection[tuple[object, ...]]":
+    plain = driver_url(url).set(drivername="postgresql")
+    return psycopg.connect(plain.render_as_string(hide_password=False))
+
+
+def _ask(server: EmbeddedPostgres, question: str, database: str = "postgres") -> str:
+    with _connect(server.url(database)) as connection:
+        row = connection.execute(question.encode()).fetchone()
+    assert row is not None
+    return str(row[0])
+
+
+def _assert_gone(url: str) -> None:
+    with pytest.raises(psycopg.OperationalError):
+        _connect(url)
+
+
+def _server_id(folder: Path) -> int:
+    return int((folder / "pgdata" / "postmaster.pid").read_text().splitlines()[0])
+
+
+@pytest.fixture
+def orphaned(folder: Path) -> int:
+    """The process id of a server whose owner was killed without a chance to stop it."""
+    owner = subprocess.Popen(  # noqa: S603 - our own words
+        [sys.executable, "-c", _OWNER, str(folder)],
+        stdout=subprocess.PIPE,
+        cwd=Path(__file__).parents[2],
+        text=True,
+    )
+    with owner:
+        assert owner.stdout is not None
+        assert owner.stdout.readline() == "started\n"
+        owner.send_signal(signal.SIGKILL)
+    return _server_id(folder)
+
+
+def test_what_was_written_is_there_after_a_restart(folder: Path) -> None:
+    server = EmbeddedPostgres(folder, durable=False)
+    server.start()
+    server.create_database("apollo")
+    server.create_database("apollo")
+    server.stop()
+    server.start()
+    assert _ask(server, "SELECT current_database()", "apollo") == "apollo"
+    server.stop()
+
+
+def test_stopped_server_is_gone_and_its_folder_free(folder: Path) -> None:
+    server = EmbeddedPostgres(folder, durable=False)
+    server.start()
+    url = server.url("postgres")
+    server.stop()
+    _assert_gone(url)
+    assert not (folder / "pgdata" / "postmaster.pid").exists()
+    with pytest.raises(RuntimeError):
+        server.url("apollo")
+    server.stop()
+
+
+def test_folder_of_a_live_process_is_refused(folder: Path) -> None:
+    owner = EmbeddedPostgres(folder, durable=False)
+    owner.start()
+    with pytest.raises(FolderInUse, match=f"is in use by process {os.getpid()}"):
+        EmbeddedPostgres(folder).start()
+    assert _ask(owner, "SELECT 1") == "1"
+    owner.stop()
+
+
+def test_starting_twice_is_a_mistake(folder: Path) -> None:
+    server = EmbeddedPostgres(folder, durable=False)
+    server.start()
+    with pytest.raises(RuntimeError, match="started already"):
+        server.start()
+    server.stop()
+
+
+def test_server_of_a_killed_owner_is_adopted_and_stopped(folder: Path, orphaned: int) -> None:
+    heir = EmbeddedPostgres(folder, durable=False)
+    heir.start()
+    assert _server_id(folder) == orphaned
+    assert _ask(heir, "SELECT 1") == "1"
+    url = heir.url("postgres")
+    heir.stop()
+    _assert_gone(url)
+
+
+def test_server_killed_with_its_owner_is_started_again(folder: Path, orphaned: int) -> None:
+    os.kill(orphaned, signal.SIGKILL)
+    heir = EmbeddedPostgres(folder, durable=False)
+    heir.start()
+    assert _ask(heir, "SELECT 1") == "1"
+    heir.stop()
+
+
+def test_stranger_with_the_old_servers_process_id_is_left_alone(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgres_module, "STRANGER_TIMEOUT", postgres_module.STRANGER_TIMEOUT / 50)
+    server = EmbeddedPostgres(folder, durable=False)
+    server.start()
+    pid_file = folder / "pgdata" / "postmaster.pid"
+    remembered = pid_file.read_text().splitlines()
+    server.stop()
+    user = pid_file.parent.owner()
+    with subprocess.Popen(["/bin/sleep", "60"], user=user if os.geteuid() == 0 else None) as stranger:
+        pid_file.write_text("\n".join([str(stranger.pid), *remembered[1:]]) + "\n")
+        server.start()
+        assert _ask(server, "SELECT 1") == "1"
+        assert stranger.poll() is None
+        stranger.kill()
+    server.stop()
+
+
+@pytest.mark.parametrize(("durable", "fsync"), [(True, "on"), (False, "off")])
+def test_only_tests_give_up_durability(folder: Path, durable: bool, fsync: str) -> None:
+    server = EmbeddedPostgres(folder, durable=durable)
+    server.start()
+    settings = [_ask(server, f"SHOW {name}") for name in ("fsync", "full_page_writes", "synchronous_commit")]
+    assert settings == [fsync] * 3
+    assert _ask(server, "SHOW max_connections") == "200"
+    assert _ask(server, "SHOW listen_addresses") == ""
+    server.stop()
+
+
+def test_folder_with_a_long_path_is_no_obstacle(folder: Path) -> None:
+    server = EmbeddedPostgres(folder / ("long" * 30), durable=False)
+    server.start()
+    assert _ask(server, "SELECT 1") == "1"
+    server.stop()
+
+
+def test_server_that_cannot_start_says_where_to_look(folder: Path) -> None:
+    server = EmbeddedPostgres(folder, durable=False)
+    server.start()
+    server.stop()
+    settings = folder / "pgdata" / "postgresql.conf"
+    sound = settings.read_text()
+    settings.write_text("max_connections = many\n")
+    with pytest.raises(PostgresDidNotStart, match="pgdata/log"):
+        server.start()
+    settings.write_text(sound)
+    server.start()
+    server.stop()
+
+
+def test_database_is_cloned_from_a_template_and_dropped(folder: Path) -> None:
+    server = EmbeddedPostgres(folder, durable=False)
+    server.start()
+    server.create_database("model")
+    with _connect(server.url("model")) as connection:
+        connection.execute("CREATE TABLE t AS SELECT 7 AS seven")
+    server.create_database("copy", template="model")
+    assert _ask(server, "SELECT seven FROM t", "copy") == "7"
+    server.drop_database("copy")
+    server.drop_database("copy")
+    _assert_gone(server.url("copy"))
+    server.stop()

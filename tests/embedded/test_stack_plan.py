@@ -1,0 +1,123 @@
+"""What the parts are told: addresses always, secrets never on a command line."""
+
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from embedded.parts import Parts
+from embedded.plan import StackPlan, api_url_of, with_absolute_folder
+from settings import ProviderName, Settings
+
+DATABASE_URL = "postgresql+psycopg://postgres@/apollo?host=/run/apollo"
+
+
+def a_plan(**changes: object) -> StackPlan:
+    settings = Settings.model_construct().model_copy(update={"data_dir": Path("/data"), **changes})
+    return StackPlan(settings=settings, environment={"HOME": "/home/ada"}, working_dir=Path("/work place"))
+
+
+def the_parts(plan: StackPlan) -> Parts:
+    return Parts(plan, database_url=DATABASE_URL, temporal_address="127.0.0.1:7233")
+
+
+def test_every_port_of_the_whole_stack_is_wanted() -> None:
+    wanted = [(each.port, each.setting) for each in a_plan().wanted_ports()]
+
+    assert wanted == [
+        (8000, "APOLLO_API_PORT"),
+        (7233, "APOLLO_TEMPORAL_PORT"),
+        (8233, "APOLLO_TEMPORAL_UI_PORT"),
+        (8090, "APOLLO_SIM_PORT"),
+    ]
+
+
+def test_ports_of_parts_that_are_not_started_may_be_taken() -> None:
+    plan = a_plan(temporal_address="temporal.example:7233", provider=ProviderName.ROTARY)
+
+    assert [each.setting for each in plan.wanted_ports()] == ["APOLLO_API_PORT"]
+
+
+def test_children_are_told_every_address_beside_what_they_inherit() -> None:
+    told = dict(the_parts(a_plan(api_port=9001)).worker().environment)
+    told.pop("PYTHONPATH")
+
+    assert told == {
+        "HOME": "/home/ada",
+        "APOLLO_API_HOST": "127.0.0.1",
+        "APOLLO_API_PORT": "9001",
+        "APOLLO_DATABASE_URL": DATABASE_URL,
+        "APOLLO_DATA_DIR": "/data",
+        "APOLLO_PROVIDER": "simulator",
+        "APOLLO_SIM_PORT": "8090",
+        "APOLLO_TEMPORAL_ADDRESS": "127.0.0.1:7233",
+        "APOLLO_TEMPORAL_NAMESPACE": "default",
+    }
+
+
+def test_child_started_by_hand_gets_the_same_addresses() -> None:
+    parts = the_parts(a_plan())
+
+    command = parts.by_hand(parts.worker())
+
+    assert command.startswith("cd '/work place' && env APOLLO_API_HOST=127.0.0.1 APOLLO_API_PORT=8000 ")
+    assert command.endswith(" -P -m worker")
+    assert "APOLLO_TEMPORAL_ADDRESS=127.0.0.1:7233" in command
+
+
+def test_password_of_an_own_database_is_in_no_command_that_is_shown() -> None:
+    parts = the_parts(a_plan(database_url=SecretStr("postgresql://ada:hunter2@db.example/apollo")))
+
+    command = parts.worker()
+
+    assert "APOLLO_DATABASE_URL" not in parts.by_hand(command)
+    assert "APOLLO_DATABASE_URL" not in command.environment
+
+
+def test_simulator_signs_when_a_secret_is_set_and_is_not_told_it_on_its_command_line() -> None:
+    parts = the_parts(a_plan(webhook_secret=SecretStr("hush")))
+
+    simulator = parts.simulator()
+
+    assert simulator.argv[-2:] == ("--webhook-secret-from", "APOLLO_WEBHOOK_SECRET")
+    assert simulator.environment["APOLLO_WEBHOOK_SECRET"] == "hush"
+    assert "hush" not in parts.by_hand(simulator)
+
+
+def test_simulator_without_a_secret_gets_its_lengths_of_time_only() -> None:
+    simulator = the_parts(a_plan(sim_ring_seconds=0.3, sim_talk_seconds=1.0)).simulator()
+
+    assert simulator.argv[3:] == (
+        "telephony.simulator",
+        *("--port", "8090", "--ring-seconds", "0.3", "--talk-seconds", "1.0"),
+    )
+
+
+def test_python_path_of_the_operator_is_kept_behind_ours() -> None:
+    plan = a_plan()
+    with_path = StackPlan(
+        settings=plan.settings, environment={"PYTHONPATH": "/mine"}, working_dir=plan.working_dir
+    )
+
+    assert the_parts(with_path).api().environment["PYTHONPATH"].split(":")[1] == "/mine"
+
+
+@pytest.mark.parametrize(
+    ("host", "url"),
+    [
+        pytest.param("127.0.0.1", "http://127.0.0.1:8000", id="loopback"),
+        pytest.param("0.0.0.0", "http://127.0.0.1:8000", id="every address"),  # noqa: S104 - nothing listens
+        pytest.param("10.1.2.3", "http://10.1.2.3:8000", id="one address"),
+        pytest.param("::1", "http://[::1]:8000", id="version 6"),
+    ],
+)
+def test_api_is_reached_where_it_listens(host: str, url: str) -> None:
+    assert api_url_of(a_plan(api_host=host).settings) == url
+
+
+def test_data_folder_means_the_same_from_every_working_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    assert with_absolute_folder(Settings.model_construct()).data_dir == tmp_path / ".apollo"
