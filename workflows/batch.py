@@ -32,15 +32,13 @@ with workflow.unsafe.imports_passed_through():
         SlotRequest,
     )
     from domain.contact import WAITING, ContactStatus
-    from workflows import names, pace, slots
+    from workflows import messages, names, pace, slots
     from workflows.contact import ContactWorkflow
     from workflows.messages import (
-        AttemptReported,
         BatchInput,
         BatchState,
         ContactInput,
         SlotGrant,
-        SlotRequested,
         read_request,
     )
     from workflows.options import LOOK, STORE
@@ -94,7 +92,7 @@ class BatchWorkflow:
     def attempt_reported(self, request: object = None) -> None:
         """Take a contact's slot back."""
         self._signals += 1
-        report = read_request(AttemptReported, request)
+        report = read_request(messages.ATTEMPT_REPORTED, request)
         if report is not None:
             self._release(report.contact_id, report.attempt, report.status)
 
@@ -102,7 +100,7 @@ class BatchWorkflow:
     def slot_requested(self, request: object = None) -> None:
         """Queue a contact for a slot."""
         self._signals += 1
-        wish = read_request(SlotRequested, request)
+        wish = read_request(messages.SLOT_REQUESTED, request)
         if wish is not None:
             slots.request_slot(self._state, SlotRequest(wish.contact_id, wish.attempt, wish.kind))
             self._changed = True

@@ -24,8 +24,8 @@ with workflow.unsafe.imports_passed_through():
     from domain.contact import TERMINAL
     from domain.gates import Gate
     from domain.watchdog import CallTiming, CallWatch, must_end_by, next_look
-    from workflows import names
-    from workflows.messages import CallEvent, ContactInput, SlotGrant, SlotRequested, read_request
+    from workflows import messages, names
+    from workflows.messages import ContactInput, SlotRequested, read_request
     from workflows.options import DIAL, LOOK, STORE
 
 HELD_PAUSE = timedelta(seconds=15)
@@ -83,7 +83,7 @@ class ContactWorkflow:
     )
     def call_event(self, request: object = None) -> None:
         """Take note of a call's status; events may come doubled, shuffled, and before the dial returned."""
-        event = read_request(CallEvent, request)
+        event = read_request(messages.CALL_EVENT, request)
         if event is None:
             return
         self._hear(event.attempt, event.call_status)
@@ -91,7 +91,7 @@ class ContactWorkflow:
     @workflow.signal(name=names.SLOT_GRANTED, description='Dial now: {"attempt": 2}')
     def slot_granted(self, request: object = None) -> None:
         """Take the slot for an attempt."""
-        grant = read_request(SlotGrant, request)
+        grant = read_request(messages.SLOT_GRANT, request)
         if grant is not None:
             self._granted_attempt = max(self._granted_attempt, grant.attempt)
 

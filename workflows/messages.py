@@ -1,9 +1,7 @@
 """What starts workflows, what is signalled to them, and what a batch carries over continue-as-new."""
 
-from collections.abc import Hashable
 from dataclasses import dataclass, field
-from functools import cache
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 from temporalio import workflow
@@ -91,21 +89,19 @@ class SlotRequested:
     kind: AttemptKind
 
 
-@cache
-def _reader(shape: Hashable) -> TypeAdapter[Any]:
-    return TypeAdapter(shape)
+CALL_EVENT = TypeAdapter(CallEvent)
+SLOT_GRANT = TypeAdapter(SlotGrant)
+ATTEMPT_REPORTED = TypeAdapter(AttemptReported)
+SLOT_REQUESTED = TypeAdapter(SlotRequested)
 
 
-def read_request(shape: type[Message], request: object) -> Message | None:
+def read_request(shape: TypeAdapter[Message], request: object) -> Message | None:
     """Return what was signalled in the shape it should have, None when it does not fit.
 
     Operators send signals by hand: a payload that does not fit must neither wedge nor stop a workflow.
     """
     try:
-        message: Message = _reader(shape).validate_python({} if request is None else request)
+        return shape.validate_python({} if request is None else request)
     except ValidationError as error:
-        workflow.logger.warning(
-            "signal ignored", extra={"shape": shape.__name__, "errors": error.error_count()}
-        )
+        workflow.logger.warning("signal ignored", extra={"errors": error.error_count()})
         return None
-    return message

@@ -147,7 +147,7 @@ class Receiver:
 
 @asynccontextmanager
 async def a_sender() -> AsyncIterator[WebhookSender]:
-    sender = WebhookSender()
+    sender = WebhookSender(connections=2)
     try:
         yield sender
     finally:

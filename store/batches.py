@@ -1,0 +1,154 @@
+"""Uploads."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, func, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from domain.batch import TERMINAL_BATCH, Batch, BatchStatus, NewBatch
+from domain.campaign import Campaign
+from domain.contact import ContactStatus, NewContact
+from domain.errors import BatchNotFound
+from domain.identity import BatchId, CampaignId, MintId, OrganizationId
+from domain.ports import Page, Window
+from store.completion import finish_batch
+from store.counting import counters_of
+from store.engine import single_statement, transaction
+from store.intake import create_batch, discard_batch
+from store.mapping import batch_of, campaign_of
+from store.tables import batches, campaigns, contacts
+
+_WITH_CAMPAIGN = (
+    select(batches, campaigns)
+    .join_from(batches, campaigns, batches.c.campaign_id == campaigns.c.campaign_id)
+    .where(campaigns.c.deleted_at.is_(None))
+)
+
+
+class PostgresBatchStore:
+    """The batches of all organizations; implements `BatchStore`.
+
+    Campaigns returned beside batches show their call counters as zero: they are there for their rules.
+    """
+
+    def __init__(self, engine: AsyncEngine, mint: MintId) -> None:
+        self._engine = engine
+        self._mint = mint
+
+    async def create(self, new: NewBatch, contacts: Sequence[NewContact], now: datetime) -> Batch:
+        """Keep a batch and all its contacts, in order, and bring its campaign to life.
+
+        Raises CampaignNotFound, CampaignClosed.
+        """
+        async with transaction(self._engine) as connection:
+            return await create_batch(connection, new, contacts, now, self._mint)
+
+    async def discard(self, batch_id: BatchId) -> None:
+        """Take back a batch; nothing happens to one that was started or has called somebody."""
+        async with transaction(self._engine) as connection:
+            await discard_batch(connection, batch_id)
+
+    async def mark_started(self, batch_id: BatchId, now: datetime) -> None:
+        """Keep that the batch's workflow was started; the first time stands."""
+        c = batches.c
+        async with single_statement(self._engine) as connection:
+            await connection.execute(
+                update(batches)
+                .where(c.batch_id == batch_id, c.workflow_started_at.is_(None))
+                .values(workflow_started_at=now)
+            )
+
+    async def unstarted(self, before: datetime, limit: int) -> Sequence[BatchId]:
+        """Return unfinished batches from before an instant whose workflow was never started, oldest first."""
+        c = batches.c
+        forgotten = (
+            select(c.batch_id)
+            .where(c.workflow_started_at.is_(None), c.status.not_in(TERMINAL_BATCH), c.created_at < before)
+            .order_by(c.created_at)
+            .limit(limit)
+        )
+        async with single_statement(self._engine) as connection:
+            return list((await connection.scalars(forgotten)).all())
+
+    async def load(self, batch_id: BatchId) -> tuple[Batch, Campaign]:
+        """Return a batch with counters from its contacts, whoever owns it. Raises BatchNotFound."""
+        async with single_statement(self._engine) as connection:
+            return await _read_one(connection, batches.c.batch_id == batch_id)
+
+    async def get(self, organization_id: OrganizationId, batch_id: BatchId) -> tuple[Batch, Campaign]:
+        """Return a batch with counters from its contacts. Raises BatchNotFound."""
+        c = batches.c
+        async with single_statement(self._engine) as connection:
+            return await _read_one(connection, c.batch_id == batch_id, c.organization_id == organization_id)
+
+    async def count_in_progress(self, batch_id: BatchId) -> int:
+        """Return how many contacts ring or talk."""
+        c = contacts.c
+        ringing = select(func.count()).where(c.batch_id == batch_id, c.status == ContactStatus.IN_PROGRESS)
+        async with single_statement(self._engine) as connection:
+            return (await connection.execute(ringing)).scalar_one()
+
+    async def list_batches(
+        self,
+        organization_id: OrganizationId,
+        *,
+        campaign_id: CampaignId | None,
+        statuses: Sequence[BatchStatus],
+        window: Window,
+    ) -> Page[tuple[Batch, Campaign]]:
+        """Return batches, newest first, with counters; empty `statuses` matches any."""
+        c = batches.c
+        matching = _WITH_CAMPAIGN.where(c.organization_id == organization_id)
+        if campaign_id is not None:
+            matching = matching.where(c.campaign_id == campaign_id)
+        if statuses:
+            matching = matching.where(c.status.in_(statuses))
+        async with single_statement(self._engine) as connection:
+            return await _read_page(connection, matching, window)
+
+    async def begin(self, batch_id: BatchId, now: datetime) -> BatchStatus:
+        """Move a `pending` batch to `in_progress`; returns the status that stands. Raises BatchNotFound."""
+        c = batches.c
+        begin = (
+            update(batches)
+            .where(c.batch_id == batch_id, c.status == BatchStatus.PENDING)
+            .values(status=BatchStatus.IN_PROGRESS, updated_at=now)
+        )
+        async with single_statement(self._engine) as connection:
+            await connection.execute(begin)
+            status = await connection.scalar(select(c.status).where(c.batch_id == batch_id))
+        if status is None:
+            raise BatchNotFound
+        return BatchStatus(status)
+
+    async def finish(self, batch_id: BatchId, now: datetime) -> Batch:
+        """Complete a batch whose contacts are all terminal, and its campaign with its last batch.
+
+        Raises BatchNotFound.
+        """
+        async with transaction(self._engine) as connection:
+            return await finish_batch(connection, batch_id, now)
+
+
+async def _read_one(connection: AsyncConnection, *matching: ColumnElement[bool]) -> tuple[Batch, Campaign]:
+    row = (await connection.execute(_WITH_CAMPAIGN.where(*matching))).mappings().one_or_none()
+    if row is None:
+        raise BatchNotFound
+    batch_id = BatchId(row[batches.c.batch_id])
+    counters = await counters_of(connection, [batch_id])
+    return batch_of(row, counters[batch_id]), campaign_of(row)
+
+
+async def _read_page(
+    connection: AsyncConnection, matching: Select[*tuple[Any, ...]], window: Window
+) -> Page[tuple[Batch, Campaign]]:
+    c = batches.c
+    total = await connection.execute(matching.with_only_columns(func.count(), maintain_column_froms=True))
+    newest_first = matching.order_by(c.created_at.desc(), c.batch_id.desc())
+    page = await connection.execute(newest_first.offset(window.skip).limit(window.limit))
+    rows = page.mappings().all()
+    counters = await counters_of(connection, [row[c.batch_id] for row in rows])
+    listed = [(batch_of(row, counters[row[c.batch_id]]), campaign_of(row)) for row in rows]
+    return Page(items=listed, total=total.scalar_one())

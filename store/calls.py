@@ -1,0 +1,117 @@
+"""Attempts, their calls, and the events received about them."""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, Text, and_, bindparam, case, false, func, or_, select, true, update
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from domain.call import CallStatus, DialState, StatusEvent
+from domain.errors import ExecutionNotFound
+from domain.identity import ContactId, ExecutionId, MintId
+from domain.ports import AttemptClaim, Claimed, DialBrief, RecordedEvent
+from store import claims, events
+from store.briefs import read_brief
+from store.engine import single_statement, transaction
+from store.tables import call_events, calls
+
+
+class PostgresCallStore:
+    """The calls of all campaigns; implements `CallStore`."""
+
+    def __init__(self, engine: AsyncEngine, mint: MintId) -> None:
+        self._engine = engine
+        self._mint = mint
+
+    async def dial_brief(self, contact_id: ContactId, attempt: int) -> DialBrief | None:
+        """Read what a dial needs, counters left at zero."""
+        async with single_statement(self._engine) as connection:
+            return await read_brief(connection, contact_id, attempt)
+
+    async def claim_attempt(self, claim: AttemptClaim, now: datetime) -> Claimed | None:
+        """Take the right to ask the provider, once.
+
+        None as well when the contact is on another attempt, or has a newer one.
+        """
+        async with transaction(self._engine) as connection:
+            return await claims.claim(connection, claim, now, self._mint)
+
+    async def record_dial(
+        self, execution_id: ExecutionId, state: DialState, *, provider_call_id: str | None = None
+    ) -> None:
+        """Keep what the provider said to a dial, unless more is known already.
+
+        Raises ExecutionNotFound.
+        """
+        told = {"this_execution": execution_id, "told_id": provider_call_id}
+        async with single_statement(self._engine) as connection:
+            kept = await connection.execute(_RECORD_DIAL[state], told)
+        if kept.rowcount == 0:
+            raise ExecutionNotFound
+
+    async def record_event(
+        self,
+        execution_id: ExecutionId,
+        event: StatusEvent,
+        *,
+        event_key: str,
+        body: Mapping[str, object] | None,
+    ) -> RecordedEvent:
+        """Store an event once per `event_key` and apply it to the call record."""
+        received = events.ReceivedEvent(
+            execution_id=execution_id, event=event, event_key=event_key, body=body
+        )
+        async with transaction(self._engine) as connection:
+            return await events.record(connection, received)
+
+    async def mark_delivered(self, event_number: int, now: datetime) -> None:
+        """Keep that the contact's workflow was told of the event; the first time stands."""
+        delivered = {"this_event": event_number, "delivered_at": now}
+        async with single_statement(self._engine) as connection:
+            await connection.execute(_MARK_DELIVERED, delivered)
+
+    async def execution_of_provider_call(self, provider_call_id: str) -> ExecutionId | None:
+        """Return the newest attempt that owns a provider's call id."""
+        c = calls.c
+        async with single_statement(self._engine) as connection:
+            found = await connection.execute(
+                select(c.execution_id)
+                .where(c.provider_call_id == provider_call_id)
+                .order_by(c.execution_id.desc())
+                .limit(1)
+            )
+            execution_id: str | None = found.scalar_one_or_none()
+        return None if execution_id is None else ExecutionId(execution_id)
+
+
+def _may_follow(state: DialState) -> ColumnElement[bool]:
+    """Tell in SQL whether the attempt's dial may move to `state` from where it stands."""
+    c = calls.c
+    is_dialling = c.dial_state == DialState.DIALLING
+    match state:
+        case DialState.ACCEPTED:
+            return true()
+        case DialState.READY:
+            # A status heard of the call says that somebody dialled, whatever the answer to the dial was.
+            return and_(is_dialling, c.call_status == CallStatus.QUEUED)
+        case DialState.REFUSED:
+            return or_(is_dialling, c.dial_state == DialState.AMBIGUOUS)
+        case DialState.AMBIGUOUS:
+            return is_dialling
+        case DialState.DIALLING:
+            return false()  # only a claim gives the right to ask
+
+
+_RECORD_DIAL = {
+    state: update(calls)
+    .where(calls.c.execution_id == bindparam("this_execution"))
+    .values(
+        dial_state=case((_may_follow(state), state.value), else_=calls.c.dial_state),
+        provider_call_id=func.coalesce(calls.c.provider_call_id, bindparam("told_id", type_=Text)),
+    )
+    for state in DialState
+}
+
+_MARK_DELIVERED = update(call_events).where(
+    call_events.c.event_number == bindparam("this_event"), call_events.c.delivered_at.is_(None)
+)

@@ -1,0 +1,74 @@
+"""Standing rules."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import func, insert, select
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from domain.campaign import Campaign, CampaignRules, CampaignStatus
+from domain.errors import CampaignNotFound
+from domain.identity import CAMPAIGN_PREFIX, CampaignId, MintId, OrganizationId
+from domain.ports import Page, Window
+from store.counting import call_counters_of
+from store.engine import single_statement, transaction
+from store.mapping import campaign_of, rules_values
+from store.organizations import keep_organization
+from store.tables import campaigns
+
+
+class PostgresCampaignStore:
+    """The campaigns of all organizations; implements `CampaignStore`."""
+
+    def __init__(self, engine: AsyncEngine, mint: MintId) -> None:
+        self._engine = engine
+        self._mint = mint
+
+    async def create(self, organization_id: OrganizationId, rules: CampaignRules, now: datetime) -> Campaign:
+        """Keep a campaign as `draft`."""
+        values = rules_values(rules) | {
+            "campaign_id": self._mint(CAMPAIGN_PREFIX),
+            "organization_id": organization_id,
+            "status": CampaignStatus.DRAFT,
+            "created_at": now,
+            "updated_at": now,
+        }
+        async with transaction(self._engine) as connection:
+            await keep_organization(connection, organization_id, now)
+            kept = await connection.execute(insert(campaigns).values(**values).returning(campaigns))
+            return campaign_of(kept.mappings().one())
+
+    async def get(self, organization_id: OrganizationId, campaign_id: CampaignId) -> Campaign:
+        """Return a campaign with its call counters. Raises CampaignNotFound."""
+        c = campaigns.c
+        one = select(campaigns).where(
+            c.campaign_id == campaign_id, c.organization_id == organization_id, c.deleted_at.is_(None)
+        )
+        async with single_statement(self._engine) as connection:
+            row = (await connection.execute(one)).mappings().one_or_none()
+            if row is None:
+                raise CampaignNotFound
+            counters = await call_counters_of(connection, [campaign_id])
+        return campaign_of(row, counters[campaign_id])
+
+    async def list_campaigns(
+        self, organization_id: OrganizationId, statuses: Sequence[CampaignStatus], window: Window
+    ) -> Page[Campaign]:
+        """Return campaigns with their call counters, newest first; empty `statuses` matches any."""
+        c = campaigns.c
+        matching = [c.organization_id == organization_id, c.deleted_at.is_(None)]
+        if statuses:
+            matching.append(c.status.in_(statuses))
+        page = (
+            select(campaigns)
+            .where(*matching)
+            .order_by(c.created_at.desc(), c.campaign_id.desc())
+            .offset(window.skip)
+            .limit(window.limit)
+        )
+        async with single_statement(self._engine) as connection:
+            total = await connection.execute(select(func.count()).select_from(campaigns).where(*matching))
+            rows = (await connection.execute(page)).mappings().all()
+            counters = await call_counters_of(connection, [row[c.campaign_id] for row in rows])
+        listed = [campaign_of(row, counters[row[c.campaign_id]]) for row in rows]
+        return Page(items=listed, total=total.scalar_one())

@@ -1,0 +1,162 @@
+"""Takes the right to ask the provider for one call, so that a phone rings at most once per attempt.
+
+Rows are locked in the order campaign, batch, contact, call, here as everywhere in this room.
+"""
+
+from dataclasses import replace
+from datetime import datetime
+
+from sqlalchemy import RowMapping, bindparam, insert, select, text, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from domain.batch import BatchStatus
+from domain.call import AttemptKind, CallRecord, CallStatus, DialState
+from domain.campaign import CampaignStatus
+from domain.contact import WAITING, ContactStatus
+from domain.gates import GateFacts, closed_gate
+from domain.identity import EXECUTION_PREFIX, ExecutionId, MintId
+from domain.ports import AttemptClaim, Claimed
+from store.mapping import Values, call_of, call_values
+from store.schema import INSTANT
+from store.tables import batches, calls, campaigns, contacts
+
+# The share lock on the batch lets claims pass each other, and makes them and a pause wait for one another:
+# after a pause has committed no dial begins. The contact is locked against another claimant.
+_LOCKED_FACTS = (
+    select(
+        contacts.c.batch_id,
+        contacts.c.campaign_id,
+        contacts.c.phone_number,
+        contacts.c.status.label("contact_status"),
+        contacts.c.last_attempted_at,
+        batches.c.status.label("batch_status"),
+        campaigns.c.status.label("campaign_status"),
+    )
+    .join_from(contacts, batches, contacts.c.batch_id == batches.c.batch_id)
+    .join(campaigns, batches.c.campaign_id == campaigns.c.campaign_id)
+    .where(campaigns.c.deleted_at.is_(None), contacts.c.contact_id == bindparam("this_contact"))
+    .suffix_with(text("FOR SHARE OF batches FOR NO KEY UPDATE OF contacts"))
+)
+
+_NEWEST_CALL = (
+    select(calls)
+    .where(calls.c.contact_id == bindparam("this_contact"))
+    .order_by(calls.c.attempt.desc())
+    .limit(1)
+)
+
+_DISPATCH = (
+    update(contacts)
+    .where(contacts.c.contact_id == bindparam("this_contact"))
+    .values(
+        status=ContactStatus.DISPATCHED,
+        retry_count=contacts.c.retry_count + bindparam("retries_dialled"),
+        follow_up_count=contacts.c.follow_up_count + bindparam("follow_ups_dialled"),
+        last_attempted_at=bindparam("claimed_at", type_=INSTANT),
+        next_retry_at=None,
+        follow_up_at=None,
+        updated_at=bindparam("claimed_at", type_=INSTANT),
+    )
+    .cte("dispatch")
+)
+# The names differ from the columns', which an update beside an insert would take for its own.
+_CALL = {column.name: bindparam(f"call_{column.name}", type_=column.type) for column in calls.c}
+_INSERT_CALL = insert(calls).values(_CALL).add_cte(_DISPATCH)
+_REWRITE_CALL = (
+    update(calls).where(calls.c.execution_id == _CALL["execution_id"]).values(_CALL).add_cte(_DISPATCH)
+)
+
+
+async def claim(
+    connection: AsyncConnection, wish: AttemptClaim, now: datetime, mint: MintId
+) -> Claimed | None:
+    """Write or find the attempt's row; see `CallStore.claim_attempt`. Runs within a transaction."""
+    found = await connection.execute(_LOCKED_FACTS, {"this_contact": wish.contact_id})
+    facts = found.mappings().one_or_none()
+    if facts is None:
+        return None
+    newest = await _newest_call(connection, wish, facts)
+    if newest is not None and newest.attempt > wish.attempt:
+        return None
+    if newest is not None and newest.attempt == wish.attempt and not _may_be_asked(newest):
+        return Claimed(record=newest, may_ask=False)
+    if _is_withheld(facts, newest, wish):
+        return None
+    dispatch = _dispatch_values(facts, wish, now)
+    if newest is not None and newest.attempt == wish.attempt:
+        record = _dialling(newest, wish, now)
+        await connection.execute(_REWRITE_CALL, _call_values(record) | dispatch)
+    else:
+        record = _new_record(facts, wish, now, mint)
+        await connection.execute(_INSERT_CALL, _call_values(record) | dispatch)
+    return Claimed(record=record, may_ask=True)
+
+
+async def _newest_call(
+    connection: AsyncConnection, wish: AttemptClaim, facts: RowMapping
+) -> CallRecord | None:
+    """Read the newest call under the contact's lock, which every writer of a new call holds."""
+    if facts["last_attempted_at"] is None:
+        return None  # never claimed, so there is none
+    found = await connection.execute(_NEWEST_CALL, {"this_contact": wish.contact_id})
+    row = found.mappings().one_or_none()
+    return None if row is None else call_of(row)
+
+
+def _may_be_asked(record: CallRecord) -> bool:
+    """Tell whether certainly nobody dialled; a status heard of it says that somebody did."""
+    return record.dial_state is DialState.READY and record.call_status is CallStatus.QUEUED
+
+
+def _is_withheld(facts: RowMapping, newest: CallRecord | None, wish: AttemptClaim) -> bool:
+    gate = closed_gate(
+        GateFacts(
+            campaign_status=CampaignStatus(facts["campaign_status"]),
+            batch_status=BatchStatus(facts["batch_status"]),
+            contact_status=ContactStatus(facts["contact_status"]),
+        )
+    )
+    is_known = newest is not None and newest.attempt == wish.attempt
+    is_on_another_attempt = facts["contact_status"] == ContactStatus.DISPATCHED and not is_known
+    return gate is not None or is_on_another_attempt
+
+
+def _dialling(ready: CallRecord, wish: AttemptClaim, now: datetime) -> CallRecord:
+    return replace(
+        ready,
+        dial_state=DialState.DIALLING,
+        provider=wish.provider,
+        from_number=wish.from_number,
+        started_at=now,
+    )
+
+
+def _new_record(facts: RowMapping, wish: AttemptClaim, now: datetime, mint: MintId) -> CallRecord:
+    return CallRecord(
+        execution_id=ExecutionId(mint(EXECUTION_PREFIX)),
+        contact_id=wish.contact_id,
+        batch_id=facts["batch_id"],
+        campaign_id=facts["campaign_id"],
+        attempt=wish.attempt,
+        kind=wish.kind,
+        dial_state=DialState.DIALLING,
+        provider=wish.provider,
+        from_number=wish.from_number,
+        to_number=facts["phone_number"],
+        started_at=now,
+    )
+
+
+def _call_values(record: CallRecord) -> Values:
+    return {f"call_{name}": value for name, value in call_values(record).items()}
+
+
+def _dispatch_values(facts: RowMapping, wish: AttemptClaim, now: datetime) -> Values:
+    # A contact that was not given back is asked for again within the same dial, which is counted already.
+    is_counted = facts["contact_status"] in WAITING
+    return {
+        "this_contact": wish.contact_id,
+        "claimed_at": now,
+        "retries_dialled": int(is_counted and wish.kind is AttemptKind.RETRY),
+        "follow_ups_dialled": int(is_counted and wish.kind is AttemptKind.FOLLOW_UP),
+    }

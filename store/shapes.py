@@ -1,0 +1,75 @@
+"""Values that are kept as one JSON column: retry policies and working hours."""
+
+from collections.abc import Sequence
+from datetime import time, timedelta
+from typing import TypedDict
+
+from domain.call import Outcome
+from domain.redial import RedialPolicy, RedialStrategy
+from domain.working_hours import DailyWindow, DayHours, WorkingHours
+
+
+class RetryPolicyShape(TypedDict):
+    """A redial policy; lengths are whole microseconds, so that nothing is rounded."""
+
+    max_retries: int
+    strategy: str
+    cooldown_us: int
+    max_cooldown_us: int
+    retry_on: list[str]
+
+
+class DayShape(TypedDict):
+    """One weekday; each window is its start and end in ISO form."""
+
+    enabled: bool
+    windows: list[list[str]]
+
+
+_MICROSECOND = timedelta(microseconds=1)
+
+
+def shape_of_retry_policy(policy: RedialPolicy) -> RetryPolicyShape:
+    """Return what is kept of a policy."""
+    return RetryPolicyShape(
+        max_retries=policy.max_retries,
+        strategy=policy.strategy.value,
+        cooldown_us=policy.cooldown // _MICROSECOND,
+        max_cooldown_us=policy.max_cooldown // _MICROSECOND,
+        retry_on=sorted(outcome.value for outcome in policy.retry_on),
+    )
+
+
+def retry_policy_of(shape: RetryPolicyShape) -> RedialPolicy:
+    """Return the policy that was kept."""
+    return RedialPolicy(
+        max_retries=shape["max_retries"],
+        strategy=RedialStrategy(shape["strategy"]),
+        cooldown=shape["cooldown_us"] * _MICROSECOND,
+        max_cooldown=shape["max_cooldown_us"] * _MICROSECOND,
+        retry_on=frozenset(Outcome(each) for each in shape["retry_on"]),
+    )
+
+
+def shape_of_working_hours(hours: WorkingHours) -> list[DayShape]:
+    """Return what is kept of seven days, Monday first."""
+    return [
+        DayShape(
+            enabled=day.enabled,
+            windows=[[window.start.isoformat(), window.end.isoformat()] for window in day.windows],
+        )
+        for day in hours.days
+    ]
+
+
+def working_hours_of(shape: Sequence[DayShape]) -> WorkingHours:
+    """Return the hours that were kept."""
+    monday, tuesday, wednesday, thursday, friday, saturday, sunday = (_day_of(day) for day in shape)
+    return WorkingHours((monday, tuesday, wednesday, thursday, friday, saturday, sunday))
+
+
+def _day_of(shape: DayShape) -> DayHours:
+    windows = (
+        DailyWindow(time.fromisoformat(start), time.fromisoformat(end)) for start, end in shape["windows"]
+    )
+    return DayHours(enabled=shape["enabled"], windows=tuple(windows))

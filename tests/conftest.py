@@ -1,0 +1,70 @@
+"""Postgres for every test that asks for it, and an end of the process that cannot abort."""
+
+import itertools
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from embedded.postgres import EmbeddedPostgres
+from store.engine import create_store_engine
+from store.migrations import upgrade
+
+_SESSION = pytest.StashKey[pytest.Session]()
+_TEMPLATE = "apollo_template"
+_numbers = itertools.count(1)
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    session.config.stash[_SESSION] = session
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_unconfigure(config: pytest.Config) -> None:
+    # With Python up to 3.12 threads of the Temporal SDK may abort the interpreter while it shuts down,
+    # after every fixture was torn down and every report written; its status would hide pytest's own.
+    session = config.stash.get(_SESSION, None)
+    if session is None:
+        return
+    for stream in (sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__):
+        if stream is not None and not stream.closed:
+            stream.flush()
+    os._exit(session.exitstatus)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[EmbeddedPostgres]:
+    """A Postgres of the test session, with a migrated database to clone."""
+    folder = Path(tempfile.mkdtemp(prefix="apollo-test-"))
+    folder.chmod(0o755)  # under root the server runs as another user
+    server = EmbeddedPostgres(folder, durable=False)
+    try:
+        server.start()
+        server.create_database(_TEMPLATE)
+        upgrade(server.url(_TEMPLATE))
+        yield server
+    finally:
+        server.stop()
+        shutil.rmtree(folder)
+
+
+@pytest.fixture
+def database_url(postgres: EmbeddedPostgres) -> Iterator[str]:
+    """The address of a fresh, migrated database."""
+    name = f"test_{next(_numbers)}"
+    postgres.create_database(name, template=_TEMPLATE)
+    yield postgres.url(name)
+    postgres.drop_database(name)
+
+
+@pytest.fixture
+async def store_engine(database_url: str) -> AsyncIterator[AsyncEngine]:
+    """An engine on a fresh, migrated database."""
+    engine = create_store_engine(database_url)
+    yield engine
+    await engine.dispose()

@@ -1,0 +1,122 @@
+"""A room full of stores on one database, and the situations their tests begin in."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import update
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from domain.batch import Batch
+from domain.call import AttemptKind, CallRecord, CallStatus, DialState
+from domain.campaign import Campaign, CampaignRules
+from domain.contact import Contact, ContactStatus, NewContact
+from domain.identity import ContactId
+from domain.ports import BatchStore, CallStore, CampaignStore, Claimed, ContactStore, Window
+from domain.settlement import Settlement
+from store.batches import PostgresBatchStore
+from store.calls import PostgresCallStore
+from store.campaigns import PostgresCampaignStore
+from store.contacts import PostgresContactStore
+from store.engine import transaction
+from store.identity import mint
+from store.schema import METADATA
+from tests.builders import (
+    MONDAY_NOON,
+    ORGANIZATION,
+    a_campaign_rules,
+    a_claim,
+    a_new_batch,
+    a_new_contact,
+    a_status_event,
+)
+
+EVERYTHING = Window(limit=1000)
+
+
+@dataclass(frozen=True)
+class Stores:
+    """Every store that knows people, on one database."""
+
+    engine: AsyncEngine
+    campaigns: CampaignStore
+    batches: BatchStore
+    contacts: ContactStore
+    calls: CallStore
+
+    @classmethod
+    def on(cls, engine: AsyncEngine) -> "Stores":
+        return cls(
+            engine=engine,
+            campaigns=PostgresCampaignStore(engine, mint),
+            batches=PostgresBatchStore(engine, mint),
+            contacts=PostgresContactStore(engine),
+            calls=PostgresCallStore(engine, mint),
+        )
+
+    async def a_kept_campaign(self, rules: CampaignRules | None = None) -> Campaign:
+        return await self.campaigns.create(ORGANIZATION, rules or a_campaign_rules(), MONDAY_NOON)
+
+    async def a_kept_batch(
+        self, people: int | Sequence[NewContact] = 1, *, campaign: Campaign | None = None, **fields: Any
+    ) -> Batch:
+        campaign = campaign or await self.a_kept_campaign()
+        new = a_new_batch(campaign_id=campaign.campaign_id, **fields)
+        if isinstance(people, int):
+            people = [a_new_contact(number) for number in range(1, people + 1)]
+        return await self.batches.create(new, people, MONDAY_NOON)
+
+    async def people_of(self, batch: Batch) -> Sequence[Contact]:
+        return (await self.contacts.list_contacts(batch.batch_id, [], EVERYTHING)).items
+
+    async def a_person(self, **fields: Any) -> Contact:
+        """The only contact of a running batch."""
+        (person,) = await self.people_of(await self.a_kept_batch(**fields))
+        return person
+
+    async def contact(self, contact: Contact) -> Contact:
+        """The contact as it stands now."""
+        return await self.contacts.get_contact(contact.batch_id, contact.contact_id)
+
+    async def status(self, contact: Contact) -> ContactStatus:
+        return (await self.contact(contact)).status
+
+    async def call(self, record: CallRecord) -> CallRecord:
+        """The call record as it stands now."""
+        found = await self.contacts.calls_of([record.contact_id])
+        return next(each for each in found[record.contact_id] if each.execution_id == record.execution_id)
+
+    async def claimed(
+        self, contact: Contact, attempt: int = 1, kind: AttemptKind = AttemptKind.INITIAL
+    ) -> CallRecord:
+        """An attempt whose asker may ask the provider."""
+        claim = a_claim(contact.contact_id, attempt=attempt, kind=kind)
+        claimed = await self.calls.claim_attempt(claim, MONDAY_NOON)
+        assert isinstance(claimed, Claimed)
+        assert claimed.may_ask
+        return claimed.record
+
+    async def hears(self, record: CallRecord, *statuses: CallStatus) -> None:
+        """The webhooks of a call arrive, one after the other."""
+        for status in statuses:
+            await self.calls.record_event(
+                record.execution_id, a_status_event(status), event_key=f"webhook:{status}", body=None
+            )
+
+    async def ended(self, contact: Contact, outcome: CallStatus, settlement: Settlement) -> CallRecord:
+        """A whole first attempt."""
+        record = await self.claimed(contact)
+        await self.calls.record_dial(record.execution_id, DialState.ACCEPTED)
+        await self.hears(record, CallStatus.RINGING, outcome)
+        await self.contacts.settle(contact.contact_id, 1, settlement, MONDAY_NOON)
+        return await self.call(record)
+
+    async def force(self, table_name: str, **values: object) -> None:
+        """Set columns of every row of a table, for situations no verb leads to yet."""
+        async with transaction(self.engine) as connection:
+            await connection.execute(update(METADATA.tables[table_name]).values(**values))
+
+
+def nobody() -> ContactId:
+    """The id of a contact that does not exist."""
+    return ContactId("con_nobody")
