@@ -84,12 +84,8 @@ def show(console: Console, rounds: list[Round], contacts: int) -> None:
 def bench_plan(data_dir: Path) -> StackPlan:
     """Return a stack of its own whose phones ring and talk for no time at all."""
     names = ("api_port", "temporal_port", "temporal_ui_port", "sim_port")
-    settings = Settings.model_construct(
-        data_dir=data_dir,
-        sim_ring_seconds=0,
-        sim_talk_seconds=0,
-        **dict(zip(names, free_ports(len(names)), strict=True)),
-    )
+    quick = Settings.model_construct(data_dir=data_dir, sim_ring_seconds=0, sim_talk_seconds=0)
+    settings = quick.model_copy(update=dict(zip(names, free_ports(len(names)), strict=True)))
     environment = {
         name: value for name, value in inherited_environment().items() if not name.startswith("APOLLO_")
     }

@@ -24,7 +24,7 @@ class CallTiming:
     silence: timedelta
     """Without news for so long, the provider is asked."""
     lookup_is_proof: bool
-    """Whether *not found* at the provider proves that nothing was dialled."""
+    """Whether *not found* at the provider proves that there is no such call."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,8 +62,7 @@ def next_look(watch: CallWatch, timing: CallTiming) -> Look:
         due = watch.asked_at + AMBIGUOUS_LOOKS[watch.looks]
     if due is None or due >= lease_ends_at:
         return Look(lease_ends_at, conclude=True)
-    proven = watch.heard_at is None and timing.lookup_is_proof and watch.looks + 1 >= LOOKS_THAT_PROVE
-    return Look(due, conclude=proven)
+    return Look(due, conclude=timing.lookup_is_proof and watch.looks + 1 >= LOOKS_THAT_PROVE)
 
 
 def must_end_by(watch: CallWatch, timing: CallTiming) -> datetime:

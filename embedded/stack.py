@@ -79,6 +79,11 @@ class RunningStack:
         for child in self._fallen():
             raise PartDied(child.name, child.exit_code or 0, child.log_path)
 
+    def adopt(self, child: ChildProcess) -> None:
+        """Watch a part that was started by hand, and stop it with the others."""
+        self._ending.callback(child.stop)
+        self.children.append(child)
+
     def _fallen(self) -> list[ChildProcess]:
         """Return the parts that ended although nobody asked them to."""
         return [child for child in self.children if child.exit_code is not None]

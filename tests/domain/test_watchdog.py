@@ -87,6 +87,13 @@ def test_ambiguous_dial_is_looked_up_four_times_and_then_given_up(
     assert next_look(watch(looks=looks), timing(proof=True)) == expected_with_proof
 
 
+def test_provider_whose_word_is_proof_is_believed_when_it_twice_knows_no_such_call() -> None:
+    first, second = watch(heard=1), watch(heard=1, looked=11, looks=1)
+
+    assert next_look(first, timing(proof=True)) == Look(after(11), False)
+    assert next_look(second, timing(proof=True)) == Look(after(31), True)
+
+
 def test_ambiguous_dial_nobody_can_ask_about_is_asked_again_with_a_pause() -> None:
     assert next_look(watch(looked=90, looks=5), timing()) == Look(after(170), True)  # 90 + 10 x 8
 

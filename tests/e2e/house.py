@@ -1,0 +1,128 @@
+"""A whole stack of one's own: real Postgres, real Temporal, every part a process, quick phones."""
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+
+from console.api_client import ApiClient, JsonObject
+from console.ledger_check import Reckoning, read_ledger, reckon
+from console.progress import read_progress
+from embedded.listening import free_ports
+from embedded.plan import StackPlan
+from embedded.processes import ChildProcess
+from embedded.stack import RunningStack, running
+from embedded.stop_request import StopRequest
+from settings import Settings, inherited_environment
+
+PORTS = ("api_port", "temporal_port", "temporal_ui_port", "sim_port")
+TERMINAL = frozenset({"completed", "cancelled", "expired"})
+
+
+def a_plan(data_dir: Path, *, talk_seconds: float = 0.3) -> StackPlan:
+    """Return a stack on free ports, whose provider is asked after two seconds of silence."""
+    settings = Settings.model_construct(
+        data_dir=data_dir, sim_ring_seconds=0.1, sim_talk_seconds=talk_seconds
+    ).model_copy(update=dict(zip(PORTS, free_ports(len(PORTS)), strict=True)))
+    foreign = ("APOLLO_", "TEMPORAL_")
+    inherited = {
+        name: value for name, value in inherited_environment().items() if not name.startswith(foreign)
+    }
+    told = {"APOLLO_WEBHOOK_SILENCE_SECONDS": "2", "APOLLO_DIAL_TIMEOUT_SECONDS": "1"}
+    return StackPlan(
+        settings=settings, environment=inherited | told, working_dir=data_dir, follow_up_seconds=2
+    )
+
+
+class House:
+    """A running stack, and what a client, an operator and a vandal do with it."""
+
+    def __init__(self, stack: RunningStack) -> None:
+        self.stack = stack
+        self.api = ApiClient(stack.plan.api_url, stack.token)
+
+    def call_everybody(
+        self, numbers: Sequence[str], *, limit: int, retry_policy: Mapping[str, object] | None = None
+    ) -> str:
+        """Start a batch and return its id."""
+        campaign = self.api.create_campaign(
+            {
+                "name": "end to end",
+                "agent_id": "agent_test",
+                "phone_numbers": ["+14155550180"],
+                "retry_policy": retry_policy or {"max_retries": 1, "cooldown_minutes": 0.02},
+            }
+        )
+        contacts = [{"phone_number": number} for number in numbers]
+        batch = self.api.create_batch(
+            {"campaign_id": campaign["campaign_id"], "concurrency_limit": limit, "contacts": contacts}
+        )
+        return str(batch["batch_id"])
+
+    def wait_for(self, condition: Callable[[], bool], seconds: float = 50) -> None:
+        """Return once the condition holds."""
+        end = time.monotonic() + seconds
+        while not condition():
+            if time.monotonic() > end:
+                raise TimeoutError
+            time.sleep(0.1)
+
+    def wait_for_end(self, batch_id: str) -> None:
+        """Return once the batch is over."""
+        self.wait_for(lambda: self.api.batch(batch_id)["status"] in TERMINAL)
+
+    def finished(self, batch_id: str) -> int:
+        """Return how many contacts have reached an end."""
+        return read_progress(self.api.batch(batch_id)).done
+
+    def contacts(self, batch_id: str) -> list[JsonObject]:
+        """Return the contacts with their call records."""
+        return list(self.api.contacts_with_calls(batch_id))
+
+    def reckoning(self, batch_id: str) -> Reckoning:
+        """Hold the batch against the simulator's ledger."""
+        body = httpx.get(f"{self.stack.plan.simulator_url}/ledger", trust_env=False).json()
+        counters = read_progress(self.api.batch(batch_id)).counters
+        return reckon(counters, self.contacts(batch_id), read_ledger(body))
+
+    def empty_ledger(self) -> None:
+        """Forget all rings."""
+        httpx.delete(f"{self.stack.plan.simulator_url}/ledger", trust_env=False).raise_for_status()
+
+    def kill(self, name: str) -> None:
+        """Kill a part with -9 and wait until it is gone."""
+        [part] = [child for child in self.stack.children if child.name == name]
+        os.killpg(part.pid, signal.SIGKILL)
+        self.wait_for(lambda: part.exit_code is not None)
+        part.stop()
+        self.stack.children.remove(part)
+
+    def start_worker(self) -> None:
+        """Start the worker again."""
+        assert self.stack.parts is not None
+        self.stack.adopt(ChildProcess(self.stack.parts.worker(), self.stack.plan.settings.data_dir / "logs"))
+
+    def start_api(self) -> None:
+        """Start the API again and wait until it answers."""
+        assert self.stack.parts is not None
+        self.stack.adopt(ChildProcess(self.stack.parts.api(), self.stack.plan.settings.data_dir / "logs"))
+        self.wait_for(self._api_answers)
+
+    def _api_answers(self) -> bool:
+        try:
+            return httpx.get(f"{self.stack.plan.api_url}/healthz", trust_env=False).is_success
+        except httpx.HTTPError:
+            return False
+
+
+@contextmanager
+def a_house(plan: StackPlan) -> Iterator[House]:
+    """Run a stack for the length of a `with` block."""
+    with running(plan, StopRequest(), lambda _: None) as stack:
+        house = House(stack)
+        with house.api:
+            yield house

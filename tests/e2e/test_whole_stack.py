@@ -1,0 +1,108 @@
+"""Real batches on the whole stack, over HTTP from end to end."""
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from console.ledger_check import faults
+from tests.e2e.house import House, a_house, a_plan
+
+pytestmark = [pytest.mark.e2e, pytest.mark.server, pytest.mark.timeout(180)]
+
+EXPECTED = {
+    # last two digits: status, retry_count, follow_up_count, call statuses
+    "01": ("max_retries_reached", 1, 0, ["busy", "busy"]),
+    "02": ("max_retries_reached", 1, 0, ["no_answer", "no_answer"]),
+    "03": ("max_retries_reached", 1, 0, ["failed", "failed"]),
+    "04": ("completed", 1, 0, ["busy", "completed"]),
+    "05": ("completed", 0, 0, ["completed"]),
+    "06": ("completed", 0, 0, ["completed"]),
+    "07": ("completed", 0, 0, ["completed"]),
+    "08": ("completed", 0, 0, ["completed"]),
+    "09": ("completed", 0, 0, ["completed"]),
+    "10": ("max_retries_reached", 1, 0, ["failed", "failed"]),
+    "11": ("completed", 0, 1, ["completed", "completed"]),
+    "12": ("completed", 0, 0, ["completed"]),
+    "55": ("completed", 0, 0, ["completed"]),
+}
+
+
+@pytest.fixture
+def data_dir() -> Iterator[Path]:
+    folder = Path(tempfile.mkdtemp(prefix="apollo-e2e-")).resolve()
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def house(data_dir: Path) -> Iterator[House]:
+    with a_house(a_plan(data_dir)) as opened:
+        yield opened
+
+
+def numbers(count: int, ending: str = "55") -> list[str]:
+    return [f"+1415555{number:02}{ending}" for number in range(count)]
+
+
+def test_every_kind_of_call_comes_to_the_end_the_contract_names(house: House) -> None:
+    called = [f"+1415555{tens}{ending}" for tens in ("01", "02") for ending in EXPECTED]
+
+    batch_id = house.call_everybody(called, limit=6)
+    house.wait_for_end(batch_id)
+
+    for contact in house.contacts(batch_id):
+        records = contact["call_records"]
+        assert isinstance(records, list)
+        story = (
+            contact["status"],
+            contact["retry_count"],
+            contact["follow_up_count"],
+            [record["call_status"] for record in records],
+        )
+        ending = str(contact["phone_number"])[-2:]
+        assert story == EXPECTED[ending], f"numbers in {ending}"
+    assert faults(house.reckoning(batch_id), contacts=len(called), limit=6) == []
+
+
+def test_worker_killed_in_the_middle_costs_no_call_and_rings_nobody_twice(house: House) -> None:
+    batch_id = house.call_everybody([*numbers(60), *numbers(20, "04")], limit=10)
+    house.wait_for(lambda: house.finished(batch_id) >= 10)
+
+    house.kill("worker")
+    house.start_worker()
+    house.wait_for_end(batch_id)
+
+    reckoning = house.reckoning(batch_id)
+    assert faults(reckoning, contacts=80, limit=10) == []
+    assert reckoning.contact_statuses == {"completed": 80}
+
+
+def test_api_killed_in_the_middle_loses_no_outcome(house: House) -> None:
+    batch_id = house.call_everybody(numbers(40), limit=10)
+    house.wait_for(lambda: house.finished(batch_id) >= 5)
+
+    house.kill("api")
+    house.start_api()
+    house.wait_for_end(batch_id)
+
+    reckoning = house.reckoning(batch_id)
+    assert faults(reckoning, contacts=40, limit=10) == []
+    assert reckoning.contact_statuses == {"completed": 40}
+
+
+def test_stack_that_was_stopped_goes_on_with_its_batches_when_it_is_started_again(data_dir: Path) -> None:
+    plan = a_plan(data_dir)
+    with a_house(plan) as house:
+        batch_id = house.call_everybody(numbers(50), limit=5)
+        house.wait_for(lambda: house.finished(batch_id) >= 10)
+
+    with a_house(plan) as house:
+        house.wait_for_end(batch_id)
+        counters = house.api.batch(batch_id)["counters"]
+        assert isinstance(counters, dict)
+        # The simulator forgets its calls when it stops: who was on the phone then ends unknown.
+        assert counters["completed"] + counters["failed"] == 50
+        assert counters["completed"] >= 40
