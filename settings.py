@@ -91,7 +91,7 @@ class Settings(BaseSettings):
 
     @property
     def required_database_url(self) -> str:
-        """The database's address, which the embedded stack hands to its children; ends the process without."""
+        """The database's address, handed to its children by the embedded stack; ends the process without."""
         if self.database_url is None:
             sys.exit(
                 "APOLLO_DATABASE_URL: set it to a Postgres database, or start the whole stack: apollo up"

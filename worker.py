@@ -4,15 +4,16 @@ import asyncio
 import signal
 import sys
 from argparse import ArgumentParser
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from typing import TypedDict
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import Client
-from temporalio.worker import UnsandboxedWorkflowRunner, Worker
+from temporalio.worker import Interceptor, UnsandboxedWorkflowRunner, Worker, WorkflowRunner
 
 from activities.batches import BatchActivities
 from activities.calls import CallActivities, CallLimits
@@ -34,9 +35,8 @@ from workflows import names
 from workflows.batch import BatchWorkflow
 from workflows.contact import ContactWorkflow
 from workflows.interceptor import OneArgumentInterceptor
-from workflows.sandbox import sandboxed
 
-GRACE = timedelta(seconds=16)
+GRACE = timedelta(seconds=24)
 """Above the longest dial, so that a worker that is stopped keeps the provider's answer."""
 STICKY_PATIENCE = timedelta(seconds=3)
 """How long a workflow waits for the worker that knows it, before any worker takes it."""
@@ -50,6 +50,23 @@ class Role(StrEnum):
     CONTACT = "contact"
     DIAL = "dial"
     STORE = "store"
+
+
+class WorkflowOptions(TypedDict):
+    """The part of a worker's options that all workflows share."""
+
+    workflow_runner: WorkflowRunner
+    interceptors: Sequence[Interceptor]
+    max_concurrent_workflow_tasks: int
+    sticky_queue_schedule_to_start_timeout: timedelta
+    graceful_shutdown_timeout: timedelta
+
+
+class ActivityOptions(TypedDict):
+    """The part of a worker's options that all activities share."""
+
+    interceptors: Sequence[Interceptor]
+    graceful_shutdown_timeout: timedelta
 
 
 def now() -> datetime:
@@ -70,54 +87,53 @@ def provider_choice(settings: Settings) -> ProviderChoice:
     )
 
 
+def call_limits(settings: Settings) -> CallLimits:
+    """Return the limits a call is held to."""
+    return CallLimits(
+        ring_timeout=settings.ring_timeout, max_call=settings.max_call, silence=settings.webhook_silence
+    )
+
+
+def workflow_options() -> WorkflowOptions:
+    """Return how workflows are run: without the sandbox, whose cost tests pay and calls do not."""
+    return WorkflowOptions(
+        workflow_runner=UnsandboxedWorkflowRunner(),
+        interceptors=[OneArgumentInterceptor()],
+        max_concurrent_workflow_tasks=20,
+        sticky_queue_schedule_to_start_timeout=STICKY_PATIENCE,
+        graceful_shutdown_timeout=GRACE,
+    )
+
+
+def activity_options() -> ActivityOptions:
+    """Return how activities are run."""
+    return ActivityOptions(interceptors=[HeartbeatInterceptor()], graceful_shutdown_timeout=GRACE)
+
+
 def build_workers(
     role: Role, client: Client, database: AsyncEngine, *, provider: TelephonyProvider, settings: Settings
 ) -> Iterator[Worker]:
     """Yield the workers of a role, one per task queue."""
     calls, contacts = PostgresCallStore(database, mint), PostgresContactStore(database)
     batches, reports = PostgresBatchStore(database, mint), TemporalReports(client)
+    of_batches = BatchActivities(batches, contacts, now)
+    of_contacts = ContactActivities(contacts, calls, reports=reports, directory=reports, clock=now)
+    dialling = CallActivities(provider, calls, call_limits(settings), now)
     if role in (Role.ALL, Role.CONTROL):
-        yield Worker(
-            client,
-            task_queue=names.CONTROL_QUEUE,
-            workflows=[BatchWorkflow],
-            workflow_runner=sandboxed(),
-            interceptors=[OneArgumentInterceptor()],
-            sticky_queue_schedule_to_start_timeout=STICKY_PATIENCE,
-        )
+        yield Worker(client, task_queue=names.CONTROL_QUEUE, workflows=[BatchWorkflow], **workflow_options())
     if role in (Role.ALL, Role.CONTACT):
         yield Worker(
             client,
             task_queue=names.CONTACT_QUEUE,
             workflows=[ContactWorkflow],
-            # The sandbox costs more than the rest of a contact's workflow; tests run with it.
-            workflow_runner=UnsandboxedWorkflowRunner(),
-            interceptors=[OneArgumentInterceptor()],
-            max_concurrent_workflow_tasks=20,
-            sticky_queue_schedule_to_start_timeout=STICKY_PATIENCE,
+            activities=of_contacts.beside_the_story,
+            **workflow_options(),
         )
     if role in (Role.ALL, Role.DIAL):
-        limits = CallLimits(
-            ring_timeout=settings.ring_timeout, max_call=settings.max_call, silence=settings.webhook_silence
-        )
-        dialling = CallActivities(provider, calls, limits, now)
-        yield Worker(
-            client,
-            task_queue=names.DIAL_QUEUE,
-            activities=dialling.all,
-            interceptors=[HeartbeatInterceptor()],
-            graceful_shutdown_timeout=GRACE,
-        )
+        yield Worker(client, task_queue=names.DIAL_QUEUE, activities=dialling.all, **activity_options())
     if role in (Role.ALL, Role.STORE):
-        of_batches = BatchActivities(batches, contacts, now)
-        of_contacts = ContactActivities(contacts, calls, reports=reports, directory=reports, clock=now)
-        yield Worker(
-            client,
-            task_queue=names.STORE_QUEUE,
-            activities=[*of_batches.all, *of_contacts.all],
-            interceptors=[HeartbeatInterceptor()],
-            graceful_shutdown_timeout=GRACE,
-        )
+        activities = [*of_batches.all, *of_contacts.all]
+        yield Worker(client, task_queue=names.STORE_QUEUE, activities=activities, **activity_options())
 
 
 async def serve(role: Role, settings: Settings) -> None:

@@ -149,8 +149,9 @@ class CallActivities:
                 await self._calls.record_dial(record.execution_id, DialState.AMBIGUOUS)
                 return self._placed(record, DialAnswer.AMBIGUOUS)
             case Refused(reason):
-                await self._calls.record_dial(record.execution_id, DialState.REFUSED)
+                # The ending first: a rerun that finds a refused dial has no reason left to end it with.
                 ended = await self._end(record, CallStatus.FAILED, error=f"Refused by the provider: {reason}")
+                await self._calls.record_dial(record.execution_id, DialState.REFUSED)
                 return self._placed(ended, DialAnswer.PLACED)
             case Throttled(retry_after):
                 return await self._give_back(record, retry_after)

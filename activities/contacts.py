@@ -104,8 +104,13 @@ class ContactActivities:
 
     @property
     def all(self) -> tuple[Callable[..., object], ...]:
-        """Every activity of this class, to be registered with a worker."""
-        return self.settle_attempt, self.return_slot, self.find_closed_contacts, self.close_contact
+        """Every activity of this class that has a task of its own, to be registered with a worker."""
+        return self.return_slot, self.find_closed_contacts, self.close_contact
+
+    @property
+    def beside_the_story(self) -> tuple[Callable[..., object], ...]:
+        """Every activity that runs inside a contact's workflow task, to be registered with its worker."""
+        return (self.settle_attempt,)
 
 
 def _settled(stands: Settlement, brief: DialBrief) -> SettledAttempt:

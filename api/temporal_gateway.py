@@ -115,7 +115,7 @@ class TemporalGateway:
 
 @asynccontextmanager
 async def _translated_failures() -> AsyncIterator[None]:
-    """Say in our words that Temporal does not answer; a lazy client that cannot connect raises RuntimeError."""
+    """Say in our words that Temporal does not answer; a lazy client then raises RuntimeError."""
     try:
         yield
     except (RPCError, RuntimeError) as error:

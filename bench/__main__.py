@@ -3,11 +3,12 @@
 import argparse
 import asyncio
 import os
-import statistics
 import tempfile
 import uuid
+from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 
 import httpx
 from rich.console import Console
@@ -16,6 +17,7 @@ from temporalio.client import Client
 
 from bench.fan_out import PARENT_QUEUE, WINDOW, BareFanOut, fan_out_workers
 from bench.full_path import run_batch
+from bench.processor_time import milliseconds_each, processor_seconds
 from embedded.listening import free_ports
 from embedded.plan import StackPlan
 from embedded.stack import RunningStack, running
@@ -26,16 +28,29 @@ from temporal_client import connect
 
 
 @dataclass(frozen=True)
-class Round:
-    """One pair of measurements, in contacts per second."""
+class Lap:
+    """One measurement: contacts per second, and milliseconds of processor time per contact and part."""
 
-    bare: float
-    full: float
+    rate: float
+    milliseconds: Mapping[str, float]
+
+    @property
+    def total(self) -> float:
+        """Milliseconds of processor time per contact, all parts together."""
+        return sum(self.milliseconds.values())
+
+
+@dataclass(frozen=True)
+class Round:
+    """The yardstick and the full path, one right after the other."""
+
+    bare: Lap
+    full: Lap
 
     @property
     def ratio(self) -> float:
         """Whole contacts per bare child."""
-        return self.full / self.bare
+        return self.full.rate / self.bare.rate
 
 
 async def bare_rate(client: Client, children: int) -> float:
@@ -45,6 +60,13 @@ async def bare_rate(client: Client, children: int) -> float:
         BareFanOut.run, children, id=f"bench/{uuid.uuid4().hex}", task_queue=PARENT_QUEUE
     )
     return children / (asyncio.get_running_loop().time() - began)
+
+
+async def lap(stack: RunningStack, contacts: int, run: Awaitable[float]) -> Lap:
+    """Run one measurement with an eye on the processors."""
+    before = processor_seconds(stack)
+    rate = await run
+    return Lap(rate, milliseconds_each(before, processor_seconds(stack), contacts))
 
 
 async def measure(stack: RunningStack, *, contacts: int, rounds: int) -> list[Round]:
@@ -58,27 +80,41 @@ async def measure(stack: RunningStack, *, contacts: int, rounds: int) -> list[Ro
         fan_out_workers(client),
     ):
         for size in [contacts // 4, *[contacts] * rounds]:
-            bare = await bare_rate(client, size)
-            full = await run_batch(api, contacts=size, window=WINDOW)
-            measured.append(Round(bare=bare, full=full))
+            bare = await lap(stack, size, bare_rate(client, size))
+            full = await lap(stack, size, run_batch(api, contacts=size, window=WINDOW))
+            measured.append(Round(bare, full))
     return measured[1:]
 
 
 def show(console: Console, rounds: list[Round], contacts: int) -> None:
-    """Print every round and the medians."""
+    """Print every round, the medians, and where the processor time went."""
     table = Table(title=f"{contacts} contacts, window {WINDOW}, {os.cpu_count()} cores")
     for column in ("round", "bare fan-out /s", "whole contacts /s", "ratio"):
         table.add_column(column, justify="right")
     for number, each in enumerate(rounds, start=1):
-        table.add_row(str(number), f"{each.bare:.1f}", f"{each.full:.1f}", f"{each.ratio:.2f}")
-    medians = (
-        statistics.median(each.bare for each in rounds),
-        statistics.median(each.full for each in rounds),
-        statistics.median(each.ratio for each in rounds),
-    )
+        table.add_row(str(number), f"{each.bare.rate:.1f}", f"{each.full.rate:.1f}", f"{each.ratio:.2f}")
     table.add_section()
-    table.add_row("median", f"{medians[0]:.1f}", f"{medians[1]:.1f}", f"{medians[2]:.2f}")
+    table.add_row(
+        "median",
+        f"{median(each.bare.rate for each in rounds):.1f}",
+        f"{median(each.full.rate for each in rounds):.1f}",
+        f"{median(each.ratio for each in rounds):.2f}",
+    )
     console.print(table)
+    console.print(_processor_table([each.bare for each in rounds], [each.full for each in rounds]))
+
+
+def _processor_table(bare: list[Lap], full: list[Lap]) -> Table:
+    table = Table(title="milliseconds of processor time per contact (medians)")
+    for column in ("part", "bare fan-out", "full path"):
+        table.add_column(column, justify="left" if column == "part" else "right")
+    for part in full[0].milliseconds:
+        table.add_row(
+            part, *(f"{median(lap.milliseconds[part] for lap in laps):.1f}" for laps in (bare, full))
+        )
+    table.add_section()
+    table.add_row("all", *(f"{median(lap.total for lap in laps):.1f}" for laps in (bare, full)))
+    return table
 
 
 def bench_plan(data_dir: Path) -> StackPlan:

@@ -71,6 +71,7 @@ class StatusReport:
     execution_id: ExecutionId | None
     """Our own id, when the body carries it; else `provider_call_id` tells whose call it is."""
     provider_call_id: str | None
+    """The provider's id of the call; of a child leg, its parent's."""
     event: StatusEvent | None
     """None for a status we have no word for, and for a child leg: kept and ignored."""
     event_id: str | None
@@ -212,6 +213,19 @@ class CallStore(Protocol):
 
         A call that rings or is answered moves its dispatched contact to `in_progress`.
         Raises ExecutionNotFound.
+        """
+
+    async def keep_event(
+        self,
+        execution_id: ExecutionId,
+        *,
+        event_key: str,
+        body: Mapping[str, object],
+        received_at: datetime,
+    ) -> None:
+        """Store a report that says nothing of where the call stands, once per `event_key`; it moves nothing.
+
+        Nothing is stored for an unknown attempt.
         """
 
     async def mark_delivered(self, event_number: int, now: datetime) -> None:

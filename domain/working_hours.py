@@ -1,8 +1,22 @@
-"""The weekly schedule of a campaign and its blackout dates: when a new call may be placed."""
+"""The weekly schedule of a campaign and its blackout dates: when a new call may be placed.
 
+It is decided by the clocks of one zone: an instant is open when its local time lies in a window. Times that
+clocks skip move forward by the gap, times that clocks repeat count both times.
+"""
+
+from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, time
+from datetime import UTC, date, datetime, time, timedelta
 from enum import IntEnum
+from zoneinfo import ZoneInfo
+
+from domain.wall_clock import has_date, readings, zone_named
+
+_DAY = timedelta(days=1)
+_LONGEST_LOOK = 366
+"""Days searched for the end of a window; without blackout dates it comes within a week, or never."""
+
+_Span = tuple[datetime, datetime]
 
 
 class Weekday(IntEnum):
@@ -64,3 +78,143 @@ class CallingHours:
     working_hours: WorkingHours
     blackout_dates: frozenset[date] = frozenset()
     """Local dates without any new call, also when hours are not enforced."""
+
+
+@dataclass(frozen=True)
+class OpenWindow:
+    """The window an instant lies in, or the next one; instants in UTC."""
+
+    is_open: bool
+    opens_at: datetime | None
+    """None while it is open, when it never opens, and when hours are not enforced."""
+    closes_at: datetime | None
+    """None when it stays open for over a year, never opens, and when hours are not enforced."""
+
+
+def is_open(hours: CallingHours, at: datetime) -> bool:
+    """Tell whether a new call may be placed at `at`.
+
+    A rule that cannot be read, such as an unknown zone, means no, also when hours are not enforced.
+    Raises ValueError for a time without a zone.
+    """
+    instant = _in_utc(at)
+    return any(start <= instant < end for start, end in _open_spans(hours, instant.date()))
+
+
+def next_opening(hours: CallingHours, at: datetime, *, before: datetime | None = None) -> datetime | None:
+    """Return the first instant from `at` on, in UTC, at which it is open; `at` itself when it is open.
+
+    None when it never opens, or not before `before` (exclusive). Raises ValueError for a time without a
+    zone.
+    """
+    instant = _in_utc(at)
+    limit = None if before is None else _in_utc(before)
+    opens_at = next((start for start, _ in _spans_from(hours, instant, _horizon(hours), limit)), None)
+    return None if opens_at is None or (limit is not None and opens_at >= limit) else opens_at
+
+
+def window_around(hours: CallingHours, at: datetime) -> OpenWindow:
+    """Return the window `at` lies in, else the next one.
+
+    Raises ValueError for a time without a zone.
+    """
+    if not hours.enforced:
+        return OpenWindow(is_open(hours, at), None, None)
+    opens_at = next_opening(hours, at)
+    opens_at = next_opening(hours, at)
+    if opens_at is None:
+        return OpenWindow(is_open=False, opens_at=None, closes_at=None)
+    already = opens_at == _in_utc(at)  # across zones Python finds repeated local times unequal (PEP 495)
+    return OpenWindow(already, None if already else opens_at, _closing(hours, opens_at))
+
+
+def _in_utc(at: datetime) -> datetime:
+    if at.utcoffset() is None:
+        raise ValueError("A time without a zone is no instant")
+    return at.astimezone(UTC)
+
+
+def _horizon(hours: CallingHours) -> int:
+    """Return the days within which it opens if it ever does.
+
+    Take one enabled weekday. Its first date after today is at most 8 days off, and each of its dates
+    opens unless that date or the one after it, where skipped times may have moved, is blacked out, or the
+    zone skipped it, which no zone did twice. So of as many weeks as there are blackout dates, plus two, one
+    opens; the last week is for the 8 days and for the zone's distance from UTC.
+    """
+    return 7 * (len(hours.blackout_dates) + 3)
+
+
+def _closing(hours: CallingHours, opens_at: datetime) -> datetime | None:
+    """Return the end of the window that starts at `opens_at`, joined with all that follow without a gap."""
+    closes_at = opens_at
+    for start, end in _spans_from(hours, opens_at, _LONGEST_LOOK):
+        if start > closes_at:
+            return closes_at
+        closes_at = end
+    return None
+
+
+def _spans_from(
+    hours: CallingHours, at: datetime, days: int, before: datetime | None = None
+) -> Iterator[_Span]:
+    """Yield the open spans from `at` on, in order, each cut at the ends of UTC days."""
+    first = at.toordinal()
+    last = min(first + days, date.max.toordinal() if before is None else before.toordinal())
+    for ordinal in range(first, last + 1):
+        for start, end in _open_spans(hours, date.fromordinal(ordinal)):
+            if end > at:
+                yield max(start, at), end
+
+
+def _open_spans(hours: CallingHours, utc_day: date) -> list[_Span]:
+    """Return when it is open during one UTC day, merged and in order: the one truth of this module."""
+    zone = zone_named(hours.timezone)
+    if zone is None:
+        return []
+    spans = []
+    for reading in readings(zone, utc_day):
+        if reading.date in hours.blackout_dates or reading.day in hours.blackout_dates:
+            continue
+        for opens, closes in _open_times(hours, zone, reading.day):
+            start = max(reading.start, reading.midnight_at + opens)
+            end = min(reading.end, reading.midnight_at + closes)
+            if start < end:
+                spans.append((start, end))
+    return _merged(spans)
+
+
+def _open_times(hours: CallingHours, zone: ZoneInfo, day: date) -> Iterator[tuple[timedelta, timedelta]]:
+    """Yield the times of `day` that lie in a window, as distances from 00:00 on its clock."""
+    if not hours.enforced:
+        yield timedelta(), _DAY
+        return
+    for window in _windows_of(hours, zone, day):
+        start, end = _since_midnight(window.start), _since_midnight(window.end)
+        yield start, end if start < end else _DAY
+    for window in _windows_of(hours, zone, day - _DAY):
+        if window.end <= window.start:
+            yield timedelta(), _since_midnight(window.end)
+
+
+def _windows_of(hours: CallingHours, zone: ZoneInfo, day: date) -> tuple[DailyWindow, ...]:
+    """Return the windows that start on `day`; a date the zone skipped has none."""
+    of_weekday = hours.working_hours.days[day.weekday()]
+    return of_weekday.windows if of_weekday.enabled and has_date(zone, day) else ()
+
+
+def _since_midnight(clock: time) -> timedelta:
+    return timedelta(
+        hours=clock.hour, minutes=clock.minute, seconds=clock.second, microseconds=clock.microsecond
+    )
+
+
+def _merged(spans: list[_Span]) -> list[_Span]:
+    """Return the same instants as few spans in order; those that overlap or touch become one."""
+    merged: list[_Span] = []
+    for start, end in sorted(spans):
+        if merged and start <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
+        else:
+            merged.append((start, end))
+    return merged

@@ -64,6 +64,20 @@ class PostgresCallStore:
         async with transaction(self._engine) as connection:
             return await events.record(connection, received)
 
+    async def keep_event(
+        self,
+        execution_id: ExecutionId,
+        *,
+        event_key: str,
+        body: Mapping[str, object],
+        received_at: datetime,
+    ) -> None:
+        """Store a report that says nothing of where the call stands, once per `event_key`."""
+        async with transaction(self._engine) as connection:
+            await events.keep(
+                connection, execution_id, event_key=event_key, body=body, received_at=received_at
+            )
+
     async def mark_delivered(self, event_number: int, now: datetime) -> None:
         """Keep that the contact's workflow was told of the event; the first time stands."""
         delivered = {"this_event": event_number, "delivered_at": now}

@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Integer, bindparam, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from domain.call import CallRecord, CallStatus, EventEffect, StatusEvent, apply_event
+from domain.call import CallRecord, CallStatus, EventEffect, EventSource, StatusEvent, apply_event
 from domain.contact import ContactStatus
 from domain.errors import ExecutionNotFound
 from domain.identity import ExecutionId
@@ -31,6 +32,7 @@ _INSERT_EVENT = (
     .on_conflict_do_nothing(index_elements=["execution_id", "event_key"])
     .returning(call_events.c.event_number)
 )
+_IS_KNOWN = select(calls.c.execution_id).where(calls.c.execution_id == bindparam("this_execution"))
 _UPDATE_CALL = update(calls).where(calls.c.execution_id == bindparam("this_execution"))
 _MOVE_CONTACT = (
     update(contacts)
@@ -69,6 +71,30 @@ async def record(connection: AsyncConnection, received: ReceivedEvent) -> Record
     if effect is EventEffect.ACCEPTED and event.status in _ON_THE_PHONE:
         await _move_contact(connection, after)
     return RecordedEvent(effect=effect, record=after, event_number=event_number)
+
+
+async def keep(
+    connection: AsyncConnection,
+    execution_id: ExecutionId,
+    *,
+    event_key: str,
+    body: Mapping[str, object],
+    received_at: datetime,
+) -> None:
+    """Store a report without a status; see `CallStore.keep_event`. Runs within a transaction."""
+    if await connection.scalar(_IS_KNOWN, {"this_execution": execution_id}) is None:
+        return
+    await connection.execute(
+        _INSERT_EVENT,
+        {
+            "execution_id": execution_id,
+            "event_key": storable_text(event_key),
+            "source": EventSource.WEBHOOK,
+            "received_at": received_at,
+            "happened_at": received_at,
+            "body": storable_json(dict(body)),
+        },
+    )
 
 
 async def _locked_call(

@@ -238,7 +238,8 @@ class CallEventRow(Row, table=True):
     execution_id: str = Field(sa_column_args=(ForeignKey("calls.execution_id"),), sa_type=Text)
     event_key: str = Field(sa_type=Text)
     source: str = Field(sa_type=Text)
-    call_status: str = Field(sa_type=Text)
+    call_status: str | None = Field(sa_type=Text)
+    """Null for a report that says nothing of where the call stands."""
     received_at: datetime = Field(sa_type=INSTANT, sa_column_kwargs={"server_default": func.now()})
     happened_at: datetime = Field(sa_type=INSTANT)
     body: dict[str, object] | None = Field(sa_type=JSON_OR_NULL)

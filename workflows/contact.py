@@ -26,7 +26,7 @@ with workflow.unsafe.imports_passed_through():
     from domain.watchdog import CallTiming, CallWatch, must_end_by, next_look
     from workflows import messages, names
     from workflows.messages import ContactInput, SlotRequested, read_request
-    from workflows.options import DIAL, LOOK, STORE
+    from workflows.options import DIAL, LOOK, SETTLE, STORE
 
 HELD_PAUSE = timedelta(seconds=15)
 """A contact that was withheld asks for a slot again no sooner, so that a held batch costs little."""
@@ -195,10 +195,10 @@ class ContactWorkflow:
         self._hear(self._attempt, checked.call_status, news=checked.is_known and self._heard_at is None)
 
     async def _settle(self) -> SettledAttempt:
-        return await workflow.execute_activity_method(
+        return await workflow.execute_local_activity_method(
             ContactActivities.settle_attempt,
             SettleAttempt(batch_id=self._batch_id, contact_id=self._contact_id, attempt=self._attempt),
-            **STORE,
+            **SETTLE,
         )
 
     async def _cool_down(self, due_at: datetime, summary: str) -> None:

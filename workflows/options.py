@@ -36,6 +36,23 @@ STORE: ActivityOptions = {
     "retry_policy": _PATIENT,
 }
 
+
+class LocalActivityOptions(TypedDict):
+    """The same for an activity that runs inside the workflow's own task."""
+
+    start_to_close_timeout: timedelta
+    retry_policy: RetryPolicy
+    local_retry_threshold: timedelta
+
+
+# What follows every single call: run beside the workflow it costs a third of the events.
+# After the first quick tries the wait becomes a timer, so that an outage of the database holds no task.
+SETTLE: LocalActivityOptions = {
+    "start_to_close_timeout": timedelta(seconds=10),
+    "retry_policy": _PATIENT,
+    "local_retry_threshold": timedelta(seconds=2),
+}
+
 # Above the provider's own time limit, so that an answer is kept; a rerun finds the attempt's row
 # and never asks twice.
 DIAL: ActivityOptions = {

@@ -20,17 +20,20 @@ def translate_native(body: Mapping[str, object], received_at: datetime) -> Statu
     """Return what a body with `call_sid` says. Raises InvalidRequest.
 
     Jambonz sends neither an event time nor an event id.
+    A leg made during the call says nothing of the call itself, unless it carries our tag.
     """
     fields = FieldReader(body)
     call_sid = fields.key("call_sid")
     status = call_status_of(fields.required_text("call_status") or "")
     execution_id = _attempt_id(body)
-    is_child_leg = execution_id is None and body.get("parent_call_sid") is not None
+    parent_sid = fields.key("parent_call_sid") if execution_id is None else None
     event = None
-    if call_sid is not None and status is not None and not is_child_leg:
+    if call_sid is not None and status is not None and parent_sid is None:
         event = _read_event(fields, status, call_sid, received_at)
     fields.raise_for_errors()
-    return StatusReport(execution_id=execution_id, provider_call_id=call_sid, event=event, event_id=None)
+    return StatusReport(
+        execution_id=execution_id, provider_call_id=parent_sid or call_sid, event=event, event_id=None
+    )
 
 
 def _read_event(fields: FieldReader, status: CallStatus, call_sid: str, received_at: datetime) -> StatusEvent:

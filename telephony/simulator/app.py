@@ -1,7 +1,7 @@
 """The simulator's HTTP service."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 
 from fastapi import FastAPI
 from starlette.requests import Request
@@ -30,17 +30,20 @@ def create_simulator(
 
     `deliver` posts the webhooks; None posts them over HTTP.
     """
-    sender = WebhookSender()
+    closing = AsyncExitStack()
+    if deliver is None:
+        deliver = sender = WebhookSender(settings.concurrent_webhooks)
+        closing.push_async_callback(sender.aclose)
     ledger = Ledger(settings.memory_limit)
-    postman = Postman(settings, clock=clock, counts=lambda: ledger.webhooks, deliver=deliver or sender)
+    postman = Postman(settings, clock=clock, counts=lambda: ledger.webhooks, deliver=deliver)
+    closing.push_async_callback(postman.aclose)
     exchange = Exchange(settings, clock=clock, ledger=ledger, postman=postman)
+    closing.push_async_callback(exchange.aclose)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        yield
-        await exchange.aclose()
-        await postman.aclose()
-        await sender.aclose()
+        async with closing:
+            yield
 
     app = FastAPI(title="Apollo telephony simulator", lifespan=lifespan, openapi_url=None)
     _add_contracts(app, exchange, settings)

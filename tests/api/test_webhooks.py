@@ -3,16 +3,19 @@
 import json
 from collections.abc import Sequence
 from dataclasses import replace
+from hashlib import sha256
 from typing import Any
 
 import pytest
 
 from api.assembly import install
-from domain.call import CallRecord, CallStatus
+from domain.call import CallRecord, CallStatus, StatusEvent
+from domain.contact import ContactStatus
 from domain.errors import StoreUnavailable
 from telephony.signature import sign
 from tests import fakes
 from tests.api.house import House, a_problem, build_house, errors_of
+from tests.fakes.tables import StoredEvent
 
 PATHS = ["/webhooks/call-status", "/api/v1/webhooks/call-status"]
 NO_TOKEN = {"Authorization": ""}
@@ -36,19 +39,36 @@ async def _report(house: House, call: CallRecord, status: str, **fields: object)
 @pytest.mark.parametrize("path", PATHS)
 async def test_event_is_stored_delivered_and_accepted_without_a_token(house: House, path: str) -> None:
     call = await _dialled(house)
-    body = {"execution_id": call.execution_id, "call_status": "Early-Media", "anything": [1]}
+    body = {"execution_id": call.execution_id, "call_status": "No-Answer", "anything": [1]}
 
     answer = await house.client.post(path, json=body, headers=NO_TOKEN)
 
     (stored,) = house.tables.events
     assert (answer.status_code, answer.json()) == (200, {"result": "accepted"})
-    assert (stored.event.status, stored.body, stored.delivered_at) == (
-        CallStatus.RINGING,
-        body,
-        house.clock(),
+    assert stored == StoredEvent(
+        execution_id=call.execution_id,
+        event_key=sha256(answer.request.content).hexdigest(),
+        event=StatusEvent(status=CallStatus.NO_ANSWER, happened_at=house.clock()),
+        body=body,
+        delivered_at=house.clock(),
     )
     assert house.engine.delivered == [house.tables.calls[call.execution_id]]
-    assert house.tables.calls[call.execution_id].call_status is CallStatus.RINGING
+    assert house.tables.calls[call.execution_id].call_status is CallStatus.NO_ANSWER
+
+
+@pytest.mark.parametrize(
+    ("word", "status"), [("Early-Media", CallStatus.RINGING), ("answered", CallStatus.IN_PROGRESS)]
+)
+async def test_ringing_and_answered_move_the_rows_and_wake_nobody(
+    house: House, word: str, status: CallStatus
+) -> None:
+    call = await _dialled(house)
+
+    assert await _report(house, call, word) == (200, {"result": "accepted"})
+
+    assert house.tables.calls[call.execution_id].call_status is status
+    assert house.tables.contacts[call.contact_id].status is ContactStatus.IN_PROGRESS
+    assert house.engine.delivered == []
 
 
 async def test_native_form_is_read_and_found_by_the_providers_call_id(house: House) -> None:
@@ -78,10 +98,7 @@ async def test_repeated_late_and_disordered_events_change_nothing_and_are_not_de
 
     results = ["accepted", "duplicate", "stale", "accepted", "duplicate", "stale"]
     assert answers == [(200, {"result": each}) for each in results]
-    assert [each.call_status for each in house.engine.delivered] == [
-        CallStatus.IN_PROGRESS,
-        CallStatus.COMPLETED,
-    ]
+    assert [each.call_status for each in house.engine.delivered] == [CallStatus.COMPLETED]
     assert house.tables.calls[call.execution_id].call_status is CallStatus.COMPLETED
 
 
@@ -124,20 +141,89 @@ async def test_delivered_event_that_could_not_be_noted_is_acknowledged(house: Ho
 
 
 @pytest.mark.parametrize(
+    ("body", "named_by"),
+    [
+        pytest.param({"call_status": "singing"}, "call_sid", id="unknown native status"),
+        pytest.param({"call_sid": "p-2", "call_status": "completed"}, "parent_call_sid", id="child leg"),
+    ],
+)
+async def test_what_says_nothing_of_an_attempt_is_stored_once_and_ignored(
+    house: House, body: dict[str, object], named_by: str
+) -> None:
+    call = await _dialled(house)
+    body = {**body, named_by: call.provider_call_id}
+
+    answers = [await house.client.post(PATHS[0], json=body) for _ in range(2)]
+
+    assert [(each.status_code, each.json()) for each in answers] == [(200, {"result": "ignored"})] * 2
+    assert [(each.execution_id, each.event, each.body) for each in house.tables.events] == [
+        (call.execution_id, None, body)
+    ]
+    assert house.tables.calls[call.execution_id] == call
+    assert not house.engine.delivered
+
+
+async def test_unknown_native_status_is_stored_under_the_attempt_its_tag_names(house: House) -> None:
+    call = await _dialled(house)
+    body = {"call_sid": "p-2", "call_status": "singing", "tag": {"attempt_id": call.execution_id}}
+
+    answer = await house.client.post(PATHS[0], json=body)
+
+    assert answer.json() == {"result": "ignored"}
+    assert [each.execution_id for each in house.tables.events] == [call.execution_id]
+
+
+@pytest.mark.parametrize(
     "body",
     [
-        pytest.param({"call_sid": "p-1", "call_status": "singing"}, id="unknown native status"),
+        pytest.param({"call_sid": "p-none", "call_status": "singing"}, id="call"),
         pytest.param(
-            {"call_sid": "p-2", "parent_call_sid": "p-1", "call_status": "completed"}, id="child leg"
+            {"call_sid": "p-2", "call_status": "singing", "tag": {"attempt_id": "exec_none"}}, id="attempt"
+        ),
+        pytest.param(
+            {"call_sid": "p-2", "parent_call_sid": "p-none", "call_status": "completed"}, id="parent"
         ),
     ],
 )
-async def test_what_says_nothing_of_an_attempt_is_acknowledged_and_ignored(
+async def test_what_says_nothing_of_nobodys_call_is_acknowledged_and_ignored(
     house: House, body: dict[str, object]
 ) -> None:
     answer = await house.client.post(PATHS[0], json=body)
 
     assert (answer.status_code, answer.json()) == (200, {"result": "ignored"})
+    assert not house.tables.events
+
+
+async def test_what_cannot_be_stored_is_not_acknowledged(house: House) -> None:
+    call = await _dialled(house)
+    house.tables.is_down = True
+
+    answer = await house.client.post(
+        PATHS[0], json={"call_sid": call.provider_call_id, "call_status": "singing"}
+    )
+
+    assert answer.status_code == 503
+
+
+@pytest.mark.parametrize("word", ["ringing", "singing"])
+@pytest.mark.parametrize(
+    ("field", "loc"),
+    [
+        pytest.param(rb'"note": "a\u0000b"', ["body", "note"], id="null character"),
+        pytest.param(rb'"note": [{"deep": "\u0000"}]', ["body", "note", 0, "deep"], id="deep inside"),
+        pytest.param(rb'"no\u0000te": 1', ["body"], id="in a name"),
+        pytest.param(rb'"note": "\ud800"', ["body", "note"], id="half a pair"),
+    ],
+)
+async def test_unknown_field_that_the_database_cannot_keep_is_422_and_nothing_is_stored(
+    house: House, word: str, field: bytes, loc: list[str | int]
+) -> None:
+    call = await _dialled(house)
+    raw = f'{{"call_sid": "{call.provider_call_id}", "call_status": "{word}", '.encode() + field + b"}"
+
+    answer = await house.client.post(PATHS[0], content=raw, headers=JSON)
+
+    assert errors_of(answer) == [(loc, "unstorable_text")]
     assert not house.tables.events
 
 

@@ -91,9 +91,7 @@ class FakeCallStore:
     ) -> RecordedEvent:
         """Store an event once per `event_key` and apply it to the call record."""
         before = self._call(execution_id)
-        if any(
-            (each.execution_id, each.event_key) == (execution_id, event_key) for each in self._tables.events
-        ):
+        if self._has_event(execution_id, event_key):
             return RecordedEvent(effect=EventEffect.DUPLICATE, record=before, event_number=None)
         self._tables.events.append(
             StoredEvent(execution_id=execution_id, event_key=event_key, event=event, body=body)
@@ -103,6 +101,21 @@ class FakeCallStore:
         if effect is EventEffect.ACCEPTED and event.status in _ON_THE_PHONE:
             self._move_contact(after, event.happened_at)
         return RecordedEvent(effect=effect, record=after, event_number=len(self._tables.events))
+
+    async def keep_event(
+        self,
+        execution_id: ExecutionId,
+        *,
+        event_key: str,
+        body: Mapping[str, object],
+        received_at: datetime,
+    ) -> None:
+        """Store a report that says nothing of where the call stands, once per `event_key`."""
+        self._tables.require_up()
+        if execution_id in self._tables.calls and not self._has_event(execution_id, event_key):
+            self._tables.events.append(
+                StoredEvent(execution_id=execution_id, event_key=event_key, event=None, body=body)
+            )
 
     async def mark_delivered(self, event_number: int, now: datetime) -> None:
         """Keep that the contact's workflow was told; the first time stands."""
@@ -127,6 +140,10 @@ class FakeCallStore:
         if record is None:
             raise ExecutionNotFound
         return record
+
+    def _has_event(self, execution_id: ExecutionId, event_key: str) -> bool:
+        key = (execution_id, event_key)
+        return any((each.execution_id, each.event_key) == key for each in self._tables.events)
 
     def _find(self, contact_id: ContactId, attempt: int) -> CallRecord | None:
         mine = (each for each in self._tables.calls.values() if each.contact_id == contact_id)

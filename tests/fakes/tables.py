@@ -30,7 +30,8 @@ class StoredEvent:
 
     execution_id: ExecutionId
     event_key: str
-    event: StatusEvent
+    event: StatusEvent | None
+    """None for a report that says nothing of where the call stands."""
     body: object
     delivered_at: datetime | None = None
 

@@ -14,6 +14,7 @@ from domain.identity import ExecutionId
 from domain.ports import RecordedEvent
 from domain.settlement import Settlement
 from store.engine import transaction
+from store.migrations import downgrade
 from store.tables import call_events
 from tests.builders import MONDAY_NOON, a_status_event
 from tests.store.scenes import Stores
@@ -174,3 +175,51 @@ async def test_report_with_bytes_postgres_cannot_keep_is_recorded_without_them(s
     async with transaction(stores.engine) as connection:
         kept = await connection.scalar(select(call_events.c.body))
     assert kept == {"name": ["a", {"deep": "?"}], "cost": None}
+
+
+async def test_report_without_a_status_is_stored_once_and_moves_nothing(stores: Stores) -> None:
+    person = await stores.a_person()
+    record = await stores.claimed(person)
+    before = await stores.contact(person)
+    for body in ({"call_status": "singing"}, {"call_status": "humming"}):
+        await stores.calls.keep_event(record.execution_id, event_key="a", body=body, received_at=SOON)
+    async with transaction(stores.engine) as connection:
+        rows = (await connection.execute(select(call_events))).mappings().all()
+    assert [{name: value for name, value in row.items() if name != "event_number"} for row in rows] == [
+        {
+            "execution_id": record.execution_id,
+            "event_key": "a",
+            "source": "webhook",
+            "call_status": None,
+            "received_at": SOON,
+            "happened_at": SOON,
+            "body": {"call_status": "singing"},
+            "delivered_at": None,
+        }
+    ]
+    assert (await stores.call(record), await stores.contact(person)) == (record, before)
+
+
+async def test_report_without_a_status_of_an_unknown_execution_is_not_stored(stores: Stores) -> None:
+    await stores.calls.keep_event(ExecutionId("exec_nothing"), event_key="a", body={}, received_at=SOON)
+    async with transaction(stores.engine) as connection:
+        assert (await connection.scalars(select(call_events.c.event_number))).all() == []
+
+
+async def test_report_without_a_status_is_stored_without_bytes_postgres_cannot_keep(stores: Stores) -> None:
+    record = await stores.claimed(await stores.a_person())
+    body = {"no\x00te": ["a\x00", "\ud83d"]}
+    await stores.calls.keep_event(record.execution_id, event_key="\x00k", body=body, received_at=SOON)
+    async with transaction(stores.engine) as connection:
+        assert await connection.scalar(select(call_events.c.body)) == {"note": ["a", "?"]}
+
+
+async def test_reports_without_a_status_go_where_the_schema_has_no_place_for_them(
+    stores: Stores, database_url: str
+) -> None:
+    record = await stores.claimed(await stores.a_person())
+    await stores.calls.keep_event(record.execution_id, event_key="a", body={}, received_at=SOON)
+    await stores.hears(record, CallStatus.RINGING)
+    await asyncio.to_thread(downgrade, database_url, "0001")
+    async with transaction(stores.engine) as connection:
+        assert (await connection.scalars(select(call_events.c.call_status))).all() == ["ringing"]

@@ -1,10 +1,10 @@
-"""Jambonz' webhooks in our words, recorded ones and odd ones."""
+"""Jambonz' webhooks in our words, of whole calls and odd ones."""
 
+import hashlib
+import hmac
 import json
 from collections.abc import Mapping
-from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -12,12 +12,12 @@ from domain.call import CallStatus, StatusEvent, has_ended
 from domain.errors import InvalidRequest
 from domain.identity import ExecutionId
 from domain.ports import StatusReport
-from telephony.signature import verify
+from telephony.signature import sign, verify
 from telephony.webhook import translate_webhook
+from tests.telephony.jambonz_hooks import CALL_SID, NATIVE_CALLS, WEBHOOK_SECRET, NativeCall
 
 RECEIVED_AT = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
-SAMPLES: Mapping[str, Any] = json.loads(Path(__file__).with_name("jambonz_samples.json").read_text())
-CASES = [pytest.param(case, id=case["case"]) for case in SAMPLES["cases"]]
+CALLS = [pytest.param(call, id=call.name) for call in NATIVE_CALLS]
 
 
 def a_native_body(**fields: object) -> dict[str, object]:
@@ -40,11 +40,6 @@ def event_of(**fields: object) -> StatusEvent:
     event = translate(**fields).event
     assert event is not None
     return event
-
-
-def recorded_reports(case: Mapping[str, Any]) -> list[StatusReport]:
-    hooks = [hook for hook in case["webhooks"] if hook["kind"] == "status"]
-    return [translate_webhook(json.loads(hook["raw_body"]), RECEIVED_AT) for hook in hooks]
 
 
 def test_the_contracts_example() -> None:
@@ -77,33 +72,41 @@ def test_the_contracts_example() -> None:
     )
 
 
-@pytest.mark.parametrize("case", CASES)
-def test_recorded_calls_read_as_expected(case: Mapping[str, Any]) -> None:
-    reports = recorded_reports(case)
+@pytest.mark.parametrize("call", CALLS)
+def test_whole_calls_read_as_expected(call: NativeCall) -> None:
+    reports = [translate_webhook(json.loads(raw), RECEIVED_AT) for raw in call.raw_bodies]
     events = [report.event for report in reports if report.event is not None]
     statuses = [event.status.value for event in events]
     folded = [status for at, status in enumerate(statuses) if statuses[at - 1 : at] != [status]]
-    expected = case["expected"]
     assert len(events) == len(reports)
-    assert {report.execution_id for report in reports} == {f"exec_{case['case']}"}
-    assert folded == expected["call_statuses"]
+    assert {(report.execution_id, report.provider_call_id) for report in reports} == {
+        ("exec_native", CALL_SID)
+    }
+    assert folded == list(call.statuses)
     last = events[-1]
     assert has_ended(last.status)
     assert (last.sip_status, last.duration_seconds, last.hangup_by, last.hangup_reason) == (
-        expected["sip_status"],
-        expected["duration_seconds"],
-        expected["hangup_by"],
-        expected["hangup_reason"],
+        call.sip_status,
+        call.duration_seconds,
+        call.hangup_by,
+        call.hangup_reason,
     )
 
 
-@pytest.mark.parametrize("case", CASES)
-def test_recorded_signatures_verify(case: Mapping[str, Any]) -> None:
-    for hook in case["webhooks"]:
-        header = hook["headers"]["Jambonz-Signature"]
-        signed_at = datetime.fromtimestamp(int(header.partition(",")[0].removeprefix("t=")), UTC)
-        secret = SAMPLES["header"]["webhook_secret"]
-        assert verify(header, hook["raw_body"].encode(), [secret], signed_at)
+@pytest.mark.parametrize("call", CALLS)
+def test_signed_bodies_verify_a_little_later(call: NativeCall) -> None:
+    signed_at = int(RECEIVED_AT.timestamp())
+    for raw in call.raw_bodies:
+        header = sign(WEBHOOK_SECRET, signed_at, raw)
+        assert verify(header, raw, [WEBHOOK_SECRET], RECEIVED_AT + timedelta(seconds=3))
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_a_signature_is_the_hmac_of_time_dot_and_raw_body(call: NativeCall) -> None:
+    for raw in call.raw_bodies:
+        digest = hmac.digest(WEBHOOK_SECRET.encode(), b"1772452800." + raw, hashlib.sha256).hex()
+        assert sign(WEBHOOK_SECRET, 1772452800, raw) == f"t=1772452800,v1={digest}"
+        assert verify(f"t=1772452800,v1={digest}", raw, [WEBHOOK_SECRET], RECEIVED_AT)
 
 
 @pytest.mark.parametrize(
@@ -129,12 +132,14 @@ def test_the_attempt_is_named_by_our_tag_else_by_the_call(
     assert report.event is not None
 
 
-def test_a_child_leg_says_nothing_about_our_call() -> None:
-    assert translate(customerData=None, parent_call_sid="5b0c-76").event is None
+def test_a_child_leg_names_its_parent_and_says_nothing_of_it() -> None:
+    report = translate(customerData=None, parent_call_sid="5b0c-76")
+    assert report == StatusReport(execution_id=None, provider_call_id="5b0c-76", event=None, event_id=None)
 
 
 def test_a_leg_that_carries_our_tag_is_ours() -> None:
-    assert event_of(parent_call_sid="5b0c-76").status is CallStatus.RINGING
+    event = event_of(parent_call_sid="5b0c-76")
+    assert (event.status, event.provider_call_id) == (CallStatus.RINGING, "5b0c-77")
 
 
 @pytest.mark.parametrize("word", ["transferred", "", "stirred"])
@@ -173,6 +178,12 @@ def test_the_sip_reason_counts_only_where_nobody_was_reached(word: str, reason: 
         pytest.param({"call_status": 3}, "call_status", "string_type", id="status is a number"),
         pytest.param({"call_sid": 3}, "call_sid", "string_type", id="call id is a number"),
         pytest.param({"call_sid": ""}, "call_sid", "string_too_short", id="empty call id"),
+        pytest.param(
+            {"customerData": None, "parent_call_sid": 3},
+            "parent_call_sid",
+            "string_type",
+            id="parent is a number",
+        ),
         pytest.param({"sip_status": "180"}, "sip_status", "int_type", id="sip status as text"),
         pytest.param({"duration": -1}, "duration", "greater_than_equal", id="negative duration"),
     ],

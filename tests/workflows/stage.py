@@ -250,6 +250,7 @@ def _workers(client: Client, tables: Tables, telephone: Telephone) -> list[Worke
             client,
             task_queue=names.CONTACT_QUEUE,
             workflows=[ContactWorkflow],
+            activities=of_contacts.beside_the_story,
             interceptors=guard,
             workflow_runner=sandboxed(),
         ),

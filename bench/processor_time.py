@@ -1,0 +1,50 @@
+"""How much processor time each part of a stack has used; far steadier than seconds on a shared machine."""
+
+import os
+from collections.abc import Mapping
+
+import psutil
+
+from embedded.stack import RunningStack
+
+
+def processor_seconds(stack: RunningStack) -> Mapping[str, float]:
+    """Return the user and system seconds of every part so far, the benchmark's own process included."""
+    used = {child.name: _of_family(child.pid) for child in stack.children}
+    return used | {"postgres": _of_postgres(stack), "bench": sum(os.times()[:2])}
+
+
+def milliseconds_each(
+    before: Mapping[str, float], after: Mapping[str, float], contacts: int
+) -> Mapping[str, float]:
+    """Return what every part used between two looks, per contact, in milliseconds."""
+    return {part: (after[part] - before[part]) / contacts * 1000 for part in after}
+
+
+def _of_family(pid: int) -> float:
+    try:
+        parent = psutil.Process(pid)
+        family = [parent, *parent.children(recursive=True)]
+    except psutil.NoSuchProcess:
+        return 0.0
+    return sum(_of_process(each) for each in family)
+
+
+def _of_postgres(stack: RunningStack) -> float:
+    folder = str(stack.plan.settings.data_dir)
+    masters = [
+        each
+        for each in psutil.process_iter(["name", "cmdline"])
+        if each.info["name"] == "postgres" and any(folder in word for word in each.info["cmdline"] or ())
+    ]
+    return sum(_of_family(each.pid) for each in masters)
+
+
+def _of_process(process: psutil.Process) -> float:
+    try:
+        times = process.cpu_times()
+    except (psutil.NoSuchProcess, psutil.ZombieProcess):
+        return 0.0
+    # A backend that ended is counted by the parent that waited for it.
+    used: float = times.user + times.system + times.children_user + times.children_system
+    return used

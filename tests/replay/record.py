@@ -1,0 +1,174 @@
+"""Record the histories that `test_replay` replays: `python -m tests.replay.record`.
+
+Run it when a released workflow gains a path worth keeping; never to make a failing replay pass,
+for running batches hold histories like the old ones.
+"""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import timedelta
+from pathlib import Path
+
+from domain.call import CallStatus, StatusEvent
+from domain.contact import Contact, ContactStatus
+from domain.identity import BatchId
+from domain.redial import RedialPolicy
+from domain.telephony import Ambiguous, Throttled
+from process_exit import leave
+from tests.workflows.stage import ANSWERED, BUSY, SILENCE, Stage, a_real_server, a_stage, server_time, until
+from workflows import names
+
+HISTORIES = Path(__file__).with_name("histories")
+QUICK = {"retry_policy": RedialPolicy(cooldown=timedelta(seconds=1))}
+Scene = Callable[[Stage], Awaitable[Mapping[str, str]]]
+"""Plays something and returns workflow ids (with a run id behind a space, if one is meant) by file name."""
+
+
+def _story(contact: Contact) -> str:
+    return names.contact_workflow_id(contact.batch_id, contact.contact_id)
+
+
+async def _finished(stage: Stage, batch_id: BatchId) -> list[Contact]:
+    await (await stage.start(batch_id)).result()
+    return stage.contacts(batch_id)
+
+
+async def answered_at_once(stage: Stage) -> Mapping[str, str]:
+    """Three people, all answered."""
+    batch_id = await stage.a_batch(3, concurrency_limit=2)
+    contacts = await _finished(stage, batch_id)
+    return {
+        "batch_completed": names.batch_workflow_id(batch_id),
+        "contact_answered": _story(contacts[0]),
+    }
+
+
+async def redialled(stage: Stage) -> Mapping[str, str]:
+    """Busy, and answered at the redial."""
+    stage.telephone.script = lambda _, call: BUSY if call == 1 else ANSWERED
+    batch_id = await stage.a_batch(2, concurrency_limit=1, rules=QUICK)
+    contacts = await _finished(stage, batch_id)
+    return {
+        "batch_with_redials": names.batch_workflow_id(batch_id),
+        "contact_redialled": _story(contacts[0]),
+    }
+
+
+async def followed_up(stage: Stage) -> Mapping[str, str]:
+    """Answered, called again as agreed."""
+
+    def script(_request: object, call: int) -> tuple[CallStatus | StatusEvent, ...]:
+        now = server_time()
+        agreed = now + timedelta(seconds=1) if call == 1 else None
+        return (StatusEvent(status=CallStatus.COMPLETED, happened_at=now, follow_up_at=agreed),)
+
+    stage.telephone.script = script
+    batch_id = await stage.a_batch()
+    [contact] = await _finished(stage, batch_id)
+    return {"contact_followed_up": _story(contact)}
+
+
+async def ambiguous_and_throttled(stage: Stage) -> Mapping[str, str]:
+    """Throttled once, then a dial without an answer that turns out never to have been placed."""
+    stage.telephone.script = lambda _, call: ANSWERED if call == 3 else SILENCE
+    stage.telephone.dial_results = [Throttled(timedelta(seconds=1)), Ambiguous("status 500")]
+    batch_id = await stage.a_batch(rules=QUICK)
+    [contact] = await _finished(stage, batch_id)
+    return {"contact_throttled_then_ambiguous": _story(contact)}
+
+
+async def continued_as_new(stage: Stage) -> Mapping[str, str]:
+    """A batch over several runs; the first two and the last one."""
+    stage.contacts_per_run = 2
+    stage.telephone.script = lambda _, call: BUSY if call == 1 else ANSWERED
+    batch_id = await stage.a_batch(6, concurrency_limit=2, rules=QUICK)
+    batch = await stage.start(batch_id)
+    await batch.result()
+    first = batch.first_execution_run_id
+    assert first is not None
+    history = await stage.client.get_workflow_handle(
+        names.batch_workflow_id(batch_id), run_id=first
+    ).fetch_history()
+    continued = history.events[-1].workflow_execution_continued_as_new_event_attributes
+    return {
+        "batch_first_run": f"{names.batch_workflow_id(batch_id)} {first}",
+        "batch_second_run": f"{names.batch_workflow_id(batch_id)} {continued.new_execution_run_id}",
+        "batch_last_run": names.batch_workflow_id(batch_id),
+    }
+
+
+async def terminated(stage: Stage) -> Mapping[str, str]:
+    """A contact's workflow is terminated in the middle of its call; the batch settles it."""
+    stage.telephone.script = lambda request, _: SILENCE if request.to_number.endswith("1") else ANSWERED
+    batch_id = await stage.a_batch(2, concurrency_limit=1)
+    batch = await stage.start(batch_id)
+    await until(lambda: len(stage.telephone.requests) == 1)
+    [first, _] = stage.contacts(batch_id)
+    await stage.listening(first)
+    await stage.contact_story(first).terminate("by hand")
+    await batch.result()
+    return {"batch_with_terminated_contact": names.batch_workflow_id(batch_id)}
+
+
+async def scheduled(stage: Stage) -> Mapping[str, str]:
+    """A batch that waits for its start, and a signal nobody can read."""
+    start_at = await stage.env.get_current_time() + timedelta(seconds=2)
+    batch_id = await stage.a_batch(scheduled_start=start_at)
+    batch = await stage.start(batch_id)
+    await batch.signal(names.ATTEMPT_REPORTED, args=["not an object", "surplus"])
+    await batch.result()
+    return {"batch_scheduled": names.batch_workflow_id(batch_id)}
+
+
+async def unanswered_until_polled(stage: Stage) -> Mapping[str, str]:
+    """A contact whose retries are spent."""
+    stage.telephone.script = lambda _request, _call: BUSY
+    policy = RedialPolicy(max_retries=1, cooldown=timedelta(seconds=1))
+    batch_id = await stage.a_batch(rules={"retry_policy": policy})
+    [contact] = await _finished(stage, batch_id)
+    assert contact.status is ContactStatus.MAX_RETRIES_REACHED
+    return {"contact_given_up": _story(contact)}
+
+
+SCENES: tuple[Scene, ...] = (
+    answered_at_once,
+    redialled,
+    followed_up,
+    ambiguous_and_throttled,
+    continued_as_new,
+    terminated,
+    scheduled,
+    unanswered_until_polled,
+)
+
+
+async def record() -> None:
+    """Play every scene on a real server and keep its histories."""
+    for scene in SCENES:
+        async with a_stage(await a_real_server()) as stage:
+            for name, execution in (await scene(stage)).items():
+                workflow_id, _, run_id = execution.partition(" ")
+                handle = stage.client.get_workflow_handle(workflow_id, run_id=run_id or None)
+                _keep(name, (await handle.fetch_history()).to_json())
+
+
+def _keep(name: str, history: str) -> None:
+    kept = _without_machine(json.loads(history))
+    (HISTORIES / f"{name}.json").write_text(json.dumps(kept, indent=1, sort_keys=True) + "\n")
+
+
+def _without_machine(value: object) -> object:
+    """Leave out which process on which machine did what."""
+    if isinstance(value, dict):
+        return {
+            key: "recorder" if key == "identity" else _without_machine(each) for key, each in value.items()
+        }
+    if isinstance(value, list):
+        return [_without_machine(each) for each in value]
+    return value
+
+
+if __name__ == "__main__":
+    asyncio.run(record())
+    leave(0)

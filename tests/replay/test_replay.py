@@ -1,0 +1,61 @@
+"""Recorded histories replay: a batch that runs while a new version is deployed goes on."""
+
+import json
+from pathlib import Path
+
+import pytest
+from temporalio.client import WorkflowHistory
+from temporalio.worker import Replayer
+
+from temporal_client import DATA_CONVERTER
+from workflows.batch import BatchWorkflow
+from workflows.contact import ContactWorkflow
+from workflows.interceptor import OneArgumentInterceptor
+from workflows.sandbox import sandboxed
+
+HISTORIES = sorted(Path(__file__).with_name("histories").glob("*.json"))
+
+
+def replayer() -> Replayer:
+    return Replayer(
+        workflows=[BatchWorkflow, ContactWorkflow],
+        data_converter=DATA_CONVERTER,
+        interceptors=[OneArgumentInterceptor()],
+        workflow_runner=sandboxed(),
+    )
+
+
+def recorded(path: Path) -> WorkflowHistory:
+    return WorkflowHistory.from_json(path.stem, path.read_text())
+
+
+@pytest.mark.parametrize("path", HISTORIES, ids=lambda path: path.stem)
+async def test_recorded_history_replays(path: Path) -> None:
+    await replayer().replay_workflow(recorded(path))
+
+
+def test_histories_were_recorded_of_both_workflows() -> None:
+    names = {path.stem.split("_", 1)[0] for path in HISTORIES}
+
+    assert names == {"batch", "contact"}
+    assert len(HISTORIES) >= 10
+
+
+@pytest.mark.parametrize("path", HISTORIES, ids=lambda path: path.stem)
+def test_recorded_history_carries_ids_and_no_personal_data(path: Path) -> None:
+    text = path.read_text()
+
+    assert "+1415" not in text
+    assert "callee_name" not in text
+    assert "Person" not in text
+
+
+async def test_history_of_another_order_of_commands_does_not_replay() -> None:
+    history = json.loads(next(path for path in HISTORIES if path.stem == "contact_answered").read_text())
+    for event in history["events"]:
+        scheduled = event.get("activityTaskScheduledEventAttributes")
+        if scheduled:
+            scheduled["activityType"]["name"] = "another_activity"
+
+    with pytest.raises(Exception, match=r"(?i)nondeterminism"):
+        await replayer().replay_workflow(WorkflowHistory.from_json("altered", json.dumps(history)))
