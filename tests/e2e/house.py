@@ -1,10 +1,14 @@
 """A whole stack of one's own: real Postgres, real Temporal, every part a process, quick phones."""
 
+import json
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 
 import httpx
@@ -12,6 +16,7 @@ import httpx
 from console.api_client import ApiClient, JsonObject
 from console.ledger_check import Reckoning, read_ledger, reckon
 from console.progress import read_progress
+from domain.counters import BatchTally
 from embedded.listening import free_ports
 from embedded.plan import StackPlan
 from embedded.processes import ChildProcess
@@ -78,6 +83,28 @@ class House:
     def finished(self, batch_id: str) -> int:
         """Return how many contacts have reached an end."""
         return read_progress(self.api.batch(batch_id)).done
+
+    def counters(self, batch_id: str) -> tuple[dict[str, int], str]:
+        """Return the batch's counters and where they come from."""
+        headers = {"Authorization": f"Bearer {self.stack.token}"}
+        url = f"{self.stack.plan.api_url}/api/v1/batches/{batch_id}"
+        answer = httpx.get(url, headers=headers, trust_env=False).raise_for_status()
+        return answer.json()["counters"], answer.headers["X-Counters-Source"]
+
+    def workflow_counters(self, batch_id: str) -> dict[str, int]:
+        """Return the numbers that the batch's workflow has, as an operator asks for them."""
+        temporal = Path(sys.executable).with_name("temporal")
+        told = subprocess.run(  # noqa: S603 - our own words
+            [
+                *(str(temporal), "workflow", "query", "--address", self.stack.temporal_address),
+                *("-w", f"batch/{batch_id}", "--name", "counters", "-o", "json"),
+            ],
+            capture_output=True,
+            check=True,
+            timeout=20,
+        )
+        [numbers] = json.loads(told.stdout)["queryResult"]
+        return asdict(BatchTally(**numbers).split(in_progress=0))
 
     def contacts(self, batch_id: str) -> list[JsonObject]:
         """Return the contacts with their call records."""

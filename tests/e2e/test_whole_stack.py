@@ -67,6 +67,21 @@ def test_every_kind_of_call_comes_to_the_end_the_contract_names(house: House) ->
     assert faults(house.reckoning(batch_id), contacts=len(called), limit=6) == []
 
 
+def test_live_counters_come_from_the_workflow_and_agree_with_the_contacts_when_quiet(house: House) -> None:
+    batch_id = house.call_everybody(numbers(30), limit=5)
+    house.wait_for(lambda: house.finished(batch_id) >= 3)
+
+    running, source = house.counters(batch_id)
+    assert source == "workflow"
+    assert sum(running.values()) == 30
+    assert running["dispatched"] + running["in_flight"] <= 5
+
+    house.wait_for_end(batch_id)
+    ended, _ = house.counters(batch_id)
+    assert ended == house.workflow_counters(batch_id)
+    assert ended["completed"] == 30
+
+
 def test_worker_killed_in_the_middle_costs_no_call_and_rings_nobody_twice(house: House) -> None:
     batch_id = house.call_everybody([*numbers(60), *numbers(20, "04")], limit=10)
     house.wait_for(lambda: house.finished(batch_id) >= 10)
