@@ -1,0 +1,59 @@
+"""Uploads."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Protocol
+
+from domain.batch import Batch, BatchStatus, NewBatch
+from domain.campaign import Campaign
+from domain.contact import NewContact
+from domain.identity import BatchId, CampaignId, OrganizationId
+from domain.ports.paging import Page, Window
+
+
+class BatchStore(Protocol):
+    """Uploads."""
+
+    async def create(self, new: NewBatch, contacts: Sequence[NewContact], now: datetime) -> Batch:
+        """Keep a batch and all its contacts, in order, and bring its campaign to life.
+
+        Contacts with `skip_detail` are kept as skipped, reason `invalid_number`.
+        Raises CampaignNotFound, CampaignClosed.
+        """
+
+    async def discard(self, batch_id: BatchId) -> None:
+        """Take back a batch whose workflow never started, with everything `create` did."""
+
+    async def mark_started(self, batch_id: BatchId, now: datetime) -> None:
+        """Keep that the batch's workflow was started."""
+
+    async def unstarted(self, before: datetime, limit: int) -> Sequence[BatchId]:
+        """Return unfinished batches created before an instant whose workflow was never started."""
+
+    async def load(self, batch_id: BatchId) -> tuple[Batch, Campaign]:
+        """Return a batch with counters from its contacts, whoever owns it. Raises BatchNotFound."""
+
+    async def get(self, organization_id: OrganizationId, batch_id: BatchId) -> tuple[Batch, Campaign]:
+        """Return a batch with counters from its contacts. Raises BatchNotFound."""
+
+    async def count_in_progress(self, batch_id: BatchId) -> int:
+        """Return how many contacts ring or talk."""
+
+    async def list_batches(
+        self,
+        organization_id: OrganizationId,
+        *,
+        campaign_id: CampaignId | None,
+        statuses: Sequence[BatchStatus],
+        window: Window,
+    ) -> Page[tuple[Batch, Campaign]]:
+        """Return batches, newest first, with counters from their contacts."""
+
+    async def begin(self, batch_id: BatchId, now: datetime) -> BatchStatus:
+        """Move a `pending` batch to `in_progress`; returns the status that stands."""
+
+    async def finish(self, batch_id: BatchId, now: datetime) -> Batch:
+        """Complete a running batch whose contacts are all terminal, and its campaign with its last batch.
+
+        Returns the batch as it stands; unchanged while any contact is unfinished.
+        """

@@ -1,0 +1,108 @@
+"""Attempts, their calls, and the events received about them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from domain.batch import Batch
+from domain.call import AttemptKind, CallRecord, DialState, EventEffect, StatusEvent
+from domain.campaign import Campaign
+from domain.contact import Contact
+from domain.identity import ContactId, ExecutionId
+
+
+@dataclass(frozen=True, kw_only=True)
+class DialBrief:
+    """Everything one dial needs to know, read in one instant."""
+
+    contact: Contact
+    batch: Batch
+    campaign: Campaign
+    record: CallRecord | None
+    """The attempt's row, if it was written before."""
+    live_calls: Mapping[str, int]
+    """Live calls of the campaign per caller ID; filled only for the strategy that asks for it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AttemptClaim:
+    """The wish to ask the provider for one call."""
+
+    contact_id: ContactId
+    attempt: int
+    kind: AttemptKind
+    from_number: str
+    provider: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claimed:
+    """The attempt's row after a claim."""
+
+    record: CallRecord
+    may_ask: bool
+    """True for the one claimant that moved the row to `dialling`; everyone else must not ask."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecordedEvent:
+    """What storing an event did, and the call record after it."""
+
+    effect: EventEffect
+    record: CallRecord
+    event_number: int | None
+    """The stored event's number, None for a duplicate."""
+
+
+class CallStore(Protocol):
+    """Attempts, their calls, and the events received about them."""
+
+    async def dial_brief(self, contact_id: ContactId, attempt: int) -> DialBrief | None:
+        """Read what a dial needs; None when the contact no longer exists."""
+
+    async def claim_attempt(self, claim: AttemptClaim, now: datetime) -> Claimed | None:
+        """Write the attempt's row and take the right to ask the provider, once.
+
+        Moves the row to `dialling` and the contact to `dispatched`, only while the batch is
+        in_progress and the contact may be dialled: None, with nothing written, when either no longer holds.
+        A row that is not `ready` is returned with `may_ask` False.
+        """
+
+    async def record_dial(
+        self, execution_id: ExecutionId, state: DialState, *, provider_call_id: str | None = None
+    ) -> None:
+        """Keep what the provider said to a dial; `ready` gives the right to ask back."""
+
+    async def record_event(
+        self,
+        execution_id: ExecutionId,
+        event: StatusEvent,
+        *,
+        event_key: str,
+        body: Mapping[str, object] | None,
+    ) -> RecordedEvent:
+        """Store an event once per `event_key` and apply it to the call record.
+
+        A call that rings or is answered moves its dispatched contact to `in_progress`.
+        Raises ExecutionNotFound.
+        """
+
+    async def keep_event(
+        self,
+        execution_id: ExecutionId,
+        *,
+        event_key: str,
+        body: Mapping[str, object],
+        received_at: datetime,
+    ) -> None:
+        """Store a report that says nothing of where the call stands, once per `event_key`; it moves nothing.
+
+        Nothing is stored for an unknown attempt.
+        """
+
+    async def mark_delivered(self, event_number: int, now: datetime) -> None:
+        """Keep that the contact's workflow was told of the event."""
+
+    async def execution_of_provider_call(self, provider_call_id: str) -> ExecutionId | None:
+        """Return the attempt that owns a provider's call id."""

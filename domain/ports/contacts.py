@@ -1,0 +1,64 @@
+"""The people of batches."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Protocol
+
+from domain.call import AttemptKind, CallRecord
+from domain.contact import Contact, ContactStatus, SkipReason
+from domain.identity import BatchId, ContactId
+from domain.ports.paging import Page, Window
+from domain.settlement import Settlement
+
+
+class ContactStore(Protocol):
+    """The people of batches."""
+
+    async def next_page(
+        self, batch_id: BatchId, after_position: int, limit: int
+    ) -> Sequence[tuple[ContactId, int]]:
+        """Return ids and positions of `pending` contacts behind a position, in order."""
+
+    async def due_contacts(
+        self, batch_id: BatchId, now: datetime, limit: int
+    ) -> Sequence[tuple[ContactId, int, AttemptKind]]:
+        """Return waiting retries and follow-ups whose time has come, follow-ups first, then the longest due.
+
+        Each with the number and kind of the attempt it waits for.
+        """
+
+    async def live_contacts(self, batch_id: BatchId, limit: int) -> Sequence[tuple[ContactId, int]]:
+        """Return the contacts being called now, each with its newest attempt."""
+
+    async def settle(
+        self, contact_id: ContactId, attempt: int, settlement: Settlement, now: datetime
+    ) -> Settlement:
+        """Move a live contact to where its attempt left it.
+
+        Returns what stands: a contact that was already settled is left as it is.
+        """
+
+    async def give_back(self, contact_id: ContactId, attempt: int, now: datetime) -> ContactStatus:
+        """Return a dispatched contact whose attempt was certainly not dialled to the status it waited in.
+
+        Returns the status that stands, also when there was nothing to give back.
+        """
+
+    async def skip(
+        self, contact_id: ContactId, reason: SkipReason, now: datetime, *, detail: str | None = None
+    ) -> ContactStatus:
+        """Skip a waiting contact; returns the status that stands, another one when it was not waiting."""
+
+    async def list_contacts(
+        self, batch_id: BatchId, statuses: Sequence[ContactStatus], window: Window
+    ) -> Page[Contact]:
+        """Return contacts by position; empty `statuses` matches any."""
+
+    async def get_contact(self, batch_id: BatchId, contact_id: ContactId) -> Contact:
+        """Raises ContactNotFound."""
+
+    async def calls_of(self, contact_ids: Sequence[ContactId]) -> Mapping[ContactId, Sequence[CallRecord]]:
+        """Return the call records of each contact, oldest first."""
+
+    async def latest_calls_of(self, contact_ids: Sequence[ContactId]) -> Mapping[ContactId, CallRecord]:
+        """Return the newest call record of each contact that has one."""

@@ -1,0 +1,65 @@
+"""The durable side of batches, as the API and the activities see it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from domain.call import CallRecord
+from domain.contact import ContactStatus
+from domain.counters import BatchTally
+from domain.identity import BatchId, CampaignId, ContactId
+
+
+@dataclass(frozen=True, kw_only=True)
+class EngineHealth:
+    """Whether Temporal answers, and how many workers listen."""
+
+    ok: bool
+    workflow_pollers: int = 0
+    dial_pollers: int = 0
+
+
+class BatchEngine(Protocol):
+    """The durable side of batches, as the API sees it. Raises EngineUnavailable."""
+
+    async def ping(self) -> None:
+        """Return when the engine answers."""
+
+    async def start_batch(self, batch_id: BatchId, campaign_id: CampaignId, total_contacts: int) -> None:
+        """Start the batch's workflow; nothing happens when it runs already."""
+
+    async def tally(self, batch_id: BatchId) -> BatchTally | None:
+        """Ask the running workflow for its numbers; None when no worker answers within a second."""
+
+    async def deliver(self, record: CallRecord) -> bool:
+        """Tell the contact's workflow where its call stands; False when it cannot be told now.
+
+        True also when that workflow is over, for then nobody waits for the news.
+        """
+
+    async def health(self) -> EngineHealth:
+        """Say whether the engine answers and who polls it; never raises."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AttemptReport:
+    """What a contact tells its batch when it gives its slot back."""
+
+    contact_id: ContactId
+    attempt: int
+    status: ContactStatus
+    """Where the contact stands now."""
+
+
+class BatchReports(Protocol):
+    """The way from a contact to the workflow of its batch."""
+
+    async def report(self, batch_id: BatchId, report: AttemptReport) -> bool:
+        """Give a slot back; False when the batch's workflow is gone. Raises EngineUnavailable."""
+
+
+class WorkflowDirectory(Protocol):
+    """Which contacts still have someone to tell their story."""
+
+    async def closed_among(self, batch_id: BatchId, contact_ids: Sequence[ContactId]) -> Sequence[ContactId]:
+        """Return those whose workflow is not running. Raises EngineUnavailable."""

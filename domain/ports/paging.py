@@ -1,0 +1,23 @@
+"""Stretches of lists."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Page(Generic[T]):
+    """A stretch of a list, and how many match before paging."""
+
+    items: Sequence[T]
+    total: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Window:
+    """Which stretch: `skip` matches left out, at most `limit` returned."""
+
+    skip: int = 0
+    limit: int = 50

@@ -1,0 +1,57 @@
+"""What a telephony provider must do, and how its webhooks are read."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from domain.call import StatusEvent
+from domain.identity import ExecutionId
+from domain.telephony import CallRequest, DialResult, HangUpResult
+
+
+class TelephonyProvider(Protocol):
+    """A service that places calls. Expected outcomes are values, never exceptions."""
+
+    @property
+    def name(self) -> str:
+        """Shown on call records."""
+
+    @property
+    def lookup_is_proof(self) -> bool:
+        """True only where *not found* by our execution id proves that nothing was dialled."""
+
+    async def place_call(self, request: CallRequest) -> DialResult:
+        """Ask once for a call."""
+
+    async def get_call(self, provider_call_id: str) -> StatusEvent | None:
+        """Return where a call stands; None = not known there, which does not mean ended.
+
+        Raises ProviderUnavailable when the provider does not answer.
+        """
+
+    async def find_calls(self, execution_id: ExecutionId, to_number: str) -> Sequence[StatusEvent]:
+        """Return every call that may belong to the attempt. Raises ProviderUnavailable."""
+
+    async def hang_up(self, provider_call_id: str) -> HangUpResult:
+        """Ask to end a call."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StatusReport:
+    """A webhook's body in our words."""
+
+    execution_id: ExecutionId | None
+    """Our own id, when the body carries it; else `provider_call_id` tells whose call it is."""
+    provider_call_id: str | None
+    """The provider's id of the call; of a child leg, its parent's."""
+    event: StatusEvent | None
+    """None for a status we have no word for, and for a child leg: kept and ignored."""
+    event_id: str | None
+    """The sender's own key against duplicates."""
+
+
+class WebhookTranslator(Protocol):
+    """Read a provider's webhook. Raises InvalidRequest naming what is missing or wrong."""
+
+    def __call__(self, body: Mapping[str, object], received_at: datetime) -> StatusReport: ...
