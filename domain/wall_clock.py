@@ -1,4 +1,4 @@
-"""What the clocks of a time zone show, clock changes and skipped times included; no clock is read."""
+"""What the clocks of a time zone show, clock changes and skipped times included; no clock is read here."""
 
 from bisect import bisect_left
 from collections.abc import Iterator
@@ -16,17 +16,37 @@ _LAST_DAY = date.max - 3 * _DAY
 
 @dataclass(frozen=True)
 class Reading:
-    """Instants [start, end) taken as times of the local date `day`, whose 00:00 is at `midnight_at`.
+    """Instants [start, end) at which clocks show times of one date; its 00:00 is, or would be, `midnight_at`.
 
-    Instants and times of day differ by a constant within one reading. `date` is what calendars there
-    really show; it is another than `day` only where times skipped at a date's end moved past midnight.
+    Instants and times of day differ by a constant within one reading.
     """
 
     start: datetime
     end: datetime
-    day: date
-    midnight_at: datetime
     date: date
+    midnight_at: datetime
+
+
+@dataclass(frozen=True)
+class Gap:
+    """Times [start, end), counted from 00:00 of `day`, that clocks skip.
+
+    `midnight_at` plus such a time is the instant it moves forward to, perhaps past midnight.
+    """
+
+    day: date
+    start: timedelta
+    end: timedelta
+    midnight_at: datetime
+
+
+@dataclass(frozen=True)
+class ClockDay:
+    """How the instants of one UTC day read, in order and without holes."""
+
+    readings: tuple[Reading, ...]
+    gap: Gap | None
+    """Times that, moved forward, may reach into this day; None also when zones skip a whole date."""
 
 
 @lru_cache(maxsize=1024)
@@ -41,38 +61,31 @@ def zone_named(name: str) -> ZoneInfo | None:
 
 
 @lru_cache(maxsize=4096)
-def has_date(zone: ZoneInfo, day: date) -> bool:
-    """Tell whether calendars there ever showed `day`; zones that crossed the date line skipped one."""
-    return not (_is_skipped(zone, day, time.min) and _is_skipped(zone, day, time.max))
-
-
-def _is_skipped(zone: ZoneInfo, day: date, clock: time) -> bool:
-    local = datetime.combine(day, clock, zone)
-    # In a gap, and only there, fold=0 counts with the earlier, smaller offset (PEP 495).
-    return local.astimezone(UTC) > local.replace(fold=1).astimezone(UTC)
-
-
-@lru_cache(maxsize=4096)
-def readings(zone: ZoneInfo, utc_day: date) -> tuple[Reading, ...]:
-    """Return how the instants of one UTC day read in `zone`.
-
-    Every instant has its reading. Where clocks moved forward, the instants of as long as the gap after it
-    have a second one: as the skipped times, moved forward by the gap. Where clocks moved back, two
-    instants read the same. A day too close to the ends of the calendar has no readings.
-    """
+def clock_day(zone: ZoneInfo, utc_day: date) -> ClockDay:
+    """Return how one UTC day reads in `zone`; without readings when too close to the ends of the calendar."""
     if not _FIRST_DAY <= utc_day <= _LAST_DAY:
-        return ()
+        return ClockDay((), None)
     start = datetime.combine(utc_day, time.min, UTC)
     end = start + _DAY
     earlier, later = _offset(zone, start - _DAY), _offset(zone, end)
     if earlier == later:
-        return tuple(_by_date(start, end, earlier, shown=earlier))
+        return ClockDay(tuple(_by_date(start, end, earlier)), None)
     changed_at = _first_change(zone, start - _DAY)
-    return (
-        *_by_date(start, min(end, changed_at), earlier, shown=earlier),
-        *_by_date(max(start, changed_at), end, later, shown=later),
-        *_by_date(max(start, changed_at), min(end, changed_at + later - earlier), earlier, shown=later),
+    readings = (
+        *_by_date(start, min(end, changed_at), earlier),
+        *_by_date(max(start, changed_at), end, later),
     )
+    return ClockDay(readings, _gap(changed_at, earlier, later))
+
+
+def _gap(changed_at: datetime, earlier: timedelta, later: timedelta) -> Gap | None:
+    length = later - earlier
+    if not timedelta() < length < _DAY:
+        return None
+    day = (changed_at + earlier).date()
+    midnight_at = _midnight(day, earlier)
+    start = changed_at - midnight_at
+    return Gap(day, start, start + length, midnight_at)
 
 
 def _offset(zone: ZoneInfo, at: datetime) -> timedelta:
@@ -92,13 +105,13 @@ def _first_change(zone: ZoneInfo, start: datetime) -> datetime:
     return start + timedelta(seconds=changed)
 
 
-def _by_date(start: datetime, end: datetime, offset: timedelta, *, shown: timedelta) -> Iterator[Reading]:
-    """Cut [start, end) wherever the time at `offset`, or the one really shown, passes midnight."""
+def _by_date(start: datetime, end: datetime, offset: timedelta) -> Iterator[Reading]:
+    """Cut [start, end), where clocks show the instant plus `offset`, at local midnights."""
     while start < end:
-        day, real = (start + offset).date(), (start + shown).date()
+        day = (start + offset).date()
         midnight_at = _midnight(day, offset)
-        until = min(end, midnight_at + _DAY, _midnight(real, shown) + _DAY)
-        yield Reading(start, until, day, midnight_at, real)
+        until = min(end, midnight_at + _DAY)
+        yield Reading(start, until, day, midnight_at)
         start = until
 
 

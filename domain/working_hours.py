@@ -1,22 +1,24 @@
 """The weekly schedule of a campaign and its blackout dates: when a new call may be placed.
 
-It is decided by the clocks of one zone: an instant is open when its local time lies in a window. Times that
-clocks skip move forward by the gap, times that clocks repeat count both times.
+The clocks of one zone decide: an instant is open when the time they show lies in a window, so a time shown
+twice counts twice. A window of which they skip every time moves forward by the gap.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from enum import IntEnum
-from zoneinfo import ZoneInfo
+from typing import TypeVar
 
-from domain.wall_clock import has_date, readings, zone_named
+from domain.wall_clock import Gap, clock_day, zone_named
 
 _DAY = timedelta(days=1)
 _LONGEST_LOOK = 366
 """Days searched for the end of a window; without blackout dates it comes within a week, or never."""
 
 _Span = tuple[datetime, datetime]
+_Times = tuple[timedelta, timedelta]
+_Point = TypeVar("_Point", datetime, timedelta)
 
 
 class Weekday(IntEnum):
@@ -121,7 +123,6 @@ def window_around(hours: CallingHours, at: datetime) -> OpenWindow:
     if not hours.enforced:
         return OpenWindow(is_open(hours, at), None, None)
     opens_at = next_opening(hours, at)
-    opens_at = next_opening(hours, at)
     if opens_at is None:
         return OpenWindow(is_open=False, opens_at=None, closes_at=None)
     already = opens_at == _in_utc(at)  # across zones Python finds repeated local times unequal (PEP 495)
@@ -137,10 +138,9 @@ def _in_utc(at: datetime) -> datetime:
 def _horizon(hours: CallingHours) -> int:
     """Return the days within which it opens if it ever does.
 
-    Take one enabled weekday. Its first date after today is at most 8 days off, and each of its dates
-    opens unless that date or the one after it, where skipped times may have moved, is blacked out, or the
-    zone skipped it, which no zone did twice. So of as many weeks as there are blackout dates, plus two, one
-    opens; the last week is for the 8 days and for the zone's distance from UTC.
+    Take one enabled weekday. Its next date is at most 8 days off. Each of its dates opens unless that date
+    or a neighbour is blacked out, or the zone skipped it, which no zone did twice. So of as many weeks as
+    there are blackout dates, plus two, one opens; one more is for the 8 days and the distance from UTC.
     """
     return 7 * (len(hours.blackout_dates) + 3)
 
@@ -172,35 +172,43 @@ def _open_spans(hours: CallingHours, utc_day: date) -> list[_Span]:
     zone = zone_named(hours.timezone)
     if zone is None:
         return []
+    clocks = clock_day(zone, utc_day)
+    moved = [] if clocks.gap is None else _moved_windows(hours, clocks.gap)
     spans = []
-    for reading in readings(zone, utc_day):
-        if reading.date in hours.blackout_dates or reading.day in hours.blackout_dates:
-            continue
-        for opens, closes in _open_times(hours, zone, reading.day):
-            start = max(reading.start, reading.midnight_at + opens)
-            end = min(reading.end, reading.midnight_at + closes)
-            if start < end:
-                spans.append((start, end))
-    return _merged(spans)
+    for reading in clocks.readings:
+        if reading.date not in hours.blackout_dates:
+            for start, end in (*_from(reading.midnight_at, _local_windows(hours, reading.date)), *moved):
+                spans.append((max(start, reading.start), min(end, reading.end)))
+    return _merged((start, end) for start, end in spans if start < end)
 
 
-def _open_times(hours: CallingHours, zone: ZoneInfo, day: date) -> Iterator[tuple[timedelta, timedelta]]:
-    """Yield the times of `day` that lie in a window, as distances from 00:00 on its clock."""
+def _moved_windows(hours: CallingHours, gap: Gap) -> list[_Span]:
+    """Return the windows of which clocks skip every time, each moved forward by the gap."""
+    if gap.day in hours.blackout_dates:
+        return []
+    near = _local_windows(hours, gap.day)
+    return _from(
+        gap.midnight_at, [(start, end) for start, end in near if gap.start <= start and end <= gap.end]
+    )
+
+
+def _from(midnight_at: datetime, times: list[_Times]) -> list[_Span]:
+    return [(midnight_at + start, midnight_at + end) for start, end in times]
+
+
+def _local_windows(hours: CallingHours, day: date) -> list[_Times]:
+    """Return the windows that start on `day` and its neighbours, merged, as distances from 00:00 of `day`."""
     if not hours.enforced:
-        yield timedelta(), _DAY
-        return
-    for window in _windows_of(hours, zone, day):
-        start, end = _since_midnight(window.start), _since_midnight(window.end)
-        yield start, end if start < end else _DAY
-    for window in _windows_of(hours, zone, day - _DAY):
-        if window.end <= window.start:
-            yield timedelta(), _since_midnight(window.end)
-
-
-def _windows_of(hours: CallingHours, zone: ZoneInfo, day: date) -> tuple[DailyWindow, ...]:
-    """Return the windows that start on `day`; a date the zone skipped has none."""
-    of_weekday = hours.working_hours.days[day.weekday()]
-    return of_weekday.windows if of_weekday.enabled and has_date(zone, day) else ()
+        return [(-_DAY, 2 * _DAY)]
+    times = []
+    for midnight in (-_DAY, timedelta(), _DAY):
+        of_weekday = hours.working_hours.days[(day + midnight).weekday()]
+        for window in of_weekday.windows if of_weekday.enabled else ():
+            end_midnight = midnight if window.start < window.end else midnight + _DAY
+            times.append(
+                (midnight + _since_midnight(window.start), end_midnight + _since_midnight(window.end))
+            )
+    return _merged(times)
 
 
 def _since_midnight(clock: time) -> timedelta:
@@ -209,9 +217,9 @@ def _since_midnight(clock: time) -> timedelta:
     )
 
 
-def _merged(spans: list[_Span]) -> list[_Span]:
-    """Return the same instants as few spans in order; those that overlap or touch become one."""
-    merged: list[_Span] = []
+def _merged(spans: Iterable[tuple[_Point, _Point]]) -> list[tuple[_Point, _Point]]:
+    """Return the same points as few spans in order; those that overlap or touch become one."""
+    merged: list[tuple[_Point, _Point]] = []
     for start, end in sorted(spans):
         if merged and start <= merged[-1][1]:
             merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
