@@ -1,7 +1,8 @@
 """How activities reach the workflow of a batch, and learn which contacts' workflows are over."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.service import RPCError, RPCStatusCode
@@ -12,7 +13,8 @@ from domain.ports import AttemptReport
 from workflows import names
 from workflows.messages import AttemptReported
 
-LOOK_UPS_AT_ONCE = 10
+REQUESTS_AT_ONCE = 20
+_BY_HAND = frozenset({WorkflowExecutionStatus.TERMINATED, WorkflowExecutionStatus.CANCELED})
 
 
 class TemporalReports:
@@ -24,7 +26,7 @@ class TemporalReports:
     async def report(self, batch_id: BatchId, report: AttemptReport) -> bool:
         """Give a slot back; to the batch's id and never to a run, so that it reaches whichever is current."""
         batch = self._client.get_workflow_handle(names.batch_workflow_id(batch_id))
-        message = AttemptReported(report.contact_id, report.attempt, report.status)
+        message = AttemptReported(report.contact_id, report.attempt, report.status, report.withheld)
         try:
             await batch.signal(names.ATTEMPT_REPORTED, message)
         except RPCError as error:
@@ -35,20 +37,53 @@ class TemporalReports:
 
     async def closed_among(self, batch_id: BatchId, contact_ids: Sequence[ContactId]) -> Sequence[ContactId]:
         """Return those whose workflow is not running."""
-        gate = asyncio.Semaphore(LOOK_UPS_AT_ONCE)
+        statuses = await self._statuses(batch_id, contact_ids)
+        return [each for each in contact_ids if statuses[each] is not WorkflowExecutionStatus.RUNNING]
 
-        async def is_closed(contact_id: ContactId) -> bool:
-            async with gate:
-                return not await self._is_running(names.contact_workflow_id(batch_id, contact_id))
+    async def ended_by_hand(self, batch_id: BatchId, contact_ids: Sequence[ContactId]) -> Sequence[ContactId]:
+        """Return those whose workflow somebody terminated or cancelled."""
+        statuses = await self._statuses(batch_id, contact_ids)
+        return [each for each in contact_ids if statuses[each] in _BY_HAND]
 
-        closed = await asyncio.gather(*(is_closed(each) for each in contact_ids))
-        return [each for each, is_over in zip(contact_ids, closed, strict=True) if is_over]
+    async def stop(self, batch_id: BatchId, contact_ids: Sequence[ContactId]) -> None:
+        """Wake contacts that need not wait any longer; who is not running is not woken."""
 
-    async def _is_running(self, workflow_id: str) -> bool:
-        try:
-            description = await self._client.get_workflow_handle(workflow_id).describe()
-        except RPCError as error:
-            if error.status is RPCStatusCode.NOT_FOUND:
-                return False
+        async def stop_one(contact_id: ContactId) -> None:
+            story = self._client.get_workflow_handle(names.contact_workflow_id(batch_id, contact_id))
+            with _absence_ignored():
+                await story.signal(names.STOP)
+
+        await _each(contact_ids, stop_one)
+
+    async def _statuses(
+        self, batch_id: BatchId, contact_ids: Sequence[ContactId]
+    ) -> dict[ContactId, WorkflowExecutionStatus | None]:
+        statuses: dict[ContactId, WorkflowExecutionStatus | None] = dict.fromkeys(contact_ids)
+
+        async def look(contact_id: ContactId) -> None:
+            story = self._client.get_workflow_handle(names.contact_workflow_id(batch_id, contact_id))
+            with _absence_ignored():
+                statuses[contact_id] = (await story.describe()).status
+
+        await _each(contact_ids, look)
+        return statuses
+
+
+async def _each(contact_ids: Sequence[ContactId], do: Callable[[ContactId], Awaitable[None]]) -> None:
+    gate = asyncio.Semaphore(REQUESTS_AT_ONCE)
+
+    async def one(contact_id: ContactId) -> None:
+        async with gate:
+            await do(contact_id)
+
+    await asyncio.gather(*(one(each) for each in contact_ids))
+
+
+@contextmanager
+def _absence_ignored() -> Iterator[None]:
+    """Pass over a workflow that does not exist; any other failure means that Temporal does not answer."""
+    try:
+        yield
+    except RPCError as error:
+        if error.status is not RPCStatusCode.NOT_FOUND:
             raise EngineUnavailable from error
-        return description.status is WorkflowExecutionStatus.RUNNING

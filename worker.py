@@ -18,6 +18,7 @@ from temporalio.worker import Interceptor, UnsandboxedWorkflowRunner, Worker, Wo
 from activities.batches import BatchActivities
 from activities.calls import CallActivities, CallLimits
 from activities.contacts import ContactActivities
+from activities.hang_ups import HangUpActivities
 from activities.heartbeat import HeartbeatInterceptor
 from domain.ports import TelephonyProvider
 from logs import configure_logs
@@ -130,7 +131,8 @@ def build_workers(
             **workflow_options(),
         )
     if role in (Role.ALL, Role.DIAL):
-        yield Worker(client, task_queue=names.DIAL_QUEUE, activities=dialling.all, **activity_options())
+        activities = [*dialling.all, *HangUpActivities(provider, contacts).all]
+        yield Worker(client, task_queue=names.DIAL_QUEUE, activities=activities, **activity_options())
     if role in (Role.ALL, Role.STORE):
         activities = [*of_batches.all, *of_contacts.all]
         yield Worker(client, task_queue=names.STORE_QUEUE, activities=activities, **activity_options())

@@ -1,29 +1,39 @@
 """Activities about a batch as a whole."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
 
 from temporalio import activity
 
 from activities.failures import translating_failures
 from activities.messages import (
+    ActOnBatch,
     BeginBatch,
     DueContacts,
+    ExpireBatch,
     FinishBatch,
     FinishedBatch,
     FreshContact,
+    FreshPage,
     LoadBatch,
     LoadedBatch,
     NextContacts,
     SlotHolder,
     SlotRequest,
 )
-from domain.batch import MAX_CONCURRENCY_LIMIT, TERMINAL_BATCH, BatchStatus, concurrency_in_force
+from domain.batch import (
+    MAX_CONCURRENCY_LIMIT,
+    TERMINAL_BATCH,
+    calling_hours_in_force,
+    concurrency_in_force,
+)
 from domain.contact import ContactStatus
 from domain.counters import Counters, field_of
-from domain.errors import BatchNotFound
+from domain.errors import BatchNotFound, Conflict
 from domain.identity import BatchId
 from domain.ports import BatchStore, ContactStore
+from domain.working_hours import is_open, next_opening
 
 
 class BatchActivities:
@@ -46,9 +56,10 @@ class BatchActivities:
         return LoadedBatch(
             exists=True,
             total_contacts=batch.total_contacts,
+            status=batch.status,
             concurrency_limit=concurrency_in_force(batch.concurrency_limit, campaign.rules),
-            scheduled_start=batch.scheduled_start if batch.status is BatchStatus.PENDING else None,
-            is_over=batch.status in TERMINAL_BATCH,
+            scheduled_start=batch.scheduled_start,
+            scheduled_end=batch.scheduled_end,
             counts=_counts(batch.counters),
             live=[SlotHolder(contact_id, attempt) for contact_id, attempt in live],
         )
@@ -61,12 +72,34 @@ class BatchActivities:
 
     @activity.defn
     @translating_failures
-    async def next_contacts(self, request: NextContacts) -> list[FreshContact]:
-        """Return the next pending contacts by position."""
+    async def act_on_batch(self, request: ActOnBatch) -> None:
+        """Pause, resume or cancel a batch; what its life cycle forbids changes nothing."""
+        with suppress(Conflict, BatchNotFound):
+            await self._batches.act(BatchId(request.batch_id), request.action, self._clock())
+
+    @activity.defn
+    @translating_failures
+    async def expire_batch(self, request: ExpireBatch) -> None:
+        """End a batch whose scheduled end has come."""
+        await self._batches.expire(BatchId(request.batch_id), self._clock())
+
+    @activity.defn
+    @translating_failures
+    async def next_contacts(self, request: NextContacts) -> FreshPage:
+        """Return the next pending contacts by position whose windows are open."""
+        batch_id, now = BatchId(request.batch_id), self._clock()
+        batch, campaign = await self._batches.load(batch_id)
+        zones = await self._contacts.pending_zones(batch_id)
+        hours = {zone: calling_hours_in_force(batch.overrides, campaign.rules, zone) for zone in zones}
+        closed = [zone for zone in zones if not is_open(hours[zone], now)]
         page = await self._contacts.next_page(
-            BatchId(request.batch_id), request.after_position, request.limit
+            batch_id, request.after_position, request.limit, closed_zones=closed
         )
-        return [FreshContact(contact_id, position) for contact_id, position in page]
+        openings = (next_opening(hours[zone], now, before=batch.scheduled_end) for zone in closed)
+        return FreshPage(
+            contacts=[FreshContact(contact_id, position) for contact_id, position in page],
+            opens_at=min((at for at in openings if at is not None), default=None),
+        )
 
     @activity.defn
     @translating_failures
@@ -85,7 +118,15 @@ class BatchActivities:
     @property
     def all(self) -> tuple[Callable[..., object], ...]:
         """Every activity of this class, to be registered with a worker."""
-        return self.load_batch, self.begin_batch, self.next_contacts, self.due_contacts, self.finish_batch
+        return (
+            self.load_batch,
+            self.begin_batch,
+            self.act_on_batch,
+            self.expire_batch,
+            self.next_contacts,
+            self.due_contacts,
+            self.finish_batch,
+        )
 
 
 def _counts(counters: Counters) -> dict[ContactStatus, int]:

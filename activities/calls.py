@@ -9,7 +9,7 @@ from temporalio import activity
 
 from activities.failures import translating_failures
 from activities.messages import CheckCall, CheckedCall, DialAnswer, PlaceCall, PlacedCall
-from domain.batch import caller_ids_in_force
+from domain.batch import caller_ids_in_force, calling_hours_in_force
 from domain.call import CallRecord, CallStatus, DialState, EventSource, StatusEvent, has_ended
 from domain.caller_id import choose_caller_id
 from domain.errors import ProviderUnavailable
@@ -27,6 +27,7 @@ from domain.telephony import (
     Unavailable,
 )
 from domain.watchdog import CallTiming
+from domain.working_hours import CallingHours, is_open, next_opening
 
 ASK_AGAIN_AFTER_OUTAGE = timedelta(seconds=5)
 """Between two tries to reach a provider that certainly did not dial."""
@@ -63,14 +64,14 @@ class CallActivities:
         """
         now = self._clock()
         brief = await self._calls.dial_brief(ContactId(request.contact_id), request.attempt)
-        gate = _closed_gate(brief)
+        gate = _closed_gate(brief, now)
         if brief is None or gate is not None:
-            return PlacedCall(answer=DialAnswer.WITHHELD, asked_at=now, gate=gate)
+            return _withheld(brief, gate, now)
         if brief.record is not None and brief.record.dial_state is not DialState.READY:
             return self._asked_before(brief.record)
         claimed = await self._calls.claim_attempt(self._claim(brief, request), now)
         if claimed is None:
-            return PlacedCall(answer=DialAnswer.WITHHELD, asked_at=now, gate=Gate.BATCH_HELD)
+            return _withheld(brief, Gate.BATCH_HELD, now)
         if not claimed.may_ask:
             return self._asked_before(claimed.record)
         result = await self._provider.place_call(self._call_request(brief, claimed.record))
@@ -153,16 +154,15 @@ class CallActivities:
                 ended = await self._end(record, CallStatus.FAILED, error=f"Refused by the provider: {reason}")
                 await self._calls.record_dial(record.execution_id, DialState.REFUSED)
                 return self._placed(ended, DialAnswer.PLACED)
-            case Throttled(retry_after):
-                return await self._give_back(record, retry_after)
-            case Unavailable() | Misconfigured():
-                return await self._give_back(record, ASK_AGAIN_AFTER_OUTAGE)
+            case _:
+                return await self._give_back(record, result)
 
-    async def _give_back(self, record: CallRecord, ask_again_in: timedelta) -> PlacedCall:
+    async def _give_back(
+        self, record: CallRecord, undialled: Throttled | Unavailable | Misconfigured
+    ) -> PlacedCall:
         await self._calls.record_dial(record.execution_id, DialState.READY)
-        return PlacedCall(
-            answer=DialAnswer.ASK_AGAIN, asked_at=self._asked_at(record), ask_again_in=ask_again_in
-        )
+        pause = undialled.retry_after if isinstance(undialled, Throttled) else ASK_AGAIN_AFTER_OUTAGE
+        return PlacedCall(answer=DialAnswer.ASK_AGAIN, asked_at=self._asked_at(record), ask_again_in=pause)
 
     def _asked_before(self, record: CallRecord) -> PlacedCall:
         known = record.dial_state is not DialState.DIALLING or record.provider_call_id is not None
@@ -211,15 +211,28 @@ class CallActivities:
         return self.place_call, self.check_call
 
 
-def _closed_gate(brief: DialBrief | None) -> Gate | None:
+def _closed_gate(brief: DialBrief | None, now: datetime) -> Gate | None:
     if brief is None:
         return Gate.BATCH_GONE
     if brief.record is not None and brief.record.dial_state is not DialState.READY:
         return None  # asked for already: nothing is left to withhold
-    return closed_gate(
-        GateFacts(
-            campaign_status=brief.campaign.status,
-            batch_status=brief.batch.status,
-            contact_status=brief.contact.status,
-        )
+    facts = GateFacts(
+        campaign_status=brief.campaign.status,
+        batch_status=brief.batch.status,
+        contact_status=brief.contact.status,
     )
+    gate = closed_gate(facts)
+    if gate is None and not is_open(_hours(brief), now):
+        return Gate.OUTSIDE_HOURS
+    return gate
+
+
+def _withheld(brief: DialBrief | None, gate: Gate | None, now: datetime) -> PlacedCall:
+    opens_at = None
+    if brief is not None and gate is Gate.OUTSIDE_HOURS:
+        opens_at = next_opening(_hours(brief), now, before=brief.batch.scheduled_end)
+    return PlacedCall(answer=DialAnswer.WITHHELD, asked_at=now, gate=gate, opens_at=opens_at)
+
+
+def _hours(brief: DialBrief) -> CallingHours:
+    return calling_hours_in_force(brief.batch.overrides, brief.campaign.rules, brief.contact.timezone)

@@ -15,12 +15,15 @@ from activities.messages import (
     ReturnSlot,
     SettleAttempt,
     SettledAttempt,
+    StoppedStories,
+    StopStories,
 )
-from domain.batch import redial_policy_in_force
+from domain.batch import calling_hours_in_force, redial_policy_in_force
 from domain.call import OUTCOME_OF, AttemptKind
 from domain.contact import LIVE, WAITING, ContactStatus, SkipReason
-from domain.errors import ContactNotFound
+from domain.errors import ContactNotFound, DecisionOvertaken
 from domain.identity import BatchId, ContactId
+from domain.pacing import spread_after
 from domain.ports import AttemptReport, BatchReports, CallStore, ContactStore, DialBrief, WorkflowDirectory
 from domain.redial import taken_as
 from domain.settlement import Settlement, settle_attempt
@@ -60,6 +63,9 @@ class ContactActivities:
         now = self._clock()
         decided = settle_attempt(brief.record, brief.contact, brief.batch, brief.campaign, now=now)
         stands = await self._contacts.settle(contact_id, request.attempt, decided, now)
+        if stands.status in LIVE:
+            # The batch ended between the look and the decision, which must be made again.
+            raise DecisionOvertaken
         is_heard = await self._report(request, stands.status)
         return replace(_settled(stands, brief), batch_is_gone=not is_heard)
 
@@ -68,7 +74,7 @@ class ContactActivities:
     async def return_slot(self, request: ReturnSlot) -> ReturnedSlot:
         """Take back a contact that a gate withheld, and give its slot back."""
         status = await self._contacts.give_back(ContactId(request.contact_id), request.attempt, self._clock())
-        is_heard = await self._report(request, status)
+        is_heard = await self._report(request, status, withheld=True)
         return ReturnedSlot(status=status, batch_is_gone=not is_heard)
 
     @activity.defn
@@ -77,6 +83,22 @@ class ContactActivities:
         """Return the contacts whose workflows are no longer running."""
         asked = [ContactId(each) for each in request.contact_ids]
         return list(await self._directory.closed_among(BatchId(request.batch_id), asked))
+
+    @activity.defn
+    @translating_failures
+    async def find_contacts_ended_by_hand(self, request: FindClosedContacts) -> list[str]:
+        """Return the contacts whose workflows somebody terminated or cancelled."""
+        asked = [ContactId(each) for each in request.contact_ids]
+        return list(await self._directory.ended_by_hand(BatchId(request.batch_id), asked))
+
+    @activity.defn
+    @translating_failures
+    async def stop_stories(self, request: StopStories) -> StoppedStories:
+        """Wake the next skipped contacts, so that their workflows end."""
+        batch_id = BatchId(request.batch_id)
+        page = await self._contacts.skipped_stories(batch_id, request.after_position, request.limit)
+        await self._directory.stop(batch_id, [contact_id for contact_id, _ in page])
+        return StoppedStories(page[-1][1] if len(page) == request.limit else None)
 
     @activity.defn
     @translating_failures
@@ -98,14 +120,24 @@ class ContactActivities:
             return (await self._contacts.settle(contact_id, attempt, taken, now)).status
         return brief.contact.status
 
-    async def _report(self, slot: SettleAttempt | ReturnSlot, status: ContactStatus) -> bool:
-        report = AttemptReport(contact_id=ContactId(slot.contact_id), attempt=slot.attempt, status=status)
+    async def _report(
+        self, slot: SettleAttempt | ReturnSlot, status: ContactStatus, *, withheld: bool = False
+    ) -> bool:
+        report = AttemptReport(
+            contact_id=ContactId(slot.contact_id), attempt=slot.attempt, status=status, withheld=withheld
+        )
         return await self._reports.report(BatchId(slot.batch_id), report)
 
     @property
     def all(self) -> tuple[Callable[..., object], ...]:
         """Every activity of this class that has a task of its own, to be registered with a worker."""
-        return self.return_slot, self.find_closed_contacts, self.close_contact
+        return (
+            self.return_slot,
+            self.find_closed_contacts,
+            self.find_contacts_ended_by_hand,
+            self.stop_stories,
+            self.close_contact,
+        )
 
     @property
     def beside_the_story(self) -> tuple[Callable[..., object], ...]:
@@ -114,20 +146,23 @@ class ContactActivities:
 
 
 def _settled(stands: Settlement, brief: DialBrief) -> SettledAttempt:
-    _, max_retries = redial_policy_in_force(brief.batch.overrides, brief.campaign.rules)
-    if stands.status is ContactStatus.RETRYING:
-        retry = brief.contact.retry_count + 1
-        return SettledAttempt(
-            status=stands.status,
-            due_at=stands.due_at,
-            kind=AttemptKind.RETRY,
-            summary=f"redial {retry} of {max_retries} after cooldown",
-        )
+    if stands.due_at is None:
+        return SettledAttempt(status=stands.status)
+    hours = calling_hours_in_force(brief.batch.overrides, brief.campaign.rules, brief.contact.timezone)
+    kind, summary = _what_follows(stands, brief)
+    return SettledAttempt(
+        status=stands.status,
+        due_at=stands.due_at,
+        kind=kind,
+        spread=spread_after(hours, stands.due_at),
+        summary=summary,
+    )
+
+
+def _what_follows(stands: Settlement, brief: DialBrief) -> tuple[AttemptKind, str]:
     if stands.status is ContactStatus.FOLLOWUP_SCHEDULED:
-        return SettledAttempt(
-            status=stands.status,
-            due_at=stands.due_at,
-            kind=AttemptKind.FOLLOW_UP,
-            summary=f"follow-up {brief.contact.follow_up_count + 1} as agreed in the call",
-        )
-    return SettledAttempt(status=stands.status)
+        number = brief.contact.follow_up_count + 1
+        return AttemptKind.FOLLOW_UP, f"follow-up {number} as agreed in the call"
+    _, max_retries = redial_policy_in_force(brief.batch.overrides, brief.campaign.rules)
+    retry = brief.contact.retry_count + 1
+    return AttemptKind.RETRY, f"redial {retry} of {max_retries} after cooldown"

@@ -4,9 +4,11 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from domain.batch import BatchStatus
 from domain.call import AttemptKind, CallStatus
 from domain.contact import ContactStatus
 from domain.gates import Gate
+from domain.lifecycle import Action
 from domain.watchdog import CallTiming
 
 
@@ -30,10 +32,11 @@ class LoadedBatch:
     """A batch as its workflow needs it; None everywhere a batch no longer exists."""
 
     exists: bool
+    status: BatchStatus = BatchStatus.CANCELLED
     total_contacts: int = 0
     concurrency_limit: int = 0
     scheduled_start: datetime | None = None
-    is_over: bool = False
+    scheduled_end: datetime | None = None
     counts: dict[ContactStatus, int] = field(default_factory=dict)
     live: list[SlotHolder] = field(default_factory=list)
 
@@ -60,6 +63,53 @@ class FreshContact:
 
     contact_id: str
     position: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class FreshPage:
+    """Fresh contacts who may be called now, and when the next of the others may."""
+
+    contacts: list[FreshContact]
+    opens_at: datetime | None = None
+    """The first opening of a window that keeps pending contacts waiting, None when none does."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ActOnBatch:
+    """Ask to pause, resume or cancel a batch; what its life cycle forbids changes nothing."""
+
+    batch_id: str
+    action: Action
+
+
+@dataclass(frozen=True)
+class ExpireBatch:
+    """Ask to end a batch whose scheduled end has come."""
+
+    batch_id: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class StopStories:
+    """Ask to wake the skipped contacts behind a position, so that their workflows end."""
+
+    batch_id: str
+    after_position: int
+    limit: int
+
+
+@dataclass(frozen=True)
+class StoppedStories:
+    """How far the stories were stopped; None when none is left."""
+
+    next_position: int | None
+
+
+@dataclass(frozen=True)
+class HangUpSkipped:
+    """Ask to end the open calls of skipped contacts."""
+
+    batch_id: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,6 +201,8 @@ class PlacedCall:
     """Set when a call was placed or may have been."""
     ask_again_in: timedelta | None = None
     gate: Gate | None = None
+    opens_at: datetime | None = None
+    """When the window that withheld the call opens, None when it never does."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -192,6 +244,8 @@ class SettledAttempt:
     """When the contact is called again, None when it is not."""
     kind: AttemptKind | None = None
     """Of the next attempt."""
+    spread: timedelta = timedelta()
+    """How long after `due_at` the wake-up may be put off, for others wait for the same instant."""
     summary: str = ""
     """For the timer until then, such as *redial 2 of 3*."""
     batch_is_gone: bool = False

@@ -9,7 +9,7 @@ from fastapi import Depends, Header
 from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
 
-from api.body import BATCH_LIMIT, ORDINARY_LIMIT, read_json
+from api.body import BATCH_LIMIT, ORDINARY_LIMIT, read_json, read_limited
 from api.field_errors import field_errors
 from api.intake.batch import BatchUpload, read_upload
 from api.parts import ApiParts
@@ -86,6 +86,14 @@ def body_of(model: type[M]) -> Callable[[Request, Client], Awaitable[Posted[M]]]
             raise InvalidRequest(field_errors(invalid, ("body",))) from None
 
     return body
+
+
+async def _unread(request: Request, _: Caller) -> None:
+    await read_limited(request, ORDINARY_LIMIT)
+
+
+IgnoredBody = Depends(_unread)
+"""Of endpoints that need no body and ignore one, of whatever type, within the usual size."""
 
 
 async def _upload(request: Request, _: Caller) -> Posted[BatchUpload]:

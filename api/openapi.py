@@ -9,6 +9,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from api.problems import MEDIA_TYPE
+from api.schemas.actions import FollowUpRequest
 from api.schemas.batches import BatchCreate
 from api.schemas.campaigns import CampaignCreate
 from api.schemas.problems import Problem, ValidationProblem
@@ -22,6 +23,7 @@ _REF = "#/components/schemas/{model}"
 _HIDDEN_MODELS: tuple[type[BaseModel], ...] = (
     BatchCreate,
     CampaignCreate,
+    FollowUpRequest,
     StatusWebhook,
     Problem,
     ValidationProblem,
@@ -42,6 +44,9 @@ READS = (401, 422, 429, 503)
 READS_ONE = (401, 404, 429, 503)
 READS_WITHIN = (401, 404, 422, 429, 503)
 WRITES = (401, 403, 404, 409, 413, 415, 422, 429, 503)
+ACTS = (401, 404, 409, 413, 429, 503)
+ACTS_AS_ASKED = (401, 404, 409, 413, 422, 429, 503)
+ACTS_ON_BODY = (401, 404, 409, 413, 415, 422, 429, 503)
 
 
 def problems(statuses: Iterable[int]) -> dict[int | str, Described]:

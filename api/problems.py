@@ -45,6 +45,7 @@ KIND_OF: Mapping[type[ApolloError], ProblemKind] = {
     errors.StoreUnavailable: UNAVAILABLE,
     errors.EngineUnavailable: UNAVAILABLE,
     errors.ProviderUnavailable: UNAVAILABLE,
+    errors.DecisionOvertaken: UNAVAILABLE,
     errors.NotFound: NOT_FOUND,
     errors.Conflict: CONFLICT,
     errors.InvalidRequest: VALIDATION,

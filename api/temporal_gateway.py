@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from temporalio.api.enums.v1 import TaskQueueType
 from temporalio.api.taskqueue.v1 import TaskQueue
@@ -19,13 +19,16 @@ from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from domain.call import CallRecord
+from domain.contact import ContactStatus
 from domain.counters import BatchTally
 from domain.errors import EngineUnavailable
-from domain.identity import BatchId, CampaignId
+from domain.identity import BatchId, CampaignId, ContactId
+from domain.lifecycle import Action
 from domain.ports import EngineHealth
 from workflows import names
-from workflows.messages import BatchInput, CallEvent
+from workflows.messages import BatchInput, CallEvent, ContactSkipped, FollowUpScheduled
 
+BATCH_WORKFLOW = "BatchWorkflow"
 PATIENCE = timedelta(seconds=3)
 QUERY_PATIENCE = timedelta(seconds=1)
 """A person waits for the answer; the database has nearly the same one."""
@@ -46,21 +49,15 @@ class TemporalGateway:
 
     async def start_batch(self, batch_id: BatchId, campaign_id: CampaignId, total_contacts: int) -> None:
         """Start the batch's workflow; nothing happens when it runs or ran already."""
-        attributes = TypedSearchAttributes(
-            [
-                SearchAttributePair(SearchAttributeKey.for_keyword("BatchId"), batch_id),
-                SearchAttributePair(SearchAttributeKey.for_keyword("CampaignId"), campaign_id),
-            ]
-        )
         async with _translated_failures():
             try:
                 await self._client.start_workflow(
-                    "BatchWorkflow",
+                    BATCH_WORKFLOW,
                     BatchInput(batch_id=batch_id, campaign_id=campaign_id),
                     id=names.batch_workflow_id(batch_id),
                     task_queue=names.CONTROL_QUEUE,
                     id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
-                    search_attributes=attributes,
+                    search_attributes=_attributes(batch_id, campaign_id),
                     static_summary=f"{total_contacts} contacts",
                     rpc_timeout=PATIENCE,
                 )
@@ -92,6 +89,44 @@ class TemporalGateway:
             return False
         return True
 
+    async def act(self, batch_id: BatchId, action: Action) -> None:
+        """Tell the batch's workflow that it was paused, resumed or cancelled; nothing happens without one."""
+        await self._tell(batch_id, action)
+
+    async def dispatch(self, batch_id: BatchId, campaign_id: CampaignId, total_contacts: int) -> None:
+        """Tell the batch's workflow to look for contacts again, and start it anew when it is gone."""
+        async with _translated_failures():
+            await self._client.start_workflow(
+                BATCH_WORKFLOW,
+                BatchInput(batch_id=batch_id, campaign_id=campaign_id),
+                id=names.batch_workflow_id(batch_id),
+                task_queue=names.CONTROL_QUEUE,
+                id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+                search_attributes=_attributes(batch_id, campaign_id),
+                static_summary=f"{total_contacts} contacts",
+                start_signal=names.DISPATCH,
+                rpc_timeout=PATIENCE,
+            )
+
+    async def contact_skipped(self, batch_id: BatchId, contact_id: ContactId, was: ContactStatus) -> None:
+        """Tell the batch that a waiting contact was skipped by hand."""
+        await self._tell(batch_id, names.CONTACT_SKIPPED, ContactSkipped(contact_id, was))
+
+    async def follow_up_scheduled(
+        self, batch_id: BatchId, contact_id: ContactId, attempt: int, at: datetime
+    ) -> None:
+        """Tell the batch that a completed contact is to be called again, as attempt `attempt`."""
+        await self._tell(batch_id, names.FOLLOW_UP_SCHEDULED, FollowUpScheduled(contact_id, attempt, at))
+
+    async def _tell(self, batch_id: BatchId, signal: str, message: object = None) -> None:
+        batch = self._client.get_workflow_handle(names.batch_workflow_id(batch_id))
+        async with _translated_failures():
+            try:
+                await batch.signal(signal, message, rpc_timeout=PATIENCE)
+            except RPCError as error:
+                if error.status is not RPCStatusCode.NOT_FOUND:
+                    raise
+
     async def health(self) -> EngineHealth:
         """Say whether the server answers and how many workers poll; never raises."""
         try:
@@ -111,6 +146,15 @@ class TemporalGateway:
             timeout=PATIENCE,
         )
         return len(described.pollers)
+
+
+def _attributes(batch_id: BatchId, campaign_id: CampaignId) -> TypedSearchAttributes:
+    return TypedSearchAttributes(
+        [
+            SearchAttributePair(SearchAttributeKey.for_keyword("BatchId"), batch_id),
+            SearchAttributePair(SearchAttributeKey.for_keyword("CampaignId"), campaign_id),
+        ]
+    )
 
 
 @asynccontextmanager

@@ -12,13 +12,14 @@ from console.failures import ApiUnreachable, RequestRefused, UsageWrong
 from console.problem_text import problem_text
 
 JsonObject = Mapping[str, object]
+Query = Mapping[str, str | Sequence[str]]
 
 PAGE = 1000
 """The largest page the API gives."""
 
 _TIMEOUT = httpx.Timeout(10)
-# An upload of 100,000 contacts is read and stored before it is answered.
-_UPLOAD_TIMEOUT = httpx.Timeout(10, read=120, write=120)
+# An upload of 100,000 contacts is read and stored, and an action reaches them all, before it is answered.
+_LONG_TIMEOUT = httpx.Timeout(10, read=120, write=120)
 # Answers that say *not now*; everything else from 400 on says *no*.
 _NOT_NOW = frozenset({429, 502, 503, 504})
 
@@ -69,14 +70,31 @@ class ApiClient:
         """Return one batch."""
         return _object(self._send("GET", f"/batches/{_segment(batch_id)}"))
 
-    def contacts_with_calls(self, batch_id: str) -> Iterator[JsonObject]:
-        """Yield every contact of a batch by position, call records included."""
-        return self._pages(f"/batches/{_segment(batch_id)}/contacts", {"include_calls": "true"})
+    def batches(
+        self, *, campaign_id: str | None = None, statuses: Sequence[str] = ()
+    ) -> Iterator[JsonObject]:
+        """Yield every batch, of one campaign or in one of these statuses where given, newest first."""
+        campaign = {} if campaign_id is None else {"campaign_id": campaign_id}
+        return self._pages("/batches/", {**campaign, "status": statuses})
 
-    def _pages(self, path: str, query: Mapping[str, str]) -> Iterator[JsonObject]:
+    def contacts(self, batch_id: str, statuses: Sequence[str] = ()) -> Iterator[JsonObject]:
+        """Yield every contact of a batch, or those in one of these statuses, by position."""
+        return self._pages(f"/batches/{_segment(batch_id)}/contacts", {"status": statuses})
+
+    def contacts_with_calls(self, batch_id: str, statuses: Sequence[str] = ()) -> Iterator[JsonObject]:
+        """Yield the same with all their call records."""
+        query: Query = {"include_calls": "true", "status": statuses}
+        return self._pages(f"/batches/{_segment(batch_id)}/contacts", query)
+
+    def act(self, *path: str, **query: str) -> JsonObject:
+        """Do what a path such as `batches`, `btc_1`, `pause` names; returns what became of it."""
+        steps = "".join(f"/{_segment(step)}" for step in path)
+        return _object(self._send("POST", steps, params=query))
+
+    def _pages(self, path: str, query: Query) -> Iterator[JsonObject]:
         skip = 0
         while True:
-            params = {**query, "skip": str(skip), "limit": str(PAGE)}
+            params: Query = {**query, "skip": str(skip), "limit": str(PAGE)}
             page = _objects(self._send("GET", path, params=params))
             yield from page
             if len(page) < PAGE:
@@ -88,10 +106,10 @@ class ApiClient:
         method: str,
         path: str,
         *,
-        params: Mapping[str, str] | None = None,
+        params: Query | None = None,
         json: JsonObject | None = None,
     ) -> object:
-        timeout = _TIMEOUT if json is None else _UPLOAD_TIMEOUT
+        timeout = _TIMEOUT if method == "GET" else _LONG_TIMEOUT
         try:
             answer = self._client.request(method, path, params=params, json=json, timeout=timeout)
         except httpx.RequestError as error:

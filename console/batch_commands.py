@@ -7,11 +7,19 @@ import typer
 from rich.console import Console
 
 from console.api_client import ApiClient, JsonObject
+from console.contact_rows import CALL_COLUMNS, CONTACT_COLUMNS, call_rows, contact_rows
 from console.contacts_file import read_contacts
 from console.failures import REFUSED
+from console.life_cycle_commands import batch_actions
+from console.listing import cells, show_list, shown
+from console.progress import read_progress
 from console.surroundings import ApiToken, ApiUrl, Surroundings, surroundings_of
 
 batches = typer.Typer(no_args_is_help=True, help="Lists of people to call under a campaign.")
+batches.add_typer(batch_actions)
+
+BatchId = Annotated[str, typer.Argument(metavar="ID", help="Id of the batch.")]
+Statuses = Annotated[list[str] | None, typer.Option("--status", help="Only these; may be repeated.")]
 
 
 @batches.command("create")
@@ -55,7 +63,7 @@ def create(  # noqa: PLR0913 - one parameter per option
 @batches.command("watch")
 def watch_batch(
     context: typer.Context,
-    batch_id: Annotated[str, typer.Argument(metavar="ID", help="Id of the batch.")],
+    batch_id: BatchId,
     api_url: ApiUrl = None,
     token: ApiToken = None,
 ) -> None:
@@ -66,6 +74,52 @@ def watch_batch(
     surroundings = surroundings_of(context)
     with surroundings.connect(api_url, token) as api:
         _follow(surroundings, api, batch_id)
+
+
+@batches.command("list")
+def list_batches(
+    context: typer.Context,
+    campaign: Annotated[str | None, typer.Option(help="Only batches of this campaign.")] = None,
+    status: Statuses = None,
+    api_url: ApiUrl = None,
+    token: ApiToken = None,
+) -> None:
+    """List batches, newest first."""
+    with surroundings_of(context).connect(api_url, token) as api:
+        rows = [_row(each) for each in api.batches(campaign_id=campaign, statuses=status or ())]
+    show_list(("batch", "campaign", "name", "status", "done", "created"), rows, Console())
+
+
+@batches.command("show")
+def show_batch(
+    context: typer.Context, batch_id: BatchId, api_url: ApiUrl = None, token: ApiToken = None
+) -> None:
+    """Show everything about one batch, field by field."""
+    with surroundings_of(context).connect(api_url, token) as api:
+        batch = api.batch(batch_id)
+    show_list(("field", "value"), ([name, shown(value)] for name, value in batch.items()), Console())
+
+
+@batches.command("contacts")
+def list_contacts(  # noqa: PLR0913 - one parameter per option
+    context: typer.Context,
+    batch_id: BatchId,
+    *,
+    status: Statuses = None,
+    calls: Annotated[
+        bool, typer.Option("--calls", help="A row per call instead of one per contact.")
+    ] = False,
+    api_url: ApiUrl = None,
+    token: ApiToken = None,
+) -> None:
+    """List the contacts of a batch by position."""
+    with surroundings_of(context).connect(api_url, token) as api:
+        if calls:
+            people = api.contacts_with_calls(batch_id, status or ())
+            show_list(CALL_COLUMNS, call_rows(people), Console())
+        else:
+            people = api.contacts(batch_id, status or ())
+            show_list(CONTACT_COLUMNS, contact_rows(people), Console())
 
 
 def _follow(surroundings: Surroundings, api: ApiClient, batch_id: str) -> None:
@@ -81,3 +135,12 @@ def _report(batch: JsonObject) -> str:
     kept = f"{report.get('accepted')} of {report.get('received')} contacts accepted"
     dropped = f"{report.get('invalid')} invalid, {report.get('duplicates')} duplicates"
     return f"Batch created, {batch.get('status')}: {kept} ({dropped})."
+
+
+def _row(batch: JsonObject) -> list[str]:
+    progress = read_progress(batch)
+    return [
+        *cells(batch, ("batch_id", "campaign_id", "name", "status")),
+        f"{progress.done}/{progress.total}",
+        shown(batch.get("created_at")),
+    ]

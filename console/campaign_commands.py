@@ -9,10 +9,12 @@ from rich.console import Console
 
 from console.api_client import JsonObject
 from console.failures import UsageWrong
-from console.listing import show_list
+from console.life_cycle_commands import campaign_actions
+from console.listing import cells, show_list, shown
 from console.surroundings import ApiToken, ApiUrl, surroundings_of
 
 campaigns = typer.Typer(no_args_is_help=True, help="The standing rules under which people are called.")
+campaigns.add_typer(campaign_actions)
 
 
 @campaigns.command("create")
@@ -57,8 +59,21 @@ def list_campaigns(context: typer.Context, api_url: ApiUrl = None, token: ApiTok
     """Show every campaign, newest first."""
     fields = ("campaign_id", "name", "status", "created_at", "completed_calls")
     with surroundings_of(context).connect(api_url, token) as api:
-        rows = [[str(each.get(field, "")) for field in fields] for each in api.campaigns()]
+        rows = [cells(each, fields) for each in api.campaigns()]
     show_list(("campaign", "name", "status", "created", "completed calls"), rows, Console())
+
+
+@campaigns.command("show")
+def show_campaign(
+    context: typer.Context,
+    campaign_id: Annotated[str, typer.Argument(metavar="ID", help="Id of the campaign.")],
+    api_url: ApiUrl = None,
+    token: ApiToken = None,
+) -> None:
+    """Show everything about one campaign, field by field."""
+    with surroundings_of(context).connect(api_url, token) as api:
+        campaign = api.campaign(campaign_id)
+    show_list(("field", "value"), ([name, shown(value)] for name, value in campaign.items()), Console())
 
 
 def _given(options: JsonObject) -> JsonObject:

@@ -4,7 +4,8 @@
     ├── TechnicalError           try again later
     │   ├── StoreUnavailable
     │   ├── EngineUnavailable
-    │   └── ProviderUnavailable
+    │   ├── ProviderUnavailable
+    │   └── DecisionOvertaken
     └── LogicalError             trying again changes nothing
         ├── NotFound
         │   ├── CampaignNotFound
@@ -14,6 +15,7 @@
         ├── Conflict
         │   ├── IllegalTransition
         │   ├── CampaignClosed
+        │   ├── CampaignPaused
         │   └── IdempotencyKeyBusy
         ├── InvalidRequest
         └── AccessDenied
@@ -58,6 +60,10 @@ class ProviderUnavailable(TechnicalError):
     """The telephony provider does not answer"""
 
 
+class DecisionOvertaken(TechnicalError):
+    """What was decided no longer fits; decide again"""
+
+
 class LogicalError(ApolloError):
     """The request cannot be fulfilled as it is."""
 
@@ -97,6 +103,10 @@ class IllegalTransition(Conflict):
 
 class CampaignClosed(Conflict):
     """Campaign is cancelled and cannot accept new batches"""
+
+
+class CampaignPaused(Conflict):
+    """Campaign is paused; resume the campaign first"""
 
 
 class IdempotencyKeyBusy(Conflict):

@@ -17,6 +17,8 @@ class Gate(StrEnum):
     """The batch or its campaign is paused, or has not started."""
     BATCH_OVER = "batch_over"
     """The batch or its campaign is cancelled, or the batch has otherwise ended."""
+    OUTSIDE_HOURS = "outside_hours"
+    """The callee's window is closed, or the rule that says when it is open cannot be read."""
     CONTACT_CLOSED = "contact_closed"
     """The contact reached a terminal status, or is on another attempt."""
 

@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from enum import StrEnum
 
-from domain.batch import BatchStatus
+from domain.batch import TERMINAL_BATCH, Batch, BatchStatus
 from domain.campaign import CampaignStatus
+from domain.contact import WAITING, Contact, ContactStatus
 from domain.errors import IllegalTransition
 
 
@@ -86,3 +88,43 @@ def step_of_campaign(status: CampaignStatus, action: Action) -> Step:
     if step is None:
         raise IllegalTransition.of("Campaign", status, _PARTICIPLE[action])
     return step
+
+
+def status_of_resumed_batch(scheduled_start: datetime | None, now: datetime) -> BatchStatus:
+    """Return where a batch goes on: it waits again while its start lies ahead."""
+    is_ahead = scheduled_start is not None and scheduled_start > now
+    return BatchStatus.PENDING if is_ahead else BatchStatus.IN_PROGRESS
+
+
+def require_dispatchable(batch: Batch, *, start_now: bool) -> None:
+    """Raise IllegalTransition for a batch that cannot be handed to calling; contract 6.3."""
+    if batch.status is not BatchStatus.PENDING:
+        step_of_batch(batch.status, Action.DISPATCH)
+    elif not start_now:
+        raise IllegalTransition(
+            f"Batch is pending until {_wire(batch.scheduled_start)} and cannot be dispatched;"
+            " use ?now=true to start it at once"
+        )
+
+
+def require_skippable(status: ContactStatus) -> None:
+    """Raise IllegalTransition for a contact that does not wait."""
+    if status not in WAITING:
+        raise IllegalTransition.of("Contact", status, "skipped")
+
+
+def require_room_for_follow_up(contact: Contact, batch: BatchStatus, max_follow_ups: int) -> None:
+    """Raise IllegalTransition unless the contact is completed, its batch goes on and a follow-up is left."""
+    if contact.status is not ContactStatus.COMPLETED:
+        raise IllegalTransition.of("Contact", contact.status, "given a follow-up")
+    if batch in TERMINAL_BATCH:
+        raise IllegalTransition.of("Batch", batch, "given a follow-up")
+    if contact.follow_up_count >= max_follow_ups:
+        raise IllegalTransition(f"Contact has no follow-up left (limit {max_follow_ups})")
+
+
+def _wire(instant: datetime | None) -> str:
+    if instant is None:
+        return "its start"
+    utc = instant.astimezone(UTC).replace(tzinfo=None)
+    return utc.isoformat(timespec="milliseconds" if utc.microsecond >= 1000 else "seconds") + "Z"

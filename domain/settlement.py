@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from domain.batch import TERMINAL_BATCH, Batch, redial_policy_in_force
+from domain.batch import TERMINAL_BATCH, Batch, calling_hours_in_force, redial_policy_in_force
 from domain.call import OUTCOME_OF, CallRecord
 from domain.campaign import Campaign, CampaignStatus
 from domain.contact import Contact, ContactStatus
 from domain.redial import Redial, decide_redial, taken_as
+from domain.working_hours import next_opening
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +33,8 @@ def settle_attempt(
     """Decide what follows an attempt whose call has ended.
 
     A batch that is over takes the outcome as it is; a follow-up agreed in the call comes before any retry.
+    Whoever would be called again waits for the first opening of their window; without one before the
+    batch's end the outcome stays.
     Raises ValueError when the call has not ended.
     """
     outcome = OUTCOME_OF.get(record.call_status)
@@ -39,8 +42,11 @@ def settle_attempt(
         raise ValueError("the call has not ended")
     if batch.status in TERMINAL_BATCH or campaign.status is CampaignStatus.CANCELLED:
         return Settlement(status=taken_as(outcome))
+    hours = calling_hours_in_force(batch.overrides, campaign.rules, contact.timezone)
     if record.follow_up_at is not None and contact.follow_up_count < campaign.rules.max_follow_ups:
-        return Settlement(status=ContactStatus.FOLLOWUP_SCHEDULED, follow_up_at=record.follow_up_at)
+        agreed_at = next_opening(hours, max(record.follow_up_at, now), before=batch.scheduled_end)
+        if agreed_at is not None:
+            return Settlement(status=ContactStatus.FOLLOWUP_SCHEDULED, follow_up_at=agreed_at)
     policy, max_retries = redial_policy_in_force(batch.overrides, campaign.rules)
     decision = decide_redial(
         outcome,
@@ -49,6 +55,9 @@ def settle_attempt(
         policy=policy,
         ended_at=record.ended_at or now,
     )
-    if isinstance(decision, Redial):
-        return Settlement(status=ContactStatus.RETRYING, next_retry_at=decision.due_at)
-    return Settlement(status=decision.status)
+    if not isinstance(decision, Redial):
+        return Settlement(status=decision.status)
+    due_at = next_opening(hours, decision.due_at, before=batch.scheduled_end)
+    if due_at is None:
+        return Settlement(status=taken_as(outcome))
+    return Settlement(status=ContactStatus.RETRYING, next_retry_at=due_at)

@@ -12,7 +12,9 @@ from domain.campaign import Campaign
 from domain.contact import ContactStatus, NewContact
 from domain.errors import BatchNotFound
 from domain.identity import BatchId, CampaignId, MintId, OrganizationId
+from domain.lifecycle import Action
 from domain.ports import Page, Window
+from store.batch_actions import act_on_batch, dispatch_batch, expire_batch
 from store.completion import finish_batch
 from store.counting import counters_of
 from store.engine import single_statement, transaction
@@ -130,6 +132,40 @@ class PostgresBatchStore:
         """
         async with transaction(self._engine) as connection:
             return await finish_batch(connection, batch_id, now)
+
+    async def act(
+        self,
+        batch_id: BatchId,
+        action: Action,
+        now: datetime,
+        *,
+        organization_id: OrganizationId | None = None,
+    ) -> Batch:
+        """Pause, resume or cancel a batch as the life cycle allows, and return it as it stands.
+
+        Raises BatchNotFound, IllegalTransition, CampaignPaused.
+        """
+        async with transaction(self._engine) as connection:
+            return await act_on_batch(connection, batch_id, action, now, organization_id=organization_id)
+
+    async def expire(self, batch_id: BatchId, now: datetime) -> Batch:
+        """End a batch whose `scheduled_end` has come, and its campaign with its last batch.
+
+        Raises BatchNotFound.
+        """
+        async with transaction(self._engine) as connection:
+            return await expire_batch(connection, batch_id, now)
+
+    async def dispatch(
+        self, organization_id: OrganizationId, batch_id: BatchId, now: datetime, *, start_now: bool
+    ) -> tuple[Batch, int]:
+        """Let a batch be handed to calling again; returns it and the number of its pending contacts.
+
+        Raises BatchNotFound, IllegalTransition.
+        """
+        async with transaction(self._engine) as connection:
+            batch = await dispatch_batch(connection, organization_id, batch_id, now, start_now=start_now)
+        return batch, batch.counters.pending
 
 
 async def _read_one(connection: AsyncConnection, *matching: ColumnElement[bool]) -> tuple[Batch, Campaign]:

@@ -4,12 +4,14 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import func, insert, select
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from domain.campaign import Campaign, CampaignRules, CampaignStatus
 from domain.errors import CampaignNotFound
-from domain.identity import CAMPAIGN_PREFIX, CampaignId, MintId, OrganizationId
+from domain.identity import CAMPAIGN_PREFIX, BatchId, CampaignId, MintId, OrganizationId
+from domain.lifecycle import Action
 from domain.ports import Page, Window
+from store.campaign_actions import act_on_campaign
 from store.counting import call_counters_of
 from store.engine import single_statement, transaction
 from store.mapping import campaign_of, rules_values
@@ -40,16 +42,8 @@ class PostgresCampaignStore:
 
     async def get(self, organization_id: OrganizationId, campaign_id: CampaignId) -> Campaign:
         """Return a campaign with its call counters. Raises CampaignNotFound."""
-        c = campaigns.c
-        one = select(campaigns).where(
-            c.campaign_id == campaign_id, c.organization_id == organization_id, c.deleted_at.is_(None)
-        )
         async with single_statement(self._engine) as connection:
-            row = (await connection.execute(one)).mappings().one_or_none()
-            if row is None:
-                raise CampaignNotFound
-            counters = await call_counters_of(connection, [campaign_id])
-        return campaign_of(row, counters[campaign_id])
+            return await _read_one(connection, organization_id, campaign_id)
 
     async def list_campaigns(
         self, organization_id: OrganizationId, statuses: Sequence[CampaignStatus], window: Window
@@ -72,3 +66,36 @@ class PostgresCampaignStore:
             counters = await call_counters_of(connection, [row[c.campaign_id] for row in rows])
         listed = [campaign_of(row, counters[row[c.campaign_id]]) for row in rows]
         return Page(items=listed, total=total.scalar_one())
+
+    async def act(
+        self,
+        organization_id: OrganizationId,
+        campaign_id: CampaignId,
+        action: Action,
+        now: datetime,
+        *,
+        all_batches: bool = False,
+    ) -> tuple[Campaign, Sequence[BatchId]]:
+        """Pause, resume or cancel a campaign and its batches; returns it and the batches that changed.
+
+        Raises CampaignNotFound, IllegalTransition.
+        """
+        async with transaction(self._engine) as connection:
+            changed = await act_on_campaign(
+                connection, organization_id, campaign_id, action, now, all_batches=all_batches
+            )
+            return await _read_one(connection, organization_id, campaign_id), changed
+
+
+async def _read_one(
+    connection: AsyncConnection, organization_id: OrganizationId, campaign_id: CampaignId
+) -> Campaign:
+    c = campaigns.c
+    one = select(campaigns).where(
+        c.campaign_id == campaign_id, c.organization_id == organization_id, c.deleted_at.is_(None)
+    )
+    row = (await connection.execute(one)).mappings().one_or_none()
+    if row is None:
+        raise CampaignNotFound
+    counters = await call_counters_of(connection, [campaign_id])
+    return campaign_of(row, counters[campaign_id])

@@ -1,49 +1,35 @@
 """Completes a batch whose last contact is done, and a campaign whose last batch is."""
 
+from dataclasses import replace
 from datetime import datetime
 
-from sqlalchemy import exists, select, text, update
+from sqlalchemy import exists, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.batch import TERMINAL_BATCH, Batch, BatchStatus
 from domain.campaign import CampaignStatus
-from domain.errors import BatchNotFound
 from domain.identity import BatchId, CampaignId
-from store.counting import counters_of
-from store.mapping import batch_of
+from store.batch_moves import ended, move_batches
+from store.locking import counted, locked_batch
 from store.tables import batches, campaigns
 
 _COMPLETABLE = (CampaignStatus.ACTIVE, CampaignStatus.PAUSED)
 
-# The campaign's lock makes two last batches end one after the other; the batch's makes claims wait.
-_LOCKED = (
-    select(batches)
-    .join_from(batches, campaigns, batches.c.campaign_id == campaigns.c.campaign_id)
-    .suffix_with(text("FOR NO KEY UPDATE OF campaigns FOR NO KEY UPDATE OF batches"))
-)
-
 
 async def finish_batch(connection: AsyncConnection, batch_id: BatchId, now: datetime) -> Batch:
     """Complete a batch if nothing is left to do; see `BatchStore.finish`. Runs within a transaction."""
-    locked = await connection.execute(_LOCKED.where(batches.c.batch_id == batch_id))
-    row = locked.mappings().one_or_none()
-    if row is None:
-        raise BatchNotFound
-    counters = (await counters_of(connection, [batch_id]))[batch_id]
-    batch = batch_of(row, counters)
-    if batch.status in TERMINAL_BATCH or counters.unfinished:
+    locked, _ = await locked_batch(connection, batches.c.batch_id == batch_id)
+    batch = await counted(connection, locked)
+    if batch.status in TERMINAL_BATCH or batch.counters.unfinished:
         return batch
-    completed = await connection.execute(
-        update(batches)
-        .where(batches.c.batch_id == batch_id)
-        .values(status=BatchStatus.COMPLETED, paused_by=None, updated_at=now)
-        .returning(batches)
-    )
-    await _complete_campaign(connection, batch.campaign_id, now)
-    return batch_of(completed.mappings().one(), counters)
+    is_this = batches.c.batch_id == batch_id
+    (completed,) = await move_batches(connection, ended(BatchStatus.COMPLETED), now, is_this)
+    await complete_campaign(connection, batch.campaign_id, now)
+    return replace(completed, counters=batch.counters)
 
 
-async def _complete_campaign(connection: AsyncConnection, campaign_id: CampaignId, now: datetime) -> None:
+async def complete_campaign(connection: AsyncConnection, campaign_id: CampaignId, now: datetime) -> None:
+    """Complete a campaign if its last batch is terminal. The caller holds the campaign's lock."""
     unfinished = exists().where(batches.c.campaign_id == campaign_id, batches.c.status.not_in(TERMINAL_BATCH))
     await connection.execute(
         update(campaigns)

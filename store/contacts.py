@@ -1,21 +1,21 @@
 """The people of batches."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, Subquery, func, literal, or_, select, union_all
+from sqlalchemy import Select, func, select
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from domain.call import AttemptKind, CallRecord, CallStatus, DialState
-from domain.contact import LIVE, Contact, ContactStatus, SkipReason
+from domain.call import AttemptKind, CallRecord
+from domain.contact import Contact, ContactStatus, SkipReason
 from domain.errors import ContactNotFound
-from domain.identity import BatchId, ContactId
+from domain.identity import BatchId, ContactId, ExecutionId
 from domain.ports import Page, Window
 from domain.settlement import Settlement
-from store import settling
+from store import follow_ups, settling, turns
 from store.counting import among
 from store.engine import single_statement, transaction
 from store.mapping import call_of, contact_of
@@ -29,52 +29,47 @@ class PostgresContactStore:
         self._engine = engine
 
     async def next_page(
-        self, batch_id: BatchId, after_position: int, limit: int
+        self,
+        batch_id: BatchId,
+        after_position: int,
+        limit: int,
+        *,
+        closed_zones: Collection[str | None] = (),
     ) -> Sequence[tuple[ContactId, int]]:
-        """Return ids and positions of `pending` contacts behind a position, in order."""
-        c = contacts.c
-        page = (
-            select(c.contact_id, c.position)
-            .where(c.batch_id == batch_id, c.status == ContactStatus.PENDING, c.position > after_position)
-            .order_by(c.position)
-            .limit(limit)
-        )
+        """Return ids and positions of `pending` contacts behind a position, in order.
+
+        Those whose own zone is closed are left out; None stands for contacts without one.
+        """
+        return await self._pairs(turns.pending(batch_id, after_position, closed_zones).limit(limit))
+
+    async def pending_zones(self, batch_id: BatchId) -> Sequence[str | None]:
+        """Return the different zones of pending contacts; None for those without one of their own."""
         async with single_statement(self._engine) as connection:
-            found = await connection.execute(page)
-        return [(ContactId(contact_id), position) for contact_id, position in found]
+            return list((await connection.scalars(turns.pending_zones(batch_id))).all())
 
     async def due_contacts(
         self, batch_id: BatchId, now: datetime, limit: int
     ) -> Sequence[tuple[ContactId, int, AttemptKind]]:
         """Return what is due, follow-ups first, then the longest due, with the attempt it waits for."""
-        due = _due(batch_id, now, limit)
-        # An attempt that was given back undialled is the one to make next.
-        was_dialled = or_(calls.c.dial_state != DialState.READY, calls.c.call_status != CallStatus.QUEUED)
-        dialled = (
-            select(func.max(calls.c.attempt))
-            .where(calls.c.contact_id == due.c.contact_id, was_dialled)
-            .scalar_subquery()
-        )
-        ordered = select(due.c.contact_id, func.coalesce(dialled, 0) + 1, due.c.kind).order_by(
-            due.c.turn, due.c.due_at, due.c.position
-        )
         async with single_statement(self._engine) as connection:
-            found = await connection.execute(ordered.limit(limit))
+            found = await connection.execute(turns.due(batch_id, now, limit))
         return [(ContactId(contact_id), attempt, AttemptKind(kind)) for contact_id, attempt, kind in found]
 
     async def live_contacts(self, batch_id: BatchId, limit: int) -> Sequence[tuple[ContactId, int]]:
         """Return the contacts being called now, each with its newest attempt."""
-        c = contacts.c
-        newest = select(func.max(calls.c.attempt)).where(calls.c.contact_id == c.contact_id).scalar_subquery()
-        live = (
-            select(c.contact_id, func.coalesce(newest, 1))
-            .where(c.batch_id == batch_id, c.status.in_(sorted(LIVE)))
-            .order_by(c.position)
-            .limit(limit)
-        )
+        return await self._pairs(turns.live(batch_id).limit(limit))
+
+    async def skipped_stories(
+        self, batch_id: BatchId, after_position: int, limit: int
+    ) -> Sequence[tuple[ContactId, int]]:
+        """Return contacts that were called before and then skipped with their batch, by position."""
+        return await self._pairs(turns.skipped_stories(batch_id, after_position).limit(limit))
+
+    async def calls_to_hang_up(self, batch_id: BatchId, limit: int) -> Sequence[tuple[ExecutionId, str]]:
+        """Return the open calls of skipped contacts, by attempt and the provider's id, oldest first."""
         async with single_statement(self._engine) as connection:
-            found = await connection.execute(live)
-        return [(ContactId(contact_id), attempt) for contact_id, attempt in found]
+            found = await connection.execute(turns.calls_to_hang_up(batch_id).limit(limit))
+        return [(ExecutionId(execution_id), call_id) for execution_id, call_id in found]
 
     async def settle(
         self, contact_id: ContactId, attempt: int, settlement: Settlement, now: datetime
@@ -83,15 +78,16 @@ class PostgresContactStore:
 
         Raises ContactNotFound.
         """
-        async with single_statement(self._engine) as connection:
+        async with transaction(self._engine) as connection:
             return await settling.settle(connection, contact_id, attempt, settlement, now)
 
     async def give_back(self, contact_id: ContactId, attempt: int, now: datetime) -> ContactStatus:
         """Return a contact that was certainly not dialled to the status it waited in, due at once.
 
+        Of a batch that is over it is skipped.
         Raises ContactNotFound.
         """
-        async with single_statement(self._engine) as connection:
+        async with transaction(self._engine) as connection:
             return await settling.give_back(connection, contact_id, attempt, now)
 
     async def skip(
@@ -103,6 +99,21 @@ class PostgresContactStore:
         """
         async with transaction(self._engine) as connection:
             return await settling.skip(connection, contact_id, reason, now, detail=detail)
+
+    async def skip_by_hand(self, batch_id: BatchId, contact_id: ContactId, now: datetime) -> Contact:
+        """Skip a waiting contact because a client asked for it. Raises ContactNotFound, IllegalTransition."""
+        async with transaction(self._engine) as connection:
+            return await settling.skip_by_hand(connection, batch_id, contact_id, now)
+
+    async def schedule_follow_up(
+        self, batch_id: BatchId, contact_id: ContactId, at: datetime, now: datetime
+    ) -> Contact:
+        """Let a completed contact be called again at an agreed time.
+
+        Raises ContactNotFound, IllegalTransition.
+        """
+        async with transaction(self._engine) as connection:
+            return await follow_ups.schedule_follow_up(connection, batch_id, contact_id, at, now)
 
     async def list_contacts(
         self, batch_id: BatchId, statuses: Sequence[ContactStatus], window: Window
@@ -147,34 +158,10 @@ class PostgresContactStore:
             found = await connection.execute(newest)
         return {row[c.contact_id]: call_of(row) for row in found.mappings()}
 
-
-def _due(batch_id: BatchId, now: datetime, limit: int) -> Subquery:
-    """Select due contacts of each kind with the order of their turn; each half is read from its own index."""
-    follow_ups = _due_of_kind(
-        AttemptKind.FOLLOW_UP, ContactStatus.FOLLOWUP_SCHEDULED, contacts.c.follow_up_at, turn=1
-    )
-    retries = _due_of_kind(AttemptKind.RETRY, ContactStatus.RETRYING, contacts.c.next_retry_at, turn=2)
-    halves = [
-        half.where(contacts.c.batch_id == batch_id, due_at <= now).order_by(due_at).limit(limit).subquery()
-        for half, due_at in (
-            (follow_ups, contacts.c.follow_up_at),
-            (retries, contacts.c.next_retry_at),
-        )
-    ]
-    return union_all(*(select(half) for half in halves)).subquery("due")
-
-
-def _due_of_kind(
-    kind: AttemptKind, status: ContactStatus, due_at: ColumnElement[datetime], *, turn: int
-) -> Select[*tuple[Any, ...]]:
-    c = contacts.c
-    return select(
-        c.contact_id,
-        c.position,
-        due_at.label("due_at"),
-        literal(kind.value).label("kind"),
-        literal(turn).label("turn"),
-    ).where(c.status == status)
+    async def _pairs(self, statement: Select[str, int]) -> Sequence[tuple[ContactId, int]]:
+        async with single_statement(self._engine) as connection:
+            found = await connection.execute(statement)
+        return [(ContactId(contact_id), number) for contact_id, number in found]
 
 
 def _listed(batch_id: BatchId, statuses: Sequence[ContactStatus], window: Window) -> Select[*tuple[Any, ...]]:

@@ -1,6 +1,7 @@
-"""Moves contacts on after a dial.
+"""Moves one contact on, after a dial or by hand.
 
-Each verb is one guarded update; when the guard does not hold, it reads and returns what stands.
+Each move is one guarded update; when the guard does not hold, the verb reads and returns what stands.
+Who is sent to wait is sent under a share lock on the batch, so that nobody waits in one that is over.
 """
 
 from datetime import datetime
@@ -11,28 +12,38 @@ from sqlalchemy import (
     RowMapping,
     Text,
     Update,
+    and_,
     any_,
     bindparam,
     case,
     func,
     null,
     select,
+    text,
     update,
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from domain.call import AttemptKind, CallStatus, DialState
-from domain.contact import LIVE, WAITING, ContactStatus, SkipReason, may_become
+from domain.batch import TERMINAL_BATCH, BatchStatus
+from domain.call import OUTCOME_OF, AttemptKind, CallStatus, DialState
+from domain.contact import LIVE, WAITING, Contact, ContactStatus, SkipReason, may_become
 from domain.errors import ContactNotFound
-from domain.identity import ContactId
+from domain.identity import BatchId, ContactId
+from domain.lifecycle import require_skippable
+from domain.redial import taken_as
 from domain.settlement import Settlement
-from store.mapping import Values
-from store.tables import calls, contacts
+from store.mapping import Values, contact_of
+from store.tables import batches, calls, contacts
 
 _WAITED_IN = {
     AttemptKind.INITIAL: ContactStatus.PENDING,
     AttemptKind.RETRY: ContactStatus.RETRYING,
     AttemptKind.FOLLOW_UP: ContactStatus.FOLLOWUP_SCHEDULED,
+}
+
+_ENDED_AS = {
+    BatchStatus.CANCELLED: SkipReason.BATCH_CANCELLED,
+    BatchStatus.EXPIRED: SkipReason.BATCH_EXPIRED,
 }
 
 _WHERE_IT_STANDS = (contacts.c.status, contacts.c.next_retry_at, contacts.c.follow_up_at)
@@ -51,6 +62,16 @@ _SETTLE = (
     .returning(*_WHERE_IT_STANDS)
 )
 
+_LOCKED_BATCH = (
+    select(batches.c.status.label("batch_status"), calls.c.call_status)
+    .join_from(contacts, batches, contacts.c.batch_id == batches.c.batch_id)
+    .outerjoin(
+        calls, and_(calls.c.contact_id == contacts.c.contact_id, calls.c.attempt == bindparam("this_attempt"))
+    )
+    .where(contacts.c.contact_id == bindparam("this_contact"))
+    .suffix_with(text("FOR SHARE OF batches"))
+)
+
 
 async def settle(
     connection: AsyncConnection,
@@ -59,7 +80,12 @@ async def settle(
     settlement: Settlement,
     now: datetime,
 ) -> Settlement:
-    """Settle the contact's newest attempt, once; see `ContactStore.settle`."""
+    """Settle the contact's newest attempt, once; see `ContactStore.settle`. Runs within a transaction.
+
+    Of a batch that ended since the decision was made nobody is called again: the outcome is taken.
+    """
+    if settlement.status in WAITING:
+        settlement = await _settlement_in_force(connection, contact_id, attempt, settlement)
     values: Values = {
         "this_contact": contact_id,
         "this_attempt": attempt,
@@ -82,7 +108,17 @@ async def settle(
 async def give_back(
     connection: AsyncConnection, contact_id: ContactId, attempt: int, now: datetime
 ) -> ContactStatus:
-    """Undo a dispatch that led to no dial; see `ContactStore.give_back`."""
+    """Undo a dispatch that led to no dial; see `ContactStore.give_back`. Runs within a transaction."""
+    batch_status, _ = await _locked_batch(connection, contact_id, attempt)
+    status = await _return_to_waiting(connection, contact_id, attempt, now)
+    if status in WAITING and batch_status in _ENDED_AS:
+        return await skip(connection, contact_id, _ENDED_AS[batch_status], now, detail=None)
+    return status
+
+
+async def _return_to_waiting(
+    connection: AsyncConnection, contact_id: ContactId, attempt: int, now: datetime
+) -> ContactStatus:
     c = contacts.c
     kind = calls.c.kind
     move = (
@@ -139,6 +175,42 @@ async def skip(
     if status is ContactStatus.SKIPPED:
         await connection.execute(_cancel_undialled(contact_id, now))
     return status
+
+
+async def skip_by_hand(
+    connection: AsyncConnection, batch_id: BatchId, contact_id: ContactId, now: datetime
+) -> Contact:
+    """Skip a waiting contact on request; see `ContactStore.skip_by_hand`. Runs within a transaction."""
+    c = contacts.c
+    this = select(contacts).where(c.contact_id == contact_id, c.batch_id == batch_id)
+    locked = (await connection.execute(this.with_for_update(key_share=True))).mappings().one_or_none()
+    if locked is None:
+        raise ContactNotFound
+    require_skippable(contact_of(locked).status)
+    await skip(connection, contact_id, SkipReason.MANUAL, now, detail=None)
+    return contact_of((await connection.execute(this)).mappings().one())
+
+
+async def _settlement_in_force(
+    connection: AsyncConnection, contact_id: ContactId, attempt: int, decided: Settlement
+) -> Settlement:
+    batch_status, call_status = await _locked_batch(connection, contact_id, attempt)
+    outcome = None if call_status is None else OUTCOME_OF.get(call_status)
+    if batch_status not in TERMINAL_BATCH or outcome is None:
+        return decided
+    return Settlement(status=taken_as(outcome))
+
+
+async def _locked_batch(
+    connection: AsyncConnection, contact_id: ContactId, attempt: int
+) -> tuple[BatchStatus, CallStatus | None]:
+    """Keep the contact's batch as it is until the transaction ends; returns where it and the call stand."""
+    this = {"this_contact": contact_id, "this_attempt": attempt}
+    row = (await connection.execute(_LOCKED_BATCH, this)).mappings().one_or_none()
+    if row is None:
+        raise ContactNotFound
+    call_status = row[calls.c.call_status]
+    return BatchStatus(row["batch_status"]), None if call_status is None else CallStatus(call_status)
 
 
 def _cancel_undialled(contact_id: ContactId, now: datetime) -> Update:

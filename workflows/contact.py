@@ -20,17 +20,17 @@ with workflow.unsafe.imports_passed_through():
         SettleAttempt,
         SettledAttempt,
     )
-    from domain.call import RANK, AttemptKind, CallStatus, has_ended
-    from domain.contact import TERMINAL
+    from domain.call import RANK, CallStatus, has_ended
+    from domain.contact import ContactStatus
     from domain.gates import Gate
     from domain.watchdog import CallTiming, CallWatch, must_end_by, next_look
     from workflows import messages, names
     from workflows.messages import ContactInput, SlotRequested, read_request
     from workflows.options import DIAL, LOOK, SETTLE, STORE
 
-HELD_PAUSE = timedelta(seconds=15)
+HELD_PAUSE = timedelta(seconds=5)
 """A contact that was withheld asks for a slot again no sooner, so that a held batch costs little."""
-BATCH_IS_GONE = "batch_is_gone"
+NOBODY_GRANTS = "nobody_grants_a_slot"
 GRANT_PATIENCE = timedelta(minutes=15)
 """After so long without an answer a request for a slot is made again; asking twice is harmless."""
 
@@ -41,7 +41,7 @@ class ContactWorkflow:
 
     Started by its batch, which thereby grants the first slot; later slots are asked for by signal.
     A slot is held from its grant to the end of the call, never while the contact waits.
-    Signals: `call_event` (where a call stands), `slot_granted`.
+    Signals: `call_event` (where a call stands), `slot_granted`, `stop` (the contact was skipped).
     Never continues as new: retries and follow-ups are few.
     """
 
@@ -49,22 +49,25 @@ class ContactWorkflow:
     def __init__(self, story: ContactInput) -> None:
         self._batch_id = story.batch_id
         self._contact_id = story.contact_id
-        self._attempt = 1
-        self._kind = AttemptKind.INITIAL
-        self._granted_attempt = 1
+        self._attempt = story.attempt
+        self._kind = story.kind
+        self._granted_attempt = story.attempt if story.due_at is None else story.attempt - 1
+        self._is_stopped = False
         self._call_statuses: dict[int, CallStatus] = {}
         self._heard_at: datetime | None = None
         self._answered_at: datetime | None = None
 
     @workflow.run
-    async def run(self, story: ContactInput) -> str:  # noqa: ARG002 - read in __init__
+    async def run(self, story: ContactInput) -> str:
         """Return the status the story ended in."""
+        if story.due_at is not None:
+            await self._sleep_until(story.due_at, "agreed follow-up")
         while True:
             if not await self._hold_slot():
-                return BATCH_IS_GONE
-            withheld_by = await self._dial()
-            if withheld_by is not None:
-                ended_as = await self._return_slot(withheld_by)
+                return NOBODY_GRANTS
+            withheld = await self._dial()
+            if withheld is not None:
+                ended_as = await self._return_slot(withheld)
                 if ended_as is not None:
                     return ended_as
                 continue
@@ -72,8 +75,9 @@ class ContactWorkflow:
             if settled.due_at is None or settled.kind is None:
                 return settled.status
             if settled.batch_is_gone:
-                return BATCH_IS_GONE
-            await self._cool_down(settled.due_at, settled.summary)
+                return NOBODY_GRANTS
+            spread = settled.spread * workflow.random().random()
+            await self._sleep_until(settled.due_at + spread, settled.summary)
             self._attempt += 1
             self._kind = settled.kind
 
@@ -95,14 +99,19 @@ class ContactWorkflow:
         if grant is not None:
             self._granted_attempt = max(self._granted_attempt, grant.attempt)
 
+    @workflow.signal(name=names.STOP, description="Sent by the batch when the contact was skipped.")
+    def stop(self, request: object = None) -> None:
+        """Wait no longer; a call that is under way is followed to its end."""
+        self._is_stopped = True
+
     async def _hold_slot(self) -> bool:
-        """Wait for this attempt's slot; False when no batch is left to grant one."""
+        """Wait for this attempt's slot; False when no batch is left to grant one, or none is needed."""
         while self._granted_attempt < self._attempt:
-            if not await self._request_slot():
+            if self._is_stopped or not await self._request_slot():
                 return False
             with suppress(asyncio.TimeoutError):
                 await workflow.wait_condition(
-                    lambda: self._granted_attempt >= self._attempt,
+                    lambda: self._granted_attempt >= self._attempt or self._is_stopped,
                     timeout=GRANT_PATIENCE,
                     timeout_summary="asked for a slot",
                 )
@@ -121,8 +130,8 @@ class ContactWorkflow:
             # The batch is about to continue as new; the request is made again.
         return True
 
-    async def _dial(self) -> Gate | None:
-        """Place this attempt's call and follow it to its end; return the gate that withheld it, if any."""
+    async def _dial(self) -> PlacedCall | None:
+        """Place this attempt's call and follow it to its end; return what withheld it, if anything did."""
         self._heard_at = self._answered_at = None
         placed = await self._place_call()
         while placed.answer is DialAnswer.ASK_AGAIN:
@@ -130,25 +139,34 @@ class ContactWorkflow:
             await workflow.sleep(pause, summary="the provider did not dial: ask again")
             placed = await self._place_call()
         if placed.timing is None:
-            return placed.gate
+            return placed
         self._hear(self._attempt, placed.call_status, news=placed.answer is DialAnswer.PLACED)
         await self._follow_call(placed.asked_at, placed.timing)
         return None
 
-    async def _return_slot(self, gate: Gate) -> str | None:
-        """Give the slot back unused; return the status when this ends the story."""
+    async def _return_slot(self, withheld: PlacedCall) -> str | None:
+        """Give the slot back unused; return the status when this ends the story.
+
+        A fresh contact ends it and is read from the database again when calls may be placed.
+        """
         returned = await workflow.execute_activity_method(
             ContactActivities.return_slot,
             ReturnSlot(batch_id=self._batch_id, contact_id=self._contact_id, attempt=self._attempt),
-            summary=f"withheld: {gate}",
+            summary=f"withheld: {withheld.gate}",
             **STORE,
         )
         if returned.batch_is_gone:
-            return BATCH_IS_GONE
-        if gate is not Gate.BATCH_HELD or returned.status in TERMINAL:
+            return NOBODY_GRANTS
+        may_wait = withheld.gate is Gate.BATCH_HELD or withheld.opens_at is not None
+        if not may_wait or returned.status not in (
+            ContactStatus.RETRYING,
+            ContactStatus.FOLLOWUP_SCHEDULED,
+        ):
             return returned.status
         self._granted_attempt = self._attempt - 1
-        await workflow.sleep(HELD_PAUSE, summary=f"withheld: {gate}")
+        await self._sleep_until(
+            withheld.opens_at or workflow.now() + HELD_PAUSE, f"withheld: {withheld.gate}"
+        )
         return None
 
     async def _place_call(self) -> PlacedCall:
@@ -201,9 +219,13 @@ class ContactWorkflow:
             **SETTLE,
         )
 
-    async def _cool_down(self, due_at: datetime, summary: str) -> None:
+    async def _sleep_until(self, due_at: datetime, summary: str) -> None:
+        """Hold no slot until then, or until nobody wants the contact called any more."""
         if due_at > workflow.now():
-            await workflow.sleep(due_at - workflow.now(), summary=summary)
+            with suppress(asyncio.TimeoutError):
+                await workflow.wait_condition(
+                    lambda: self._is_stopped, timeout=due_at - workflow.now(), timeout_summary=summary
+                )
 
     def _hear(self, attempt: int, status: CallStatus, *, news: bool = True) -> None:
         known = self._call_statuses.get(attempt, CallStatus.QUEUED)

@@ -1,6 +1,7 @@
 """What starts workflows, what is signalled to them, and what a batch carries over continue-as-new."""
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TypeVar
 
 from pydantic import TypeAdapter, ValidationError
@@ -8,6 +9,7 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from activities.messages import SlotRequest
+    from domain.batch import BatchStatus
     from domain.call import AttemptKind, CallStatus
     from domain.contact import ContactStatus
 
@@ -18,8 +20,10 @@ Message = TypeVar("Message")
 class BatchState:
     """All that a batch's workflow knows; nothing in it belongs to a person."""
 
-    total_contacts: int
-    concurrency_limit: int
+    total_contacts: int = 0
+    concurrency_limit: int = 0
+    status: BatchStatus = BatchStatus.PENDING
+    """As it last stood in the database."""
     cursor: int = 0
     """Position of the last fresh contact that was read."""
     fresh: list[tuple[str, int]] = field(default_factory=list)
@@ -49,11 +53,15 @@ class BatchInput:
 
 @dataclass(frozen=True, kw_only=True)
 class ContactInput:
-    """Start of a contact's story; being started is being granted the first slot."""
+    """Start of a contact's story; being started is being granted a slot, unless it begins by waiting."""
 
     batch_id: str
     campaign_id: str
     contact_id: str
+    attempt: int = 1
+    kind: AttemptKind = AttemptKind.INITIAL
+    due_at: datetime | None = None
+    """Wait until then and ask for a slot; None dials at once."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +86,25 @@ class AttemptReported:
     contact_id: str
     attempt: int
     status: ContactStatus
+    withheld: bool = False
+    """A gate was closed, which the batch may not know yet."""
+
+
+@dataclass(frozen=True)
+class ContactSkipped:
+    """A waiting contact was skipped by hand."""
+
+    contact_id: str
+    was: ContactStatus
+
+
+@dataclass(frozen=True)
+class FollowUpScheduled:
+    """A completed contact is to be called again."""
+
+    contact_id: str
+    attempt: int
+    at: datetime
 
 
 @dataclass(frozen=True)
@@ -93,6 +120,8 @@ CALL_EVENT = TypeAdapter(CallEvent)
 SLOT_GRANT = TypeAdapter(SlotGrant)
 ATTEMPT_REPORTED = TypeAdapter(AttemptReported)
 SLOT_REQUESTED = TypeAdapter(SlotRequested)
+CONTACT_SKIPPED = TypeAdapter(ContactSkipped)
+FOLLOW_UP_SCHEDULED = TypeAdapter(FollowUpScheduled)
 
 
 def read_request(shape: TypeAdapter[Message], request: object) -> Message | None:

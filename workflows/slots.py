@@ -83,18 +83,36 @@ def request_slot(state: BatchState, request: SlotRequest) -> bool:
 def close_sleeping(state: BatchState, contact_id: str, was: ContactStatus, status: ContactStatus) -> None:
     """Move a contact without a slot to a terminal status."""
     state.waiting = [each for each in state.waiting if each.contact_id != contact_id]
+    state.fresh = [each for each in state.fresh if each[0] != contact_id]
     _move(state, was, -1)
     _move(state, status, +1)
 
 
+def forget_fresh(state: BatchState) -> None:
+    """Read fresh contacts from the first one again: others may be called now than a moment ago."""
+    state.cursor, state.fresh, state.fresh_is_exhausted = 0, [], False
+
+
+def call_again(state: BatchState) -> None:
+    """Count a completed contact as one that waits for its follow-up."""
+    _move(state, ContactStatus.COMPLETED, -1)
+    _move(state, ContactStatus.FOLLOWUP_SCHEDULED, +1)
+
+
+def waits_as(kind: AttemptKind) -> ContactStatus:
+    """Return the status a contact waits in for an attempt of this kind."""
+    return _WAITS_AS[kind]
+
+
 def adopt(state: BatchState, loaded: LoadedBatch) -> None:
     """Take over how the batch stands in the database, and read fresh contacts from the first one again."""
+    state.status = loaded.status
     state.total_contacts = loaded.total_contacts
     state.concurrency_limit = loaded.concurrency_limit
     kept = TERMINAL | {ContactStatus.RETRYING, ContactStatus.FOLLOWUP_SCHEDULED}
     state.settled = {status: count for status, count in loaded.counts.items() if status in kept and count}
     state.in_flight = {each.contact_id: each.attempt for each in loaded.live}
-    state.cursor, state.fresh, state.fresh_is_exhausted = 0, [], False
+    forget_fresh(state)
 
 
 def tally(state: BatchState) -> BatchTally:
@@ -107,6 +125,11 @@ def tally(state: BatchState) -> BatchTally:
         live=live,
         **settled,
     )
+
+
+def has_sleepers(state: BatchState) -> bool:
+    """Tell whether anybody waits to be called again."""
+    return any(state.settled.get(status) for status in _WAITS_AS.values())
 
 
 def is_done(state: BatchState) -> bool:

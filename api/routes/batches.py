@@ -8,20 +8,26 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.batch_creation import BatchCreation
-from api.dependencies import Caller, IdempotencyKeyHeader, Parts, UploadBody
+from api.dependencies import Caller, IdempotencyKeyHeader, IgnoredBody, Parts, UploadBody
 from api.idempotency import answer_created, once_only
 from api.identifiers import batch_id_of, campaign_id_of
+from api.life_cycles import act_on_batch, dispatch_batch
 from api.live_counters import CounterSource, live_counters
-from api.openapi import READS, READS_ONE, WRITES, Described, json_body, problems
-from api.paging import paging_headers
+from api.openapi import ACTS, ACTS_AS_ASKED, READS, READS_ONE, WRITES, Described, json_body, problems
+from api.paging import Flag, paging_headers
 from api.responses import json_answer, json_list
+from api.schemas.actions import BatchActed, BatchDispatched
 from api.schemas.batches import BatchCreate, BatchCreated, BatchOut
 from api.schemas.queries import BatchesQuery
 from domain.errors import CampaignNotFound
+from domain.lifecycle import Action
 
 router = APIRouter(prefix="/api/v1/batches", tags=["batches"])
 
 _BATCHES = TypeAdapter(list[BatchOut])
+StartNow = Annotated[
+    Flag, Query(alias="now", description="Start a batch whose `scheduled_start` lies ahead.")
+]
 _SOURCE_HEADER: dict[int | str, Described] = {
     200: {
         "headers": {
@@ -91,3 +97,44 @@ async def get_batch(caller: Caller, parts: Parts, batch_id: str) -> Response:
     batch, campaign = await parts.batches.get(caller.organization_id, batch_id_of(batch_id))
     counters, source = await live_counters(parts, batch)
     return json_answer(BatchOut.of(batch, campaign, counters), {"X-Counters-Source": source})
+
+
+@router.post(
+    "/{batch_id}/pause", response_model=BatchActed, responses=problems(ACTS), dependencies=[IgnoredBody]
+)
+async def pause_batch(caller: Caller, parts: Parts, batch_id: str) -> Response:
+    """Hold a batch: no dial begins after the answer; live calls finish, waiting contacts are kept."""
+    batch = await act_on_batch(parts, caller, batch_id, Action.PAUSE)
+    return json_answer(BatchActed.of(batch, Action.PAUSE))
+
+
+@router.post(
+    "/{batch_id}/resume", response_model=BatchActed, responses=problems(ACTS), dependencies=[IgnoredBody]
+)
+async def resume_batch(caller: Caller, parts: Parts, batch_id: str) -> Response:
+    """Let a paused batch go on; it is `pending` while its `scheduled_start` lies ahead."""
+    batch = await act_on_batch(parts, caller, batch_id, Action.RESUME)
+    return json_answer(BatchActed.of(batch, Action.RESUME))
+
+
+@router.post(
+    "/{batch_id}/cancel", response_model=BatchActed, responses=problems(ACTS), dependencies=[IgnoredBody]
+)
+async def cancel_batch(caller: Caller, parts: Parts, batch_id: str) -> Response:
+    """Stop a batch for good and skip everybody who was not called."""
+    batch = await act_on_batch(parts, caller, batch_id, Action.CANCEL)
+    return json_answer(BatchActed.of(batch, Action.CANCEL))
+
+
+@router.post(
+    "/{batch_id}/dispatch",
+    response_model=BatchDispatched,
+    responses=problems(ACTS_AS_ASKED),
+    dependencies=[IgnoredBody],
+)
+async def dispatch(caller: Caller, parts: Parts, batch_id: str, start_now: StartNow = False) -> Response:
+    """Hand every pending contact to calling again; nobody is called twice because of it."""
+    batch, pending = await dispatch_batch(parts, caller, batch_id, start_now=start_now)
+    return json_answer(
+        BatchDispatched(batch_id=batch.batch_id, status=batch.status, dispatched_count=pending)
+    )

@@ -10,24 +10,31 @@ from starlette.responses import Response
 from api.dependencies import (
     Caller,
     IdempotencyKeyHeader,
+    IgnoredBody,
     Parts,
     Posted,
     body_of,
 )
 from api.idempotency import answer_created, once_only
 from api.identifiers import campaign_id_of
-from api.openapi import READS, READS_ONE, READS_WITHIN, WRITES, json_body, problems
-from api.paging import paging_headers
+from api.life_cycles import act_on_campaign
+from api.openapi import ACTS, ACTS_AS_ASKED, READS, READS_ONE, READS_WITHIN, WRITES, json_body, problems
+from api.paging import Flag, paging_headers
 from api.responses import json_answer, json_list
+from api.schemas.actions import CampaignActed
 from api.schemas.batches import BatchOut
 from api.schemas.campaigns import CampaignCreate, CampaignOut
 from api.schemas.queries import BatchesOfCampaignQuery, CampaignsQuery
+from domain.lifecycle import Action
 
 router = APIRouter(prefix="/api/v1/campaigns", tags=["campaigns"])
 
 _CAMPAIGNS = TypeAdapter(list[CampaignOut])
 _BATCHES = TypeAdapter(list[BatchOut])
 
+AllBatches = Annotated[
+    Flag, Query(alias="all", description="Also resume batches that were paused on their own.")
+]
 CampaignBody = Annotated[Posted[CampaignCreate], Depends(body_of(CampaignCreate))]
 
 
@@ -100,3 +107,38 @@ async def list_batches_of_campaign(
     )
     headers = paging_headers(request, query.window, page.total)
     return json_list(_BATCHES, [BatchOut.of(*each) for each in page.items], headers)
+
+
+@router.post(
+    "/{campaign_id}/pause", response_model=CampaignActed, responses=problems(ACTS), dependencies=[IgnoredBody]
+)
+async def pause_campaign(caller: Caller, parts: Parts, campaign_id: str) -> Response:
+    """Hold a campaign: no batch of it starts a call; live calls finish, waiting contacts are kept."""
+    campaign = await act_on_campaign(parts, caller, campaign_id, Action.PAUSE)
+    return json_answer(CampaignActed.of(campaign, Action.PAUSE))
+
+
+@router.post(
+    "/{campaign_id}/resume",
+    response_model=CampaignActed,
+    responses=problems(ACTS_AS_ASKED),
+    dependencies=[IgnoredBody],
+)
+async def resume_campaign(
+    caller: Caller, parts: Parts, campaign_id: str, all_batches: AllBatches = False
+) -> Response:
+    """Let a paused campaign go on, with the batches that were paused with it."""
+    campaign = await act_on_campaign(parts, caller, campaign_id, Action.RESUME, all_batches=all_batches)
+    return json_answer(CampaignActed.of(campaign, Action.RESUME))
+
+
+@router.post(
+    "/{campaign_id}/cancel",
+    response_model=CampaignActed,
+    responses=problems(ACTS),
+    dependencies=[IgnoredBody],
+)
+async def cancel_campaign(caller: Caller, parts: Parts, campaign_id: str) -> Response:
+    """Stop a campaign and its unfinished batches for good."""
+    campaign = await act_on_campaign(parts, caller, campaign_id, Action.CANCEL)
+    return json_answer(CampaignActed.of(campaign, Action.CANCEL))

@@ -3,17 +3,19 @@
 from collections.abc import Sequence
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Depends, Query
 from pydantic import TypeAdapter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.dependencies import Caller, Parts
+from api.contact_actions import ContactActions
+from api.dependencies import Caller, IgnoredBody, Parts, Posted, body_of
 from api.identifiers import batch_id_of, contact_id_of
-from api.openapi import READS_ONE, READS_WITHIN, problems
+from api.openapi import ACTS, ACTS_ON_BODY, READS_ONE, READS_WITHIN, json_body, problems
 from api.paging import paging_headers
 from api.parts import ApiParts
 from api.responses import json_answer, json_list
+from api.schemas.actions import ContactSkipped, FollowUpRequest, FollowUpScheduled
 from api.schemas.contacts import ContactOut, ContactWithCalls
 from api.schemas.queries import ContactsQuery
 from domain.contact import Contact
@@ -22,6 +24,8 @@ router = APIRouter(prefix="/api/v1/batches/{batch_id}/contacts", tags=["contacts
 
 _PLAIN = TypeAdapter(list[ContactOut])
 _WITH_CALLS = TypeAdapter(list[ContactWithCalls])
+
+FollowUpBody = Annotated[Posted[FollowUpRequest], Depends(body_of(FollowUpRequest))]
 
 
 @router.get("/", include_in_schema=False)
@@ -49,6 +53,44 @@ async def get_contact(caller: Caller, parts: Parts, batch_id: str, contact_id: s
     contact = await parts.contacts.get_contact(batch.batch_id, contact_id_of(contact_id))
     (shown,) = await _with_calls(parts, [contact])
     return json_answer(shown)
+
+
+@router.post(
+    "/{contact_id}/skip", response_model=ContactSkipped, responses=problems(ACTS), dependencies=[IgnoredBody]
+)
+async def skip_contact(caller: Caller, parts: Parts, batch_id: str, contact_id: str) -> Response:
+    """Take a waiting contact out of the batch: nobody calls it (again)."""
+    contact = await ContactActions(parts, caller, batch_id, contact_id).skip()
+    return json_answer(
+        ContactSkipped(
+            batch_id=contact.batch_id,
+            contact_id=contact.contact_id,
+            status=contact.status,
+            skip_reason=contact.skip_reason,
+        )
+    )
+
+
+@router.post(
+    "/{contact_id}/follow-up",
+    response_model=FollowUpScheduled,
+    responses=problems(ACTS_ON_BODY),
+    openapi_extra=json_body(FollowUpRequest),
+)
+async def schedule_follow_up(
+    caller: Caller, parts: Parts, batch_id: str, contact_id: str, posted: FollowUpBody
+) -> Response:
+    """Have a completed contact called again at an agreed time, or at the next opening of its window."""
+    actions = ContactActions(parts, caller, batch_id, contact_id)
+    contact, due_at = await actions.schedule_follow_up(posted.value.at)
+    return json_answer(
+        FollowUpScheduled(
+            batch_id=contact.batch_id,
+            contact_id=contact.contact_id,
+            status=contact.status,
+            follow_up_at=due_at,
+        )
+    )
 
 
 async def _with_calls(parts: ApiParts, contacts: Sequence[Contact]) -> list[ContactWithCalls]:

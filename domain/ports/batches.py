@@ -8,6 +8,7 @@ from domain.batch import Batch, BatchStatus, NewBatch
 from domain.campaign import Campaign
 from domain.contact import NewContact
 from domain.identity import BatchId, CampaignId, OrganizationId
+from domain.lifecycle import Action
 from domain.ports.paging import Page, Window
 
 
@@ -56,4 +57,36 @@ class BatchStore(Protocol):
         """Complete a running batch whose contacts are all terminal, and its campaign with its last batch.
 
         Returns the batch as it stands; unchanged while any contact is unfinished.
+        """
+
+    async def act(
+        self,
+        batch_id: BatchId,
+        action: Action,
+        now: datetime,
+        *,
+        organization_id: OrganizationId | None = None,
+    ) -> Batch:
+        """Pause, resume or cancel a batch as the life cycle allows, and return it as it stands.
+
+        A resumed batch is `pending` while its `scheduled_start` is ahead.
+        Cancel skips every contact that waits or is being set up, in one statement, and completes the campaign
+        with its last batch.
+        With `organization_id` a foreign batch does not exist.
+        Raises BatchNotFound, IllegalTransition, CampaignPaused.
+        """
+
+    async def expire(self, batch_id: BatchId, now: datetime) -> Batch:
+        """End a batch whose `scheduled_end` has come, and skip every contact that waits; else change nothing.
+
+        Raises BatchNotFound.
+        """
+
+    async def dispatch(
+        self, organization_id: OrganizationId, batch_id: BatchId, now: datetime, *, start_now: bool
+    ) -> tuple[Batch, int]:
+        """Let a batch be handed to calling again; returns it and the number of its pending contacts.
+
+        With `start_now` a batch that is `pending` begins, and its `scheduled_start` is now.
+        Raises BatchNotFound, IllegalTransition.
         """

@@ -5,7 +5,8 @@ from datetime import datetime
 from typing import Protocol
 
 from domain.campaign import Campaign, CampaignRules, CampaignStatus
-from domain.identity import CampaignId, OrganizationId
+from domain.identity import BatchId, CampaignId, OrganizationId
+from domain.lifecycle import Action
 from domain.ports.paging import Page, Window
 
 
@@ -22,3 +23,19 @@ class CampaignStore(Protocol):
         self, organization_id: OrganizationId, statuses: Sequence[CampaignStatus], window: Window
     ) -> Page[Campaign]:
         """Return campaigns, newest first."""
+
+    async def act(
+        self,
+        organization_id: OrganizationId,
+        campaign_id: CampaignId,
+        action: Action,
+        now: datetime,
+        *,
+        all_batches: bool = False,
+    ) -> tuple[Campaign, Sequence[BatchId]]:
+        """Pause, resume or cancel a campaign and its batches; returns it and the batches that changed.
+
+        Resume brings back the batches that were paused with the campaign, with `all_batches` the others too;
+        on an active campaign it changes nothing.
+        Raises CampaignNotFound, IllegalTransition.
+        """

@@ -1,12 +1,12 @@
 """The people of batches."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
 from domain.call import AttemptKind, CallRecord
 from domain.contact import Contact, ContactStatus, SkipReason
-from domain.identity import BatchId, ContactId
+from domain.identity import BatchId, ContactId, ExecutionId
 from domain.ports.paging import Page, Window
 from domain.settlement import Settlement
 
@@ -15,9 +15,40 @@ class ContactStore(Protocol):
     """The people of batches."""
 
     async def next_page(
+        self,
+        batch_id: BatchId,
+        after_position: int,
+        limit: int,
+        *,
+        closed_zones: Collection[str | None] = (),
+    ) -> Sequence[tuple[ContactId, int]]:
+        """Return ids and positions of `pending` contacts behind a position, in order.
+
+        Contacts whose own zone is among `closed_zones` are left out; None stands for those without one.
+        """
+
+    async def pending_zones(self, batch_id: BatchId) -> Sequence[str | None]:
+        """Return the different zones of a batch's pending contacts; None for those without their own."""
+
+    async def skip_by_hand(self, batch_id: BatchId, contact_id: ContactId, now: datetime) -> Contact:
+        """Skip a waiting contact because a client asked for it. Raises ContactNotFound, IllegalTransition."""
+
+    async def schedule_follow_up(
+        self, batch_id: BatchId, contact_id: ContactId, at: datetime, now: datetime
+    ) -> Contact:
+        """Let a completed contact be called again at an agreed time.
+
+        Raises ContactNotFound, IllegalTransition when it is not completed, its batch is over,
+        or no follow-up is left.
+        """
+
+    async def calls_to_hang_up(self, batch_id: BatchId, limit: int) -> Sequence[tuple[ExecutionId, str]]:
+        """Return the open calls of skipped contacts, by attempt and the provider's id."""
+
+    async def skipped_stories(
         self, batch_id: BatchId, after_position: int, limit: int
     ) -> Sequence[tuple[ContactId, int]]:
-        """Return ids and positions of `pending` contacts behind a position, in order."""
+        """Return ids and positions of skipped contacts that were called before: their stories may wait."""
 
     async def due_contacts(
         self, batch_id: BatchId, now: datetime, limit: int

@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 from domain.call import CallRecord
 from domain.contact import ContactStatus
 from domain.counters import BatchTally
 from domain.identity import BatchId, CampaignId, ContactId
+from domain.lifecycle import Action
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +39,20 @@ class BatchEngine(Protocol):
         True also when that workflow is over, for then nobody waits for the news.
         """
 
+    async def act(self, batch_id: BatchId, action: Action) -> None:
+        """Tell the batch's workflow that it was paused, resumed or cancelled; nothing happens without one."""
+
+    async def dispatch(self, batch_id: BatchId, campaign_id: CampaignId, total_contacts: int) -> None:
+        """Tell the batch's workflow to look for contacts again, and start it anew when it is gone."""
+
+    async def contact_skipped(self, batch_id: BatchId, contact_id: ContactId, was: ContactStatus) -> None:
+        """Tell the batch that a waiting contact was skipped by hand."""
+
+    async def follow_up_scheduled(
+        self, batch_id: BatchId, contact_id: ContactId, attempt: int, at: datetime
+    ) -> None:
+        """Tell the batch that a completed contact is to be called again, as attempt `attempt`."""
+
     async def health(self) -> EngineHealth:
         """Say whether the engine answers and who polls it; never raises."""
 
@@ -49,6 +65,8 @@ class AttemptReport:
     attempt: int
     status: ContactStatus
     """Where the contact stands now."""
+    withheld: bool = False
+    """A gate was closed: the batch may not know yet that it is held."""
 
 
 class BatchReports(Protocol):
@@ -63,3 +81,12 @@ class WorkflowDirectory(Protocol):
 
     async def closed_among(self, batch_id: BatchId, contact_ids: Sequence[ContactId]) -> Sequence[ContactId]:
         """Return those whose workflow is not running. Raises EngineUnavailable."""
+
+    async def ended_by_hand(self, batch_id: BatchId, contact_ids: Sequence[ContactId]) -> Sequence[ContactId]:
+        """Return those whose workflow somebody terminated or cancelled. Raises EngineUnavailable."""
+
+    async def stop(self, batch_id: BatchId, contact_ids: Sequence[ContactId]) -> None:
+        """Wake contacts that need not wait any longer; who is not running is not woken.
+
+        Raises EngineUnavailable.
+        """

@@ -5,33 +5,15 @@ from pathlib import Path
 
 import httpx
 import pytest
-from typer.testing import CliRunner, Result
+from typer.testing import CliRunner
 
 from cli import app
-from console.surroundings import Surroundings
-from console.watch import Watcher
-from tests.console.stand_in_api import TOKEN, Answer, Clock, StandInApi, a_batch, a_problem, ok
+from tests.console.stand_in_api import TOKEN, Answer, StandInApi, a_batch, a_problem, ok
+from tests.console.terminal import apollo
 
 CAMPAIGN = {"campaign_id": "cmp_1", "name": "First", "status": "draft", "created_at": "2026-09-01T14:00:00Z"}
 CREATED = a_batch() | {"import_report": {"received": 3, "accepted": 2, "invalid": 0, "duplicates": 1}}
 NEEDED = ("--name", "First", "--agent", "agent_1", "--phone", "+14155550180")
-
-
-@pytest.fixture(autouse=True)
-def _no_settings_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("APOLLO_API_URL", "APOLLO_API_TOKEN"):
-        monkeypatch.delenv(name, raising=False)
-
-
-def apollo(api: StandInApi, *arguments: str, stack_token: str | None = TOKEN) -> Result:
-    clock = Clock()
-    surroundings = Surroundings(
-        api_url="http://api.example",
-        stack_token=lambda: stack_token,
-        watcher=Watcher(clock=clock, pause=clock.pause, outage_seconds=3),
-        transport=api.transport,
-    )
-    return CliRunner().invoke(app, [*arguments], obj=surroundings)
 
 
 def a_people_file(tmp_path: Path) -> str:

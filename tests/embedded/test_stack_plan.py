@@ -14,7 +14,7 @@ DATABASE_URL = "postgresql+psycopg://postgres@/apollo?host=/run/apollo"
 
 def a_plan(**changes: object) -> StackPlan:
     settings = Settings.model_construct().model_copy(update={"data_dir": Path("/data"), **changes})
-    return StackPlan(settings=settings, environment={"HOME": "/home/ada"}, working_dir=Path("/work place"))
+    return StackPlan(settings=settings, environment={"HOME": "/nowhere"}, working_dir=Path("/work place"))
 
 
 def the_parts(plan: StackPlan) -> Parts:
@@ -43,7 +43,7 @@ def test_children_are_told_every_address_beside_what_they_inherit() -> None:
     told.pop("PYTHONPATH")
 
     assert told == {
-        "HOME": "/home/ada",
+        "HOME": "/nowhere",
         "APOLLO_API_HOST": "127.0.0.1",
         "APOLLO_API_PORT": "9001",
         "APOLLO_DATABASE_URL": DATABASE_URL,

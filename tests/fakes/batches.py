@@ -4,14 +4,21 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from domain.batch import TERMINAL_BATCH, Batch, BatchStatus, NewBatch, status_of_new_batch
+from domain.batch import TERMINAL_BATCH, Batch, BatchStatus, NewBatch, PausedBy, status_of_new_batch
 from domain.campaign import Campaign, CampaignStatus
-from domain.contact import Contact, ContactStatus, NewContact, SkipReason
+from domain.contact import WAITING, Contact, ContactStatus, NewContact, SkipReason
 from domain.counters import Counters
-from domain.errors import BatchNotFound, CampaignClosed, CampaignNotFound
+from domain.errors import BatchNotFound, CampaignClosed, CampaignNotFound, CampaignPaused
 from domain.identity import BATCH_PREFIX, CONTACT_PREFIX, BatchId, CampaignId, ContactId, OrganizationId
+from domain.lifecycle import (
+    Action,
+    Effect,
+    require_dispatchable,
+    status_of_resumed_batch,
+    step_of_batch,
+)
 from domain.ports import Page, Window
-from tests.fakes.tables import Tables, newest_first, page_of
+from tests.fakes.tables import CANCELLABLE, Tables, newest_first, page_of
 
 _REVIVED = frozenset({CampaignStatus.DRAFT, CampaignStatus.COMPLETED})
 
@@ -137,12 +144,67 @@ class FakeBatchStore:
             return batch
         finished = replace(batch, status=BatchStatus.COMPLETED, paused_by=None, updated_at=now)
         self._tables.batches[batch_id] = finished
-        if not self._has_unfinished(campaign.campaign_id) and campaign.status in (
-            CampaignStatus.ACTIVE,
-            CampaignStatus.PAUSED,
-        ):
-            self._move_campaign(campaign, CampaignStatus.COMPLETED, now)
+        self._tables.complete_campaign(campaign.campaign_id, now)
         return finished
+
+    async def act(
+        self,
+        batch_id: BatchId,
+        action: Action,
+        now: datetime,
+        *,
+        organization_id: OrganizationId | None = None,
+    ) -> Batch:
+        """Raises BatchNotFound, IllegalTransition, CampaignPaused."""
+        batch, campaign = await self.load(batch_id)
+        if organization_id not in (None, batch.organization_id):
+            raise BatchNotFound
+        if step_of_batch(batch.status, action).effect is Effect.NOTHING:
+            return batch
+        match action:
+            case Action.PAUSE:
+                self._move(batch, BatchStatus.PAUSED, now, paused_by=PausedBy.BATCH)
+            case Action.RESUME:
+                if campaign.status is CampaignStatus.PAUSED:
+                    raise CampaignPaused
+                self._move(batch, status_of_resumed_batch(batch.scheduled_start, now), now)
+            case _:
+                self._end(batch, BatchStatus.CANCELLED, now)
+        return self._counted(self._tables.batches[batch_id])
+
+    async def expire(self, batch_id: BatchId, now: datetime) -> Batch:
+        """End a batch whose `scheduled_end` has come; else change nothing. Raises BatchNotFound."""
+        batch, _ = await self.load(batch_id)
+        is_time_up = batch.scheduled_end is not None and batch.scheduled_end <= now
+        if is_time_up and batch.status not in TERMINAL_BATCH:
+            self._end(batch, BatchStatus.EXPIRED, now)
+        return self._counted(self._tables.batches[batch_id])
+
+    async def dispatch(
+        self, organization_id: OrganizationId, batch_id: BatchId, now: datetime, *, start_now: bool
+    ) -> tuple[Batch, int]:
+        """Raises BatchNotFound, IllegalTransition."""
+        batch, _ = await self.get(organization_id, batch_id)
+        require_dispatchable(batch, start_now=start_now)
+        if batch.status is BatchStatus.PENDING:
+            begun = replace(batch, status=BatchStatus.IN_PROGRESS, scheduled_start=now, updated_at=now)
+            self._tables.batches[batch_id] = batch = begun
+        return batch, batch.counters.pending
+
+    def _move(
+        self, batch: Batch, status: BatchStatus, now: datetime, *, paused_by: PausedBy | None = None
+    ) -> None:
+        moved = replace(batch, status=status, paused_by=paused_by, updated_at=now)
+        self._tables.batches[batch.batch_id] = moved
+
+    def _end(self, batch: Batch, status: BatchStatus, now: datetime) -> None:
+        self._move(batch, status, now)
+        if status is BatchStatus.EXPIRED:
+            self._tables.skip_everybody(batch.batch_id, WAITING, SkipReason.BATCH_EXPIRED, now)
+        else:
+            reason = SkipReason.BATCH_CANCELLED
+            self._tables.skip_everybody(batch.batch_id, CANCELLABLE, reason, now)
+        self._tables.complete_campaign(batch.campaign_id, now)
 
     def _campaign_for(self, new: NewBatch) -> Campaign:
         campaign = self._tables.campaigns.get(new.campaign_id)
@@ -178,16 +240,10 @@ class FakeBatchStore:
         moved = replace(campaign, status=status, updated_at=now)
         self._tables.campaigns[campaign.campaign_id] = moved
 
-    def _has_unfinished(self, campaign_id: CampaignId) -> bool:
-        return any(
-            each.campaign_id == campaign_id and each.status not in TERMINAL_BATCH
-            for each in self._tables.batches.values()
-        )
-
     def _settle_campaign(self, campaign_id: CampaignId) -> None:
         """Return a campaign that only a discarded batch kept alive to where it was."""
         campaign = self._tables.campaigns[campaign_id]
-        if campaign.status is not CampaignStatus.ACTIVE or self._has_unfinished(campaign_id):
+        if campaign.status is not CampaignStatus.ACTIVE or self._tables.has_unfinished(campaign_id):
             return
         has_any = any(each.campaign_id == campaign_id for each in self._tables.batches.values())
         status = CampaignStatus.COMPLETED if has_any else CampaignStatus.DRAFT

@@ -5,12 +5,15 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from domain.batch import TERMINAL_BATCH, Batch, BatchStatus, PausedBy
 from domain.call import AttemptKind, CallStatus
 from domain.campaign import CallCounters, Campaign, CampaignRules, CampaignStatus
+from domain.contact import SkipReason
 from domain.errors import CampaignNotFound
-from domain.identity import CAMPAIGN_PREFIX, CampaignId, OrganizationId
+from domain.identity import CAMPAIGN_PREFIX, BatchId, CampaignId, OrganizationId
+from domain.lifecycle import Action, Effect, status_of_resumed_batch, step_of_campaign
 from domain.ports import Page, Window
-from tests.fakes.tables import Tables, newest_first, page_of
+from tests.fakes.tables import CANCELLABLE, Tables, newest_first, page_of
 
 
 class FakeCampaignStore:
@@ -53,6 +56,31 @@ class FakeCampaignStore:
         ]
         return page_of(newest_first(matching, lambda each: (each.created_at, each.campaign_id)), window)
 
+    async def act(
+        self,
+        organization_id: OrganizationId,
+        campaign_id: CampaignId,
+        action: Action,
+        now: datetime,
+        *,
+        all_batches: bool = False,
+    ) -> tuple[Campaign, Sequence[BatchId]]:
+        """Raises CampaignNotFound, IllegalTransition."""
+        campaign = await self.get(organization_id, campaign_id)
+        step = step_of_campaign(campaign.status, action)
+        if step.effect is Effect.NOTHING:
+            return campaign, []
+        moved = replace(campaign, status=CampaignStatus(step.status), updated_at=now)
+        self._tables.campaigns[campaign_id] = moved
+        mine = [each for each in self._tables.batches.values() if each.campaign_id == campaign_id]
+        affected = [each for each in mine if _is_affected(each, action, all_batches=all_batches)]
+        for batch in affected:
+            self._tables.batches[batch.batch_id] = _after(batch, action, now)
+            if action is Action.CANCEL:
+                reason = SkipReason.CAMPAIGN_CANCELLED
+                self._tables.skip_everybody(batch.batch_id, CANCELLABLE, reason, now)
+        return self._counted(moved), sorted(each.batch_id for each in affected)
+
     def _counted(self, campaign: Campaign) -> Campaign:
         mine = [each for each in self._tables.calls.values() if each.campaign_id == campaign.campaign_id]
         ended = Counter(each.call_status for each in mine)
@@ -66,3 +94,26 @@ class FakeCampaignStore:
                 follow_up_calls=sum(each.kind is AttemptKind.FOLLOW_UP for each in mine),
             ),
         )
+
+
+def _is_affected(batch: Batch, action: Action, *, all_batches: bool) -> bool:
+    match action:
+        case Action.PAUSE:
+            return batch.status in (BatchStatus.PENDING, BatchStatus.IN_PROGRESS)
+        case Action.RESUME:
+            by_campaign = batch.paused_by is PausedBy.CAMPAIGN
+            return batch.status is BatchStatus.PAUSED and (all_batches or by_campaign)
+        case _:
+            return batch.status not in TERMINAL_BATCH
+
+
+def _after(batch: Batch, action: Action, now: datetime) -> Batch:
+    match action:
+        case Action.PAUSE:
+            status, paused_by = BatchStatus.PAUSED, PausedBy.CAMPAIGN
+            return replace(batch, status=status, paused_by=paused_by, updated_at=now)
+        case Action.RESUME:
+            status = status_of_resumed_batch(batch.scheduled_start, now)
+            return replace(batch, status=status, paused_by=None, updated_at=now)
+        case _:
+            return replace(batch, status=BatchStatus.CANCELLED, paused_by=None, updated_at=now)

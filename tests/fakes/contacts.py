@@ -1,16 +1,19 @@
 """Contacts in memory."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from domain.call import AttemptKind, CallRecord, CallStatus, DialState
+from domain.batch import TERMINAL_BATCH, BatchStatus
+from domain.call import OUTCOME_OF, AttemptKind, CallRecord, has_ended
 from domain.contact import LIVE, WAITING, Contact, ContactStatus, SkipReason, may_become
 from domain.errors import ContactNotFound
-from domain.identity import BatchId, ContactId
+from domain.identity import BatchId, ContactId, ExecutionId
+from domain.lifecycle import require_room_for_follow_up, require_skippable
 from domain.ports import Page, Window
+from domain.redial import taken_as
 from domain.settlement import Settlement
-from tests.fakes.tables import Tables, page_of
+from tests.fakes.tables import Tables, is_undialled, page_of
 
 _DUE_ORDER = (
     (ContactStatus.FOLLOWUP_SCHEDULED, AttemptKind.FOLLOW_UP),
@@ -21,6 +24,11 @@ _WAITED_IN = {
     AttemptKind.RETRY: ContactStatus.RETRYING,
     AttemptKind.FOLLOW_UP: ContactStatus.FOLLOWUP_SCHEDULED,
 }
+_ENDED_AS = {
+    BatchStatus.CANCELLED: SkipReason.BATCH_CANCELLED,
+    BatchStatus.EXPIRED: SkipReason.BATCH_EXPIRED,
+}
+_SKIPPED_WITH_THE_BATCH = frozenset({*_ENDED_AS.values(), SkipReason.CAMPAIGN_CANCELLED})
 
 
 class FakeContactStore:
@@ -30,16 +38,73 @@ class FakeContactStore:
         self._tables = tables
 
     async def next_page(
-        self, batch_id: BatchId, after_position: int, limit: int
+        self,
+        batch_id: BatchId,
+        after_position: int,
+        limit: int,
+        *,
+        closed_zones: Collection[str | None] = (),
     ) -> Sequence[tuple[ContactId, int]]:
-        """Return ids and positions of `pending` contacts behind a position, in order."""
+        """Return ids and positions of `pending` contacts behind a position, closed zones left out."""
         self._tables.require_up()
         fresh = [
             (each.contact_id, each.position)
             for each in self._tables.contacts_of(batch_id)
-            if each.status is ContactStatus.PENDING and each.position > after_position
+            if each.status is ContactStatus.PENDING
+            and each.position > after_position
+            and each.timezone not in closed_zones
         ]
         return fresh[:limit]
+
+    async def pending_zones(self, batch_id: BatchId) -> Sequence[str | None]:
+        """Return the different zones of a batch's pending contacts, None first."""
+        self._tables.require_up()
+        mine = self._tables.contacts_of(batch_id)
+        zones = {each.timezone for each in mine if each.status is ContactStatus.PENDING}
+        return sorted(zones, key=lambda zone: zone or "")
+
+    async def skip_by_hand(self, batch_id: BatchId, contact_id: ContactId, now: datetime) -> Contact:
+        """Raises ContactNotFound, IllegalTransition."""
+        contact = await self.get_contact(batch_id, contact_id)
+        require_skippable(contact.status)
+        return self._tables.skip(contact, SkipReason.MANUAL, now)
+
+    async def schedule_follow_up(
+        self, batch_id: BatchId, contact_id: ContactId, at: datetime, now: datetime
+    ) -> Contact:
+        """Raises ContactNotFound, IllegalTransition."""
+        contact = await self.get_contact(batch_id, contact_id)
+        rules = self._tables.campaigns[contact.campaign_id].rules
+        require_room_for_follow_up(contact, self._tables.batches[batch_id].status, rules.max_follow_ups)
+        status = ContactStatus.FOLLOWUP_SCHEDULED
+        return self._keep(replace(contact, status=status, follow_up_at=at, updated_at=now))
+
+    async def calls_to_hang_up(self, batch_id: BatchId, limit: int) -> Sequence[tuple[ExecutionId, str]]:
+        """Return the open calls of skipped contacts, oldest first."""
+        self._tables.require_up()
+        found = [
+            (each.execution_id, each.provider_call_id)
+            for each in self._tables.calls.values()
+            if each.batch_id == batch_id
+            and each.provider_call_id is not None
+            and not has_ended(each.call_status)
+            and self._tables.contacts[each.contact_id].status is ContactStatus.SKIPPED
+        ]
+        return sorted(found)[:limit]
+
+    async def skipped_stories(
+        self, batch_id: BatchId, after_position: int, limit: int
+    ) -> Sequence[tuple[ContactId, int]]:
+        """Return contacts that were called before and then skipped with their batch."""
+        self._tables.require_up()
+        found = [
+            (each.contact_id, each.position)
+            for each in self._tables.contacts_of(batch_id)
+            if each.position > after_position
+            and each.skip_reason in _SKIPPED_WITH_THE_BATCH
+            and self._tables.newest_call(each.contact_id) is not None
+        ]
+        return found[:limit]
 
     async def due_contacts(
         self, batch_id: BatchId, now: datetime, limit: int
@@ -55,7 +120,7 @@ class FakeContactStore:
             and due_at <= now
         ]
         return [
-            (contact_id, self._attempts(contact_id) + 1, kind)
+            (contact_id, self._dialled(contact_id) + 1, kind)
             for _, _, _, contact_id, kind in sorted(due)[:limit]
         ]
 
@@ -70,6 +135,7 @@ class FakeContactStore:
     ) -> Settlement:
         """Move a live contact to where its newest attempt left it; returns what stands."""
         contact = self._find(contact_id)
+        settlement = self._in_force(contact, attempt, settlement)
         is_newest = self._attempts(contact_id) == attempt
         if contact.status in LIVE and may_become(contact.status, settlement.status) and is_newest:
             contact = self._keep(
@@ -89,10 +155,10 @@ class FakeContactStore:
         """Return a contact that was certainly not dialled to the status it waited in, due at once."""
         contact = self._find(contact_id)
         call = self._call(contact_id, attempt)
-        if contact.status is not ContactStatus.DISPATCHED or call is None or not _is_undialled(call):
+        if contact.status is not ContactStatus.DISPATCHED or call is None or not is_undialled(call):
             return contact.status
         is_retry, is_follow_up = call.kind is AttemptKind.RETRY, call.kind is AttemptKind.FOLLOW_UP
-        return self._keep(
+        waiting = self._keep(
             replace(
                 contact,
                 status=_WAITED_IN[call.kind],
@@ -102,7 +168,9 @@ class FakeContactStore:
                 follow_up_count=contact.follow_up_count - is_follow_up,
                 updated_at=now,
             )
-        ).status
+        )
+        reason = _ENDED_AS.get(self._tables.batches[contact.batch_id].status)
+        return waiting.status if reason is None else self._tables.skip(waiting, reason, now).status
 
     async def skip(
         self, contact_id: ContactId, reason: SkipReason, now: datetime, *, detail: str | None = None
@@ -110,19 +178,9 @@ class FakeContactStore:
         """Skip a waiting contact and cancel an attempt that was never dialled."""
         contact = self._find(contact_id)
         if contact.status in WAITING:
-            contact = self._keep(
-                replace(
-                    contact,
-                    status=ContactStatus.SKIPPED,
-                    skip_reason=reason,
-                    skip_detail=detail,
-                    next_retry_at=None,
-                    follow_up_at=None,
-                    updated_at=now,
-                )
-            )
+            contact = self._tables.skip(contact, reason, now, detail=detail)
         if contact.status is ContactStatus.SKIPPED:
-            self._cancel_undialled(contact_id, now)
+            self._tables.cancel_undialled(contact_id, now)
         return contact.status
 
     async def list_contacts(
@@ -153,6 +211,14 @@ class FakeContactStore:
         """Return the newest call record of each contact that has one."""
         return {contact_id: calls[-1] for contact_id, calls in (await self.calls_of(contact_ids)).items()}
 
+    def _in_force(self, contact: Contact, attempt: int, decided: Settlement) -> Settlement:
+        call = self._call(contact.contact_id, attempt)
+        outcome = None if call is None else OUTCOME_OF.get(call.call_status)
+        is_over = self._tables.batches[contact.batch_id].status in TERMINAL_BATCH
+        if decided.status not in WAITING or not is_over or outcome is None:
+            return decided
+        return Settlement(status=taken_as(outcome))
+
     def _find(self, contact_id: ContactId) -> Contact:
         self._tables.require_up()
         contact = self._tables.contacts.get(contact_id)
@@ -168,16 +234,10 @@ class FakeContactStore:
         newest = self._tables.newest_call(contact_id)
         return 0 if newest is None else newest.attempt
 
+    def _dialled(self, contact_id: ContactId) -> int:
+        mine = (each for each in self._tables.calls.values() if each.contact_id == contact_id)
+        return max((each.attempt for each in mine if not is_undialled(each)), default=0)
+
     def _call(self, contact_id: ContactId, attempt: int) -> CallRecord | None:
         mine = (each for each in self._tables.calls.values() if each.contact_id == contact_id)
         return next((each for each in mine if each.attempt == attempt), None)
-
-    def _cancel_undialled(self, contact_id: ContactId, now: datetime) -> None:
-        for call in list(self._tables.calls.values()):
-            if call.contact_id == contact_id and _is_undialled(call):
-                cancelled = replace(call, call_status=CallStatus.CANCELLED, ended_at=now)
-                self._tables.calls[call.execution_id] = cancelled
-
-
-def _is_undialled(call: CallRecord) -> bool:
-    return call.dial_state is DialState.READY and call.call_status is CallStatus.QUEUED

@@ -1,11 +1,14 @@
 """The durable side of batches in memory: it remembers what it was told."""
 
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from domain.call import CallRecord
+from domain.contact import ContactStatus
 from domain.counters import BatchTally
 from domain.errors import EngineUnavailable
-from domain.identity import BatchId, CampaignId
+from domain.identity import BatchId, CampaignId, ContactId
+from domain.lifecycle import Action
 from domain.ports import EngineHealth
 
 
@@ -16,6 +19,8 @@ class FakeEngine:
     is_down: bool = False
     fails_to_start: bool = False
     """Answers a ping and then refuses to start a batch."""
+    fails_to_listen: bool = False
+    """Answers a ping and then refuses to hear what was done to a batch or a contact."""
     can_deliver: bool = True
     workflow_pollers: int = 1
     dial_pollers: int = 1
@@ -23,6 +28,13 @@ class FakeEngine:
     started: dict[BatchId, tuple[CampaignId, int]] = field(default_factory=dict)
     """Campaign and number of contacts of each started batch."""
     delivered: list[CallRecord] = field(default_factory=list)
+    acts: list[tuple[BatchId, Action]] = field(default_factory=list)
+    dispatches: list[tuple[BatchId, CampaignId, int]] = field(default_factory=list)
+    """Batch, campaign and number of contacts."""
+    skips: list[tuple[BatchId, ContactId, ContactStatus]] = field(default_factory=list)
+    """Batch, contact and the status it waited in."""
+    follow_ups: list[tuple[BatchId, ContactId, int, datetime]] = field(default_factory=list)
+    """Batch, contact, number of the attempt and when it is due."""
 
     async def ping(self) -> None:
         """Return when the engine answers."""
@@ -47,6 +59,28 @@ class FakeEngine:
             self.delivered.append(record)
         return self.can_deliver
 
+    async def act(self, batch_id: BatchId, action: Action) -> None:
+        """Hear that a batch was paused, resumed or cancelled."""
+        self._require_listening()
+        self.acts.append((batch_id, action))
+
+    async def dispatch(self, batch_id: BatchId, campaign_id: CampaignId, total_contacts: int) -> None:
+        """Hear that a batch is to look for contacts again."""
+        self._require_listening()
+        self.dispatches.append((batch_id, campaign_id, total_contacts))
+
+    async def contact_skipped(self, batch_id: BatchId, contact_id: ContactId, was: ContactStatus) -> None:
+        """Hear that a waiting contact was skipped by hand."""
+        self._require_listening()
+        self.skips.append((batch_id, contact_id, was))
+
+    async def follow_up_scheduled(
+        self, batch_id: BatchId, contact_id: ContactId, attempt: int, at: datetime
+    ) -> None:
+        """Hear that a completed contact is to be called again."""
+        self._require_listening()
+        self.follow_ups.append((batch_id, contact_id, attempt, at))
+
     async def health(self) -> EngineHealth:
         """Say whether the engine answers and who polls it."""
         if self.is_down:
@@ -55,4 +89,9 @@ class FakeEngine:
 
     def _require_up(self) -> None:
         if self.is_down:
+            raise EngineUnavailable
+
+    def _require_listening(self) -> None:
+        self._require_up()
+        if self.fails_to_listen:
             raise EngineUnavailable

@@ -1,21 +1,24 @@
 """What all fake stores share, as they would share one database."""
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import count
 from typing import TypeVar
 
-from domain.batch import Batch
-from domain.call import CallRecord, StatusEvent
-from domain.campaign import Campaign
-from domain.contact import Contact
+from domain.batch import TERMINAL_BATCH, Batch
+from domain.call import CallRecord, CallStatus, DialState, StatusEvent
+from domain.campaign import Campaign, CampaignStatus
+from domain.contact import WAITING, Contact, ContactStatus, SkipReason
 from domain.counters import Counters
 from domain.errors import StoreUnavailable
 from domain.identity import BatchId, CampaignId, ContactId, ExecutionId, MintId
 from domain.ports import Page, Window
 
 T = TypeVar("T")
+
+CANCELLABLE = WAITING | {ContactStatus.DISPATCHED}
+"""Whom a cancel skips."""
 
 
 def mint_in_order() -> MintId:
@@ -68,6 +71,58 @@ class Tables:
         """Return the contact's call with the highest attempt."""
         mine = [each for each in self.calls.values() if each.contact_id == contact_id]
         return max(mine, key=lambda each: each.attempt, default=None)
+
+    def skip(
+        self, contact: Contact, reason: SkipReason, now: datetime, *, detail: str | None = None
+    ) -> Contact:
+        """Skip a contact and cancel its attempt that was never asked for."""
+        skipped = replace(
+            contact,
+            status=ContactStatus.SKIPPED,
+            skip_reason=reason,
+            skip_detail=detail,
+            next_retry_at=None,
+            follow_up_at=None,
+            updated_at=now,
+        )
+        self.contacts[contact.contact_id] = skipped
+        self.cancel_undialled(contact.contact_id, now)
+        return skipped
+
+    def skip_everybody(
+        self, batch_id: BatchId, statuses: Collection[ContactStatus], reason: SkipReason, now: datetime
+    ) -> None:
+        """Skip a batch's contacts in the given statuses."""
+        for contact in self.contacts_of(batch_id):
+            if contact.status in statuses:
+                self.skip(contact, reason, now)
+
+    def cancel_undialled(self, contact_id: ContactId, now: datetime) -> None:
+        """Cancel a contact's attempts nobody was asked for."""
+        for call in list(self.calls.values()):
+            if call.contact_id == contact_id and is_undialled(call):
+                cancelled = replace(call, call_status=CallStatus.CANCELLED, ended_at=now)
+                self.calls[call.execution_id] = cancelled
+
+    def has_unfinished(self, campaign_id: CampaignId) -> bool:
+        """Tell whether a campaign has a batch that is not over."""
+        return any(
+            each.campaign_id == campaign_id and each.status not in TERMINAL_BATCH
+            for each in self.batches.values()
+        )
+
+    def complete_campaign(self, campaign_id: CampaignId, now: datetime) -> None:
+        """Complete a campaign if its last batch is terminal."""
+        campaign = self.campaigns[campaign_id]
+        is_completable = campaign.status in (CampaignStatus.ACTIVE, CampaignStatus.PAUSED)
+        if is_completable and not self.has_unfinished(campaign_id):
+            completed = replace(campaign, status=CampaignStatus.COMPLETED, updated_at=now)
+            self.campaigns[campaign_id] = completed
+
+
+def is_undialled(call: CallRecord) -> bool:
+    """Tell whether certainly nobody was asked to dial."""
+    return call.dial_state is DialState.READY and call.call_status is CallStatus.QUEUED
 
 
 def page_of(rows: Iterable[T], window: Window) -> Page[T]:

@@ -10,17 +10,27 @@ from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
 from pathlib import Path
 
+from domain.batch import BatchStatus
 from domain.call import CallStatus, StatusEvent
 from domain.contact import Contact, ContactStatus
 from domain.identity import BatchId
 from domain.redial import RedialPolicy
 from domain.telephony import Ambiguous, Throttled
 from process_exit import leave
-from tests.workflows.stage import ANSWERED, BUSY, SILENCE, Stage, a_real_server, a_stage, server_time, until
+from tests.workflows.stage import (
+    ANSWERED,
+    BUSY,
+    QUICK,
+    SILENCE,
+    Stage,
+    a_real_server,
+    a_stage,
+    server_time,
+    until,
+)
 from workflows import names
 
 HISTORIES = Path(__file__).with_name("histories")
-QUICK = {"retry_policy": RedialPolicy(cooldown=timedelta(seconds=1))}
 Scene = Callable[[Stage], Awaitable[Mapping[str, str]]]
 """Plays something and returns workflow ids (with a run id behind a space, if one is meant) by file name."""
 
@@ -131,6 +141,53 @@ async def unanswered_until_polled(stage: Stage) -> Mapping[str, str]:
     return {"contact_given_up": _story(contact)}
 
 
+async def paused_and_resumed(stage: Stage) -> Mapping[str, str]:
+    """A batch is paused while a phone rings and one contact sleeps, and resumed."""
+    stage.telephone.script = lambda request, call: (
+        (CallStatus.RINGING,) if request.to_number.endswith("1") else BUSY if call == 1 else ANSWERED
+    )
+    batch_id = await stage.a_batch(2, rules=QUICK)
+    batch = await stage.start(batch_id)
+    await until(lambda: stage.contacts(batch_id)[1].status is ContactStatus.RETRYING)
+    await batch.signal(names.PAUSE, {"reason": "lunch"})
+    await until(lambda: stage.tables.batches[batch_id].status is BatchStatus.PAUSED)
+    await asyncio.sleep(2)
+    await batch.signal(names.RESUME)
+    now = await stage.env.get_current_time()
+    await stage.hear(next(iter(stage.tables.calls)), StatusEvent(status=CallStatus.BUSY, happened_at=now))
+    await until(lambda: len(stage.telephone.requests) == 4)
+    last = list(stage.tables.calls)[-1]
+    await stage.hear(last, StatusEvent(status=CallStatus.COMPLETED, happened_at=now))
+    await batch.signal(names.CANCEL)
+    await batch.result()
+    return {"batch_paused_and_resumed": names.batch_workflow_id(batch_id)}
+
+
+async def cancelled(stage: Stage) -> Mapping[str, str]:
+    """A batch is cancelled while one contact sleeps and another is called."""
+    stage.telephone.script = lambda request, _: SILENCE if request.to_number.endswith("1") else BUSY
+    batch_id = await stage.a_batch(2)
+    batch = await stage.start(batch_id)
+    await until(lambda: stage.contacts(batch_id)[1].status is ContactStatus.RETRYING)
+    await stage.listening(stage.contacts(batch_id)[0])
+    await batch.cancel()
+    await batch.result()
+    sleeping = stage.contacts(batch_id)[1]
+    await stage.contact_story(sleeping).result()
+    return {
+        "batch_cancelled_on_the_server": names.batch_workflow_id(batch_id),
+        "contact_stopped": _story(sleeping),
+    }
+
+
+async def expired(stage: Stage) -> Mapping[str, str]:
+    """A batch whose end comes while nobody may be called."""
+    end_at = await stage.env.get_current_time() + timedelta(seconds=2)
+    batch_id = await stage.a_batch(rules={"timezone": "Nowhere/Land"}, scheduled_end=end_at)
+    await (await stage.start(batch_id)).result()
+    return {"batch_expired": names.batch_workflow_id(batch_id)}
+
+
 SCENES: tuple[Scene, ...] = (
     answered_at_once,
     redialled,
@@ -140,6 +197,9 @@ SCENES: tuple[Scene, ...] = (
     terminated,
     scheduled,
     unanswered_until_polled,
+    paused_and_resumed,
+    cancelled,
+    expired,
 )
 
 

@@ -2,16 +2,18 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from domain.batch import Batch
+from domain.batch import Batch, BatchStatus
 from domain.call import AttemptKind, CallRecord, CallStatus, DialState
 from domain.campaign import Campaign, CampaignRules
 from domain.contact import Contact, ContactStatus, NewContact
 from domain.identity import ContactId
+from domain.lifecycle import Action
 from domain.ports import BatchStore, CallStore, CampaignStore, Claimed, ContactStore, Window
 from domain.settlement import Settlement
 from store.batches import PostgresBatchStore
@@ -30,28 +32,29 @@ from tests.builders import (
     a_new_contact,
     a_status_event,
 )
+from tests.fakes import FakeBatchStore, FakeCallStore, FakeCampaignStore, FakeContactStore, Tables
 
+LATER = MONDAY_NOON + timedelta(hours=3)
 EVERYTHING = Window(limit=1000)
 
 
-@dataclass(frozen=True)
-class Stores:
-    """Every store that knows people, on one database."""
+@dataclass(frozen=True, kw_only=True)
+class House:
+    """Every store that knows people, wherever it keeps them."""
 
-    engine: AsyncEngine
     campaigns: CampaignStore
     batches: BatchStore
     contacts: ContactStore
     calls: CallStore
 
     @classmethod
-    def on(cls, engine: AsyncEngine) -> "Stores":
+    def in_memory(cls) -> "House":
+        tables = Tables()
         return cls(
-            engine=engine,
-            campaigns=PostgresCampaignStore(engine, mint),
-            batches=PostgresBatchStore(engine, mint),
-            contacts=PostgresContactStore(engine),
-            calls=PostgresCallStore(engine, mint),
+            campaigns=FakeCampaignStore(tables),
+            batches=FakeBatchStore(tables),
+            contacts=FakeContactStore(tables),
+            calls=FakeCallStore(tables),
         )
 
     async def a_kept_campaign(self, rules: CampaignRules | None = None) -> Campaign:
@@ -86,6 +89,34 @@ class Stores:
         found = await self.contacts.calls_of([record.contact_id])
         return next(each for each in found[record.contact_id] if each.execution_id == record.execution_id)
 
+    async def batch(self, batch: Batch) -> Batch:
+        """The batch as it stands now."""
+        return (await self.batches.load(batch.batch_id))[0]
+
+    async def campaign_of(self, batch: Batch) -> Campaign:
+        """The batch's campaign as it stands now."""
+        return await self.campaigns.get(ORGANIZATION, batch.campaign_id)
+
+    async def a_batch_that_is(self, status: BatchStatus, campaign: Campaign | None = None) -> Batch:
+        """A batch that came to a status by the verbs that lead there, at noon or up to an hour later."""
+        soon = MONDAY_NOON + timedelta(hours=1)
+        match status:
+            case BatchStatus.PENDING:
+                return await self.a_kept_batch(campaign=campaign, scheduled_start=LATER)
+            case BatchStatus.PAUSED | BatchStatus.CANCELLED:
+                batch = await self.a_kept_batch(campaign=campaign)
+                action = Action.PAUSE if status is BatchStatus.PAUSED else Action.CANCEL
+                return await self.batches.act(batch.batch_id, action, MONDAY_NOON)
+            case BatchStatus.COMPLETED:
+                nobody_to_call = [a_new_contact(skip_detail="bad")]
+                batch = await self.a_kept_batch(nobody_to_call, campaign=campaign)
+                return await self.batches.finish(batch.batch_id, MONDAY_NOON)
+            case BatchStatus.EXPIRED:
+                batch = await self.a_kept_batch(campaign=campaign, scheduled_end=soon)
+                return await self.batches.expire(batch.batch_id, soon)
+            case BatchStatus.IN_PROGRESS:
+                return await self.a_kept_batch(campaign=campaign)
+
     async def claimed(
         self, contact: Contact, attempt: int = 1, kind: AttemptKind = AttemptKind.INITIAL
     ) -> CallRecord:
@@ -110,6 +141,23 @@ class Stores:
         await self.hears(record, CallStatus.RINGING, outcome)
         await self.contacts.settle(contact.contact_id, 1, settlement, MONDAY_NOON)
         return await self.call(record)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stores(House):
+    """The same on one database."""
+
+    engine: AsyncEngine
+
+    @classmethod
+    def on(cls, engine: AsyncEngine) -> "Stores":
+        return cls(
+            engine=engine,
+            campaigns=PostgresCampaignStore(engine, mint),
+            batches=PostgresBatchStore(engine, mint),
+            contacts=PostgresContactStore(engine),
+            calls=PostgresCallStore(engine, mint),
+        )
 
     async def force(self, table_name: str, **values: object) -> None:
         """Set columns of every row of a table, for situations no verb leads to yet."""

@@ -20,10 +20,12 @@ from temporalio.worker import Worker
 from activities.batches import BatchActivities
 from activities.calls import CallActivities, CallLimits
 from activities.contacts import ContactActivities
+from activities.hang_ups import HangUpActivities
 from activities.heartbeat import HeartbeatInterceptor
 from domain.call import CallRecord, CallStatus, StatusEvent
 from domain.contact import LIVE, Contact, NewContact
 from domain.identity import BatchId, CampaignId, ContactId
+from domain.redial import RedialPolicy
 from domain.telephony import CallRequest, DialResult
 from temporal_client import DATA_CONVERTER
 from temporal_reports import TemporalReports
@@ -50,6 +52,7 @@ ANSWERED = (CallStatus.RINGING, CallStatus.IN_PROGRESS, CallStatus.COMPLETED)
 BUSY = (CallStatus.RINGING, CallStatus.BUSY)
 NO_ANSWER = (CallStatus.RINGING, CallStatus.NO_ANSWER)
 SILENCE: tuple[CallStatus, ...] = ()
+QUICK = {"retry_policy": RedialPolicy(cooldown=timedelta(seconds=1))}
 
 Script = Callable[[CallRequest, int], Sequence[CallStatus | StatusEvent]]
 """What is heard of a call, given its request and which call of its contact it is (from 1)."""
@@ -237,6 +240,7 @@ def _workers(client: Client, tables: Tables, telephone: Telephone) -> list[Worke
     dialling = CallActivities(telephone, calls, LIMITS, server_time)
     of_batches = BatchActivities(batches, contacts, server_time)
     of_contacts = ContactActivities(contacts, calls, reports=reports, directory=reports, clock=server_time)
+    hang_ups = HangUpActivities(telephone, contacts)
     beating = [HeartbeatInterceptor()]
     return [
         Worker(
@@ -254,7 +258,12 @@ def _workers(client: Client, tables: Tables, telephone: Telephone) -> list[Worke
             interceptors=guard,
             workflow_runner=sandboxed(),
         ),
-        Worker(client, task_queue=names.DIAL_QUEUE, activities=dialling.all, interceptors=beating),
+        Worker(
+            client,
+            task_queue=names.DIAL_QUEUE,
+            activities=[*dialling.all, *hang_ups.all],
+            interceptors=beating,
+        ),
         Worker(
             client,
             task_queue=names.STORE_QUEUE,

@@ -18,6 +18,7 @@ CALL_STATUSES = (
 
 
 def upgrade() -> None:
+    """Create every table, what is referred to before what refers to it."""
     _create_organizations_and_tokens()
     _create_campaigns()
     _create_batches()
@@ -28,6 +29,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    """Drop every table, in the opposite order."""
     for table in (
         "idempotency_keys",
         "call_events",

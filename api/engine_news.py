@@ -1,0 +1,43 @@
+"""Telling the engine what was stored; whether it listens changes nothing about the answer."""
+
+import asyncio
+from collections.abc import Awaitable, Sequence
+
+import structlog
+
+from domain.errors import TechnicalError
+from domain.identity import BatchId
+from domain.lifecycle import Action
+from domain.ports import BatchEngine
+
+_log = structlog.get_logger()
+
+AT_ONCE = 20
+"""Batches told of an action on their campaign at the same time."""
+PATIENCE_SECONDS = 10
+"""A client waits for the answer, however many batches its campaign has."""
+
+
+async def tell_engine(news: Awaitable[None], **ids: str) -> None:
+    """Pass one piece of news on; a failure is logged with these ids, not raised."""
+    # The change is already committed, every dial asks the database first, and workflows read it again on
+    # their own. An error here would tell the client that nothing was changed.
+    try:
+        await news
+    except TechnicalError:
+        _log.warning("change stored, its workflow not told", **ids)
+
+
+async def tell_batches(engine: BatchEngine, batch_ids: Sequence[BatchId], action: Action) -> None:
+    """Tell every changed batch of a campaign's action, a few at once; failures as in `tell_engine`."""
+    places = asyncio.Semaphore(AT_ONCE)
+
+    async def tell(batch_id: BatchId) -> None:
+        async with places:
+            await tell_engine(engine.act(batch_id, action), batch_id=batch_id)
+
+    try:
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            await asyncio.gather(*map(tell, batch_ids))
+    except TimeoutError:
+        _log.warning("change stored, not every workflow told in time", batches=len(batch_ids))

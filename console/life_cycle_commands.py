@@ -1,0 +1,111 @@
+"""`apollo campaigns pause …`, `apollo batches cancel …`: what moves campaigns, batches and contacts along.
+
+The new status goes to stdout, the API's own words to stderr.
+"""
+
+from typing import Annotated
+
+import typer
+
+from console.api_client import JsonObject
+from console.surroundings import ApiToken, ApiUrl, surroundings_of
+
+campaign_actions = typer.Typer()
+batch_actions = typer.Typer()
+
+CampaignId = Annotated[str, typer.Argument(metavar="ID", help="Id of the campaign.")]
+BatchId = Annotated[str, typer.Argument(metavar="ID", help="Id of the batch.")]
+
+
+@campaign_actions.command("pause")
+def pause_campaign(
+    context: typer.Context, campaign_id: CampaignId, api_url: ApiUrl = None, token: ApiToken = None
+) -> None:
+    """Hold a campaign and its batches; live calls finish."""
+    with surroundings_of(context).connect(api_url, token) as api:
+        _tell(api.act("campaigns", campaign_id, "pause"))
+
+
+@campaign_actions.command("resume")
+def resume_campaign(
+    context: typer.Context,
+    campaign_id: CampaignId,
+    all_batches: Annotated[
+        bool, typer.Option("--all", help="Also batches that were paused on their own.")
+    ] = False,
+    api_url: ApiUrl = None,
+    token: ApiToken = None,
+) -> None:
+    """Let a paused campaign go on, with the batches that were paused with it."""
+    query = {"all": "true"} if all_batches else {}
+    with surroundings_of(context).connect(api_url, token) as api:
+        _tell(api.act("campaigns", campaign_id, "resume", **query))
+
+
+@campaign_actions.command("cancel")
+def cancel_campaign(
+    context: typer.Context, campaign_id: CampaignId, api_url: ApiUrl = None, token: ApiToken = None
+) -> None:
+    """Stop a campaign and its unfinished batches for good."""
+    with surroundings_of(context).connect(api_url, token) as api:
+        _tell(api.act("campaigns", campaign_id, "cancel"))
+
+
+@batch_actions.command("pause")
+def pause_batch(
+    context: typer.Context, batch_id: BatchId, api_url: ApiUrl = None, token: ApiToken = None
+) -> None:
+    """Hold a batch; live calls finish."""
+    with surroundings_of(context).connect(api_url, token) as api:
+        _tell(api.act("batches", batch_id, "pause"))
+
+
+@batch_actions.command("resume")
+def resume_batch(
+    context: typer.Context, batch_id: BatchId, api_url: ApiUrl = None, token: ApiToken = None
+) -> None:
+    """Let a paused batch go on."""
+    with surroundings_of(context).connect(api_url, token) as api:
+        _tell(api.act("batches", batch_id, "resume"))
+
+
+@batch_actions.command("cancel")
+def cancel_batch(
+    context: typer.Context, batch_id: BatchId, api_url: ApiUrl = None, token: ApiToken = None
+) -> None:
+    """Stop a batch for good and skip everybody who was not called."""
+    with surroundings_of(context).connect(api_url, token) as api:
+        _tell(api.act("batches", batch_id, "cancel"))
+
+
+@batch_actions.command("dispatch")
+def dispatch_batch(
+    context: typer.Context,
+    batch_id: BatchId,
+    now: Annotated[bool, typer.Option("--now", help="Start a batch whose start lies ahead.")] = False,
+    api_url: ApiUrl = None,
+    token: ApiToken = None,
+) -> None:
+    """Hand the pending contacts of a batch to calling again."""
+    query = {"now": "true"} if now else {}
+    with surroundings_of(context).connect(api_url, token) as api:
+        answer = api.act("batches", batch_id, "dispatch", **query)
+    _tell(answer, f": {answer.get('dispatched_count')} pending contacts")
+
+
+@batch_actions.command("skip")
+def skip_contact(
+    context: typer.Context,
+    batch_id: Annotated[str, typer.Argument(metavar="BATCH", help="Id of the batch.")],
+    contact_id: Annotated[str, typer.Argument(metavar="CONTACT", help="Id of the contact.")],
+    api_url: ApiUrl = None,
+    token: ApiToken = None,
+) -> None:
+    """Take a waiting contact out of its batch."""
+    with surroundings_of(context).connect(api_url, token) as api:
+        _tell(api.act("batches", batch_id, "contacts", contact_id, "skip"))
+
+
+def _tell(answer: JsonObject, more: str = "") -> None:
+    typer.echo(answer.get("status"))
+    typer.echo(f"{answer.get('message')}{more}.", err=True)

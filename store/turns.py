@@ -1,0 +1,140 @@
+"""Whose turn it is: the contacts and calls a batch's dispatcher asks for, as statements."""
+
+from collections.abc import Collection
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    Select,
+    Subquery,
+    Text,
+    all_,
+    exists,
+    func,
+    literal,
+    or_,
+    select,
+    union_all,
+)
+
+from domain.call import AttemptKind, CallStatus, DialState
+from domain.contact import LIVE, ContactStatus, SkipReason
+from domain.identity import BatchId
+from store.counting import LIVE_CALLS
+from store.tables import calls, contacts
+
+_SKIPPED_WITH_THE_BATCH = (
+    SkipReason.BATCH_CANCELLED,
+    SkipReason.CAMPAIGN_CANCELLED,
+    SkipReason.BATCH_EXPIRED,
+)
+
+
+def pending(batch_id: BatchId, after_position: int, closed_zones: Collection[str | None]) -> Select[str, int]:
+    """Select ids and positions of pending contacts outside the closed zones."""
+    c = contacts.c
+    page = select(c.contact_id, c.position).where(
+        c.batch_id == batch_id, c.status == ContactStatus.PENDING, c.position > after_position
+    )
+    if None in closed_zones:
+        page = page.where(c.timezone.is_not(None))
+    if named := sorted(zone for zone in closed_zones if zone is not None):
+        page = page.where(or_(c.timezone.is_(None), c.timezone != all_(literal(named, ARRAY(Text)))))
+    return page.order_by(c.position)
+
+
+def pending_zones(batch_id: BatchId) -> Select[str | None]:
+    """Select the different zones of pending contacts."""
+    c = contacts.c
+    zones = select(c.timezone).where(c.batch_id == batch_id, c.status == ContactStatus.PENDING)
+    return zones.group_by(c.timezone).order_by(c.timezone.nulls_first())
+
+
+def due(batch_id: BatchId, now: datetime, limit: int) -> Select[str, int, str]:
+    """Select what is due, follow-ups first, then the longest due, with the attempt it waits for."""
+    waiting = _due_contacts(batch_id, now, limit)
+    # An attempt that was given back undialled is the one to make next.
+    was_dialled = or_(calls.c.dial_state != DialState.READY, calls.c.call_status != CallStatus.QUEUED)
+    dialled = (
+        select(func.max(calls.c.attempt))
+        .where(calls.c.contact_id == waiting.c.contact_id, was_dialled)
+        .scalar_subquery()
+    )
+    return (
+        select(waiting.c.contact_id, func.coalesce(dialled, 0) + 1, waiting.c.kind)
+        .order_by(waiting.c.turn, waiting.c.due_at, waiting.c.position)
+        .limit(limit)
+    )
+
+
+def live(batch_id: BatchId) -> Select[str, int]:
+    """Select the contacts being called now by position, each with its newest attempt."""
+    c = contacts.c
+    newest = select(func.max(calls.c.attempt)).where(calls.c.contact_id == c.contact_id).scalar_subquery()
+    return (
+        select(c.contact_id, func.coalesce(newest, 1))
+        .where(c.batch_id == batch_id, c.status.in_(sorted(LIVE)))
+        .order_by(c.position)
+    )
+
+
+def skipped_stories(batch_id: BatchId, after_position: int) -> Select[str, int]:
+    """Select ids and positions of contacts that were called before their batch ended and skipped them."""
+    c = contacts.c
+    return (
+        select(c.contact_id, c.position)
+        .where(
+            c.batch_id == batch_id,
+            c.status == ContactStatus.SKIPPED,
+            c.skip_reason.in_(_SKIPPED_WITH_THE_BATCH),
+            c.position > after_position,
+            exists().where(calls.c.contact_id == c.contact_id),
+        )
+        .order_by(c.position)
+    )
+
+
+def calls_to_hang_up(batch_id: BatchId) -> Select[str, str]:
+    """Select the open calls of skipped contacts that the provider can be asked to end, oldest first."""
+    return (
+        select(calls.c.execution_id, calls.c.provider_call_id)
+        .join_from(calls, contacts, calls.c.contact_id == contacts.c.contact_id)
+        .where(
+            calls.c.batch_id == batch_id,
+            calls.c.provider_call_id.is_not(None),
+            calls.c.call_status.in_(LIVE_CALLS),
+            contacts.c.status == ContactStatus.SKIPPED,
+        )
+        .order_by(calls.c.execution_id)
+    )
+
+
+def _due_contacts(batch_id: BatchId, now: datetime, limit: int) -> Subquery:
+    """Select due contacts of each kind with the order of their turn; each half is read from its own index."""
+    follow_ups = _due_of_kind(
+        AttemptKind.FOLLOW_UP, ContactStatus.FOLLOWUP_SCHEDULED, contacts.c.follow_up_at, turn=1
+    )
+    retries = _due_of_kind(AttemptKind.RETRY, ContactStatus.RETRYING, contacts.c.next_retry_at, turn=2)
+    halves = [
+        half.where(contacts.c.batch_id == batch_id, due_at <= now).order_by(due_at).limit(limit).subquery()
+        for half, due_at in (
+            (follow_ups, contacts.c.follow_up_at),
+            (retries, contacts.c.next_retry_at),
+        )
+    ]
+    return union_all(*(select(half) for half in halves)).subquery("due")
+
+
+def _due_of_kind(
+    kind: AttemptKind, status: ContactStatus, due_at: ColumnElement[datetime], *, turn: int
+) -> Select[*tuple[Any, ...]]:
+    c = contacts.c
+    return select(
+        c.contact_id,
+        c.position,
+        due_at.label("due_at"),
+        literal(kind.value).label("kind"),
+        literal(turn).label("turn"),
+    ).where(c.status == status)

@@ -1,0 +1,183 @@
+"""Pausing, resuming, cancelling and dispatching a batch, in every status it may be in."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from domain.batch import BatchStatus, PausedBy
+from domain.contact import ContactStatus, SkipReason
+from domain.lifecycle import Action
+from tests.api.house import House, a_problem, errors_of
+from tests.api.scene import Scene, a_scene
+
+LEGAL = {
+    "pause": {"pending": "paused", "in_progress": "paused", "paused": "paused"},
+    "resume": {"pending": "pending", "in_progress": "in_progress", "paused": "in_progress"},
+    "cancel": {
+        "pending": "cancelled",
+        "in_progress": "cancelled",
+        "paused": "cancelled",
+        "cancelled": "cancelled",
+    },
+    "dispatch": {"in_progress": "in_progress"},
+}
+DONE = {"pause": "paused", "resume": "resumed", "cancel": "cancelled", "dispatch": "dispatched"}
+START = "2026-09-07T13:00:00Z"
+UNTIL_START = f"Batch is pending until {START} and cannot be dispatched; use ?now=true to start it at once"
+
+
+def conflict(detail: str) -> dict[str, object]:
+    return a_problem(409, "conflict", "Conflict", detail)
+
+
+async def _scene_in(house: House, status: str) -> Scene:
+    scene = await a_scene(house, scheduled_start=START if status == "pending" else None)
+    scene.move_batch(BatchStatus(status))
+    return scene
+
+
+@pytest.mark.parametrize(
+    ("action", "status", "after"),
+    [
+        pytest.param(action, status, after, id=f"{action} {status}")
+        for action, results in LEGAL.items()
+        if action != "dispatch"
+        for status, after in results.items()
+    ],
+)
+async def test_legal_action_leaves_the_batch_where_the_contract_says(
+    house: House, action: str, status: str, after: str
+) -> None:
+    scene = await _scene_in(house, status)
+    before = scene.rows()
+
+    answer = await scene.post(f"batches/{{batch_id}}/{action}")
+
+    assert (answer.status_code, answer.json()) == (
+        200,
+        {"batch_id": scene.batch_id, "status": after, "message": f"Batch {DONE[action]} successfully"},
+    )
+    stored = house.tables.batches[scene.batch_id]
+    assert (stored.status, stored.paused_by) == (after, PausedBy.BATCH if after == "paused" else None)
+    assert house.engine.acts == [(scene.batch_id, Action(action))]
+    if status == after:
+        assert scene.rows() == before
+
+
+@pytest.mark.parametrize(
+    ("action", "status"),
+    [
+        pytest.param(action, status, id=f"{action} {status}")
+        for action, results in LEGAL.items()
+        for status in BatchStatus
+        if status not in results and (action, status) != ("dispatch", "pending")
+    ],
+)
+async def test_illegal_action_is_409_and_changes_nothing(house: House, action: str, status: str) -> None:
+    scene = await _scene_in(house, status)
+    before = scene.rows()
+
+    answer = await scene.post(f"batches/{{batch_id}}/{action}?now=true")
+
+    assert answer.json() == conflict(f"Batch is {status} and cannot be {DONE[action]}")
+    assert scene.rows() == before
+    assert (house.engine.acts, house.engine.dispatches) == ([], [])
+
+
+async def test_resumed_batch_whose_start_lies_ahead_is_pending_again(house: House) -> None:
+    scene = await _scene_in(house, "pending")
+    await scene.post("batches/{batch_id}/pause")
+
+    answer = await scene.post("batches/{batch_id}/resume")
+
+    assert (answer.status_code, answer.json()["status"]) == (200, "pending")
+
+
+async def test_batch_under_a_paused_campaign_is_not_resumed(house: House) -> None:
+    scene = await _scene_in(house, "in_progress")
+    await scene.post("campaigns/{campaign_id}/pause")
+
+    answer = await scene.post("batches/{batch_id}/resume")
+
+    assert answer.json() == conflict("Campaign is paused; resume the campaign first")
+    assert house.tables.batches[scene.batch_id].paused_by is PausedBy.CAMPAIGN
+
+
+async def test_pausing_a_batch_that_its_campaign_paused_changes_nothing(house: House) -> None:
+    scene = await _scene_in(house, "in_progress")
+    await scene.post("campaigns/{campaign_id}/pause")
+    before = scene.rows()
+    house.clock.pass_time(timedelta(minutes=1))
+
+    answer = await scene.post("batches/{batch_id}/pause")
+
+    assert (answer.status_code, answer.json()["message"]) == (200, "Batch paused successfully")
+    assert scene.rows() == before
+
+
+async def test_cancel_skips_whoever_waits_and_completes_the_campaign(house: House) -> None:
+    scene = await _scene_in(house, "in_progress")
+
+    await scene.post("batches/{batch_id}/cancel")
+
+    waited = house.tables.contacts[scene.waiting]
+    assert (waited.status, waited.skip_reason) == (ContactStatus.SKIPPED, SkipReason.BATCH_CANCELLED)
+    assert house.tables.contacts[scene.answered].status is ContactStatus.COMPLETED
+    assert house.tables.campaigns[scene.campaign_id].status == "completed"
+
+
+@pytest.mark.parametrize("query", ["", "?now=false", "?now=true"])
+async def test_dispatch_counts_the_pending_contacts_and_tells_the_engine(house: House, query: str) -> None:
+    scene = await _scene_in(house, "in_progress")
+    before = scene.rows()
+
+    answer = await scene.post(f"batches/{{batch_id}}/dispatch{query}")
+
+    assert (answer.status_code, answer.json()) == (
+        200,
+        {
+            "batch_id": scene.batch_id,
+            "status": "in_progress",
+            "dispatched_count": 2,
+            "message": "Batch dispatch re-triggered successfully",
+        },
+    )
+    assert house.engine.dispatches == [(scene.batch_id, scene.campaign_id, 3)]
+    assert scene.rows() == before
+
+
+async def test_dispatch_before_the_start_names_it(house: House) -> None:
+    scene = await _scene_in(house, "pending")
+    before = scene.rows()
+
+    answer = await scene.post("batches/{batch_id}/dispatch")
+
+    assert answer.json() == conflict(UNTIL_START)
+    assert (scene.rows(), house.engine.dispatches) == (before, [])
+
+
+async def test_dispatch_now_starts_a_pending_batch_at_this_instant(house: House) -> None:
+    scene = await _scene_in(house, "pending")
+    before = house.tables.batches[scene.batch_id]
+    house.clock.pass_time(timedelta(minutes=1))
+
+    answer = await scene.post("batches/{batch_id}/dispatch?now=true")
+
+    assert (answer.status_code, answer.json()["status"]) == (200, "in_progress")
+    now = house.clock()
+    assert replace(house.tables.batches[scene.batch_id], counters=before.counters) == replace(
+        before, status=BatchStatus.IN_PROGRESS, scheduled_start=now, updated_at=now
+    )
+    assert house.engine.dispatches == [(scene.batch_id, scene.campaign_id, 3)]
+
+
+@pytest.mark.parametrize("value", ["1", "yes", "True", ""])
+async def test_now_that_is_not_a_boolean_is_422_and_changes_nothing(house: House, value: str) -> None:
+    scene = await _scene_in(house, "pending")
+    before = scene.rows()
+
+    answer = await scene.post(f"batches/{{batch_id}}/dispatch?now={value}")
+
+    assert errors_of(answer) == [(["query", "now"], "bool_parsing")]
+    assert scene.rows() == before

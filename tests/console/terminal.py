@@ -1,0 +1,20 @@
+"""The command line over a prepared API."""
+
+from typer.testing import CliRunner, Result
+
+from cli import app
+from console.surroundings import Surroundings
+from console.watch import Watcher
+from tests.console.stand_in_api import TOKEN, Clock, StandInApi
+
+
+def apollo(api: StandInApi, *arguments: str, stack_token: str | None = TOKEN) -> Result:
+    """Type a command."""
+    clock = Clock()
+    surroundings = Surroundings(
+        api_url="http://api.example",
+        stack_token=lambda: stack_token,
+        watcher=Watcher(clock=clock, pause=clock.pause, outage_seconds=3),
+        transport=api.transport,
+    )
+    return CliRunner().invoke(app, [*arguments], obj=surroundings)

@@ -1,0 +1,207 @@
+"""What may be done to a batch in which status, and what comes of it; real stores and fakes alike."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import pytest
+
+from domain.batch import Batch, BatchStatus, PausedBy
+from domain.campaign import CampaignStatus
+from domain.errors import BatchNotFound, CampaignPaused, IllegalTransition
+from domain.identity import BatchId, OrganizationId
+from domain.lifecycle import Action
+from tests.builders import MONDAY_NOON, ORGANIZATION
+from tests.store.scenes import LATER, House
+
+pytestmark = pytest.mark.store
+
+SOON = MONDAY_NOON + timedelta(hours=2)
+"""Before the start of a batch that is pending."""
+
+B = BatchStatus
+_PARTICIPLES = {
+    Action.PAUSE: "paused",
+    Action.RESUME: "resumed",
+    Action.CANCEL: "cancelled",
+    Action.DISPATCH: "dispatched",
+}
+MOVES = [
+    (B.PENDING, Action.PAUSE, B.PAUSED),
+    (B.IN_PROGRESS, Action.PAUSE, B.PAUSED),
+    (B.PAUSED, Action.RESUME, B.IN_PROGRESS),
+    (B.PENDING, Action.CANCEL, B.CANCELLED),
+    (B.IN_PROGRESS, Action.CANCEL, B.CANCELLED),
+    (B.PAUSED, Action.CANCEL, B.CANCELLED),
+]
+REPEATS = [
+    (B.PAUSED, Action.PAUSE),
+    (B.PENDING, Action.RESUME),
+    (B.IN_PROGRESS, Action.RESUME),
+    (B.CANCELLED, Action.CANCEL),
+    (B.IN_PROGRESS, Action.DISPATCH),
+]
+REFUSED = [
+    *((status, action) for status in (B.COMPLETED, B.EXPIRED) for action in Action),
+    *((B.CANCELLED, action) for action in (Action.PAUSE, Action.RESUME, Action.DISPATCH)),
+    (B.PAUSED, Action.DISPATCH),
+]
+
+
+async def _do(house: House, batch: Batch, action: Action, now: datetime = SOON) -> Batch:
+    if action is Action.DISPATCH:
+        return (await house.batches.dispatch(ORGANIZATION, batch.batch_id, now, start_now=False))[0]
+    return await house.batches.act(batch.batch_id, action, now)
+
+
+@pytest.mark.parametrize(("status", "action", "becomes"), MOVES)
+async def test_legal_action_moves_the_batch(
+    house: House, status: BatchStatus, action: Action, becomes: BatchStatus
+) -> None:
+    batch = await house.a_batch_that_is(status)
+    acted = await _do(house, batch, action)
+    by = PausedBy.BATCH if becomes is B.PAUSED else None
+    assert acted == await house.batch(batch)
+    assert acted == replace(batch, status=becomes, paused_by=by, updated_at=SOON, counters=acted.counters)
+
+
+@pytest.mark.parametrize(("status", "action"), REPEATS)
+async def test_repeat_changes_nothing(house: House, status: BatchStatus, action: Action) -> None:
+    batch = await house.a_batch_that_is(status)
+    assert await _do(house, batch, action) == batch
+    assert await house.batch(batch) == batch
+
+
+@pytest.mark.parametrize(("status", "action"), REFUSED)
+async def test_illegal_action_is_refused_in_the_words_of_the_contract(
+    house: House, status: BatchStatus, action: Action
+) -> None:
+    batch = await house.a_batch_that_is(status)
+    with pytest.raises(IllegalTransition) as refused:
+        await _do(house, batch, action)
+    assert refused.value.message == f"Batch is {status} and cannot be {_PARTICIPLES[action]}"
+    assert await house.batch(batch) == batch
+
+
+def test_every_status_and_action_is_in_a_table() -> None:
+    told = {(status, action) for status, action, _ in MOVES} | set(REPEATS) | set(REFUSED)
+    missing = {(status, action) for status in BatchStatus for action in Action} - told
+    assert missing == {(B.PENDING, Action.DISPATCH)}
+
+
+@pytest.mark.parametrize(
+    ("now", "becomes"),
+    [
+        pytest.param(LATER - timedelta(seconds=1), B.PENDING, id="its start lies ahead"),
+        pytest.param(LATER, B.IN_PROGRESS, id="its start has come"),
+    ],
+)
+async def test_resumed_batch_waits_for_its_start(house: House, now: datetime, becomes: BatchStatus) -> None:
+    batch = await house.a_batch_that_is(B.PENDING)
+    await _do(house, batch, Action.PAUSE)
+    assert (await _do(house, batch, Action.RESUME, now)).status is becomes
+
+
+async def test_batch_is_not_resumed_under_a_paused_campaign(house: House) -> None:
+    batch = await house.a_batch_that_is(B.PAUSED)
+    await house.campaigns.act(ORGANIZATION, batch.campaign_id, Action.PAUSE, MONDAY_NOON)
+    with pytest.raises(CampaignPaused, match=r"^Campaign is paused; resume the campaign first$"):
+        await _do(house, batch, Action.RESUME)
+    assert await house.batch(batch) == batch
+
+
+async def test_batch_dispatched_before_its_start_is_told_until_when_it_waits(house: House) -> None:
+    start = datetime.fromisoformat("2026-09-07T15:00:00+02:00")
+    batch = await house.a_kept_batch(scheduled_start=start)
+    with pytest.raises(IllegalTransition) as refused:
+        await _do(house, batch, Action.DISPATCH, MONDAY_NOON)
+    assert refused.value.message == (
+        "Batch is pending until 2026-09-07T13:00:00Z and cannot be dispatched;"
+        " use ?now=true to start it at once"
+    )
+
+
+async def test_pending_batch_is_started_at_once_when_asked(house: House) -> None:
+    batch = await house.a_kept_batch(3, scheduled_start=LATER)
+    begun = replace(batch, status=B.IN_PROGRESS, scheduled_start=SOON, updated_at=SOON)
+    dispatched = await house.batches.dispatch(ORGANIZATION, batch.batch_id, SOON, start_now=True)
+    assert dispatched == (begun, 3)
+    assert await house.batch(batch) == begun
+
+
+@pytest.mark.parametrize("start_now", [False, True], ids=["as it is", "now"])
+async def test_running_batch_is_dispatched_as_it_is_and_pending_people_are_counted(
+    house: House, start_now: bool
+) -> None:
+    batch = await house.a_kept_batch(3)
+    first, *_ = await house.people_of(batch)
+    await house.claimed(first)
+    dispatched = await house.batches.dispatch(ORGANIZATION, batch.batch_id, SOON, start_now=start_now)
+    assert dispatched == (await house.batch(batch), 2)
+    assert dispatched[0].updated_at == MONDAY_NOON
+
+
+@pytest.mark.parametrize(
+    ("status", "now", "becomes"),
+    [
+        pytest.param(B.PENDING, LATER, B.EXPIRED, id="pending"),
+        pytest.param(B.IN_PROGRESS, LATER, B.EXPIRED, id="running"),
+        pytest.param(B.PAUSED, LATER, B.EXPIRED, id="paused"),
+        pytest.param(B.IN_PROGRESS, LATER - timedelta(seconds=1), B.IN_PROGRESS, id="a second early"),
+        pytest.param(B.CANCELLED, LATER, B.CANCELLED, id="cancelled"),
+    ],
+)
+async def test_batch_expires_when_its_end_has_come(
+    house: House, status: BatchStatus, now: datetime, becomes: BatchStatus
+) -> None:
+    start = LATER + timedelta(hours=1) if status is B.PENDING else None
+    batch = await house.a_kept_batch(scheduled_start=start, scheduled_end=LATER)
+    if status in (B.PAUSED, B.CANCELLED):
+        action = Action.PAUSE if status is B.PAUSED else Action.CANCEL
+        batch = await _do(house, batch, action, MONDAY_NOON)
+    expired = await house.batches.expire(batch.batch_id, now)
+    assert expired == await house.batch(batch)
+    assert (expired.status, expired.paused_by) == (becomes, None)
+    assert (expired == batch) is (becomes is status)
+
+
+async def test_batch_without_an_end_does_not_expire(house: House) -> None:
+    batch = await house.a_batch_that_is(B.IN_PROGRESS)
+    assert await house.batches.expire(batch.batch_id, LATER) == batch
+
+
+@pytest.mark.parametrize("held", [False, True], ids=["active", "paused"])
+@pytest.mark.parametrize("status", [B.CANCELLED, B.EXPIRED])
+async def test_campaign_is_completed_when_its_last_batch_is_over(
+    house: House, status: BatchStatus, held: bool
+) -> None:
+    campaign = await house.a_kept_campaign()
+    other = await house.a_kept_batch(campaign=campaign, scheduled_end=LATER)
+    if held:
+        await house.campaigns.act(ORGANIZATION, campaign.campaign_id, Action.PAUSE, MONDAY_NOON)
+    await house.a_batch_that_is(status, campaign)
+    stands = CampaignStatus.PAUSED if held else CampaignStatus.ACTIVE
+    assert (await house.campaign_of(other)).status is stands
+    if status is B.EXPIRED:
+        await house.batches.expire(other.batch_id, LATER)
+    else:
+        await _do(house, other, Action.CANCEL)
+    assert (await house.campaign_of(other)).status is CampaignStatus.COMPLETED
+
+
+async def test_batch_of_somebody_else_does_not_exist(house: House) -> None:
+    batch = await house.a_batch_that_is(B.IN_PROGRESS)
+    foreign = OrganizationId("org_other")
+    with pytest.raises(BatchNotFound):
+        await house.batches.act(batch.batch_id, Action.PAUSE, SOON, organization_id=foreign)
+    with pytest.raises(BatchNotFound):
+        await house.batches.dispatch(foreign, batch.batch_id, SOON, start_now=True)
+    mine = await house.batches.act(batch.batch_id, Action.PAUSE, SOON, organization_id=ORGANIZATION)
+    assert mine.status is B.PAUSED
+
+
+async def test_unknown_batch_is_not_found(house: House) -> None:
+    unknown = BatchId("btc_no")
+    with pytest.raises(BatchNotFound):
+        await house.batches.act(unknown, Action.CANCEL, SOON)
+    with pytest.raises(BatchNotFound):
+        await house.batches.expire(unknown, SOON)

@@ -1,0 +1,184 @@
+"""A client skips people and agrees on follow-ups, and zones open and close; real stores and fakes alike."""
+
+from dataclasses import replace
+
+import pytest
+
+from domain.batch import Batch, BatchStatus
+from domain.call import AttemptKind, CallStatus, DialState
+from domain.contact import Contact, ContactStatus, SkipReason
+from domain.errors import ContactNotFound, IllegalTransition
+from domain.identity import BatchId
+from domain.lifecycle import Action
+from domain.settlement import Settlement
+from tests.builders import MONDAY_NOON, ORGANIZATION, a_campaign_rules, a_new_contact
+from tests.store.scenes import LATER, House, nobody
+
+pytestmark = pytest.mark.store
+
+S = ContactStatus
+COMPLETED = Settlement(status=S.COMPLETED)
+WAITS = {
+    S.RETRYING: Settlement(status=S.RETRYING, next_retry_at=LATER),
+    S.FOLLOWUP_SCHEDULED: Settlement(status=S.FOLLOWUP_SCHEDULED, follow_up_at=LATER),
+}
+
+
+async def _a_person_who_is(house: House, status: ContactStatus) -> Contact:
+    """A person of a running batch of two, so that it is not over with them."""
+    person, _ = await house.people_of(await house.a_kept_batch(2))
+    match status:
+        case S.PENDING:
+            return person
+        case S.SKIPPED:
+            await house.contacts.skip(person.contact_id, SkipReason.SUPPRESSED, MONDAY_NOON)
+        case S.DISPATCHED:
+            await house.claimed(person)
+        case S.IN_PROGRESS:
+            await house.hears(await house.claimed(person), CallStatus.RINGING)
+        case _:
+            await house.ended(person, CallStatus.BUSY, WAITS.get(status, Settlement(status=status)))
+    return await house.contact(person)
+
+
+@pytest.mark.parametrize("status", [S.PENDING, S.RETRYING, S.FOLLOWUP_SCHEDULED])
+async def test_waiting_person_is_skipped_by_hand(house: House, status: ContactStatus) -> None:
+    person = await _a_person_who_is(house, status)
+    skipped = await house.contacts.skip_by_hand(person.batch_id, person.contact_id, LATER)
+    assert skipped == replace(
+        person,
+        status=S.SKIPPED,
+        skip_reason=SkipReason.MANUAL,
+        next_retry_at=None,
+        follow_up_at=None,
+        updated_at=LATER,
+    )
+    assert await house.contact(person) == skipped
+
+
+@pytest.mark.parametrize("status", sorted(set(S) - {S.PENDING, S.RETRYING, S.FOLLOWUP_SCHEDULED}))
+async def test_person_who_does_not_wait_is_not_skipped_by_hand(house: House, status: ContactStatus) -> None:
+    person = await _a_person_who_is(house, status)
+    with pytest.raises(IllegalTransition) as refused:
+        await house.contacts.skip_by_hand(person.batch_id, person.contact_id, LATER)
+    assert refused.value.message == f"Contact is {status} and cannot be skipped"
+    assert await house.contact(person) == person
+
+
+async def test_attempt_nobody_was_asked_for_is_given_up_with_the_skip(house: House) -> None:
+    person = await house.a_person()
+    record = await house.claimed(person)
+    await house.calls.record_dial(record.execution_id, DialState.READY)
+    await house.contacts.give_back(person.contact_id, 1, MONDAY_NOON)
+    await house.contacts.skip_by_hand(person.batch_id, person.contact_id, LATER)
+    assert (await house.call(record)).call_status is CallStatus.CANCELLED
+
+
+async def test_completed_person_is_given_a_follow_up_and_is_due_then(house: House) -> None:
+    person = await _a_person_who_is(house, S.COMPLETED)
+    agreed = await house.contacts.schedule_follow_up(person.batch_id, person.contact_id, LATER, MONDAY_NOON)
+    assert agreed == replace(person, status=S.FOLLOWUP_SCHEDULED, follow_up_at=LATER, updated_at=MONDAY_NOON)
+    assert await house.contact(person) == agreed
+    due = await house.contacts.due_contacts(person.batch_id, LATER, 10)
+    assert due == [(person.contact_id, 2, AttemptKind.FOLLOW_UP)]
+    assert (await house.batches.finish(person.batch_id, LATER)).status is BatchStatus.IN_PROGRESS
+
+
+@pytest.mark.parametrize("status", sorted(set(S) - {S.COMPLETED}))
+async def test_person_who_is_not_completed_is_given_no_follow_up(house: House, status: ContactStatus) -> None:
+    person = await _a_person_who_is(house, status)
+    with pytest.raises(IllegalTransition) as refused:
+        await house.contacts.schedule_follow_up(person.batch_id, person.contact_id, LATER, LATER)
+    assert refused.value.message == f"Contact is {status} and cannot be given a follow-up"
+    assert await house.contact(person) == person
+
+
+async def test_nobody_is_given_a_follow_up_in_a_batch_that_is_over(house: House) -> None:
+    person = await _a_person_who_is(house, S.COMPLETED)
+    await house.batches.act(person.batch_id, Action.CANCEL, MONDAY_NOON)
+    with pytest.raises(IllegalTransition) as refused:
+        await house.contacts.schedule_follow_up(person.batch_id, person.contact_id, LATER, LATER)
+    assert refused.value.message == "Batch is cancelled and cannot be given a follow-up"
+
+
+async def test_follow_up_waits_in_a_paused_batch(house: House) -> None:
+    person = await _a_person_who_is(house, S.COMPLETED)
+    await house.batches.act(person.batch_id, Action.PAUSE, MONDAY_NOON)
+    agreed = await house.contacts.schedule_follow_up(person.batch_id, person.contact_id, LATER, LATER)
+    assert agreed.status is S.FOLLOWUP_SCHEDULED
+
+
+@pytest.mark.parametrize(
+    ("limit", "dialled"),
+    [pytest.param(0, 0, id="none allowed"), pytest.param(1, 1, id="one allowed and dialled")],
+)
+async def test_follow_up_over_the_limit_is_refused(house: House, limit: int, dialled: int) -> None:
+    campaign = await house.campaigns.create(ORGANIZATION, a_campaign_rules(max_follow_ups=limit), MONDAY_NOON)
+    person, _ = await house.people_of(await house.a_kept_batch(2, campaign=campaign))
+    await house.ended(person, CallStatus.COMPLETED, COMPLETED)
+    for attempt in range(2, 2 + dialled):
+        await house.contacts.schedule_follow_up(person.batch_id, person.contact_id, LATER, MONDAY_NOON)
+        await house.claimed(person, attempt, AttemptKind.FOLLOW_UP)
+        await house.contacts.settle(person.contact_id, attempt, COMPLETED, MONDAY_NOON)
+    with pytest.raises(IllegalTransition) as refused:
+        await house.contacts.schedule_follow_up(person.batch_id, person.contact_id, LATER, LATER)
+    assert refused.value.message == f"Contact has no follow-up left (limit {limit})"
+
+
+async def test_people_of_another_batch_are_not_found(house: House) -> None:
+    person, other = await house.a_person(), await house.a_person()
+    for batch_id, contact_id in (
+        (other.batch_id, person.contact_id),
+        (person.batch_id, nobody()),
+        (BatchId("btc_no"), person.contact_id),
+    ):
+        with pytest.raises(ContactNotFound):
+            await house.contacts.skip_by_hand(batch_id, contact_id, LATER)
+        with pytest.raises(ContactNotFound):
+            await house.contacts.schedule_follow_up(batch_id, contact_id, LATER, LATER)
+
+
+ZONES = (None, "Asia/Tokyo", None, "Europe/Berlin", "Asia/Tokyo")
+
+
+async def _a_batch_around_the_world(house: House) -> Batch:
+    return await house.a_kept_batch(
+        [a_new_contact(number, timezone=zone) for number, zone in enumerate(ZONES, start=1)]
+    )
+
+
+@pytest.mark.parametrize(
+    ("closed", "positions"),
+    [
+        pytest.param([], [1, 2, 3, 4, 5], id="all open"),
+        pytest.param(["Asia/Tokyo"], [1, 3, 4], id="one zone"),
+        pytest.param(["Asia/Tokyo", "Europe/Berlin"], [1, 3], id="two zones"),
+        pytest.param([None], [2, 4, 5], id="the batch's own"),
+        pytest.param([None, "Asia/Tokyo"], [4], id="the batch's own and one zone"),
+        pytest.param([None, "Asia/Tokyo", "Europe/Berlin"], [], id="every zone"),
+        pytest.param(["Asia/Kabul"], [1, 2, 3, 4, 5], id="nobody's zone"),
+    ],
+)
+async def test_people_in_closed_zones_are_left_out(
+    house: House, closed: list[str | None], positions: list[int]
+) -> None:
+    batch = await _a_batch_around_the_world(house)
+    page = await house.contacts.next_page(batch.batch_id, 0, 10, closed_zones=closed)
+    assert [position for _, position in page] == positions
+
+
+async def test_page_is_filled_from_open_zones_behind_the_position(house: House) -> None:
+    batch = await _a_batch_around_the_world(house)
+    page = await house.contacts.next_page(batch.batch_id, 1, 1, closed_zones=frozenset({"Asia/Tokyo"}))
+    assert [position for _, position in page] == [3]
+
+
+async def test_pending_zones_are_told_once_and_only_of_pending_people(house: House) -> None:
+    batch = await _a_batch_around_the_world(house)
+    assert set(await house.contacts.pending_zones(batch.batch_id)) == set(ZONES)
+    assert len(await house.contacts.pending_zones(batch.batch_id)) == 3
+    *_, berlin, _ = await house.people_of(batch)
+    await house.claimed(berlin)
+    assert set(await house.contacts.pending_zones(batch.batch_id)) == {None, "Asia/Tokyo"}
+    await house.batches.act(batch.batch_id, Action.CANCEL, LATER)
+    assert await house.contacts.pending_zones(batch.batch_id) == []
