@@ -8,8 +8,9 @@ from datetime import datetime, timedelta
 from temporalio.api.enums.v1 import TaskQueueType
 from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest, GetSystemInfoRequest
-from temporalio.client import Client, WorkflowQueryFailedError
+from temporalio.client import Client, WorkflowQueryFailedError, WorkflowQueryRejectedError
 from temporalio.common import (
+    QueryRejectCondition,
     SearchAttributeKey,
     SearchAttributePair,
     TypedSearchAttributes,
@@ -69,9 +70,13 @@ class TemporalGateway:
         batch = self._client.get_workflow_handle(names.batch_workflow_id(batch_id))
         try:
             tally: BatchTally = await batch.query(
-                names.COUNTERS, result_type=BatchTally, rpc_timeout=QUERY_PATIENCE
+                names.COUNTERS,
+                result_type=BatchTally,
+                # A workflow that ended, by whosever hand, still answers with what it last knew.
+                reject_condition=QueryRejectCondition.NOT_OPEN,
+                rpc_timeout=QUERY_PATIENCE,
             )
-        except (RPCError, WorkflowQueryFailedError, RuntimeError):
+        except (RPCError, WorkflowQueryFailedError, WorkflowQueryRejectedError, RuntimeError):
             return None
         return tally
 

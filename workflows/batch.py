@@ -172,6 +172,8 @@ class BatchWorkflow:
     async def _open(self) -> bool:
         """Take the batch over from the database; False when there is nothing to do."""
         loaded = await self._adopt()
+        if slots.has_sleepers(self._state) or self._state.in_flight:
+            self._reconciler.expect_orphans()
         return loaded.exists and loaded.status not in TERMINAL_BATCH
 
     async def _is_over(self) -> bool:
@@ -182,6 +184,7 @@ class BatchWorkflow:
                 workflow.logger.warning("contacts are left that no slot knows of; reading them again")
                 self._reconciler.call_for_sweep()
             await self._adopt()
+            await self._obey()
         return self._state.status in TERMINAL_BATCH and not self._state.in_flight
 
     async def _obey(self) -> None:
@@ -193,7 +196,7 @@ class BatchWorkflow:
             was_over = self._state.status in TERMINAL_BATCH
             loaded = await errands.load(self._batch_id)
             self._take_over(loaded)
-            if loaded.status in TERMINAL_BATCH and not was_over:
+            if loaded.status in (BatchStatus.CANCELLED, BatchStatus.EXPIRED) and not was_over:
                 await errands.stop_skipped(self._batch_id)
                 await self._adopt()
 
@@ -219,6 +222,8 @@ class BatchWorkflow:
         for report in self._reports_while_loading:
             slots.release(self._state, report.contact_id, report.attempt, report.status)
         self._reports_while_loading = None
+        if loaded.status is not self._state.status:
+            self._refresh_soon()  # a signal was lost, or somebody was faster
         return loaded
 
     async def _read_ahead(self) -> None:
@@ -273,4 +278,4 @@ class BatchWorkflow:
     def _show(self) -> None:
         """Put the numbers on the run's page in the Web UI."""
         rows = "\n".join(f"| {name} | {count} |" for name, count in self.counters().items())
-        workflow.set_current_details(f"**{self._state.status}**\n\n| contacts | |\n|---|---|\n{rows}")
+        workflow.set_current_details(f"**{self._state.status}**\n\n| contacts | number |\n|---|--:|\n{rows}")

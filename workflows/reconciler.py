@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from datetime import timedelta
 
 from temporalio import workflow
 from temporalio.exceptions import ActivityError
@@ -24,7 +25,12 @@ class Reconciler:
         self._wake = wake
         self._clock: asyncio.Task[None] | None = None
         self._sweep_is_due = False
+        self._may_have_orphans = False
         self._held_at_last_sweep: set[str] = set()
+
+    def expect_orphans(self) -> None:
+        """Look more often for sleepers without a workflow: the batch was started anew."""
+        self._may_have_orphans = True
 
     def begin(self) -> None:
         """Start the clock that calls for sweeps."""
@@ -53,9 +59,13 @@ class Reconciler:
 
     async def _keep_sweeping(self) -> None:
         while True:
-            pause = pace.SWEEP_EVERY if self._state.in_flight else pace.SWEEP_IDLE_EVERY
-            await workflow.sleep(pause, summary="sweep for contacts that fell silent")
+            await workflow.sleep(self._pause(), summary="sweep for contacts that fell silent")
             self.call_for_sweep()
+
+    def _pause(self) -> timedelta:
+        if self._may_have_orphans and slots.has_sleepers(self._state):
+            return pace.SWEEP_ORPHANS_EVERY
+        return pace.SWEEP_EVERY if self._state.in_flight else pace.SWEEP_IDLE_EVERY
 
     async def _sweep(self, adopt: Callable[[], Awaitable[object]]) -> None:
         """Look for contacts whose workflows closed without a word, in this run or an earlier one."""

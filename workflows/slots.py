@@ -106,7 +106,6 @@ def waits_as(kind: AttemptKind) -> ContactStatus:
 
 def adopt(state: BatchState, loaded: LoadedBatch) -> None:
     """Take over how the batch stands in the database, and read fresh contacts from the first one again."""
-    state.status = loaded.status
     state.total_contacts = loaded.total_contacts
     state.concurrency_limit = loaded.concurrency_limit
     kept = TERMINAL | {ContactStatus.RETRYING, ContactStatus.FOLLOWUP_SCHEDULED}

@@ -1,22 +1,25 @@
 """The one file of the API that speaks to Temporal, with a server and without."""
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 
 import pytest
 from temporalio.client import Client
 
 from api.temporal_gateway import TemporalGateway
-from domain.call import CallStatus
+from domain.call import CallStatus, StatusEvent
 from domain.contact import ContactStatus
 from domain.counters import BatchTally
 from domain.errors import EngineUnavailable
-from domain.identity import BatchId, CampaignId
+from domain.identity import BatchId, CampaignId, ContactId
+from domain.lifecycle import Action
 from domain.ports import EngineHealth
 from embedded.listening import free_ports
 from temporal_client import DATA_CONVERTER
 from tests.builders import a_call_record
-from tests.workflows.stage import SILENCE, Stage, a_real_server, a_stage, until
-from workflows import names
+from tests.fakes import FakeContactStore
+from tests.workflows.stage import ANSWERED, BUSY, QUICK, SILENCE, Stage, a_real_server, a_stage, until
+from workflows import names, pace
 
 pytestmark = pytest.mark.server
 BATCH = BatchId("btc_1")
@@ -82,6 +85,58 @@ async def test_event_for_a_contact_nobody_waits_for_counts_as_told(stage: Stage)
 
 async def test_tally_of_a_batch_without_a_workflow_is_unknown(stage: Stage) -> None:
     assert await TemporalGateway(stage.client).tally(BATCH) is None
+
+
+async def test_tally_of_a_terminated_workflow_is_not_believed(stage: Stage) -> None:
+    stage.telephone.script = lambda _request, _call: SILENCE
+    batch_id = await stage.a_batch()
+    batch = await stage.start(batch_id)
+    await until(lambda: len(stage.telephone.requests) == 1)
+    await batch.terminate("by hand")
+
+    assert await TemporalGateway(stage.client).tally(batch_id) is None
+
+
+async def test_dispatch_starts_a_terminated_batch_anew_with_nobody_called_twice(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pace, "SWEEP_ORPHANS_EVERY", timedelta(seconds=1))
+    gateway = TemporalGateway(stage.client)
+    stage.telephone.script = lambda request, call: (
+        SILENCE if request.to_number.endswith("1") else BUSY if call == 1 else ANSWERED
+    )
+    batch_id = await stage.a_batch(3, concurrency_limit=2, rules=QUICK)
+    campaign_id = stage.tables.batches[batch_id].campaign_id
+    batch = await stage.start(batch_id)
+    await until(lambda: len(stage.telephone.requests) >= 2)
+    await batch.terminate("by hand")
+
+    await gateway.dispatch(batch_id, campaign_id, 3)
+    ringing = next(each for each in stage.calls(batch_id) if each.to_number.endswith("1"))
+    now = await stage.env.get_current_time()
+    await stage.hear(ringing.execution_id, StatusEvent(status=CallStatus.COMPLETED, happened_at=now))
+
+    await stage.client.get_workflow_handle(names.batch_workflow_id(batch_id)).result()
+    asked = [request.execution_id for request in stage.telephone.requests]
+    assert len(asked) == len(set(asked))
+    assert {contact.status for contact in stage.contacts(batch_id)} == {ContactStatus.COMPLETED}
+
+
+async def test_every_news_reaches_the_batch_and_none_is_missed_without_one(stage: Stage) -> None:
+    gateway = TemporalGateway(stage.client)
+    now = await stage.env.get_current_time()
+    await gateway.act(BATCH, Action.PAUSE)
+    await gateway.contact_skipped(BATCH, ContactId("con_1"), ContactStatus.PENDING)
+    await gateway.follow_up_scheduled(BATCH, ContactId("con_1"), 2, now)
+
+    batch_id = await stage.a_batch(2, scheduled_start=now + timedelta(hours=1))
+    batch = await stage.start(batch_id)
+    [first, _] = stage.contacts(batch_id)
+    await FakeContactStore(stage.tables).skip_by_hand(batch_id, first.contact_id, now)
+    await gateway.contact_skipped(batch_id, first.contact_id, ContactStatus.PENDING)
+    await gateway.act(batch_id, Action.CANCEL)
+
+    assert await batch.result() == "cancelled"
 
 
 async def test_health_counts_who_polls(stage: Stage) -> None:
