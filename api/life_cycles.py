@@ -43,13 +43,13 @@ async def dispatch_batch(
 ) -> tuple[Batch, int]:
     """Hand a batch to calling again; returns it and the number of its pending contacts.
 
-    Raises EngineUnavailable before anything is changed, BatchNotFound, IllegalTransition.
+    Raises EngineUnavailable, BatchNotFound, IllegalTransition.
     """
     batch_id = batch_id_of(batch)
     await parts.engine.ping()
     dispatched, pending = await parts.batches.dispatch(
         client.organization_id, batch_id, parts.clock(), start_now=start_now
     )
-    news = parts.engine.dispatch(batch_id, dispatched.campaign_id, dispatched.total_contacts)
-    await tell_engine(news, batch_id=batch_id)
+    # To be told is all that was asked for, so a failure is said; asking again is safe.
+    await parts.engine.dispatch(batch_id, dispatched.campaign_id, dispatched.total_contacts)
     return dispatched, pending

@@ -49,7 +49,7 @@ async def test_action_is_503_and_changes_nothing_while_the_engine_is_down(house:
     assert scene.rows() == before
 
 
-@pytest.mark.parametrize("path", ACTIONS)
+@pytest.mark.parametrize("path", [path for path in ACTIONS if "dispatch" not in path])
 async def test_stored_change_stands_and_is_200_when_the_engine_fails_after_it(
     house: House, path: str
 ) -> None:
@@ -67,6 +67,19 @@ async def test_stored_change_stands_and_is_200_when_the_engine_fails_after_it(
         ids["contact_id"] = answer.json()["contact_id"]
     expected = {"event": "change stored, its workflow not told", "log_level": "warning", **ids}
     assert [each for each in logs if each["log_level"] == "warning"] == [expected]
+
+
+async def test_dispatch_nobody_was_told_of_is_503_and_may_be_asked_again(house: House) -> None:
+    scene = await a_scene(house)
+    house.engine.fails_to_listen = True
+    refused = await scene.post("batches/{batch_id}/dispatch")
+    house.engine.fails_to_listen = False
+
+    answer = await scene.post("batches/{batch_id}/dispatch")
+
+    assert (refused.status_code, refused.json()) == (503, UNREACHABLE)
+    assert answer.status_code == 200
+    assert scene.batch_id in str(house.engine.dispatches)
 
 
 @pytest.mark.parametrize("path", ACTIONS)
