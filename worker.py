@@ -120,6 +120,7 @@ def build_workers(
     of_batches = BatchActivities(batches, contacts, now)
     of_contacts = ContactActivities(contacts, calls, reports=reports, directory=reports, clock=now)
     dialling = CallActivities(provider, calls, call_limits(settings), now)
+    hanging_up = HangUpActivities(provider, contacts)
     if role in (Role.ALL, Role.CONTROL):
         yield Worker(client, task_queue=names.CONTROL_QUEUE, workflows=[BatchWorkflow], **workflow_options())
     if role in (Role.ALL, Role.CONTACT):
@@ -131,7 +132,7 @@ def build_workers(
             **workflow_options(),
         )
     if role in (Role.ALL, Role.DIAL):
-        activities = [*dialling.all, *HangUpActivities(provider, contacts).all]
+        activities = [*dialling.all, *hanging_up.all]
         yield Worker(client, task_queue=names.DIAL_QUEUE, activities=activities, **activity_options())
     if role in (Role.ALL, Role.STORE):
         activities = [*of_batches.all, *of_contacts.all]

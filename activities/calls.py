@@ -222,6 +222,8 @@ def _closed_gate(brief: DialBrief | None, now: datetime) -> Gate | None:
         contact_status=brief.contact.status,
     )
     gate = closed_gate(facts)
+    if gate is None and brief.batch.scheduled_end is not None and brief.batch.scheduled_end <= now:
+        return Gate.BATCH_OVER  # its time is up, whether or not it was told already
     if gate is None and not is_open(_hours(brief), now):
         return Gate.OUTSIDE_HOURS
     return gate

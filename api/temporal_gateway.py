@@ -96,7 +96,8 @@ class TemporalGateway:
 
     async def act(self, batch_id: BatchId, action: Action) -> None:
         """Tell the batch's workflow that it was paused, resumed or cancelled; nothing happens without one."""
-        await self._tell(batch_id, action)
+        # The change is stored: a signal of that name would do it once more, after the next one perhaps.
+        await self._tell(batch_id, names.POLICY_CHANGED, action)
 
     async def dispatch(self, batch_id: BatchId, campaign_id: CampaignId, total_contacts: int) -> None:
         """Tell the batch's workflow to look for contacts again, and start it anew when it is gone."""

@@ -26,10 +26,8 @@ def choose_caller_id(
     `turn` counts dials from 0 and drives round robin; `draw` is a random number in [0, 1);
     `live_calls` says how many calls each number carries now, absent meaning none.
     """
-    match strategy:
-        case CallerIdStrategy.ROUND_ROBIN:
-            return numbers[turn % len(numbers)]
-        case CallerIdStrategy.RANDOM:
-            return numbers[int(draw * len(numbers))]
-        case CallerIdStrategy.LEAST_LOADED:
-            return min(numbers, key=lambda number: live_calls.get(number, 0))
+    if strategy is CallerIdStrategy.ROUND_ROBIN:
+        return numbers[turn % len(numbers)]
+    if strategy is CallerIdStrategy.RANDOM:
+        return numbers[int(draw * len(numbers))]
+    return min(numbers, key=lambda number: live_calls.get(number, 0))

@@ -49,11 +49,12 @@ class BatchWorkflow:
     @workflow.run
     async def run(self, start: BatchInput) -> str:
         """Return the status the batch ended in."""
+        story = asyncio.create_task(self._run(start))
         try:
-            return await self._run(start)
+            return await asyncio.shield(story)  # or an errand under way would be cancelled, and the run fail
         except asyncio.CancelledError:
             self._ask(partial(errands.act, self._batch_id, Action.CANCEL))
-            return await self._run(start)
+            return await story
         finally:
             self._alarms.clear()
 

@@ -120,6 +120,12 @@ def test_event_from_before_the_dial_is_held_at_its_start(status: CallStatus) -> 
     assert record.ended_at == (STARTED_AT if has_ended(status) else None)
 
 
+def test_event_before_any_known_start_is_taken_at_its_own_time() -> None:
+    early, _ = apply_event(replace(RECORD, started_at=None), event(CallStatus.BUSY, -30))
+
+    assert early == replace(RECORD, started_at=None, call_status=CallStatus.BUSY, ended_at=after(-30))
+
+
 def test_follow_up_is_taken_only_from_the_ending() -> None:
     asked = after(3600)
     ringing, _ = apply_event(RECORD, replace(event(CallStatus.RINGING), follow_up_at=asked))

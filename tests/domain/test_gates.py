@@ -48,3 +48,34 @@ def test_only_a_waiting_contact_or_one_being_set_up_is_dialled(status: ContactSt
     dialled = {"pending", "retrying", "followup_scheduled", "dispatched"}
 
     assert closed_gate(facts(contact=status)) is (None if status.value in dialled else Gate.CONTACT_CLOSED)
+
+
+@pytest.mark.parametrize(
+    ("read", "gate"),
+    [
+        pytest.param(
+            facts(CampaignStatus.CANCELLED, BatchStatus.PAUSED, ContactStatus.SKIPPED),
+            Gate.BATCH_OVER,
+            id="cancelled campaign before paused batch",
+        ),
+        pytest.param(
+            facts(CampaignStatus.PAUSED, BatchStatus.EXPIRED, ContactStatus.SKIPPED),
+            Gate.BATCH_OVER,
+            id="ended batch before paused campaign",
+        ),
+        pytest.param(
+            facts(CampaignStatus.PAUSED, BatchStatus.IN_PROGRESS, ContactStatus.SKIPPED),
+            Gate.BATCH_HELD,
+            id="paused campaign before closed contact",
+        ),
+        pytest.param(
+            facts(CampaignStatus.ACTIVE, BatchStatus.PAUSED, ContactStatus.SKIPPED),
+            Gate.BATCH_HELD,
+            id="paused batch before closed contact",
+        ),
+    ],
+)
+def test_of_several_closed_gates_the_one_that_stays_closed_longest_is_named(
+    read: GateFacts, gate: Gate
+) -> None:
+    assert closed_gate(read) is gate

@@ -1,0 +1,223 @@
+"""Failures on their way to Temporal: a technical one is tried again, a logical one is final and named."""
+
+from collections.abc import Awaitable, Callable
+
+import pytest
+from temporalio.exceptions import ApplicationError
+from temporalio.testing import ActivityEnvironment
+
+from activities.failures import translating_failures
+from activities.messages import (
+    ActOnBatch,
+    BeginBatch,
+    CheckCall,
+    CloseContact,
+    DueContacts,
+    ExpireBatch,
+    FindClosedContacts,
+    FinishBatch,
+    HangUpSkipped,
+    LoadBatch,
+    NextContacts,
+    ReturnSlot,
+    StopStories,
+)
+from domain import errors
+from domain.call import CallStatus
+from domain.errors import (
+    ApolloError,
+    EngineUnavailable,
+    FieldError,
+    InvalidRequest,
+    LogicalError,
+    StoreUnavailable,
+    TechnicalError,
+)
+from domain.lifecycle import Action
+from tests.activities.scene import FIRST_DIAL, SETTLE, Scene, a_call_under_way, a_dialled_call
+from tests.builders import BATCH_ID, CONTACT_ID
+
+RETURN = ReturnSlot(batch_id=BATCH_ID, contact_id=CONTACT_ID, attempt=1)
+PAUSE = ActOnBatch(batch_id=BATCH_ID, action=Action.PAUSE)
+NEXT = NextContacts(batch_id=BATCH_ID, after_position=0, limit=1)
+STOP = StopStories(batch_id=BATCH_ID, after_position=0, limit=1)
+FIND = FindClosedContacts(batch_id=BATCH_ID, contact_ids=[CONTACT_ID])
+
+Act = Callable[[Scene], Awaitable[object]]
+
+
+def leaves(error: type[ApolloError]) -> list[type[ApolloError]]:
+    """Return the errors of the domain that have no kinds of their own."""
+    kinds = [each for each in error.__subclasses__() if each.__module__ == errors.__name__]
+    return [leaf for each in kinds for leaf in leaves(each)] or [error]
+
+
+def an_error(kind: type[ApolloError]) -> ApolloError:
+    """One error of a kind."""
+    if issubclass(kind, InvalidRequest):
+        return InvalidRequest([FieldError(("body",), "is missing", "missing")])
+    return kind()
+
+
+def failing_with(error: Exception) -> Callable[[], Awaitable[None]]:
+    """An activity that fails."""
+
+    @translating_failures
+    async def fail() -> None:
+        raise error
+
+    return fail
+
+
+@pytest.mark.parametrize("kind", leaves(LogicalError), ids=lambda kind: kind.__name__)
+async def test_logical_error_is_final_and_goes_by_the_name_of_its_class(kind: type[ApolloError]) -> None:
+    error = an_error(kind)
+
+    with pytest.raises(ApplicationError) as failure:
+        await ActivityEnvironment().run(failing_with(error))
+
+    told = failure.value
+    assert (told.type, told.non_retryable, told.message) == (kind.__name__, True, error.message)
+    assert told.__cause__ is error
+
+
+@pytest.mark.parametrize("kind", leaves(TechnicalError), ids=lambda kind: kind.__name__)
+async def test_technical_error_is_raised_as_it_is(kind: type[ApolloError]) -> None:
+    error = an_error(kind)
+
+    with pytest.raises(kind) as failure:
+        await ActivityEnvironment().run(failing_with(error))
+
+    assert failure.value is error
+
+
+async def test_defect_is_raised_as_it_is() -> None:
+    with pytest.raises(ZeroDivisionError):
+        await ActivityEnvironment().run(failing_with(ZeroDivisionError()))
+
+
+@pytest.mark.parametrize(
+    ("act", "name"),
+    [
+        pytest.param(
+            lambda scene: scene.run(scene.of_batches.begin_batch, BeginBatch("btc_none")),
+            "BatchNotFound",
+            id="begin_batch",
+        ),
+        pytest.param(
+            lambda scene: scene.run(scene.of_batches.expire_batch, ExpireBatch("btc_none")),
+            "BatchNotFound",
+            id="expire_batch",
+        ),
+        pytest.param(
+            lambda scene: scene.run(scene.of_batches.next_contacts, NEXT), "BatchNotFound", id="next_contacts"
+        ),
+        pytest.param(
+            lambda scene: scene.run(scene.of_batches.finish_batch, FinishBatch("btc_none")),
+            "BatchNotFound",
+            id="finish_batch",
+        ),
+        pytest.param(
+            lambda scene: scene.run(scene.of_contacts.settle_attempt, SETTLE),
+            "ContactNotFound",
+            id="settle_attempt, no such contact",
+        ),
+        pytest.param(
+            lambda scene: scene.run(scene.of_contacts.return_slot, RETURN),
+            "ContactNotFound",
+            id="return_slot",
+        ),
+    ],
+)
+async def test_what_no_longer_exists_is_not_asked_for_again(act: Act, name: str) -> None:
+    scene = Scene()
+    scene.tables.contacts.clear()
+    scene.tables.batches.clear()
+
+    with pytest.raises(ApplicationError) as failure:
+        await act(scene)
+
+    assert (failure.value.type, failure.value.non_retryable) == (name, True)
+    assert scene.reports.heard == []
+
+
+async def test_attempt_without_a_row_is_not_settled() -> None:
+    scene = Scene()
+
+    with pytest.raises(ApplicationError) as failure:
+        await scene.run(scene.of_contacts.settle_attempt, SETTLE)
+
+    assert (failure.value.type, failure.value.non_retryable) == ("ContactNotFound", True)
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        pytest.param(lambda scene: scene.run(scene.dialling.place_call, FIRST_DIAL), id="place_call"),
+        pytest.param(
+            lambda scene: scene.run(scene.dialling.check_call, CheckCall(contact_id=CONTACT_ID, attempt=1)),
+            id="check_call",
+        ),
+        pytest.param(lambda scene: scene.run(scene.of_contacts.settle_attempt, SETTLE), id="settle_attempt"),
+        pytest.param(lambda scene: scene.run(scene.of_contacts.return_slot, RETURN), id="return_slot"),
+        pytest.param(
+            lambda scene: scene.run(
+                scene.of_contacts.close_contact, CloseContact(contact_id=CONTACT_ID, attempt=1)
+            ),
+            id="close_contact",
+        ),
+        pytest.param(
+            lambda scene: scene.run(scene.of_batches.load_batch, LoadBatch(BATCH_ID)), id="load_batch"
+        ),
+        pytest.param(
+            lambda scene: scene.run(scene.of_batches.begin_batch, BeginBatch(BATCH_ID)), id="begin_batch"
+        ),
+        pytest.param(lambda scene: scene.run(scene.of_batches.act_on_batch, PAUSE), id="act_on_batch"),
+        pytest.param(
+            lambda scene: scene.run(scene.of_batches.expire_batch, ExpireBatch(BATCH_ID)), id="expire_batch"
+        ),
+        pytest.param(lambda scene: scene.run(scene.of_contacts.stop_stories, STOP), id="stop_stories"),
+        pytest.param(
+            lambda scene: scene.run(scene.hanging_up.hang_up_skipped, HangUpSkipped(BATCH_ID)),
+            id="hang_up_skipped",
+        ),
+        pytest.param(lambda scene: scene.run(scene.of_batches.next_contacts, NEXT), id="next_contacts"),
+        pytest.param(
+            lambda scene: scene.run(scene.of_batches.due_contacts, DueContacts(batch_id=BATCH_ID, limit=1)),
+            id="due_contacts",
+        ),
+        pytest.param(
+            lambda scene: scene.run(scene.of_batches.finish_batch, FinishBatch(BATCH_ID)), id="finish_batch"
+        ),
+    ],
+)
+async def test_database_that_is_down_is_waited_for(act: Act) -> None:
+    scene = a_call_under_way(a_dialled_call(call_status=CallStatus.COMPLETED))
+    scene.tables.is_down = True
+
+    with pytest.raises(StoreUnavailable):
+        await act(scene)
+
+    assert (scene.provider.requests, scene.provider.hung_up) == ([], [])
+    assert (scene.reports.heard, scene.directory.stopped) == ([], [])
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        pytest.param(
+            lambda scene: scene.run(scene.of_contacts.find_closed_contacts, FIND), id="find_closed_contacts"
+        ),
+        pytest.param(
+            lambda scene: scene.run(scene.of_contacts.find_contacts_ended_by_hand, FIND),
+            id="find_contacts_ended_by_hand",
+        ),
+        pytest.param(lambda scene: scene.run(scene.of_contacts.stop_stories, STOP), id="stop_stories"),
+    ],
+)
+async def test_engine_that_is_down_is_waited_for(act: Act) -> None:
+    scene = Scene()
+    scene.directory.is_down = True
+
+    with pytest.raises(EngineUnavailable):
+        await act(scene)

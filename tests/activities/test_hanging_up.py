@@ -1,0 +1,87 @@
+"""Calls of contacts that were skipped while being set up: the provider is asked to end them."""
+
+import pytest
+
+from activities.messages import HangUpSkipped
+from domain.call import CallStatus
+from domain.contact import ContactStatus
+from domain.identity import BatchId, ContactId
+from domain.telephony import HangUpResult
+from tests.activities.scene import Scene
+from tests.builders import BATCH_ID, a_batch
+
+OTHER_BATCH = BatchId("btc_2")
+
+
+async def hang_up(scene: Scene) -> None:
+    """End the calls of skipped contacts."""
+    await scene.run(scene.hanging_up.hang_up_skipped, HangUpSkipped(BATCH_ID))
+
+
+def add_skipped(scene: Scene, position: int, **call: object) -> None:
+    """Put a skipped person into the batch whose call is being set up as `call-{position}`."""
+    skipped = scene.add(position, ContactStatus.SKIPPED)
+    told: dict[str, object] = {"call_status": CallStatus.QUEUED, "provider_call_id": f"call-{position}"}
+    scene.add_call(skipped, attempt=1, **told | call)
+
+
+async def test_every_open_call_of_a_skipped_contact_is_hung_up() -> None:
+    scene = Scene()
+    add_skipped(scene, 2)
+    add_skipped(scene, 3, call_status=CallStatus.RINGING)
+    add_skipped(scene, 4, call_status=CallStatus.IN_PROGRESS)
+
+    await hang_up(scene)
+
+    assert scene.provider.hung_up == ["call-2", "call-3", "call-4"]
+
+
+async def test_calls_that_are_over_unknown_to_the_provider_or_of_others_are_left_alone() -> None:
+    scene = Scene()
+    add_skipped(scene, 2, call_status=CallStatus.COMPLETED)
+    add_skipped(scene, 3, provider_call_id=None)
+    scene.add_call(scene.add(4, ContactStatus.DISPATCHED), call_status=CallStatus.QUEUED)
+    scene.add_call(scene.add(5, ContactStatus.IN_PROGRESS), call_status=CallStatus.IN_PROGRESS)
+    scene.tables.batches[OTHER_BATCH] = a_batch(batch_id=OTHER_BATCH)
+    add_skipped(scene, 6, batch_id=OTHER_BATCH)
+
+    await hang_up(scene)
+
+    assert scene.provider.hung_up == []
+
+
+@pytest.mark.parametrize("result", list(HangUpResult))
+async def test_call_that_does_not_end_keeps_no_other_from_being_hung_up(result: HangUpResult) -> None:
+    scene = Scene()
+    scene.provider.hang_up_result = result
+    add_skipped(scene, 2)
+    add_skipped(scene, 3)
+    before = scene.rows()
+
+    await hang_up(scene)
+
+    assert scene.provider.hung_up == ["call-2", "call-3"]
+    assert scene.rows() == before
+
+
+async def test_provider_that_is_down_is_not_waited_for() -> None:
+    scene = Scene()
+    scene.provider.is_down = True
+    add_skipped(scene, 2)
+
+    await hang_up(scene)
+
+    assert scene.tables.contacts[ContactId("con_2")].status is ContactStatus.SKIPPED
+    assert scene.provider.hung_up == []
+
+
+async def test_rerun_asks_again_only_for_what_is_still_open() -> None:
+    scene = Scene()
+    add_skipped(scene, 2)
+    add_skipped(scene, 3)
+    await hang_up(scene)
+    add_skipped(scene, 2, call_status=CallStatus.FAILED)
+
+    await hang_up(scene)
+
+    assert scene.provider.hung_up == ["call-2", "call-3", "call-3"]

@@ -1,0 +1,217 @@
+"""After a call: what is decided is kept and told to the batch, and told again when somebody died over it."""
+
+from datetime import timedelta
+
+import pytest
+
+from activities.messages import SettledAttempt
+from domain.batch import BatchOverrides, BatchStatus
+from domain.call import AttemptKind, CallStatus
+from domain.contact import Contact, ContactStatus
+from domain.errors import DecisionOvertaken, EngineUnavailable
+from domain.identity import BatchId
+from domain.ports import AttemptReport
+from domain.redial import RedialPolicy
+from tests.activities.scene import SETTLE, Scene, a_call_that_ended, a_call_under_way, a_dialled_call
+from tests.builders import (
+    BATCH_ID,
+    CONTACT_ID,
+    MONDAY_NOON,
+    a_batch,
+    a_campaign,
+    a_campaign_rules,
+    a_contact,
+    a_dial_brief,
+)
+
+IN_HALF_AN_HOUR = MONDAY_NOON + timedelta(minutes=30)
+TOMORROW = MONDAY_NOON + timedelta(days=1)
+
+REDIALLED_ONCE = SettledAttempt(
+    status=ContactStatus.RETRYING,
+    due_at=IN_HALF_AN_HOUR,
+    kind=AttemptKind.RETRY,
+    summary="redial 1 of 3 after cooldown",
+)
+
+
+def told(scene: Scene) -> list[tuple[BatchId, int, ContactStatus]]:
+    """Return what the batch heard of its one contact."""
+    assert {report.contact_id for _, report in scene.reports.heard} <= {CONTACT_ID}
+    return [(batch_id, report.attempt, report.status) for batch_id, report in scene.reports.heard]
+
+
+def stand(contact: Contact) -> tuple[object, ...]:
+    """Return what settling decides about a contact."""
+    return contact.status, contact.next_retry_at, contact.follow_up_at
+
+
+@pytest.mark.parametrize(
+    ("ended", "status"),
+    [
+        pytest.param(CallStatus.COMPLETED, ContactStatus.COMPLETED, id="completed"),
+        pytest.param(CallStatus.UNKNOWN, ContactStatus.FAILED, id="unknown is never redialled"),
+    ],
+)
+async def test_outcome_that_asks_for_no_other_call_ends_the_contact(
+    ended: CallStatus, status: ContactStatus
+) -> None:
+    scene = a_call_that_ended(ended)
+
+    settled = await scene.run(scene.of_contacts.settle_attempt, SETTLE)
+
+    assert settled == SettledAttempt(status=status)
+    assert stand(scene.contact) == (status, None, None)
+    assert told(scene) == [(BATCH_ID, 1, status)]
+
+
+@pytest.mark.parametrize("ended", [CallStatus.BUSY, CallStatus.NO_ANSWER, CallStatus.FAILED])
+async def test_person_who_was_not_reached_is_redialled_after_the_cooldown(ended: CallStatus) -> None:
+    scene = a_call_that_ended(ended)
+
+    settled = await scene.run(scene.of_contacts.settle_attempt, SETTLE)
+
+    assert settled == REDIALLED_ONCE
+    assert stand(scene.contact) == (ContactStatus.RETRYING, IN_HALF_AN_HOUR, None)
+    assert told(scene) == [(BATCH_ID, 1, ContactStatus.RETRYING)]
+
+
+@pytest.mark.parametrize(
+    ("retry_count", "overrides", "summary"),
+    [
+        pytest.param(1, BatchOverrides(), "redial 2 of 3 after cooldown", id="campaign's number"),
+        pytest.param(
+            0, BatchOverrides(max_retries_override=7), "redial 1 of 7 after cooldown", id="batch's number"
+        ),
+        pytest.param(
+            3,
+            BatchOverrides(retry_policy=RedialPolicy(max_retries=5)),
+            "redial 4 of 5 after cooldown",
+            id="batch's policy",
+        ),
+    ],
+)
+async def test_timer_says_which_redial_of_how_many_it_waits_for(
+    retry_count: int, overrides: BatchOverrides, summary: str
+) -> None:
+    scene = a_call_that_ended(CallStatus.BUSY, overrides=overrides, retry_count=retry_count)
+
+    assert (await scene.run(scene.of_contacts.settle_attempt, SETTLE)).summary == summary
+
+
+async def test_last_retry_that_failed_ends_the_contact() -> None:
+    scene = a_call_that_ended(CallStatus.BUSY, retry_count=3)
+
+    settled = await scene.run(scene.of_contacts.settle_attempt, SETTLE)
+
+    assert settled == SettledAttempt(status=ContactStatus.MAX_RETRIES_REACHED)
+
+
+async def test_follow_up_agreed_in_the_call_is_kept_and_named() -> None:
+    agreed = a_dialled_call(call_status=CallStatus.COMPLETED, ended_at=MONDAY_NOON, follow_up_at=TOMORROW)
+    rules = a_campaign_rules(max_follow_ups=2)
+    scene = Scene(
+        a_dial_brief(
+            contact=a_contact(status=ContactStatus.IN_PROGRESS, follow_up_count=1),
+            campaign=a_campaign(rules=rules),
+            record=agreed,
+        )
+    )
+
+    settled = await scene.run(scene.of_contacts.settle_attempt, SETTLE)
+
+    assert settled == SettledAttempt(
+        status=ContactStatus.FOLLOWUP_SCHEDULED,
+        due_at=TOMORROW,
+        kind=AttemptKind.FOLLOW_UP,
+        summary="follow-up 2 as agreed in the call",
+    )
+    assert stand(scene.contact) == (ContactStatus.FOLLOWUP_SCHEDULED, None, TOMORROW)
+
+
+async def test_rerun_reports_once_more_and_decides_nothing_new() -> None:
+    scene = a_call_that_ended(CallStatus.BUSY)
+    first = await scene.run(scene.of_contacts.settle_attempt, SETTLE)
+    scene.clock.pass_time(timedelta(hours=1))
+    scene.tables.batches[BATCH_ID] = a_batch(status=BatchStatus.CANCELLED)
+    before = scene.rows()
+
+    again = await scene.run(scene.of_contacts.settle_attempt, SETTLE)
+
+    assert (first, again) == (REDIALLED_ONCE, REDIALLED_ONCE)
+    assert scene.rows() == before
+    assert told(scene) == [(BATCH_ID, 1, ContactStatus.RETRYING)] * 2
+
+
+async def test_decision_is_kept_while_the_batch_cannot_be_told_and_told_by_the_rerun() -> None:
+    scene = a_call_that_ended(CallStatus.COMPLETED)
+    scene.reports.is_down = True
+    with pytest.raises(EngineUnavailable):
+        await scene.run(scene.of_contacts.settle_attempt, SETTLE)
+    assert scene.contact.status is ContactStatus.COMPLETED
+    scene.reports.is_down = False
+
+    settled = await scene.run(scene.of_contacts.settle_attempt, SETTLE)
+
+    assert settled == SettledAttempt(status=ContactStatus.COMPLETED)
+    assert scene.reports.heard == [
+        (BATCH_ID, AttemptReport(contact_id=CONTACT_ID, attempt=1, status=ContactStatus.COMPLETED))
+    ]
+
+
+@pytest.mark.parametrize("ended_as", [BatchStatus.CANCELLED, BatchStatus.EXPIRED])
+async def test_batch_that_ended_between_the_look_and_the_decision_takes_the_outcome(
+    ended_as: BatchStatus,
+) -> None:
+    scene = a_call_that_ended(CallStatus.BUSY)
+    over = a_batch(status=ended_as)
+    scene.calls.meanwhile = lambda: scene.tables.batches.update({BATCH_ID: over})
+
+    settled = await scene.run(scene.of_contacts.settle_attempt, SETTLE)
+
+    assert settled == SettledAttempt(status=ContactStatus.BUSY)
+    assert stand(scene.contact) == (ContactStatus.BUSY, None, None)
+    assert told(scene) == [(BATCH_ID, 1, ContactStatus.BUSY)]
+
+
+@pytest.mark.parametrize("live", [ContactStatus.DISPATCHED, ContactStatus.IN_PROGRESS])
+async def test_attempt_that_left_its_contact_live_is_decided_again_and_not_reported(
+    live: ContactStatus,
+) -> None:
+    scene = a_call_that_ended(CallStatus.BUSY, status=live)
+    scene.add_call(scene.contact, attempt=2, call_status=CallStatus.RINGING)
+    before = scene.rows()
+
+    with pytest.raises(DecisionOvertaken):
+        await scene.run(scene.of_contacts.settle_attempt, SETTLE)
+
+    assert (scene.rows(), scene.reports.heard) == (before, [])
+
+
+async def test_contact_learns_that_its_batch_is_gone() -> None:
+    scene = a_call_that_ended(CallStatus.COMPLETED)
+    scene.reports.is_gone = True
+
+    settled = await scene.run(scene.of_contacts.settle_attempt, SETTLE)
+
+    assert settled == SettledAttempt(status=ContactStatus.COMPLETED, batch_is_gone=True)
+    assert scene.contact.status is ContactStatus.COMPLETED
+
+
+async def test_contact_that_has_moved_on_is_reported_where_it_stands() -> None:
+    scene = a_call_that_ended(CallStatus.BUSY, status=ContactStatus.SKIPPED)
+
+    settled = await scene.run(scene.of_contacts.settle_attempt, SETTLE)
+
+    assert settled == SettledAttempt(status=ContactStatus.SKIPPED)
+    assert told(scene) == [(BATCH_ID, 1, ContactStatus.SKIPPED)]
+
+
+async def test_call_that_lives_is_not_settled() -> None:
+    scene = a_call_under_way(a_dialled_call(call_status=CallStatus.RINGING), ContactStatus.IN_PROGRESS)
+    before = scene.rows()
+
+    with pytest.raises(ValueError, match="the call has not ended"):
+        await scene.run(scene.of_contacts.settle_attempt, SETTLE)
+
+    assert (scene.rows(), scene.reports.heard) == (before, [])

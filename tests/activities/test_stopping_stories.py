@@ -1,0 +1,77 @@
+"""Contacts skipped with their batch: their workflows are woken page by page, so that they end."""
+
+import pytest
+
+from activities.messages import StoppedStories, StopStories
+from domain.contact import ContactStatus, SkipReason
+from domain.errors import EngineUnavailable
+from domain.identity import ContactId
+from tests.activities.scene import Scene
+from tests.builders import BATCH_ID
+
+
+def a_cancelled_batch(*positions: int) -> Scene:
+    """The scene after a cancel: contacts at these positions were called before."""
+    scene = Scene()
+    for position in positions:
+        skipped = scene.add(position, ContactStatus.SKIPPED, skip_reason=SkipReason.BATCH_CANCELLED)
+        scene.add_call(skipped)
+    return scene
+
+
+async def stop(scene: Scene, *, after_position: int = 0, limit: int = 2) -> StoppedStories:
+    """Wake the next contacts."""
+    request = StopStories(batch_id=BATCH_ID, after_position=after_position, limit=limit)
+    return await scene.run(scene.of_contacts.stop_stories, request)
+
+
+@pytest.mark.parametrize(
+    ("positions", "pages"),
+    [
+        pytest.param((), [[]], id="nobody"),
+        pytest.param((2,), [["con_2"]], id="less than a page"),
+        pytest.param((2, 5), [["con_2", "con_5"], []], id="just a page"),
+        pytest.param((2, 5, 9), [["con_2", "con_5"], ["con_9"]], id="a page and one"),
+        pytest.param((2, 5, 6, 9), [["con_2", "con_5"], ["con_6", "con_9"], []], id="two pages"),
+    ],
+)
+async def test_every_story_is_stopped_once_page_by_page(
+    positions: tuple[int, ...], pages: list[list[str]]
+) -> None:
+    scene = a_cancelled_batch(*positions)
+    position: int | None = 0
+
+    while position is not None:
+        position = (await stop(scene, after_position=position)).next_position
+
+    assert scene.directory.stopped == [(BATCH_ID, tuple(ContactId(each) for each in page)) for page in pages]
+
+
+async def test_full_page_says_where_the_next_begins_and_the_last_says_that_none_is_left() -> None:
+    scene = a_cancelled_batch(2, 5, 9)
+
+    first, last = await stop(scene), await stop(scene, after_position=5)
+
+    assert (first, last) == (StoppedStories(5), StoppedStories(None))
+
+
+async def test_contacts_that_have_no_story_or_go_on_are_not_woken() -> None:
+    scene = a_cancelled_batch(2)
+    scene.add(3, ContactStatus.SKIPPED, skip_reason=SkipReason.BATCH_CANCELLED)
+    scene.add_call(scene.add(4, ContactStatus.IN_PROGRESS))
+    scene.add_call(scene.add(5, ContactStatus.BUSY))
+
+    await stop(scene, limit=10)
+
+    assert scene.directory.stopped == [(BATCH_ID, (ContactId("con_2"),))]
+
+
+async def test_page_that_could_not_be_stopped_is_stopped_by_the_rerun() -> None:
+    scene = a_cancelled_batch(2)
+    scene.directory.is_down = True
+    with pytest.raises(EngineUnavailable):
+        await stop(scene)
+    scene.directory.is_down = False
+
+    assert await stop(scene) == StoppedStories(None)
+    assert scene.directory.stopped == [(BATCH_ID, (ContactId("con_2"),))]

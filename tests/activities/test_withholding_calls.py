@@ -1,0 +1,105 @@
+"""Closed gates: nobody is asked, nothing is written, and the workflow learns which gate it was."""
+
+import pytest
+
+from activities.messages import DialAnswer, PlacedCall
+from domain.batch import BatchStatus
+from domain.campaign import CampaignStatus
+from domain.contact import ContactStatus
+from domain.gates import Gate
+from domain.ports import DialBrief
+from tests.activities.scene import FIRST_DIAL, Scene
+from tests.builders import (
+    BATCH_ID,
+    MONDAY_NOON,
+    a_batch,
+    a_call_record,
+    a_campaign,
+    a_contact,
+    a_dial_brief,
+)
+
+
+def withheld(gate: Gate) -> PlacedCall:
+    """The answer of a closed gate."""
+    return PlacedCall(answer=DialAnswer.WITHHELD, asked_at=MONDAY_NOON, gate=gate)
+
+
+@pytest.mark.parametrize(
+    ("brief", "gate"),
+    [
+        pytest.param(
+            a_dial_brief(campaign=a_campaign(status=CampaignStatus.PAUSED)),
+            Gate.BATCH_HELD,
+            id="campaign paused",
+        ),
+        pytest.param(
+            a_dial_brief(campaign=a_campaign(status=CampaignStatus.CANCELLED)),
+            Gate.BATCH_OVER,
+            id="campaign cancelled",
+        ),
+        *(
+            pytest.param(a_dial_brief(batch=a_batch(status=status)), gate, id=f"batch {status}")
+            for status, gate in {
+                BatchStatus.PENDING: Gate.BATCH_HELD,
+                BatchStatus.PAUSED: Gate.BATCH_HELD,
+                BatchStatus.COMPLETED: Gate.BATCH_OVER,
+                BatchStatus.CANCELLED: Gate.BATCH_OVER,
+                BatchStatus.EXPIRED: Gate.BATCH_OVER,
+            }.items()
+        ),
+        *(
+            pytest.param(
+                a_dial_brief(contact=a_contact(status=status)), Gate.CONTACT_CLOSED, id=f"contact {status}"
+            )
+            for status in (
+                ContactStatus.IN_PROGRESS,
+                ContactStatus.COMPLETED,
+                ContactStatus.BUSY,
+                ContactStatus.NO_ANSWER,
+                ContactStatus.FAILED,
+                ContactStatus.MAX_RETRIES_REACHED,
+                ContactStatus.SKIPPED,
+            )
+        ),
+        pytest.param(
+            a_dial_brief(
+                batch=a_batch(status=BatchStatus.PAUSED),
+                record=a_call_record(),
+                contact=a_contact(status=ContactStatus.DISPATCHED),
+            ),
+            Gate.BATCH_HELD,
+            id="batch paused while a throttled dial waited",
+        ),
+    ],
+)
+async def test_closed_gate_withholds_the_call_and_writes_nothing(brief: DialBrief, gate: Gate) -> None:
+    scene = Scene(brief)
+    before = scene.rows()
+
+    placed = await scene.run(scene.dialling.place_call, FIRST_DIAL)
+
+    assert placed == withheld(gate)
+    assert (scene.provider.requests, scene.rows()) == ([], before)
+
+
+async def test_contact_that_is_gone_is_withheld() -> None:
+    scene = Scene()
+    scene.tables.contacts.clear()
+
+    placed = await scene.run(scene.dialling.place_call, FIRST_DIAL)
+
+    assert placed == withheld(Gate.BATCH_GONE)
+    assert (scene.provider.requests, scene.tables.calls) == ([], {})
+
+
+async def test_batch_paused_between_the_look_and_the_claim_is_withheld() -> None:
+    scene = Scene()
+    paused = a_batch(status=BatchStatus.PAUSED)
+    scene.calls.meanwhile = lambda: scene.tables.batches.update({BATCH_ID: paused})
+
+    placed = await scene.run(scene.dialling.place_call, FIRST_DIAL)
+
+    assert placed == withheld(Gate.BATCH_HELD)
+    assert (scene.provider.requests, scene.tables.calls) == ([], {})
+    assert scene.contact == a_contact()
