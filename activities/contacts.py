@@ -64,7 +64,7 @@ class ContactActivities:
         decided = settle_attempt(brief.record, brief.contact, brief.batch, brief.campaign, now=now)
         stands = await self._contacts.settle(contact_id, request.attempt, decided, now)
         if stands.status in LIVE:
-            # The batch ended between the look and the decision, which must be made again.
+            # A newer attempt is under way: what was decided of this one fits no more.
             raise DecisionOvertaken
         is_heard = await self._report(request, stands.status)
         return replace(_settled(stands, brief), batch_is_gone=not is_heard)
@@ -154,7 +154,7 @@ def _settled(stands: Settlement, brief: DialBrief) -> SettledAttempt:
         status=stands.status,
         due_at=stands.due_at,
         kind=kind,
-        spread=spread_after(hours, stands.due_at),
+        spread=spread_after(hours, stands.due_at, before=brief.batch.scheduled_end),
         summary=summary,
     )
 

@@ -1,5 +1,6 @@
 """Activities that end calls."""
 
+import asyncio
 from collections.abc import Callable
 
 from temporalio import activity
@@ -9,6 +10,8 @@ from activities.messages import HangUpSkipped
 from domain.batch import MAX_CONCURRENCY_LIMIT
 from domain.identity import BatchId
 from domain.ports import ContactStore, TelephonyProvider
+
+HANG_UPS_AT_ONCE = 10
 
 
 class HangUpActivities:
@@ -26,8 +29,13 @@ class HangUpActivities:
         Best effort: a call that goes on is followed to its end all the same.
         """
         open_calls = await self._contacts.calls_to_hang_up(BatchId(request.batch_id), MAX_CONCURRENCY_LIMIT)
-        for _, provider_call_id in open_calls:
-            await self._provider.hang_up(provider_call_id)
+        gate = asyncio.Semaphore(HANG_UPS_AT_ONCE)
+
+        async def hang_up(provider_call_id: str) -> None:
+            async with gate:
+                await self._provider.hang_up(provider_call_id)
+
+        await asyncio.gather(*(hang_up(provider_call_id) for _, provider_call_id in open_calls))
 
     @property
     def all(self) -> tuple[Callable[..., object], ...]:

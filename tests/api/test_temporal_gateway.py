@@ -1,5 +1,6 @@
 """The one file of the API that speaks to Temporal, with a server and without."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
 
@@ -17,7 +18,7 @@ from domain.ports import EngineHealth
 from embedded.listening import free_ports
 from temporal_client import DATA_CONVERTER
 from tests.builders import a_call_record
-from tests.fakes import FakeContactStore
+from tests.fakes import FakeBatchStore, FakeContactStore
 from tests.workflows.stage import ANSWERED, BUSY, QUICK, SILENCE, Stage, a_real_server, a_stage, until
 from workflows import names, pace
 
@@ -132,8 +133,12 @@ async def test_every_news_reaches_the_batch_and_none_is_missed_without_one(stage
     batch_id = await stage.a_batch(2, scheduled_start=now + timedelta(hours=1))
     batch = await stage.start(batch_id)
     [first, _] = stage.contacts(batch_id)
+    while await gateway.tally(batch_id) != BatchTally(pending=2):
+        await asyncio.sleep(0.05)
     await FakeContactStore(stage.tables).skip_by_hand(batch_id, first.contact_id, now)
     await gateway.contact_skipped(batch_id, first.contact_id, ContactStatus.PENDING)
+    await FakeBatchStore(stage.tables).act(batch_id, Action.CANCEL, now)
+    await FakeBatchStore(stage.tables).act(batch_id, Action.CANCEL, now)
     await gateway.act(batch_id, Action.CANCEL)
 
     assert await batch.result() == "cancelled"

@@ -53,3 +53,20 @@ def test_call_due_when_a_window_opens_may_be_put_off_by_a_minute(
 )
 def test_call_due_inside_a_window_is_not_put_off(hours: CallingHours, due_at: datetime) -> None:
     assert spread_after(hours, due_at) == timedelta()
+
+
+@pytest.mark.parametrize(
+    ("hours", "before", "expected"),
+    [
+        pytest.param(
+            hours_in(DELHI, "09:00-09:01"), None, timedelta(seconds=30), id="half of a window of a minute"
+        ),
+        pytest.param(OFFICE, at("2026-03-02T09:00:20"), timedelta(seconds=10), id="the batch ends before"),
+        pytest.param(OFFICE, at("2026-03-02T08:00"), timedelta(), id="the batch has ended"),
+        pytest.param(OFFICE, at("2026-03-02T18:00"), OPENING_SPREAD, id="the end is far"),
+    ],
+)
+def test_nobody_is_put_off_beyond_the_window_or_the_end(
+    hours: CallingHours, before: datetime | None, expected: timedelta
+) -> None:
+    assert spread_after(hours, at("2026-03-02T09:00"), before=before) == expected
