@@ -1,6 +1,9 @@
 """What a batch's workflow has done for it: each activity with its options, one line a name."""
 
+from contextlib import suppress
+
 from temporalio import workflow
+from temporalio.exceptions import ActivityError
 
 with workflow.unsafe.imports_passed_through():
     from activities.batches import BatchActivities
@@ -98,7 +101,10 @@ async def close(contact_id: str, attempt: int) -> ClosedContact:
 
 async def stop_skipped(batch_id: str) -> None:
     """End the calls of skipped contacts that are being set up, and wake the skipped ones that wait."""
-    await workflow.execute_activity_method(HangUpActivities.hang_up_skipped, HangUpSkipped(batch_id), **LOOK)
+    with suppress(ActivityError):  # a call that goes on is followed to its end all the same
+        await workflow.execute_activity_method(
+            HangUpActivities.hang_up_skipped, HangUpSkipped(batch_id), **LOOK
+        )
     position: int | None = 0
     while position is not None:
         request = StopStories(batch_id=batch_id, after_position=position, limit=STORIES_PER_STOP)
