@@ -2,14 +2,17 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import httpx
 
@@ -84,6 +87,12 @@ class House:
         """Return how many contacts have reached an end."""
         return read_progress(self.api.batch(batch_id)).done
 
+    def ask(self, method: str, path: str, body: JsonObject | None = None) -> httpx.Response:
+        """Return the API's answer as it is, refusals too."""
+        headers = {"Authorization": f"Bearer {self.stack.token}"}
+        url = f"{self.stack.plan.api_url}/api/v1{path}"
+        return httpx.request(method, url, json=body, headers=headers, trust_env=False, timeout=30)
+
     def counters(self, batch_id: str) -> tuple[dict[str, int], str]:
         """Return the batch's counters and where they come from."""
         headers = {"Authorization": f"Bearer {self.stack.token}"}
@@ -93,18 +102,52 @@ class House:
 
     def workflow_counters(self, batch_id: str) -> dict[str, int]:
         """Return the numbers that the batch's workflow has, as an operator asks for them."""
-        temporal = Path(sys.executable).with_name("temporal")
-        told = subprocess.run(  # noqa: S603 - our own words
-            [
-                *(str(temporal), "workflow", "query", "--address", self.stack.temporal_address),
-                *("-w", f"batch/{batch_id}", "--name", "counters", "-o", "json"),
-            ],
-            capture_output=True,
-            check=True,
-            timeout=20,
-        )
+        told = self.temporal("query", "-w", f"batch/{batch_id}", "--name", "counters", "-o", "json")
         [numbers] = json.loads(told.stdout)["queryResult"]
         return asdict(BatchTally(**numbers).split(in_progress=0))
+
+    def temporal(self, verb: str, *words: str) -> "subprocess.CompletedProcess[str]":
+        """Run `temporal workflow VERB …` as an operator does."""
+        temporal = Path(sys.executable).with_name("temporal")
+        return subprocess.run(  # noqa: S603 - our own words
+            [str(temporal), "workflow", verb, "--address", self.stack.temporal_address, *words],
+            capture_output=True,
+            check=False,
+            text=True,
+            timeout=20,
+        )
+
+    def signal(self, workflow_id: str, name: str, *inputs: str) -> bool:
+        """Signal a workflow by hand; False when the server refuses."""
+        told = [word for given in inputs for word in ("--input", given)]
+        return self.temporal("signal", "-w", workflow_id, "--name", name, *told).returncode == 0
+
+    def described(self, workflow_id: str) -> dict[str, Any]:
+        """Return what the server tells of a workflow."""
+        described: dict[str, Any] = json.loads(
+            self.temporal("describe", "-w", workflow_id, "-o", "json").stdout
+        )
+        return described
+
+    def is_closed(self, workflow_id: str) -> bool:
+        """Tell whether a workflow has ended."""
+        status = self.described(workflow_id)["workflowExecutionInfo"]["status"]
+        return bool(status != "WORKFLOW_EXECUTION_STATUS_RUNNING")
+
+    def wait_until_quiet(self, workflow_id: str) -> None:
+        """Return once a workflow has done all it was told so far."""
+        pending = ("pendingWorkflowTask", "pendingActivities")
+        self.wait_for(lambda: not any(self.described(workflow_id).get(each) for each in pending), 10)
+
+    def running_workflows(self, query: str) -> int:
+        """Return how many workflows run that fit a query; the answer may lag a second behind."""
+        told = self.temporal("count", "--query", f"{query} AND ExecutionStatus='Running'", "-o", "json")
+        return int(json.loads(told.stdout).get("count", 0))
+
+    def create_requests(self, batch_id: str) -> list[JsonObject]:
+        """Return every request for a call of a batch that reached the simulator, oldest first."""
+        body = httpx.get(f"{self.stack.plan.simulator_url}/ledger", trust_env=False).json()
+        return [each for each in body["create_requests"] if each["batch_id"] == batch_id]
 
     def contacts(self, batch_id: str) -> list[JsonObject]:
         """Return the contacts with their call records."""
@@ -153,3 +196,14 @@ def a_house(plan: StackPlan) -> Iterator[House]:
         house = House(stack)
         with house.api:
             yield house
+
+
+@contextmanager
+def a_fresh_house(*, talk_seconds: float = 0.3) -> Iterator[House]:
+    """Run a stack in a folder of its own, which is removed at the end."""
+    folder = Path(tempfile.mkdtemp(prefix="apollo-e2e-")).resolve()
+    try:
+        with a_house(a_plan(folder, talk_seconds=talk_seconds)) as house:
+            yield house
+    finally:
+        shutil.rmtree(folder)

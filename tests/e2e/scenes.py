@@ -1,0 +1,102 @@
+"""Campaigns and batches in every state of their life cycles, on a stack whose calls are long."""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+
+from tests.e2e.house import House
+
+ANSWERED = ("+14155550155", "+14155550156")
+BUSY = "+14155550101"
+NO_RETRY: Mapping[str, object] = {"max_retries": 0}
+
+
+def a_campaign(house: House, **rules: object) -> str:
+    """Create a campaign that redials nobody and return its id."""
+    campaign = {
+        "name": "life cycles",
+        "agent_id": "agent_test",
+        "phone_numbers": ["+14155550180"],
+        "retry_policy": NO_RETRY,
+    }
+    return str(house.api.create_campaign({**campaign, **rules})["campaign_id"])
+
+
+def a_batch(house: House, campaign_id: str, numbers: Sequence[str] = ANSWERED, **upload: object) -> str:
+    """Upload a batch and return its id."""
+    contacts = [{"phone_number": number} for number in numbers]
+    return str(
+        house.api.create_batch({"campaign_id": campaign_id, "contacts": contacts, **upload})["batch_id"]
+    )
+
+
+def ahead(**length: float) -> str:
+    """Return an instant from now on, as it is sent."""
+    return (datetime.now(UTC) + timedelta(**length)).isoformat()
+
+
+class BatchScenes:
+    """Makes batches that stand in a given state; those that are over are shared, for nothing moves them."""
+
+    def __init__(self, house: House) -> None:
+        self._house = house
+        self._over: dict[str, str] = {}
+        self._recipes: Mapping[str, Callable[[], str]] = {
+            "pending": self._pending,
+            "in_progress": self._in_progress,
+            "paused": self._paused,
+            "paused before its start": self._paused_before_its_start,
+            "paused by campaign": self._paused_by_campaign,
+        }
+        self._endings: Mapping[str, Callable[[], str]] = {
+            "completed": self._completed,
+            "cancelled": self._cancelled,
+            "expired": self._expired,
+        }
+
+    def batch(self, state: str) -> str:
+        """Return the id of a batch in a state. One that is over has no running workflow any more."""
+        if state not in self._endings:
+            return self._recipes[state]()
+        if state not in self._over:
+            batch_id = self._over[state] = self._endings[state]()
+            self._house.wait_for(lambda: self._house.api.batch(batch_id)["status"] == state)
+            self._house.wait_for(lambda: self._house.is_closed(f"batch/{batch_id}"))
+        return self._over[state]
+
+    def _pending(self) -> str:
+        return a_batch(self._house, a_campaign(self._house), scheduled_start=ahead(hours=1))
+
+    def _in_progress(self) -> str:
+        batch_id = a_batch(self._house, a_campaign(self._house), concurrency_limit=1)
+        self._house.wait_for(lambda: self._house.counters(batch_id)[0]["in_flight"] == 1)
+        return batch_id
+
+    def _paused(self) -> str:
+        batch_id = self._in_progress()
+        self._house.api.act("batches", batch_id, "pause")
+        return batch_id
+
+    def _paused_before_its_start(self) -> str:
+        batch_id = self._pending()
+        self._house.api.act("batches", batch_id, "pause")
+        return batch_id
+
+    def _paused_by_campaign(self) -> str:
+        batch_id = self._in_progress()
+        campaign_id = str(self._house.api.batch(batch_id)["campaign_id"])
+        self._house.api.act("campaigns", campaign_id, "pause")
+        return batch_id
+
+    def _completed(self) -> str:
+        return a_batch(self._house, a_campaign(self._house), [BUSY])
+
+    def _cancelled(self) -> str:
+        batch_id = self._pending()
+        self._house.api.act("batches", batch_id, "cancel")
+        return batch_id
+
+    def _expired(self) -> str:
+        campaign_id = a_campaign(self._house)
+        a_batch(self._house, campaign_id, scheduled_start=ahead(hours=1))
+        self._house.api.act("campaigns", campaign_id, "pause")
+        return a_batch(self._house, campaign_id, scheduled_end=ahead(seconds=1))

@@ -1,0 +1,166 @@
+"""What a batch decides instead of its campaign: shown as it was given, and obeyed in the calls."""
+
+from collections import Counter
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from console.api_client import JsonObject
+from tests.e2e.house import House, a_fresh_house
+from tests.e2e.scenes import ANSWERED, BUSY, a_batch, a_campaign
+
+pytestmark = [pytest.mark.e2e, pytest.mark.server, pytest.mark.timeout(90)]
+
+OVERRIDES = (
+    *("retry_policy", "working_hours_enforced", "working_hours", "timezone"),
+    *("phone_numbers", "phone_number_strategy"),
+)
+CAMPAIGN_IDS = ["+14155550180", "+14155550181"]
+OWN_IDS = ["+14155550190", "+14155550191"]
+QUICK_RETRY = {"max_retries": 1, "cooldown_minutes": 0.01}
+SIX_HOURS_EAST = "Etc/GMT-6"
+DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+
+
+@pytest.fixture(scope="module")
+def house() -> Iterator[House]:
+    with a_fresh_house() as opened:
+        yield opened
+
+
+def hours_around(instant: datetime) -> JsonObject:
+    """Return hours, the same every day, that are open from an hour before to an hour after an instant."""
+    start, end = instant - timedelta(hours=1), instant + timedelta(hours=1)
+    day = {"start": f"{start:%H:%M}", "end": f"{end:%H:%M}", "enabled": True}
+    return dict.fromkeys(DAYS, day)
+
+
+def open_now() -> JsonObject:
+    return hours_around(datetime.now(UTC))
+
+
+def closed_now() -> JsonObject:
+    return hours_around(datetime.now(UTC) + timedelta(hours=12))
+
+
+def callers(house: House, batch_id: str) -> Counter[object]:
+    return Counter(each["from"] for each in house.create_requests(batch_id))
+
+
+def calls_of_only_contact(house: House, batch_id: str) -> tuple[object, int]:
+    [contact] = house.contacts(batch_id)
+    records = contact["call_records"]
+    assert isinstance(records, list)
+    return contact["status"], len(records)
+
+
+def overrides_shown(house: House, batch_id: str) -> JsonObject:
+    batch = house.api.batch(batch_id)
+    return {name: batch[name] for name in OVERRIDES}
+
+
+def test_batch_shows_the_overrides_it_was_given_and_null_for_those_it_was_not(house: House) -> None:
+    given = {
+        "retry_policy": {
+            "max_retries": 2,
+            "strategy": "exponential",
+            "cooldown_minutes": 5,
+            "max_cooldown_minutes": 60,
+            "retry_on": ["busy"],
+        },
+        "working_hours_enforced": True,
+        "working_hours": closed_now(),
+        "timezone": SIX_HOURS_EAST,
+        "phone_numbers": OWN_IDS,
+        "phone_number_strategy": "random",
+    }
+    campaign_id = a_campaign(house)
+    without, with_all = a_batch(house, campaign_id, [BUSY]), a_batch(house, campaign_id, [BUSY], **given)
+
+    assert overrides_shown(house, without) == dict.fromkeys(OVERRIDES)
+    assert overrides_shown(house, with_all) == given
+    shown = {str(each["batch_id"]): each for each in house.api.batches(campaign_id=campaign_id)}
+    assert {name: shown[with_all][name] for name in OVERRIDES} == given
+
+
+def test_batch_calls_from_its_own_numbers_by_its_own_strategy(house: House) -> None:
+    numbers = [f"+14155550{tens}55" for tens in (1, 2, 3, 4, 5, 6, 7, 8)]
+    campaign_id = a_campaign(house, phone_numbers=CAMPAIGN_IDS)
+    follows = a_batch(house, campaign_id, numbers)
+    own_numbers = a_batch(house, campaign_id, numbers, phone_numbers=OWN_IDS)
+    own_both = a_batch(
+        house, campaign_id, numbers, phone_numbers=OWN_IDS[:1], phone_number_strategy="least_loaded"
+    )
+    for batch_id in (follows, own_numbers, own_both):
+        house.wait_for_end(batch_id)
+
+    assert callers(house, follows) == dict.fromkeys(CAMPAIGN_IDS, 4)
+    assert callers(house, own_numbers) == dict.fromkeys(OWN_IDS, 4)
+    assert callers(house, own_both) == {OWN_IDS[0]: 8}
+
+
+def test_batch_redials_by_its_own_policy_and_its_sibling_by_the_campaigns(house: House) -> None:
+    campaign_id = a_campaign(house, retry_policy=QUICK_RETRY)
+    follows = a_batch(house, campaign_id, [BUSY])
+    own = a_batch(house, campaign_id, [BUSY], retry_policy={**QUICK_RETRY, "max_retries": 0})
+    own_kinds = a_batch(house, campaign_id, [BUSY], retry_policy={**QUICK_RETRY, "retry_on": ["no_answer"]})
+    capped = a_batch(
+        house,
+        campaign_id,
+        [BUSY],
+        retry_policy={**QUICK_RETRY, "max_retries": 0},
+        max_retries_override=2,
+    )
+    for batch_id in (follows, own, own_kinds, capped):
+        house.wait_for_end(batch_id)
+
+    assert calls_of_only_contact(house, follows) == ("max_retries_reached", 2)
+    assert calls_of_only_contact(house, own) == ("busy", 1)
+    assert calls_of_only_contact(house, own_kinds) == ("busy", 1)
+    assert calls_of_only_contact(house, capped) == ("max_retries_reached", 3)
+
+
+CLOSED_BY = [
+    # What the campaign says, what the closed batch says instead, what the open one says instead.
+    pytest.param(
+        {"working_hours_enforced": False, "working_hours": closed_now()},
+        {"working_hours_enforced": True},
+        {},
+        id="enforcement",
+    ),
+    pytest.param(
+        {"working_hours_enforced": True, "working_hours": closed_now()},
+        {},
+        {"working_hours_enforced": False},
+        id="freedom",
+    ),
+    pytest.param(
+        {"working_hours_enforced": True, "working_hours": open_now()},
+        {"working_hours": closed_now()},
+        {},
+        id="hours",
+    ),
+    pytest.param(
+        {"working_hours_enforced": True, "working_hours": open_now()},
+        {"timezone": SIX_HOURS_EAST},
+        {},
+        id="zone",
+    ),
+]
+
+
+@pytest.mark.parametrize(("campaign", "closed", "opened"), CLOSED_BY)
+def test_batch_whose_hours_are_closed_calls_nobody_while_its_sibling_calls(
+    house: House, campaign: JsonObject, closed: JsonObject, opened: JsonObject
+) -> None:
+    campaign_id = a_campaign(house, **campaign)
+    waits = a_batch(house, campaign_id, ANSWERED, **closed)
+    calls = a_batch(house, campaign_id, ANSWERED, **opened)
+
+    house.wait_for_end(calls)
+
+    assert len(house.create_requests(calls)) == len(ANSWERED)
+    assert house.create_requests(waits) == []
+    counters, source = house.counters(waits)
+    assert (house.api.batch(waits)["status"], counters["pending"], source) == ("in_progress", 2, "workflow")

@@ -1,0 +1,192 @@
+"""What operators and clients do to a running batch by hand, right and wrong, and what comes of it."""
+
+import time
+from collections.abc import Iterator, Sequence
+
+import pytest
+
+from console.api_client import JsonObject
+from console.ledger_check import faults
+from tests.e2e.house import House, a_fresh_house
+from tests.e2e.scenes import BUSY, a_batch, a_campaign, ahead
+
+pytestmark = [pytest.mark.e2e, pytest.mark.server, pytest.mark.timeout(90)]
+
+WRONG_SIGNALS: Sequence[tuple[str, tuple[str, ...]]] = [
+    # name, inputs
+    ("attempt_reported", ()),
+    ("attempt_reported", ("null",)),
+    ("attempt_reported", ("[]",)),
+    ("attempt_reported", ('{"contact_id": 7, "attempt": "x", "status": "asleep"}',)),
+    ("attempt_reported", ('{"contact_id": "con_0", "attempt": 1, "status": "completed", "more": 1}',)),
+    ("slot_requested", ('"a text"',)),
+    ("slot_requested", ('{"attempt": 2}', '{"attempt": 3}')),
+    ("contact_skipped", ("17",)),
+    ("contact_skipped", ('{"contact_id": "con_0"}',)),
+    ("follow_up_scheduled", ('{"contact_id": "con_0", "attempt": 2, "at": "tomorrow"}',)),
+    ("dispatch", ('{"now": true}',)),
+    ("dispatch", ("1", "2", "3")),
+    ("policy_changed", ("[1, 2]", "true")),
+    ("resume", ('{"who": "me"}', '"twice"')),
+    ("no_such_signal", ()),
+    ("no_such_signal", ('{"a": 1}',)),
+]
+WRONG_FOR_CONTACTS: Sequence[tuple[str, tuple[str, ...]]] = [
+    ("call_event", ()),
+    ("call_event", ('{"attempt": 1, "call_status": "asleep"}',)),
+    ("call_event", ('{"attempt": 9, "call_status": "completed"}',)),
+    ("slot_granted", ('"now"',)),
+    ("slot_granted", ('{"attempt": 1}', '{"attempt": 1}')),
+    ("no_such_signal", ("{}",)),
+]
+
+
+@pytest.fixture(scope="module")
+def house() -> Iterator[House]:
+    with a_fresh_house() as opened:
+        yield opened
+
+
+def answered(count: int, ending: str = "55") -> list[str]:
+    return [f"+141555{number:03}{ending}" for number in range(count)]
+
+
+def failed_tasks(house: House, workflow_id: str) -> int:
+    """Count the workflow tasks that failed, of which a wedged workflow has ever more."""
+    history = house.temporal("show", "-w", workflow_id, "-o", "json").stdout
+    return history.count("EVENT_TYPE_WORKFLOW_TASK_FAILED") + history.count("WORKFLOW_TASK_TIMED_OUT")
+
+
+def contact_at(house: House, batch_id: str, position: int) -> JsonObject:
+    return house.contacts(batch_id)[position - 1]
+
+
+def has_status(house: House, batch_id: str, position: int, status: str) -> bool:
+    return contact_at(house, batch_id, position)["status"] == status
+
+
+def ask_contact(
+    house: House, contact: JsonObject, action: str, body: JsonObject | None = None
+) -> tuple[int, JsonObject]:
+    path = f"/batches/{contact['batch_id']}/contacts/{contact['contact_id']}/{action}"
+    answer = house.ask("POST", path, body)
+    return answer.status_code, answer.json()
+
+
+def refusal(detail: str) -> tuple[int, JsonObject]:
+    document = {"type": "urn:apollo:problem:conflict", "title": "Conflict", "status": 409, "detail": detail}
+    return 409, document
+
+
+def test_wrong_signals_neither_wedge_a_batch_nor_cost_or_repeat_a_call(house: House) -> None:
+    house.empty_ledger()
+    batch_id = a_batch(house, a_campaign(house), answered(40), concurrency_limit=4)
+    story = f"batch/{batch_id}/c/{contact_at(house, batch_id, 40)['contact_id']}"
+    house.wait_for(lambda: house.finished(batch_id) >= 2)
+
+    for name, inputs in WRONG_SIGNALS:
+        assert house.signal(f"batch/{batch_id}", name, *inputs)
+    assert not house.signal(f"batch/{batch_id}", "pause", "{no json")
+    (first, _), *others = WRONG_FOR_CONTACTS
+    house.wait_for(lambda: house.signal(story, first))
+    for name, inputs in others:
+        house.signal(story, name, *inputs)
+    house.wait_for_end(batch_id)
+
+    house.wait_for(lambda: house.is_closed(f"batch/{batch_id}"), 10)
+    assert faults(house.reckoning(batch_id), contacts=40, limit=4) == []
+    assert house.counters(batch_id)[0]["completed"] == 40
+    assert (failed_tasks(house, f"batch/{batch_id}"), failed_tasks(house, story)) == (0, 0)
+
+
+def test_signals_to_a_batch_that_is_over_are_refused_and_change_nothing(house: House) -> None:
+    batch_id = a_batch(house, a_campaign(house), [BUSY])
+    house.wait_for_end(batch_id)
+    house.wait_for(lambda: house.is_closed(f"batch/{batch_id}"), 10)
+    before = house.api.batch(batch_id)
+
+    taken = [house.signal(f"batch/{batch_id}", name, *inputs) for name, inputs in WRONG_SIGNALS]
+
+    assert not any(taken)
+    assert house.api.batch(batch_id) == before
+
+
+def test_waiting_contacts_are_skipped_by_hand_and_the_batch_completes_without_them(house: House) -> None:
+    house.empty_ledger()
+    redials = {"max_retries": 1, "cooldown_minutes": 60}
+    batch_id = a_batch(
+        house, a_campaign(house, retry_policy=redials), [BUSY, *answered(8)], concurrency_limit=1
+    )
+    house.wait_for(lambda: has_status(house, batch_id, 1, "retrying"))
+    house.wait_for(lambda: has_status(house, batch_id, 2, "completed"))
+
+    for position in (1, 9):
+        contact = contact_at(house, batch_id, position)
+        done = {"status": "skipped", "skip_reason": "manual", "message": "Contact skipped successfully"}
+        ids = {name: contact[name] for name in ("batch_id", "contact_id")}
+        assert ask_contact(house, contact, "skip") == (200, {**ids, **done})
+        assert ask_contact(house, contact, "skip") == refusal("Contact is skipped and cannot be skipped")
+    reached = contact_at(house, batch_id, 2)
+    assert ask_contact(house, reached, "skip") == refusal("Contact is completed and cannot be skipped")
+    house.wait_for_end(batch_id)
+
+    counters, _ = house.counters(batch_id)
+    assert (counters["completed"], counters["skipped"]) == (7, 2)
+    assert counters == house.workflow_counters(batch_id)
+    calls = [len(each["call_records"]) for each in house.contacts(batch_id)]  # type: ignore[arg-type]
+    assert calls == [1, 1, 1, 1, 1, 1, 1, 1, 0]
+    assert faults(house.reckoning(batch_id), contacts=9, limit=1) == []
+
+
+def test_completed_contact_is_called_again_by_request_while_its_batch_goes_on(house: House) -> None:
+    house.empty_ledger()
+    batch_id = a_batch(house, a_campaign(house), answered(8), concurrency_limit=1)
+    house.wait_for(lambda: has_status(house, batch_id, 2, "completed"))
+    soon, at_once, pending = (contact_at(house, batch_id, position) for position in (1, 2, 8))
+    when = ahead(seconds=1)
+
+    code, body = ask_contact(house, soon, "follow-up", {"at": when})
+    assert (code, body["status"], body["message"]) == (
+        200,
+        "followup_scheduled",
+        "Follow-up scheduled successfully",
+    )
+    assert ask_contact(house, at_once, "follow-up", {"at": "2020-01-01T00:00:00Z"})[0] == 200
+    never = {"at": ahead(seconds=1)}
+    not_yet = "Contact is pending and cannot be given a follow-up"
+    assert ask_contact(house, pending, "follow-up", never) == refusal(not_yet)
+    house.wait_for(lambda: contact_at(house, batch_id, 2)["follow_up_count"] == 1)
+    house.wait_for(lambda: has_status(house, batch_id, 2, "completed"))
+    spent = "Contact has no follow-up left (limit 1)"
+    assert ask_contact(house, at_once, "follow-up", never) == refusal(spent)
+    house.wait_for_end(batch_id)
+
+    over = "Batch is completed and cannot be given a follow-up"
+    assert ask_contact(house, pending, "follow-up", never) == refusal(over)
+    kinds = [
+        [record["kind"] for record in each["call_records"]]  # type: ignore[attr-defined]
+        for each in house.contacts(batch_id)
+    ]
+    assert kinds == [["initial", "follow_up"], ["initial", "follow_up"], *[["initial"]] * 6]
+    assert house.counters(batch_id)[0] == house.workflow_counters(batch_id)
+    assert faults(house.reckoning(batch_id), contacts=8, limit=1) == []
+
+
+def test_batch_whose_workflow_was_terminated_goes_on_after_a_dispatch_and_calls_everybody_once(
+    house: House,
+) -> None:
+    house.empty_ledger()
+    batch_id = a_batch(house, a_campaign(house), answered(60), concurrency_limit=10)
+    house.wait_for(lambda: house.finished(batch_id) >= 10)
+
+    assert house.temporal("terminate", "-w", f"batch/{batch_id}").returncode == 0
+    time.sleep(1)  # those on the phone come to their end meanwhile
+    called = len(house.create_requests(batch_id))
+    dispatched = house.api.act("batches", batch_id, "dispatch")
+    house.wait_for_end(batch_id)
+
+    assert dispatched["dispatched_count"] == 60 - called
+    assert 0 < called < 60
+    reckoning = house.reckoning(batch_id)
+    assert faults(reckoning, contacts=60, limit=10) == []
+    assert (reckoning.contact_statuses, reckoning.rings) == ({"completed": 60}, 60)

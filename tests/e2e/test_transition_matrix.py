@@ -1,0 +1,254 @@
+"""Every state of a batch and of a campaign, and what every action over HTTP does to it."""
+
+from collections.abc import Iterator, Mapping
+
+import pytest
+
+from console.api_client import JsonObject
+from tests.e2e.house import House, a_fresh_house
+from tests.e2e.scenes import ANSWERED, BUSY, BatchScenes, a_batch, a_campaign, ahead
+
+pytestmark = [pytest.mark.e2e, pytest.mark.server, pytest.mark.timeout(90)]
+
+PARTICIPLE = {"pause": "paused", "resume": "resumed", "cancel": "cancelled", "dispatch": "dispatched"}
+TOO_EARLY = "Batch is pending until {start} and cannot be dispatched; use ?now=true to start it at once"
+HELD_BY_CAMPAIGN = "Campaign is paused; resume the campaign first"
+
+# State, then action to: the status and `paused_by` after a 200, or the words of a 409 that changes nothing.
+Answer = tuple[str, str | None] | str
+NO_DISPATCH: dict[str, Answer] = {
+    "dispatch": "Batch is paused and cannot be dispatched",
+    "dispatch?now=true": "Batch is paused and cannot be dispatched",
+}
+
+
+def final(status: str) -> dict[str, Answer]:
+    return {
+        "pause": f"Batch is {status} and cannot be paused",
+        "resume": f"Batch is {status} and cannot be resumed",
+        "cancel": f"Batch is {status} and cannot be cancelled",
+        "dispatch": f"Batch is {status} and cannot be dispatched",
+        "dispatch?now=true": f"Batch is {status} and cannot be dispatched",
+    }
+
+
+CANCELLED: Answer = ("cancelled", None)
+BATCHES: Mapping[str, Mapping[str, Answer]] = {
+    "pending": {
+        "pause": ("paused", "batch"),
+        "resume": ("pending", None),
+        "cancel": CANCELLED,
+        "dispatch": TOO_EARLY,
+        "dispatch?now=true": ("in_progress", None),
+    },
+    "in_progress": {
+        "pause": ("paused", "batch"),
+        "resume": ("in_progress", None),
+        "cancel": CANCELLED,
+        "dispatch": ("in_progress", None),
+        "dispatch?now=true": ("in_progress", None),
+    },
+    "paused": {
+        "pause": ("paused", "batch"),
+        "resume": ("in_progress", None),
+        "cancel": CANCELLED,
+        **NO_DISPATCH,
+    },
+    "paused before its start": {
+        "pause": ("paused", "batch"),
+        "resume": ("pending", None),
+        "cancel": CANCELLED,
+        **NO_DISPATCH,
+    },
+    "paused by campaign": {
+        "pause": ("paused", "campaign"),
+        "resume": HELD_BY_CAMPAIGN,
+        "cancel": CANCELLED,
+        **NO_DISPATCH,
+    },
+    "completed": final("completed"),
+    "cancelled": {**final("cancelled"), "cancel": CANCELLED},
+    "expired": final("expired"),
+}
+CAMPAIGNS: Mapping[str, Mapping[str, str]] = {
+    # State, then action to the status after a 200; an action that is missing is a 409.
+    "draft": {"cancel": "cancelled"},
+    "active": {"pause": "paused", "resume": "active", "cancel": "cancelled"},
+    "paused": {"pause": "paused", "resume": "active", "cancel": "cancelled"},
+    "completed": {},
+    "cancelled": {"cancel": "cancelled"},
+}
+
+
+@pytest.fixture(scope="module")
+def house() -> Iterator[House]:
+    with a_fresh_house(talk_seconds=600) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def scenes(house: House) -> BatchScenes:
+    return BatchScenes(house)
+
+
+def conflict(detail: str) -> JsonObject:
+    return {"type": "urn:apollo:problem:conflict", "title": "Conflict", "status": 409, "detail": detail}
+
+
+def standing(batch: JsonObject) -> tuple[object, object]:
+    return batch["status"], batch["paused_by"]
+
+
+def done_to_batch(before: JsonObject, action: str, status: str) -> JsonObject:
+    verb, _, _ = action.partition("?")
+    answer = {"batch_id": before["batch_id"], "status": status}
+    if verb != "dispatch":
+        return {**answer, "message": f"Batch {PARTICIPLE[verb]} successfully"}
+    counters = before["counters"]
+    assert isinstance(counters, dict)
+    message = "Batch dispatch re-triggered successfully"
+    return {**answer, "dispatched_count": counters["pending"], "message": message}
+
+
+BATCH_ROWS = [
+    pytest.param(state, action, answer, id=f"{state}, {action}")
+    for state, answers in BATCHES.items()
+    for action, answer in answers.items()
+]
+
+
+@pytest.mark.parametrize(("state", "action", "answer"), BATCH_ROWS)
+def test_action_on_a_batch_is_answered_as_the_contract_says_and_does_just_that(
+    house: House, scenes: BatchScenes, state: str, action: str, answer: Answer
+) -> None:
+    batch_id = scenes.batch(state)
+    before = house.api.batch(batch_id)
+
+    answered = house.ask("POST", f"/batches/{batch_id}/{action}")
+
+    after = standing(house.api.batch(batch_id))
+    if isinstance(answer, str):
+        assert (answered.status_code, answered.headers["Content-Type"]) == (409, "application/problem+json")
+        assert answered.json() == conflict(answer.format(start=before["scheduled_start"]))
+        assert after == standing(before)
+    else:
+        assert answered.status_code == 200
+        assert answered.json() == done_to_batch(before, action, answer[0])
+        assert after == answer
+
+
+def a_campaign_that_is(house: House, state: str) -> str:
+    campaign_id = a_campaign(house)
+    match state:
+        case "active" | "paused":
+            a_batch(house, campaign_id)
+        case "completed":
+            a_batch(house, campaign_id, [BUSY])
+    if state in ("paused", "cancelled"):
+        house.api.act("campaigns", campaign_id, {"paused": "pause", "cancelled": "cancel"}[state])
+    house.wait_for(lambda: house.api.campaign(campaign_id)["status"] == state)
+    return campaign_id
+
+
+CAMPAIGN_ROWS = [
+    pytest.param(state, action, answers.get(action), id=f"{state}, {action}")
+    for state, answers in CAMPAIGNS.items()
+    for action in ("pause", "resume", "cancel")
+]
+
+
+@pytest.mark.parametrize(("state", "action", "status"), CAMPAIGN_ROWS)
+def test_action_on_a_campaign_is_answered_as_the_contract_says_and_does_just_that(
+    house: House, state: str, action: str, status: str | None
+) -> None:
+    campaign_id = a_campaign_that_is(house, state)
+
+    answered = house.ask("POST", f"/campaigns/{campaign_id}/{action}")
+
+    done = f"Campaign {PARTICIPLE[action]} successfully"
+    if status is None:
+        assert answered.status_code == 409
+        assert answered.json() == conflict(f"Campaign is {state} and cannot be {PARTICIPLE[action]}")
+    else:
+        assert answered.status_code == 200
+        assert answered.json() == {"campaign_id": campaign_id, "status": status, "message": done}
+    assert house.api.campaign(campaign_id)["status"] == (status or state)
+
+
+def test_cancelled_campaign_takes_no_new_batch(house: House) -> None:
+    campaign_id = a_campaign_that_is(house, "cancelled")
+
+    upload = {"campaign_id": campaign_id, "contacts": [{"phone_number": BUSY}]}
+    answered = house.ask("POST", "/batches/", upload)
+
+    assert answered.json() == conflict("Campaign is cancelled and cannot accept new batches")
+
+
+def test_campaign_resumes_the_batches_it_paused_and_with_all_those_paused_on_their_own(house: House) -> None:
+    campaign_id = a_campaign(house)
+    waiting = a_batch(house, campaign_id, scheduled_start=ahead(hours=1))
+    running = a_batch(house, campaign_id)
+    held = a_batch(house, campaign_id)
+    house.api.act("batches", held, "pause")
+
+    def stand() -> list[tuple[object, object]]:
+        return [standing(house.api.batch(each)) for each in (waiting, running, held)]
+
+    house.api.act("campaigns", campaign_id, "pause")
+    assert stand() == [("paused", "campaign"), ("paused", "campaign"), ("paused", "batch")]
+    house.api.act("campaigns", campaign_id, "resume")
+    assert stand() == [("pending", None), ("in_progress", None), ("paused", "batch")]
+    house.api.act("campaigns", campaign_id, "resume", all="true")
+    assert stand()[2] == ("paused", "batch")  # an active campaign: nothing changes
+    house.api.act("campaigns", campaign_id, "pause")
+    house.api.act("campaigns", campaign_id, "resume", all="true")
+    assert stand() == [("pending", None), ("in_progress", None), ("in_progress", None)]
+
+
+def test_pause_that_was_answered_holds_however_fast_it_follows_a_resume(
+    house: House, scenes: BatchScenes
+) -> None:
+    batch_id = scenes.batch("paused")
+    seen = set()
+
+    for _ in range(5):
+        house.api.act("batches", batch_id, "resume")
+        house.api.act("batches", batch_id, "pause")
+        seen |= {standing(house.api.batch(batch_id)) for _ in range(10)}
+
+    assert seen == {("paused", "batch")}
+
+
+def test_scheduled_start_opens_a_pending_batch_and_leaves_a_paused_one_paused(house: House) -> None:
+    campaign_id, start = a_campaign(house), ahead(seconds=1.5)
+    waiting = a_batch(house, campaign_id, scheduled_start=start)
+    held = a_batch(house, campaign_id, scheduled_start=start)
+    house.api.act("batches", held, "pause")
+
+    house.wait_for(lambda: house.counters(waiting)[0]["in_flight"] == 2)
+
+    assert standing(house.api.batch(waiting)) == ("in_progress", None)
+    assert standing(house.api.batch(held)) == ("paused", "batch")
+    house.api.act("batches", held, "resume")
+    house.wait_for(lambda: house.counters(held)[0]["in_flight"] == 2)
+    assert min(str(each["at"]) for each in house.create_requests(waiting)) >= start
+
+
+def test_scheduled_end_expires_every_unfinished_batch_and_skips_who_waits(house: House) -> None:
+    campaign_id = a_campaign(house)
+    never_begun = a_batch(
+        house, campaign_id, scheduled_start=ahead(seconds=1.4), scheduled_end=ahead(seconds=1.5)
+    )
+    held = a_batch(house, campaign_id, scheduled_end=ahead(seconds=1.5))
+    house.api.act("batches", held, "pause")
+    house.api.act("batches", never_begun, "pause")
+    running = a_batch(house, campaign_id, ANSWERED, concurrency_limit=1, scheduled_end=ahead(seconds=1.5))
+
+    batches = (never_begun, held, running)
+    house.wait_for(lambda: {house.api.batch(each)["status"] for each in batches} == {"expired"})
+
+    on_the_phone, waiting = house.contacts(running)
+    assert (on_the_phone["status"], on_the_phone["skip_reason"]) == ("in_progress", None)
+    assert (waiting["status"], waiting["skip_reason"]) == ("skipped", "batch_expired")
+    # The one with a live call is not the campaign's concern: it is over, as the others are.
+    assert house.api.campaign(campaign_id)["status"] == "completed"
