@@ -1,12 +1,16 @@
 """Which TCP ports are free to listen on."""
 
+import random
 import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from embedded.errors import PortClash, PortTaken
 
 LOOPBACK = "127.0.0.1"
+# Above the well-known services, and below 32768, from where on Linux takes the near ends of connections.
+_SELDOM_USED = range(15_000, 32_000)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,15 +38,9 @@ def is_free(port: int, host: str = LOOPBACK) -> bool:
 
 
 def free_ports(count: int) -> tuple[int, ...]:
-    """Return different free loopback ports, chosen by the system."""
-    sockets = [socket.socket(socket.AF_INET, socket.SOCK_STREAM) for _ in range(count)]
-    try:
-        for each in sockets:
-            each.bind((LOOPBACK, 0))
-        return tuple(each.getsockname()[1] for each in sockets)
-    finally:
-        for each in sockets:
-            each.close()
+    """Return different free loopback ports that no outgoing connection will take before they are used."""
+    drawn = iter(random.sample(_SELDOM_USED, len(_SELDOM_USED)))
+    return tuple(islice((port for port in drawn if is_free(port)), count))
 
 
 def refuse_taken_ports(wanted: Sequence[WantedPort]) -> None:
