@@ -266,7 +266,7 @@ class BatchWorkflow:
         await workflow.wait_condition(lambda: self._stories.all_told and workflow.all_handlers_finished())
         if self._errands:
             return  # done in this run, and then asked again
-        self._state.runs += 1
+        slots.carry_over(self._state)
         workflow.continue_as_new(
             BatchInput(
                 batch_id=start.batch_id,

@@ -93,6 +93,15 @@ def forget_fresh(state: BatchState) -> None:
     state.cursor, state.fresh, state.fresh_is_exhausted = 0, [], False
 
 
+def carry_over(state: BatchState) -> None:
+    """Make the state ready for the next run, which has none of this one's timers.
+
+    It reads fresh contacts anew, for whoever is left out by a closed window was to be read by a timer.
+    """
+    state.runs += 1
+    forget_fresh(state)
+
+
 def call_again(state: BatchState) -> None:
     """Count a completed contact as one that waits for its follow-up."""
     _move(state, ContactStatus.COMPLETED, -1)

@@ -199,3 +199,17 @@ def test_numbers_sum_to_the_total_and_the_limit_holds_whatever_is_signalled(seed
         numbers = slots.tally(state)
         assert numbers.live <= 4
         assert sum(vars(numbers).values()) == 30
+
+
+def test_next_run_reads_contacts_anew_whom_a_closed_window_left_out_of_this_one() -> None:
+    state = a_state()
+    slots.add_page(state, fresh(2), limit=200)
+    slots.take_fresh(state)
+    assert state.fresh_is_exhausted
+
+    slots.carry_over(state)
+
+    assert (state.runs, state.cursor, state.fresh, state.fresh_is_exhausted) == (2, 0, [], False)
+    assert slots.tally(state) == BatchTally(pending=9, live=1)
+    slots.add_page(state, fresh(2), limit=200)
+    assert slots.take_fresh(state) == FreshContact("con_2", 2)  # con_1 holds its slot already
