@@ -31,7 +31,7 @@ class Outcome(StrEnum):
     NO_ANSWER = "no_answer"
     FAILED = "failed"
     UNKNOWN = "unknown"
-    """Counts as an attempt and is never redialled by itself."""
+    """Counts as an attempt and is redialled only where a campaign asks for it."""
 
 
 class AttemptKind(StrEnum):

@@ -21,6 +21,8 @@ class Gate(StrEnum):
     """The callee's window is closed, or the rule that says when it is open cannot be read."""
     CONTACT_CLOSED = "contact_closed"
     """The contact reached a terminal status, or is on another attempt."""
+    NUMBER_BUSY = "number_busy"
+    """Another attempt on the same number is open, in this batch or another."""
 
 
 @dataclass(frozen=True, kw_only=True)

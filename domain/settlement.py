@@ -1,10 +1,10 @@
 """What becomes of a contact when an attempt has ended: done, called again, or called as agreed."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from domain.batch import TERMINAL_BATCH, Batch, calling_hours_in_force, redial_policy_in_force
-from domain.call import OUTCOME_OF, CallRecord
+from domain.call import OUTCOME_OF, CallRecord, Outcome
 from domain.campaign import Campaign, CampaignStatus
 from domain.contact import Contact, ContactStatus
 from domain.redial import Redial, decide_redial, taken_as
@@ -27,14 +27,22 @@ class Settlement:
         return self.next_retry_at or self.follow_up_at
 
 
-def settle_attempt(
-    record: CallRecord, contact: Contact, batch: Batch, campaign: Campaign, *, now: datetime
+def settle_attempt(  # noqa: PLR0913 - all that bears on one attempt
+    record: CallRecord,
+    contact: Contact,
+    batch: Batch,
+    campaign: Campaign,
+    *,
+    now: datetime,
+    quiet_after_unknown: timedelta = timedelta(),
 ) -> Settlement:
     """Decide what follows an attempt whose call has ended.
 
     A batch that is over takes the outcome as it is; a follow-up agreed in the call comes before any retry.
     Whoever would be called again waits for the first opening of their window; without one before the
     batch's end the outcome stays.
+    Where a campaign has unknown outcomes retried, the phone is left alone for `quiet_after_unknown` at least,
+    for the call may still be under way.
     Raises ValueError when the call has not ended.
     """
     outcome = OUTCOME_OF.get(record.call_status)
@@ -48,16 +56,15 @@ def settle_attempt(
         if agreed_at is not None:
             return Settlement(status=ContactStatus.FOLLOWUP_SCHEDULED, follow_up_at=agreed_at)
     policy, max_retries = redial_policy_in_force(batch.overrides, campaign.rules)
+    ended_at = record.ended_at or now
     decision = decide_redial(
-        outcome,
-        retry_count=contact.retry_count,
-        max_retries=max_retries,
-        policy=policy,
-        ended_at=record.ended_at or now,
+        outcome, retry_count=contact.retry_count, max_retries=max_retries, policy=policy, ended_at=ended_at
     )
     if not isinstance(decision, Redial):
         return Settlement(status=decision.status)
-    due_at = next_opening(hours, decision.due_at, before=batch.scheduled_end)
+    quiet = quiet_after_unknown if outcome is Outcome.UNKNOWN else timedelta()
+    not_before = max(decision.due_at, ended_at + quiet)
+    due_at = next_opening(hours, not_before, before=batch.scheduled_end)
     if due_at is None:
         return Settlement(status=taken_as(outcome))
     return Settlement(status=ContactStatus.RETRYING, next_retry_at=due_at)

@@ -1,4 +1,10 @@
-"""When to ask the provider about a call that went silent, and when to stop asking."""
+"""When to ask the provider about a call that went silent, and when to stop asking.
+
+A live call is a lease: it lasts while the phone may ring, and from the answer while the call may last.
+An ending whose webhook was lost is found by asking: within `MAX_SILENCE_GROWTH` silences of the real end, or
+`LONGEST_PAUSE` where that is shorter; of the provider's return, when it could not be asked before.
+Once no call can be alive any more the attempt ends without an answer.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -12,6 +18,9 @@ AMBIGUOUS_LOOKS = tuple(timedelta(seconds=seconds) for seconds in (2, 5, 15, 40)
 LOOKS_THAT_PROVE = 2
 """Where *not found* is proof, the second look is for a dial that was still under way at the first."""
 MAX_SILENCE_GROWTH = 8
+"""Each look that finds a live call doubles the pause before the next one, up to so many silences."""
+LONGEST_PAUSE = timedelta(minutes=20)
+"""However long a silence is: a provider may forget an ended call an hour later; three looks fall into it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,10 +60,10 @@ class Look:
 
 
 def next_look(watch: CallWatch, timing: CallTiming) -> Look:
-    """Return when to ask the provider next; never at once after a look that brought nothing."""
+    """Return when to ask the provider next: within `LONGEST_PAUSE`, and never at once after an empty look."""
     lease_ends_at = _lease_ends_at(watch, timing)
     last = max((at for at in (watch.heard_at, watch.looked_at) if at is not None), default=None)
-    pause = timing.silence * min(1 << watch.looks, MAX_SILENCE_GROWTH)
+    pause = min(timing.silence * min(1 << watch.looks, MAX_SILENCE_GROWTH), LONGEST_PAUSE)
     if last is not None and last >= lease_ends_at:
         return Look(last + pause, conclude=True)
     due = watch.heard_at and last and last + pause

@@ -1,19 +1,22 @@
 """Attempts, their calls, and the events received about them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, Text, and_, bindparam, case, false, func, or_, select, true, update
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from domain.call import CallStatus, DialState, StatusEvent
 from domain.errors import ExecutionNotFound
+from domain.gates import Gate
 from domain.identity import ContactId, ExecutionId, MintId
-from domain.ports import AttemptClaim, Claimed, DialBrief, RecordedEvent
-from store import claims, events
+from domain.ports import AttemptClaim, Backlog, Claimed, DialBrief, RecordedEvent, UndeliveredEvent
+from store import claims, deliveries, events
 from store.briefs import read_brief
 from store.engine import single_statement, transaction
-from store.tables import call_events, calls
+from store.open_numbers import is_number_taken
+from store.tables import calls
 
 
 class PostgresCallStore:
@@ -28,24 +31,36 @@ class PostgresCallStore:
         async with single_statement(self._engine) as connection:
             return await read_brief(connection, contact_id, attempt)
 
-    async def claim_attempt(self, claim: AttemptClaim, now: datetime) -> Claimed | None:
-        """Take the right to ask the provider, once.
+    async def claim_attempt(self, claim: AttemptClaim, now: datetime) -> Claimed | Gate:
+        """Take the right to ask the provider, once, or learn which gate is closed.
 
-        None as well when the contact is on another attempt, or has a newer one.
+        `contact_closed` as well when the contact is on another attempt, or has a newer one.
         """
-        async with transaction(self._engine) as connection:
-            return await claims.claim(connection, claim, now, self._mint)
+        try:
+            async with transaction(self._engine) as connection:
+                return await claims.claim(connection, claim, now, self._mint)
+        except IntegrityError as error:
+            if not is_number_taken(error):
+                raise
+            return Gate.NUMBER_BUSY  # another claim on the number committed since ours looked
 
     async def record_dial(
         self, execution_id: ExecutionId, state: DialState, *, provider_call_id: str | None = None
     ) -> None:
         """Keep what the provider said to a dial, unless more is known already.
 
+        An attempt that was given back and is accepted after all, while another one on its number is open,
+        keeps the provider's id alone.
         Raises ExecutionNotFound.
         """
         told = {"this_execution": execution_id, "told_id": provider_call_id}
         async with single_statement(self._engine) as connection:
-            kept = await connection.execute(_RECORD_DIAL[state], told)
+            try:
+                kept = await connection.execute(_RECORD_DIAL[state], told)
+            except IntegrityError as error:
+                if not is_number_taken(error):
+                    raise
+                kept = await connection.execute(_RECORD_CALL_ID, told)
         if kept.rowcount == 0:
             raise ExecutionNotFound
 
@@ -62,7 +77,11 @@ class PostgresCallStore:
             execution_id=execution_id, event=event, event_key=event_key, body=body
         )
         async with transaction(self._engine) as connection:
-            return await events.record(connection, received)
+            recorded = await events.record(connection, received)
+        if recorded is not None:
+            return recorded
+        async with transaction(self._engine) as connection:
+            return await events.record_correction(connection, received)
 
     async def keep_event(
         self,
@@ -80,9 +99,18 @@ class PostgresCallStore:
 
     async def mark_delivered(self, event_number: int, now: datetime) -> None:
         """Keep that the contact's workflow was told of the event; the first time stands."""
-        delivered = {"this_event": event_number, "delivered_at": now}
         async with single_statement(self._engine) as connection:
-            await connection.execute(_MARK_DELIVERED, delivered)
+            await deliveries.mark_delivered(connection, event_number, now)
+
+    async def undelivered(self, *, after: int, before: datetime, limit: int) -> Sequence[UndeliveredEvent]:
+        """Return stored endings that wait to be delivered, oldest first."""
+        async with single_statement(self._engine) as connection:
+            return await deliveries.undelivered(connection, after=after, before=before, limit=limit)
+
+    async def backlog(self) -> Backlog:
+        """Return how many stored endings wait to be delivered, and since when."""
+        async with single_statement(self._engine) as connection:
+            return await deliveries.backlog(connection)
 
     async def execution_of_provider_call(self, provider_call_id: str) -> ExecutionId | None:
         """Return the newest attempt that owns a provider's call id."""
@@ -116,16 +144,15 @@ def _may_follow(state: DialState) -> ColumnElement[bool]:
             return false()  # only a claim gives the right to ask
 
 
-_RECORD_DIAL = {
-    state: update(calls)
+_KNOWN_CALL_ID = func.coalesce(calls.c.provider_call_id, bindparam("told_id", type_=Text))
+_RECORD_CALL_ID = (
+    update(calls)
     .where(calls.c.execution_id == bindparam("this_execution"))
-    .values(
-        dial_state=case((_may_follow(state), state.value), else_=calls.c.dial_state),
-        provider_call_id=func.coalesce(calls.c.provider_call_id, bindparam("told_id", type_=Text)),
+    .values(provider_call_id=_KNOWN_CALL_ID)
+)
+_RECORD_DIAL = {
+    state: _RECORD_CALL_ID.values(
+        dial_state=case((_may_follow(state), state.value), else_=calls.c.dial_state)
     )
     for state in DialState
 }
-
-_MARK_DELIVERED = update(call_events).where(
-    call_events.c.event_number == bindparam("this_event"), call_events.c.delivered_at.is_(None)
-)

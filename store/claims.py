@@ -1,6 +1,8 @@
 """Takes the right to ask the provider for one call, so that a phone rings at most once per attempt.
 
-Rows are locked in the order campaign, batch, contact, call, here as everywhere in this room.
+Rows are locked in the order campaign, batch, contact, call, here as everywhere in this room. The number's
+place among the open attempts is taken with the call, last: whoever waits for it holds nothing that its
+holder still needs.
 """
 
 from dataclasses import replace
@@ -13,15 +15,17 @@ from domain.batch import BatchStatus
 from domain.call import AttemptKind, CallRecord, CallStatus, DialState
 from domain.campaign import CampaignStatus
 from domain.contact import WAITING, ContactStatus
-from domain.gates import GateFacts, closed_gate
+from domain.gates import Gate, GateFacts, closed_gate
 from domain.identity import EXECUTION_PREFIX, ExecutionId, MintId
 from domain.ports import AttemptClaim, Claimed
 from store.mapping import Values, call_of, call_values
+from store.open_numbers import is_on_the_phone
 from store.schema import INSTANT
 from store.tables import batches, calls, campaigns, contacts
 
 # The share lock on the batch lets claims pass each other, and makes them and a pause wait for one another:
 # after a pause has committed no dial begins. The contact is locked against another claimant.
+# Whether the number is busy is a cheap look that spares most losers the write; the unique index decides.
 _LOCKED_FACTS = (
     select(
         contacts.c.batch_id,
@@ -31,6 +35,9 @@ _LOCKED_FACTS = (
         contacts.c.last_attempted_at,
         batches.c.status.label("batch_status"),
         campaigns.c.status.label("campaign_status"),
+        is_on_the_phone(contacts.c.phone_number, calls.c.contact_id != contacts.c.contact_id).label(
+            "number_is_busy"
+        ),
     )
     .join_from(contacts, batches, contacts.c.batch_id == batches.c.batch_id)
     .join(campaigns, batches.c.campaign_id == campaigns.c.campaign_id)
@@ -69,19 +76,20 @@ _REWRITE_CALL = (
 
 async def claim(
     connection: AsyncConnection, wish: AttemptClaim, now: datetime, mint: MintId
-) -> Claimed | None:
-    """Write or find the attempt's row; see `CallStore.claim_attempt`. Runs within a transaction."""
+) -> Claimed | Gate:
+    """Write or find the attempt's row; see `CallStore.claim_attempt`. Runs within a transaction.
+
+    Fails with the violation of the index of open numbers when another claim took the number since.
+    """
     found = await connection.execute(_LOCKED_FACTS, {"this_contact": wish.contact_id})
     facts = found.mappings().one_or_none()
     if facts is None:
-        return None
+        return Gate.BATCH_GONE
     newest = await _newest_call(connection, wish, facts)
-    if newest is not None and newest.attempt > wish.attempt:
-        return None
     if newest is not None and newest.attempt == wish.attempt and not _may_be_asked(newest):
         return Claimed(record=newest, may_ask=False)
-    if _is_withheld(facts, newest, wish):
-        return None
+    if (gate := _closed_gate(facts, newest, wish)) is not None:
+        return gate
     dispatch = _dispatch_values(facts, wish, now)
     if newest is not None and newest.attempt == wish.attempt:
         record = _dialling(newest, wish, now)
@@ -108,7 +116,9 @@ def _may_be_asked(record: CallRecord) -> bool:
     return record.dial_state is DialState.READY and record.call_status is CallStatus.QUEUED
 
 
-def _is_withheld(facts: RowMapping, newest: CallRecord | None, wish: AttemptClaim) -> bool:
+def _closed_gate(facts: RowMapping, newest: CallRecord | None, wish: AttemptClaim) -> Gate | None:
+    if newest is not None and newest.attempt > wish.attempt:
+        return Gate.CONTACT_CLOSED
     gate = closed_gate(
         GateFacts(
             campaign_status=CampaignStatus(facts["campaign_status"]),
@@ -116,9 +126,12 @@ def _is_withheld(facts: RowMapping, newest: CallRecord | None, wish: AttemptClai
             contact_status=ContactStatus(facts["contact_status"]),
         )
     )
+    if gate is not None:
+        return gate
     is_known = newest is not None and newest.attempt == wish.attempt
-    is_on_another_attempt = facts["contact_status"] == ContactStatus.DISPATCHED and not is_known
-    return gate is not None or is_on_another_attempt
+    if facts["contact_status"] == ContactStatus.DISPATCHED and not is_known:
+        return Gate.CONTACT_CLOSED
+    return Gate.NUMBER_BUSY if facts["number_is_busy"] else None
 
 
 def _dialling(ready: CallRecord, wish: AttemptClaim, now: datetime) -> CallRecord:

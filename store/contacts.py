@@ -13,7 +13,7 @@ from domain.call import AttemptKind, CallRecord
 from domain.contact import Contact, ContactStatus, SkipReason
 from domain.errors import ContactNotFound
 from domain.identity import BatchId, ContactId, ExecutionId
-from domain.ports import Page, Window
+from domain.ports import FreshRows, Page, Window
 from domain.settlement import Settlement
 from store import follow_ups, settling, turns
 from store.counting import among
@@ -35,12 +35,22 @@ class PostgresContactStore:
         limit: int,
         *,
         closed_zones: Collection[str | None] = (),
-    ) -> Sequence[tuple[ContactId, int]]:
-        """Return ids and positions of `pending` contacts behind a position, in order.
+    ) -> FreshRows:
+        """Look at the next `limit` `pending` contacts behind a position; returns those that can be called.
 
-        Those whose own zone is closed are left out; None stands for contacts without one.
+        Those whose own zone is closed are not looked at; None stands for contacts without one.
         """
-        return await self._pairs(turns.pending(batch_id, after_position, closed_zones).limit(limit))
+        page = turns.pending(batch_id, after_position, limit, closed_zones)
+        async with single_statement(self._engine) as connection:
+            looked_at = (await connection.execute(page)).all()
+        rows = [
+            (ContactId(contact_id), position) for contact_id, position, is_busy in looked_at if not is_busy
+        ]
+        return FreshRows(
+            rows=rows,
+            busy=len(looked_at) - len(rows),
+            last_position=looked_at[-1].position if looked_at else None,
+        )
 
     async def pending_zones(self, batch_id: BatchId) -> Sequence[str | None]:
         """Return the different zones of pending contacts; None for those without one of their own."""

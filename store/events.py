@@ -5,15 +5,25 @@ from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Integer, bindparam, func, select, update
+from sqlalchemy import ARRAY, Integer, Select, Text, any_, bindparam, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from domain.call import CallRecord, CallStatus, EventEffect, EventSource, StatusEvent, apply_event
+from domain.call import (
+    OUTCOME_OF,
+    CallRecord,
+    CallStatus,
+    EventEffect,
+    EventSource,
+    StatusEvent,
+    apply_event,
+    has_ended,
+)
 from domain.contact import ContactStatus
 from domain.errors import ExecutionNotFound
 from domain.identity import ExecutionId
 from domain.ports import RecordedEvent
+from domain.redial import corrected_late, taken_as
 from store.mapping import call_of, call_values
 from store.storable import storable_json, storable_text
 from store.tables import call_events, calls, contacts
@@ -32,19 +42,22 @@ _INSERT_EVENT = (
     .on_conflict_do_nothing(index_elements=["execution_id", "event_key"])
     .returning(call_events.c.event_number)
 )
+# What the contact's workflow need not be told counts as delivered when it arrives.
+_INSERT_NEWS = _INSERT_EVENT.values(delivered_at=None)
+_INSERT_NO_NEWS = _INSERT_EVENT.values(delivered_at=func.now())
 _IS_KNOWN = select(calls.c.execution_id).where(calls.c.execution_id == bindparam("this_execution"))
 _UPDATE_CALL = update(calls).where(calls.c.execution_id == bindparam("this_execution"))
 _MOVE_CONTACT = (
     update(contacts)
     .where(
         contacts.c.contact_id == bindparam("this_contact"),
-        contacts.c.status == ContactStatus.DISPATCHED,
+        contacts.c.status == any_(bindparam("movable", type_=ARRAY(Text))),
         bindparam("this_attempt", type_=Integer)
         == select(func.max(calls.c.attempt))
         .where(calls.c.contact_id == bindparam("this_contact"))
         .scalar_subquery(),
     )
-    .values(status=ContactStatus.IN_PROGRESS, updated_at=func.now())
+    .values(status=bindparam("moves_to", type_=Text), next_retry_at=None, updated_at=func.now())
 )
 
 
@@ -58,18 +71,35 @@ class ReceivedEvent:
     body: Mapping[str, object] | None
 
 
-async def record(connection: AsyncConnection, received: ReceivedEvent) -> RecordedEvent:
-    """Store and apply an event; see `CallStore.record_event`. Runs within a transaction."""
+async def record(connection: AsyncConnection, received: ReceivedEvent) -> RecordedEvent | None:
+    """Store and apply an event; see `CallStore.record_event`. Runs within a transaction.
+
+    None, with nothing written, for an ending that may correct the contact: it is for `record_correction`,
+    in a transaction of its own, because the contact is locked before its call.
+    """
+    locked = _CALL_AND_CONTACT if received.event.status in _ON_THE_PHONE else _CALL
+    before = await _locked_call(connection, received.execution_id, locked)
+    if before.call_status is CallStatus.UNKNOWN and has_ended(received.event.status):
+        return None
+    return await _apply(connection, received, before)
+
+
+async def record_correction(connection: AsyncConnection, received: ReceivedEvent) -> RecordedEvent:
+    """Store and apply an event of a call that ended as unknown, and correct the contact settled by that."""
+    before = await _locked_call(connection, received.execution_id, _CALL_AND_CONTACT)
+    return await _apply(connection, received, before)
+
+
+async def _apply(connection: AsyncConnection, received: ReceivedEvent, before: CallRecord) -> RecordedEvent:
     event = _storable(received.event)
-    before = await _locked_call(connection, received.execution_id, event.status)
-    event_number = await _store(connection, received, event)
+    after, effect = apply_event(before, event)
+    event_number = await _store(connection, received, event, effect)
     if event_number is None:
         return RecordedEvent(effect=EventEffect.DUPLICATE, record=before, event_number=None)
-    after, effect = apply_event(before, event)
     if after != before:
         await _update_call(connection, before, after)
-    if effect is EventEffect.ACCEPTED and event.status in _ON_THE_PHONE:
-        await _move_contact(connection, after)
+    if effect is EventEffect.ACCEPTED:
+        await _move_contact(connection, before, after)
     return RecordedEvent(effect=effect, record=after, event_number=event_number)
 
 
@@ -93,14 +123,14 @@ async def keep(
             "received_at": received_at,
             "happened_at": received_at,
             "body": storable_json(dict(body)),
+            "delivered_at": received_at,
         },
     )
 
 
 async def _locked_call(
-    connection: AsyncConnection, execution_id: ExecutionId, status: CallStatus
+    connection: AsyncConnection, execution_id: ExecutionId, locked: Select[*tuple[Any, ...]]
 ) -> CallRecord:
-    locked = _CALL_AND_CONTACT if status in _ON_THE_PHONE else _CALL
     found = await connection.execute(locked, {"this_execution": execution_id})
     row = found.mappings().one_or_none()
     if row is None:
@@ -108,10 +138,14 @@ async def _locked_call(
     return call_of(row)
 
 
-async def _store(connection: AsyncConnection, received: ReceivedEvent, event: StatusEvent) -> int | None:
+async def _store(
+    connection: AsyncConnection, received: ReceivedEvent, event: StatusEvent, effect: EventEffect
+) -> int | None:
     """Insert the event; None when its key is known."""
+    is_ending = effect is EventEffect.ACCEPTED and has_ended(event.status)
+    is_news = is_ending and event.source is EventSource.WEBHOOK
     stored = await connection.execute(
-        _INSERT_EVENT,
+        _INSERT_NEWS if is_news else _INSERT_NO_NEWS,
         {
             "execution_id": received.execution_id,
             "event_key": storable_text(received.event_key),
@@ -131,8 +165,23 @@ async def _update_call(connection: AsyncConnection, before: CallRecord, after: C
     await connection.execute(_UPDATE_CALL, {"this_execution": after.execution_id, **changed})
 
 
-async def _move_contact(connection: AsyncConnection, call: CallRecord) -> None:
-    await connection.execute(_MOVE_CONTACT, {"this_contact": call.contact_id, "this_attempt": call.attempt})
+async def _move_contact(connection: AsyncConnection, before: CallRecord, after: CallRecord) -> None:
+    """Move the contact of the newest attempt as the call's move demands it."""
+    if after.call_status in _ON_THE_PHONE:
+        moved, moves_to = [ContactStatus.DISPATCHED], ContactStatus.IN_PROGRESS
+    elif before.call_status is CallStatus.UNKNOWN and after.call_status in OUTCOME_OF:
+        outcome = OUTCOME_OF[after.call_status]
+        moved = [each for each in ContactStatus if corrected_late(each, outcome) is not each]
+        moves_to = taken_as(outcome)
+    else:
+        return
+    move = {
+        "this_contact": after.contact_id,
+        "this_attempt": after.attempt,
+        "movable": moved,
+        "moves_to": moves_to,
+    }
+    await connection.execute(_MOVE_CONTACT, move)
 
 
 def _storable(event: StatusEvent) -> StatusEvent:

@@ -10,6 +10,10 @@ from sqlmodel import SQLModel
 INSTANT = DateTime(timezone=True)
 JSON_OR_NULL = JSONB(none_as_null=True)
 
+OPEN_NUMBER_INDEX = "uq_calls_open_number"
+OPEN_ATTEMPT = "dial_state <> 'ready' AND call_status IN ('queued', 'ringing', 'in_progress')"
+"""Holds for a row of `calls` that was asked for, or may have been, and has not ended."""
+
 METADATA = MetaData(
     naming_convention={
         "pk": "pk_%(table_name)s",

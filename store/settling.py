@@ -25,12 +25,12 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.batch import TERMINAL_BATCH, BatchStatus
-from domain.call import OUTCOME_OF, AttemptKind, CallStatus, DialState
+from domain.call import OUTCOME_OF, AttemptKind, CallStatus, DialState, Outcome
 from domain.contact import LIVE, WAITING, Contact, ContactStatus, SkipReason, may_become
 from domain.errors import ContactNotFound
 from domain.identity import BatchId, ContactId
 from domain.lifecycle import require_skippable
-from domain.redial import taken_as
+from domain.redial import corrected, taken_as
 from domain.settlement import Settlement
 from store.mapping import Values, contact_of
 from store.tables import batches, calls, contacts
@@ -45,6 +45,10 @@ _ENDED_AS = {
     BatchStatus.CANCELLED: SkipReason.BATCH_CANCELLED,
     BatchStatus.EXPIRED: SkipReason.BATCH_EXPIRED,
 }
+
+_MAY_KNOW_TOO_LITTLE = frozenset(
+    status for status in ContactStatus for heard in Outcome if corrected(status, heard) is not status
+)
 
 _WHERE_IT_STANDS = (contacts.c.status, contacts.c.next_retry_at, contacts.c.follow_up_at)
 
@@ -73,6 +77,17 @@ _LOCKED_BATCH = (
 )
 
 
+# The newest word on the call is read under the contact's lock, which a correction of the call takes too.
+_LOCKED_CONTACT = (
+    select(contacts.c.contact_id)
+    .where(contacts.c.contact_id == bindparam("this_contact"))
+    .with_for_update(key_share=True)
+)
+_CALL_STATUS = select(calls.c.call_status).where(
+    calls.c.contact_id == bindparam("this_contact"), calls.c.attempt == bindparam("this_attempt")
+)
+
+
 async def settle(
     connection: AsyncConnection,
     contact_id: ContactId,
@@ -83,9 +98,12 @@ async def settle(
     """Settle the contact's newest attempt, once; see `ContactStore.settle`. Runs within a transaction.
 
     Of a batch that ended since the decision was made nobody is called again: the outcome is taken.
+    Of a call of which nobody knew how it ended, what was heard since is taken.
     """
     if settlement.status in WAITING:
         settlement = await _settlement_in_force(connection, contact_id, attempt, settlement)
+    elif settlement.status in _MAY_KNOW_TOO_LITTLE:
+        settlement = await _corrected(connection, contact_id, attempt, settlement)
     values: Values = {
         "this_contact": contact_id,
         "this_attempt": attempt,
@@ -199,6 +217,16 @@ async def _settlement_in_force(
     if batch_status not in TERMINAL_BATCH or outcome is None:
         return decided
     return Settlement(status=taken_as(outcome))
+
+
+async def _corrected(
+    connection: AsyncConnection, contact_id: ContactId, attempt: int, decided: Settlement
+) -> Settlement:
+    await connection.execute(_LOCKED_CONTACT, {"this_contact": contact_id})
+    this = {"this_contact": contact_id, "this_attempt": attempt}
+    call_status = await connection.scalar(_CALL_STATUS, this)
+    outcome = None if call_status is None else OUTCOME_OF.get(CallStatus(call_status))
+    return decided if outcome is None else Settlement(status=corrected(decided.status, outcome))
 
 
 async def _locked_batch(

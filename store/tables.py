@@ -22,11 +22,12 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlmodel import Field
 
 from domain.batch import BatchStatus, PausedBy
+from domain.breaker import BreakerState
 from domain.call import AttemptKind, CallStatus, DialState, EventSource
 from domain.caller_id import CallerIdStrategy
 from domain.campaign import CampaignStatus
 from domain.contact import ContactStatus, SkipReason
-from store.schema import INSTANT, JSON_OR_NULL, Row, one_of
+from store.schema import INSTANT, JSON_OR_NULL, OPEN_ATTEMPT, OPEN_NUMBER_INDEX, Row, one_of
 from store.schema import METADATA as METADATA  # complete only once the tables below are declared
 
 
@@ -189,6 +190,8 @@ class CallRow(Row, table=True):
         Index(None, "campaign_id", "call_status"),
         Index("ix_calls_follow_up", "campaign_id", postgresql_where=text("kind = 'follow_up'")),
         Index(None, "provider_call_id", postgresql_where=text("provider_call_id IS NOT NULL")),
+        # A phone is asked for by one attempt at a time, whichever batch it is in.
+        Index(OPEN_NUMBER_INDEX, "to_number", unique=True, postgresql_where=text(OPEN_ATTEMPT)),
     )
 
     execution_id: str = Field(primary_key=True, sa_type=Text)
@@ -244,6 +247,21 @@ class CallEventRow(Row, table=True):
     happened_at: datetime = Field(sa_type=INSTANT)
     body: dict[str, object] | None = Field(sa_type=JSON_OR_NULL)
     delivered_at: datetime | None = Field(sa_type=INSTANT)
+    """When the contact's workflow was told, or the arrival of what it need not be told."""
+
+
+class ProviderRouteRow(Row, table=True):
+    """The newest report of the way to a provider."""
+
+    __tablename__ = "provider_routes"
+    __table_args__ = (one_of("state", BreakerState),)
+
+    provider: str = Field(primary_key=True, sa_type=Text)
+    state: str = Field(sa_type=Text)
+    since: datetime = Field(sa_type=INSTANT)
+    errors: int
+    reason: str | None = Field(sa_type=Text)
+    probe_at: datetime | None = Field(sa_type=INSTANT)
 
 
 class IdempotencyKeyRow(Row, table=True):
@@ -275,4 +293,5 @@ batches = _table(BatchRow)
 contacts = _table(ContactRow)
 calls = _table(CallRow)
 call_events = _table(CallEventRow)
+provider_routes = _table(ProviderRouteRow)
 idempotency_keys = _table(IdempotencyKeyRow)

@@ -23,6 +23,7 @@ from domain.call import AttemptKind, CallStatus, DialState
 from domain.contact import LIVE, ContactStatus, SkipReason
 from domain.identity import BatchId
 from store.counting import LIVE_CALLS
+from store.open_numbers import is_on_the_phone
 from store.tables import calls, contacts
 
 _SKIPPED_WITH_THE_BATCH = (
@@ -32,17 +33,22 @@ _SKIPPED_WITH_THE_BATCH = (
 )
 
 
-def pending(batch_id: BatchId, after_position: int, closed_zones: Collection[str | None]) -> Select[str, int]:
-    """Select ids and positions of pending contacts outside the closed zones."""
+def pending(
+    batch_id: BatchId, after_position: int, limit: int, closed_zones: Collection[str | None]
+) -> Select[str, int, bool]:
+    """Select ids and positions of pending contacts outside the closed zones, and whether they are called."""
     c = contacts.c
-    page = select(c.contact_id, c.position).where(
+    matching = select(c.contact_id, c.position, c.phone_number).where(
         c.batch_id == batch_id, c.status == ContactStatus.PENDING, c.position > after_position
     )
     if None in closed_zones:
-        page = page.where(c.timezone.is_not(None))
+        matching = matching.where(c.timezone.is_not(None))
     if named := sorted(zone for zone in closed_zones if zone is not None):
-        page = page.where(or_(c.timezone.is_(None), c.timezone != all_(literal(named, ARRAY(Text)))))
-    return page.order_by(c.position)
+        matching = matching.where(or_(c.timezone.is_(None), c.timezone != all_(literal(named, ARRAY(Text)))))
+    # The numbers are looked up for this page only, however many people wait behind it.
+    page = matching.order_by(c.position).limit(limit).subquery("page")
+    is_busy = is_on_the_phone(page.c.phone_number)
+    return select(page.c.contact_id, page.c.position, is_busy.label("is_busy")).order_by(page.c.position)
 
 
 def pending_zones(batch_id: BatchId) -> Select[str | None]:

@@ -16,16 +16,35 @@ from domain.ports.access import (
     TokenStore,
 )
 from domain.ports.batches import BatchStore
-from domain.ports.calls import AttemptClaim, CallStore, Claimed, DialBrief, RecordedEvent
+from domain.ports.calls import (
+    AttemptClaim,
+    Backlog,
+    CallStore,
+    Claimed,
+    DialBrief,
+    RecordedEvent,
+    UndeliveredEvent,
+)
 from domain.ports.campaigns import CampaignStore
-from domain.ports.contacts import ContactStore
+from domain.ports.contacts import ContactStore, FreshRows
+from domain.ports.diagnostics import (
+    DiagnosticsStore,
+    EndedCalls,
+    EngineDiagnostics,
+    RecentAttempts,
+    StatusShare,
+    WebhookSilence,
+    WorkflowDescription,
+)
 from domain.ports.engine import AttemptReport, BatchEngine, BatchReports, EngineHealth, WorkflowDirectory
 from domain.ports.paging import Page, Window
+from domain.ports.routes import RouteReport, RouteStore
 from domain.ports.telephony import StatusReport, TelephonyProvider, WebhookTranslator
 
 __all__ = [
     "AttemptClaim",
     "AttemptReport",
+    "Backlog",
     "BatchEngine",
     "BatchReports",
     "BatchStore",
@@ -33,22 +52,33 @@ __all__ = [
     "CampaignStore",
     "Claimed",
     "ContactStore",
+    "DiagnosticsStore",
     "DialBrief",
+    "EndedCalls",
+    "EngineDiagnostics",
     "EngineHealth",
     "FirstUse",
+    "FreshRows",
     "IdempotencyKey",
     "IdempotencyStore",
     "InProgress",
     "KeyUse",
     "Mismatch",
     "Page",
+    "RecentAttempts",
     "RecordedEvent",
     "Replay",
+    "RouteReport",
+    "RouteStore",
     "StatusReport",
+    "StatusShare",
     "TelephonyProvider",
     "Token",
     "TokenStore",
+    "UndeliveredEvent",
+    "WebhookSilence",
     "WebhookTranslator",
     "Window",
+    "WorkflowDescription",
     "WorkflowDirectory",
 ]

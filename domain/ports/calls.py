@@ -1,6 +1,6 @@
 """Attempts, their calls, and the events received about them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -9,6 +9,7 @@ from domain.batch import Batch
 from domain.call import AttemptKind, CallRecord, DialState, EventEffect, StatusEvent
 from domain.campaign import Campaign
 from domain.contact import Contact
+from domain.gates import Gate
 from domain.identity import ContactId, ExecutionId
 
 
@@ -55,17 +56,37 @@ class RecordedEvent:
     """The stored event's number, None for a duplicate."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class UndeliveredEvent:
+    """A stored ending of which the contact's workflow has not been told."""
+
+    event_number: int
+    received_at: datetime
+    record: CallRecord
+    """The call as it stands now."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Backlog:
+    """How far the delivery of stored events is behind."""
+
+    events: int
+    oldest_at: datetime | None
+    """When the oldest of them was received, None when there is none."""
+
+
 class CallStore(Protocol):
     """Attempts, their calls, and the events received about them."""
 
     async def dial_brief(self, contact_id: ContactId, attempt: int) -> DialBrief | None:
         """Read what a dial needs; None when the contact no longer exists."""
 
-    async def claim_attempt(self, claim: AttemptClaim, now: datetime) -> Claimed | None:
+    async def claim_attempt(self, claim: AttemptClaim, now: datetime) -> Claimed | Gate:
         """Write the attempt's row and take the right to ask the provider, once.
 
-        Moves the row to `dialling` and the contact to `dispatched`, only while the batch is
-        in_progress and the contact may be dialled: None, with nothing written, when either no longer holds.
+        Moves the row to `dialling` and the contact to `dispatched`, only while the batch is in_progress,
+        the contact may be dialled and no other attempt on its number is open, in whichever batch:
+        else returns the gate that is closed, with nothing written.
         A row that is not `ready` is returned with `may_ask` False.
         """
 
@@ -85,6 +106,7 @@ class CallStore(Protocol):
         """Store an event once per `event_key` and apply it to the call record.
 
         A call that rings or is answered moves its dispatched contact to `in_progress`.
+        An ending that comes after `unknown` corrects the contact that was settled by it, and redials nobody.
         Raises ExecutionNotFound.
         """
 
@@ -103,6 +125,15 @@ class CallStore(Protocol):
 
     async def mark_delivered(self, event_number: int, now: datetime) -> None:
         """Keep that the contact's workflow was told of the event."""
+
+    async def undelivered(self, *, after: int, before: datetime, limit: int) -> Sequence[UndeliveredEvent]:
+        """Return stored endings that wait to be delivered, oldest first.
+
+        Only those numbered above `after` and received before an instant.
+        """
+
+    async def backlog(self) -> Backlog:
+        """Return how many stored endings wait to be delivered, and since when."""
 
     async def execution_of_provider_call(self, provider_call_id: str) -> ExecutionId | None:
         """Return the attempt that owns a provider's call id."""

@@ -1,6 +1,7 @@
 """The people of batches."""
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
@@ -9,6 +10,18 @@ from domain.contact import Contact, ContactStatus, SkipReason
 from domain.identity import BatchId, ContactId, ExecutionId
 from domain.ports.paging import Page, Window
 from domain.settlement import Settlement
+
+
+@dataclass(frozen=True, kw_only=True)
+class FreshRows:
+    """A page of contacts nobody has called yet."""
+
+    rows: Sequence[tuple[ContactId, int]]
+    """Ids and positions of those to be called, in order."""
+    busy: int
+    """How many more were looked at and left out, their numbers being on the phone right now."""
+    last_position: int | None
+    """The position of the last one looked at, None when there was none."""
 
 
 class ContactStore(Protocol):
@@ -21,10 +34,11 @@ class ContactStore(Protocol):
         limit: int,
         *,
         closed_zones: Collection[str | None] = (),
-    ) -> Sequence[tuple[ContactId, int]]:
-        """Return ids and positions of `pending` contacts behind a position, in order.
+    ) -> FreshRows:
+        """Look at the next `limit` `pending` contacts behind a position; returns those that can be called.
 
-        Contacts whose own zone is among `closed_zones` are left out; None stands for those without one.
+        Fewer rows and busy ones together than `limit` mean that nobody is left behind them.
+        Contacts whose own zone is among `closed_zones` are not looked at; None stands for those without one.
         """
 
     async def pending_zones(self, batch_id: BatchId) -> Sequence[str | None]:

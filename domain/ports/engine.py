@@ -10,6 +10,7 @@ from domain.contact import ContactStatus
 from domain.counters import BatchTally
 from domain.identity import BatchId, CampaignId, ContactId
 from domain.lifecycle import Action
+from domain.ports.diagnostics import EngineDiagnostics
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,7 +22,7 @@ class EngineHealth:
     dial_pollers: int = 0
 
 
-class BatchEngine(Protocol):
+class BatchEngine(EngineDiagnostics, Protocol):
     """The durable side of batches, as the API sees it. Raises EngineUnavailable."""
 
     async def ping(self) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from domain.call import StatusEvent
@@ -21,6 +21,12 @@ class TelephonyProvider(Protocol):
     def lookup_is_proof(self) -> bool:
         """True only where *not found* by our execution id proves that nothing was dialled."""
 
+    async def next_turn(self) -> timedelta:
+        """Wait for a turn within the provider's rate limit, for a dial that follows at once.
+
+        Zero when the turn was taken; else how long to stay away before asking for one again.
+        """
+
     async def place_call(self, request: CallRequest) -> DialResult:
         """Ask once for a call."""
 
@@ -31,10 +37,16 @@ class TelephonyProvider(Protocol):
         """
 
     async def find_calls(self, execution_id: ExecutionId, to_number: str) -> Sequence[StatusEvent]:
-        """Return every call that may belong to the attempt. Raises ProviderUnavailable."""
+        """Return every call that may belong to the attempt. Raises ProviderUnavailable.
+
+        A provider that is not asked by our id returns the calls to that number, other attempts' too.
+        """
 
     async def hang_up(self, provider_call_id: str) -> HangUpResult:
         """Ask to end a call."""
+
+    async def is_well(self) -> bool:
+        """Ask something that rings nobody, and tell whether the provider answered as it should."""
 
 
 @dataclass(frozen=True, kw_only=True)

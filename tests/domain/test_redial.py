@@ -6,8 +6,18 @@ import pytest
 
 from domain.call import Outcome
 from domain.contact import ContactStatus
-from domain.redial import Finish, Redial, RedialPolicy, RedialStrategy, cooldown_before, decide_redial
+from domain.redial import (
+    Finish,
+    Redial,
+    RedialPolicy,
+    RedialStrategy,
+    cooldown_before,
+    corrected,
+    corrected_late,
+    decide_redial,
+)
 
+S = ContactStatus
 ENDED_AT = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 
 
@@ -95,3 +105,48 @@ def test_outcome_missing_from_retry_on_ends_the_contact_with_it() -> None:
     )
 
     assert decision == Finish(ContactStatus.NO_ANSWER)
+
+
+@pytest.mark.parametrize(
+    ("status", "outcome", "expected"),
+    [
+        pytest.param(S.FAILED, Outcome.COMPLETED, S.COMPLETED, id="failed, was reached"),
+        pytest.param(S.FAILED, Outcome.BUSY, S.BUSY, id="failed, was busy"),
+        pytest.param(S.FAILED, Outcome.NO_ANSWER, S.NO_ANSWER, id="failed, did not answer"),
+        pytest.param(S.FAILED, Outcome.FAILED, S.FAILED, id="failed indeed"),
+        pytest.param(S.MAX_RETRIES_REACHED, Outcome.COMPLETED, S.COMPLETED, id="reached by the last retry"),
+        pytest.param(S.MAX_RETRIES_REACHED, Outcome.BUSY, S.MAX_RETRIES_REACHED, id="never reached"),
+        pytest.param(S.RETRYING, Outcome.COMPLETED, S.RETRYING, id="waits for another call"),
+        pytest.param(S.SKIPPED, Outcome.COMPLETED, S.SKIPPED, id="skipped"),
+    ],
+)
+def test_outcome_that_is_known_late_corrects_only_an_ending_that_says_too_little(
+    status: ContactStatus, outcome: Outcome, expected: ContactStatus
+) -> None:
+    assert corrected(status, outcome) is expected
+
+
+@pytest.mark.parametrize(
+    ("status", "outcome", "expected"),
+    [
+        pytest.param(S.RETRYING, Outcome.COMPLETED, S.COMPLETED, id="waits, and was reached"),
+        pytest.param(S.RETRYING, Outcome.BUSY, S.RETRYING, id="waits, and was not"),
+        pytest.param(S.FOLLOWUP_SCHEDULED, Outcome.COMPLETED, S.FOLLOWUP_SCHEDULED, id="has an agreement"),
+        pytest.param(S.FAILED, Outcome.COMPLETED, S.COMPLETED, id="ended knowing too little"),
+    ],
+)
+def test_whoever_was_reached_after_all_does_not_wait_for_a_redial(
+    status: ContactStatus, outcome: Outcome, expected: ContactStatus
+) -> None:
+    assert corrected_late(status, outcome) is expected
+
+
+def test_unknown_is_redialled_only_where_it_is_asked_for() -> None:
+    asked_for = RedialPolicy(retry_on=frozenset({Outcome.UNKNOWN}))
+
+    decision = decide_redial(
+        Outcome.UNKNOWN, retry_count=0, max_retries=1, policy=asked_for, ended_at=ENDED_AT
+    )
+
+    assert decision == Redial(1, ENDED_AT + minutes(30))
+    assert Outcome.UNKNOWN not in RedialPolicy().retry_on

@@ -6,9 +6,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from domain.batch import Batch, BatchOverrides, BatchStatus
-from domain.call import CallRecord, CallStatus
+from domain.call import CallRecord, CallStatus, Outcome
 from domain.campaign import CampaignRules, CampaignStatus
 from domain.contact import ContactStatus
+from domain.redial import RedialPolicy
 from domain.settlement import Settlement, settle_attempt
 from domain.working_hours import Weekday
 from tests.builders import a_batch, a_call_record, a_campaign, a_contact
@@ -270,3 +271,31 @@ def test_follow_up_without_an_opening_before_the_end_is_as_if_nobody_had_agreed_
     contact = replace(CONTACT, retry_count=retry_count)
 
     assert settle_attempt(call, contact, until(scheduled_end), OFFICE, now=NOW) == expected
+
+
+@pytest.mark.parametrize(
+    ("cooldown", "waits"),
+    [
+        pytest.param(10, 31, id="as long as the call may last, where the cooldown is shorter"),
+        pytest.param(31, 31, id="the same"),
+        pytest.param(45, 45, id="the cooldown, where it is longer"),
+    ],
+)
+def test_person_whose_call_may_be_under_way_is_left_alone_until_it_must_be_over(
+    cooldown: int, waits: int
+) -> None:
+    policy = RedialPolicy(cooldown=timedelta(minutes=cooldown), retry_on=frozenset({Outcome.UNKNOWN}))
+    batch = replace(BATCH, overrides=BatchOverrides(retry_policy=policy))
+    unknown = replace(BUSY, call_status=CallStatus.UNKNOWN)
+
+    settled = settle_attempt(
+        unknown, CONTACT, batch, CAMPAIGN, now=NOW, quiet_after_unknown=timedelta(minutes=31)
+    )
+
+    assert settled == Settlement(status=ContactStatus.RETRYING, next_retry_at=NOW + timedelta(minutes=waits))
+
+
+def test_outcome_that_is_clear_waits_for_its_cooldown_only() -> None:
+    settled = settle_attempt(BUSY, CONTACT, BATCH, CAMPAIGN, now=NOW, quiet_after_unknown=timedelta(hours=9))
+
+    assert settled == Settlement(status=ContactStatus.RETRYING, next_retry_at=NOW + timedelta(minutes=30))

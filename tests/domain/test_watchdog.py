@@ -1,5 +1,6 @@
 """When a silent call is looked into, and when looking ends."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -108,3 +109,28 @@ def test_next_look_is_never_before_the_last_one(looks: int) -> None:
     for heard in (None, 1.0, 89.0, 500.0):
         looked = watch(heard=heard, looked=1000, looks=looks)
         assert next_look(looked, timing()).at > after(1000)
+
+
+def settled_at(*, silence: float, ended: float, talks_from: float = 5) -> float:
+    """Return when a look finds the ending of a call whose every webhook was lost, in seconds."""
+    limits = replace(timing(), silence=timedelta(seconds=silence), max_call=timedelta(seconds=3600))
+    watched, now = watch(heard=1), 1.0
+    while now < ended:
+        now = (next_look(watched, limits).at - ASKED_AT).total_seconds()
+        answered = watched.answered_at or (after(now) if now >= talks_from else None)
+        watched = replace(watched, answered_at=answered, looked_at=after(now), looks=watched.looks + 1)
+    return now
+
+
+@pytest.mark.parametrize("silence", [2, 10, 30, 60])
+@pytest.mark.parametrize("ended", [1.5, 8, 31, 89, 91, 400, 1234, 3600])
+def test_lost_ending_is_found_within_eight_silences_of_the_real_end(silence: float, ended: float) -> None:
+    assert settled_at(silence=silence, ended=ended) - ended <= 8 * silence
+
+
+@pytest.mark.parametrize("silence", [300, 3600, 86400])
+@pytest.mark.parametrize("ended", [30, 91, 1500, 3600])
+def test_lost_ending_is_found_before_the_provider_forgets_it_however_long_a_silence_is(
+    silence: float, ended: float
+) -> None:
+    assert settled_at(silence=silence, ended=ended) - ended <= 20 * 60

@@ -5,9 +5,11 @@ from tests.fakes.calls import FakeCallStore
 from tests.fakes.campaigns import FakeCampaignStore
 from tests.fakes.clock import FakeClock
 from tests.fakes.contacts import FakeContactStore
+from tests.fakes.diagnostics import FakeDiagnosticsStore
 from tests.fakes.engine import FakeEngine
 from tests.fakes.idempotency import FakeIdempotencyStore
 from tests.fakes.provider import FakeProvider
+from tests.fakes.routes import FakeRouteStore
 from tests.fakes.tables import Tables
 from tests.fakes.tokens import FakeTokenStore
 
@@ -17,9 +19,11 @@ __all__ = [
     "FakeCampaignStore",
     "FakeClock",
     "FakeContactStore",
+    "FakeDiagnosticsStore",
     "FakeEngine",
     "FakeIdempotencyStore",
     "FakeProvider",
+    "FakeRouteStore",
     "FakeTokenStore",
     "Tables",
 ]

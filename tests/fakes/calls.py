@@ -1,17 +1,19 @@
 """Calls in memory."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
 from domain.batch import caller_ids_in_force
 from domain.call import (
+    OUTCOME_OF,
     AttemptKind,
     CallRecord,
     CallStatus,
     DialState,
     EventEffect,
+    EventSource,
     StatusEvent,
     apply_event,
     has_ended,
@@ -19,10 +21,11 @@ from domain.call import (
 from domain.caller_id import CallerIdStrategy
 from domain.contact import WAITING, Contact, ContactStatus
 from domain.errors import ExecutionNotFound
-from domain.gates import GateFacts, closed_gate
+from domain.gates import Gate, GateFacts, closed_gate
 from domain.identity import EXECUTION_PREFIX, CampaignId, ContactId, ExecutionId
-from domain.ports import AttemptClaim, Claimed, DialBrief, RecordedEvent
-from tests.fakes.tables import StoredEvent, Tables
+from domain.ports import AttemptClaim, Backlog, Claimed, DialBrief, RecordedEvent, UndeliveredEvent
+from domain.redial import corrected_late
+from tests.fakes.tables import StoredEvent, Tables, is_open
 
 _ON_THE_PHONE = frozenset({CallStatus.RINGING, CallStatus.IN_PROGRESS})
 
@@ -51,20 +54,20 @@ class FakeCallStore:
             live_calls=self._live_calls(contact.campaign_id) if is_counted else {},
         )
 
-    async def claim_attempt(self, claim: AttemptClaim, now: datetime) -> Claimed | None:
-        """Take the right to ask the provider, once."""
+    async def claim_attempt(self, claim: AttemptClaim, now: datetime) -> Claimed | Gate:
+        """Take the right to ask the provider, once, or learn which gate is closed."""
         self._tables.require_up()
         contact = self._tables.contacts.get(claim.contact_id)
         if contact is None:
-            return None
+            return Gate.BATCH_GONE
         newest = self._tables.newest_call(claim.contact_id)
         if newest is not None and newest.attempt > claim.attempt:
-            return None
+            return Gate.CONTACT_CLOSED
         known = newest if newest is not None and newest.attempt == claim.attempt else None
         if known is not None and not _may_be_asked(known):
             return Claimed(record=known, may_ask=False)
-        if self._is_withheld(contact, known):
-            return None
+        if (gate := self._closed_gate(contact, known)) is not None:
+            return gate
         record = _dialling(known or self._new_record(contact, claim), claim, now)
         self._tables.calls[record.execution_id] = record
         self._tables.contacts[contact.contact_id] = _dispatched(contact, claim.kind, now)
@@ -75,11 +78,10 @@ class FakeCallStore:
     ) -> None:
         """Keep what the provider said to a dial, unless more is known already."""
         record = self._call(execution_id)
-        self._tables.calls[execution_id] = replace(
-            record,
-            dial_state=state if _may_follow(state, record) else record.dial_state,
-            provider_call_id=record.provider_call_id or provider_call_id,
-        )
+        known = replace(record, provider_call_id=record.provider_call_id or provider_call_id)
+        told = replace(known, dial_state=state) if _may_follow(state, record) else known
+        is_taken = self._tables.is_on_the_phone(record.to_number, but=execution_id)
+        self._tables.calls[execution_id] = known if is_open(told) and is_taken else told
 
     async def record_event(
         self,
@@ -93,13 +95,14 @@ class FakeCallStore:
         before = self._call(execution_id)
         if self._has_event(execution_id, event_key):
             return RecordedEvent(effect=EventEffect.DUPLICATE, record=before, event_number=None)
-        self._tables.events.append(
-            StoredEvent(execution_id=execution_id, event_key=event_key, event=event, body=body)
-        )
         after, effect = apply_event(before, event)
+        is_ending = effect is EventEffect.ACCEPTED and has_ended(event.status)
+        is_news = is_ending and event.source is EventSource.WEBHOOK
+        stored = StoredEvent(execution_id=execution_id, event_key=event_key, event=event, body=body)
+        self._tables.events.append(stored if is_news else replace(stored, delivered_at=event.happened_at))
         self._tables.calls[execution_id] = after
-        if effect is EventEffect.ACCEPTED and event.status in _ON_THE_PHONE:
-            self._move_contact(after, event.happened_at)
+        if effect is EventEffect.ACCEPTED:
+            self._move_contact(before, after, event.happened_at)
         return RecordedEvent(effect=effect, record=after, event_number=len(self._tables.events))
 
     async def keep_event(
@@ -114,7 +117,14 @@ class FakeCallStore:
         self._tables.require_up()
         if execution_id in self._tables.calls and not self._has_event(execution_id, event_key):
             self._tables.events.append(
-                StoredEvent(execution_id=execution_id, event_key=event_key, event=None, body=body)
+                StoredEvent(
+                    execution_id=execution_id,
+                    event_key=event_key,
+                    event=None,
+                    body=body,
+                    delivered_at=received_at,
+                    received_at=received_at,
+                )
             )
 
     async def mark_delivered(self, event_number: int, now: datetime) -> None:
@@ -123,6 +133,26 @@ class FakeCallStore:
         stored = self._tables.events[event_number - 1]
         if stored.delivered_at is None:
             self._tables.events[event_number - 1] = replace(stored, delivered_at=now)
+
+    async def undelivered(self, *, after: int, before: datetime, limit: int) -> Sequence[UndeliveredEvent]:
+        """Return stored endings that wait to be delivered, oldest first."""
+        self._tables.require_up()
+        waiting = [
+            UndeliveredEvent(
+                event_number=number,
+                received_at=each.arrived_at,
+                record=self._tables.calls[each.execution_id],
+            )
+            for number, each in enumerate(self._tables.events, start=1)
+            if each.delivered_at is None and number > after and each.arrived_at < before
+        ]
+        return waiting[:limit]
+
+    async def backlog(self) -> Backlog:
+        """Return how many stored endings wait to be delivered, and since when."""
+        self._tables.require_up()
+        waiting = [each.arrived_at for each in self._tables.events if each.delivered_at is None]
+        return Backlog(events=len(waiting), oldest_at=min(waiting, default=None))
 
     async def execution_of_provider_call(self, provider_call_id: str) -> ExecutionId | None:
         """Return the newest attempt that owns a provider's call id."""
@@ -159,14 +189,17 @@ class FakeCallStore:
             and not has_ended(each.call_status)
         )
 
-    def _is_withheld(self, contact: Contact, known: CallRecord | None) -> bool:
+    def _closed_gate(self, contact: Contact, known: CallRecord | None) -> Gate | None:
         facts = GateFacts(
             campaign_status=self._tables.campaigns[contact.campaign_id].status,
             batch_status=self._tables.batches[contact.batch_id].status,
             contact_status=contact.status,
         )
-        is_on_another_attempt = contact.status is ContactStatus.DISPATCHED and known is None
-        return closed_gate(facts) is not None or is_on_another_attempt
+        if (gate := closed_gate(facts)) is not None:
+            return gate
+        if contact.status is ContactStatus.DISPATCHED and known is None:
+            return Gate.CONTACT_CLOSED
+        return Gate.NUMBER_BUSY if self._tables.is_on_the_phone(contact.phone_number) else None
 
     def _new_record(self, contact: Contact, claim: AttemptClaim) -> CallRecord:
         return CallRecord(
@@ -179,12 +212,21 @@ class FakeCallStore:
             to_number=contact.phone_number,
         )
 
-    def _move_contact(self, call: CallRecord, now: datetime) -> None:
-        contact = self._tables.contacts[call.contact_id]
-        newest = self._tables.newest_call(call.contact_id)
-        if contact.status is ContactStatus.DISPATCHED and newest == call:
-            moved = replace(contact, status=ContactStatus.IN_PROGRESS, updated_at=now)
-            self._tables.contacts[contact.contact_id] = moved
+    def _move_contact(self, before: CallRecord, after: CallRecord, now: datetime) -> None:
+        contact = self._tables.contacts[after.contact_id]
+        moves_to = _follows_on(contact.status, before, after)
+        if moves_to is not contact.status and self._tables.newest_call(after.contact_id) == after:
+            self._tables.contacts[contact.contact_id] = replace(
+                contact, status=moves_to, next_retry_at=None, updated_at=now
+            )
+
+
+def _follows_on(status: ContactStatus, before: CallRecord, after: CallRecord) -> ContactStatus:
+    if after.call_status in _ON_THE_PHONE and status is ContactStatus.DISPATCHED:
+        return ContactStatus.IN_PROGRESS
+    if before.call_status is CallStatus.UNKNOWN and after.call_status in OUTCOME_OF:
+        return corrected_late(status, OUTCOME_OF[after.call_status])
+    return status
 
 
 def _may_be_asked(record: CallRecord) -> bool:

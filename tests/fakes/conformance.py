@@ -11,7 +11,9 @@ def fit_their_ports(tables: fakes.Tables) -> tuple[object, ...]:
     contacts: ports.ContactStore = fakes.FakeContactStore(tables)
     calls: ports.CallStore = fakes.FakeCallStore(tables)
     tokens: ports.TokenStore = fakes.FakeTokenStore(tables)
+    routes: ports.RouteStore = fakes.FakeRouteStore(tables)
+    diagnostics: ports.DiagnosticsStore = fakes.FakeDiagnosticsStore(tables)
     keys: ports.IdempotencyStore = fakes.FakeIdempotencyStore(tables)
     engine: ports.BatchEngine = fakes.FakeEngine()
     provider: ports.TelephonyProvider = fakes.FakeProvider()
-    return campaigns, batches, contacts, calls, tokens, keys, engine, provider
+    return campaigns, batches, contacts, calls, tokens, routes, diagnostics, keys, engine, provider

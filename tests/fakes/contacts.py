@@ -10,8 +10,8 @@ from domain.contact import LIVE, WAITING, Contact, ContactStatus, SkipReason, ma
 from domain.errors import ContactNotFound
 from domain.identity import BatchId, ContactId, ExecutionId
 from domain.lifecycle import require_room_for_follow_up, require_skippable
-from domain.ports import Page, Window
-from domain.redial import taken_as
+from domain.ports import FreshRows, Page, Window
+from domain.redial import corrected, taken_as
 from domain.settlement import Settlement
 from tests.fakes.tables import Tables, is_undialled, page_of
 
@@ -44,17 +44,27 @@ class FakeContactStore:
         limit: int,
         *,
         closed_zones: Collection[str | None] = (),
-    ) -> Sequence[tuple[ContactId, int]]:
-        """Return ids and positions of `pending` contacts behind a position, closed zones left out."""
+    ) -> FreshRows:
+        """Look at pending contacts behind a position, closed zones left out; returns those to be called."""
         self._tables.require_up()
-        fresh = [
-            (each.contact_id, each.position)
+        pending = [
+            each
             for each in self._tables.contacts_of(batch_id)
             if each.status is ContactStatus.PENDING
             and each.position > after_position
             and each.timezone not in closed_zones
         ]
-        return fresh[:limit]
+        looked_at = pending[:limit]
+        rows = [
+            (each.contact_id, each.position)
+            for each in looked_at
+            if not self._tables.is_on_the_phone(each.phone_number)
+        ]
+        return FreshRows(
+            rows=rows,
+            busy=len(looked_at) - len(rows),
+            last_position=looked_at[-1].position if looked_at else None,
+        )
 
     async def pending_zones(self, batch_id: BatchId) -> Sequence[str | None]:
         """Return the different zones of a batch's pending contacts, None first."""
@@ -215,9 +225,11 @@ class FakeContactStore:
         call = self._call(contact.contact_id, attempt)
         outcome = None if call is None else OUTCOME_OF.get(call.call_status)
         is_over = self._tables.batches[contact.batch_id].status in TERMINAL_BATCH
-        if decided.status not in WAITING or not is_over or outcome is None:
+        if outcome is None:
             return decided
-        return Settlement(status=taken_as(outcome))
+        if decided.status in WAITING:
+            return Settlement(status=taken_as(outcome)) if is_over else decided
+        return replace(decided, status=corrected(decided.status, outcome))
 
     def _find(self, contact_id: ContactId) -> Contact:
         self._tables.require_up()

@@ -1,15 +1,18 @@
 """The durable side of batches in memory: it remembers what it was told."""
 
+import asyncio
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from domain.call import CallRecord
 from domain.contact import ContactStatus
 from domain.counters import BatchTally
+from domain.diagnosis import QueueFacts
 from domain.errors import EngineUnavailable
 from domain.identity import BatchId, CampaignId, ContactId
 from domain.lifecycle import Action
-from domain.ports import EngineHealth
+from domain.ports import EngineHealth, WorkflowDescription
 
 
 @dataclass
@@ -35,6 +38,14 @@ class FakeEngine:
     """Batch, contact and the status it waited in."""
     follow_ups: list[tuple[BatchId, ContactId, int, datetime]] = field(default_factory=list)
     """Batch, contact, number of the attempt and when it is due."""
+    descriptions: dict[BatchId, WorkflowDescription] = field(default_factory=dict)
+    """Of workflows that do not simply run."""
+    served: Sequence[QueueFacts] = ()
+    """What is told of the task queues."""
+    dispatchers: dict[BatchId, Mapping[str, object]] = field(default_factory=dict)
+    hangs_on: set[str] = field(default_factory=set)
+    """Names of the questions that are never answered."""
+    asked_for_tallies: int = 0
 
     async def ping(self) -> None:
         """Return when the engine answers."""
@@ -49,7 +60,8 @@ class FakeEngine:
 
     async def tally(self, batch_id: BatchId) -> BatchTally | None:
         """Return the workflow's numbers, None without a worker."""
-        self._require_up()
+        self.asked_for_tallies += 1
+        await self._answer("tally")
         return self.tallies.get(batch_id)
 
     async def deliver(self, record: CallRecord) -> bool:
@@ -86,6 +98,29 @@ class FakeEngine:
         if self.is_down:
             return EngineHealth(ok=False)
         return EngineHealth(ok=True, workflow_pollers=self.workflow_pollers, dial_pollers=self.dial_pollers)
+
+    async def describe_batch(self, batch_id: BatchId) -> WorkflowDescription:
+        """Tell how the batch's workflow stands; it runs unless a test says otherwise."""
+        await self._answer("describe_batch")
+        running = WorkflowDescription(
+            workflow_id=f"batch/{batch_id}", status="running", run_id="run_1", history_length=12
+        )
+        return self.descriptions.get(batch_id, running)
+
+    async def queues(self) -> Sequence[QueueFacts]:
+        """Tell who serves each task queue."""
+        await self._answer("queues")
+        return self.served
+
+    async def dispatcher(self, batch_id: BatchId) -> Mapping[str, object] | None:
+        """Return what the workflow knows, None without a worker."""
+        await self._answer("dispatcher")
+        return self.dispatchers.get(batch_id)
+
+    async def _answer(self, question: str) -> None:
+        self._require_up()
+        if question in self.hangs_on:
+            await asyncio.Event().wait()
 
     def _require_up(self) -> None:
         if self.is_down:

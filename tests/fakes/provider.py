@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from domain.call import StatusEvent
 from domain.errors import ProviderUnavailable
@@ -28,6 +29,15 @@ class FakeProvider:
     """What a search for an attempt turns up."""
     requests: list[CallRequest] = field(default_factory=list)
     hung_up: list[str] = field(default_factory=list)
+    turns: list[timedelta] = field(default_factory=list)
+    """How long each caller is sent away; then every turn is free."""
+    probes: list[bool] = field(default_factory=list)
+    """What `is_well` answers, one after the other; then whether the provider is up."""
+    probed: int = 0
+
+    async def next_turn(self) -> timedelta:
+        """Wait for a turn within the rate limit."""
+        return self.turns.pop(0) if self.turns else timedelta()
 
     async def place_call(self, request: CallRequest) -> DialResult:
         """Take one dial."""
@@ -52,6 +62,11 @@ class FakeProvider:
             return HangUpResult.UNREACHABLE
         self.hung_up.append(provider_call_id)
         return self.hang_up_result
+
+    async def is_well(self) -> bool:
+        """Tell whether the provider answers as it should."""
+        self.probed += 1
+        return self.probes.pop(0) if self.probes else not self.is_down
 
     def _require_up(self) -> None:
         if self.is_down:

@@ -7,13 +7,13 @@ from itertools import count
 from typing import TypeVar
 
 from domain.batch import TERMINAL_BATCH, Batch
-from domain.call import CallRecord, CallStatus, DialState, StatusEvent
+from domain.call import CallRecord, CallStatus, DialState, StatusEvent, has_ended
 from domain.campaign import Campaign, CampaignStatus
 from domain.contact import WAITING, Contact, ContactStatus, SkipReason
 from domain.counters import Counters
 from domain.errors import StoreUnavailable
 from domain.identity import BatchId, CampaignId, ContactId, ExecutionId, MintId
-from domain.ports import Page, Window
+from domain.ports import Page, RouteReport, Window
 
 T = TypeVar("T")
 
@@ -37,6 +37,17 @@ class StoredEvent:
     """None for a report that says nothing of where the call stands."""
     body: object
     delivered_at: datetime | None = None
+    """When the contact's workflow was told, or the arrival of what it need not be told."""
+    received_at: datetime | None = field(default=None, compare=False)
+    """There is no clock here: an event that has none is received when it happened."""
+
+    @property
+    def arrived_at(self) -> datetime:
+        """When it was received."""
+        if self.event is not None:
+            return self.received_at or self.event.happened_at
+        assert self.received_at is not None, "a report without a status has an instant of its own"
+        return self.received_at
 
 
 @dataclass
@@ -50,6 +61,7 @@ class Tables:
     contacts: dict[ContactId, Contact] = field(default_factory=dict)
     calls: dict[ExecutionId, CallRecord] = field(default_factory=dict)
     events: list[StoredEvent] = field(default_factory=list)
+    routes: dict[str, RouteReport] = field(default_factory=dict)
     is_down: bool = False
 
     def require_up(self) -> None:
@@ -71,6 +83,13 @@ class Tables:
         """Return the contact's call with the highest attempt."""
         mine = [each for each in self.calls.values() if each.contact_id == contact_id]
         return max(mine, key=lambda each: each.attempt, default=None)
+
+    def is_on_the_phone(self, number: str, *, but: ExecutionId | None = None) -> bool:
+        """Tell whether an attempt on a number, other than one of them, is open."""
+        return any(
+            each.to_number == number and is_open(each) and each.execution_id != but
+            for each in self.calls.values()
+        )
 
     def skip(
         self, contact: Contact, reason: SkipReason, now: datetime, *, detail: str | None = None
@@ -123,6 +142,11 @@ class Tables:
 def is_undialled(call: CallRecord) -> bool:
     """Tell whether certainly nobody was asked to dial."""
     return call.dial_state is DialState.READY and call.call_status is CallStatus.QUEUED
+
+
+def is_open(call: CallRecord) -> bool:
+    """Tell whether the attempt was asked for, or may have been, and has not ended."""
+    return call.dial_state is not DialState.READY and not has_ended(call.call_status)
 
 
 def page_of(rows: Iterable[T], window: Window) -> Page[T]:

@@ -14,7 +14,7 @@ from domain.campaign import Campaign, CampaignRules
 from domain.contact import Contact, ContactStatus, NewContact
 from domain.identity import ContactId
 from domain.lifecycle import Action
-from domain.ports import BatchStore, CallStore, CampaignStore, Claimed, ContactStore, Window
+from domain.ports import BatchStore, CallStore, CampaignStore, Claimed, ContactStore, RouteStore, Window
 from domain.settlement import Settlement
 from store.batches import PostgresBatchStore
 from store.calls import PostgresCallStore
@@ -22,6 +22,7 @@ from store.campaigns import PostgresCampaignStore
 from store.contacts import PostgresContactStore
 from store.engine import transaction
 from store.identity import mint
+from store.routes import PostgresRouteStore
 from store.schema import METADATA
 from tests.builders import (
     MONDAY_NOON,
@@ -32,7 +33,14 @@ from tests.builders import (
     a_new_contact,
     a_status_event,
 )
-from tests.fakes import FakeBatchStore, FakeCallStore, FakeCampaignStore, FakeContactStore, Tables
+from tests.fakes import (
+    FakeBatchStore,
+    FakeCallStore,
+    FakeCampaignStore,
+    FakeContactStore,
+    FakeRouteStore,
+    Tables,
+)
 
 LATER = MONDAY_NOON + timedelta(hours=3)
 EVERYTHING = Window(limit=1000)
@@ -46,6 +54,7 @@ class House:
     batches: BatchStore
     contacts: ContactStore
     calls: CallStore
+    routes: RouteStore
 
     @classmethod
     def in_memory(cls) -> "House":
@@ -55,6 +64,7 @@ class House:
             batches=FakeBatchStore(tables),
             contacts=FakeContactStore(tables),
             calls=FakeCallStore(tables),
+            routes=FakeRouteStore(tables),
         )
 
     async def a_kept_campaign(self, rules: CampaignRules | None = None) -> Campaign:
@@ -157,6 +167,7 @@ class Stores(House):
             batches=PostgresBatchStore(engine, mint),
             contacts=PostgresContactStore(engine),
             calls=PostgresCallStore(engine, mint),
+            routes=PostgresRouteStore(engine),
         )
 
     async def force(self, table_name: str, **values: object) -> None:

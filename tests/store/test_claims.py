@@ -9,6 +9,7 @@ from domain.batch import BatchStatus, PausedBy
 from domain.call import AttemptKind, CallStatus, DialState
 from domain.campaign import CampaignStatus
 from domain.contact import ContactStatus
+from domain.gates import Gate
 from domain.ports import Claimed
 from domain.settlement import Settlement
 from store.engine import transaction
@@ -18,13 +19,15 @@ from tests.store.scenes import Stores, nobody
 pytestmark = pytest.mark.store
 
 LATER = MONDAY_NOON.replace(hour=15)
+HELD, OVER, CLOSED = Gate.BATCH_HELD, Gate.BATCH_OVER, Gate.CONTACT_CLOSED
+PAUSED = {"status": BatchStatus.PAUSED, "paused_by": PausedBy.CAMPAIGN}
 RETRY_AT_ONCE = Settlement(status=ContactStatus.RETRYING, next_retry_at=MONDAY_NOON)
 
 
 async def test_first_claim_writes_the_attempt_and_dispatches_the_contact(stores: Stores) -> None:
     person = await stores.a_person()
     claimed = await stores.calls.claim_attempt(a_claim(person.contact_id), LATER)
-    assert claimed is not None
+    assert isinstance(claimed, Claimed)
     expected = a_call_record(
         execution_id=claimed.record.execution_id,
         contact_id=person.contact_id,
@@ -47,9 +50,9 @@ async def test_of_two_claimants_at_once_exactly_one_may_ask(stores: Stores) -> N
     person = await stores.a_person()
     claim = a_claim(person.contact_id)
     claims = await asyncio.gather(*(stores.calls.claim_attempt(claim, MONDAY_NOON) for _ in range(8)))
-    answers = [claimed.may_ask for claimed in claims if claimed is not None]
+    answers = [claimed.may_ask for claimed in claims if isinstance(claimed, Claimed)]
     assert sorted(answers) == [False] * 7 + [True]
-    assert len({claimed.record.execution_id for claimed in claims if claimed is not None}) == 1
+    assert len({claimed.record.execution_id for claimed in claims if isinstance(claimed, Claimed)}) == 1
 
 
 async def test_of_two_claimants_of_a_released_attempt_exactly_one_may_ask(stores: Stores) -> None:
@@ -58,7 +61,7 @@ async def test_of_two_claimants_of_a_released_attempt_exactly_one_may_ask(stores
     await stores.calls.record_dial(record.execution_id, DialState.READY)
     claim = a_claim(person.contact_id)
     claims = await asyncio.gather(*(stores.calls.claim_attempt(claim, MONDAY_NOON) for _ in range(8)))
-    answers = [claimed.may_ask for claimed in claims if claimed is not None]
+    answers = [claimed.may_ask for claimed in claims if isinstance(claimed, Claimed)]
     assert sorted(answers) == [False] * 7 + [True]
 
 
@@ -69,7 +72,7 @@ async def test_claim_waits_for_a_pause_under_way_and_then_dials_nobody(stores: S
         claim = asyncio.create_task(stores.calls.claim_attempt(a_claim(person.contact_id), MONDAY_NOON))
         await asyncio.sleep(0.1)
         assert not claim.done()
-    assert await claim is None
+    assert await claim is Gate.BATCH_HELD
     assert await stores.contact(person) == person
     assert await stores.contacts.calls_of([person.contact_id]) == {}
 
@@ -82,7 +85,7 @@ async def test_pause_waits_for_a_claim_under_way(stores: Stores) -> None:
         claimed = await stores.calls.claim_attempt(a_claim(person.contact_id), MONDAY_NOON)
         assert not pause.done()
     await pause
-    assert claimed is not None
+    assert isinstance(claimed, Claimed)
     assert claimed.may_ask
 
 
@@ -98,34 +101,37 @@ async def test_claims_of_one_batch_do_not_wait_for_each_other(stores: Stores) ->
 
 
 @pytest.mark.parametrize(
-    ("table", "values"),
+    ("table", "values", "gate"),
     [
-        pytest.param("batches", {"status": BatchStatus.PENDING}, id="batch has not started"),
+        pytest.param("batches", {"status": BatchStatus.PENDING}, HELD, id="batch has not started"),
         pytest.param(
-            "batches", {"status": BatchStatus.PAUSED, "paused_by": PausedBy.CAMPAIGN}, id="batch is paused"
+            "batches",
+            {"status": BatchStatus.PAUSED, "paused_by": PausedBy.CAMPAIGN},
+            HELD,
+            id="batch is paused",
         ),
-        pytest.param("batches", {"status": BatchStatus.CANCELLED}, id="batch is cancelled"),
-        pytest.param("batches", {"status": BatchStatus.EXPIRED}, id="batch is expired"),
-        pytest.param("campaigns", {"status": CampaignStatus.PAUSED}, id="campaign is paused"),
-        pytest.param("campaigns", {"status": CampaignStatus.CANCELLED}, id="campaign is cancelled"),
-        pytest.param("campaigns", {"deleted_at": MONDAY_NOON}, id="campaign is deleted"),
-        pytest.param("contacts", {"status": ContactStatus.SKIPPED}, id="contact is skipped"),
-        pytest.param("contacts", {"status": ContactStatus.COMPLETED}, id="contact is completed"),
+        pytest.param("batches", {"status": BatchStatus.CANCELLED}, OVER, id="batch is cancelled"),
+        pytest.param("batches", {"status": BatchStatus.EXPIRED}, OVER, id="batch is expired"),
+        pytest.param("campaigns", {"status": CampaignStatus.PAUSED}, HELD, id="campaign is paused"),
+        pytest.param("campaigns", {"status": CampaignStatus.CANCELLED}, OVER, id="campaign is cancelled"),
+        pytest.param("campaigns", {"deleted_at": MONDAY_NOON}, Gate.BATCH_GONE, id="campaign is deleted"),
+        pytest.param("contacts", {"status": ContactStatus.SKIPPED}, CLOSED, id="contact is skipped"),
+        pytest.param("contacts", {"status": ContactStatus.COMPLETED}, CLOSED, id="contact is completed"),
     ],
 )
-async def test_closed_gate_withholds_the_call_and_writes_nothing(
-    stores: Stores, table: str, values: dict[str, object]
+async def test_closed_gate_withholds_the_call_and_is_named_and_nothing_is_written(
+    stores: Stores, table: str, values: dict[str, object], gate: Gate
 ) -> None:
     person = await stores.a_person()
     await stores.force(table, **values)
     before = await stores.contact(person)
-    assert await stores.calls.claim_attempt(a_claim(person.contact_id), LATER) is None
+    assert await stores.calls.claim_attempt(a_claim(person.contact_id), LATER) is gate
     assert await stores.contact(person) == before
     assert await stores.contacts.calls_of([person.contact_id]) == {}
 
 
 async def test_unknown_contact_is_not_called(stores: Stores) -> None:
-    assert await stores.calls.claim_attempt(a_claim(nobody()), MONDAY_NOON) is None
+    assert await stores.calls.claim_attempt(a_claim(nobody()), MONDAY_NOON) is Gate.BATCH_GONE
 
 
 @pytest.mark.parametrize(
@@ -153,7 +159,7 @@ async def test_released_attempt_may_be_asked_for_again_with_another_caller_id(st
     await stores.calls.record_dial(record.execution_id, DialState.READY)
     claim = a_claim(person.contact_id, from_number="+14155550199")
     claimed = await stores.calls.claim_attempt(claim, LATER)
-    assert claimed is not None
+    assert isinstance(claimed, Claimed)
     assert claimed.may_ask
     assert claimed.record == await stores.call(record)
     assert (claimed.record.execution_id, claimed.record.started_at) == (record.execution_id, LATER)
@@ -166,7 +172,7 @@ async def test_released_attempt_that_rings_after_all_is_not_asked_for_again(stor
     await stores.calls.record_dial(record.execution_id, DialState.READY)
     await stores.hears(record, CallStatus.RINGING)
     claimed = await stores.calls.claim_attempt(a_claim(person.contact_id), LATER)
-    assert claimed is not None
+    assert isinstance(claimed, Claimed)
     assert not claimed.may_ask
 
 
@@ -174,14 +180,14 @@ async def test_older_attempt_can_no_longer_be_claimed(stores: Stores) -> None:
     person = await stores.a_person()
     await stores.ended(person, CallStatus.BUSY, RETRY_AT_ONCE)
     await stores.claimed(person, 2, AttemptKind.RETRY)
-    assert await stores.calls.claim_attempt(a_claim(person.contact_id), LATER) is None
+    assert await stores.calls.claim_attempt(a_claim(person.contact_id), LATER) is Gate.CONTACT_CLOSED
 
 
 async def test_next_attempt_is_withheld_while_the_contact_is_on_this_one(stores: Stores) -> None:
     person = await stores.a_person()
     await stores.claimed(person)
     following = a_claim(person.contact_id, attempt=2, kind=AttemptKind.RETRY)
-    assert await stores.calls.claim_attempt(following, LATER) is None
+    assert await stores.calls.claim_attempt(following, LATER) is Gate.CONTACT_CLOSED
 
 
 async def test_dialled_retry_is_counted_once_however_often_it_is_claimed(stores: Stores) -> None:

@@ -10,7 +10,7 @@ from domain.call import AttemptKind, CallStatus, DialState
 from domain.contact import Contact, ContactStatus, SkipReason
 from domain.errors import ContactNotFound
 from domain.identity import BatchId, ContactId
-from domain.ports import Page, Window
+from domain.ports import FreshRows, Page, Window
 from domain.settlement import Settlement
 from tests.builders import MONDAY_NOON, a_new_contact
 from tests.store.scenes import EVERYTHING, Stores, nobody
@@ -32,8 +32,10 @@ async def test_next_page_holds_pending_contacts_behind_a_position_in_order(store
     people = await stores.people_of(batch)
     await stores.claimed(people[2])
     page = await stores.contacts.next_page(batch.batch_id, 1, 2)
-    assert page == [(people[1].contact_id, 2), (people[3].contact_id, 4)]
-    assert await stores.contacts.next_page(batch.batch_id, 5, 2) == []
+    rows = [(people[1].contact_id, 2), (people[3].contact_id, 4)]
+    assert page == FreshRows(rows=rows, busy=0, last_position=4)
+    beyond = await stores.contacts.next_page(batch.batch_id, 5, 2)
+    assert beyond == FreshRows(rows=[], busy=0, last_position=None)
 
 
 async def test_due_contacts_are_follow_ups_first_then_the_longest_due(stores: Stores) -> None:

@@ -9,6 +9,7 @@ from domain.caller_id import CallerIdStrategy
 from domain.counters import Counters
 from domain.errors import ExecutionNotFound
 from domain.identity import ExecutionId
+from domain.ports import Claimed
 from tests.builders import CALLER_ID, MONDAY_NOON, a_campaign_rules, a_claim, a_dial_brief
 from tests.store.scenes import Stores, nobody
 
@@ -104,7 +105,7 @@ async def test_least_loaded_is_told_the_live_calls_of_each_caller_id(stores: Sto
     spare = await stores.calls.claim_attempt(
         a_claim(released.contact_id, from_number="+14155550181"), MONDAY_NOON
     )
-    assert spare is not None
+    assert isinstance(spare, Claimed)
     await stores.calls.record_dial(spare.record.execution_id, DialState.READY)
     brief = await stores.calls.dial_brief(waiting.contact_id, 1)
     assert brief is not None

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
-from domain.call import AttemptKind, CallStatus, EventEffect, EventSource, apply_event
+from domain.call import AttemptKind, CallStatus, DialState, EventEffect, apply_event
 from domain.contact import ContactStatus
 from domain.errors import ExecutionNotFound
 from domain.identity import ExecutionId
@@ -38,7 +38,7 @@ async def test_event_moves_the_call_record_and_is_numbered(stores: Stores) -> No
 
 async def test_event_is_stored_as_it_came(stores: Stores) -> None:
     record = await stores.claimed(await stores.a_person())
-    event = a_status_event(CallStatus.BUSY, happened_at=SOON, source=EventSource.POLL)
+    event = a_status_event(CallStatus.BUSY, happened_at=SOON)
     recorded = await stores.calls.record_event(record.execution_id, event, event_key="a", body={"x": [1]})
     assert recorded.event_number is not None
     await stores.calls.mark_delivered(recorded.event_number, SOON)
@@ -49,7 +49,7 @@ async def test_event_is_stored_as_it_came(stores: Stores) -> None:
         "event_number": recorded.event_number,
         "execution_id": record.execution_id,
         "event_key": "a",
-        "source": "poll",
+        "source": "webhook",
         "call_status": "busy",
         "happened_at": SOON,
         "body": {"x": [1]},
@@ -135,20 +135,12 @@ async def test_ended_call_leaves_the_contact_to_the_settlement(stores: Stores) -
 async def test_late_ringing_of_an_older_attempt_does_not_move_the_contact(stores: Stores) -> None:
     person = await stores.a_person()
     first = await stores.claimed(person)
+    await stores.calls.record_dial(first.execution_id, DialState.READY)
     retry = Settlement(status=ContactStatus.RETRYING, next_retry_at=MONDAY_NOON)
     await stores.contacts.settle(person.contact_id, 1, retry, MONDAY_NOON)
     await stores.claimed(person, 2, AttemptKind.RETRY)
     await stores.hears(first, CallStatus.RINGING)
     assert await stores.status(person) is ContactStatus.DISPATCHED
-
-
-async def test_real_ending_corrects_an_unknown_one_on_the_record_only(stores: Stores) -> None:
-    person = await stores.a_person()
-    record = await stores.ended(person, CallStatus.UNKNOWN, Settlement(status=ContactStatus.FAILED))
-    settled = await stores.contact(person)
-    await stores.hears(record, CallStatus.COMPLETED)
-    assert (await stores.call(record)).call_status is CallStatus.COMPLETED
-    assert await stores.contact(person) == settled
 
 
 async def test_event_of_a_deleted_campaign_is_still_recorded(stores: Stores) -> None:
@@ -194,7 +186,7 @@ async def test_report_without_a_status_is_stored_once_and_moves_nothing(stores: 
             "received_at": SOON,
             "happened_at": SOON,
             "body": {"call_status": "singing"},
-            "delivered_at": None,
+            "delivered_at": SOON,
         }
     ]
     assert (await stores.call(record), await stores.contact(person)) == (record, before)

@@ -14,6 +14,7 @@ from domain.call import CallStatus
 from domain.campaign import CampaignStatus
 from domain.contact import ContactStatus
 from domain.errors import CampaignPaused, IllegalTransition
+from domain.gates import Gate
 from domain.lifecycle import Action
 from domain.ports import Claimed
 from domain.settlement import Settlement
@@ -48,6 +49,16 @@ async def test_twenty_thousand_people_are_skipped_in_one_statement(stores: Store
     assert len(told) <= 6
 
 
+async def test_first_claim_takes_two_statements_and_a_busy_number_one(stores: Stores) -> None:
+    called, waiting = await stores.a_person(), await stores.a_person()
+    with _statements(stores.engine) as told:
+        await stores.claimed(called)
+    assert len(told) == 2
+    with _statements(stores.engine) as told:
+        assert await stores.calls.claim_attempt(a_claim(waiting.contact_id), MONDAY_NOON) is Gate.NUMBER_BUSY
+    assert len(told) == 1
+
+
 @pytest.mark.parametrize("action", [Action.PAUSE, Action.CANCEL])
 @pytest.mark.parametrize("whole", [False, True], ids=["batch", "campaign"])
 async def test_no_claim_succeeds_once_a_hold_or_an_end_has_been_answered(
@@ -69,12 +80,12 @@ async def test_no_claim_succeeds_once_a_hold_or_an_end_has_been_answered(
         await asyncio.sleep(number / 500)
         is_late = answered.is_set()
         claimed = await stores.calls.claim_attempt(a_claim(people[number].contact_id), MONDAY_NOON)
-        return is_late and claimed is not None
+        return is_late and isinstance(claimed, Claimed)
 
     late, *_ = await asyncio.gather(asyncio.gather(*(claim(number) for number in range(12))), act())
     assert not any(late)
     last = await stores.calls.claim_attempt(a_claim(people[0].contact_id, attempt=2), MONDAY_NOON)
-    assert last is None
+    assert isinstance(last, Gate)
     statuses = {person.status for person in await stores.people_of(batch)}
     # Who was claimed before the hold is being called; a cancel skips them with the others.
     allowed = {ContactStatus.PENDING, ContactStatus.DISPATCHED}
@@ -104,7 +115,7 @@ async def test_claim_waits_for_a_cancel_under_way_and_then_dials_nobody(stores: 
         assert not cancel.done()
         assert not claim.done()
     await cancel
-    assert await claim is None
+    assert await claim is Gate.BATCH_OVER
     assert await stores.contacts.calls_of([person.contact_id]) == {}
 
 

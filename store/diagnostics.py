@@ -1,0 +1,149 @@
+"""Numbers about one batch for people who ask why nobody is dialled."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from sqlalchemy import ScalarSelect, func, select
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from domain.call import CallStatus, DialState, EventSource
+from domain.contact import LIVE, ContactStatus
+from domain.identity import BatchId, CampaignId, ContactId
+from domain.ports.diagnostics import EndedCalls, RecentAttempts, StatusShare, WebhookSilence
+from store import call_endings
+from store.engine import single_statement
+from store.tables import batches, call_events, calls, contacts
+
+_HEARD_OF = 2200
+"""Calls whose webhooks are looked at, live ones first: above the largest concurrency limit."""
+_FAILED = (CallStatus.FAILED, CallStatus.UNKNOWN)
+
+
+class PostgresDiagnosticsStore:
+    """Every verb is one statement; implements `DiagnosticsStore`."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+
+    async def standings(self, batch_id: BatchId) -> Mapping[ContactStatus, StatusShare]:
+        """Return who stands where, without the statuses nobody is in."""
+        c = contacts.c
+        shares = (
+            select(c.status, func.count(), func.min(c.updated_at), func.max(c.updated_at))
+            .where(c.batch_id == batch_id)
+            .group_by(c.status)
+        )
+        async with single_statement(self._engine) as connection:
+            found = (await connection.execute(shares)).all()
+        return {
+            ContactStatus(status): StatusShare(
+                count=count, oldest_updated_at=oldest, newest_updated_at=newest
+            )
+            for status, count, oldest, newest in found
+        }
+
+    async def longest_pending(self, batch_id: BatchId, limit: int) -> Sequence[ContactId]:
+        """Return the pending contacts that are unchanged the longest, the longest first."""
+        c = contacts.c
+        waiting = (
+            select(c.contact_id)
+            .where(c.batch_id == batch_id, c.status == ContactStatus.PENDING)
+            .order_by(c.updated_at, c.position)
+            .limit(limit)
+        )
+        async with single_statement(self._engine) as connection:
+            return [ContactId(each) for each in (await connection.scalars(waiting)).all()]
+
+    async def live_in_campaign(self, campaign_id: CampaignId) -> int:
+        """Return how many contacts of all batches of a campaign are live."""
+        c = contacts.c
+        live = (
+            select(func.count())
+            .select_from(contacts)
+            .join(batches, c.batch_id == batches.c.batch_id)
+            .where(batches.c.campaign_id == campaign_id, c.status.in_(sorted(LIVE)))
+        )
+        async with single_statement(self._engine) as connection:
+            return (await connection.execute(live)).scalar_one()
+
+    async def webhook_silence(self, batch_id: BatchId, before: datetime) -> WebhookSilence:
+        """Tell what is heard of the batch, and who was dispatched before an instant and is not heard of.
+
+        A webhook that repeats an ending of long ago is not noticed.
+        """
+        c = calls.c
+        # Live calls have not ended, so they come first in this order, and those that ended last follow.
+        recent = (
+            select(c.execution_id)
+            .where(c.batch_id == batch_id)
+            .order_by(c.ended_at.desc().nulls_first())
+            .limit(_HEARD_OF)
+            .subquery("recent")
+        )
+        # Looked up call by call: joined, all events of all batches might be read.
+        heard_at = (
+            select(func.max(call_events.c.received_at))
+            .where(
+                call_events.c.execution_id == recent.c.execution_id,
+                call_events.c.source == EventSource.WEBHOOK,
+            )
+            .correlate(recent)
+            .scalar_subquery()
+        )
+        newest = select(func.max(heard_at)).select_from(recent)
+        both = select(newest.scalar_subquery(), _not_heard_of(batch_id, before))
+        async with single_statement(self._engine) as connection:
+            last_received_at, silent = (await connection.execute(both)).one()
+        return WebhookSilence(last_received_at=last_received_at, dispatched_without_webhook=silent)
+
+    async def recent_attempts(self, batch_id: BatchId, limit: int) -> RecentAttempts:
+        """Tell how the newest `limit` ended attempts ended; those given up before a call are not counted."""
+        c = calls.c
+        newest = (
+            select(c.call_status)
+            .where(c.batch_id == batch_id, c.ended_at.is_not(None), c.call_status != CallStatus.CANCELLED)
+            .order_by(c.ended_at.desc())
+            .limit(limit)
+            .subquery("newest")
+        )
+        failed = func.count().filter(newest.c.call_status.in_(_FAILED))
+        async with single_statement(self._engine) as connection:
+            row = (await connection.execute(select(func.count(), failed).select_from(newest))).one()
+        return RecentAttempts(ended=row[0], failed=row[1])
+
+    async def ended_calls(self, batch_id: BatchId, timezone: str) -> EndedCalls:
+        """Tell how all calls ended; `timezone` is that of contacts without their own."""
+        async with single_statement(self._engine) as connection:
+            found = (await connection.execute(call_endings.counted(batch_id))).all()
+        return call_endings.added_up(found, timezone)
+
+
+def _not_heard_of(batch_id: BatchId, before: datetime) -> ScalarSelect[int]:
+    """Count dispatched contacts whose newest call was asked for and has no webhook."""
+    c = contacts.c
+    others = calls.alias("others")
+    newest_attempt = (
+        select(func.max(others.c.attempt)).where(others.c.contact_id == c.contact_id).scalar_subquery()
+    )
+    was_heard_of = (
+        select(call_events.c.event_number)
+        .where(
+            call_events.c.execution_id == calls.c.execution_id, call_events.c.source == EventSource.WEBHOOK
+        )
+        .exists()
+    )
+    return (
+        select(func.count())
+        .select_from(contacts)
+        .join(calls, calls.c.contact_id == c.contact_id)
+        .where(
+            c.batch_id == batch_id,
+            c.status == ContactStatus.DISPATCHED,
+            c.updated_at < before,
+            calls.c.attempt == newest_attempt,
+            # Of an attempt nobody was asked for, nothing will ever be heard.
+            calls.c.dial_state != DialState.READY,
+            ~was_heard_of,
+        )
+        .scalar_subquery()
+    )

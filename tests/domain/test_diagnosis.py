@@ -1,0 +1,171 @@
+"""One code and one next step out of the facts; the first condition that holds wins."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from domain.batch import BatchStatus, PausedBy
+from domain.diagnosis import (
+    BatchFacts,
+    Diagnosis,
+    QueueFacts,
+    QueueRole,
+    WorkflowFacts,
+    diagnose,
+    silent_queues,
+)
+from domain.working_hours import OpenWindow
+from tests.builders import BATCH_ID, CAMPAIGN_ID, MONDAY_NOON
+
+NOW = MONDAY_NOON
+HOUR = timedelta(hours=1)
+CONTROL = QueueFacts(
+    name="control", role=QueueRole.WORKFLOW, pollers=1, backlog=0, last_seen=NOW - timedelta(seconds=10)
+)
+DIAL = replace(CONTROL, name="dial", role=QueueRole.DIAL)
+RUNNING = BatchFacts(
+    batch_id=BATCH_ID,
+    campaign_id=CAMPAIGN_ID,
+    status=BatchStatus.IN_PROGRESS,
+    queues=(CONTROL, DIAL),
+    pending=3,
+    waiting=3,
+    live=2,
+    limit=5,
+    oldest_pending_at=NOW - timedelta(minutes=1),
+    last_change_at=NOW,
+)
+CLOSED = OpenWindow(is_open=False, opens_at=NOW + HOUR, closes_at=NOW + 9 * HOUR)
+STUCK = replace(RUNNING, live=0, oldest_pending_at=NOW - HOUR, last_change_at=NOW - HOUR)
+
+
+def silent(queue: QueueFacts) -> QueueFacts:
+    return replace(queue, last_seen=NOW - timedelta(seconds=91))
+
+
+STATES = {
+    Diagnosis.COMPLETED: replace(STUCK, status=BatchStatus.COMPLETED, temporal_ok=False),
+    Diagnosis.CANCELLED: replace(STUCK, status=BatchStatus.CANCELLED, temporal_ok=False),
+    Diagnosis.EXPIRED: replace(STUCK, status=BatchStatus.EXPIRED, temporal_ok=False),
+    Diagnosis.TEMPORAL_DOWN: replace(STUCK, temporal_ok=False, workflow=WorkflowFacts(status="unknown")),
+    Diagnosis.PAUSED: replace(STUCK, status=BatchStatus.PAUSED, workflow=WorkflowFacts(status="missing")),
+    Diagnosis.SCHEDULED: replace(STUCK, status=BatchStatus.PENDING, scheduled_start=NOW + HOUR),
+    Diagnosis.WORKFLOW_MISSING: replace(
+        STUCK, workflow=WorkflowFacts(status="terminated"), queues=(silent(CONTROL), silent(DIAL))
+    ),
+    Diagnosis.WORKER_DOWN: replace(STUCK, queues=(silent(CONTROL), silent(DIAL))),
+    Diagnosis.WORKFLOW_FAILING: replace(
+        STUCK, workflow=WorkflowFacts(status="running", pending_failure="KeyError"), queues=(silent(DIAL),)
+    ),
+    Diagnosis.DIAL_WORKER_DOWN: replace(STUCK, queues=(CONTROL, silent(DIAL)), dispatched_without_webhook=1),
+    Diagnosis.WEBHOOKS_MISSING: replace(
+        STUCK, dispatched_without_webhook=2, recent_attempts=20, recent_failures=20
+    ),
+    Diagnosis.PROVIDER_FAILING: replace(STUCK, recent_attempts=6, recent_failures=3, window=CLOSED),
+    Diagnosis.OUTSIDE_WORKING_HOURS: replace(STUCK, window=CLOSED),
+    Diagnosis.WAITING_FOR_CAPACITY: replace(STUCK, live=5, ended_calls=20, no_answers=20),
+    Diagnosis.STALLED: replace(STUCK, ended_calls=20, no_answers=20),
+    Diagnosis.HIGH_NO_ANSWER: replace(RUNNING, ended_calls=20, no_answers=14),
+    Diagnosis.HEALTHY: RUNNING,
+}
+
+
+@pytest.mark.parametrize(("diagnosis", "facts"), STATES.items())
+def test_first_condition_that_holds_is_the_diagnosis(diagnosis: Diagnosis, facts: BatchFacts) -> None:
+    assert diagnose(facts, NOW).diagnosis is diagnosis
+
+
+def test_every_code_has_a_state_that_leads_to_it() -> None:
+    assert set(STATES) == set(Diagnosis)
+
+
+@pytest.mark.parametrize(
+    ("facts", "words"),
+    [
+        pytest.param(STATES[Diagnosis.PAUSED], f"POST /api/v1/batches/{BATCH_ID}/resume", id="paused"),
+        pytest.param(
+            replace(STATES[Diagnosis.PAUSED], paused_by=PausedBy.CAMPAIGN),
+            f"POST /api/v1/campaigns/{CAMPAIGN_ID}/resume",
+            id="campaign",
+        ),
+        pytest.param(STATES[Diagnosis.SCHEDULED], "dispatch?now=true starts it at once", id="scheduled"),
+        pytest.param(STATES[Diagnosis.WORKFLOW_MISSING], f"{BATCH_ID}/dispatch restores it", id="missing"),
+        pytest.param(STATES[Diagnosis.WORKER_DOWN], "3 contacts have waited since", id="worker"),
+        pytest.param(STATES[Diagnosis.WORKFLOW_FAILING], "KeyError", id="failing"),
+        pytest.param(STATES[Diagnosis.DIAL_WORKER_DOWN], "--role dial", id="dial worker"),
+        pytest.param(STATES[Diagnosis.WEBHOOKS_MISSING], "APOLLO_WEBHOOK_URL", id="webhooks"),
+        pytest.param(STATES[Diagnosis.PROVIDER_FAILING], "3 of the last 6", id="provider"),
+        pytest.param(replace(RUNNING, route_is_open=True), "goes on by itself", id="breaker"),
+        pytest.param(STATES[Diagnosis.OUTSIDE_WORKING_HOURS], "opens at", id="hours"),
+        pytest.param(
+            replace(STUCK, window=OpenWindow(is_open=False, opens_at=None, closes_at=None)),
+            "never opens again",
+            id="hours that never come",
+        ),
+        pytest.param(STATES[Diagnosis.WAITING_FOR_CAPACITY], "raise concurrency_limit", id="batch limit"),
+        pytest.param(
+            replace(STUCK, campaign_limit=7, campaign_live=7),
+            "All 7 slots of the campaign",
+            id="campaign limit",
+        ),
+        pytest.param(STATES[Diagnosis.STALLED], "pending_sample", id="stalled"),
+        pytest.param(STATES[Diagnosis.HIGH_NO_ANSWER], "14 of 20", id="no answer"),
+    ],
+)
+def test_tip_names_the_next_step(facts: BatchFacts, words: str) -> None:
+    assert words in diagnose(facts, NOW).tip
+
+
+@pytest.mark.parametrize(
+    ("facts", "is_stuck"),
+    [
+        pytest.param(STUCK, True, id="nothing explains the wait"),
+        pytest.param(replace(STUCK, queues=(silent(CONTROL), silent(DIAL))), True, id="worker down"),
+        pytest.param(replace(STUCK, pending=0), False, id="nobody is pending"),
+        pytest.param(
+            replace(STUCK, oldest_pending_at=NOW - timedelta(minutes=30)), False, id="exactly thirty minutes"
+        ),
+        pytest.param(replace(STUCK, last_change_at=NOW - timedelta(minutes=29)), False, id="something moved"),
+        pytest.param(replace(STUCK, status=BatchStatus.PAUSED), False, id="paused"),
+        pytest.param(replace(STUCK, status=BatchStatus.PENDING), False, id="scheduled"),
+        pytest.param(replace(STUCK, status=BatchStatus.CANCELLED), False, id="terminal"),
+        pytest.param(replace(STUCK, window=CLOSED), False, id="window closed"),
+        pytest.param(replace(STUCK, live=5), False, id="batch limit in use"),
+        pytest.param(replace(STUCK, campaign_limit=2, campaign_live=2), False, id="campaign limit in use"),
+    ],
+)
+def test_only_an_unexplained_wait_counts_as_stuck(facts: BatchFacts, is_stuck: bool) -> None:
+    assert diagnose(facts, NOW).stuck_pending is is_stuck
+
+
+@pytest.mark.parametrize(
+    ("changes", "diagnosis"),
+    [
+        pytest.param({"recent_attempts": 4, "recent_failures": 4}, Diagnosis.HEALTHY, id="too few attempts"),
+        pytest.param({"recent_attempts": 20, "recent_failures": 9}, Diagnosis.HEALTHY, id="less than half"),
+        pytest.param({"recent_attempts": 5, "recent_failures": 3}, Diagnosis.PROVIDER_FAILING, id="five"),
+        pytest.param({"ended_calls": 19, "no_answers": 19}, Diagnosis.HEALTHY, id="too few calls"),
+        pytest.param({"ended_calls": 20, "no_answers": 13}, Diagnosis.HEALTHY, id="below seventy percent"),
+        pytest.param(
+            {"dispatched_without_webhook": 1, "last_webhook_at": NOW - timedelta(seconds=120)},
+            Diagnosis.HEALTHY,
+            id="the batch was heard of two minutes ago",
+        ),
+        pytest.param(
+            {"dispatched_without_webhook": 1, "last_webhook_at": NOW - timedelta(seconds=121)},
+            Diagnosis.WEBHOOKS_MISSING,
+            id="and nothing since",
+        ),
+    ],
+)
+def test_thresholds_are_those_of_the_contract(changes: dict[str, object], diagnosis: Diagnosis) -> None:
+    assert diagnose(replace(RUNNING, **changes), NOW).diagnosis is diagnosis  # type: ignore[arg-type]  # by name
+
+
+def test_queue_that_was_polled_within_ninety_seconds_is_served() -> None:
+    barely = replace(CONTROL, last_seen=NOW - timedelta(seconds=90))
+    unseen = replace(CONTROL, name="store", last_seen=None)
+    facts = replace(RUNNING, queues=(barely, unseen, silent(DIAL)))
+    assert silent_queues(facts, QueueRole.WORKFLOW, NOW) == ["store"]
+    assert silent_queues(facts, QueueRole.DIAL, NOW) == ["dial"]

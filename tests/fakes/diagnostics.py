@@ -1,0 +1,105 @@
+"""Numbers about batches, from what the other fakes keep."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+import phonenumbers
+
+from domain.call import OUTCOME_OF, CallRecord, CallStatus, DialState, EventSource
+from domain.contact import LIVE, ContactStatus
+from domain.identity import BatchId, CampaignId, ContactId
+from domain.ports import EndedCalls, RecentAttempts, StatusShare, WebhookSilence
+from tests.fakes.tables import StoredEvent, Tables
+
+
+class FakeDiagnosticsStore:
+    """Implements DiagnosticsStore."""
+
+    def __init__(self, tables: Tables) -> None:
+        self._tables = tables
+
+    async def standings(self, batch_id: BatchId) -> Mapping[ContactStatus, StatusShare]:
+        """Return who stands where, without the statuses nobody is in."""
+        self._tables.require_up()
+        changes: dict[ContactStatus, list[datetime]] = {}
+        for contact in self._tables.contacts_of(batch_id):
+            changes.setdefault(contact.status, []).append(contact.updated_at)
+        return {
+            status: StatusShare(count=len(each), oldest_updated_at=min(each), newest_updated_at=max(each))
+            for status, each in changes.items()
+        }
+
+    async def longest_pending(self, batch_id: BatchId, limit: int) -> Sequence[ContactId]:
+        """Return the pending contacts that are unchanged the longest, the longest first."""
+        self._tables.require_up()
+        pending = [
+            each for each in self._tables.contacts_of(batch_id) if each.status is ContactStatus.PENDING
+        ]
+        return [each.contact_id for each in sorted(pending, key=lambda each: each.updated_at)[:limit]]
+
+    async def live_in_campaign(self, campaign_id: CampaignId) -> int:
+        """Return how many contacts of all batches of a campaign are live."""
+        self._tables.require_up()
+        contacts = self._tables.contacts.values()
+        return sum(each.campaign_id == campaign_id and each.status in LIVE for each in contacts)
+
+    async def webhook_silence(self, batch_id: BatchId, before: datetime) -> WebhookSilence:
+        """Tell what is heard of the batch, and who was dispatched before an instant and is not heard of."""
+        self._tables.require_up()
+        heard = [each.arrived_at for call in self._calls(batch_id) for each in self._webhooks(call)]
+        silent = 0
+        for contact in self._tables.contacts_of(batch_id):
+            call = self._tables.newest_call(contact.contact_id)
+            is_due = contact.status is ContactStatus.DISPATCHED and contact.updated_at < before
+            if is_due and call and call.dial_state is not DialState.READY and not self._webhooks(call):
+                silent += 1
+        return WebhookSilence(last_received_at=max(heard, default=None), dispatched_without_webhook=silent)
+
+    async def recent_attempts(self, batch_id: BatchId, limit: int) -> RecentAttempts:
+        """Tell how the newest `limit` ended attempts ended; those given up before a call are not counted."""
+        self._tables.require_up()
+        ended = [
+            (call.ended_at, call.call_status)
+            for call in self._calls(batch_id)
+            if call.ended_at is not None and call.call_status is not CallStatus.CANCELLED
+        ]
+        newest = [status for _, status in sorted(ended, reverse=True)[:limit]]
+        failed = sum(status in (CallStatus.FAILED, CallStatus.UNKNOWN) for status in newest)
+        return RecentAttempts(ended=len(newest), failed=failed)
+
+    async def ended_calls(self, batch_id: BatchId, timezone: str) -> EndedCalls:
+        """Tell how all calls ended; `timezone` is that of contacts without their own."""
+        self._tables.require_up()
+        ended = [call for call in self._calls(batch_id) if call.call_status in OUTCOME_OF]
+        unanswered = [call for call in ended if call.call_status is CallStatus.NO_ANSWER]
+        hours = Counter(
+            f"{call.started_at.astimezone(self._zone(call, timezone)).hour:02}"
+            for call in unanswered
+            if call.started_at is not None
+        )
+        prefixes = Counter(_prefix(call.to_number) for call in unanswered)
+        largest = sorted(prefixes.items(), key=lambda each: (-each[1], each[0]))[:10]
+        return EndedCalls(
+            ended=len(ended),
+            completed=sum(call.call_status is CallStatus.COMPLETED for call in ended),
+            no_answer=len(unanswered),
+            no_answer_by_hour=dict(sorted(hours.items())),
+            no_answer_by_prefix=dict(largest),
+        )
+
+    def _calls(self, batch_id: BatchId) -> list[CallRecord]:
+        return [each for each in self._tables.calls.values() if each.batch_id == batch_id]
+
+    def _webhooks(self, call: CallRecord) -> list[StoredEvent]:
+        of_call = [each for each in self._tables.events if each.execution_id == call.execution_id]
+        return [each for each in of_call if each.event is None or each.event.source is EventSource.WEBHOOK]
+
+    def _zone(self, call: CallRecord, timezone: str) -> ZoneInfo:
+        return ZoneInfo(self._tables.contacts[call.contact_id].timezone or timezone)
+
+
+def _prefix(number: str) -> str:
+    country_code = phonenumbers.parse(number, None).country_code
+    return number[: len(f"+{country_code}") + 3]
