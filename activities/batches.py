@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from temporalio import activity
 
@@ -34,6 +34,9 @@ from domain.errors import BatchNotFound, Conflict
 from domain.identity import BatchId
 from domain.ports import BatchStore, ContactStore
 from domain.working_hours import is_open, next_opening
+
+LOOK_AGAIN_WHEN_BUSY = timedelta(seconds=5)
+"""Between two looks for contacts whose numbers were on the phone."""
 
 
 class BatchActivities:
@@ -86,7 +89,7 @@ class BatchActivities:
     @activity.defn
     @translating_failures
     async def next_contacts(self, request: NextContacts) -> FreshPage:
-        """Return the next pending contacts by position whose windows are open."""
+        """Return the next pending contacts by position whose windows are open and whose numbers are free."""
         batch_id, now = BatchId(request.batch_id), self._clock()
         batch, campaign = await self._batches.load(batch_id)
         zones = await self._contacts.pending_zones(batch_id)
@@ -95,10 +98,14 @@ class BatchActivities:
         page = await self._contacts.next_page(
             batch_id, request.after_position, request.limit, closed_zones=closed
         )
-        openings = (next_opening(hours[zone], now, before=batch.scheduled_end) for zone in closed)
+        openings = [next_opening(hours[zone], now, before=batch.scheduled_end) for zone in closed]
+        if page.busy:
+            openings.append(now + LOOK_AGAIN_WHEN_BUSY)
         return FreshPage(
-            contacts=[FreshContact(contact_id, position) for contact_id, position in page],
+            contacts=[FreshContact(contact_id, position) for contact_id, position in page.rows],
             opens_at=min((at for at in openings if at is not None), default=None),
+            busy=page.busy,
+            last_position=page.last_position or 0,
         )
 
     @activity.defn

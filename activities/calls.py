@@ -9,6 +9,7 @@ from temporalio import activity
 
 from activities.failures import translating_failures
 from activities.messages import CheckCall, CheckedCall, DialAnswer, PlaceCall, PlacedCall
+from activities.route import Passage, Route
 from domain.batch import caller_ids_in_force, calling_hours_in_force
 from domain.call import CallRecord, CallStatus, DialState, EventSource, StatusEvent, has_ended
 from domain.caller_id import choose_caller_id
@@ -26,11 +27,13 @@ from domain.telephony import (
     Throttled,
     Unavailable,
 )
-from domain.watchdog import CallTiming
+from domain.watchdog import CALL_GRACE, CallTiming
 from domain.working_hours import CallingHours, is_open, next_opening
 
 ASK_AGAIN_AFTER_OUTAGE = timedelta(seconds=5)
 """Between two tries to reach a provider that certainly did not dial."""
+ASK_AGAIN_WHEN_BUSY = timedelta(seconds=5)
+"""Between two looks at a number that somebody else's call holds."""
 NEVER_FOUND = "No call was placed: the provider has no record of one"
 NEVER_CLEAR = "The call may have been placed; nobody can say how it ended"
 
@@ -43,39 +46,60 @@ class CallLimits:
     max_call: timedelta
     silence: timedelta
 
+    @property
+    def quiet_after_unknown(self) -> timedelta:
+        """How long a call nobody can account for may still ring or talk."""
+        return self.ring_timeout + self.max_call + CALL_GRACE
+
 
 class CallActivities:
     """Dial through the provider, and ask it about calls that went silent."""
 
     def __init__(
-        self, provider: TelephonyProvider, calls: CallStore, limits: CallLimits, clock: Callable[[], datetime]
+        self,
+        provider: TelephonyProvider,
+        calls: CallStore,
+        *,
+        route: Route,
+        limits: CallLimits,
+        clock: Callable[[], datetime],
     ) -> None:
         self._provider = provider
         self._calls = calls
+        self._route = route
         self._limits = limits
         self._clock = clock
 
     @activity.defn
     @translating_failures
     async def place_call(self, request: PlaceCall) -> PlacedCall:
-        """Check every gate, write the attempt down, and ask the provider at most once.
+        """Wait for the route and for a turn, check every gate, write the attempt down, and ask at most once.
 
         May be run again at any point: an attempt somebody asked for before is never asked for again.
         """
+        async with self._route.passage() as passage:
+            stay_away = passage.stay_away or await self._provider.next_turn()
+            # Read after every wait: what holds now is what counts.
+            brief = await self._calls.dial_brief(ContactId(request.contact_id), request.attempt)
+            now = self._clock()
+            gate = _closed_gate(brief, now)
+            if brief is None or gate is not None:
+                return _withheld(brief, gate, now)
+            if brief.record is not None and brief.record.dial_state is not DialState.READY:
+                return self._asked_before(brief.record)
+            if stay_away:
+                return PlacedCall(answer=DialAnswer.ASK_AGAIN, asked_at=now, ask_again_in=stay_away)
+            return await self._dial(brief, request, passage)
+
+    async def _dial(self, brief: DialBrief, request: PlaceCall, passage: Passage) -> PlacedCall:
         now = self._clock()
-        brief = await self._calls.dial_brief(ContactId(request.contact_id), request.attempt)
-        gate = _closed_gate(brief, now)
-        if brief is None or gate is not None:
-            return _withheld(brief, gate, now)
-        if brief.record is not None and brief.record.dial_state is not DialState.READY:
-            return self._asked_before(brief.record)
         claimed = await self._calls.claim_attempt(self._claim(brief, request), now)
-        if claimed is None:
-            return _withheld(brief, Gate.BATCH_HELD, now)
+        if isinstance(claimed, Gate):
+            return _withheld(brief, claimed, now)
         if not claimed.may_ask:
             return self._asked_before(claimed.record)
-        result = await self._provider.place_call(self._call_request(brief, claimed.record))
-        return await self._keep(claimed.record, result)
+        passage.result = await self._provider.place_call(self._call_request(brief, claimed.record))
+        return await self._keep(claimed.record, passage.result)
 
     @activity.defn
     @translating_failures
@@ -190,8 +214,16 @@ class CallActivities:
         if record.provider_call_id is not None:
             return await self._provider.get_call(record.provider_call_id)
         found = await self._provider.find_calls(record.execution_id, record.to_number)
+        mine = [each for each in found if not await self._is_anothers(each, record)]
         # Of several calls none can be told to be ours; adopting the wrong one would hide a live call.
-        return found[0] if len(found) == 1 else None
+        return mine[0] if len(mine) == 1 else None
+
+    async def _is_anothers(self, found: StatusEvent, record: CallRecord) -> bool:
+        """Tell whether another attempt owns a call that was found."""
+        if found.provider_call_id is None:
+            return False
+        owner = await self._calls.execution_of_provider_call(found.provider_call_id)
+        return owner is not None and owner != record.execution_id
 
     async def _conclude(self, record: CallRecord, *, proven: bool) -> CheckedCall:
         status = CallStatus.FAILED if proven else CallStatus.UNKNOWN
@@ -233,6 +265,8 @@ def _withheld(brief: DialBrief | None, gate: Gate | None, now: datetime) -> Plac
     opens_at = None
     if brief is not None and gate is Gate.OUTSIDE_HOURS:
         opens_at = next_opening(_hours(brief), now, before=brief.batch.scheduled_end)
+    elif gate is Gate.NUMBER_BUSY:
+        opens_at = now + ASK_AGAIN_WHEN_BUSY
     return PlacedCall(answer=DialAnswer.WITHHELD, asked_at=now, gate=gate, opens_at=opens_at)
 
 

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from temporalio import activity
 
+from activities.calls import CallLimits
 from activities.failures import translating_failures
 from activities.messages import (
     CloseContact,
@@ -34,19 +35,21 @@ NOBODY_LEFT = "Its workflow was ended before it was called"
 class ContactActivities:
     """Move contacts in the store and tell their batch."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one parameter per port
         self,
         contacts: ContactStore,
         calls: CallStore,
         *,
         reports: BatchReports,
         directory: WorkflowDirectory,
+        limits: CallLimits,
         clock: Callable[[], datetime],
     ) -> None:
         self._contacts = contacts
         self._calls = calls
         self._reports = reports
         self._directory = directory
+        self._limits = limits
         self._clock = clock
 
     @activity.defn
@@ -61,7 +64,14 @@ class ContactActivities:
         if brief is None or brief.record is None:
             raise ContactNotFound
         now = self._clock()
-        decided = settle_attempt(brief.record, brief.contact, brief.batch, brief.campaign, now=now)
+        decided = settle_attempt(
+            brief.record,
+            brief.contact,
+            brief.batch,
+            brief.campaign,
+            now=now,
+            quiet_after_unknown=self._limits.quiet_after_unknown,
+        )
         stands = await self._contacts.settle(contact_id, request.attempt, decided, now)
         if stands.status in LIVE:
             # A newer attempt is under way: what was decided of this one fits no more.

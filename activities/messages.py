@@ -71,7 +71,14 @@ class FreshPage:
 
     contacts: list[FreshContact]
     opens_at: datetime | None = None
-    """The first opening of a window that keeps pending contacts waiting, None when none does."""
+    """When to read again: a window opens that keeps pending contacts waiting, or a busy number may be free.
+
+    None when nobody was left out.
+    """
+    busy: int = 0
+    """How many more were looked at and left out, for their numbers are on the phone."""
+    last_position: int = 0
+    """The position of the last one looked at, 0 when there was none."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -202,7 +209,10 @@ class PlacedCall:
     ask_again_in: timedelta | None = None
     gate: Gate | None = None
     opens_at: datetime | None = None
-    """When the window that withheld the call opens, None when it never does."""
+    """When the window that withheld the call opens, None when it never does.
+
+    Of a number that was busy, when to ask again.
+    """
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,7 +9,7 @@ from functools import partial
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from activities.messages import LoadedBatch, SlotRequest
+    from activities.messages import FreshPage, LoadedBatch, SlotRequest
     from domain.batch import TERMINAL_BATCH, BatchStatus
     from domain.contact import ContactStatus
     from domain.lifecycle import Action
@@ -27,7 +27,7 @@ class BatchWorkflow:
     What people may signal, with or without JSON: `pause`, `resume`, `cancel`, `dispatch`, `policy_changed`;
     cancelling the workflow on the server means `cancel`.
     What contacts and the API signal: `attempt_reported`, `slot_requested`, `contact_skipped`,
-    `follow_up_scheduled`.
+    `follow_up_scheduled`, `recount`.
     Queries: `counters`, `debug`, `in_flight`.
     Continues as new after a number of contacts or signals, or when the server suggests it;
     contacts live on, their slots are carried over as a set.
@@ -128,6 +128,13 @@ class BatchWorkflow:
             slots.call_again(self._state)
             self._stories.follow_up(agreed)
             self._wake()
+
+    @workflow.signal(name=names.RECOUNT, description="Sent by the API when a late ending changed a contact.")
+    def recount(self, request: object = None) -> None:
+        """Take the numbers over from the database, once no report is on its way."""
+        self._signals += 1
+        self._state.is_miscounted = True
+        self._wake()
 
     @workflow.query(name=names.COUNTERS, description="How many contacts stand where; live = on a slot.")
     def counters(self) -> dict[str, int]:
@@ -233,11 +240,18 @@ class BatchWorkflow:
         if not state.fresh_is_exhausted and len(state.fresh) < pace.PAGE // 2:
             limit = max(pace.PAGE, state.concurrency_limit)
             page = await errands.next_page(self._batch_id, state.cursor, limit)
-            slots.add_page(state, page.contacts, limit)
-            self._alarms.set("next window opens", page.opens_at, self._reopen)
+            slots.add_page(state, page, limit)
+            self._wait_for_those_left_out(page)
         if state.overflowed and len(state.waiting) < pace.PAGE // 2:
             state.overflowed = False
             await self._reconciler.find_due()
+
+    def _wait_for_those_left_out(self, page: FreshPage) -> None:
+        """Read everybody again when a window opens, or in a moment when numbers were busy."""
+        if not page.busy:
+            self._alarms.set("next window opens", page.opens_at, self._reopen)
+        elif not self._alarms.is_set("busy numbers"):  # a later page must not put an earlier one off
+            self._alarms.set("busy numbers", page.opens_at, self._reopen)
 
     def _reopen(self) -> None:
         slots.forget_fresh(self._state)

@@ -28,6 +28,8 @@ with workflow.unsafe.imports_passed_through():
     from workflows.messages import ContactInput, SlotRequested, read_request
     from workflows.options import DIAL, LOOK, SETTLE, STORE
 
+ASK_AGAIN_PAUSE = timedelta(seconds=5)
+"""Before the provider is asked again, where the answer names no pause."""
 HELD_PAUSE = timedelta(seconds=5)
 """A contact that was withheld asks for a slot again no sooner, so that a held batch costs little."""
 NOBODY_GRANTS = "nobody_grants_a_slot"
@@ -42,12 +44,14 @@ class ContactWorkflow:
     Started by its batch, which thereby grants the first slot; later slots are asked for by signal.
     A slot is held from its grant to the end of the call, never while the contact waits.
     Signals: `call_event` (where a call stands), `slot_granted`, `stop` (the contact was skipped).
-    Never continues as new: retries and follow-ups are few.
+    Continues as new between two tries of one attempt, when the server suggests it: a provider that is down
+    for days, or a number that is busy for hours, must not fill the history. A slot that is held stays held.
     """
 
     @workflow.init
     def __init__(self, story: ContactInput) -> None:
         self._batch_id = story.batch_id
+        self._campaign_id = story.campaign_id
         self._contact_id = story.contact_id
         self._attempt = story.attempt
         self._kind = story.kind
@@ -135,8 +139,11 @@ class ContactWorkflow:
         self._heard_at = self._answered_at = None
         placed = await self._place_call()
         while placed.answer is DialAnswer.ASK_AGAIN:
-            pause = placed.ask_again_in or timedelta(seconds=5)
-            await workflow.sleep(pause, summary="the provider did not dial: ask again")
+            await self._wait(placed.ask_again_in or ASK_AGAIN_PAUSE, "the provider did not dial: ask again")
+            if self._is_stopped:
+                # Certainly nothing was dialled, and nobody wants it to be.
+                return replace(placed, answer=DialAnswer.WITHHELD, gate=Gate.CONTACT_CLOSED)
+            self._go_on_in_a_new_run(due_at=None)
             placed = await self._place_call()
         if placed.timing is None:
             return placed
@@ -149,6 +156,7 @@ class ContactWorkflow:
 
         A fresh contact ends it and is read from the database again when calls may be placed.
         """
+        self._granted_attempt = self._attempt - 1  # a grant from now on is a new one
         returned = await workflow.execute_activity_method(
             ContactActivities.return_slot,
             ReturnSlot(batch_id=self._batch_id, contact_id=self._contact_id, attempt=self._attempt),
@@ -163,11 +171,28 @@ class ContactWorkflow:
             ContactStatus.FOLLOWUP_SCHEDULED,
         ):
             return returned.status
-        self._granted_attempt = self._attempt - 1
-        await self._sleep_until(
-            withheld.opens_at or workflow.now() + HELD_PAUSE, f"withheld: {withheld.gate}"
-        )
+        again_at = withheld.opens_at or workflow.now() + HELD_PAUSE
+        if not self._is_stopped:
+            is_granted = self._granted_attempt >= self._attempt
+            self._go_on_in_a_new_run(due_at=None if is_granted else again_at)
+        await self._sleep_until(again_at, f"withheld: {withheld.gate}")
         return None
+
+    def _go_on_in_a_new_run(self, *, due_at: datetime | None) -> None:
+        """Leave a long history behind; nothing else is known of an attempt that was never dialled.
+
+        With `due_at` the slot was given back, and is asked for then.
+        """
+        if workflow.info().is_continue_as_new_suggested():
+            story = ContactInput(
+                batch_id=self._batch_id,
+                campaign_id=self._campaign_id,
+                contact_id=self._contact_id,
+                attempt=self._attempt,
+                kind=self._kind,
+                due_at=due_at,
+            )
+            workflow.continue_as_new(story)
 
     async def _place_call(self) -> PlacedCall:
         return await workflow.execute_activity_method(
@@ -222,10 +247,11 @@ class ContactWorkflow:
     async def _sleep_until(self, due_at: datetime, summary: str) -> None:
         """Hold no slot until then, or until nobody wants the contact called any more."""
         if due_at > workflow.now():
-            with suppress(asyncio.TimeoutError):
-                await workflow.wait_condition(
-                    lambda: self._is_stopped, timeout=due_at - workflow.now(), timeout_summary=summary
-                )
+            await self._wait(due_at - workflow.now(), summary)
+
+    async def _wait(self, pause: timedelta, summary: str) -> None:
+        with suppress(asyncio.TimeoutError):
+            await workflow.wait_condition(lambda: self._is_stopped, timeout=pause, timeout_summary=summary)
 
     def _hear(self, attempt: int, status: CallStatus, *, news: bool = True) -> None:
         known = self._call_statuses.get(attempt, CallStatus.QUEUED)

@@ -37,6 +37,8 @@ class BatchState:
     """Requests were turned away; the database knows whose."""
     settled: dict[ContactStatus, int] = field(default_factory=dict)
     """Contacts that hold no slot and are not pending, by status."""
+    is_miscounted: bool = False
+    """The ending of a settled contact was corrected in the database."""
     runs: int = 1
 
 

@@ -21,6 +21,7 @@ RESUME = "resume"
 CANCEL = "cancel"
 DISPATCH = "dispatch"
 POLICY_CHANGED = "policy_changed"
+RECOUNT = "recount"
 
 COUNTERS = "counters"
 DEBUG = "debug"

@@ -53,11 +53,11 @@ SETTLE: LocalActivityOptions = {
     "local_retry_threshold": timedelta(seconds=2),
 }
 
-# Above the provider's own time limit, so that an answer is kept; a rerun finds the attempt's row
-# and never asks twice.
+# Above the waits for a harmless question, a turn and the provider's answer together, so that an answer
+# is kept; a rerun finds the attempt's row and never asks twice.
 DIAL: ActivityOptions = {
     "task_queue": DIAL_QUEUE,
-    "start_to_close_timeout": timedelta(seconds=30),
+    "start_to_close_timeout": timedelta(seconds=45),
     "heartbeat_timeout": _SILENCE,
     "retry_policy": _PATIENT,
 }

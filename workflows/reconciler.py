@@ -44,6 +44,10 @@ class Reconciler:
 
     async def reconcile(self, adopt: Callable[[], Awaitable[object]]) -> None:
         """Free the slots of contacts whose workflows died; `adopt` takes over from the database."""
+        if self._state.is_miscounted and not self._state.in_flight:
+            self._state.is_miscounted = False
+            await adopt()
+            self._wake()
         if self._sweep_is_due:
             self._sweep_is_due = False
             await self._sweep(adopt)

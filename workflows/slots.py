@@ -6,7 +6,7 @@ Each change happens once per contact and attempt, whatever is signalled twice or
 
 from dataclasses import fields
 
-from activities.messages import FreshContact, LoadedBatch, SlotRequest
+from activities.messages import FreshContact, FreshPage, LoadedBatch, SlotRequest
 from domain.call import AttemptKind
 from domain.contact import LIVE, TERMINAL, ContactStatus
 from domain.counters import BatchTally
@@ -50,12 +50,14 @@ def take_fresh(state: BatchState) -> FreshContact | None:
     return None
 
 
-def add_page(state: BatchState, page: list[FreshContact], limit: int) -> None:
-    """Append contacts read from the database; a short page is the last one."""
-    state.fresh.extend((each.contact_id, each.position) for each in page)
-    if page:
-        state.cursor = page[-1].position
-    state.fresh_is_exhausted = len(page) < limit
+def add_page(state: BatchState, page: FreshPage, limit: int) -> None:
+    """Append contacts read from the database; a page of fewer looked at than `limit` is the last one."""
+    state.fresh.extend((each.contact_id, each.position) for each in page.contacts)
+    if page.last_position:
+        state.cursor = page.last_position
+    elif page.contacts:
+        state.cursor = page.contacts[-1].position
+    state.fresh_is_exhausted = len(page.contacts) + page.busy < limit
 
 
 def release(state: BatchState, contact_id: str, attempt: int, status: ContactStatus) -> bool:

@@ -13,12 +13,14 @@ from activities.calls import CallActivities, CallLimits
 from activities.contacts import ContactActivities
 from activities.hang_ups import HangUpActivities
 from activities.messages import PlaceCall, SettleAttempt
+from activities.route import Route
 from domain.batch import BatchOverrides
 from domain.call import AttemptKind, CallRecord, CallStatus, DialState
 from domain.contact import Contact, ContactStatus
-from domain.errors import EngineUnavailable
+from domain.errors import EngineUnavailable, StoreUnavailable
+from domain.gates import Gate
 from domain.identity import BatchId, ContactId, ExecutionId
-from domain.ports import AttemptClaim, AttemptReport, Claimed, DialBrief
+from domain.ports import AttemptClaim, AttemptReport, Claimed, DialBrief, RouteReport
 from domain.telephony import CallRequest, DialResult
 from domain.watchdog import CallTiming
 from tests.builders import (
@@ -32,7 +34,15 @@ from tests.builders import (
     a_contact,
     a_dial_brief,
 )
-from tests.fakes import FakeBatchStore, FakeCallStore, FakeClock, FakeContactStore, FakeProvider, Tables
+from tests.fakes import (
+    FakeBatchStore,
+    FakeCallStore,
+    FakeClock,
+    FakeContactStore,
+    FakeProvider,
+    FakeRouteStore,
+    Tables,
+)
 
 Request = TypeVar("Request")
 Answer = TypeVar("Answer")
@@ -101,7 +111,7 @@ class MortalCallStore(FakeCallStore):
         self.meanwhile()
         return brief
 
-    async def claim_attempt(self, claim: AttemptClaim, now: datetime) -> Claimed | None:
+    async def claim_attempt(self, claim: AttemptClaim, now: datetime) -> Claimed | Gate:
         """Claim, or die around it."""
         self._fuse.burn("before", "claim_attempt")
         claimed = await super().claim_attempt(claim, now)
@@ -115,6 +125,22 @@ class MortalCallStore(FakeCallStore):
         self._fuse.burn("before", "record_dial")
         await super().record_dial(execution_id, state, provider_call_id=provider_call_id)
         self._fuse.burn("after", "record_dial")
+
+
+class RememberingRouteStore(FakeRouteStore):
+    """Keeps every report in the order they came. `is_down` makes it raise StoreUnavailable."""
+
+    def __init__(self, tables: Tables) -> None:
+        super().__init__(tables)
+        self.is_down = False
+        self.told: list[RouteReport] = []
+
+    async def report(self, report: RouteReport) -> None:
+        """Keep a report."""
+        if self.is_down:
+            raise StoreUnavailable
+        self.told.append(report)
+        await super().report(report)
 
 
 @dataclass
@@ -173,15 +199,28 @@ class Scene:
         self.fuse = Fuse()
         self.provider = MortalProvider(fuse=self.fuse)
         self.calls = MortalCallStore(self.tables, self.fuse)
+        self.routes = RememberingRouteStore(self.tables)
         self.reports, self.directory = FakeReports(), FakeDirectory()
         contacts, batches = FakeContactStore(self.tables), FakeBatchStore(self.tables)
-        self.dialling = CallActivities(self.provider, self.calls, LIMITS, self.clock)
+        self.start_another_worker()
         self.hanging_up = HangUpActivities(self.provider, contacts)
         self.of_batches = BatchActivities(batches, contacts, self.clock)
         self.of_contacts = ContactActivities(
-            contacts, self.calls, reports=self.reports, directory=self.directory, clock=self.clock
+            contacts,
+            self.calls,
+            reports=self.reports,
+            directory=self.directory,
+            limits=LIMITS,
+            clock=self.clock,
         )
         self._put(brief or a_dial_brief())
+
+    def start_another_worker(self) -> None:
+        """Let a new process dial, which knows nothing of what the former one learnt of the provider."""
+        route = Route(self.provider, self.routes, self.clock)
+        self.dialling = CallActivities(
+            self.provider, self.calls, route=route, limits=LIMITS, clock=self.clock
+        )
 
     async def run(self, activity: Callable[[Request], Awaitable[Answer]], request: Request) -> Answer:
         """Run an activity as a worker does."""

@@ -9,6 +9,7 @@ from activities.messages import CheckCall, CheckedCall
 from domain.call import CallRecord, CallStatus, DialState, EventSource, StatusEvent
 from domain.contact import ContactStatus
 from domain.errors import ProviderUnavailable
+from domain.identity import ContactId, ExecutionId
 from tests.activities.scene import Scene, a_call_under_way, a_dialled_call
 from tests.builders import CONTACT_ID, EXECUTION_ID, MONDAY_NOON, a_dial_brief, a_status_event
 
@@ -118,6 +119,44 @@ async def test_of_several_calls_that_may_be_ours_none_is_adopted() -> None:
 
     assert checked == CheckedCall(call_status=CallStatus.QUEUED, is_known=False)
     assert scene.rows() == before
+
+
+def owned(scene: Scene, provider_call_id: str) -> None:
+    """Let an earlier attempt own one of the provider's calls."""
+    earlier = ExecutionId(f"exec_of_{provider_call_id}")
+    scene.tables.calls[earlier] = a_dialled_call(
+        execution_id=earlier,
+        contact_id=ContactId("con_2"),
+        call_status=CallStatus.COMPLETED,
+        provider_call_id=provider_call_id,
+    )
+
+
+@pytest.mark.parametrize(
+    ("of_others", "adopted"),
+    [
+        pytest.param(("call-8",), "call-9", id="the one that is left"),
+        pytest.param(("call-8", "call-9"), None, id="none is left"),
+        pytest.param((), None, id="several are left"),
+    ],
+)
+async def test_call_of_another_attempt_is_never_taken_for_ours(
+    of_others: tuple[str, ...], adopted: str | None
+) -> None:
+    scene = a_call_under_way(UNANSWERED)
+    for provider_call_id in of_others:
+        owned(scene, provider_call_id)
+    scene.provider.found = {
+        EXECUTION_ID: [
+            a_snapshot(CallStatus.COMPLETED, provider_call_id="call-8"),
+            a_snapshot(CallStatus.RINGING, provider_call_id="call-9"),
+        ]
+    }
+
+    checked = await scene.run(scene.dialling.check_call, LOOK)
+
+    assert checked.is_known is (adopted is not None)
+    assert scene.tables.calls[EXECUTION_ID].provider_call_id == adopted
 
 
 async def test_silence_of_the_provider_concludes_nothing_before_the_last_look() -> None:

@@ -78,6 +78,7 @@ async def test_worker_killed_in_a_dial_never_makes_the_phone_ring_twice(
     scene.fuse.kills_at = killed
     with pytest.raises(WorkerKilled):
         await scene.run(scene.dialling.place_call, FIRST_DIAL)
+    scene.start_another_worker()
 
     placed = await scene.run(scene.dialling.place_call, FIRST_DIAL)
 
@@ -92,6 +93,7 @@ async def test_refused_dial_ends_as_failed_also_when_the_worker_dies_over_it(kil
     scene.fuse.kills_at = killed
     with pytest.raises(WorkerKilled):
         await scene.run(scene.dialling.place_call, FIRST_DIAL)
+    scene.start_another_worker()
 
     placed = await scene.run(scene.dialling.place_call, FIRST_DIAL)
 

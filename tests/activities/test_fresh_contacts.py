@@ -7,7 +7,8 @@ import pytest
 from activities.messages import FreshContact, FreshPage, NextContacts
 from domain.batch import BatchOverrides
 from domain.contact import ContactStatus
-from tests.activities.scene import Scene
+from domain.identity import BatchId, ContactId, ExecutionId
+from tests.activities.scene import Scene, a_dialled_call
 from tests.builders import BATCH_ID, MONDAY_NOON, a_batch, a_campaign, a_campaign_rules, a_dial_brief
 from tests.domain.calling_hours import a_week, in_zone
 
@@ -15,6 +16,7 @@ from tests.domain.calling_hours import a_week, in_zone
 PARIS, TOKYO, LOS_ANGELES = "Europe/Paris", "Asia/Tokyo", "America/Los_Angeles"
 OPENS_IN_LOS_ANGELES = in_zone(LOS_ANGELES, "2026-09-07T09:00")
 OPENS_IN_TOKYO = in_zone(TOKYO, "2026-09-08T09:00")
+IN_A_MOMENT = MONDAY_NOON + timedelta(seconds=5)
 OFFICE = {"working_hours_enforced": True, "timezone": PARIS, "working_hours": a_week("09:00-18:00")}
 
 
@@ -40,11 +42,36 @@ async def the_page(scene: Scene, *, after_position: int = 0, limit: int = 10) ->
     return await scene.run(scene.of_batches.next_contacts, request)
 
 
-def a_page(*positions: int, opens_at: datetime | None = None) -> FreshPage:
-    """The contacts at these positions."""
+def a_page(
+    *positions: int, opens_at: datetime | None = None, busy: int = 0, last_position: int | None = None
+) -> FreshPage:
+    """The contacts at these positions; the last of them is the last one looked at, unless told otherwise."""
     return FreshPage(
-        contacts=[FreshContact(f"con_{position}", position) for position in positions], opens_at=opens_at
+        contacts=[FreshContact(f"con_{position}", position) for position in positions],
+        opens_at=opens_at,
+        busy=busy,
+        last_position=max(positions, default=0) if last_position is None else last_position,
     )
+
+
+def number_of(position: int) -> str:
+    """A number of their own for the contact at a position."""
+    return f"+1415{position:07}"
+
+
+def a_crowd(scene: Scene, *on_the_phone: int, count: int = 5) -> Scene:
+    """Give every contact of the scene a number of their own; some are talking, in another batch."""
+    for position in range(1, count + 1):
+        scene.add(position, ContactStatus.PENDING, phone_number=number_of(position))
+    for position in on_the_phone:
+        execution_id = ExecutionId(f"exec_elsewhere_{position}")
+        scene.tables.calls[execution_id] = a_dialled_call(
+            execution_id=execution_id,
+            contact_id=ContactId(f"con_elsewhere_{position}"),
+            batch_id=BatchId("btc_elsewhere"),
+            to_number=number_of(position),
+        )
+    return scene
 
 
 async def test_next_contacts_are_the_pending_ones_behind_a_position() -> None:
@@ -184,3 +211,39 @@ async def test_nobody_waits_for_a_window_that_opens_when_the_batch_is_over(
     scene = a_scene((TOKYO, None), scheduled_end=scheduled_end)
 
     assert await the_page(scene) == a_page(2, opens_at=opens_at)
+
+
+@pytest.mark.parametrize(
+    ("on_the_phone", "limit", "page"),
+    [
+        pytest.param((), 10, a_page(1, 2, 3, 4, 5), id="nobody"),
+        pytest.param((2, 4), 10, a_page(1, 3, 5, opens_at=IN_A_MOMENT, busy=2), id="two between others"),
+        pytest.param(
+            (4, 5), 10, a_page(1, 2, 3, opens_at=IN_A_MOMENT, busy=2, last_position=5), id="the last two"
+        ),
+        pytest.param(
+            (1, 2, 3), 3, a_page(opens_at=IN_A_MOMENT, busy=3, last_position=3), id="a whole page of them"
+        ),
+        pytest.param((5,), 3, a_page(1, 2, 3), id="somebody behind the page"),
+    ],
+)
+async def test_contacts_whose_numbers_are_on_the_phone_are_left_out_for_a_moment(
+    on_the_phone: tuple[int, ...], limit: int, page: FreshPage
+) -> None:
+    scene = a_crowd(a_scene(()), *on_the_phone)
+
+    assert await the_page(scene, limit=limit) == page
+
+
+async def test_busy_number_is_looked_at_again_before_a_far_window_opens() -> None:
+    scene = a_crowd(a_scene(()), 1, count=1)
+    scene.add(2, ContactStatus.PENDING, timezone=TOKYO)
+
+    assert await the_page(scene) == a_page(opens_at=IN_A_MOMENT, busy=1, last_position=1)
+
+
+async def test_number_that_is_free_again_is_read_from_the_start() -> None:
+    scene = a_crowd(a_scene(()), 2)
+    scene.tables.calls.clear()
+
+    assert await the_page(scene) == a_page(1, 2, 3, 4, 5)

@@ -184,7 +184,10 @@ async def test_least_loaded_caller_id_is_the_one_with_the_fewest_live_calls() ->
     for number, shown in enumerate((CALLER_ID, THIRD_CALLER_ID, CALLER_ID), start=1):
         execution_id = ExecutionId(f"exec_live_{number}")
         scene.tables.calls[execution_id] = a_dialled_call(
-            execution_id=execution_id, contact_id=ContactId(f"con_live_{number}"), from_number=shown
+            execution_id=execution_id,
+            contact_id=ContactId(f"con_live_{number}"),
+            from_number=shown,
+            to_number=f"+1415555019{number}",
         )
 
     await scene.run(scene.dialling.place_call, FIRST_DIAL)

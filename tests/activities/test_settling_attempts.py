@@ -6,7 +6,7 @@ import pytest
 
 from activities.messages import SettledAttempt
 from domain.batch import BatchOverrides, BatchStatus
-from domain.call import AttemptKind, CallStatus
+from domain.call import AttemptKind, CallStatus, Outcome
 from domain.contact import Contact, ContactStatus
 from domain.errors import DecisionOvertaken, EngineUnavailable
 from domain.identity import BatchId
@@ -97,6 +97,17 @@ async def test_timer_says_which_redial_of_how_many_it_waits_for(
     scene = a_call_that_ended(CallStatus.BUSY, overrides=overrides, retry_count=retry_count)
 
     assert (await scene.run(scene.of_contacts.settle_attempt, SETTLE)).summary == summary
+
+
+async def test_unknown_that_is_retried_leaves_the_phone_alone_for_the_longest_ring_and_call() -> None:
+    policy = RedialPolicy(cooldown=timedelta(minutes=1), retry_on=frozenset({Outcome.UNKNOWN}))
+    scene = a_call_that_ended(CallStatus.UNKNOWN, overrides=BatchOverrides(retry_policy=policy))
+
+    settled = await scene.run(scene.of_contacts.settle_attempt, SETTLE)
+
+    # 45 seconds of ringing + 20 minutes of talk + 60 seconds of grace
+    assert settled.due_at == MONDAY_NOON + timedelta(minutes=21, seconds=45)
+    assert stand(scene.contact) == (ContactStatus.RETRYING, settled.due_at, None)
 
 
 async def test_last_retry_that_failed_ends_the_contact() -> None:

@@ -1,14 +1,19 @@
 """Closed gates: nobody is asked, nothing is written, and the workflow learns which gate it was."""
 
+from dataclasses import replace
+from datetime import timedelta
+
 import pytest
 
 from activities.messages import DialAnswer, PlacedCall
 from domain.batch import BatchStatus
+from domain.call import CallStatus
 from domain.campaign import CampaignStatus
 from domain.contact import ContactStatus
 from domain.gates import Gate
+from domain.identity import BatchId, ContactId, ExecutionId
 from domain.ports import DialBrief
-from tests.activities.scene import FIRST_DIAL, Scene
+from tests.activities.scene import FIRST_DIAL, Scene, a_dialled_call
 from tests.builders import (
     BATCH_ID,
     MONDAY_NOON,
@@ -103,3 +108,24 @@ async def test_batch_paused_between_the_look_and_the_claim_is_withheld() -> None
     assert placed == withheld(Gate.BATCH_HELD)
     assert (scene.provider.requests, scene.tables.calls) == ([], {})
     assert scene.contact == a_contact()
+
+
+async def test_number_that_is_on_the_phone_is_withheld_for_a_moment_and_written_nowhere() -> None:
+    scene = Scene()
+    elsewhere = a_dialled_call(
+        execution_id=ExecutionId("exec_elsewhere"),
+        contact_id=ContactId("con_elsewhere"),
+        batch_id=BatchId("btc_elsewhere"),
+    )
+    scene.tables.calls[elsewhere.execution_id] = elsewhere
+    before = scene.rows()
+
+    placed = await scene.run(scene.dialling.place_call, FIRST_DIAL)
+
+    in_a_moment = MONDAY_NOON + timedelta(seconds=5)
+    assert placed == replace(withheld(Gate.NUMBER_BUSY), opens_at=in_a_moment)
+    assert (scene.provider.requests, scene.rows()) == ([], before)
+
+    scene.tables.calls[elsewhere.execution_id] = replace(elsewhere, call_status=CallStatus.BUSY)
+    placed = await scene.run(scene.dialling.place_call, FIRST_DIAL)
+    assert placed.answer is DialAnswer.PLACED

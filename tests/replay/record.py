@@ -1,13 +1,16 @@
-"""Record the histories that `test_replay` replays: `python -m tests.replay.record`.
+"""Record the histories that `test_replay` replays: `python -m tests.replay.record SCENE ...`.
 
-Run it when a released workflow gains a path worth keeping; never to make a failing replay pass,
-for running batches hold histories like the old ones.
+Run it with the new scenes when a released workflow gains a path worth keeping; never to make a failing
+replay pass, for running batches hold histories like the old ones.
 """
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Mapping
+import sys
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 from domain.batch import BatchStatus
@@ -15,7 +18,7 @@ from domain.call import CallStatus, StatusEvent
 from domain.contact import Contact, ContactStatus
 from domain.identity import BatchId
 from domain.redial import RedialPolicy
-from domain.telephony import Ambiguous, Throttled
+from domain.telephony import Ambiguous, Misconfigured, Throttled
 from process_exit import leave
 from tests.workflows.stage import (
     ANSWERED,
@@ -185,6 +188,57 @@ async def expired(stage: Stage) -> Mapping[str, str]:
     return {"batch_expired": names.batch_workflow_id(batch_id)}
 
 
+async def provider_was_broken(stage: Stage) -> Mapping[str, str]:
+    """The key is refused, the route is probed twice, and then the same attempt is dialled."""
+    stage.telephone.script = lambda _, call: SILENCE if call == 1 else ANSWERED
+    stage.telephone.dial_results = [Misconfigured("provider answered 401")]
+    stage.telephone.probes = [False]
+    batch_id = await stage.a_batch()
+    [contact] = await _finished(stage, batch_id)
+    assert contact.status is ContactStatus.COMPLETED
+    return {"contact_waited_for_its_provider": _story(contact)}
+
+
+async def number_was_busy(stage: Stage) -> Mapping[str, str]:
+    """Two people share a number: one redial and one first call wait until the other call is over."""
+    stage.telephone.script = lambda _request, _call: (CallStatus.RINGING,)
+    policy = RedialPolicy(cooldown=timedelta(seconds=8))
+    batch_id = await stage.a_batch(2, rules={"retry_policy": policy})
+    first, second = stage.contacts(batch_id)
+    shared = replace(second, phone_number=first.phone_number)
+    stage.tables.contacts[second.contact_id] = shared
+    batch = await stage.start(batch_id)
+    for dialled, ending in enumerate((CallStatus.BUSY, CallStatus.COMPLETED, CallStatus.COMPLETED), start=1):
+        await until(partial(_has_dialled, stage, dialled), seconds=20)
+        await asyncio.sleep(9)  # the other one asks for the number
+        now = await stage.env.get_current_time()
+        await stage.hear(
+            stage.telephone.requests[-1].execution_id, StatusEvent(status=ending, happened_at=now)
+        )
+    await batch.result()
+    redialled = stage.telephone.requests[0].contact_id
+    return {
+        "batch_with_a_shared_number": names.batch_workflow_id(batch_id),
+        "contact_whose_number_was_busy": names.contact_workflow_id(batch_id, redialled),
+    }
+
+
+async def outage_outlasted_a_run(stage: Stage) -> Mapping[str, str]:
+    """A provider throttles for so long that the contact goes on in a new run; the first and the last."""
+    stage.telephone.script = lambda _, call: ANSWERED if call == 6 else SILENCE
+    stage.telephone.dial_results = [Throttled(timedelta(milliseconds=10))] * 5
+    batch_id = await stage.a_batch()
+    [contact] = await _finished(stage, batch_id)
+    story = _story(contact)
+    last = await stage.client.get_workflow_handle(story).fetch_history()
+    first = last.events[0].workflow_execution_started_event_attributes.first_execution_run_id
+    return {"contact_first_run": f"{story} {first}", "contact_last_run": story}
+
+
+def _has_dialled(stage: Stage, count: int) -> bool:
+    return len(stage.telephone.requests) == count
+
+
 SCENES: tuple[Scene, ...] = (
     answered_at_once,
     redialled,
@@ -197,13 +251,18 @@ SCENES: tuple[Scene, ...] = (
     paused_and_resumed,
     cancelled,
     expired,
+    provider_was_broken,
+    number_was_busy,
+    outage_outlasted_a_run,
 )
+LONGEST_HISTORY: Mapping[Scene, int] = {outage_outlasted_a_run: 25}
+"""Where the server suggests early to continue as new."""
 
 
-async def record() -> None:
-    """Play every scene on a real server and keep its histories."""
-    for scene in SCENES:
-        async with a_stage(await a_real_server()) as stage:
+async def record(wanted: Sequence[str]) -> None:
+    """Play the wanted scenes, each on a real server, and keep their histories."""
+    for scene in (each for each in SCENES if each.__name__ in wanted):
+        async with a_stage(await a_real_server(longest_history=LONGEST_HISTORY.get(scene))) as stage:
             for name, execution in (await scene(stage)).items():
                 workflow_id, _, run_id = execution.partition(" ")
                 handle = stage.client.get_workflow_handle(workflow_id, run_id=run_id or None)
@@ -227,5 +286,5 @@ def _without_machine(value: object) -> object:
 
 
 if __name__ == "__main__":
-    asyncio.run(record())
+    asyncio.run(record(sys.argv[1:]))
     leave(0)

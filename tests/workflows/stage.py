@@ -22,6 +22,7 @@ from activities.calls import CallActivities, CallLimits
 from activities.contacts import ContactActivities
 from activities.hang_ups import HangUpActivities
 from activities.heartbeat import HeartbeatInterceptor
+from activities.route import Route
 from domain.call import CallRecord, CallStatus, StatusEvent
 from domain.contact import LIVE, Contact, NewContact
 from domain.identity import BatchId, CampaignId, ContactId
@@ -36,6 +37,7 @@ from tests.fakes import (
     FakeCampaignStore,
     FakeContactStore,
     FakeProvider,
+    FakeRouteStore,
     Tables,
 )
 from workflows import names
@@ -202,13 +204,18 @@ async def a_skipping_server() -> WorkflowEnvironment:
     return env
 
 
-async def a_real_server() -> WorkflowEnvironment:
-    """Start a real server; the skipping one loses its clock over continue-as-new and terminated parents."""
+async def a_real_server(*, longest_history: int | None = None) -> WorkflowEnvironment:
+    """Start a real server; the skipping one loses its clock over continue-as-new and terminated parents.
+
+    After so many events it suggests to continue as new; None leaves it at its default of thousands.
+    """
+    shorter = f"limit.historyCount.suggestContinueAsNew={longest_history}"
     return await WorkflowEnvironment.start_local(
         data_converter=DATA_CONVERTER,
         dev_server_existing_path=str(Path(executable).with_name("temporal")),
         search_attributes=[SearchAttributeKey.for_keyword(name) for name in names.SEARCH_ATTRIBUTES],
         dev_server_log_level="error",
+        dev_server_extra_args=["--dynamic-config-value", shorter] if longest_history else [],
     )
 
 
@@ -237,9 +244,12 @@ def _workers(client: Client, tables: Tables, telephone: Telephone) -> list[Worke
     calls, contacts, batches = FakeCallStore(tables), FakeContactStore(tables), FakeBatchStore(tables)
     reports = TemporalReports(client)
     guard = [OneArgumentInterceptor()]
-    dialling = CallActivities(telephone, calls, LIMITS, server_time)
+    route = Route(telephone, FakeRouteStore(tables), server_time)
+    dialling = CallActivities(telephone, calls, route=route, limits=LIMITS, clock=server_time)
     of_batches = BatchActivities(batches, contacts, server_time)
-    of_contacts = ContactActivities(contacts, calls, reports=reports, directory=reports, clock=server_time)
+    of_contacts = ContactActivities(
+        contacts, calls, reports=reports, directory=reports, limits=LIMITS, clock=server_time
+    )
     hang_ups = HangUpActivities(telephone, contacts)
     beating = [HeartbeatInterceptor()]
     return [

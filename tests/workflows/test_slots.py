@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from activities.messages import FreshContact, LoadedBatch, SlotHolder, SlotRequest
+from activities.messages import FreshContact, FreshPage, LoadedBatch, SlotHolder, SlotRequest
 from domain.call import AttemptKind
 from domain.contact import TERMINAL, ContactStatus
 from domain.counters import BatchTally
@@ -26,7 +26,7 @@ def redial(contact_id: str, attempt: int = 2) -> SlotRequest:
 
 def test_fresh_contacts_start_in_their_order_and_hold_a_slot_each() -> None:
     state = a_state()
-    slots.add_page(state, fresh(3), limit=3)
+    slots.add_page(state, FreshPage(contacts=fresh(3)), limit=3)
 
     taken = [slots.take_fresh(state), slots.take_fresh(state)]
 
@@ -38,18 +38,39 @@ def test_fresh_contacts_start_in_their_order_and_hold_a_slot_each() -> None:
 def test_short_page_is_the_last_one() -> None:
     state = a_state()
 
-    slots.add_page(state, fresh(3), limit=3)
+    slots.add_page(state, FreshPage(contacts=fresh(3)), limit=3)
     assert (state.cursor, state.fresh_is_exhausted) == (3, False)
 
-    slots.add_page(state, [], limit=3)
+    slots.add_page(state, FreshPage(contacts=[]), limit=3)
     assert (state.cursor, state.fresh_is_exhausted) == (3, True)
+
+
+@pytest.mark.parametrize(
+    ("page", "cursor", "is_last"),
+    [
+        pytest.param(FreshPage(contacts=fresh(1), busy=2, last_position=3), 3, False, id="busy behind it"),
+        pytest.param(FreshPage(contacts=[], busy=3, last_position=3), 3, False, id="busy ones only"),
+        pytest.param(FreshPage(contacts=fresh(1), busy=1, last_position=2), 2, True, id="fewer than asked"),
+        pytest.param(FreshPage(contacts=[], busy=0), 0, True, id="nobody"),
+        pytest.param(FreshPage(contacts=fresh(3)), 3, False, id="of an older worker, full"),
+        pytest.param(FreshPage(contacts=fresh(2)), 2, True, id="of an older worker, short"),
+    ],
+)
+def test_reading_goes_on_behind_the_last_contact_looked_at(
+    page: FreshPage, cursor: int, is_last: bool
+) -> None:
+    state = a_state()
+
+    slots.add_page(state, page, limit=3)
+
+    assert (state.cursor, state.fresh_is_exhausted) == (cursor, is_last)
 
 
 def test_contact_that_holds_a_slot_or_waits_for_one_is_not_started_again() -> None:
     state = a_state()
     state.in_flight["con_1"] = 1
     slots.request_slot(state, redial("con_2"))
-    slots.add_page(state, fresh(3), limit=3)
+    slots.add_page(state, FreshPage(contacts=fresh(3)), limit=3)
 
     assert slots.take_fresh(state) == FreshContact("con_3", 3)
 
@@ -181,7 +202,7 @@ def test_batch_is_done_only_when_nobody_is_left_to_call_now_or_later() -> None:
 def test_numbers_sum_to_the_total_and_the_limit_holds_whatever_is_signalled(seed: int) -> None:
     dice = random.Random(seed)
     state = a_state(total=30, limit=4)
-    slots.add_page(state, fresh(30), limit=30)
+    slots.add_page(state, FreshPage(contacts=fresh(30)), limit=30)
     for _ in range(600):
         contact_id = f"con_{dice.randint(1, 30)}"
         attempt = dice.randint(1, 3)
@@ -203,7 +224,7 @@ def test_numbers_sum_to_the_total_and_the_limit_holds_whatever_is_signalled(seed
 
 def test_next_run_reads_contacts_anew_whom_a_closed_window_left_out_of_this_one() -> None:
     state = a_state()
-    slots.add_page(state, fresh(2), limit=200)
+    slots.add_page(state, FreshPage(contacts=fresh(2)), limit=200)
     slots.take_fresh(state)
     assert state.fresh_is_exhausted
 
@@ -211,5 +232,5 @@ def test_next_run_reads_contacts_anew_whom_a_closed_window_left_out_of_this_one(
 
     assert (state.runs, state.cursor, state.fresh, state.fresh_is_exhausted) == (2, 0, [], False)
     assert slots.tally(state) == BatchTally(pending=9, live=1)
-    slots.add_page(state, fresh(2), limit=200)
+    slots.add_page(state, FreshPage(contacts=fresh(2)), limit=200)
     assert slots.take_fresh(state) == FreshContact("con_2", 2)  # con_1 holds its slot already

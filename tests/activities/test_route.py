@@ -1,0 +1,360 @@
+"""A provider that keeps failing is left alone by all dials of a worker, probed, and found well again."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import timedelta
+
+import pytest
+from structlog.testing import capture_logs
+
+from activities.messages import CheckCall, DialAnswer, PlaceCall, PlacedCall
+from activities.route import NOT_WELL
+from domain.batch import BatchStatus
+from domain.breaker import ERRORS_THAT_OPEN, PROBE_LIMIT, BreakerState
+from domain.call import AttemptKind, DialState
+from domain.contact import ContactStatus
+from domain.errors import ProviderUnavailable
+from domain.gates import Gate
+from domain.ports import RouteReport
+from domain.telephony import (
+    Accepted,
+    Ambiguous,
+    CallRequest,
+    DialResult,
+    Misconfigured,
+    Refused,
+    Throttled,
+    Unavailable,
+)
+from tests.activities.scene import FIRST_DIAL, Scene, a_call_under_way, a_dialled_call
+from tests.builders import BATCH_ID, CONTACT_ID, MONDAY_NOON, a_batch
+
+DOWN = Unavailable("provider not reached")
+UNCLEAR = Ambiguous("no answer to the dial")
+WRONG_KEY = Misconfigured("provider answered 401")
+BUSY_LINE = Throttled(timedelta(seconds=2))
+TAKEN = Accepted("call-1")
+
+
+def seconds(count: float) -> timedelta:
+    return timedelta(seconds=count)
+
+
+def a_crowd(count: int = 40) -> Scene:
+    """The scene with so many pending contacts, each with a number of their own."""
+    scene = Scene()
+    for position in range(1, count + 1):
+        scene.add(position, ContactStatus.PENDING, phone_number=f"+1415{position:07}")
+    return scene
+
+
+async def dial(scene: Scene, position: int) -> PlacedCall:
+    """Let one of the crowd be called for the first time."""
+    request = PlaceCall(contact_id=f"con_{position}", attempt=1, kind=AttemptKind.INITIAL)
+    return await scene.run(scene.dialling.place_call, request)
+
+
+async def dials(scene: Scene, results: Sequence[DialResult]) -> None:
+    """Call one after the other, with these answers of the provider."""
+    scene.provider.dial_results = list(results)
+    for position in range(1, len(results) + 1):
+        await dial(scene, position)
+
+
+async def a_broken_scene() -> Scene:
+    """The provider failed five times at noon; dialling pauses for five seconds."""
+    scene = a_crowd()
+    await dials(scene, [DOWN] * ERRORS_THAT_OPEN)
+    return scene
+
+
+def is_dialling(scene: Scene) -> bool:
+    """Tell whether the newest report says that calls flow."""
+    return not scene.routes.told or scene.routes.told[-1].state is BreakerState.CLOSED
+
+
+@pytest.mark.parametrize(
+    ("results", "flows"),
+    [
+        pytest.param([DOWN] * 4, True, id="four errors"),
+        pytest.param([DOWN] * 5, False, id="five errors"),
+        pytest.param([DOWN, UNCLEAR, DOWN, UNCLEAR, DOWN], False, id="of whatever kind"),
+        pytest.param([DOWN] * 4 + [TAKEN] + [DOWN] * 4, True, id="a call between them"),
+        pytest.param([DOWN] * 4 + [Refused("status 400")] + [DOWN] * 4, True, id="a refusal between them"),
+        pytest.param([DOWN] * 4 + [BUSY_LINE] + [DOWN], False, id="throttling is no success"),
+        pytest.param([BUSY_LINE] * 20, True, id="throttling is no error"),
+        pytest.param([WRONG_KEY], False, id="wrong key"),
+    ],
+)
+async def test_route_is_left_alone_after_five_errors_in_a_row_or_a_wrong_key(
+    results: Sequence[DialResult], flows: bool
+) -> None:
+    scene = a_crowd()
+
+    await dials(scene, results)
+
+    assert is_dialling(scene) is flows
+    placed = await dial(scene, 30)
+    assert (placed.answer is DialAnswer.PLACED) is flows
+
+
+async def test_dial_while_the_route_is_broken_asks_again_and_writes_nothing() -> None:
+    scene = await a_broken_scene()
+    before, asked = scene.rows(), len(scene.provider.requests)
+    scene.clock.pass_time(seconds(2))
+
+    placed = await dial(scene, 6)
+
+    assert placed.ask_again_in is not None
+    assert seconds(3) <= placed.ask_again_in <= seconds(3 * 1.2)
+    assert placed == PlacedCall(
+        answer=DialAnswer.ASK_AGAIN,
+        asked_at=MONDAY_NOON + seconds(2),
+        ask_again_in=placed.ask_again_in,
+    )
+    assert (scene.rows(), len(scene.provider.requests), scene.provider.probed) == (before, asked, 0)
+
+
+async def test_those_who_wait_do_not_come_back_at_once() -> None:
+    scene = await a_broken_scene()
+
+    pauses = {(await dial(scene, position)).ask_again_in for position in range(6, 16)}
+
+    assert len(pauses) == 10
+
+
+@pytest.mark.parametrize(
+    "state", [DialState.DIALLING, DialState.ACCEPTED, DialState.AMBIGUOUS, DialState.REFUSED]
+)
+async def test_attempt_that_was_asked_for_is_answered_while_the_route_is_broken(
+    state: DialState,
+) -> None:
+    scene = a_call_under_way(a_dialled_call(dial_state=state))
+    scene.add(2, ContactStatus.PENDING, phone_number="+14155550199")
+    scene.provider.dial_results = [WRONG_KEY]
+    await dial(scene, 2)
+    assert not is_dialling(scene)
+
+    placed = await scene.run(scene.dialling.place_call, FIRST_DIAL)
+
+    assert placed.answer in (DialAnswer.PLACED, DialAnswer.AMBIGUOUS)
+    assert len(scene.provider.requests) == 1
+
+
+async def test_closed_gate_is_told_also_while_the_route_is_broken() -> None:
+    scene = await a_broken_scene()
+    scene.tables.batches[BATCH_ID] = a_batch(status=BatchStatus.CANCELLED)
+
+    assert (await dial(scene, 6)).gate is Gate.BATCH_OVER
+
+
+async def test_provider_is_first_asked_something_harmless_and_then_for_one_call() -> None:
+    scene = await a_broken_scene()
+    scene.clock.pass_time(seconds(5))
+
+    placed = await dial(scene, 6)
+
+    assert (placed.answer, scene.provider.probed) == (DialAnswer.PLACED, 1)
+    assert is_dialling(scene)
+    assert [(await dial(scene, position)).answer for position in (7, 8, 9)] == [DialAnswer.PLACED] * 3
+    assert scene.provider.probed == 1
+
+
+async def test_harmless_question_that_fails_costs_no_attempt_and_doubles_the_pause() -> None:
+    scene = await a_broken_scene()
+    before, asked = scene.rows(), len(scene.provider.requests)
+    scene.provider.probes = [False]
+    scene.clock.pass_time(seconds(5))
+
+    placed = await dial(scene, 6)
+
+    assert placed.answer is DialAnswer.ASK_AGAIN
+    assert placed.ask_again_in is not None
+    assert seconds(10) <= placed.ask_again_in <= seconds(12)
+    assert (scene.rows(), len(scene.provider.requests)) == (before, asked)
+    assert scene.routes.told[-1] == RouteReport(
+        provider="fake",
+        state=BreakerState.OPEN,
+        since=MONDAY_NOON,
+        errors=6,
+        reason=NOT_WELL,
+        probe_at=MONDAY_NOON + seconds(5 + 10),
+    )
+
+
+async def test_probe_that_fails_doubles_the_pause() -> None:
+    scene = await a_broken_scene()
+    scene.provider.dial_results = [DOWN]
+    scene.clock.pass_time(seconds(5))
+
+    assert (await dial(scene, 6)).answer is DialAnswer.ASK_AGAIN
+
+    placed = await dial(scene, 7)
+    assert placed.ask_again_in is not None
+    assert seconds(10) <= placed.ask_again_in <= seconds(12)
+
+
+async def test_of_many_who_come_when_the_pause_is_over_one_is_dialled() -> None:
+    scene = await a_broken_scene()
+    asked = len(scene.provider.requests)
+    scene.clock.pass_time(seconds(5))
+    scene.provider.dial_results = [DOWN]
+
+    placed = await asyncio.gather(*(dial(scene, position) for position in range(6, 26)))
+
+    assert {each.answer for each in placed} == {DialAnswer.ASK_AGAIN}
+    assert (len(scene.provider.requests) - asked, scene.provider.probed) == (1, 1)
+
+
+@pytest.mark.parametrize("spoilt", ["throttled", "no turn", "batch cancelled", "store down", "worker killed"])
+async def test_probe_that_finds_nothing_out_leaves_its_place_to_the_next(spoilt: str) -> None:
+    scene = await a_broken_scene()
+    scene.clock.pass_time(seconds(5))
+    running = scene.tables.batches[BATCH_ID]
+    match spoilt:
+        case "throttled":
+            scene.provider.dial_results = [BUSY_LINE]
+        case "no turn":
+            scene.provider.turns = [seconds(1)]
+        case "batch cancelled":
+            scene.tables.batches[BATCH_ID] = a_batch(status=BatchStatus.CANCELLED)
+        case "store down":
+            scene.tables.is_down = True
+        case _:
+            scene.fuse.kills_at = ("after", "place_call")
+    await asyncio.gather(dial(scene, 6), return_exceptions=True)
+    scene.tables.is_down, scene.tables.batches[BATCH_ID] = False, running
+    assert not is_dialling(scene)
+
+    assert (await dial(scene, 7)).answer is DialAnswer.PLACED
+    assert is_dialling(scene)
+
+
+async def test_probe_whose_dial_never_comes_back_is_replaced_in_time() -> None:
+    scene = await a_broken_scene()
+    scene.clock.pass_time(seconds(5))
+    hung, hanging = asyncio.Event(), asyncio.Event()
+
+    async def hang(request: CallRequest) -> DialResult:
+        hung.set()
+        await hanging.wait()
+        return DOWN
+
+    answering = scene.provider.place_call
+    scene.provider.place_call = hang  # type: ignore[method-assign] # a dial that hangs
+    probe = asyncio.create_task(dial(scene, 6))
+    await hung.wait()
+    scene.provider.place_call = answering  # type: ignore[method-assign] # the next one is answered
+    assert (await dial(scene, 7)).answer is DialAnswer.ASK_AGAIN
+
+    scene.clock.pass_time(PROBE_LIMIT)
+    assert (await dial(scene, 8)).answer is DialAnswer.PLACED
+    hanging.set()
+    await probe
+
+
+async def test_turn_that_is_not_free_sends_the_dial_away_and_writes_nothing() -> None:
+    scene = a_crowd()
+    scene.provider.turns = [seconds(9)]
+    before = scene.rows()
+
+    placed = await dial(scene, 1)
+
+    assert placed == PlacedCall(answer=DialAnswer.ASK_AGAIN, asked_at=MONDAY_NOON, ask_again_in=seconds(9))
+    assert (scene.rows(), scene.provider.requests) == (before, [])
+    assert (await dial(scene, 1)).answer is DialAnswer.PLACED
+
+
+async def test_gates_are_read_after_the_wait_for_a_turn() -> None:
+    scene = a_crowd()
+    waited = scene.provider.next_turn
+
+    async def turn() -> timedelta:
+        scene.tables.batches[BATCH_ID] = a_batch(status=BatchStatus.PAUSED)
+        return await waited()
+
+    scene.provider.next_turn = turn  # type: ignore[method-assign] # paused while it waits
+
+    assert (await dial(scene, 1)).gate is Gate.BATCH_HELD
+    assert scene.provider.requests == []
+
+
+async def test_every_turn_of_the_breaker_is_logged_once_and_written_down() -> None:
+    scene = a_crowd()
+    with capture_logs() as logs:
+        await dials(scene, [DOWN] * 4 + [UNCLEAR])
+        scene.clock.pass_time(seconds(5))
+        scene.provider.probes = [False]
+        await dial(scene, 6)
+        await dial(scene, 7)
+        scene.clock.pass_time(seconds(10))
+        await dial(scene, 8)
+        await dial(scene, 9)
+
+    assert [(each["event"], each.get("error"), each["state"]) for each in logs] == [
+        ("route opened: dialling pauses", "ambiguous", "open"),
+        ("route reopened: the provider still fails", "question", "open"),
+        ("route closed: dialling goes on", None, "closed"),
+    ]
+    assert {each["provider"] for each in logs} == {"fake"}
+    assert not any("+1415" in str(each) for each in logs)
+    assert [(each.state, each.errors, each.reason) for each in scene.routes.told] == [
+        (BreakerState.OPEN, 5, UNCLEAR.reason),
+        (BreakerState.OPEN, 6, NOT_WELL),
+        (BreakerState.CLOSED, 0, None),
+    ]
+    assert scene.tables.routes["fake"] == RouteReport(
+        provider="fake",
+        state=BreakerState.CLOSED,
+        since=MONDAY_NOON + seconds(15),
+        errors=0,
+        reason=None,
+        probe_at=None,
+    )
+
+
+async def test_first_call_of_a_worker_replaces_what_one_that_died_left_behind() -> None:
+    scene = await a_broken_scene()
+    scene.start_another_worker()
+    scene.clock.pass_time(seconds(60))
+
+    assert (await dial(scene, 6)).answer is DialAnswer.PLACED
+    assert (await dial(scene, 7)).answer is DialAnswer.PLACED
+
+    assert [each.state for each in scene.routes.told] == [BreakerState.OPEN, BreakerState.CLOSED]
+
+
+async def test_report_that_cannot_be_kept_stops_no_dial() -> None:
+    scene = a_crowd()
+    scene.routes.is_down = True
+
+    with capture_logs() as logs:
+        await dials(scene, [DOWN] * ERRORS_THAT_OPEN)
+        scene.clock.pass_time(seconds(5))
+        placed = await dial(scene, 6)
+
+    assert placed.answer is DialAnswer.PLACED
+    assert [each["cause"] for each in logs if each["event"] == "route not reported"] == [
+        "StoreUnavailable"
+    ] * 2
+
+
+async def test_answer_that_cannot_be_kept_is_learnt_from_all_the_same() -> None:
+    scene = a_crowd()
+    scene.provider.dial_results = [WRONG_KEY]
+    scene.fuse.kills_at = ("before", "record_dial")
+    await asyncio.gather(dial(scene, 1), return_exceptions=True)
+
+    assert (await dial(scene, 2)).answer is DialAnswer.ASK_AGAIN
+
+
+async def test_looks_that_fail_say_nothing_about_dials() -> None:
+    scene = a_call_under_way(a_dialled_call())
+    scene.provider.is_down = True
+    for _ in range(2 * ERRORS_THAT_OPEN):
+        with pytest.raises(ProviderUnavailable):
+            await scene.run(scene.dialling.check_call, CheckCall(contact_id=CONTACT_ID, attempt=1))
+    scene.add(2, ContactStatus.PENDING, phone_number="+14155550199")
+
+    assert (await dial(scene, 2)).answer is DialAnswer.PLACED
+    assert is_dialling(scene)
