@@ -3,8 +3,10 @@
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 
+from anyio import CapacityLimiter
 from fastapi import FastAPI
 
+from api.direct_delivery import DirectDelivery
 from api.docs_page import serve_docs
 from api.front_door import FrontDoor
 from api.openapi import describe_with_schemas
@@ -17,6 +19,9 @@ from api.telemetry import Telemetry
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 ROUTERS = (campaigns.router, contacts.router, batches.router, webhooks.router, health.router)
+
+_UPLOADS_READ_AT_ONCE = 2
+"""Each takes a processor for seconds and holds up to 100,000 contacts meanwhile."""
 
 
 def create_app(parts: ApiParts) -> FastAPI:
@@ -38,6 +43,7 @@ def assemble(lifespan: Lifespan | None) -> FastAPI:
         lifespan=lifespan,
     )
     app.state.telemetry = telemetry
+    app.state.direct_delivery = DirectDelivery()
     app.add_middleware(FrontDoor, telemetry=telemetry)
     speak_problems(app)
     for router in ROUTERS:
@@ -50,4 +56,5 @@ def assemble(lifespan: Lifespan | None) -> FastAPI:
 def install(app: FastAPI, parts: ApiParts) -> None:
     """Give the app what it works with."""
     app.state.parts = parts
+    app.state.reading_places = CapacityLimiter(_UPLOADS_READ_AT_ONCE)
     app.state.rate_limit = RateLimit(parts.rate_limit_per_minute)

@@ -1,5 +1,6 @@
 """Reading a request's body: its size first, then its type; parsing happens off the event loop."""
 
+from collections.abc import AsyncIterator
 from email.message import Message
 
 from anyio import to_thread
@@ -12,45 +13,73 @@ MEGABYTE = 1024 * 1024
 ORDINARY_LIMIT = 1 * MEGABYTE
 WEBHOOK_LIMIT = 5 * MEGABYTE
 BATCH_LIMIT = 50 * MEGABYTE
+FORM = "multipart/form-data"
 
-# Most clients read an answer only after they sent everything, so a surplus is read and dropped, up to here.
-_DRAINED_AT_MOST = 64 * MEGABYTE
 _PARSED_INLINE_AT_MOST = 64 * 1024
+_DIGITS = 20
 
 
 async def read_limited(request: Request, limit: int) -> bytes:
-    """Return the body. Raises BodyTooLarge as soon as it is over `limit` bytes."""
+    """Return the body. Raises BodyTooLarge as soon as it is, or says it is, over `limit` bytes."""
     kept = bytearray()
-    received = 0
-    async for chunk in request.stream():
-        received += len(chunk)
-        if received <= limit:
-            kept += chunk
-        elif received > limit + _DRAINED_AT_MOST:
-            break
-    if received > limit:
-        raise BodyTooLarge(f"Request body is limited to {limit // MEGABYTE} MB ({limit:,} bytes)")
+    async for chunk in limited_chunks(request, limit):
+        kept += chunk
     return bytes(kept)
 
 
-def require_json(request: Request) -> None:
+async def limited_chunks(request: Request, limit: int) -> AsyncIterator[bytes]:
+    """Yield the body as it arrives. Raises BodyTooLarge as soon as it is, or says it is, over `limit` bytes."""
+    _require_within(limit, _declared_length(request))
+    read = 0
+    async for chunk in request.stream():
+        read += len(chunk)
+        _require_within(limit, read)
+        yield chunk
+
+
+def _require_within(limit: int, size: int) -> None:
+    # The server drops what a client goes on sending after its answer, so nobody here has to read it.
+    if size > limit:
+        raise BodyTooLarge(f"Request body is limited to {limit // MEGABYTE} MB ({limit:,} bytes)")
+
+
+def _declared_length(request: Request) -> int:
+    declared = request.headers.get("content-length", "")
+    return int(declared[:_DIGITS]) if declared.isdecimal() else 0
+
+
+def is_form(request: Request) -> bool:
+    """Tell whether the body is an uncompressed `multipart/form-data`."""
+    return _media_type(request).get_content_type() == FORM and not _is_encoded(request)
+
+
+def require_json(request: Request, unsupported: type[UnsupportedMediaType] = UnsupportedMediaType) -> None:
     """Raise UnsupportedMediaType unless the body is plain, uncompressed JSON in UTF-8."""
+    declared = _media_type(request)
+    is_utf8 = declared.get_content_charset("utf-8") in ("utf-8", "utf8")
+    if declared.get_content_type() != "application/json" or not is_utf8 or _is_encoded(request):
+        raise unsupported
+
+
+def _media_type(request: Request) -> Message:
     header = Message()
     header["Content-Type"] = request.headers.get("content-type", "")
-    charset = header.get_content_charset("utf-8")
-    if header.get_content_type() != "application/json" or charset not in ("utf-8", "utf8"):
-        raise UnsupportedMediaType
-    if "content-encoding" in request.headers:
-        raise UnsupportedMediaType
+    return header
 
 
-async def read_json(request: Request, limit: int) -> dict[str, object]:
+def _is_encoded(request: Request) -> bool:
+    return "content-encoding" in request.headers
+
+
+async def read_json(
+    request: Request, limit: int, unsupported: type[UnsupportedMediaType] = UnsupportedMediaType
+) -> dict[str, object]:
     """Return the JSON object a request carries.
 
     Raises BodyTooLarge, UnsupportedMediaType, InvalidRequest, checked in this order.
     """
     raw = await read_limited(request, limit)
-    require_json(request)
+    require_json(request, unsupported)
     return await parse_off_loop(raw)
 
 

@@ -4,16 +4,20 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Annotated, Generic, TypeVar
 
-from anyio import to_thread
+from anyio import CapacityLimiter, to_thread
 from fastapi import Depends, Header
 from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
 
-from api.body import BATCH_LIMIT, ORDINARY_LIMIT, read_json, read_limited
+from api.body import BATCH_LIMIT, ORDINARY_LIMIT, is_form, read_json, read_limited
+from api.direct_delivery import DirectDelivery
 from api.field_errors import field_errors
 from api.intake.batch import BatchUpload, read_upload
+from api.intake.csv_upload import read_form_upload
+from api.multipart import new_form
 from api.parts import ApiParts
 from api.rate_limit import RateLimit
+from api.refusals import UnsupportedMediaType, UnsupportedUpload
 from api.telemetry import Telemetry
 from domain.errors import ForeignOrganization, InvalidRequest, Unauthenticated
 from domain.identity import OrganizationId
@@ -34,8 +38,14 @@ def _telemetry(request: Request) -> Telemetry:
     return telemetry
 
 
+def _direct_delivery(request: Request) -> DirectDelivery:
+    direct: DirectDelivery = request.app.state.direct_delivery
+    return direct
+
+
 Parts = Annotated[ApiParts, Depends(_parts)]
 Metrics = Annotated[Telemetry, Depends(_telemetry)]
+Direct = Annotated[DirectDelivery, Depends(_direct_delivery)]
 
 
 @dataclass(frozen=True)
@@ -96,12 +106,32 @@ IgnoredBody = Depends(_unread)
 """Of endpoints that need no body and ignore one, of whatever type, within the usual size."""
 
 
-async def _upload(request: Request, _: Caller) -> Posted[BatchUpload]:
-    document = await read_json(request, BATCH_LIMIT)
-    return Posted(await to_thread.run_sync(read_upload, document), document)
+async def _json_upload(request: Request, _: Caller) -> Posted[BatchUpload]:
+    return await _read_json_upload(request, UnsupportedMediaType)
 
 
-UploadBody = Annotated[Posted[BatchUpload], Depends(_upload)]
+async def _json_or_file_upload(request: Request, _: Caller) -> Posted[BatchUpload]:
+    if not is_form(request):
+        return await _read_json_upload(request, UnsupportedUpload)
+    with new_form() as reader:
+        form = await reader.read(request, BATCH_LIMIT)
+        upload, document = await to_thread.run_sync(read_form_upload, form, limiter=_reading_places(request))
+    return Posted(upload, document)
+
+
+async def _read_json_upload(request: Request, unsupported: type[UnsupportedMediaType]) -> Posted[BatchUpload]:
+    document = await read_json(request, BATCH_LIMIT, unsupported)
+    upload = await to_thread.run_sync(read_upload, document, limiter=_reading_places(request))
+    return Posted(upload, document)
+
+
+def _reading_places(request: Request) -> CapacityLimiter:
+    places: CapacityLimiter = request.app.state.reading_places
+    return places
+
+
+UploadBody = Annotated[Posted[BatchUpload], Depends(_json_upload)]
+UploadBodyOrFile = Annotated[Posted[BatchUpload], Depends(_json_or_file_upload)]
 IdempotencyKeyHeader = Annotated[
     str | None,
     Header(

@@ -1,8 +1,20 @@
 """The metrics of one API process; no label ever holds a number, token or id."""
 
+from enum import StrEnum
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 
 _METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"})
+
+
+class RelayResult(StrEnum):
+    """What became of a stored ending that the relay took up."""
+
+    DELIVERED = "delivered"
+    REFUSED = "refused"
+    """Its workflow could not be told although Temporal answers; it is tried again."""
+    GIVEN_UP = "given_up"
+    """Too old to be tried any longer."""
 
 
 class Telemetry:
@@ -28,7 +40,18 @@ class Telemetry:
         )
         self._inbox = Gauge(
             "apollo_webhook_inbox_depth",
-            "Stored events this process is still handing to a workflow",
+            "Stored endings that no workflow has been told of",
+            registry=self._registry,
+        )
+        self._inbox_age = Gauge(
+            "apollo_webhook_inbox_age_seconds",
+            "Age of the oldest stored ending that no workflow has been told of",
+            registry=self._registry,
+        )
+        self._relayed = Counter(
+            "apollo_webhook_relayed_total",
+            "Stored endings taken up by the relay, by result",
+            ["result"],
             registry=self._registry,
         )
 
@@ -42,13 +65,14 @@ class Telemetry:
         """Count one webhook."""
         self._webhooks.labels(result).inc()
 
-    def event_entered(self) -> None:
-        """Count a stored event that no workflow has been told of."""
-        self._inbox.inc()
+    def inbox_measured(self, events: int, oldest_seconds: float) -> None:
+        """Keep how many stored endings wait for delivery in the whole database, and the oldest one's age."""
+        self._inbox.set(events)
+        self._inbox_age.set(oldest_seconds)
 
-    def event_left(self) -> None:
-        """Take back a counted event: told, or left to whoever reconciles."""
-        self._inbox.dec()
+    def event_relayed(self, result: RelayResult) -> None:
+        """Count one stored ending that the relay took up."""
+        self._relayed.labels(result).inc()
 
     def exposition(self) -> bytes:
         """Return everything in Prometheus text form."""

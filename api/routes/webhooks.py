@@ -6,13 +6,13 @@ from starlette.responses import Response
 
 from api.body import WEBHOOK_LIMIT, parse_off_loop, read_limited, require_json
 from api.call_events import CallEvents
-from api.dependencies import Metrics, Parts
+from api.dependencies import Direct, Metrics, Parts
+from api.direct_delivery import DirectDelivery
 from api.openapi import json_body, problems
 from api.parts import ApiParts
 from api.problems import kind_of
 from api.responses import json_answer
 from api.schemas.webhooks import StatusWebhook, WebhookResult
-from api.telemetry import Telemetry
 from domain.call import EventEffect
 from domain.errors import ApolloError
 
@@ -34,10 +34,10 @@ _PROBLEMS = problems((401, 404, 413, 415, 422, 503))
     openapi_extra=json_body(StatusWebhook),
     summary="Receive Call Status (alias)",
 )
-async def receive_call_status(request: Request, parts: Parts, metrics: Metrics) -> Response:
+async def receive_call_status(request: Request, parts: Parts, metrics: Metrics, direct: Direct) -> Response:
     """Store what a provider reports of a call, then tell the contact's workflow."""
     try:
-        effect = await _take(request, parts, metrics)
+        effect = await _take(request, parts, direct)
     except ApolloError as refusal:
         metrics.webhook_answered(kind_of(type(refusal)).slug)
         raise
@@ -45,9 +45,9 @@ async def receive_call_status(request: Request, parts: Parts, metrics: Metrics) 
     return json_answer(WebhookResult(result=effect))
 
 
-async def _take(request: Request, parts: ApiParts, metrics: Telemetry) -> EventEffect:
+async def _take(request: Request, parts: ApiParts, direct: DirectDelivery) -> EventEffect:
     raw = await read_limited(request, WEBHOOK_LIMIT)
     now = parts.clock()
     parts.verify_signature(request.headers, raw, now)
     require_json(request)
-    return await CallEvents(parts, metrics).take(raw, await parse_off_loop(raw), now)
+    return await CallEvents(parts, direct).take(raw, await parse_off_loop(raw), now)

@@ -11,8 +11,8 @@ from domain.call import Outcome
 from domain.redial import RedialPolicy, RedialStrategy
 
 Minutes = Annotated[float, Field(gt=0, le=10080, allow_inf_nan=False)]
-RetryOutcome = Literal["busy", "no_answer", "failed"]
-_ORDER = (Outcome.BUSY, Outcome.NO_ANSWER, Outcome.FAILED)
+RetryOutcome = Literal["busy", "no_answer", "failed", "unknown"]
+_ORDER = (Outcome.BUSY, Outcome.NO_ANSWER, Outcome.FAILED, Outcome.UNKNOWN)
 
 
 class RetryPolicyIn(WireInput):
@@ -25,7 +25,10 @@ class RetryPolicyIn(WireInput):
     cooldown_minutes: Minutes | None = Field(default=None, description="Default 30; fractions allowed.")
     max_cooldown_minutes: Minutes | None = Field(default=None, description="Default 1440.")
     retry_on: Annotated[list[RetryOutcome], AfterValidator(without_repeats)] | None = Field(
-        default=None, description="Outcomes that are retried; default all three."
+        default=None,
+        description="Outcomes that are retried; default `busy`, `no_answer` and `failed`. "
+        "`unknown` is an extension: the call may have reached the person, who is left alone for at least "
+        "the longest ring and call before the retry.",
     )
 
     def to_domain(self) -> RedialPolicy:

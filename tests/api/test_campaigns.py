@@ -91,6 +91,16 @@ async def test_campaign_shows_what_was_given_and_reads_back_the_same(house: Hous
     assert read.json() == campaign
 
 
+async def test_retries_of_unknown_outcomes_are_made_only_where_they_are_asked_for(house: House) -> None:
+    asked_for = ["busy", "unknown"]
+
+    usual = await house.create_campaign()
+    daring = await house.create_campaign(retry_policy={"retry_on": asked_for})
+
+    assert "unknown" not in usual["retry_policy"]["retry_on"]
+    assert daring["retry_policy"]["retry_on"] == asked_for
+
+
 async def test_null_means_not_given(house: House) -> None:
     fields = (
         "organization_id",

@@ -2,9 +2,11 @@
 
 from collections.abc import AsyncIterator
 
+import httpx
 import pytest
 
 from tests.api.house import House, a_campaign_body, a_problem, created, errors_of
+from tests.telephony.stage import served
 
 MEGABYTE = 1024 * 1024
 JSON = {"Content-Type": "application/json"}
@@ -29,6 +31,43 @@ async def test_body_over_the_limit_is_413_also_without_a_length(
     answer = await house.client.post(path, content=_chunks(limit), headers={"Content-Type": "text/plain"})
 
     assert answer.json() == a_problem(413, "too-large", "Content Too Large", detail)
+
+
+@pytest.mark.parametrize("path", ["/webhooks/call-status", "/api/v1/webhooks/call-status"])
+@pytest.mark.parametrize(
+    ("headers", "read_at_most"),
+    [
+        pytest.param({"Content-Length": str(10 * MEGABYTE)}, 0, id="said beforehand"),
+        pytest.param({"Transfer-Encoding": "chunked"}, 5 * MEGABYTE + 65536, id="in chunks"),
+        pytest.param({"Content-Length": "2"}, 5 * MEGABYTE + 65536, id="said to be small"),
+    ],
+)
+async def test_too_big_a_webhook_is_refused_before_it_is_read(
+    house: House, path: str, headers: dict[str, str], read_at_most: int
+) -> None:
+    read = 0
+
+    async def body() -> AsyncIterator[bytes]:
+        nonlocal read
+        async for chunk in _chunks(10 * MEGABYTE):
+            read += len(chunk)
+            yield chunk
+
+    answer = await house.client.post(path, content=body(), headers={**JSON, **headers})
+
+    assert (answer.status_code, answer.headers["content-type"]) == (413, "application/problem+json")
+    assert read <= read_at_most
+
+
+async def test_client_that_sends_too_much_reads_the_refusal_and_goes_on(house: House) -> None:
+    sent = b" " * (10 * MEGABYTE)
+    async with served(house.app) as address, httpx.AsyncClient(base_url=address) as client:
+        answers = [
+            await client.post("/webhooks/call-status", content=content, headers=JSON)
+            for content in (sent, _chunks(len(sent)), b"{}")
+        ]
+
+    assert [each.status_code for each in answers] == [413, 413, 422]
 
 
 async def test_body_of_exactly_the_limit_is_read(house: House) -> None:

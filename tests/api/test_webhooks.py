@@ -1,20 +1,24 @@
 """What providers report: who may, what becomes of it, and who is told."""
 
+import asyncio
 import json
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import timedelta
 from hashlib import sha256
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from api.assembly import install
-from domain.call import CallRecord, CallStatus, StatusEvent
+from api.direct_delivery import MAX_FAILURES, PROBE_EVERY
+from domain.call import AttemptKind, CallRecord, CallStatus, StatusEvent
 from domain.contact import ContactStatus
 from domain.errors import StoreUnavailable
 from telephony.signature import sign
 from tests import fakes
-from tests.api.house import House, a_problem, build_house, errors_of
+from tests.api.house import OTHER_SECRET, House, a_problem, bearer, build_house, errors_of
 from tests.fakes.tables import StoredEvent
 
 PATHS = ["/webhooks/call-status", "/api/v1/webhooks/call-status"]
@@ -126,6 +130,76 @@ async def test_event_is_stored_and_acknowledged_also_when_it_cannot_be_delivered
     assert [each.delivered_at for each in house.tables.events] == [None]
 
 
+class _SilentEngine(fakes.FakeEngine):
+    """Hangs; counts how often it is asked."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked = 0
+
+    async def deliver(self, record: CallRecord) -> bool:
+        self.asked += 1
+        await asyncio.Event().wait()
+        raise AssertionError
+
+
+async def test_answer_does_not_wait_for_temporal_longer_than_its_limit(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.call_events.DELIVERY_SECONDS", 0.02)
+    call = await _dialled(house)
+    install(house.app, replace(house.parts, engine=_SilentEngine()))
+
+    async with asyncio.timeout(1):
+        answer = await _report(house, call, "completed")
+
+    assert answer == (200, {"result": "accepted"})
+    assert [each.delivered_at for each in house.tables.events] == [None]
+
+
+async def test_storm_while_temporal_is_down_is_answered_at_once_after_a_few_failures(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.call_events.DELIVERY_SECONDS", 0.02)
+    campaign = await house.create_campaign()
+    numbers = [f"+1415555{number:04d}" for number in range(1000, 1200)]
+    batch = await house.create_batch(campaign["campaign_id"], numbers)
+    contacts = house.tables.contacts_of(batch["batch_id"])
+    calls = [await house.dial(each.contact_id, 1, AttemptKind.INITIAL) for each in contacts]
+    engine = _SilentEngine()
+    install(house.app, replace(house.parts, engine=engine))
+
+    with capture_logs() as logs:
+        first = [await _report(house, call, "completed") for call in calls[:MAX_FAILURES]]
+        rest = await asyncio.gather(*(_report(house, call, "completed") for call in calls[MAX_FAILURES:]))
+
+    assert [*first, *rest] == [(200, {"result": "accepted"})] * 200
+    assert engine.asked == MAX_FAILURES
+    assert [each["event"] for each in logs] == ["event stored, not delivered"] * MAX_FAILURES
+    assert (await house.calls.backlog()).events == 200
+
+
+async def test_requests_deliver_again_once_a_probe_has_reached_temporal(house: House) -> None:
+    campaign = await house.create_campaign()
+    numbers = [f"+1415555{number}" for number in range(1000, 1000 + MAX_FAILURES + 3)]
+    batch = await house.create_batch(campaign["campaign_id"], numbers)
+    contacts = house.tables.contacts_of(batch["batch_id"])
+    calls = [await house.dial(each.contact_id, 1, AttemptKind.INITIAL) for each in contacts]
+    house.engine.is_down = True
+    for call in calls[:MAX_FAILURES]:
+        await _report(house, call, "completed")
+    house.engine.is_down = False
+    skipped, probe, next_one = calls[MAX_FAILURES:]
+
+    await _report(house, skipped, "completed")
+    house.clock.pass_time(PROBE_EVERY)
+    await _report(house, probe, "completed")
+    await _report(house, next_one, "completed")
+
+    told = [each.execution_id for each in house.engine.delivered]
+    assert told == [probe.execution_id, next_one.execution_id]
+
+
 class _ForgetfulCalls(fakes.FakeCallStore):
     """Cannot note a delivery."""
 
@@ -161,6 +235,65 @@ async def test_what_says_nothing_of_an_attempt_is_stored_once_and_ignored(
     ]
     assert house.tables.calls[call.execution_id] == call
     assert not house.engine.delivered
+
+
+@pytest.mark.parametrize("word", ["ringing", "completed"])
+async def test_tag_of_one_attempt_on_the_call_of_another_moves_neither(house: House, word: str) -> None:
+    campaign = await house.create_campaign()
+    batch = await house.create_batch(campaign["campaign_id"])
+    first, second = [
+        await house.dial(each.contact_id, 1, AttemptKind.INITIAL)
+        for each in house.tables.contacts_of(batch["batch_id"])
+    ]
+    before = dict(house.tables.calls), dict(house.tables.contacts)
+    tag = {"attempt_id": second.execution_id}
+    body = {"call_sid": first.provider_call_id, "call_status": word, "customerData": tag}
+
+    answer = await house.client.post(PATHS[0], json=body)
+
+    assert (answer.status_code, answer.json()) == (200, {"result": "ignored"})
+    assert (house.tables.calls, house.tables.contacts) == before
+    assert [(each.execution_id, each.event) for each in house.tables.events] == [(second.execution_id, None)]
+
+
+async def test_tag_names_the_attempt_of_a_call_nobody_knows_yet(house: House) -> None:
+    call = await _dialled(house)
+    house.tables.calls[call.execution_id] = replace(call, provider_call_id=None)
+    tag = {"attempt_id": call.execution_id}
+    body = {"call_sid": "p-new", "call_status": "completed", "customerData": tag}
+
+    answer = await house.client.post(PATHS[0], json=body)
+
+    kept = house.tables.calls[call.execution_id]
+    assert answer.json() == {"result": "accepted"}
+    assert (kept.call_status, kept.provider_call_id) == (CallStatus.COMPLETED, "p-new")
+
+
+async def test_event_after_an_ending_is_kept(house: House) -> None:
+    call = await _dialled(house)
+    for word in ("completed", "ringing"):
+        await _report(house, call, word)
+
+    assert [each.event.status for each in house.tables.events if each.event is not None] == [
+        CallStatus.COMPLETED,
+        CallStatus.RINGING,
+    ]
+
+
+async def test_call_of_any_organization_is_reported_without_saying_whose_it_is(house: House) -> None:
+    call = await _dialled(house)
+    body = {"execution_id": call.execution_id, "call_status": "ringing"}
+
+    answer = await house.client.post(PATHS[0], json=body, headers=bearer(OTHER_SECRET))
+
+    assert (answer.status_code, answer.json()) == (200, {"result": "accepted"})
+
+
+@pytest.mark.parametrize("path", PATHS)
+async def test_trailing_slash_is_404_and_never_a_redirect(house: House, path: str) -> None:
+    answer = await house.client.post(path + "/", json={})
+
+    assert answer.json() == a_problem(404, "not-found", "Not Found", "Not Found")
 
 
 async def test_unknown_native_status_is_stored_under_the_attempt_its_tag_names(house: House) -> None:
@@ -306,6 +439,19 @@ async def test_sender_must_prove_itself_where_a_secret_is_set(
         assert answer.json()["detail"] == "Execution not found"
     else:
         assert (answer.status_code, answer.json()) == (401, expected)
+
+
+async def test_replayed_old_signature_stores_nothing() -> None:
+    house = await build_house(webhook_secrets=["s1"])
+    async with house.client as client:
+        call = await _dialled(house)
+        raw = json.dumps({"execution_id": call.execution_id, "call_status": "completed"}).encode()
+        headers = {**_signature(body=raw), **JSON}
+        house.clock.pass_time(timedelta(seconds=301))
+        replayed = await client.post(PATHS[0], content=raw, headers=headers)
+
+    assert (replayed.status_code, replayed.json()) == (401, SIGNED)
+    assert (house.tables.events, house.tables.calls[call.execution_id]) == ([], call)
 
 
 async def test_signature_is_checked_before_the_media_type_and_the_syntax() -> None:
