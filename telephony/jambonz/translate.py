@@ -7,7 +7,7 @@ from domain.call import CallStatus, StatusEvent
 from domain.identity import ExecutionId
 from domain.ports import StatusReport
 from telephony.fields import FieldReader, can_be_kept
-from telephony.status_words import call_status_of
+from telephony.status_words import BUILT_IN_WORDS
 
 _HANGUP_BY = {"caller": "callee", "jambonz": "assistant"}
 """Jambonz calls the far end of an outbound call its caller."""
@@ -24,7 +24,7 @@ def translate_native(body: Mapping[str, object], received_at: datetime) -> Statu
     """
     fields = FieldReader(body)
     call_sid = fields.key("call_sid")
-    status = call_status_of(fields.required_text("call_status") or "")
+    status = BUILT_IN_WORDS.status_of(fields.required_text("call_status") or "")
     execution_id = _attempt_id(body)
     parent_sid = fields.key("parent_call_sid") if execution_id is None else None
     event = None

@@ -1,0 +1,187 @@
+"""Jambonz as a TelephonyProvider."""
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Self
+from urllib.parse import quote
+
+import httpx
+
+from domain.call import StatusEvent, has_ended
+from domain.errors import ProviderUnavailable
+from domain.identity import ExecutionId
+from domain.telephony import CallRequest, DialResult, HangUpResult, Refused
+from telephony.clock import Clock, utc_now
+from telephony.jambonz.answers import read_dial_answer
+from telephony.jambonz.configuration import JambonzSettings, JambonzSpeech
+from telephony.jambonz.records import read_calls_to, read_detail_record, read_snapshot
+from telephony.jambonz.shared_listing import SharedListing
+from telephony.jambonz.wire import create_call_body, fault_in
+from telephony.provider_line import NoTurn, ProviderLine, bearer
+from telephony.request_rate import RequestRate
+
+__all__ = ["JambonzProvider", "JambonzSettings", "JambonzSpeech"]
+
+_RECENT_CALLS = {"page": 1, "count": 25, "days": 2}
+"""25 is the shortest page there is; a record of a call that ended may be looked for a day later."""
+_END_OF_RINGING, _END_OF_TALK = "no-answer", "completed"
+
+
+class JambonzProvider:
+    """Places, looks up and ends the calls of one account.
+
+    Jambonz dials as often as it is asked, and no look-up takes our id.
+    Raises ValueError for an API key that no header can carry.
+    """
+
+    def __init__(
+        self,
+        settings: JambonzSettings,
+        *,
+        transport: httpx.AsyncBaseTransport | None = None,
+        now: Clock = utc_now,
+    ) -> None:
+        self._settings = settings
+        base_url = settings.base_url.rstrip("/").removesuffix("/v1")
+        self._account_url = f"{base_url}/v1/Accounts/{quote(settings.account_sid, safe='')}"
+        self._now = now
+        self._line = ProviderLine(
+            bearer(settings.api_key),
+            dial_timeout=settings.dial_timeout,
+            rate=RequestRate(settings.requests_per_second),
+            transport=transport,
+            now=now,
+        )
+        self._listing = SharedListing(self._list_outbound)
+
+    @property
+    def name(self) -> str:
+        """Shown on call records."""
+        return self._settings.name
+
+    @property
+    def lookup_is_proof(self) -> bool:
+        """Never: Jambonz answers with what it has when its own memory fails."""
+        return False
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        await self._listing.aclose()
+        await self._line.aclose()
+
+    async def next_turn(self) -> timedelta:
+        """Wait for a turn within the rate limit; zero when it was taken, else how long to stay away."""
+        return await self._line.next_turn()
+
+    async def place_call(self, request: CallRequest) -> DialResult:
+        """Ask once for a call; every outcome is a value."""
+        fault = fault_in(request)
+        if fault is not None:
+            return Refused(fault)
+        body = create_call_body(request, self._settings)
+        answer = await self._line.dial("POST", f"{self._account_url}/Calls", content=body)
+        if not isinstance(answer, httpx.Response):
+            return answer
+        return read_dial_answer(answer, self._now(), refused_on_500=self._settings.refused_on_500)
+
+    async def get_call(self, provider_call_id: str) -> StatusEvent | None:
+        """Return where a call stands, None when it is not known there. Raises ProviderUnavailable.
+
+        An hour after its last status Jambonz forgets a call; how it ended is then in its detail records.
+        """
+        response = await self._line.ask("GET", self._call_url(provider_call_id))
+        if response.status_code == httpx.codes.NOT_FOUND:
+            return await self._find_ending(provider_call_id)
+        event = read_snapshot(_read_json(response), self._now())
+        if event is None:
+            raise ProviderUnavailable
+        return event
+
+    async def find_calls(self, execution_id: ExecutionId, to_number: str) -> Sequence[StatusEvent]:  # noqa: ARG002 - Jambonz knows no id of ours
+        """Return the outbound calls to a number, other attempts' too. Raises ProviderUnavailable.
+
+        Every listing walks all calls of the whole system, so one serves all who ask at the same time.
+        """
+        return read_calls_to(await self._listing.calls(), to_number, self._now())
+
+    async def hang_up(self, provider_call_id: str) -> HangUpResult:
+        """Ask to end a call, ringing or answered."""
+        try:
+            for word in (_END_OF_RINGING, _END_OF_TALK):
+                result = await self._ask_to_end(provider_call_id, word)
+                if result is not HangUpResult.WRONG_STATE:
+                    return result
+            return await self._why_not_ended(provider_call_id)
+        except ProviderUnavailable:
+            return HangUpResult.UNREACHABLE
+
+    async def is_well(self) -> bool:
+        """Ask how many calls there are, and tell whether that was answered."""
+        try:
+            response = await self._line.ask("GET", f"{self._account_url}/CallCount")
+            return isinstance(_read_json(response), Mapping)
+        except ProviderUnavailable:
+            return False
+
+    async def _find_ending(self, call_sid: str) -> StatusEvent | None:
+        try:
+            response = await self._line.ask(
+                "GET", f"{self._account_url}/RecentCalls", params={**_RECENT_CALLS, "filter": call_sid}
+            )
+            return read_detail_record(_read_json(response), call_sid, self._now())
+        except NoTurn:
+            raise
+        except ProviderUnavailable:
+            return None
+
+    async def _list_outbound(self) -> Sequence[object]:
+        response = await self._line.ask("GET", f"{self._account_url}/Calls", params={"direction": "outbound"})
+        calls = _read_json(response)
+        if not isinstance(calls, list):
+            raise ProviderUnavailable
+        return calls
+
+    async def _ask_to_end(self, call_sid: str, word: str) -> HangUpResult:
+        response = await self._line.ask(
+            "PUT",
+            self._call_url(call_sid),
+            content=json.dumps({"call_status": word}).encode("ascii"),
+            is_hang_up=True,
+        )
+        match response.status_code:
+            case 202:
+                return HangUpResult.ACCEPTED
+            case 404:
+                return HangUpResult.GONE
+            case 422:
+                return HangUpResult.WRONG_STATE
+        return HangUpResult.UNREACHABLE
+
+    async def _why_not_ended(self, call_sid: str) -> HangUpResult:
+        response = await self._line.ask("GET", self._call_url(call_sid), is_hang_up=True)
+        if response.status_code == httpx.codes.NOT_FOUND:
+            return HangUpResult.GONE
+        event = read_snapshot(_read_json(response), self._now())
+        if event is None:
+            return HangUpResult.UNREACHABLE
+        return HangUpResult.GONE if has_ended(event.status) else HangUpResult.WRONG_STATE
+
+    def _call_url(self, call_sid: str) -> str:
+        return f"{self._account_url}/Calls/{quote(call_sid, safe='')}"
+
+
+def _read_json(response: httpx.Response) -> object:
+    if response.status_code != httpx.codes.OK:
+        raise ProviderUnavailable
+    try:
+        answer: object = response.json()
+    except ValueError as error:
+        raise ProviderUnavailable from error
+    return answer

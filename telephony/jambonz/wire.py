@@ -1,0 +1,87 @@
+"""Jambonz' payloads that we write: the body of a create call, and what may not go into one.
+
+What only the server that places the calls would refuse comes back as an error that looks ambiguous;
+so everything is checked here, before anything is sent.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from datetime import timedelta
+
+from domain.telephony import CallRequest
+from telephony.jambonz.configuration import JambonzSettings
+
+_E164 = re.compile(r"\+[1-9][0-9]{1,14}")
+_CALLER = re.compile(r"[!-~]{1,256}")
+_ID = re.compile(r"[A-Za-z0-9_.-]{1,255}")
+"""Jambonz trims texts in a tag and rewrites those that look like addresses: these stay as they are."""
+
+
+def fault_in(request: CallRequest) -> str | None:
+    """Return what makes a request unfit to be sent, None when it is fit; never the value itself."""
+    return next(_faults(request), None)
+
+
+def _faults(request: CallRequest) -> Iterator[str]:
+    if not _E164.fullmatch(request.to_number):
+        yield "to_number: must be + and 2 to 15 digits, the first not 0"
+    if not _CALLER.fullmatch(request.from_number):
+        yield "from_number: must be 1 to 256 printable ASCII characters without spaces"
+    for name, value in _tag(request).items():
+        if not _ID.fullmatch(value):
+            yield f"{name}: must be 1 to 255 letters, digits, dots, dashes or underscores"
+    for name, length in (("ring_timeout", request.ring_timeout), ("max_duration", request.max_duration)):
+        if length < timedelta(seconds=1) or length % timedelta(seconds=1):
+            yield f"{name}: must be 1 or more whole seconds"
+
+
+def create_call_body(request: CallRequest, settings: JambonzSettings) -> bytes:
+    """Return the JSON text that asks for one call. Its only personal data are the two numbers."""
+    body: dict[str, object] = {
+        "from": sent_number(request.from_number, settings),
+        "to": _destination(request, settings),
+        "call_status_hook": {"url": settings.status_hook, "method": "POST"},
+        "tag": _tag(request),
+        "timeout": int(request.ring_timeout.total_seconds()),
+        "timeLimit": int(request.max_duration.total_seconds()),
+        "headers": {"X-Execution-Id": request.execution_id},
+        **_what_it_runs(settings),
+    }
+    if settings.amd_hook is not None:
+        body["amd"] = {"actionHook": settings.amd_hook}
+    return json.dumps(body, separators=(",", ":")).encode("ascii")
+
+
+def sent_number(number: str, settings: JambonzSettings) -> str:
+    """Return a number as it goes out."""
+    return number.removeprefix("+") if settings.strip_plus else number
+
+
+def _destination(request: CallRequest, settings: JambonzSettings) -> dict[str, str]:
+    to = {"type": "phone", "number": sent_number(request.to_number, settings)}
+    return to if settings.trunk is None else {**to, "trunk": settings.trunk}
+
+
+def _tag(request: CallRequest) -> dict[str, str]:
+    """What comes back with every status, as `customerData`: ids only."""
+    return {
+        "attempt_id": request.execution_id,
+        "batch_id": request.batch_id,
+        "contact_id": request.contact_id,
+        "campaign_id": request.campaign_id,
+    }
+
+
+def _what_it_runs(settings: JambonzSettings) -> dict[str, object]:
+    if settings.application_sid is not None:
+        return {"application_sid": settings.application_sid}
+    speech = settings.speech
+    return {
+        "call_hook": {"url": settings.call_hook, "method": "POST"},
+        "speech_synthesis_vendor": speech.synthesis_vendor,
+        "speech_synthesis_language": speech.synthesis_language,
+        "speech_synthesis_voice": speech.synthesis_voice,
+        "speech_recognizer_vendor": speech.recognizer_vendor,
+        "speech_recognizer_language": speech.recognizer_language,
+    }

@@ -1,0 +1,183 @@
+"""HTTP to one provider: dials that are never repeated, questions that may be, and one rate for both."""
+
+import asyncio
+import ssl
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Self
+
+import httpx
+
+from domain.errors import ProviderUnavailable
+from domain.telephony import Ambiguous, Unavailable
+from telephony.clock import Clock, utc_now
+from telephony.request_rate import RequestRate
+from telephony.retry_after import read_retry_after
+
+CONNECT_TIMEOUT = timedelta(seconds=3)
+QUESTION_TIMEOUT = timedelta(seconds=5)
+"""For look-ups and hang-ups, whose repetition costs nothing."""
+LONGEST_WAIT_FOR_A_TURN = timedelta(seconds=5)
+"""Who would wait longer within the rate limit is sent away."""
+
+_NEVER_SENT = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.PoolTimeout,
+    httpx.UnsupportedProtocol,
+    httpx.InvalidURL,
+)
+"""Raised before the first byte of a request leaves; anything else may have reached the provider."""
+
+
+class NoTurn(ProviderUnavailable):
+    """The provider takes no more questions just now"""
+
+
+class ProviderLine:
+    """Two connection pools to one provider. Never follows a redirect, never sends anything twice.
+
+    A dial always opens its own connection, because on a reused one the provider's closing of an idle
+    socket can cross the request and leave the dial ambiguous for no reason.
+    Raises ValueError for headers that HTTP cannot carry.
+    """
+
+    def __init__(
+        self,
+        headers: Mapping[str, str],
+        *,
+        dial_timeout: timedelta,
+        rate: RequestRate,
+        transport: httpx.AsyncBaseTransport | None = None,
+        now: Clock = utc_now,
+    ) -> None:
+        carried = {"Accept": "application/json", **_checked(headers)}
+        tls = httpx.create_ssl_context()
+        self._rate = rate
+        self._now = now
+        self._answer_limit = (CONNECT_TIMEOUT + dial_timeout).total_seconds()
+        self._dialler = _open_client(
+            carried,
+            read_timeout=dial_timeout,
+            limits=httpx.Limits(max_connections=None, max_keepalive_connections=0),
+            transport=transport,
+            tls=tls,
+        )
+        self._asker = _open_client(
+            carried,
+            read_timeout=QUESTION_TIMEOUT,
+            # Below the 5 s after which usual servers close an idle connection.
+            limits=httpx.Limits(max_connections=100, keepalive_expiry=2),
+            transport=transport,
+            tls=tls,
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        await self._dialler.aclose()
+        await self._asker.aclose()
+
+    async def next_turn(self) -> timedelta:
+        """Take a turn for a dial that follows at once; zero, or how long to stay away."""
+        return await self._rate.turn(LONGEST_WAIT_FOR_A_TURN)
+
+    async def dial(
+        self, method: str, url: str, *, content: bytes, headers: Mapping[str, str] | None = None
+    ) -> httpx.Response | Unavailable | Ambiguous:
+        """Send a JSON body that makes a phone ring, once, at a turn taken before.
+
+        An answer 429 closes the rate for everybody, for as long as the provider says.
+        """
+        sent = {"Content-Type": "application/json", **(headers or {})}
+        try:
+            # The client's own read timeout starts anew with every byte; this one bounds the whole exchange.
+            async with asyncio.timeout(self._answer_limit):
+                response = await self._dialler.request(method, url, content=content, headers=sent)
+        except _NEVER_SENT as error:
+            return Unavailable(f"provider not reached: {type(error).__name__}")
+        except (httpx.HTTPError, TimeoutError) as error:
+            return Ambiguous(f"no answer to the dial: {type(error).__name__}")
+        self._heed(response)
+        return response
+
+    async def ask(
+        self,
+        method: str,
+        url: str,
+        *,
+        content: bytes | None = None,
+        params: Mapping[str, str | int] | None = None,
+        is_hang_up: bool = False,
+    ) -> httpx.Response:
+        """Ask something that rings nobody, and return any answer but 429.
+
+        Raises NoTurn with a 429 and when the rate gives no turn in time; ProviderUnavailable without an
+        answer.
+        """
+        take_turn = self._rate.hang_up_turn if is_hang_up else self._rate.turn
+        if await take_turn(LONGEST_WAIT_FOR_A_TURN):
+            raise NoTurn
+        headers = None if content is None else {"Content-Type": "application/json"}
+        try:
+            async with asyncio.timeout((CONNECT_TIMEOUT + QUESTION_TIMEOUT).total_seconds()):
+                response = await self._asker.request(
+                    method, url, content=content, params=params, headers=headers
+                )
+        except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as error:
+            raise ProviderUnavailable from error
+        if self._heed(response):
+            raise NoTurn
+        return response
+
+    def _heed(self, response: httpx.Response) -> bool:
+        """Leave a provider that throttles us alone; tell whether it did."""
+        if response.status_code != httpx.codes.TOO_MANY_REQUESTS:
+            return False
+        self._rate.close_for(read_retry_after(response.headers.get("Retry-After"), self._now()))
+        return True
+
+
+def bearer(api_key: str) -> Mapping[str, str]:
+    """Return the header that shows a key, none for an empty one. Raises ValueError, the key not in it."""
+    if not can_travel(api_key):
+        raise ValueError("the provider's API key holds characters that no header can carry")
+    return {"Authorization": f"Bearer {api_key}"} if api_key else {}
+
+
+def _checked(headers: Mapping[str, str]) -> Mapping[str, str]:
+    """Refuse what no header can carry now: later it would make every dial ambiguous."""
+    for name, value in headers.items():
+        if not name or not can_travel(name) or not can_travel(value):
+            raise ValueError("a header for the provider holds characters that no header can carry")
+    return headers
+
+
+def can_travel(text: str) -> bool:
+    """Tell whether a header can carry the text as it is."""
+    return text.isascii() and text.isprintable() and text == text.strip()
+
+
+def _open_client(
+    headers: Mapping[str, str],
+    *,
+    read_timeout: timedelta,
+    limits: httpx.Limits,
+    transport: httpx.AsyncBaseTransport | None,
+    tls: ssl.SSLContext,
+) -> httpx.AsyncClient:
+    connect = CONNECT_TIMEOUT.total_seconds()
+    return httpx.AsyncClient(
+        headers=dict(headers),
+        timeout=httpx.Timeout(read_timeout.total_seconds(), connect=connect, pool=connect),
+        limits=limits,
+        transport=transport,
+        verify=tls,
+        follow_redirects=False,
+        trust_env=False,
+    )
