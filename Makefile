@@ -25,6 +25,9 @@ up: $(READY) ## Start the whole stack and keep it running
 test: $(READY) ## Run every test
 	@$(BIN)/python -m pytest
 
+test-sip: $(READY) ## Call real SIP phones on loopback (needs sipp and baresip)
+	@$(BIN)/python -m pytest tests/sip
+
 check: $(READY) ## Check format, lint, types and import contracts
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
@@ -38,4 +41,4 @@ format: $(READY) ## Format the code and mend what the linter can
 bench: $(READY) ## Measure throughput beside the bare fan-out
 	@$(BIN)/python -m bench
 
-.PHONY: help install demo up test check format bench
+.PHONY: help install demo up test test-sip check format bench
