@@ -27,8 +27,10 @@ from embedded.summary import say_on
 from embedded.token_commands import tokens
 from embedded.up import run_until_stopped
 from process_exit import leave
+from provider_choice import provider_choice
 from settings import Settings, read_settings
 from store.migrations import upgrade
+from telephony.registry import provider_settings
 
 DEMO_CONTACTS = Path(__file__).resolve().parent / "examples" / "demo.csv"
 
@@ -54,6 +56,7 @@ def _prepare(context: typer.Context) -> None:
 def up() -> None:
     """Start the whole stack and keep it running until Ctrl-C."""
     settings = with_absolute_folder(read_settings())
+    _refuse_wrong_provider(settings)
     raise typer.Exit(run_until_stopped(settings, Console(highlight=False)))
 
 
@@ -89,6 +92,14 @@ def main() -> None:
             print(end.code, file=sys.stderr)  # noqa: T201 - what Python itself does with such an end
             leave(1)
         leave(end.code or 0)
+
+
+def _refuse_wrong_provider(settings: Settings) -> None:
+    """Say it here, not only in the log of a worker that does not start."""
+    try:
+        provider_settings(provider_choice(settings))
+    except ValueError as error:
+        sys.exit(str(error))
 
 
 def _surroundings(settings: Settings) -> Surroundings:

@@ -6,34 +6,31 @@ Names and defaults are those of the public contract; lengths of time carry their
 import os
 import sys
 from datetime import timedelta
-from enum import StrEnum
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, NoReturn
+from urllib.parse import urlsplit
 
 from pydantic import Field, HttpUrl, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from domain.identity import OrganizationId
+from telephony_settings import Port, ProviderName, TelephonySettings
 
-Port = Annotated[int, Field(ge=1, le=65535)]
+__all__ = ["ProviderName", "Settings", "inherited_environment", "read_settings"]
+
 Seconds = Annotated[float, Field(gt=0, le=86400)]
 
 TOKEN_MARK = "gat_"  # noqa: S105 - every API token starts with it
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
-class ProviderName(StrEnum):
-    """Which telephony provider places the calls."""
+class Settings(TelephonySettings, BaseSettings):
+    """Everything an operator can set, from `APOLLO_*` variables or a `.env` file; empty is unset."""
 
-    SIMULATOR = "simulator"
-    JAMBONZ = "jambonz"
-    ROTARY = "rotary"
-
-
-class Settings(BaseSettings):
-    """Everything an operator can set, from `APOLLO_*` variables or a `.env` file."""
-
-    model_config = SettingsConfigDict(env_prefix="APOLLO_", env_file=".env", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix="APOLLO_", env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True
+    )
 
     api_host: str = "127.0.0.1"
     api_port: Port = 8000
@@ -47,13 +44,6 @@ class Settings(BaseSettings):
     temporal_namespace: str = "default"
     temporal_port: Port = 7233
     temporal_ui_port: Port = 8233
-
-    provider: ProviderName = ProviderName.SIMULATOR
-    sim_port: Port = 8090
-    sim_ring_seconds: Annotated[float, Field(ge=0, le=600)] = 0.5
-    sim_talk_seconds: Annotated[float, Field(ge=0, le=7200)] = 2.0
-    rotary_base_url: HttpUrl | None = None
-    rotary_api_key: SecretStr | None = None
 
     webhook_url: HttpUrl | None = None
     """Where the provider posts statuses; unset means this API on loopback."""
@@ -88,6 +78,15 @@ class Settings(BaseSettings):
         if self.webhook_url is not None:
             return str(self.webhook_url)
         return f"http://127.0.0.1:{self.api_port}/webhooks/call-status"
+
+    @property
+    def posts_statuses_to_loopback(self) -> bool:
+        """Tell whether only a provider on this machine can reach the address it posts statuses to."""
+        host = (urlsplit(self.status_callback_url).hostname or "").rstrip(".")
+        try:
+            return ip_address(host).is_loopback
+        except ValueError:
+            return host == "localhost" or host.endswith(".localhost")
 
     @property
     def required_database_url(self) -> str:
@@ -142,5 +141,6 @@ def inherited_environment() -> dict[str, str]:
 
 def _refuse(error: ValidationError) -> NoReturn:
     first = error.errors(include_url=False, include_input=False)[0]
-    name = "APOLLO_" + "_".join(str(part) for part in first["loc"]).upper()
-    sys.exit(f"{name}: {first['msg']}")
+    field, *within = (str(part) for part in first["loc"])
+    name = ": ".join(["APOLLO_" + field.upper(), *(part for part in within if part != "[key]")])
+    sys.exit(f"{name}: {first['msg'].removeprefix('Value error, ')}")

@@ -4,8 +4,9 @@ import asyncio
 import signal
 import sys
 from argparse import ArgumentParser
-from collections.abc import Iterator, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import TypedDict
@@ -20,17 +21,21 @@ from activities.calls import CallActivities, CallLimits
 from activities.contacts import ContactActivities
 from activities.hang_ups import HangUpActivities
 from activities.heartbeat import HeartbeatInterceptor
-from domain.ports import TelephonyProvider
+from activities.route import Route
+from domain.identity import MintId
+from domain.ports import CallStore, TelephonyProvider
 from logs import configure_logs
 from process_exit import leave
-from settings import ProviderName, Settings, read_settings
+from provider_choice import provider_choice, warn_of_choice
+from settings import Settings, read_settings
 from store.batches import PostgresBatchStore
 from store.calls import PostgresCallStore
 from store.contacts import PostgresContactStore
 from store.engine import create_store_engine
 from store.identity import mint
+from store.routes import PostgresRouteStore
 from telephony.registry import ProviderChoice, open_provider
-from temporal_client import EMBEDDED_HOST, connect
+from temporal_client import connect
 from temporal_reports import TemporalReports
 from workflows import names
 from workflows.batch import BatchWorkflow
@@ -53,6 +58,24 @@ class Role(StrEnum):
     STORE = "store"
 
 
+@dataclass(frozen=True, kw_only=True)
+class DialPorts:
+    """Where a dial is written down, and who is asked for it; another root may choose others."""
+
+    call_store: Callable[[AsyncEngine, MintId], CallStore] = PostgresCallStore
+    provider: Callable[[ProviderChoice], AbstractAsyncContextManager[TelephonyProvider]] = open_provider
+
+
+@dataclass(frozen=True, kw_only=True)
+class Surroundings:
+    """What the workers of one process work with."""
+
+    client: Client
+    database: AsyncEngine
+    calls: CallStore
+    provider: TelephonyProvider
+
+
 class WorkflowOptions(TypedDict):
     """The part of a worker's options that all workflows share."""
 
@@ -73,19 +96,6 @@ class ActivityOptions(TypedDict):
 def now() -> datetime:
     """Return the present instant."""
     return datetime.now(UTC)
-
-
-def provider_choice(settings: Settings) -> ProviderChoice:
-    """Return what the environment says of telephony."""
-    simulated = settings.provider is ProviderName.SIMULATOR
-    base_url = f"http://{EMBEDDED_HOST}:{settings.sim_port}" if simulated else settings.rotary_base_url
-    return ProviderChoice(
-        name=settings.provider,
-        base_url=str(base_url) if base_url else None,
-        api_key=settings.rotary_api_key.get_secret_value() if settings.rotary_api_key else "",
-        status_callback_url=settings.status_callback_url,
-        dial_timeout=timedelta(seconds=settings.dial_timeout_seconds),
-    )
 
 
 def call_limits(settings: Settings) -> CallLimits:
@@ -111,15 +121,17 @@ def activity_options() -> ActivityOptions:
     return ActivityOptions(interceptors=[HeartbeatInterceptor()], graceful_shutdown_timeout=GRACE)
 
 
-def build_workers(
-    role: Role, client: Client, database: AsyncEngine, *, provider: TelephonyProvider, settings: Settings
-) -> Iterator[Worker]:
+def build_workers(role: Role, around: Surroundings, settings: Settings) -> Iterator[Worker]:
     """Yield the workers of a role, one per task queue."""
-    calls, contacts = PostgresCallStore(database, mint), PostgresContactStore(database)
-    batches, reports = PostgresBatchStore(database, mint), TemporalReports(client)
+    client, calls, provider = around.client, around.calls, around.provider
+    contacts, batches = PostgresContactStore(around.database), PostgresBatchStore(around.database, mint)
+    reports, limits = TemporalReports(client), call_limits(settings)
     of_batches = BatchActivities(batches, contacts, now)
-    of_contacts = ContactActivities(contacts, calls, reports=reports, directory=reports, clock=now)
-    dialling = CallActivities(provider, calls, call_limits(settings), now)
+    of_contacts = ContactActivities(
+        contacts, calls, reports=reports, directory=reports, limits=limits, clock=now
+    )
+    route = Route(provider, PostgresRouteStore(around.database), now)
+    dialling = CallActivities(provider, calls, route=route, limits=limits, clock=now)
     hanging_up = HangUpActivities(provider, contacts)
     if role in (Role.ALL, Role.CONTROL):
         yield Worker(client, task_queue=names.CONTROL_QUEUE, workflows=[BatchWorkflow], **workflow_options())
@@ -139,7 +151,7 @@ def build_workers(
         yield Worker(client, task_queue=names.STORE_QUEUE, activities=activities, **activity_options())
 
 
-async def serve(role: Role, settings: Settings) -> None:
+async def serve(role: Role, settings: Settings, ports: DialPorts = DialPorts()) -> None:
     """Work until SIGTERM or Ctrl-C."""
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -148,9 +160,14 @@ async def serve(role: Role, settings: Settings) -> None:
     async with AsyncExitStack() as stack:
         database = create_store_engine(settings.required_database_url, pool_size=20)
         stack.push_async_callback(database.dispose)
-        provider = await stack.enter_async_context(open_provider(provider_choice(settings)))
-        client = await connect(settings)
-        for worker in build_workers(role, client, database, provider=provider, settings=settings):
+        provider = await stack.enter_async_context(ports.provider(provider_choice(settings)))
+        around = Surroundings(
+            client=await connect(settings),
+            database=database,
+            calls=ports.call_store(database, mint),
+            provider=provider,
+        )
+        for worker in build_workers(role, around, settings):
             await stack.enter_async_context(worker)
         log.info("worker is ready", role=role)
         await stop.wait()
@@ -164,6 +181,7 @@ def main() -> None:
     arguments = parser.parse_args()
     settings = read_settings()
     configure_logs(settings.log_level, process="worker")
+    warn_of_choice(settings)
     try:
         asyncio.run(serve(arguments.role, settings))
     except ValueError as error:

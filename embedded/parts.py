@@ -35,6 +35,7 @@ class Parts:
                 str(settings.sim_talk_seconds),
             ),
             *(() if follow_up is None else ("--follow-up-seconds", str(follow_up))),
+            *self._plan.simulator_arguments,
             *(("--webhook-secret-from", _WEBHOOK_SECRET) if settings.webhook_secrets else ()),
             patience=timedelta(seconds=1),
         )

@@ -21,6 +21,8 @@ class StackPlan:
     """Where the parts run, and so look for a `.env` file."""
     follow_up_seconds: float | None = None
     """How far ahead a simulated person asks to be called again; None leaves it to the simulator."""
+    simulator_arguments: tuple[str, ...] = ()
+    """What the simulator is told beside its lengths of time, in the words of its command line."""
 
     @property
     def log_dir(self) -> Path:

@@ -5,29 +5,38 @@ from datetime import datetime
 
 from domain.call import EventSource
 from domain.identity import ExecutionId
-from domain.ports import StatusReport
+from domain.ports import StatusReport, WebhookTranslator
 from telephony.fields import FieldReader
 from telephony.jambonz.translate import translate_native
 from telephony.rotary.translate import read_status_event
+from telephony.status_words import StatusWords
 
 
-def translate_webhook(body: Mapping[str, object], received_at: datetime) -> StatusReport:
-    """Return what a webhook says; implements WebhookTranslator. Raises InvalidRequest.
+def webhook_translator(words: StatusWords) -> WebhookTranslator:
+    """Return a reader of webhooks; `words` are those of the neutral form, Jambonz keeps its own.
 
     A body with `execution_id` is neutral, one with only `call_sid` is Jambonz'.
     """
-    if body.get("execution_id") is None and body.get("call_sid") is not None:
-        return translate_native(body, received_at)
-    return _translate_neutral(body, received_at)
+
+    def translate(body: Mapping[str, object], received_at: datetime) -> StatusReport:
+        if body.get("execution_id") is None and body.get("call_sid") is not None:
+            return translate_native(body, received_at)
+        return _translate_neutral(body, received_at, words)
+
+    return translate
 
 
-def _translate_neutral(body: Mapping[str, object], received_at: datetime) -> StatusReport:
+def _translate_neutral(body: Mapping[str, object], received_at: datetime, words: StatusWords) -> StatusReport:
     fields = FieldReader(body)
     execution_id = fields.required_text("execution_id")
     provider_call_id = fields.key("provider_call_id")
     event_id = fields.key("event_id")
     event = read_status_event(
-        fields, received_at=received_at, source=EventSource.WEBHOOK, provider_call_id=provider_call_id
+        fields,
+        words=words,
+        received_at=received_at,
+        source=EventSource.WEBHOOK,
+        provider_call_id=provider_call_id,
     )
     return StatusReport(
         execution_id=None if execution_id is None else ExecutionId(execution_id),

@@ -1,31 +1,27 @@
 """RotaryRouter, or whoever else speaks the neutral contract, as a TelephonyProvider."""
 
-import asyncio
-import ssl
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Self
-from urllib.parse import quote
 
 import httpx
 
 from domain.call import EventSource, StatusEvent
 from domain.errors import InvalidRequest, ProviderUnavailable
 from domain.identity import ExecutionId
-from domain.telephony import Accepted, Ambiguous, CallRequest, DialResult, HangUpResult, Unavailable
+from domain.telephony import Accepted, Ambiguous, CallRequest, DialResult, HangUpResult
 from telephony.clock import Clock, utc_now
 from telephony.fields import FieldReader
+from telephony.provider_line import ProviderLine, can_travel
+from telephony.request_rate import RequestRate
+from telephony.rotary.contract import RotaryContract
 from telephony.rotary.dial_answer import KnownAlready, read_dial_answer
+from telephony.rotary.paths import fill_path
 from telephony.rotary.translate import read_status_event
 from telephony.rotary.wire import call_id_in, calls_in, create_call_body
 
-CONNECT_TIMEOUT = timedelta(seconds=3)
-QUESTION_TIMEOUT = timedelta(seconds=5)
-"""For look-ups and hang-ups, whose repetition costs nothing."""
-
-_NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
-"""Raised before the first byte of a request leaves; anything else may have reached the provider."""
+_NOBODYS_ATTEMPT = "exec_none"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,16 +36,20 @@ class RotarySettings:
     dial_timeout: timedelta = timedelta(seconds=12)
     """How long the answer to a create call may take; longer makes the dial ambiguous."""
     lookup_is_proof: bool = False
+    requests_per_second: float | None = None
+    """Dials, look-ups and hang-ups together; None is unlimited."""
+    contract: RotaryContract = field(default_factory=RotaryContract)
+    """Where the provider deviates from the neutral contract."""
     name: str = "rotary"
+
+    def __post_init__(self) -> None:
+        """Raise ValueError for a key that no header can carry, the key not in it."""
+        if not can_travel(self.api_key):
+            raise ValueError("APOLLO_ROTARY_API_KEY: holds characters that no header can carry")
 
 
 class RotaryProvider:
-    """Places, looks up and ends calls over HTTP. Never asks twice for one call, never follows a redirect.
-
-    Two connection pools: a create call always opens its own connection, because on a reused one the
-    provider's closing of an idle socket can cross the request and leave a dial ambiguous for no reason.
-    Raises ValueError for an API key that no header can carry.
-    """
+    """Places, looks up and ends calls over HTTP. Never asks twice for one call."""
 
     def __init__(
         self,
@@ -59,24 +59,15 @@ class RotaryProvider:
         now: Clock = utc_now,
     ) -> None:
         self._settings = settings
+        self._contract = settings.contract
         self._base_url = settings.base_url.rstrip("/")
         self._now = now
-        self._answer_limit = (CONNECT_TIMEOUT + settings.dial_timeout).total_seconds()
-        tls = httpx.create_ssl_context()
-        self._dialler = _open_client(
-            settings,
-            read_timeout=settings.dial_timeout,
-            limits=httpx.Limits(max_connections=None, max_keepalive_connections=0),
+        self._line = ProviderLine(
+            settings.contract.headers(settings.api_key),
+            dial_timeout=settings.dial_timeout,
+            rate=RequestRate(settings.requests_per_second),
             transport=transport,
-            tls=tls,
-        )
-        self._asker = _open_client(
-            settings,
-            read_timeout=QUESTION_TIMEOUT,
-            # Below the 5 s after which usual servers close an idle connection.
-            limits=httpx.Limits(max_connections=100, keepalive_expiry=2),
-            transport=transport,
-            tls=tls,
+            now=now,
         )
 
     @property
@@ -97,24 +88,30 @@ class RotaryProvider:
 
     async def aclose(self) -> None:
         """Close every connection."""
-        await self._dialler.aclose()
-        await self._asker.aclose()
+        await self._line.aclose()
+
+    async def next_turn(self) -> timedelta:
+        """Wait for a turn within the rate limit; zero when it was taken, else how long to stay away."""
+        return await self._line.next_turn()
 
     async def place_call(self, request: CallRequest) -> DialResult:
         """Ask once for a call; every outcome is a value."""
-        try:
-            answer = read_dial_answer(await self._ask_for_call(request), self._now())
-        except _NEVER_SENT as error:
-            return Unavailable(f"provider not reached: {type(error).__name__}")
-        except (httpx.HTTPError, TimeoutError) as error:
-            return Ambiguous(f"no answer to the dial: {type(error).__name__}")
+        response = await self._line.dial(
+            "POST",
+            self._url(self._contract.create_path, execution_id=request.execution_id),
+            content=create_call_body(request, self._settings.status_callback_url),
+            headers={"Idempotency-Key": request.execution_id},
+        )
+        if not isinstance(response, httpx.Response):
+            return response
+        answer = read_dial_answer(response, self._now(), call_id_paths=self._contract.call_id_paths)
         if isinstance(answer, KnownAlready):
             return await self._find_known_call(request)
         return answer
 
     async def get_call(self, provider_call_id: str) -> StatusEvent | None:
         """Return where a call stands, None when it is not known there. Raises ProviderUnavailable."""
-        response = await self._question("GET", self._call_url(provider_call_id))
+        response = await self._line.ask("GET", self._url(self._contract.get_path, call_id=provider_call_id))
         if response.status_code == httpx.codes.NOT_FOUND:
             return None
         call = _read_json(response)
@@ -124,8 +121,7 @@ class RotaryProvider:
 
     async def find_calls(self, execution_id: ExecutionId, to_number: str) -> Sequence[StatusEvent]:
         """Return every call that may belong to the attempt. Raises ProviderUnavailable."""
-        url = f"{self._base_url}/calls?execution_id={quote(execution_id, safe='')}"
-        calls = calls_in(_read_json(await self._question("GET", url)))
+        calls = calls_in(_read_json(await self._line.ask("GET", self._find_url(execution_id))))
         if calls is None:
             raise ProviderUnavailable
         return [self._read_call(call) for call in calls if _belongs(call, execution_id, to_number)]
@@ -133,7 +129,7 @@ class RotaryProvider:
     async def hang_up(self, provider_call_id: str) -> HangUpResult:
         """Ask to end a call."""
         try:
-            response = await self._question("DELETE", self._call_url(provider_call_id))
+            response = await self._ask_to_end(provider_call_id)
         except ProviderUnavailable:
             return HangUpResult.UNREACHABLE
         if response.is_success:
@@ -145,14 +141,13 @@ class RotaryProvider:
                 return HangUpResult.WRONG_STATE
         return HangUpResult.UNREACHABLE
 
-    async def _ask_for_call(self, request: CallRequest) -> httpx.Response:
-        # The client's own read timeout starts anew with every byte; this one bounds the whole exchange.
-        async with asyncio.timeout(self._answer_limit):
-            return await self._dialler.post(
-                f"{self._base_url}/calls",
-                content=create_call_body(request, self._settings.status_callback_url),
-                headers={"Content-Type": "application/json", "Idempotency-Key": request.execution_id},
-            )
+    async def is_well(self) -> bool:
+        """Look for an attempt nobody has made, and tell whether the provider would talk to us."""
+        try:
+            response = await self._line.ask("GET", self._find_url(_NOBODYS_ATTEMPT))
+        except ProviderUnavailable:
+            return False
+        return response.status_code < 500 and response.status_code not in (401, 403, 429)
 
     async def _find_known_call(self, request: CallRequest) -> DialResult:
         try:
@@ -164,54 +159,35 @@ class RotaryProvider:
             return Accepted(call_ids[0])
         return Ambiguous(f"dialled before, and the look-up found {len(call_ids)} calls")
 
-    def _call_url(self, provider_call_id: str) -> str:
-        return f"{self._base_url}/calls/{quote(provider_call_id, safe='')}"
+    async def _ask_to_end(self, provider_call_id: str) -> httpx.Response:
+        contract = self._contract
+        return await self._line.ask(
+            contract.hang_up_method.value,
+            self._url(contract.hang_up_path, call_id=provider_call_id),
+            content=None if contract.hang_up_body is None else contract.hang_up_body.encode(),
+            is_hang_up=True,
+        )
 
-    async def _question(self, method: str, url: str) -> httpx.Response:
-        try:
-            async with asyncio.timeout((CONNECT_TIMEOUT + QUESTION_TIMEOUT).total_seconds()):
-                return await self._asker.request(method, url)
-        except (httpx.HTTPError, TimeoutError) as error:
-            raise ProviderUnavailable from error
+    def _find_url(self, execution_id: str) -> str:
+        return self._url(self._contract.find_path, execution_id=execution_id)
+
+    def _url(self, path: str, **values: str) -> str:
+        return self._base_url + fill_path(path, **values)
 
     def _read_call(self, call: Mapping[str, object]) -> StatusEvent:
-        call_id = call_id_in(call)
+        call_id = call_id_in(call, self._contract.call_id_paths)
         if call_id is None:
             raise ProviderUnavailable
         try:
             return read_status_event(
-                FieldReader(call), received_at=self._now(), source=EventSource.POLL, provider_call_id=call_id
+                FieldReader(call),
+                words=self._contract.words,
+                received_at=self._now(),
+                source=EventSource.POLL,
+                provider_call_id=call_id,
             )
         except InvalidRequest as error:
             raise ProviderUnavailable from error
-
-
-def _open_client(
-    settings: RotarySettings,
-    *,
-    read_timeout: timedelta,
-    limits: httpx.Limits,
-    transport: httpx.AsyncBaseTransport | None,
-    tls: ssl.SSLContext,
-) -> httpx.AsyncClient:
-    connect = CONNECT_TIMEOUT.total_seconds()
-    return httpx.AsyncClient(
-        headers=_headers(settings.api_key),
-        timeout=httpx.Timeout(read_timeout.total_seconds(), connect=connect, pool=connect),
-        limits=limits,
-        transport=transport,
-        verify=tls,
-        follow_redirects=False,
-        trust_env=False,
-    )
-
-
-def _headers(api_key: str) -> dict[str, str]:
-    """Refuse a key that no header can carry now: later it would make every dial ambiguous."""
-    if not (api_key.isascii() and api_key.isprintable() and api_key == api_key.strip()):
-        raise ValueError("the provider's API key holds characters that no header can carry")
-    accepted = {"Accept": "application/json"}
-    return {**accepted, "Authorization": f"Bearer {api_key}"} if api_key else accepted
 
 
 def _read_json(response: httpx.Response) -> object:

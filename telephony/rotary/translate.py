@@ -4,17 +4,22 @@ from datetime import datetime
 
 from domain.call import CallStatus, EventSource, StatusEvent, has_ended
 from telephony.fields import FieldReader
-from telephony.status_words import call_status_of
+from telephony.status_words import StatusWords
 
 
 def read_status_event(
-    fields: FieldReader, *, received_at: datetime, source: EventSource, provider_call_id: str | None
+    fields: FieldReader,
+    *,
+    words: StatusWords,
+    received_at: datetime,
+    source: EventSource,
+    provider_call_id: str | None,
 ) -> StatusEvent:
     """Return what a neutral body says of a call. Raises InvalidRequest with every fault `fields` has met.
 
     The event time is never later than `received_at`, which also stands in for a missing one.
     """
-    status = _read_status(fields)
+    status = _read_status(fields, words)
     follow_up_at = fields.instant("follow_up_at")
     event = StatusEvent(
         status=status,
@@ -36,9 +41,9 @@ def read_status_event(
     return event
 
 
-def _read_status(fields: FieldReader) -> CallStatus:
+def _read_status(fields: FieldReader, words: StatusWords) -> CallStatus:
     word = fields.required_text("call_status")
-    status = None if word is None else call_status_of(word)
+    status = None if word is None else words.status_of(word)
     if status is not None:
         return status
     if word is not None:

@@ -7,8 +7,6 @@ from typing import TypeGuard
 from domain.telephony import CallRequest
 from telephony.fields import LONGEST_KEY, can_be_kept
 
-_CALL_ID_NAMES = ("call_sid", "sid", "callSid", "call_id", "provider_call_id")
-
 
 def create_call_body(request: CallRequest, status_callback_url: str) -> bytes:
     """Return the JSON text that asks for one call."""
@@ -32,14 +30,19 @@ def create_call_body(request: CallRequest, status_callback_url: str) -> bytes:
     ).encode("ascii")
 
 
-def call_id_in(answer: object) -> str | None:
-    """Return the provider's id of a call from an answer of any shape, None when it names none."""
-    if not isinstance(answer, Mapping):
-        return None
-    inner = answer.get("data")
-    candidates = [answer.get(name) for name in _CALL_ID_NAMES]
-    candidates.append(inner.get("sid") if isinstance(inner, Mapping) else None)
+def call_id_in(answer: object, paths: Sequence[str]) -> str | None:
+    """Return the provider's id of a call from an answer of any shape, None when no path leads to one.
+
+    A path is a field's name, or several that lead through objects, with dots between them.
+    """
+    candidates = (_value_at(answer, path) for path in paths)
     return next((each for each in candidates if _is_call_id(each)), None)
+
+
+def _value_at(answer: object, path: str) -> object:
+    for name in path.split("."):
+        answer = answer.get(name) if isinstance(answer, Mapping) else None
+    return answer
 
 
 def _is_call_id(value: object) -> TypeGuard[str]:

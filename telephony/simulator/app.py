@@ -13,11 +13,13 @@ from telephony.simulator.door import json_answer
 from telephony.simulator.exchange import Exchange
 from telephony.simulator.ledger import Ledger
 from telephony.simulator.native import NativeContract
+from telephony.simulator.native_statistics import NativeStatistics
 from telephony.simulator.neutral import NeutralContract
 from telephony.simulator.postman import Postman
 from telephony.simulator.sender import Deliver, WebhookSender
 
-_ACCOUNT_CALLS = "/v1/Accounts/{account_sid}/Calls"
+_ACCOUNT = "/v1/Accounts/{account_sid}"
+_ACCOUNT_CALLS = _ACCOUNT + "/Calls"
 
 
 def create_simulator(
@@ -47,6 +49,7 @@ def create_simulator(
 
     app = FastAPI(title="Apollo telephony simulator", lifespan=lifespan, openapi_url=None)
     _add_contracts(app, exchange, settings)
+    _add_statistics(app, exchange, ledger, settings)
     _add_ledger(app, ledger)
     return app
 
@@ -59,6 +62,12 @@ def _add_contracts(app: FastAPI, exchange: Exchange, settings: SimulatorSettings
     native = NativeContract(exchange, settings)
     app.add_route(_ACCOUNT_CALLS, native.collection, ["GET", "POST"])
     app.add_route(_ACCOUNT_CALLS + "/{call_sid}", native.member, ["GET", "PUT", "POST", "DELETE"])
+
+
+def _add_statistics(app: FastAPI, exchange: Exchange, ledger: Ledger, settings: SimulatorSettings) -> None:
+    statistics = NativeStatistics(exchange.calls, ledger, settings)
+    app.add_route(_ACCOUNT + "/CallCount", statistics.call_count, ["GET"])
+    app.add_route(_ACCOUNT + "/RecentCalls", statistics.recent_calls, ["GET"])
 
 
 def _add_ledger(app: FastAPI, ledger: Ledger) -> None:

@@ -25,6 +25,15 @@ class SimulatorSettings:
     webhook_patience_seconds: float = 150.0
     """How long one webhook is retried before it is given up."""
     concurrent_webhooks: int = 64
+    lost_share: float = 0.0
+    """Share of ordinary calls, 0..1, whose final webhook is never sent; a look-up tells the truth."""
+    doubled_share: float = 0.0
+    """Share of ordinary calls, 0..1, whose final webhook is sent twice."""
+    late_share: float = 0.0
+    """Share of ordinary calls, 0..1, whose final webhook is sent `late_seconds` after the end."""
+    late_seconds: float = 10.0
+    seed: int = 0
+    """Decides, with the called number, which calls these are; the three shares never overlap."""
     memory_limit: int = 200_000
     """Ended calls kept for look-ups, and rows of each list in the ledger; the oldest go first.
 

@@ -2,7 +2,8 @@
 
 import asyncio
 import json
-from collections.abc import Iterable
+from collections.abc import Coroutine, Iterable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from enum import IntEnum
 from uuid import uuid4
@@ -12,6 +13,7 @@ from telephony.clock import Clock
 from telephony.simulator.call import Letter, Moment, Order, SimulatedCall
 from telephony.simulator.call_memory import CallMemory, ShortMemory
 from telephony.simulator.configuration import SimulatorSettings
+from telephony.simulator.faults import fault_of
 from telephony.simulator.ledger import HELD, Ledger
 from telephony.simulator.postman import Postman
 from telephony.simulator.scenario import (
@@ -44,7 +46,7 @@ class Exchange:
         self._ledger = ledger
         self._postman = postman
         self.calls = CallMemory(settings.memory_limit)
-        self._playing: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
         self._throttled = ShortMemory(settings.memory_limit)
         self._called = ShortMemory(settings.memory_limit)
 
@@ -74,9 +76,9 @@ class Exchange:
 
     async def aclose(self) -> None:
         """End every call without a word."""
-        for task in self._playing:
+        for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*self._playing, return_exceptions=True)
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def _answer_to(self, order: Order, *, dedupe: bool) -> CreateAnswer:
         execution_id = order.execution_id
@@ -92,17 +94,23 @@ class Exchange:
     def _scenario_for(self, order: Order) -> Scenario:
         scenario = scenario_of(order.to_number)
         if scenario.first_call_only and self._called.note(order.callee) > 1:
-            return ORDINARY
+            scenario = ORDINARY
+        if scenario is ORDINARY:
+            return replace(ORDINARY, webhooks=fault_of(order.to_number, self._settings))
         return scenario
 
     def _place(self, order: Order, scenario: Scenario) -> SimulatedCall:
         call = SimulatedCall(call_sid=str(uuid4()), order=order, scenario=scenario, created_at=self._clock())
         self.calls.keep(call)
         self._ledger.note_placed(call)
-        call.playing = asyncio.create_task(self._play(call))
-        self._playing.add(call.playing)
-        call.playing.add_done_callback(self._playing.discard)
+        call.playing = self._run(self._play(call))
         return call
+
+    def _run(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
 
     async def _play(self, call: SimulatedCall) -> None:
         order = call.order
@@ -125,11 +133,18 @@ class Exchange:
 
     def _reach(self, call: SimulatedCall, status: CallStatus, sip_status: int) -> None:
         moment = call.reach(status, sip_status, self._clock())
-        for each in _announced(call, moment):
-            self._write(call, each)
+        if has_ended(status) and call.scenario.webhooks is WebhookManner.FINAL_LATE:
+            self._run(self._write_late(call, moment))
+        else:
+            for each in _announced(call, moment):
+                self._write(call, each)
         if has_ended(status):
-            self._ledger.note_ended()
+            self._ledger.note_ended(call)
             del call.moments[:-1]
+
+    async def _write_late(self, call: SimulatedCall, moment: Moment) -> None:
+        await asyncio.sleep(self._settings.late_seconds)
+        self._write(call, moment)
 
     def _write(self, call: SimulatedCall, moment: Moment) -> None:
         hook = call.order.status_hook
@@ -137,7 +152,7 @@ class Exchange:
         if hook is None or body is None:
             return
         letter = Letter(hook, json.dumps(body, separators=(",", ":")).encode())
-        for _ in range(3 if call.scenario.webhooks is WebhookManner.TRIPLED else 1):
+        for _ in range(_copies(call, moment)):
             self._postman.send(call.outbox, letter)
 
 
@@ -150,3 +165,12 @@ def _announced(call: SimulatedCall, moment: Moment) -> Iterable[Moment]:
         case WebhookManner.BACKWARDS:
             return reversed(call.moments) if is_final else ()
     return (moment,)
+
+
+def _copies(call: SimulatedCall, moment: Moment) -> int:
+    match call.scenario.webhooks:
+        case WebhookManner.TRIPLED:
+            return 3
+        case WebhookManner.FINAL_DOUBLED if has_ended(moment.status):
+            return 2
+    return 1

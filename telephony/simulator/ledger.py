@@ -1,11 +1,12 @@
 """What the simulator was asked and whom it rang: the oracle for *a phone rings at most once*."""
 
 from collections import deque
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
 from datetime import datetime
 
 from telephony.simulator.call import Order, SimulatedCall
+from telephony.simulator.scenario import WebhookManner
 
 HELD = "held"
 """Stands in the ledger where the answer to a create call was withheld."""
@@ -13,11 +14,25 @@ HELD = "held"
 
 @dataclass(slots=True)
 class WebhookCounts:
-    """Webhooks delivered, tries repeated, and webhooks given up."""
+    """Webhooks delivered, tries repeated, webhooks given up, and final ones that were treated unkindly."""
 
     sent: int = 0
     retried: int = 0
     given_up: int = 0
+    lost: int = 0
+    """Never sent, so that nothing else of them is counted here."""
+    doubled: int = 0
+    late: int = 0
+
+    def note_ending(self, manner: WebhookManner) -> None:
+        """Count the final webhook of a call that is over."""
+        match manner:
+            case WebhookManner.FINAL_LOST:
+                self.lost += 1
+            case WebhookManner.FINAL_DOUBLED:
+                self.doubled += 1
+            case WebhookManner.FINAL_LATE:
+                self.late += 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +77,15 @@ class Ledger:
         self.live += 1
         self._peak_live = max(self._peak_live, self.live)
 
-    def note_ended(self) -> None:
+    def note_ended(self, call: SimulatedCall) -> None:
         """Count a call that is over."""
         self.live -= 1
+        self.webhooks.note_ending(call.scenario.webhooks)
+
+    @property
+    def rings(self) -> Iterable[SimulatedCall]:
+        """The calls that went out to a phone, oldest first."""
+        return self._rings
 
     def clear(self) -> None:
         """Forget everything but the calls that live now."""
@@ -80,15 +101,12 @@ class Ledger:
             "rings": [_ring_row(call) for call in self._rings],
             "peak_live": self._peak_live,
             "live": self.live,
-            "webhooks": {
-                "sent": self.webhooks.sent,
-                "retried": self.webhooks.retried,
-                "given_up": self.webhooks.given_up,
-            },
+            "webhooks": asdict(self.webhooks),
         }
 
 
 def _ring_row(call: SimulatedCall) -> Mapping[str, object]:
+    manner = call.scenario.webhooks
     return {
         "at": call.created_at.isoformat(),
         "execution_id": call.order.execution_id,
@@ -96,4 +114,5 @@ def _ring_row(call: SimulatedCall) -> Mapping[str, object]:
         "from": call.order.from_number,
         "call_sid": call.call_sid,
         "ended_at": call.ended_at.isoformat() if call.ended_at else None,
+        "webhook_fault": None if manner is WebhookManner.ORDINARY else manner,
     }

@@ -28,6 +28,8 @@ class WebhookManner(StrEnum):
     TRIPLED = "tripled"
     BACKWARDS = "backwards"
     """All at the end of the call, the last one first."""
+    FINAL_DOUBLED = "final_doubled"
+    FINAL_LATE = "final_late"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,12 +9,14 @@ from pydantic import BaseModel, TypeAdapter
 
 from settings import Settings
 from telephony.registry import ROTARY
+from telephony_settings import TelephonySettings
 from workflows.names import SEARCH_ATTRIBUTES
 
 ROOT = Path(__file__).resolve().parents[2]
 OURS = ("migrate", "api", "worker", "simulator")
-_VARIABLE = re.compile(r"(?<!\$)\$\{([A-Z_]+)(:-|:\?)?([^}]*)\}")
+_VARIABLE = re.compile(r"(?<!\$)\$\{([A-Z0-9_]+)(:-|:\?)?([^}]*)\}")
 _SECRET_WORDS = ("PASSWORD", "SECRET", "KEY", "PWD", "TOKEN")
+_OPTIONAL_SECRETS = {"APOLLO_JAMBONZ_API_KEY"}
 
 
 class Service(BaseModel):
@@ -43,20 +45,22 @@ def test_every_port_is_bound_to_this_machine_only() -> None:
     assert all(port.startswith("127.0.0.1:") for port in ports)
 
 
-def test_no_secret_has_a_default_and_a_missing_one_is_named() -> None:
+def test_no_secret_has_a_default_and_a_missing_one_is_named_where_nothing_works_without_it() -> None:
     secrets = [
         found for found in _VARIABLE.findall(text()) if any(word in found[0] for word in _SECRET_WORDS)
     ]
 
-    assert {name for name, _, _ in secrets} == {
+    optional = [found for found in secrets if found[0] in _OPTIONAL_SECRETS]
+    needed = [found for found in secrets if found not in optional]
+
+    assert {*optional} == {(name, ":-", "") for name in _OPTIONAL_SECRETS}
+    assert {name for name, _, _ in needed} == {
         "APOLLO_POSTGRES_PASSWORD",
         "TEMPORAL_POSTGRES_PASSWORD",
         "APOLLO_WEBHOOK_SECRET",
         "APOLLO_ROTARY_API_KEY",
     }
-    assert all(
-        operator == ":?" and message.startswith(f"set {name}, ") for name, operator, message in secrets
-    )
+    assert all(operator == ":?" and message.startswith(f"set {name}, ") for name, operator, message in needed)
 
 
 @pytest.mark.parametrize("service", OURS)
@@ -82,9 +86,22 @@ def test_api_knows_that_it_is_not_on_loopback_and_takes_no_unsigned_webhook() ->
 def test_worker_reaches_the_simulator_by_the_contract_it_speaks() -> None:
     worker = environment("worker")
 
-    assert worker["APOLLO_PROVIDER"] == ROTARY
+    assert worker["APOLLO_PROVIDER"] == f"${{APOLLO_PROVIDER:-{ROTARY}}}"
     assert worker["APOLLO_ROTARY_BASE_URL"] == "${APOLLO_ROTARY_BASE_URL:-http://simulator:8090}"
     assert "--port=8090" in services()["simulator"].command
+
+
+def test_worker_is_told_everything_about_the_provider() -> None:
+    of_the_simulator = {"sim_port", "sim_ring_seconds", "sim_talk_seconds"}
+    wanted = {f"APOLLO_{name.upper()}" for name in TelephonySettings.model_fields.keys() - of_the_simulator}
+    worker = environment("worker")
+
+    assert wanted <= worker.keys()
+    assert all(worker[name].startswith(f"${{{name}:") for name in wanted)
+
+
+def test_api_knows_the_provider_and_its_words() -> None:
+    assert {"APOLLO_PROVIDER", "APOLLO_ROTARY_STATUS_MAP"} <= environment("api").keys()
 
 
 def test_search_attributes_are_registered_before_anything_of_ours_starts() -> None:

@@ -11,8 +11,8 @@ from settings import Settings
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 VARIABLES = tuple(f"APOLLO_{field.upper()}" for field in Settings.model_fields)
-_ROW = re.compile(r"^\| `(APOLLO_[A-Z_]+)` \|", re.MULTILINE)
-_EXAMPLE = re.compile(r"^#?(APOLLO_[A-Z_]+)=", re.MULTILINE)
+_ROW = re.compile(r"^\| `(APOLLO_[A-Z0-9_]+)` \|", re.MULTILINE)
+_EXAMPLE = re.compile(r"^#?(APOLLO_[A-Z0-9_]+)=", re.MULTILINE)
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 _OF_THE_COMMAND_LINE = {"APOLLO_API_URL", "APOLLO_API_TOKEN"}
 _OF_COMPOSE = {"APOLLO_POSTGRES_PASSWORD"}
@@ -49,7 +49,9 @@ def test_example_file_sets_nothing_that_is_gone() -> None:
 
 def test_plain_defaults_on_the_settings_page_are_those_of_the_code() -> None:
     shown = dict(
-        re.findall(r"^\| `(APOLLO_[A-Z_]+)` \| `([^`]+)` \|", (ROOT / "docs/settings.md").read_text(), re.M)
+        re.findall(
+            r"^\| `(APOLLO_[A-Z0-9_]+)` \| `([^`]+)` \|", (ROOT / "docs/settings.md").read_text(), re.M
+        )
     )
     defaults = {
         f"APOLLO_{name.upper()}": _text_of(field.default)

@@ -1,5 +1,6 @@
 """What the parts are told: addresses always, secrets never on a command line."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -91,6 +92,12 @@ def test_simulator_without_a_secret_gets_its_lengths_of_time_only() -> None:
         "telephony.simulator",
         *("--port", "8090", "--ring-seconds", "0.3", "--talk-seconds", "1.0"),
     )
+
+
+def test_simulator_is_told_what_the_plan_has_for_it() -> None:
+    plan = replace(a_plan(), simulator_arguments=("--lost-share", "0.05"))
+
+    assert the_parts(plan).simulator().argv[-2:] == ("--lost-share", "0.05")
 
 
 def test_python_path_of_the_operator_is_kept_behind_ours() -> None:

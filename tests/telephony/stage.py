@@ -11,7 +11,7 @@ from typing import TypedDict, TypeVar
 
 import httpx
 import uvicorn
-from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from domain.identity import BatchId, CampaignId, ContactId, ExecutionId, OrganizationId
 from domain.telephony import CallRequest
@@ -96,6 +96,11 @@ class LedgerRows(TypedDict):
     webhooks: dict[str, int]
 
 
+def webhooks(**counts: int) -> dict[str, int]:
+    """Return the ledger's webhook counts, 0 where none is given."""
+    return {**dict.fromkeys(("sent", "retried", "given_up", "lost", "doubled", "late"), 0), **counts}
+
+
 @dataclass(frozen=True)
 class Stage:
     """A running simulator, a client to talk to it, and the mailbox it writes to."""
@@ -174,7 +179,7 @@ class _QuietServer(uvicorn.Server):
 
 
 @asynccontextmanager
-async def served(app: FastAPI) -> AsyncIterator[str]:
+async def served(app: ASGIApp) -> AsyncIterator[str]:
     """Serve an app on a free port of this machine and yield its address."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
@@ -194,10 +199,12 @@ async def served(app: FastAPI) -> AsyncIterator[str]:
 
 
 @asynccontextmanager
-async def a_served_simulator(**changes: object) -> AsyncIterator[tuple[str, Mailbox]]:
-    """Run a simulator behind a real socket."""
+async def a_served_simulator(
+    *, behind: Callable[[ASGIApp], ASGIApp] = lambda app: app, **changes: object
+) -> AsyncIterator[tuple[str, Mailbox]]:
+    """Run a simulator behind a real socket, and behind what may translate for it."""
     mailbox = Mailbox()
-    async with served(create_simulator(settings(**changes), deliver=mailbox)) as base_url:
+    async with served(behind(create_simulator(settings(**changes), deliver=mailbox))) as base_url:
         yield base_url, mailbox
 
 

@@ -16,8 +16,8 @@ from domain.telephony import (
     Throttled,
     Unavailable,
 )
+from telephony.retry_after import read_retry_after
 from telephony.rotary.client import RotarySettings
-from telephony.rotary.dial_answer import read_retry_after
 from tests.telephony.rotary_replies import (
     A_CALL,
     BASE_URL,
@@ -186,7 +186,7 @@ async def test_an_answer_that_trickles_in_too_slowly_is_ambiguous(monkeypatch: p
         await asyncio.sleep(30)
         raise AssertionError
 
-    monkeypatch.setattr("telephony.rotary.client.CONNECT_TIMEOUT", timedelta(seconds=0.02))
+    monkeypatch.setattr("telephony.provider_line.CONNECT_TIMEOUT", timedelta(seconds=0.02))
     async with a_provider(reply, dial_timeout=timedelta(seconds=0.02)) as provider:
         assert await provider.place_call(a_request()) == Ambiguous("no answer to the dial: TimeoutError")
 
@@ -275,7 +275,7 @@ async def test_without_a_key_none_is_sent() -> None:
 
 @pytest.mark.parametrize("key", ["kéy", "line\nbreak", " padded", "padded "])
 async def test_a_key_no_header_can_carry_is_refused_at_once_and_not_shown(key: str) -> None:
-    with pytest.raises(ValueError, match="API key") as caught:
+    with pytest.raises(ValueError, match="APOLLO_ROTARY_API_KEY") as caught:
         async with a_provider(answering(201), api_key=key):
             pass
     assert key.strip() not in str(caught.value)

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tests.telephony.stage import Stage, a_simulator
+from tests.telephony.stage import Stage, a_simulator, webhooks
 
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 
@@ -34,11 +34,12 @@ async def test_a_call_leaves_one_request_and_one_ring() -> None:
                 "from": "+14155550181",
                 "call_sid": call_sid,
                 "ended_at": NOW.isoformat(),
+                "webhook_fault": None,
             }
         ],
         "peak_live": 1,
         "live": 0,
-        "webhooks": {"sent": 3, "retried": 0, "given_up": 0},
+        "webhooks": webhooks(sent=3),
     }
 
 
@@ -102,7 +103,7 @@ async def test_an_emptied_ledger_forgets_all_but_the_live_calls() -> None:
         "rings": [],
         "peak_live": 1,
         "live": 1,
-        "webhooks": {"sent": 0, "retried": 0, "given_up": 0},
+        "webhooks": webhooks(),
     }
     assert still_there["call_status"] == "ringing"
 

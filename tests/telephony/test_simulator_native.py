@@ -8,7 +8,8 @@ from typing import Any
 import httpx
 import pytest
 
-from telephony.webhook import translate_webhook
+from telephony.status_words import BUILT_IN_WORDS
+from telephony.webhook import webhook_translator
 from tests.telephony.stage import CALLBACK_URL, Stage, a_simulator
 
 CALLS = "/v1/Accounts/acc-1/Calls"
@@ -84,7 +85,8 @@ async def test_our_own_translation_reads_what_it_sends() -> None:
     now = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
     async with a_simulator() as stage:
         await placed(stage)
-        reports = [translate_webhook(each.body, now) for each in await stage.mailbox.holds(4)]
+        translate = webhook_translator(BUILT_IN_WORDS)
+        reports = [translate(each.body, now) for each in await stage.mailbox.holds(4)]
     events = [report.event for report in reports if report.event is not None]
     assert [event.status.value for event in events] == ["queued", "ringing", "in_progress", "completed"]
     assert {report.execution_id for report in reports} == {"exec_1"}

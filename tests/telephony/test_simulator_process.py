@@ -111,6 +111,8 @@ async def test_a_held_answer_does_not_hold_the_end() -> None:
         pytest.param(("--ring-seconds", "-1"), id="negative length"),
         pytest.param(("--talk-seconds", "nan"), id="no length"),
         pytest.param(("--webhook-secret-from", "NOT_SET_ANYWHERE"), id="no secret"),
+        pytest.param(("--lost-share", "1.1"), id="no share"),
+        pytest.param(("--lost-share", "0.6", "--late-share", "0.6"), id="more than all"),
         pytest.param(("--unknown",), id="unknown flag"),
     ],
 )

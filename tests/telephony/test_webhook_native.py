@@ -13,10 +13,12 @@ from domain.errors import InvalidRequest
 from domain.identity import ExecutionId
 from domain.ports import StatusReport
 from telephony.signature import sign, verify
-from telephony.webhook import translate_webhook
+from telephony.status_words import BUILT_IN_WORDS
+from telephony.webhook import webhook_translator
 from tests.telephony.jambonz_hooks import CALL_SID, NATIVE_CALLS, WEBHOOK_SECRET, NativeCall
 
 RECEIVED_AT = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
+translate_webhook = webhook_translator(BUILT_IN_WORDS)
 CALLS = [pytest.param(call, id=call.name) for call in NATIVE_CALLS]
 
 

@@ -9,12 +9,13 @@ from domain.call import CallStatus, StatusEvent
 from domain.errors import FieldError, InvalidRequest
 from domain.identity import ExecutionId
 from domain.ports import StatusReport, WebhookTranslator
-from telephony.webhook import translate_webhook
+from telephony.status_words import BUILT_IN_WORDS, StatusWords
+from telephony.webhook import webhook_translator
 
 RECEIVED_AT = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 EARLIER = datetime(2026, 3, 2, 11, 59, 30, tzinfo=UTC)
 
-translate: WebhookTranslator = translate_webhook
+translate: WebhookTranslator = webhook_translator(BUILT_IN_WORDS)
 
 
 def a_body(**fields: object) -> Mapping[str, object]:
@@ -204,3 +205,13 @@ def test_every_wrong_field_is_named_at_once() -> None:
 def test_no_error_repeats_what_was_sent() -> None:
     errors = errors_of(a_body(call_status="+14155550104", transcript=["Ada"], timestamp="+14155550104"))
     assert not [error for error in errors if "1415" in error.msg or "Ada" in error.msg]
+
+
+def test_operators_words_are_understood_in_the_neutral_form_and_jambonz_keeps_its_own() -> None:
+    translate = webhook_translator(StatusWords({"ring-out": CallStatus.NO_ANSWER}))
+
+    neutral = translate(a_body(call_status="Ring_Out"), RECEIVED_AT).event
+    native = translate({"call_sid": "CA-1", "call_status": "ring-out"}, RECEIVED_AT).event
+
+    assert neutral == StatusEvent(status=CallStatus.NO_ANSWER, happened_at=RECEIVED_AT)
+    assert native is None
