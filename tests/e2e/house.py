@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -22,27 +23,47 @@ from console.progress import read_progress
 from domain.counters import BatchTally
 from embedded.listening import free_ports
 from embedded.plan import StackPlan
-from embedded.processes import ChildProcess
+from embedded.processes import ChildProcess, Command
 from embedded.stack import RunningStack, running
 from embedded.stop_request import StopRequest
-from settings import Settings, inherited_environment
+from settings import ProviderName, Settings, inherited_environment
 
 PORTS = ("api_port", "temporal_port", "temporal_ui_port", "sim_port")
 TERMINAL = frozenset({"completed", "cancelled", "expired"})
 
+SILENCE = timedelta(seconds=2)
+"""Without news of a call for so long, the provider is asked."""
 
-def a_plan(data_dir: Path, *, talk_seconds: float = 0.3) -> StackPlan:
-    """Return a stack on free ports, whose provider is asked after two seconds of silence."""
+
+def a_plan(
+    data_dir: Path,
+    *,
+    talk_seconds: float = 0.3,
+    simulator_arguments: tuple[str, ...] = (),
+    provider: ProviderName = ProviderName.SIMULATOR,
+    environment: Mapping[str, str] | None = None,
+) -> StackPlan:
+    """Return a stack on free ports, whose provider is asked after two seconds of silence.
+
+    `environment` is told to the parts over what they are told otherwise.
+    """
     settings = Settings.model_construct(
-        data_dir=data_dir, sim_ring_seconds=0.1, sim_talk_seconds=talk_seconds
+        data_dir=data_dir, provider=provider, sim_ring_seconds=0.1, sim_talk_seconds=talk_seconds
     ).model_copy(update=dict(zip(PORTS, free_ports(len(PORTS)), strict=True)))
     foreign = ("APOLLO_", "TEMPORAL_")
     inherited = {
         name: value for name, value in inherited_environment().items() if not name.startswith(foreign)
     }
-    told = {"APOLLO_WEBHOOK_SILENCE_SECONDS": "2", "APOLLO_DIAL_TIMEOUT_SECONDS": "1"}
+    told = {
+        "APOLLO_WEBHOOK_SILENCE_SECONDS": str(SILENCE.total_seconds()),
+        "APOLLO_DIAL_TIMEOUT_SECONDS": "1",
+    }
     return StackPlan(
-        settings=settings, environment=inherited | told, working_dir=data_dir, follow_up_seconds=2
+        settings=settings,
+        environment={**inherited, **told, **(environment or {})},
+        working_dir=data_dir,
+        follow_up_seconds=2,
+        simulator_arguments=simulator_arguments,
     )
 
 
@@ -71,17 +92,17 @@ class House:
         )
         return str(batch["batch_id"])
 
-    def wait_for(self, condition: Callable[[], bool], seconds: float = 50) -> None:
-        """Return once the condition holds."""
+    def wait_for(self, condition: Callable[[], bool], seconds: float = 50, *, every: float = 0.1) -> None:
+        """Return once the condition holds; look `every` so many seconds, for looking costs the stack work."""
         end = time.monotonic() + seconds
         while not condition():
             if time.monotonic() > end:
                 raise TimeoutError
-            time.sleep(0.1)
+            time.sleep(every)
 
-    def wait_for_end(self, batch_id: str) -> None:
+    def wait_for_end(self, batch_id: str, seconds: float = 50, *, every: float = 0.1) -> None:
         """Return once the batch is over."""
-        self.wait_for(lambda: self.api.batch(batch_id)["status"] in TERMINAL)
+        self.wait_for(lambda: self.api.batch(batch_id)["status"] in TERMINAL, seconds, every=every)
 
     def finished(self, batch_id: str) -> int:
         """Return how many contacts have reached an end."""
@@ -144,10 +165,20 @@ class House:
         told = self.temporal("count", "--query", f"{query} AND ExecutionStatus='Running'", "-o", "json")
         return int(json.loads(told.stdout).get("count", 0))
 
+    def ledger(self) -> dict[str, Any]:
+        """Return what the simulator was asked and whom it rang."""
+        body: dict[str, Any] = httpx.get(
+            f"{self.stack.plan.simulator_url}/ledger", trust_env=False, timeout=10
+        ).json()
+        return body
+
+    def rings(self) -> list[dict[str, Any]]:
+        """Return every call that went out to a phone, oldest first."""
+        return list(self.ledger()["rings"])
+
     def create_requests(self, batch_id: str) -> list[JsonObject]:
         """Return every request for a call of a batch that reached the simulator, oldest first."""
-        body = httpx.get(f"{self.stack.plan.simulator_url}/ledger", trust_env=False).json()
-        return [each for each in body["create_requests"] if each["batch_id"] == batch_id]
+        return [each for each in self.ledger()["create_requests"] if each["batch_id"] == batch_id]
 
     def contacts(self, batch_id: str) -> list[JsonObject]:
         """Return the contacts with their call records."""
@@ -155,9 +186,8 @@ class House:
 
     def reckoning(self, batch_id: str) -> Reckoning:
         """Hold the batch against the simulator's ledger."""
-        body = httpx.get(f"{self.stack.plan.simulator_url}/ledger", trust_env=False).json()
         counters = read_progress(self.api.batch(batch_id)).counters
-        return reckon(counters, self.contacts(batch_id), read_ledger(body))
+        return reckon(counters, self.contacts(batch_id), read_ledger(self.ledger()))
 
     def empty_ledger(self) -> None:
         """Forget all rings."""
@@ -168,18 +198,28 @@ class House:
         [part] = [child for child in self.stack.children if child.name == name]
         os.killpg(part.pid, signal.SIGKILL)
         self.wait_for(lambda: part.exit_code is not None)
+        self.bury(part)
+
+    def bury(self, part: ChildProcess) -> None:
+        """Clear away a part that has ended."""
         part.stop()
         self.stack.children.remove(part)
+
+    def start(self, command: Command) -> ChildProcess:
+        """Start a part beside the others."""
+        part = ChildProcess(command, self.stack.plan.log_dir)
+        self.stack.adopt(part)
+        return part
 
     def start_worker(self) -> None:
         """Start the worker again."""
         assert self.stack.parts is not None
-        self.stack.adopt(ChildProcess(self.stack.parts.worker(), self.stack.plan.settings.data_dir / "logs"))
+        self.start(self.stack.parts.worker())
 
     def start_api(self) -> None:
         """Start the API again and wait until it answers."""
         assert self.stack.parts is not None
-        self.stack.adopt(ChildProcess(self.stack.parts.api(), self.stack.plan.settings.data_dir / "logs"))
+        self.start(self.stack.parts.api())
         self.wait_for(self._api_answers)
 
     def _api_answers(self) -> bool:
@@ -199,11 +239,12 @@ def a_house(plan: StackPlan) -> Iterator[House]:
 
 
 @contextmanager
-def a_fresh_house(*, talk_seconds: float = 0.3) -> Iterator[House]:
+def a_fresh_house(*, talk_seconds: float = 0.3, simulator_arguments: tuple[str, ...] = ()) -> Iterator[House]:
     """Run a stack in a folder of its own, which is removed at the end."""
     folder = Path(tempfile.mkdtemp(prefix="apollo-e2e-")).resolve()
     try:
-        with a_house(a_plan(folder, talk_seconds=talk_seconds)) as house:
+        plan = a_plan(folder, talk_seconds=talk_seconds, simulator_arguments=simulator_arguments)
+        with a_house(plan) as house:
             yield house
     finally:
         shutil.rmtree(folder)
