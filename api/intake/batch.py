@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from pydantic import ValidationError
 
 from api.field_errors import FieldErrors
-from api.intake.contact_rows import CONTACTS, RowIntake
+from api.intake.contact_rows import JSON_ROWS, RowIntake, RowPlaces
 from api.refusals import BodyTooLarge
 from api.schemas.batches import MAX_CONTACTS, BatchHead, ImportReport, OnDuplicate, OnInvalid
 from domain.contact import NewContact
 from domain.errors import FieldError
+
+CONTACTS = JSON_ROWS.all_rows
 
 
 @dataclass(frozen=True)
@@ -21,6 +23,13 @@ class BatchUpload:
     contacts: Sequence[NewContact]
     report: ImportReport
 
+    @classmethod
+    def of(cls, head: BatchHead | None, intake: RowIntake) -> "BatchUpload":
+        """Return what was read. Raises InvalidRequest if anything was wrong."""
+        intake.errors.raise_any()
+        assert head is not None  # noqa: S101 - a missing head is among the errors
+        return cls(head, intake.contacts, intake.report())
+
 
 def read_upload(document: dict[str, object]) -> BatchUpload:
     """Check an upload; takes seconds for the largest, so not on the event loop.
@@ -29,26 +38,36 @@ def read_upload(document: dict[str, object]) -> BatchUpload:
     """
     rows = document.get("contacts")
     if isinstance(rows, list) and len(rows) > MAX_CONTACTS:
-        raise BodyTooLarge(f"A batch is limited to {MAX_CONTACTS:,} contacts")
+        raise too_many_contacts()
     errors = FieldErrors()
-    head = _read_head(document, errors)
-    intake = RowIntake(
-        on_invalid=(head and head.on_invalid) or OnInvalid.REJECT,
-        on_duplicate=(head and head.on_duplicate) or OnDuplicate.KEEP_FIRST,
-        errors=errors,
-    )
+    head = read_head({key: value for key, value in document.items() if key != "contacts"}, errors)
+    intake = row_intake(head, errors, JSON_ROWS)
     _take_rows(rows, intake)
-    errors.raise_any()
-    assert head is not None  # noqa: S101 - a missing head is among the errors
-    return BatchUpload(head, intake.contacts, intake.report())
+    return BatchUpload.of(head, intake)
 
 
-def _read_head(document: dict[str, object], errors: FieldErrors) -> BatchHead | None:
+def too_many_contacts() -> BodyTooLarge:
+    """Return the refusal of an upload with more contacts than a batch may have."""
+    return BodyTooLarge(f"A batch is limited to {MAX_CONTACTS:,} contacts")
+
+
+def read_head(fields: dict[str, object], errors: FieldErrors) -> BatchHead | None:
+    """Return everything of an upload but its contacts, None when it is wrong, which is noted."""
     try:
-        return BatchHead.model_validate({key: value for key, value in document.items() if key != "contacts"})
+        return BatchHead.model_validate(fields)
     except ValidationError as invalid:
         errors.add_all(invalid, ("body",))
         return None
+
+
+def row_intake(head: BatchHead | None, errors: FieldErrors, places: RowPlaces) -> RowIntake:
+    """Return the intake that does with rows as the upload asks."""
+    return RowIntake(
+        on_invalid=(head and head.on_invalid) or OnInvalid.REJECT,
+        on_duplicate=(head and head.on_duplicate) or OnDuplicate.KEEP_FIRST,
+        errors=errors,
+        places=places,
+    )
 
 
 def _take_rows(rows: object, intake: RowIntake) -> None:
