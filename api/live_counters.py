@@ -1,11 +1,17 @@
 """A batch's counters as its workflow knows them, else as they are stored."""
 
+import asyncio
 from enum import StrEnum
+from functools import partial
 
 from api.parts import ApiParts
 from domain.batch import TERMINAL_BATCH, Batch
-from domain.counters import BatchTally, Counters
+from domain.counters import Counters
 from domain.errors import EngineUnavailable
+from domain.identity import BatchId
+
+PATIENCE_SECONDS = 1.0
+"""The database has nearly the same answer."""
 
 
 class CounterSource(StrEnum):
@@ -16,17 +22,22 @@ class CounterSource(StrEnum):
 
 
 async def live_counters(parts: ApiParts, batch: Batch) -> tuple[Counters, CounterSource]:
-    """Return the batch's counters and who told them; they always sum to its contacts."""
-    tally = None if batch.status in TERMINAL_BATCH else await _tally(parts, batch)
-    if tally is not None:
-        counters = tally.split(await parts.batches.count_in_progress(batch.batch_id))
-        if counters.total == batch.total_contacts:
+    """Return the batch's counters and who told them; they always sum to its contacts.
+
+    Whoever watches a batch at the same time shares one question to its workflow.
+    """
+    if batch.status not in TERMINAL_BATCH:
+        question = partial(_ask_workflow, parts, batch.batch_id)
+        counters = await parts.live_numbers.ask(batch.batch_id, question)
+        if counters is not None and counters.total == batch.total_contacts:
             return counters, CounterSource.WORKFLOW
     return batch.counters, CounterSource.DATABASE
 
 
-async def _tally(parts: ApiParts, batch: Batch) -> BatchTally | None:
+async def _ask_workflow(parts: ApiParts, batch_id: BatchId) -> Counters | None:
     try:
-        return await parts.engine.tally(batch.batch_id)
-    except EngineUnavailable:
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            tally = await parts.engine.tally(batch_id)
+    except (EngineUnavailable, TimeoutError):
         return None
+    return None if tally is None else tally.split(await parts.batches.count_in_progress(batch_id))

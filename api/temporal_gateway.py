@@ -1,40 +1,58 @@
 """The only file of the API that speaks to Temporal."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from datetime import datetime, timedelta
 
+from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.enums.v1 import TaskQueueType
 from temporalio.api.taskqueue.v1 import TaskQueue
-from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest, GetSystemInfoRequest
-from temporalio.client import Client, WorkflowQueryFailedError, WorkflowQueryRejectedError
-from temporalio.common import (
-    QueryRejectCondition,
-    SearchAttributeKey,
-    SearchAttributePair,
-    TypedSearchAttributes,
-    WorkflowIDReusePolicy,
+from temporalio.api.workflowservice.v1 import (
+    DescribeTaskQueueRequest,
+    DescribeTaskQueueResponse,
+    DescribeWorkflowExecutionRequest,
+    GetSystemInfoRequest,
+    GetWorkflowExecutionHistoryReverseRequest,
 )
+from temporalio.client import Client, WorkflowQueryFailedError, WorkflowQueryRejectedError
+from temporalio.common import QueryRejectCondition, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
+from api.temporal_words import newest_failure, queue_facts, status_word, told_failure
+from domain.batch import Batch
 from domain.call import CallRecord
 from domain.contact import ContactStatus
 from domain.counters import BatchTally
+from domain.diagnosis import QueueFacts, QueueRole
 from domain.errors import EngineUnavailable
-from domain.identity import BatchId, CampaignId, ContactId
+from domain.identity import BatchId, ContactId
 from domain.lifecycle import Action
-from domain.ports import EngineHealth
-from workflows import names
-from workflows.messages import BatchInput, CallEvent, ContactSkipped, FollowUpScheduled
+from domain.ports import EngineHealth, WorkflowDescription
+from payload_codec import PayloadUnreadable
+from workflows import attributes, names
+from workflows.messages import BatchInput, CallEvent, ContactSkipped, FollowUpScheduled, PolicyChanged
+from workflows.words import quantity
 
 BATCH_WORKFLOW = "BatchWorkflow"
 PATIENCE = timedelta(seconds=3)
 QUERY_PATIENCE = timedelta(seconds=1)
 """A person waits for the answer; the database has nearly the same one."""
+DESCRIBE_PATIENCE = timedelta(seconds=1.5)
+"""Of two questions one after the other, a person waits for the answer to both."""
 DELIVERY_PATIENCE = timedelta(seconds=2)
-"""A provider waits for the answer to its webhook."""
+"""The relay has others to tell; the request that brought a webhook waits even shorter."""
+
+WORKFLOW, ACTIVITY = TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW, TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY
+QUEUES = (
+    (names.CONTROL_QUEUE, WORKFLOW, QueueRole.WORKFLOW),
+    (names.CONTACT_QUEUE, WORKFLOW, QueueRole.WORKFLOW),
+    (names.STORE_QUEUE, ACTIVITY, QueueRole.WORKFLOW),
+    (names.DIAL_QUEUE, ACTIVITY, QueueRole.DIAL),
+)
+FAILURE_IS_AMONG = 10
+"""Newest events that are searched for the failure of a workflow's task."""
 
 
 class TemporalGateway:
@@ -48,22 +66,11 @@ class TemporalGateway:
         async with _translated_failures():
             await self._client.workflow_service.get_system_info(GetSystemInfoRequest(), timeout=PATIENCE)
 
-    async def start_batch(self, batch_id: BatchId, campaign_id: CampaignId, total_contacts: int) -> None:
+    async def start_batch(self, batch: Batch) -> None:
         """Start the batch's workflow; nothing happens when it runs or ran already."""
         async with _translated_failures():
-            try:
-                await self._client.start_workflow(
-                    BATCH_WORKFLOW,
-                    BatchInput(batch_id=batch_id, campaign_id=campaign_id),
-                    id=names.batch_workflow_id(batch_id),
-                    task_queue=names.CONTROL_QUEUE,
-                    id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
-                    search_attributes=_attributes(batch_id, campaign_id),
-                    static_summary=f"{total_contacts} contacts",
-                    rpc_timeout=PATIENCE,
-                )
-            except WorkflowAlreadyStartedError:
-                return
+            with suppress(WorkflowAlreadyStartedError):
+                await self._start(batch, WorkflowIDReusePolicy.REJECT_DUPLICATE)
 
     async def tally(self, batch_id: BatchId) -> BatchTally | None:
         """Ask the running workflow for its numbers; None when no worker answers in time."""
@@ -81,7 +88,10 @@ class TemporalGateway:
         return tally
 
     async def deliver(self, record: CallRecord) -> bool:
-        """Tell the contact's workflow where its call stands; False when it cannot be told now."""
+        """Tell the contact's workflow where its call stands; False when it cannot be told now.
+
+        Once that workflow is over the batch is told instead: the ending may have corrected the contact.
+        """
         contact = self._client.get_workflow_handle(
             names.contact_workflow_id(record.batch_id, record.contact_id)
         )
@@ -89,30 +99,54 @@ class TemporalGateway:
         try:
             await contact.signal(names.CALL_EVENT, event, rpc_timeout=DELIVERY_PATIENCE)
         except RPCError as error:
-            return error.status is RPCStatusCode.NOT_FOUND
+            return error.status is RPCStatusCode.NOT_FOUND and await self._recount(record.batch_id)
         except RuntimeError:  # a lazy client that cannot connect
             return False
+        return True
+
+    async def _recount(self, batch_id: BatchId) -> bool:
+        """Tell the batch to read its numbers again; True also when its workflow is over."""
+        batch = self._client.get_workflow_handle(names.batch_workflow_id(batch_id))
+        try:
+            await batch.signal(names.RECOUNT, rpc_timeout=DELIVERY_PATIENCE)
+        except RPCError as error:
+            return error.status is RPCStatusCode.NOT_FOUND
         return True
 
     async def act(self, batch_id: BatchId, action: Action) -> None:
         """Tell the batch's workflow that it was paused, resumed or cancelled; nothing happens without one."""
         # The change is stored: a signal of that name would do it once more, after the next one perhaps.
-        await self._tell(batch_id, names.POLICY_CHANGED, action)
+        await self._tell(batch_id, names.POLICY_CHANGED, PolicyChanged(action))
 
-    async def dispatch(self, batch_id: BatchId, campaign_id: CampaignId, total_contacts: int) -> None:
+    async def policy_changed(self, batch_id: BatchId) -> None:
+        """Tell the batch's workflow that rules of its campaign changed; nothing happens without one."""
+        await self._tell(batch_id, names.POLICY_CHANGED)
+
+    async def dispatch(self, batch: Batch) -> None:
         """Tell the batch's workflow to look for contacts again, and start it anew when it is gone."""
         async with _translated_failures():
-            await self._client.start_workflow(
-                BATCH_WORKFLOW,
-                BatchInput(batch_id=batch_id, campaign_id=campaign_id),
-                id=names.batch_workflow_id(batch_id),
-                task_queue=names.CONTROL_QUEUE,
-                id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
-                search_attributes=_attributes(batch_id, campaign_id),
-                static_summary=f"{total_contacts} contacts",
-                start_signal=names.DISPATCH,
-                rpc_timeout=PATIENCE,
-            )
+            await self._start(batch, WorkflowIDReusePolicy.ALLOW_DUPLICATE, signal=names.DISPATCH)
+
+    async def _start(
+        self, batch: Batch, reuse_policy: WorkflowIDReusePolicy, *, signal: str | None = None
+    ) -> None:
+        start = BatchInput(
+            batch_id=batch.batch_id, campaign_id=batch.campaign_id, organization_id=batch.organization_id
+        )
+        await self._client.start_workflow(
+            BATCH_WORKFLOW,
+            start,
+            id=names.batch_workflow_id(batch.batch_id),
+            task_queue=names.CONTROL_QUEUE,
+            id_reuse_policy=reuse_policy,
+            search_attributes=attributes.of_batch(
+                start, status=batch.status, begins_at=batch.scheduled_start
+            ),
+            static_summary=quantity(batch.total_contacts, "contact"),
+            static_details=f"{batch.batch_id} of {batch.organization_id}, under {batch.campaign_id}",
+            start_signal=signal,
+            rpc_timeout=PATIENCE,
+        )
 
     async def contact_skipped(self, batch_id: BatchId, contact_id: ContactId, was: ContactStatus) -> None:
         """Tell the batch that a waiting contact was skipped by hand."""
@@ -136,31 +170,94 @@ class TemporalGateway:
     async def health(self) -> EngineHealth:
         """Say whether the server answers and how many workers poll; never raises."""
         try:
-            workflow_pollers, dial_pollers = await asyncio.gather(
-                self._pollers(names.CONTROL_QUEUE, TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW),
-                self._pollers(names.DIAL_QUEUE, TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY),
+            workflows, dials = await asyncio.gather(
+                self._queue(names.CONTROL_QUEUE, WORKFLOW, PATIENCE),
+                self._queue(names.DIAL_QUEUE, ACTIVITY, PATIENCE),
             )
         except (RPCError, RuntimeError):
             return EngineHealth(ok=False)
-        return EngineHealth(ok=True, workflow_pollers=workflow_pollers, dial_pollers=dial_pollers)
+        return EngineHealth(ok=True, workflow_pollers=len(workflows.pollers), dial_pollers=len(dials.pollers))
 
-    async def _pollers(self, queue: str, kind: TaskQueueType.ValueType) -> int:
-        described = await self._client.workflow_service.describe_task_queue(
-            DescribeTaskQueueRequest(
-                namespace=self._client.namespace, task_queue=TaskQueue(name=queue), task_queue_type=kind
-            ),
-            timeout=PATIENCE,
-        )
-        return len(described.pollers)
-
-
-def _attributes(batch_id: BatchId, campaign_id: CampaignId) -> TypedSearchAttributes:
-    return TypedSearchAttributes(
-        [
-            SearchAttributePair(SearchAttributeKey.for_keyword("BatchId"), batch_id),
-            SearchAttributePair(SearchAttributeKey.for_keyword("CampaignId"), campaign_id),
+    async def queues(self) -> Sequence[QueueFacts]:
+        """Tell who serves each task queue."""
+        async with _translated_failures():
+            described = await asyncio.gather(
+                *(self._queue(name, kind, DESCRIBE_PATIENCE) for name, kind, _ in QUEUES)
+            )
+        return [
+            queue_facts(name, role, answer) for (name, _, role), answer in zip(QUEUES, described, strict=True)
         ]
-    )
+
+    async def describe_batch(self, batch_id: BatchId) -> WorkflowDescription:
+        """Tell how the batch's workflow stands; asks the server alone, so it needs no worker."""
+        workflow_id = names.batch_workflow_id(batch_id)
+        request = DescribeWorkflowExecutionRequest(
+            namespace=self._client.namespace, execution=WorkflowExecution(workflow_id=workflow_id)
+        )
+        async with _translated_failures():
+            try:
+                described = await self._client.workflow_service.describe_workflow_execution(
+                    request, timeout=DESCRIBE_PATIENCE
+                )
+            except RPCError as error:
+                if error.status is not RPCStatusCode.NOT_FOUND:
+                    raise
+                return WorkflowDescription(workflow_id=workflow_id, status="missing")
+            info = described.workflow_execution_info
+            fails = described.pending_workflow_task.attempt >= 2
+            return WorkflowDescription(
+                workflow_id=workflow_id,
+                status=status_word(info.status),
+                run_id=info.execution.run_id,
+                history_length=info.history_length,
+                pending_failure=await self._failure(info.execution) if fails else None,
+            )
+
+    async def dispatcher(self, batch_id: BatchId) -> Mapping[str, object] | None:
+        """Ask the workflow what it knows and waits for; None when no worker answers in time."""
+        batch = self._client.get_workflow_handle(names.batch_workflow_id(batch_id))
+        try:
+            view: dict[str, object] = await batch.query(
+                names.DEBUG,
+                result_type=dict[str, object],
+                reject_condition=QueryRejectCondition.NOT_OPEN,
+                rpc_timeout=QUERY_PATIENCE,
+            )
+        except (
+            RPCError,
+            WorkflowQueryFailedError,
+            WorkflowQueryRejectedError,
+            PayloadUnreadable,
+            RuntimeError,
+        ):
+            return None
+        return view
+
+    async def _failure(self, run: WorkflowExecution) -> str | None:
+        request = GetWorkflowExecutionHistoryReverseRequest(
+            namespace=self._client.namespace, execution=run, maximum_page_size=FAILURE_IS_AMONG
+        )
+        answer = await self._client.workflow_service.get_workflow_execution_history_reverse(
+            request, timeout=DESCRIBE_PATIENCE
+        )
+        failure = newest_failure(answer.history.events)
+        if failure is None:
+            return None
+        try:
+            return told_failure(await self._client.data_converter.decode_failure(failure))
+        except PayloadUnreadable as error:
+            return str(error)
+
+    async def _queue(
+        self, name: str, kind: TaskQueueType.ValueType, patience: timedelta
+    ) -> DescribeTaskQueueResponse:
+        request = DescribeTaskQueueRequest(
+            namespace=self._client.namespace,
+            task_queue=TaskQueue(name=name),
+            task_queue_type=kind,
+            report_stats=True,
+        )
+        return await self._client.workflow_service.describe_task_queue(request, timeout=patience)
 
 
 @asynccontextmanager

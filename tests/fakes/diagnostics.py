@@ -11,6 +11,7 @@ from domain.call import OUTCOME_OF, CallRecord, CallStatus, DialState, EventSour
 from domain.contact import LIVE, ContactStatus
 from domain.identity import BatchId, CampaignId, ContactId
 from domain.ports import EndedCalls, RecentAttempts, StatusShare, WebhookSilence
+from domain.wall_clock import zone_named
 from tests.fakes.tables import StoredEvent, Tables
 
 
@@ -97,7 +98,8 @@ class FakeDiagnosticsStore:
         return [each for each in of_call if each.event is None or each.event.source is EventSource.WEBHOOK]
 
     def _zone(self, call: CallRecord, timezone: str) -> ZoneInfo:
-        return ZoneInfo(self._tables.contacts[call.contact_id].timezone or timezone)
+        name = self._tables.contacts[call.contact_id].timezone or timezone
+        return zone_named(name) or ZoneInfo("UTC")
 
 
 def _prefix(number: str) -> str:

@@ -1,0 +1,123 @@
+"""Why a batch is not dialling: every source is asked at once, and none is waited for long."""
+
+import asyncio
+from collections.abc import Awaitable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import TypeVar
+
+from api.parts import ApiParts
+from domain.batch import TERMINAL_BATCH, Batch
+from domain.campaign import Campaign
+from domain.contact import ContactStatus
+from domain.diagnosis import RECENT_ATTEMPTS, RUNNING, WEBHOOK_SILENCE, QueueFacts
+from domain.errors import EngineUnavailable, StoreUnavailable
+from domain.identity import BatchId, ContactId, OrganizationId
+from domain.ports import (
+    EndedCalls,
+    RecentAttempts,
+    RouteReport,
+    StatusShare,
+    WebhookSilence,
+    WorkflowDescription,
+)
+
+SOURCE_SECONDS = 1.5
+"""A person who asks what is wrong gets within three seconds whatever is known by then."""
+DATABASE_SECONDS = 2.5
+PENDING_SAMPLE = 3
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoredFacts:
+    """What the database knows of a batch."""
+
+    standings: Mapping[ContactStatus, StatusShare]
+    pending_sample: Sequence[ContactId]
+    pending_zones: Sequence[str | None]
+    campaign_live: int
+    silence: WebhookSilence
+    recent: RecentAttempts
+    routes: Sequence[RouteReport]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reading:
+    """Everything that was learnt; None where a source did not answer."""
+
+    batch: Batch
+    campaign: Campaign
+    stored: StoredFacts
+    ended_calls: EndedCalls | None
+    workflow: WorkflowDescription | None
+    queues: Sequence[QueueFacts] | None
+    dispatcher: Mapping[str, object] | None
+
+
+async def read_batch(
+    parts: ApiParts, organization_id: OrganizationId, batch_id: BatchId, now: datetime
+) -> Reading:
+    """Ask everybody about a batch. Raises BatchNotFound, StoreUnavailable."""
+    batch, campaign = await parts.batches.get(organization_id, batch_id)
+    timezone = batch.overrides.timezone or campaign.rules.timezone
+    stored, ended_calls, workflow, queues, dispatcher = await asyncio.gather(
+        _stored(parts, batch, now),
+        _in_time(parts.diagnostics.ended_calls(batch_id, timezone)),
+        _in_time(parts.engine.describe_batch(batch_id)),
+        _in_time(parts.engine.queues()),
+        _in_time(parts.engine.dispatcher(batch_id)),
+    )
+    reading = Reading(
+        batch=batch,
+        campaign=campaign,
+        stored=stored,
+        ended_calls=ended_calls,
+        workflow=workflow,
+        queues=queues,
+        dispatcher=dispatcher,
+    )
+    return await _read_again(parts, reading, now) if _seems_left_alone(reading) else reading
+
+
+def _seems_left_alone(reading: Reading) -> bool:
+    is_gone = reading.workflow is not None and reading.workflow.status != RUNNING
+    return is_gone and reading.batch.status not in TERMINAL_BATCH
+
+
+async def _read_again(parts: ApiParts, reading: Reading, now: datetime) -> Reading:
+    """Look at the rows once more: a batch that ended meanwhile needs no workflow."""
+    before = reading.batch
+    batch, campaign = await parts.batches.get(before.organization_id, before.batch_id)
+    if batch.status not in TERMINAL_BATCH:
+        return reading
+    stored = await _stored(parts, batch, now)
+    return replace(reading, batch=batch, campaign=campaign, stored=stored)
+
+
+async def _stored(parts: ApiParts, batch: Batch, now: datetime) -> StoredFacts:
+    """Read one thing after the other, on one connection at a time: others need the pool too."""
+    numbers, batch_id = parts.diagnostics, batch.batch_id
+    try:
+        async with asyncio.timeout(DATABASE_SECONDS):
+            return StoredFacts(
+                standings=await numbers.standings(batch_id),
+                pending_sample=await numbers.longest_pending(batch_id, PENDING_SAMPLE),
+                pending_zones=await parts.contacts.pending_zones(batch_id),
+                campaign_live=await numbers.live_in_campaign(batch.campaign_id),
+                silence=await numbers.webhook_silence(batch_id, now - WEBHOOK_SILENCE),
+                recent=await numbers.recent_attempts(batch_id, RECENT_ATTEMPTS),
+                routes=await parts.routes.reports(),
+            )
+    except TimeoutError:
+        raise StoreUnavailable from None
+
+
+async def _in_time(answer: Awaitable[T]) -> T | None:
+    """Return what a source answers, None when it does not in time. Raises StoreUnavailable."""
+    try:
+        async with asyncio.timeout(SOURCE_SECONDS):
+            return await answer
+    except (TimeoutError, EngineUnavailable):
+        return None

@@ -1,0 +1,73 @@
+"""`apollo batches debug ID`: why a batch is not dialling, for somebody who has to mend it.
+
+The diagnosis and the next step come first; what they rest on follows.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from console.api_client import JsonObject
+from console.listing import cells, show_list, shown
+from console.surroundings import ApiToken, ApiUrl, surroundings_of
+
+batch_debugging = typer.Typer()
+
+QUEUE_FIELDS = ("name", "role", "pollers", "backlog", "last_seen")
+_PARTS = ("workflow", "capacity", "window", "webhooks", "outcomes", "dispatcher")
+
+
+@batch_debugging.command("debug")
+def debug_batch(
+    context: typer.Context,
+    batch_id: Annotated[str, typer.Argument(metavar="ID", help="Id of the batch.")],
+    api_url: ApiUrl = None,
+    token: ApiToken = None,
+) -> None:
+    """Say why a batch is or is not dialling, and what to do next."""
+    with surroundings_of(context).connect(api_url, token) as api:
+        told = api.debug(batch_id)
+    console = Console()
+    _show_diagnosis(told, console)
+    show_list(("status", "contacts", "oldest change"), _standings(told), console)
+    show_list(("queue", "role", "pollers", "backlog", "last poll"), _queues(told), console)
+    show_list(("fact", "value"), _facts(told), console)
+
+
+def _show_diagnosis(told: JsonObject, console: Console) -> None:
+    tip = shown(_object(told, "diagnostics").get("tip"))
+    if not console.is_terminal:
+        show_list((), [["diagnosis", shown(told.get("diagnosis")), tip]], console)
+        return
+    console.print(Text(shown(told.get("diagnosis")), style="bold"), Text(f"(batch is {told.get('status')})"))
+    console.print(Text(tip))
+
+
+def _standings(told: JsonObject) -> Iterator[Sequence[str]]:
+    """Yield the statuses somebody is in."""
+    for status, share in _object(told, "status_breakdown").items():
+        if isinstance(share, dict) and share.get("count"):
+            yield [status, *cells(share, ("count", "oldest_updated_at"))]
+
+
+def _queues(told: JsonObject) -> Iterator[Sequence[str]]:
+    queues = _object(told, "worker").get("task_queues")
+    for queue in queues if isinstance(queues, list) else ():
+        yield cells(queue, QUEUE_FIELDS)
+
+
+def _facts(told: JsonObject) -> Iterator[Sequence[str]]:
+    yield ["worker", shown(_object(told, "worker").get("state"))]
+    yield ["stuck_pending", shown(_object(told, "diagnostics").get("stuck_pending"))]
+    yield ["pending_sample", shown(told.get("pending_sample"))]
+    for part in _PARTS:
+        for name, value in _object(told, part).items():
+            yield [f"{part}.{name}", shown(value)]
+
+
+def _object(told: JsonObject, name: str) -> Mapping[str, object]:
+    value = told.get(name)
+    return value if isinstance(value, dict) else {}

@@ -1,0 +1,222 @@
+"""The real system brought into the states that `debug` tells apart, and out of them again.
+
+One stack lives through all of it, in this order: no worker, no dial worker, all workers, no Temporal.
+"""
+
+import shutil
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from console.ledger_check import faults
+from embedded.module_command import module_command
+from embedded.processes import Command
+from embedded.readiness import Probe, answers_ok
+from embedded.stack import RunningStack
+from embedded.stop_request import StopRequest
+from tests.e2e.house import House, a_plan
+from tests.e2e.scenes import a_batch, a_campaign, ahead
+
+pytestmark = [pytest.mark.e2e, pytest.mark.server, pytest.mark.timeout(90)]
+
+TALK_SECONDS = 2
+NUMBERS = tuple(f"+1415555{each:02}55" for each in range(5))
+LIMIT = 3
+
+
+class WorkerlessStack(RunningStack):
+    """Everything but a worker, as if nobody had polled for a long time."""
+
+    def _start(self, command: Command) -> None:
+        if command.name != "worker":
+            super()._start(command)
+
+    def _wait(self, name: str, probe: Probe) -> None:
+        waits_for_worker = name == "API with its worker"
+        alive = partial(answers_ok, self._client, f"{self.plan.api_url}/healthz")
+        super()._wait(name, alive if waits_for_worker else probe)
+
+
+@contextmanager
+def a_house_without_worker() -> Iterator[House]:
+    folder = Path(tempfile.mkdtemp(prefix="apollo-e2e-")).resolve()
+    stack = WorkerlessStack(a_plan(folder, talk_seconds=TALK_SECONDS), StopRequest(), lambda _: None)
+    try:
+        stack.begin()
+        house = House(stack)
+        with house.api:
+            yield house
+    finally:
+        stack.end()
+        shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="module")
+def house() -> Iterator[House]:
+    with a_house_without_worker() as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def left_alone(house: House) -> str:
+    """A batch created while nobody works."""
+    return a_batch(house, a_campaign(house), NUMBERS, concurrency_limit=LIMIT)
+
+
+def start_worker(house: House, role: str) -> None:
+    assert house.stack.parts is not None
+    argv = module_command("worker", "--role", role)
+    house.start(replace(house.stack.parts.worker(), name=f"worker-{role}", argv=argv))
+
+
+def debug(house: House, batch_id: str) -> dict[str, Any]:
+    """Ask why a batch does not dial; the answer comes within three seconds, whatever the state."""
+    began = time.monotonic()
+    answer = house.ask("GET", f"/batches/{batch_id}/debug")
+    assert (answer.status_code, time.monotonic() - began < 3) == (200, True)
+    body: dict[str, Any] = answer.json()
+    return body
+
+
+def diagnosis(house: House, batch_id: str) -> str:
+    return str(debug(house, batch_id)["diagnosis"])
+
+
+def statuses(told: Mapping[str, Any]) -> dict[str, int]:
+    shares = told["status_breakdown"].items()
+    return {status: share["count"] for status, share in shares if share["count"]}
+
+
+def around_today() -> list[str]:
+    today = datetime.now(UTC).date()
+    days: list[date] = [today + timedelta(days=each) for each in (-1, 0, 1)]
+    return [day.isoformat() for day in days]
+
+
+def assert_everybody_was_called_once(house: House, batch_id: str, numbers: tuple[str, ...]) -> None:
+    reckoning = house.reckoning(batch_id)
+    assert faults(reckoning, contacts=len(numbers), limit=LIMIT) == []
+    rings = Counter(ring["to"] for ring in house.rings())
+    assert {number: rings[number] for number in numbers} == dict.fromkeys(numbers, 1)
+
+
+def test_without_a_worker_contacts_wait_and_the_worker_is_missed(house: House, left_alone: str) -> None:
+    told = debug(house, left_alone)
+
+    assert told["diagnosis"] == "worker_down"
+    assert "Start the worker" in told["diagnostics"]["tip"]
+    assert (told["worker"]["state"], told["workflow"]["status"]) == ("down", "running")
+    assert told["dispatcher"] is None
+    assert statuses(told) == {"pending": len(NUMBERS)}
+    assert len(told["pending_sample"]) == 3
+    assert house.rings() == []
+
+
+def test_batch_that_is_held_or_scheduled_is_told_so_before_its_worker_is_missed(house: House) -> None:
+    campaign_id = a_campaign(house)
+    paused = a_batch(house, campaign_id)
+    house.api.act("batches", paused, "pause")
+    scheduled = a_batch(house, a_campaign(house), scheduled_start=ahead(hours=1))
+    with_its_campaign = a_batch(house, campaign_id)
+    house.api.act("campaigns", campaign_id, "pause")
+
+    held, held_too = debug(house, paused), debug(house, with_its_campaign)
+
+    assert diagnosis(house, scheduled) == "scheduled"
+    assert (held["diagnosis"], held_too["diagnosis"]) == ("paused", "paused")
+    assert f"batches/{paused}/resume" in held["diagnostics"]["tip"]
+    assert f"campaigns/{campaign_id}/resume" in held_too["diagnostics"]["tip"]
+    for batch_id in (paused, scheduled, with_its_campaign):
+        house.api.act("batches", batch_id, "cancel")
+    assert diagnosis(house, paused) == "cancelled"
+
+
+def test_with_all_workers_but_the_dialling_one_that_one_is_missed(house: House, left_alone: str) -> None:
+    for role in ("control", "contact", "store"):
+        start_worker(house, role)
+
+    house.wait_for(lambda: diagnosis(house, left_alone) != "worker_down", 30)
+
+    told = debug(house, left_alone)
+    assert told["diagnosis"] == "dial_worker_down"
+    assert "--role dial" in told["diagnostics"]["tip"]
+    assert told["worker"]["state"] == "up"
+    house.wait_for(lambda: debug(house, left_alone)["dispatcher"] is not None, 10)
+    assert house.rings() == []
+
+
+def test_batch_completes_by_itself_once_every_worker_is_there(house: House, left_alone: str) -> None:
+    start_worker(house, "dial")
+    house.wait_for_end(left_alone, 40)
+
+    told = debug(house, left_alone)
+
+    assert (told["diagnosis"], statuses(told)) == ("completed", {"completed": len(NUMBERS)})
+    assert told["outcomes"]["answer_rate"] == 1.0
+    assert told["webhooks"]["last_received_at"] is not None
+    assert_everybody_was_called_once(house, left_alone, NUMBERS)
+
+
+def test_batch_whose_calls_go_out_is_healthy_and_one_at_its_limit_waits(house: House) -> None:
+    campaign_id = a_campaign(house)
+    busy = a_batch(house, campaign_id, ("+14155552055", "+14155552155"), concurrency_limit=1)
+    at_ease = a_batch(house, campaign_id, ("+14155552255",), concurrency_limit=5)
+    house.wait_for(lambda: house.counters(at_ease)[0]["in_flight"] == 1, 10)
+
+    well, full = debug(house, at_ease), debug(house, busy)
+
+    assert (well["diagnosis"], full["diagnosis"]) == ("healthy", "waiting_for_capacity")
+    assert well["capacity"] == {"limit": 5, "in_use": 1, "campaign_limit": None, "campaign_in_use": 2}
+    assert "raise concurrency_limit" in full["diagnostics"]["tip"]
+    house.wait_for_end(busy, 20)
+
+
+def test_batch_without_an_opening_today_is_outside_working_hours(house: House) -> None:
+    campaign_id = a_campaign(house, blackout_dates=around_today(), working_hours_enforced=True)
+
+    told = debug(house, a_batch(house, campaign_id))
+
+    assert told["diagnosis"] == "outside_working_hours"
+    assert told["window"]["open"] is False
+    assert told["window"]["opens_at"] > datetime.now(UTC).isoformat()
+
+
+def test_terminated_batch_is_missed_and_dispatch_finishes_it_with_nobody_called_twice(
+    house: House,
+) -> None:
+    house.empty_ledger()
+    numbers = ("+14155553055", "+14155553155", "+14155553255")
+    batch_id = a_batch(house, a_campaign(house), numbers, concurrency_limit=1)
+    house.wait_for(lambda: house.counters(batch_id)[0]["in_flight"] == 1, 10)
+    house.temporal("terminate", "-w", f"batch/{batch_id}", "--reason", "by hand")
+
+    told = debug(house, batch_id)
+    house.api.act("batches", batch_id, "dispatch")
+
+    assert told["diagnosis"] == "workflow_missing"
+    assert told["workflow"]["status"] == "terminated"
+    assert f"batches/{batch_id}/dispatch" in told["diagnostics"]["tip"]
+    house.wait_for_end(batch_id, 50)
+    assert diagnosis(house, batch_id) == "completed"
+    assert_everybody_was_called_once(house, batch_id, numbers)
+
+
+def test_without_temporal_the_answer_comes_in_time_from_what_is_stored(house: House) -> None:
+    batch_id = a_batch(house, a_campaign(house), scheduled_start=ahead(hours=1))
+    house.kill("temporal")
+
+    told = [debug(house, batch_id) for _ in range(3)]
+
+    assert {each["diagnosis"] for each in told} == {"temporal_down"}
+    assert told[0]["worker"] == {"state": "unknown", "task_queues": []}
+    assert told[0]["workflow"]["status"] == "unknown"
+    assert statuses(told[0]) == {"pending": 2}

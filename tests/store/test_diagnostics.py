@@ -1,0 +1,187 @@
+"""What the rows tell of a batch that somebody asks about; the fakes say the same."""
+
+from datetime import timedelta
+
+import pytest
+
+from domain.call import AttemptKind, CallStatus, DialState, EventSource
+from domain.contact import Contact, ContactStatus
+from domain.ports import EndedCalls, RecentAttempts, StatusShare, WebhookSilence
+from domain.settlement import Settlement
+from tests.builders import MONDAY_NOON, a_new_contact, a_status_event
+from tests.store.scenes import LATER, House
+
+pytestmark = pytest.mark.store
+
+MINUTE = timedelta(minutes=1)
+
+
+async def call(house: House, contact: Contact, outcome: CallStatus, minutes: float = 0) -> None:
+    """Place a call at noon that ends so many minutes later."""
+    record = await house.claimed(contact)
+    await house.calls.record_dial(record.execution_id, DialState.ACCEPTED)
+    event = a_status_event(outcome, happened_at=MONDAY_NOON + minutes * MINUTE)
+    await house.calls.record_event(record.execution_id, event, event_key="ended", body=None)
+
+
+async def test_standings_count_each_status_with_its_oldest_and_newest_change(house: House) -> None:
+    batch = await house.a_kept_batch(4)
+    first, second, third, _ = await house.people_of(batch)
+    await house.a_kept_batch(2)
+    await house.claimed(first)
+    for contact in (second, third):
+        now = MONDAY_NOON + contact.position * MINUTE
+        await house.contacts.skip_by_hand(batch.batch_id, contact.contact_id, now)
+
+    assert await house.diagnostics.standings(batch.batch_id) == {
+        ContactStatus.PENDING: StatusShare(
+            count=1, oldest_updated_at=MONDAY_NOON, newest_updated_at=MONDAY_NOON
+        ),
+        ContactStatus.DISPATCHED: StatusShare(
+            count=1, oldest_updated_at=MONDAY_NOON, newest_updated_at=MONDAY_NOON
+        ),
+        ContactStatus.SKIPPED: StatusShare(
+            count=2, oldest_updated_at=MONDAY_NOON + 2 * MINUTE, newest_updated_at=MONDAY_NOON + 3 * MINUTE
+        ),
+    }
+
+
+async def test_longest_pending_are_the_longest_unchanged_and_then_the_first(house: House) -> None:
+    batch = await house.a_kept_batch(4)
+    first, *others = await house.people_of(batch)
+    record = await house.claimed(first)
+    await house.calls.record_dial(record.execution_id, DialState.READY)
+    given_back = await house.contacts.give_back(first.contact_id, 1, LATER)
+
+    longest = await house.diagnostics.longest_pending(batch.batch_id, 4)
+
+    assert given_back is ContactStatus.PENDING
+    assert longest == [each.contact_id for each in (*others, first)]
+    assert await house.diagnostics.longest_pending(batch.batch_id, 2) == longest[:2]
+
+
+async def test_live_contacts_are_counted_over_all_batches_of_a_campaign_and_no_other(house: House) -> None:
+    campaign = await house.a_kept_campaign()
+    for start in (1, 10):
+        numbers = [a_new_contact(start), a_new_contact(start + 1)]
+        dialled, _ = await house.people_of(await house.a_kept_batch(numbers, campaign=campaign))
+        await house.hears(await house.claimed(dialled), CallStatus.RINGING)
+    await house.claimed(await house.a_person(people=[a_new_contact(20)]))
+
+    assert await house.diagnostics.live_in_campaign(campaign.campaign_id) == 2
+
+
+async def test_batch_nobody_called_is_silent_without_anybody_missing(house: House) -> None:
+    batch = await house.a_kept_batch()
+
+    silence = await house.diagnostics.webhook_silence(batch.batch_id, LATER)
+
+    assert silence == WebhookSilence(last_received_at=None, dispatched_without_webhook=0)
+
+
+async def test_call_that_was_asked_for_and_has_no_webhook_is_missed_once_it_is_old_enough(
+    house: House,
+) -> None:
+    batch = await house.a_kept_batch(3)
+    first, second, third = await house.people_of(batch)
+    await house.claimed(first)
+    throttled = await house.claimed(second)
+    await house.calls.record_dial(throttled.execution_id, DialState.READY)
+    heard_of = await house.claimed(third)
+    queued = a_status_event(CallStatus.QUEUED)
+    await house.calls.record_event(heard_of.execution_id, queued, event_key="1", body=None)
+
+    early = await house.diagnostics.webhook_silence(batch.batch_id, MONDAY_NOON)
+    late = await house.diagnostics.webhook_silence(batch.batch_id, MONDAY_NOON + timedelta(seconds=1))
+
+    assert (early.dispatched_without_webhook, late.dispatched_without_webhook) == (0, 1)
+    assert late.last_received_at is not None
+
+
+async def test_what_the_provider_said_when_asked_is_no_webhook(house: House) -> None:
+    person = await house.a_person()
+    record = await house.claimed(person)
+    polled = a_status_event(CallStatus.QUEUED, source=EventSource.POLL)
+    await house.calls.record_event(record.execution_id, polled, event_key="poll", body=None)
+
+    assert await house.diagnostics.webhook_silence(person.batch_id, LATER) == WebhookSilence(
+        last_received_at=None, dispatched_without_webhook=1
+    )
+
+
+async def test_earlier_attempt_that_was_heard_of_does_not_hide_a_silent_one(house: House) -> None:
+    person = await house.a_person()
+    retry = Settlement(status=ContactStatus.RETRYING, next_retry_at=MONDAY_NOON)
+    await house.ended(person, CallStatus.BUSY, retry)
+    await house.claimed(person, attempt=2, kind=AttemptKind.RETRY)
+
+    silence = await house.diagnostics.webhook_silence(person.batch_id, LATER)
+
+    assert silence.dispatched_without_webhook == 1
+    assert silence.last_received_at is not None
+
+
+async def test_recent_attempts_are_those_that_ended_last(house: House) -> None:
+    batch = await house.a_kept_batch(5)
+    people = await house.people_of(batch)
+    endings = (CallStatus.FAILED, CallStatus.COMPLETED, CallStatus.UNKNOWN, CallStatus.FAILED)
+    for minutes, (contact, outcome) in enumerate(zip(people, endings, strict=False)):
+        await call(house, contact, outcome, minutes)
+    await house.claimed(people[4])
+
+    newest = await house.diagnostics.recent_attempts(batch.batch_id, 3)
+    every = await house.diagnostics.recent_attempts(batch.batch_id, 20)
+
+    assert newest == RecentAttempts(ended=3, failed=2)
+    assert every == RecentAttempts(ended=4, failed=3)
+
+
+async def test_attempt_given_up_before_a_call_is_no_recent_one_and_no_ended_call(house: House) -> None:
+    person = await house.a_person()
+    record = await house.claimed(person)
+    await house.calls.record_dial(record.execution_id, DialState.READY)
+    await house.contacts.give_back(person.contact_id, 1, MONDAY_NOON)
+    await house.contacts.skip_by_hand(person.batch_id, person.contact_id, MONDAY_NOON)
+
+    assert (await house.call(record)).call_status is CallStatus.CANCELLED
+    assert await house.diagnostics.recent_attempts(person.batch_id, 20) == RecentAttempts(ended=0, failed=0)
+    assert await house.diagnostics.ended_calls(person.batch_id, "UTC") == EndedCalls()
+
+
+async def test_unanswered_calls_are_counted_by_the_callees_own_hour_and_prefix(house: House) -> None:
+    numbers = {
+        "+14155550101": None,
+        "+14155550102": "America/Denver",
+        "+14165550103": "Asia/Kathmandu",
+        "+493012345678": "Europe/Berlin",
+        "+390612345678": "Europe/Rome",
+        "+354412345678": "No/Such",
+        "+14155550107": None,
+    }
+    people = [a_new_contact(phone_number=number, timezone=zone) for number, zone in numbers.items()]
+    batch = await house.a_kept_batch(people)
+    *unanswered, answered = await house.people_of(batch)
+    for contact in unanswered:
+        await call(house, contact, CallStatus.NO_ANSWER)
+    await call(house, answered, CallStatus.COMPLETED)
+
+    # Noon in UTC on a Monday in September: UTC-5 for the batch, UTC-6, UTC+5:45, and UTC+2 twice.
+    assert await house.diagnostics.ended_calls(batch.batch_id, "America/Chicago") == EndedCalls(
+        ended=7,
+        completed=1,
+        no_answer=6,
+        no_answer_by_hour={"06": 1, "07": 1, "12": 1, "14": 2, "17": 1},
+        no_answer_by_prefix={"+1415": 2, "+1416": 1, "+354412": 1, "+39061": 1, "+49301": 1},
+    )
+
+
+async def test_only_the_ten_largest_prefixes_are_told(house: House) -> None:
+    people = [a_new_contact(phone_number=f"+1{200 + each}5550100") for each in range(12)]
+    people.append(a_new_contact(phone_number="+12115550101"))
+    batch = await house.a_kept_batch(people)
+    for contact in await house.people_of(batch):
+        await call(house, contact, CallStatus.NO_ANSWER)
+
+    told = (await house.diagnostics.ended_calls(batch.batch_id, "UTC")).no_answer_by_prefix
+
+    assert list(told.items()) == [("+1211", 2), *((f"+1{200 + each}", 1) for each in range(9))]
