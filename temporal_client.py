@@ -1,34 +1,70 @@
 """One way to reach Temporal, for the worker, the API and the command line."""
 
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
-from temporalio.envconfig import ClientConfigProfile
+from temporalio.converter import DataConverter, DefaultFailureConverterWithEncodedAttributes
+from temporalio.envconfig import ClientConfig, ClientConnectConfig
 
-from settings import Settings
+from payload_codec import EncryptingCodec
+from settings import Settings, inherited_environment
 
 DATA_CONVERTER = pydantic_data_converter
+"""How values become payloads when nothing is encrypted."""
 EMBEDDED_HOST = "127.0.0.1"
-
-
-def temporal_address(settings: Settings) -> str:
-    """Return `host:port` of the server in use."""
-    return settings.temporal_address or f"{EMBEDDED_HOST}:{settings.temporal_port}"
 
 
 async def connect(settings: Settings, *, lazy: bool = False) -> Client:
     """Return a client; with `lazy` nothing is asked of the server before it is needed.
 
-    For a server of one's own, TLS and API key come from the usual `TEMPORAL_*` variables.
+    Raises ValueError with one line when the connection is described wrongly.
     """
-    if settings.temporal_address is None:
-        secured = ClientConfigProfile()
-    else:
-        secured = ClientConfigProfile.load(disable_file=True)
     return await Client.connect(
-        temporal_address(settings),
-        namespace=settings.temporal_namespace,
-        api_key=secured.api_key,
-        tls=secured.tls.to_connect_tls_config() if secured.tls else bool(secured.api_key),
-        data_converter=DATA_CONVERTER,
+        **connect_config(settings, inherited_environment()),
+        data_converter=data_converter(settings.payload_encryption_keys),
         lazy=lazy,
     )
+
+
+def connect_config(settings: Settings, environment: Mapping[str, str]) -> ClientConnectConfig:
+    """Return which server is used and how it is spoken to.
+
+    TLS, API key and metadata come from the `TEMPORAL_*` variables and the configuration file that all of
+    Temporal's tools share, and so do address and namespace unless Apollo's own variables name them.
+    Where nobody names an address it is the embedded server. Raises ValueError with one line.
+    """
+    shared = _shared_config(environment)
+    address = settings.temporal_address or shared.get("target_host")
+    if address is None:
+        return ClientConnectConfig(
+            target_host=f"{EMBEDDED_HOST}:{settings.temporal_port}",
+            namespace=settings.temporal_namespace,
+            tls=False,
+        )
+    own_namespace = "temporal_namespace" in settings.model_fields_set
+    namespace = settings.temporal_namespace if own_namespace else shared.get("namespace")
+    defaults = ClientConnectConfig(namespace=settings.temporal_namespace, tls=False)
+    named = ClientConnectConfig(target_host=address, namespace=namespace or settings.temporal_namespace)
+    return {**defaults, **shared, **named}
+
+
+def data_converter(keys: Sequence[bytes]) -> DataConverter:
+    """Return how values become payloads: plain without keys, else encrypted, failures' texts too."""
+    if not keys:
+        return DATA_CONVERTER
+    return replace(
+        DATA_CONVERTER,
+        payload_codec=EncryptingCodec(keys),
+        failure_converter_class=DefaultFailureConverterWithEncodedAttributes,
+    )
+
+
+def _shared_config(environment: Mapping[str, str]) -> ClientConnectConfig:
+    # An empty variable counts as unset, as everywhere in Apollo; here an empty TEMPORAL_TLS would turn it on.
+    named = {name: value for name, value in environment.items() if value}
+    try:
+        return ClientConfig.load_client_connect_config(override_env_vars=named)
+    except (OSError, RuntimeError, ValueError) as error:
+        raise ValueError(f"TEMPORAL_*: {error}") from error

@@ -1,11 +1,12 @@
 """Apollo's database: the one that was set, else the embedded Postgres of the data folder."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from embedded.data_folder import held, is_held, write_private
-from embedded.errors import DatabaseNotStarted
+from embedded.errors import DatabaseNotStarted, NoEmbeddedDatabase
 from embedded.postgres_guard import guarded
 from settings import Settings, inherited_environment
 
@@ -13,14 +14,27 @@ _NAME = "apollo"
 _URL_FILE = "database-url"
 
 
-@contextmanager
-def own_postgres(data_dir: Path) -> Iterator[str]:
-    """Run the Postgres of a data folder, which must be held, and yield the database's URL.
+@dataclass(frozen=True)
+class OwnDatabase:
+    """A database on a Postgres that this process runs."""
 
-    Raises DatabaseNotStarted.
+    url: str
+    is_alive: Callable[[], bool]
+    """Cheap enough to be asked all the time."""
+    log_path: Path
+
+
+@contextmanager
+def own_postgres(data_dir: Path) -> Iterator[OwnDatabase]:
+    """Run the Postgres of a data folder, which must be held.
+
+    Raises DatabaseNotStarted, NoEmbeddedDatabase.
     """
-    # Only here, for a deployment with its own Postgres installs nothing embedded.
-    from embedded.postgres import EmbeddedPostgres, FolderInUse, PostgresDidNotStart
+    try:
+        # Only here, for a deployment with its own Postgres installs nothing embedded.
+        from embedded.postgres import EmbeddedPostgres, FolderInUse, PostgresDidNotStart
+    except ModuleNotFoundError as error:
+        raise NoEmbeddedDatabase from error
 
     folder = data_dir / "postgres"
     with guarded(folder, inherited_environment()):
@@ -32,7 +46,7 @@ def own_postgres(data_dir: Path) -> Iterator[str]:
         try:
             server.create_database(_NAME)
             write_private(data_dir / _URL_FILE, server.url(_NAME))
-            yield server.url(_NAME)
+            yield OwnDatabase(server.url(_NAME), server.is_alive, server.log_path)
         finally:
             server.stop()
 
@@ -49,8 +63,8 @@ def operators_database(settings: Settings) -> Iterator[str]:
     elif is_held(data_dir):
         yield _published_url(data_dir)
     else:
-        with held(data_dir), own_postgres(data_dir) as url:
-            yield url
+        with held(data_dir), own_postgres(data_dir) as own:
+            yield own.url
 
 
 def _published_url(data_dir: Path) -> str:

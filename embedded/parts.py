@@ -1,5 +1,6 @@
 """How each part of Apollo is run as a child process, and what it is told through its environment."""
 
+import os
 import shlex
 from collections.abc import Mapping
 from dataclasses import replace
@@ -8,7 +9,11 @@ from datetime import timedelta
 from embedded.module_command import module_command, python_path
 from embedded.plan import StackPlan
 from embedded.processes import Command
+from workflows.options import DIAL
 
+_WORKERS_PATIENCE = DIAL["start_to_close_timeout"] + timedelta(seconds=5)
+"""It stops at once unless it waits for the provider's answer to a dial."""
+_OF_ANOTHER_SERVER = ("TEMPORAL_API_KEY", "TEMPORAL_PROFILE")
 _WEBHOOK_SECRET = "APOLLO_WEBHOOK_SECRET"  # noqa: S105 - a variable's name
 
 
@@ -47,7 +52,7 @@ class Parts:
 
     def worker(self) -> Command:
         """Return how to run the worker."""
-        return self._command("worker", "worker", patience=timedelta(seconds=5))
+        return self._command("worker", "worker", patience=_WORKERS_PATIENCE)
 
     def api(self) -> Command:
         """Return how to run the API."""
@@ -87,5 +92,9 @@ def _told(plan: StackPlan, *, database_url: str, temporal_address: str) -> Mappi
         "APOLLO_TEMPORAL_NAMESPACE": settings.temporal_namespace,
         "PYTHONPATH": python_path(plan.environment),
     }
+    if plan.owns_temporal:
+        # What Temporal's tools share is about another server: no key for it goes to ours, and no TLS.
+        told |= dict.fromkeys(_OF_ANOTHER_SERVER, "")
+        told |= {"TEMPORAL_CONFIG_FILE": os.devnull, "TEMPORAL_TLS": "false"}
     # A database that was set is inherited: its password belongs in no command that is shown.
     return told | {"APOLLO_DATABASE_URL": database_url} if plan.owns_database else told

@@ -78,6 +78,7 @@ class EmbeddedPostgres:
     durable: bool = True
     _lock: IO[str] | None = field(default=None, init=False, repr=False)
     _socket_dir: Path | None = field(default=None, init=False, repr=False)
+    _main_process: int | None = field(default=None, init=False, repr=False)
 
     def start(self) -> None:
         """Make the folder ours and the server answer.
@@ -89,9 +90,9 @@ class EmbeddedPostgres:
         self._take_lock()
         try:
             self._server.ensure_pgdata_inited()
-            if self._adopted():
-                return
-            self._launch()
+            if not self._adopted():
+                self._launch()
+            self._main_process = int(self._pid_file.read_text().splitlines()[0])
         except BaseException:
             self._drop_lock()
             raise
@@ -103,8 +104,17 @@ class EmbeddedPostgres:
         try:
             self._shut_down()
         finally:
-            self._socket_dir = None
+            self._socket_dir = self._main_process = None
             self._drop_lock()
+
+    def is_alive(self) -> bool:
+        """Tell whether the started server's main process still runs; a look at the system, no question."""
+        return self._main_process is not None and _runs(self._main_process)
+
+    @property
+    def log_path(self) -> Path:
+        """Where the server says what it does."""
+        return self._server.log
 
     def url(self, database: str) -> str:
         """Return SQLAlchemy's address of a database."""
@@ -244,3 +254,18 @@ class EmbeddedPostgres:
         if not self._control("start", "-w", "-t", patience, "-l", str(server.log), "-o", shlex.join(options)):
             raise PostgresDidNotStart(server.log)
         self._socket_dir = socket_dir
+
+
+def _runs(process_id: int) -> bool:
+    try:
+        os.kill(process_id, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # it runs as another user
+        pass
+    status = Path(f"/proc/{process_id}/stat")
+    try:
+        # A container without an init keeps the dead as zombies.
+        return status.read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:  # elsewhere than on Linux, where the dead are collected
+        return not Path("/proc/self").exists()

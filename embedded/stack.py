@@ -7,8 +7,8 @@ from functools import partial
 import httpx
 
 from embedded.data_folder import held, kept_token
-from embedded.database import own_postgres
-from embedded.errors import PartDied
+from embedded.database import OwnDatabase, own_postgres
+from embedded.errors import DatabaseDied, PartDied
 from embedded.listening import refuse_taken_ports
 from embedded.parts import Parts
 from embedded.plan import StackPlan
@@ -24,6 +24,7 @@ Say = Callable[[str], None]
 
 _READY_SECONDS = 30.0
 _BETWEEN_LOOKS_SECONDS = 0.3
+_POSTGRES = "postgres"
 
 
 class RunningStack:
@@ -37,6 +38,7 @@ class RunningStack:
         self.temporal_ui_url: str | None = None
         self.children: list[ChildProcess] = []
         self.parts: Parts | None = None
+        self.database: OwnDatabase | None = None
         self._stop = stop
         self._say = say
         self._ending = ExitStack()
@@ -72,10 +74,15 @@ class RunningStack:
                 if child.name not in down:
                     down.add(child.name)
                     self._tell_of_fall(child)
+            if self._lost_database() and _POSTGRES not in down:
+                down.add(_POSTGRES)
+                self._tell_of_lost_database()
 
     def pause(self, seconds: float) -> None:
-        """Sleep beside the stack. Raises StopRequested, and PartDied when a part ended meanwhile."""
+        """Sleep beside the stack. Raises StopRequested, and DatabaseDied or PartDied when a part ended."""
         self._stop.pause(seconds)
+        if self.database is not None and self._lost_database():
+            raise DatabaseDied(self.database.log_path)
         for child in self._fallen():
             raise PartDied(child.name, child.exit_code or 0, child.log_path)
 
@@ -99,7 +106,8 @@ class RunningStack:
             database_url = plan.settings.database_url.get_secret_value()
         else:
             self._say("Starting Postgres …")
-            database_url = self._ending.enter_context(own_postgres(plan.settings.data_dir))
+            self.database = self._ending.enter_context(own_postgres(plan.settings.data_dir))
+            database_url = self.database.url
         self._stop.check()
         upgrade(database_url)
         given = plan.settings.bootstrap_token
@@ -136,6 +144,14 @@ class RunningStack:
         wait_until_ready(
             Wait(name=name, probe=probe, seconds=_READY_SECONDS, children=self.children), self._stop
         )
+
+    def _lost_database(self) -> bool:
+        return self.database is not None and not self.database.is_alive()
+
+    def _tell_of_lost_database(self) -> None:
+        log_path = self.database.log_path if self.database is not None else self.plan.log_dir
+        self._say(f"{_POSTGRES} is down: it ended by itself; see {log_path}")
+        self._say("Nothing is lost, and nothing goes on without it: stop with Ctrl-C, then start again.")
 
     def _tell_of_fall(self, child: ChildProcess) -> None:
         self._say(f"{child.name} is down: it ended with exit code {child.exit_code}; see {child.log_path}")

@@ -76,7 +76,7 @@ def test_operators_command_starts_the_database_and_stops_it_again(tmp_path: Path
 def test_operators_command_uses_the_database_of_the_stack_that_runs(tmp_path: Path) -> None:
     with held(tmp_path), own_postgres(tmp_path) as of_the_stack:
         with operators_database(a_settings(tmp_path)) as url:
-            assert url == of_the_stack
+            assert url == of_the_stack.url
         # Still there: the command must not have stopped what it did not start.
         with psycopg.connect(url.replace("+psycopg", "")) as connection:
             assert connection.execute("SELECT 1").fetchone() == (1,)

@@ -1,5 +1,6 @@
 """What the parts are told: addresses always, secrets never on a command line."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,6 +10,8 @@ from pydantic import SecretStr
 from embedded.parts import Parts
 from embedded.plan import StackPlan, api_url_of, with_absolute_folder
 from settings import ProviderName, Settings
+from temporal_client import connect_config
+from workflows.options import DIAL
 
 DATABASE_URL = "postgresql+psycopg://postgres@/apollo?host=/run/apollo"
 
@@ -53,7 +56,30 @@ def test_children_are_told_every_address_beside_what_they_inherit() -> None:
         "APOLLO_SIM_PORT": "8090",
         "APOLLO_TEMPORAL_ADDRESS": "127.0.0.1:7233",
         "APOLLO_TEMPORAL_NAMESPACE": "default",
+        "TEMPORAL_API_KEY": "",
+        "TEMPORAL_CONFIG_FILE": "/dev/null",
+        "TEMPORAL_PROFILE": "",
+        "TEMPORAL_TLS": "false",
     }
+
+
+def test_key_and_certificates_for_another_server_are_not_shown_to_the_embedded_one() -> None:
+    theirs = {"TEMPORAL_API_KEY": "key", "TEMPORAL_PROFILE": "prod", "TEMPORAL_TLS": "true"}
+    plan = replace(a_plan(), environment=theirs)
+    own = replace(a_plan(temporal_address="temporal.example:7233"), environment=theirs)
+
+    config = connect_config(Settings.model_construct(temporal_address="127.0.0.1:7233"), environment_of(plan))
+
+    assert config == {"target_host": "127.0.0.1:7233", "namespace": "default", "tls": False}
+    assert theirs.items() <= environment_of(own).items()
+
+
+def environment_of(plan: StackPlan) -> Mapping[str, str]:
+    return the_parts(plan).worker().environment
+
+
+def test_worker_may_take_as_long_to_stop_as_a_dial_may_take() -> None:
+    assert the_parts(a_plan()).worker().patience > DIAL["start_to_close_timeout"]
 
 
 def test_child_started_by_hand_gets_the_same_addresses() -> None:
