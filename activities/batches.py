@@ -1,13 +1,13 @@
 """Activities about a batch as a whole."""
 
 from collections.abc import Callable
-from contextlib import suppress
 from datetime import datetime, timedelta
 
 from temporalio import activity
 
 from activities.failures import translating_failures
 from activities.messages import (
+    ActedOnBatch,
     ActOnBatch,
     BeginBatch,
     DueContacts,
@@ -25,12 +25,15 @@ from activities.messages import (
 from domain.batch import (
     MAX_CONCURRENCY_LIMIT,
     TERMINAL_BATCH,
+    Batch,
     calling_hours_in_force,
     concurrency_in_force,
 )
+from domain.campaign import Campaign
 from domain.contact import ContactStatus
 from domain.counters import Counters, field_of
 from domain.errors import BatchNotFound, Conflict
+from domain.frequency import CapsAt
 from domain.identity import BatchId
 from domain.ports import BatchStore, ContactStore
 from domain.working_hours import is_open, next_opening
@@ -63,6 +66,7 @@ class BatchActivities:
             concurrency_limit=concurrency_in_force(batch.concurrency_limit, campaign.rules),
             scheduled_start=batch.scheduled_start,
             scheduled_end=batch.scheduled_end,
+            paused_by=batch.paused_by,
             counts=_counts(batch.counters),
             live=[SlotHolder(contact_id, attempt) for contact_id, attempt in live],
         )
@@ -75,10 +79,16 @@ class BatchActivities:
 
     @activity.defn
     @translating_failures
-    async def act_on_batch(self, request: ActOnBatch) -> None:
-        """Pause, resume or cancel a batch; what its life cycle forbids changes nothing."""
-        with suppress(Conflict, BatchNotFound):
-            await self._batches.act(BatchId(request.batch_id), request.action, self._clock())
+    async def act_on_batch(self, request: ActOnBatch) -> ActedOnBatch | None:
+        """Pause, resume or cancel a batch; what its life cycle forbids changes nothing.
+
+        None is what a worker of an earlier version answers.
+        """
+        try:
+            acted = await self._batches.act(BatchId(request.batch_id), request.action, self._clock())
+        except (Conflict, BatchNotFound) as refusal:
+            return ActedOnBatch(str(refusal))
+        return ActedOnBatch(f"now {acted.status}")
 
     @activity.defn
     @translating_failures
@@ -96,16 +106,24 @@ class BatchActivities:
         hours = {zone: calling_hours_in_force(batch.overrides, campaign.rules, zone) for zone in zones}
         closed = [zone for zone in zones if not is_open(hours[zone], now)]
         page = await self._contacts.next_page(
-            batch_id, request.after_position, request.limit, closed_zones=closed
+            batch_id,
+            request.after_position,
+            request.limit,
+            closed_zones=closed,
+            caps=CapsAt(campaign.rules.frequency_caps, now),
         )
         openings = [next_opening(hours[zone], now, before=batch.scheduled_end) for zone in closed]
         if page.busy:
             openings.append(now + LOOK_AGAIN_WHEN_BUSY)
+        # Not from `hours`: somebody of another zone may have become pending since the zones were read.
+        capped = [_opening(batch, campaign, zone, until) for zone, until in page.capped]
         return FreshPage(
             contacts=[FreshContact(contact_id, position) for contact_id, position in page.rows],
             opens_at=min((at for at in openings if at is not None), default=None),
             busy=page.busy,
             last_position=page.last_position or 0,
+            capped=len(page.capped),
+            capped_until=min((at for at in capped if at is not None), default=None),
         )
 
     @activity.defn
@@ -134,6 +152,12 @@ class BatchActivities:
             self.due_contacts,
             self.finish_batch,
         )
+
+
+def _opening(batch: Batch, campaign: Campaign, zone: str | None, at: datetime) -> datetime | None:
+    """Return when somebody of a zone may be called from then on, None when not before the batch's end."""
+    hours = calling_hours_in_force(batch.overrides, campaign.rules, zone)
+    return next_opening(hours, at, before=batch.scheduled_end)
 
 
 def _counts(counters: Counters) -> dict[ContactStatus, int]:

@@ -16,7 +16,7 @@ from domain.caller_id import choose_caller_id
 from domain.errors import ProviderUnavailable
 from domain.gates import Gate, GateFacts, closed_gate
 from domain.identity import ContactId
-from domain.ports import AttemptClaim, CallStore, DialBrief, TelephonyProvider
+from domain.ports import AttemptClaim, CallStore, Capped, DialBrief, TelephonyProvider
 from domain.telephony import (
     Accepted,
     Ambiguous,
@@ -32,6 +32,8 @@ from domain.working_hours import CallingHours, is_open, next_opening
 
 ASK_AGAIN_AFTER_OUTAGE = timedelta(seconds=5)
 """Between two tries to reach a provider that certainly did not dial."""
+CLOCKS_DIFFER_BY = timedelta(seconds=5)
+"""Whoever wakes so little early by our clock has slept long enough by another."""
 ASK_AGAIN_WHEN_BUSY = timedelta(seconds=5)
 """Between two looks at a number that somebody else's call holds."""
 NEVER_FOUND = "No call was placed: the provider has no record of one"
@@ -96,6 +98,8 @@ class CallActivities:
         claimed = await self._calls.claim_attempt(self._claim(brief, request), now)
         if isinstance(claimed, Gate):
             return _withheld(brief, claimed, now)
+        if isinstance(claimed, Capped):
+            return _capped(brief, claimed.until, now)
         if not claimed.may_ask:
             return self._asked_before(claimed.record)
         passage.result = await self._provider.place_call(self._call_request(brief, claimed.record))
@@ -256,7 +260,8 @@ def _closed_gate(brief: DialBrief | None, now: datetime) -> Gate | None:
     gate = closed_gate(facts)
     if gate is None and brief.batch.scheduled_end is not None and brief.batch.scheduled_end <= now:
         return Gate.BATCH_OVER  # its time is up, whether or not it was told already
-    if gate is None and not is_open(_hours(brief), now):
+    is_early = _due_at(brief, now) > now + CLOCKS_DIFFER_BY
+    if gate is None and (is_early or not is_open(_hours(brief), now)):
         return Gate.OUTSIDE_HOURS
     return gate
 
@@ -264,10 +269,22 @@ def _closed_gate(brief: DialBrief | None, now: datetime) -> Gate | None:
 def _withheld(brief: DialBrief | None, gate: Gate | None, now: datetime) -> PlacedCall:
     opens_at = None
     if brief is not None and gate is Gate.OUTSIDE_HOURS:
-        opens_at = next_opening(_hours(brief), now, before=brief.batch.scheduled_end)
+        opens_at = next_opening(_hours(brief), _due_at(brief, now), before=brief.batch.scheduled_end)
     elif gate is Gate.NUMBER_BUSY:
         opens_at = now + ASK_AGAIN_WHEN_BUSY
     return PlacedCall(answer=DialAnswer.WITHHELD, asked_at=now, gate=gate, opens_at=opens_at)
+
+
+def _capped(brief: DialBrief, until: datetime, now: datetime) -> PlacedCall:
+    """Wait for the first opening after the caps let go, or for the batch's end, which skips who waits."""
+    end = brief.batch.scheduled_end
+    opens_at = next_opening(_hours(brief), until, before=end) or end
+    return PlacedCall(answer=DialAnswer.WITHHELD, asked_at=now, gate=Gate.FREQUENCY_CAPPED, opens_at=opens_at)
+
+
+def _due_at(brief: DialBrief, now: datetime) -> datetime:
+    """Return when the contact may be called; its workflow may not know yet that it was put off."""
+    return max(now, brief.contact.next_retry_at or brief.contact.follow_up_at or now)
 
 
 def _hours(brief: DialBrief) -> CallingHours:

@@ -83,7 +83,9 @@ class ContactActivities:
     @translating_failures
     async def return_slot(self, request: ReturnSlot) -> ReturnedSlot:
         """Take back a contact that a gate withheld, and give its slot back."""
-        status = await self._contacts.give_back(ContactId(request.contact_id), request.attempt, self._clock())
+        status = await self._contacts.give_back(
+            ContactId(request.contact_id), request.attempt, self._clock(), due_at=request.due_at
+        )
         is_heard = await self._report(request, status, withheld=True)
         return ReturnedSlot(status=status, batch_is_gone=not is_heard)
 

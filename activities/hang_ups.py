@@ -11,7 +11,8 @@ from domain.batch import MAX_CONCURRENCY_LIMIT
 from domain.identity import BatchId
 from domain.ports import ContactStore, TelephonyProvider
 
-HANG_UPS_AT_ONCE = 10
+HANG_UPS_AT_ONCE = 4
+"""So few that each gets its turn within a slow provider's rate limit before it gives up waiting."""
 
 
 class HangUpActivities:

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from domain.batch import BatchStatus
+from domain.batch import BatchStatus, PausedBy
 from domain.call import AttemptKind, CallStatus
 from domain.contact import ContactStatus
 from domain.gates import Gate
@@ -37,6 +37,7 @@ class LoadedBatch:
     concurrency_limit: int = 0
     scheduled_start: datetime | None = None
     scheduled_end: datetime | None = None
+    paused_by: PausedBy | None = None
     counts: dict[ContactStatus, int] = field(default_factory=dict)
     live: list[SlotHolder] = field(default_factory=list)
 
@@ -79,6 +80,10 @@ class FreshPage:
     """How many more were looked at and left out, for their numbers are on the phone."""
     last_position: int = 0
     """The position of the last one looked at, 0 when there was none."""
+    capped: int = 0
+    """How many more were looked at and left out, for their numbers were called as often as they may be."""
+    capped_until: datetime | None = None
+    """When the first of these may be called, None when none may be before the batch's end."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,6 +92,13 @@ class ActOnBatch:
 
     batch_id: str
     action: Action
+
+
+@dataclass(frozen=True)
+class ActedOnBatch:
+    """The batch's status after an action, or why it could not be done."""
+
+    came_of: str
 
 
 @dataclass(frozen=True)
@@ -268,6 +280,8 @@ class ReturnSlot:
     batch_id: str
     contact_id: str
     attempt: int
+    due_at: datetime | None = None
+    """When a contact that waits to be called again is to be called instead."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,12 +13,21 @@ from api.openapi import describe_with_schemas
 from api.parts import ApiParts
 from api.problems import speak_problems
 from api.rate_limit import RateLimit
-from api.routes import batches, campaigns, contacts, health, webhooks
+from api.routes import batches, campaigns, contacts, csv_files, debugging, health, suppressions, webhooks
 from api.telemetry import Telemetry
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
-ROUTERS = (campaigns.router, contacts.router, batches.router, webhooks.router, health.router)
+ROUTERS = (
+    campaigns.router,
+    contacts.router,
+    batches.router,
+    csv_files.router,
+    debugging.router,
+    suppressions.router,
+    webhooks.router,
+    health.router,
+)
 
 _UPLOADS_READ_AT_ONCE = 2
 """Each takes a processor for seconds and holds up to 100,000 contacts meanwhile."""

@@ -68,7 +68,7 @@ class BatchCreation:
     async def _store_and_start(self, new: NewBatch, now: datetime) -> Batch:
         batch = await self.parts.batches.create(new, self.upload.contacts, now)
         try:
-            await self.parts.engine.start_batch(batch.batch_id, batch.campaign_id, batch.total_contacts)
+            await self.parts.engine.start_batch(batch)
         except BaseException:
             await self._undo(batch)
             raise

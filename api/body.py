@@ -28,7 +28,7 @@ async def read_limited(request: Request, limit: int) -> bytes:
 
 
 async def limited_chunks(request: Request, limit: int) -> AsyncIterator[bytes]:
-    """Yield the body as it arrives. Raises BodyTooLarge as soon as it is, or says it is, over `limit` bytes."""
+    """Yield the body as it arrives. Raises BodyTooLarge once it is, or says it is, over `limit` bytes."""
     _require_within(limit, _declared_length(request))
     read = 0
     async for chunk in request.stream():

@@ -10,6 +10,7 @@ import structlog
 
 from api.direct_delivery import MAX_FAILURES, DirectDelivery
 from api.parts import ApiParts
+from api.suppressing import opt_out
 from domain.call import EventEffect, has_ended
 from domain.errors import ExecutionNotFound, TechnicalError
 from domain.identity import ExecutionId
@@ -32,6 +33,9 @@ class CallEvents:
         """Store an event and hand it on. Raises InvalidRequest, ExecutionNotFound, StoreUnavailable."""
         report = self.parts.translate_webhook(body, now)
         execution_id = await self._execution_of(report)
+        if report.opted_out and execution_id is not None:
+            # First, so that the settlement that follows the ending knows; also of an event heard before.
+            await opt_out(self.parts, execution_id, now)
         event_key = report.event_id or sha256(raw).hexdigest()
         if report.event is None or await self._contradicts_itself(report, body):
             if execution_id is not None:

@@ -37,6 +37,7 @@ class ContactActions:
         )
         news = self.parts.engine.contact_skipped(before.batch_id, before.contact_id, before.status)
         await tell_engine(news, batch_id=before.batch_id, contact_id=before.contact_id)
+        self.parts.live_numbers.forget(before.batch_id)
         return skipped
 
     async def schedule_follow_up(self, wished: GivenTime) -> tuple[Contact, datetime]:
@@ -54,10 +55,11 @@ class ContactActions:
         # Counted before the change: once it is made, the very call may begin and be counted too.
         attempt = await self._next_attempt(before)
         scheduled = await self.parts.contacts.schedule_follow_up(
-            before.batch_id, before.contact_id, due_at, now
+            before.batch_id, before.contact_id, due_at, now, agreed_at=at
         )
         news = self.parts.engine.follow_up_scheduled(before.batch_id, before.contact_id, attempt, due_at)
         await tell_engine(news, batch_id=before.batch_id, contact_id=before.contact_id)
+        self.parts.live_numbers.forget(before.batch_id)
         return scheduled, due_at
 
     async def _read(self) -> tuple[Batch, Campaign, Contact]:

@@ -1,9 +1,11 @@
 """What handlers ask for by annotation."""
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Annotated, Generic, TypeVar
 
+import structlog
 from anyio import CapacityLimiter, to_thread
 from fastapi import Depends, Header
 from pydantic import BaseModel, ValidationError
@@ -12,15 +14,17 @@ from starlette.requests import Request
 from api.body import BATCH_LIMIT, ORDINARY_LIMIT, is_form, read_json, read_limited
 from api.direct_delivery import DirectDelivery
 from api.field_errors import field_errors
+from api.identifiers import batch_id_of
 from api.intake.batch import BatchUpload, read_upload
 from api.intake.csv_upload import read_form_upload
+from api.intake.suppressions import SuppressionFile, read_suppression_form
 from api.multipart import new_form
 from api.parts import ApiParts
 from api.rate_limit import RateLimit
-from api.refusals import UnsupportedMediaType, UnsupportedUpload
+from api.refusals import UnsupportedFile, UnsupportedMediaType, UnsupportedUpload
 from api.telemetry import Telemetry
-from domain.errors import ForeignOrganization, InvalidRequest, Unauthenticated
-from domain.identity import OrganizationId
+from domain.errors import BatchNotFound, ForeignOrganization, InvalidRequest, Unauthenticated
+from domain.identity import OrganizationId, TokenId
 
 TOKEN_MARK = "gat_"  # noqa: S105 - how every token starts
 
@@ -28,17 +32,18 @@ M = TypeVar("M", bound=BaseModel)
 T = TypeVar("T")
 
 
-def _parts(request: Request) -> ApiParts:
+# A plain function would be run in a thread, which costs a request more than the rest of its dependencies.
+async def _parts(request: Request) -> ApiParts:
     parts: ApiParts = request.app.state.parts
     return parts
 
 
-def _telemetry(request: Request) -> Telemetry:
+async def _telemetry(request: Request) -> Telemetry:
     telemetry: Telemetry = request.app.state.telemetry
     return telemetry
 
 
-def _direct_delivery(request: Request) -> DirectDelivery:
+async def _direct_delivery(request: Request) -> DirectDelivery:
     direct: DirectDelivery = request.app.state.direct_delivery
     return direct
 
@@ -53,6 +58,7 @@ class Client:
     """Whoever holds the token of the request."""
 
     organization_id: OrganizationId
+    token_id: TokenId
 
     def require_own(self, organization_id: str | None) -> None:
         """Raise ForeignOrganization when another organization is named."""
@@ -71,7 +77,15 @@ async def _authenticated(request: Request, parts: Parts) -> Client:
         raise Unauthenticated
     limit: RateLimit = request.app.state.rate_limit
     limit.admit(token.token_id, now)
-    return Client(token.organization_id)
+    _bind_ids(request, token.organization_id)
+    return Client(token.organization_id, token.token_id)
+
+
+def _bind_ids(request: Request, organization_id: OrganizationId) -> None:
+    """Have whatever is logged until the answer say whose request it is, and which batch it names."""
+    structlog.contextvars.bind_contextvars(organization_id=organization_id)
+    with suppress(BatchNotFound):  # what has not the shape of an id is not ours to repeat
+        structlog.contextvars.bind_contextvars(batch_id=batch_id_of(request.path_params.get("batch_id", "")))
 
 
 Caller = Annotated[Client, Depends(_authenticated)]
@@ -119,6 +133,16 @@ async def _json_or_file_upload(request: Request, _: Caller) -> Posted[BatchUploa
     return Posted(upload, document)
 
 
+async def _suppression_file(request: Request, _: Caller, parts: Parts) -> SuppressionFile:
+    if not is_form(request):
+        await read_limited(request, BATCH_LIMIT)
+        raise UnsupportedFile
+    now = parts.clock()
+    with new_form() as reader:
+        form = await reader.read(request, BATCH_LIMIT)
+        return await to_thread.run_sync(read_suppression_form, form, now, limiter=_reading_places(request))
+
+
 async def _read_json_upload(request: Request, unsupported: type[UnsupportedMediaType]) -> Posted[BatchUpload]:
     document = await read_json(request, BATCH_LIMIT, unsupported)
     upload = await to_thread.run_sync(read_upload, document, limiter=_reading_places(request))
@@ -130,6 +154,7 @@ def _reading_places(request: Request) -> CapacityLimiter:
     return places
 
 
+SuppressionFileBody = Annotated[SuppressionFile, Depends(_suppression_file)]
 UploadBody = Annotated[Posted[BatchUpload], Depends(_json_upload)]
 UploadBodyOrFile = Annotated[Posted[BatchUpload], Depends(_json_or_file_upload)]
 IdempotencyKeyHeader = Annotated[

@@ -1,14 +1,12 @@
 """Telling the engine what was stored; whether it listens changes nothing about the answer."""
 
 import asyncio
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 import structlog
 
 from domain.errors import TechnicalError
 from domain.identity import BatchId
-from domain.lifecycle import Action
-from domain.ports import BatchEngine
 
 _log = structlog.get_logger()
 
@@ -28,13 +26,13 @@ async def tell_engine(news: Awaitable[None], **ids: str) -> None:
         _log.warning("change stored, its workflow not told", **ids)
 
 
-async def tell_batches(engine: BatchEngine, batch_ids: Sequence[BatchId], action: Action) -> None:
-    """Tell every changed batch of a campaign's action, a few at once; failures as in `tell_engine`."""
+async def tell_batches(news: Callable[[BatchId], Awaitable[None]], batch_ids: Sequence[BatchId]) -> None:
+    """Tell every batch what became of its campaign, a few at once; failures as in `tell_engine`."""
     places = asyncio.Semaphore(AT_ONCE)
 
     async def tell(batch_id: BatchId) -> None:
         async with places:
-            await tell_engine(engine.act(batch_id, action), batch_id=batch_id)
+            await tell_engine(news(batch_id), batch_id=batch_id)
 
     try:
         async with asyncio.timeout(PATIENCE_SECONDS):

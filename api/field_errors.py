@@ -28,6 +28,12 @@ class FieldErrors:
         for error in field_errors(invalid, loc):
             self.add(error)
 
+    def add_refusal(self, refusal: InvalidRequest) -> None:
+        """Keep everything another part of the reading found wrong."""
+        for error in refusal.errors:
+            self.add(error)
+        self._count += refusal.error_count - len(refusal.errors)
+
     def raise_any(self) -> None:
         """Raise InvalidRequest if anything was wrong."""
         if self._count:

@@ -2,6 +2,7 @@
 
 import traceback
 from time import perf_counter
+from uuid import uuid4
 
 import structlog
 from starlette.requests import ClientDisconnect
@@ -30,7 +31,8 @@ class FrontDoor:
             return
         started, answer = perf_counter(), _Answer(send)
         try:
-            await self._serve(scope, receive, answer)
+            with structlog.contextvars.bound_contextvars(request_id=uuid4().hex):
+                await self._serve(scope, receive, answer)
         finally:
             self._telemetry.request_answered(
                 scope["method"], _route_of(scope), answer.status, perf_counter() - started

@@ -2,14 +2,24 @@
 
 import re
 
-from domain.errors import BatchNotFound, CampaignNotFound, ContactNotFound
+from domain.errors import (
+    BatchNotFound,
+    CampaignNotFound,
+    ContactNotFound,
+    ExecutionNotFound,
+    SuppressionNotFound,
+)
 from domain.identity import (
     BATCH_PREFIX,
     CAMPAIGN_PREFIX,
     CONTACT_PREFIX,
+    EXECUTION_PREFIX,
+    SUPPRESSION_PREFIX,
     BatchId,
     CampaignId,
     ContactId,
+    ExecutionId,
+    SuppressionId,
 )
 
 _UNIQUE_PART = re.compile(r"[0-9A-Za-z_-]{1,64}")
@@ -34,6 +44,20 @@ def contact_id_of(text: str) -> ContactId:
     if not _has_shape(text, CONTACT_PREFIX):
         raise ContactNotFound
     return ContactId(text)
+
+
+def execution_id_of(text: str) -> ExecutionId:
+    """Raises ExecutionNotFound for text that is no execution id."""
+    if not _has_shape(text, EXECUTION_PREFIX):
+        raise ExecutionNotFound
+    return ExecutionId(text)
+
+
+def suppression_id_of(text: str) -> SuppressionId:
+    """Raises SuppressionNotFound for text that is no suppression id."""
+    if not _has_shape(text, SUPPRESSION_PREFIX):
+        raise SuppressionNotFound
+    return SuppressionId(text)
 
 
 def _has_shape(text: str, prefix: str) -> bool:

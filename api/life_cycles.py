@@ -21,7 +21,9 @@ async def act_on_campaign(
     acted, changed = await parts.campaigns.act(
         client.organization_id, campaign_id, action, parts.clock(), all_batches=all_batches
     )
-    await tell_batches(parts.engine, changed, action)
+    await tell_batches(lambda batch_id: parts.engine.act(batch_id, action), changed)
+    for batch_id in changed:
+        parts.live_numbers.forget(batch_id)
     return acted
 
 
@@ -35,6 +37,7 @@ async def act_on_batch(parts: ApiParts, client: Client, batch: str, action: Acti
     acted = await parts.batches.act(batch_id, action, parts.clock(), organization_id=client.organization_id)
     # A repeat that changes nothing is told too: it makes good for news that got lost.
     await tell_engine(parts.engine.act(batch_id, action), batch_id=batch_id)
+    parts.live_numbers.forget(batch_id)
     return acted
 
 
@@ -51,5 +54,6 @@ async def dispatch_batch(
         client.organization_id, batch_id, parts.clock(), start_now=start_now
     )
     # To be told is all that was asked for, so a failure is said; asking again is safe.
-    await parts.engine.dispatch(batch_id, dispatched.campaign_id, dispatched.total_contacts)
+    await parts.engine.dispatch(dispatched)
+    parts.live_numbers.forget(batch_id)
     return dispatched, pending

@@ -5,6 +5,7 @@ from enum import StrEnum
 from functools import partial
 
 from api.parts import ApiParts
+from api.telemetry import Telemetry
 from domain.batch import TERMINAL_BATCH, Batch
 from domain.counters import Counters
 from domain.errors import EngineUnavailable
@@ -21,17 +22,25 @@ class CounterSource(StrEnum):
     DATABASE = "database"
 
 
-async def live_counters(parts: ApiParts, batch: Batch) -> tuple[Counters, CounterSource]:
+async def live_counters(
+    parts: ApiParts, telemetry: Telemetry, batch: Batch
+) -> tuple[Counters, CounterSource]:
     """Return the batch's counters and who told them; they always sum to its contacts.
 
     Whoever watches a batch at the same time shares one question to its workflow.
     """
     if batch.status not in TERMINAL_BATCH:
-        question = partial(_ask_workflow, parts, batch.batch_id)
+        question = partial(_ask_and_count, parts, telemetry, batch.batch_id)
         counters = await parts.live_numbers.ask(batch.batch_id, question)
         if counters is not None and counters.total == batch.total_contacts:
             return counters, CounterSource.WORKFLOW
     return batch.counters, CounterSource.DATABASE
+
+
+async def _ask_and_count(parts: ApiParts, telemetry: Telemetry, batch_id: BatchId) -> Counters | None:
+    counters = await _ask_workflow(parts, batch_id)
+    telemetry.counters_asked_for(CounterSource.DATABASE if counters is None else CounterSource.WORKFLOW)
+    return counters
 
 
 async def _ask_workflow(parts: ApiParts, batch_id: BatchId) -> Counters | None:

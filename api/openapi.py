@@ -8,11 +8,14 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
+from api.body import FORM
+from api.intake.form_fields import STRUCTURES
 from api.problems import MEDIA_TYPE
 from api.schemas.actions import FollowUpRequest
-from api.schemas.batches import BatchCreate
-from api.schemas.campaigns import CampaignCreate
+from api.schemas.batches import BatchCreate, BatchForm
+from api.schemas.campaigns import CampaignChange, CampaignCreate
 from api.schemas.problems import Problem, ValidationProblem
+from api.schemas.suppressions import SuppressionCreate, SuppressionForm
 from api.schemas.webhooks import StatusWebhook
 
 # OpenAPI is a free-form document, so its type is the one FastAPI gives it.
@@ -22,9 +25,13 @@ SUMMARY = "Outbound-call batches: a campaign holds the rules, a batch holds the 
 _REF = "#/components/schemas/{model}"
 _HIDDEN_MODELS: tuple[type[BaseModel], ...] = (
     BatchCreate,
+    BatchForm,
+    CampaignChange,
     CampaignCreate,
     FollowUpRequest,
     StatusWebhook,
+    SuppressionCreate,
+    SuppressionForm,
     Problem,
     ValidationProblem,
 )
@@ -35,7 +42,7 @@ _MEANING = {
     404: "No such object.",
     409: "The state of the object forbids it.",
     413: "The body is too large.",
-    415: "Not plain JSON.",
+    415: "Another media type, or a compressed body.",
     422: "The request is malformed, or a value is out of range.",
     429: "Too many requests for this token.",
     503: "The database or Temporal is unreachable.",
@@ -44,6 +51,7 @@ READS = (401, 422, 429, 503)
 READS_ONE = (401, 404, 429, 503)
 READS_WITHIN = (401, 404, 422, 429, 503)
 WRITES = (401, 403, 404, 409, 413, 415, 422, 429, 503)
+CHANGES = (401, 404, 413, 415, 422, 429, 503)
 ACTS = (401, 404, 409, 413, 429, 503)
 ACTS_AS_ASKED = (401, 404, 409, 413, 422, 429, 503)
 ACTS_ON_BODY = (401, 404, 409, 413, 415, 422, 429, 503)
@@ -58,6 +66,22 @@ def json_body(model: type[BaseModel]) -> Described:
     """Describe the body a route reads by itself."""
     reference = {"$ref": _REF.format(model=model.__name__)}
     return {"requestBody": {"required": True, "content": {"application/json": {"schema": reference}}}}
+
+
+def json_or_form_body(model: type[BaseModel], form: type[BaseModel]) -> Described:
+    """Describe a body that may also come as a form with a file."""
+    described = json_body(model)
+    described["requestBody"]["content"][FORM] = {
+        "schema": {"$ref": _REF.format(model=form.__name__)},
+        "encoding": {name: {"contentType": "application/json"} for name in sorted(STRUCTURES)},
+    }
+    return described
+
+
+def form_body(form: type[BaseModel]) -> Described:
+    """Describe a body that comes as a form with a file."""
+    reference = {"$ref": _REF.format(model=form.__name__)}
+    return {"requestBody": {"required": True, "content": {FORM: {"schema": reference}}}}
 
 
 def describe_with_schemas(app: FastAPI) -> None:

@@ -1,17 +1,25 @@
 """What the front door is made of: ports and a few settings, handed in by the composition root or a test."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Protocol
 
+from api.shared_answers import SharedAnswers
+from domain.counters import Counters
+from domain.identity import BatchId
 from domain.ports import (
     BatchEngine,
     BatchStore,
     CallStore,
     CampaignStore,
     ContactStore,
+    DiagnosticsStore,
+    ExportStore,
     IdempotencyStore,
+    RescheduleStore,
+    RouteStore,
+    SuppressionStore,
     TokenStore,
     WebhookTranslator,
 )
@@ -20,9 +28,12 @@ Clock = Callable[[], datetime]
 
 
 class VerifySignature(Protocol):
-    """Check who sent a webhook. Raises InvalidSignature, UnsignedWebhook."""
+    """Check who sent a webhook; `is_local` says that it came from this machine.
 
-    def __call__(self, headers: Mapping[str, str], body: bytes, now: datetime) -> None: ...
+    Raises InvalidSignature, UnsignedWebhook.
+    """
+
+    def __call__(self, headers: Mapping[str, str], body: bytes, now: datetime, *, is_local: bool) -> None: ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +44,11 @@ class ApiParts:
     batches: BatchStore
     contacts: ContactStore
     calls: CallStore
+    routes: RouteStore
+    suppressions: SuppressionStore
+    reschedules: RescheduleStore
+    diagnostics: DiagnosticsStore
+    export: ExportStore
     tokens: TokenStore
     idempotency: IdempotencyStore
     engine: BatchEngine
@@ -43,3 +59,7 @@ class ApiParts:
     clock: Clock
     rate_limit_per_minute: int = 0
     """Requests per token and minute; 0 is off."""
+    quiet_after_unknown: timedelta = timedelta()
+    """How long a call nobody can account for may still ring or talk; nobody is called again sooner."""
+    live_numbers: SharedAnswers[BatchId, Counters | None] = field(default_factory=SharedAnswers)
+    """What workflows told a moment ago; forgotten with every action on their batch."""

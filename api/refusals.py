@@ -11,6 +11,14 @@ class UnsupportedMediaType(LogicalError):
     """Send application/json without Content-Encoding"""
 
 
+class UnsupportedUpload(UnsupportedMediaType):
+    """Send application/json or multipart/form-data without Content-Encoding"""
+
+
+class UnsupportedFile(UnsupportedMediaType):
+    """Send multipart/form-data without Content-Encoding"""
+
+
 class RateLimited(LogicalError):
     """Rate limit exceeded"""
 

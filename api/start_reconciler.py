@@ -40,9 +40,9 @@ async def start_overdue(parts: ApiParts) -> int:
 
 async def _start(parts: ApiParts, batch_id: BatchId) -> None:
     try:
-        batch, campaign = await parts.batches.load(batch_id)
+        batch, _ = await parts.batches.load(batch_id)
     except BatchNotFound:
         return
-    await parts.engine.start_batch(batch_id, campaign.campaign_id, batch.total_contacts)
+    await parts.engine.start_batch(batch)
     await parts.batches.mark_started(batch_id, parts.clock())
     _log.info("batch started late", batch_id=batch_id)

@@ -3,7 +3,7 @@
 import json
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NoReturn
 
 from domain.errors import FieldError, InvalidRequest
@@ -16,17 +16,25 @@ MAX_NESTING = 64
 
 Loc = tuple[str | int, ...]
 
+_BODY: Loc = ("body",)
+
 
 def parse_object(raw: bytes) -> dict[str, object]:
     """Return the object a body holds. Raises InvalidRequest for anything else."""
-    document = _parse(raw)
+    document = parse_value(raw, _BODY)
     if not isinstance(document, dict):
-        raise InvalidRequest([FieldError(("body",), "Body must be a JSON object", "object_type")])
-    if raw.count(b"{") + raw.count(b"[") > MAX_NESTING:
-        _refuse_deep(document)
-    if _SUSPICIOUS.search(raw):
-        _refuse_unstorable(document)
+        raise InvalidRequest([FieldError(_BODY, "Body must be a JSON object", "object_type")])
     return document
+
+
+def parse_value(raw: bytes, loc: Loc) -> object:
+    """Return the value that the part of a request at `loc` holds. Raises InvalidRequest."""
+    value = _parse(raw, loc)
+    if raw.count(b"{") + raw.count(b"[") > MAX_NESTING:
+        _refuse_deep(value, loc)
+    if _SUSPICIOUS.search(raw):
+        _refuse_unstorable(value, loc)
+    return value
 
 
 def compact(document: object) -> bytes:
@@ -34,19 +42,25 @@ def compact(document: object) -> bytes:
     return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-_TOO_DEEP = FieldError(("body",), f"Body is nested deeper than {MAX_NESTING} levels", "json_invalid")
-
-
-def _parse(raw: bytes) -> object:
+def _parse(raw: bytes, loc: Loc) -> object:
     try:
         return json.loads(raw.decode("utf-8"), parse_float=_finite, parse_constant=_refuse_constant)
     except UnicodeDecodeError:
-        reason = "Body is not UTF-8"
+        reason = "not UTF-8"
     except RecursionError:
-        raise InvalidRequest([_TOO_DEEP]) from None
+        raise _too_deep(loc) from None
     except ValueError:
-        reason = "Body is not valid JSON"
-    raise InvalidRequest([FieldError(("body",), reason, "json_invalid")])
+        reason = "not valid JSON"
+    raise InvalidRequest([FieldError(loc, f"{_noun(loc)} is {reason}", "json_invalid")])
+
+
+def _noun(loc: Loc) -> str:
+    return "Body" if loc == _BODY else "Text"
+
+
+def _too_deep(loc: Loc) -> InvalidRequest:
+    message = f"{_noun(loc)} is nested deeper than {MAX_NESTING} levels"
+    return InvalidRequest([FieldError(loc, message, "json_invalid")])
 
 
 def _finite(text: str) -> float:
@@ -60,20 +74,24 @@ def _refuse_constant(_: str) -> NoReturn:
     raise ValueError
 
 
-def _refuse_deep(document: dict[str, object]) -> None:
-    level: list[dict[str, object] | list[object]] = [document]
+def _refuse_deep(document: object, loc: Loc) -> None:
+    level: list[object] = [document]
     for _ in range(MAX_NESTING):
-        children = (each.values() if isinstance(each, dict) else each for each in level)
+        children = (_children(each) for each in level)
         level = [value for each in children for value in each if isinstance(value, (dict, list))]
     if level:
-        raise InvalidRequest([_TOO_DEEP])
+        raise _too_deep(loc)
 
 
-def _refuse_unstorable(document: object) -> None:
-    bad = [
-        FieldError(loc, "Text must not hold NUL or unpaired surrogates", "unstorable_text")
-        for loc in _unstorable(document, ("body",))
-    ]
+def _children(value: object) -> Iterable[object]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
+
+
+def _refuse_unstorable(document: object, loc: Loc) -> None:
+    message = "Text must not hold NUL or unpaired surrogates"
+    bad = [FieldError(each, message, "unstorable_text") for each in _unstorable(document, loc)]
     if bad:
         raise InvalidRequest(bad)
 

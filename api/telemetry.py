@@ -54,6 +54,12 @@ class Telemetry:
             ["result"],
             registry=self._registry,
         )
+        self._counter_queries = Counter(
+            "apollo_counters_queries_total",
+            "Questions to batches' workflows for their counters, by whose counters were told in the end",
+            ["source"],
+            registry=self._registry,
+        )
 
     def request_answered(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count one request; an invented method must not make a label of its own."""
@@ -73,6 +79,10 @@ class Telemetry:
     def event_relayed(self, result: RelayResult) -> None:
         """Count one stored ending that the relay took up."""
         self._relayed.labels(result).inc()
+
+    def counters_asked_for(self, source: str) -> None:
+        """Count one question to a workflow, however many requests shared it."""
+        self._counter_queries.labels(source).inc()
 
     def exposition(self) -> bytes:
         """Return everything in Prometheus text form."""

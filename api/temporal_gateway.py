@@ -53,6 +53,12 @@ QUEUES = (
 )
 FAILURE_IS_AMONG = 10
 """Newest events that are searched for the failure of a workflow's task."""
+UNANSWERED = (
+    *(RPCError, RuntimeError),  # the latter from a lazy client that cannot connect
+    *(WorkflowQueryFailedError, WorkflowQueryRejectedError),
+    *(PayloadUnreadable, KeyError),  # the latter from a process without any key
+)
+"""What a question to a workflow raises when nobody answers it, or nobody here can read the answer."""
 
 
 class TemporalGateway:
@@ -73,7 +79,7 @@ class TemporalGateway:
                 await self._start(batch, WorkflowIDReusePolicy.REJECT_DUPLICATE)
 
     async def tally(self, batch_id: BatchId) -> BatchTally | None:
-        """Ask the running workflow for its numbers; None when no worker answers in time."""
+        """Ask the running workflow for its numbers; None without an answer in time that can be read."""
         batch = self._client.get_workflow_handle(names.batch_workflow_id(batch_id))
         try:
             tally: BatchTally = await batch.query(
@@ -83,7 +89,7 @@ class TemporalGateway:
                 reject_condition=QueryRejectCondition.NOT_OPEN,
                 rpc_timeout=QUERY_PATIENCE,
             )
-        except (RPCError, WorkflowQueryFailedError, WorkflowQueryRejectedError, RuntimeError):
+        except UNANSWERED:
             return None
         return tally
 
@@ -223,13 +229,7 @@ class TemporalGateway:
                 reject_condition=QueryRejectCondition.NOT_OPEN,
                 rpc_timeout=QUERY_PATIENCE,
             )
-        except (
-            RPCError,
-            WorkflowQueryFailedError,
-            WorkflowQueryRejectedError,
-            PayloadUnreadable,
-            RuntimeError,
-        ):
+        except UNANSWERED:
             return None
         return view
 

@@ -1,6 +1,7 @@
 """The REST API as the commands use it: one method per request, problems as failures."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from ipaddress import ip_address
 from types import TracebackType
 from typing import Self
@@ -62,6 +63,18 @@ class ApiClient:
         """Return one campaign."""
         return _object(self._send("GET", f"/campaigns/{_segment(campaign_id)}"))
 
+    def change_campaign(self, campaign_id: str, change: JsonObject) -> JsonObject:
+        """Change a campaign's rules; returns it."""
+        return _object(self._send("PATCH", f"/campaigns/{_segment(campaign_id)}", json=change))
+
+    def delete_campaign(self, campaign_id: str) -> None:
+        """Delete a campaign whose batches are over."""
+        self._send("DELETE", f"/campaigns/{_segment(campaign_id)}")
+
+    def campaign_stats(self, campaign_id: str) -> JsonObject:
+        """Return the numbers of a campaign."""
+        return _object(self._send("GET", f"/campaigns/{_segment(campaign_id)}/stats"))
+
     def create_batch(self, batch: JsonObject) -> JsonObject:
         """Upload a batch and return it with its import report."""
         return _object(self._send("POST", "/batches/", json=batch))
@@ -69,6 +82,10 @@ class ApiClient:
     def batch(self, batch_id: str) -> JsonObject:
         """Return one batch."""
         return _object(self._send("GET", f"/batches/{_segment(batch_id)}"))
+
+    def debug(self, batch_id: str) -> JsonObject:
+        """Return why a batch is or is not dialling."""
+        return _object(self._send("GET", f"/batches/{_segment(batch_id)}/debug"))
 
     def batches(
         self, *, campaign_id: str | None = None, statuses: Sequence[str] = ()
@@ -85,6 +102,17 @@ class ApiClient:
         """Yield the same with all their call records."""
         query: Query = {"include_calls": "true", "status": statuses}
         return self._pages(f"/batches/{_segment(batch_id)}/contacts", query)
+
+    @contextmanager
+    def export(self, batch_id: str, rows: str) -> Iterator[Iterator[bytes]]:
+        """Open the CSV file of a batch, a row per contact or call; fails also where it breaks off."""
+        path = f"/batches/{_segment(batch_id)}/export.csv"
+        request = self._client.build_request("GET", path, params={"rows": rows}, timeout=_LONG_TIMEOUT)
+        with self._failures(), closing(self._client.send(request, stream=True)) as answer:
+            if not answer.is_success:
+                answer.read()
+            self._require_success(answer)
+            yield answer.iter_bytes()
 
     def act(self, *path: str, **query: str) -> JsonObject:
         """Do what a path such as `batches`, `btc_1`, `pause` names; returns what became of it."""
@@ -110,18 +138,28 @@ class ApiClient:
         json: JsonObject | None = None,
     ) -> object:
         timeout = _TIMEOUT if method == "GET" else _LONG_TIMEOUT
-        try:
+        with self._failures():
             answer = self._client.request(method, path, params=params, json=json, timeout=timeout)
-        except httpx.RequestError as error:
-            raise ApiUnreachable(f"No answer from {self.api_url} ({type(error).__name__})") from error
-        if answer.status_code in _NOT_NOW:
-            raise ApiUnreachable(f"{self.api_url} cannot work now: {problem_text(answer)}")
-        if not answer.is_success:
-            raise RequestRefused(problem_text(answer))
+        self._require_success(answer)
+        if answer.status_code == httpx.codes.NO_CONTENT:
+            return None
         try:
             return answer.json()
         except ValueError as error:
             raise RequestRefused(f"{self.api_url} does not speak Apollo's API") from error
+
+    @contextmanager
+    def _failures(self) -> Iterator[None]:
+        try:
+            yield
+        except httpx.RequestError as error:
+            raise ApiUnreachable(f"No answer from {self.api_url} ({type(error).__name__})") from error
+
+    def _require_success(self, answer: httpx.Response) -> None:
+        if answer.status_code in _NOT_NOW:
+            raise ApiUnreachable(f"{self.api_url} cannot work now: {problem_text(answer)}")
+        if not answer.is_success:
+            raise RequestRefused(problem_text(answer))
 
 
 def _is_loopback(host: str) -> bool:

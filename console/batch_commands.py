@@ -7,8 +7,10 @@ import typer
 from rich.console import Console
 
 from console.api_client import ApiClient, JsonObject
+from console.batch_debugging import batch_debugging
 from console.contact_rows import CALL_COLUMNS, CONTACT_COLUMNS, call_rows, contact_rows
 from console.contacts_file import read_contacts
+from console.export_command import batch_export
 from console.failures import REFUSED
 from console.life_cycle_commands import batch_actions
 from console.listing import cells, show_list, shown
@@ -17,6 +19,8 @@ from console.surroundings import ApiToken, ApiUrl, Surroundings, surroundings_of
 
 batches = typer.Typer(no_args_is_help=True, help="Lists of people to call under a campaign.")
 batches.add_typer(batch_actions)
+batches.add_typer(batch_debugging)
+batches.add_typer(batch_export)
 
 BatchId = Annotated[str, typer.Argument(metavar="ID", help="Id of the batch.")]
 Statuses = Annotated[list[str] | None, typer.Option("--status", help="Only these; may be repeated.")]

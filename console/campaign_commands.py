@@ -1,6 +1,7 @@
 """`apollo campaigns …`"""
 
 import json
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -9,7 +10,7 @@ from rich.console import Console
 
 from console.api_client import JsonObject
 from console.failures import UsageWrong
-from console.life_cycle_commands import campaign_actions
+from console.life_cycle_commands import CampaignId, campaign_actions
 from console.listing import cells, show_list, shown
 from console.surroundings import ApiToken, ApiUrl, surroundings_of
 
@@ -65,15 +66,89 @@ def list_campaigns(context: typer.Context, api_url: ApiUrl = None, token: ApiTok
 
 @campaigns.command("show")
 def show_campaign(
-    context: typer.Context,
-    campaign_id: Annotated[str, typer.Argument(metavar="ID", help="Id of the campaign.")],
-    api_url: ApiUrl = None,
-    token: ApiToken = None,
+    context: typer.Context, campaign_id: CampaignId, api_url: ApiUrl = None, token: ApiToken = None
 ) -> None:
     """Show everything about one campaign, field by field."""
     with surroundings_of(context).connect(api_url, token) as api:
         campaign = api.campaign(campaign_id)
     show_list(("field", "value"), ([name, shown(value)] for name, value in campaign.items()), Console())
+
+
+@campaigns.command("stats")
+def show_stats(
+    context: typer.Context, campaign_id: CampaignId, api_url: ApiUrl = None, token: ApiToken = None
+) -> None:
+    """Show the numbers of one campaign: its contacts, batches, calls and waiting retries."""
+    with surroundings_of(context).connect(api_url, token) as api:
+        stats = api.campaign_stats(campaign_id)
+    show_list(("number", "of", "count"), _numbers(stats), Console())
+
+
+@campaigns.command("update")
+def update(  # noqa: PLR0913 - one parameter per option
+    context: typer.Context,
+    campaign_id: CampaignId,
+    *,
+    name: Annotated[str | None, typer.Option(help="What people call the campaign.")] = None,
+    agent: Annotated[str | None, typer.Option(help="The voice agent that speaks.")] = None,
+    phone: Annotated[
+        list[str] | None, typer.Option(help="A number to show instead of all before; may be repeated.")
+    ] = None,
+    max_follow_ups: Annotated[int | None, typer.Option(help="Follow-ups per contact.")] = None,
+    timezone: Annotated[str | None, typer.Option(help="IANA name of the zone of its hours.")] = None,
+    reset: Annotated[
+        list[str] | None, typer.Option(help="A field to set back to its default; may be repeated.")
+    ] = None,
+    file: Annotated[Path | None, typer.Option(help="The change as JSON, instead of options.")] = None,
+    api_url: ApiUrl = None,
+    token: ApiToken = None,
+) -> None:
+    """Change a campaign's rules, for later calls and for people who wait; shows it as it is now."""
+    options = _given(
+        {
+            "name": name,
+            "agent_id": agent,
+            "phone_numbers": phone or None,
+            "max_follow_ups": max_follow_ups,
+            "timezone": timezone,
+        }
+    )
+    change = _change_body(options, reset or [], file)
+    with surroundings_of(context).connect(api_url, token) as api:
+        campaign = api.change_campaign(campaign_id, change)
+    show_list(("field", "value"), ([name, shown(value)] for name, value in campaign.items()), Console())
+
+
+@campaigns.command("delete")
+def delete(
+    context: typer.Context, campaign_id: CampaignId, api_url: ApiUrl = None, token: ApiToken = None
+) -> None:
+    """Take a campaign whose batches are over out of sight, with its contacts; data is kept."""
+    with surroundings_of(context).connect(api_url, token) as api:
+        api.delete_campaign(campaign_id)
+    typer.echo("deleted")
+    typer.echo("Campaign deleted.", err=True)
+
+
+def _numbers(stats: JsonObject) -> Iterator[Sequence[str]]:
+    for name, value in stats.items():
+        if isinstance(value, Mapping):
+            yield from ([name, key, shown(count)] for key, count in value.items())
+        elif name != "campaign_id":
+            yield [name, "", shown(value)]
+
+
+def _change_body(options: JsonObject, reset: Sequence[str], file: Path | None) -> JsonObject:
+    change = {**options, **dict.fromkeys(reset)}
+    if both := options.keys() & set(reset):
+        raise UsageWrong(f"Give {' and '.join(sorted(both))} a value or reset it, not both")
+    if file is not None:
+        if change:
+            raise UsageWrong("Give either --file or the options of a change, not both")
+        return _json_file(file)
+    if not change:
+        raise UsageWrong("A change needs an option, or --file")
+    return change
 
 
 def _given(options: JsonObject) -> JsonObject:

@@ -6,6 +6,7 @@ from datetime import date, datetime
 from enum import StrEnum
 
 from domain.caller_id import CallerIdStrategy
+from domain.frequency import FrequencyCap
 from domain.identity import CampaignId, OrganizationId
 from domain.redial import RedialPolicy
 from domain.working_hours import DEFAULT_WORKING_HOURS, WorkingHours
@@ -51,6 +52,8 @@ class CampaignRules:
     blackout_dates: tuple[date, ...] = ()
     retry_policy: RedialPolicy = field(default_factory=RedialPolicy)
     max_follow_ups: int = 1
+    frequency_caps: tuple[FrequencyCap, ...] = ()
+    """All of them hold; attempts of the organization's other campaigns count too."""
     default_call_variables: Mapping[str, object] = field(default_factory=dict)
     metadata: Mapping[str, object] = field(default_factory=dict)
 

@@ -11,11 +11,13 @@
         │   ├── CampaignNotFound
         │   ├── BatchNotFound
         │   ├── ContactNotFound
-        │   └── ExecutionNotFound
+        │   ├── ExecutionNotFound
+        │   └── SuppressionNotFound
         ├── Conflict
         │   ├── IllegalTransition
         │   ├── CampaignClosed
         │   ├── CampaignPaused
+    │   ├── CampaignUnfinished
         │   └── IdempotencyKeyBusy
         ├── InvalidRequest
         └── AccessDenied
@@ -88,6 +90,10 @@ class ExecutionNotFound(NotFound):
     """Execution not found"""
 
 
+class SuppressionNotFound(NotFound):
+    """Suppression not found"""
+
+
 class Conflict(LogicalError):
     """The object is in a state that forbids this."""
 
@@ -107,6 +113,16 @@ class CampaignClosed(Conflict):
 
 class CampaignPaused(Conflict):
     """Campaign is paused; resume the campaign first"""
+
+
+class CampaignUnfinished(Conflict):
+    """Campaign has unfinished batches and cannot be deleted"""
+
+    @classmethod
+    def of(cls, batches: int) -> "CampaignUnfinished":
+        """Say how many batches are not over, in the words of the contract."""
+        noun = "batch" if batches == 1 else "batches"
+        return cls(f"Campaign has {batches} unfinished {noun} and cannot be deleted")
 
 
 class IdempotencyKeyBusy(Conflict):

@@ -18,9 +18,16 @@ class Gate(StrEnum):
     BATCH_OVER = "batch_over"
     """The batch or its campaign is cancelled, or the batch has otherwise ended."""
     OUTSIDE_HOURS = "outside_hours"
-    """The callee's window is closed, or the rule that says when it is open cannot be read."""
+    """The callee's window is closed, or the rule that says when it is open cannot be read.
+
+    Also when changed rules have put the retry or follow-up off.
+    """
     CONTACT_CLOSED = "contact_closed"
     """The contact reached a terminal status, or is on another attempt."""
+    SUPPRESSED = "suppressed"
+    """The organization must not call the number."""
+    FREQUENCY_CAPPED = "frequency_capped"
+    """The number was called as often as the campaign's caps allow."""
     NUMBER_BUSY = "number_busy"
     """Another attempt on the same number is open, in this batch or another."""
 

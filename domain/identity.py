@@ -8,11 +8,13 @@ CampaignId = NewType("CampaignId", str)
 BatchId = NewType("BatchId", str)
 ContactId = NewType("ContactId", str)
 ExecutionId = NewType("ExecutionId", str)
+SuppressionId = NewType("SuppressionId", str)
 
 CAMPAIGN_PREFIX = "cmp_"
 BATCH_PREFIX = "btc_"
 CONTACT_PREFIX = "con_"
 EXECUTION_PREFIX = "exec_"
+SUPPRESSION_PREFIX = "sup_"
 TOKEN_PREFIX = "tok_"  # noqa: S105 - names a row; the secret itself starts with gat_
 
 

@@ -5,10 +5,35 @@ from datetime import datetime, timedelta
 
 from domain.batch import TERMINAL_BATCH, Batch, calling_hours_in_force, redial_policy_in_force
 from domain.call import OUTCOME_OF, CallRecord, Outcome
-from domain.campaign import Campaign, CampaignStatus
+from domain.campaign import Campaign, CampaignRules, CampaignStatus
 from domain.contact import Contact, ContactStatus
+from domain.identity import ContactId
 from domain.redial import Redial, decide_redial, taken_as
-from domain.working_hours import next_opening
+from domain.working_hours import CallingHours, is_open, next_opening
+
+
+@dataclass(frozen=True)
+class EndedAttempt:
+    """How and when an attempt ended, and how many retries had been dialled by then."""
+
+    outcome: Outcome
+    ended_at: datetime
+    retry_count: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class WaitingContact:
+    """Somebody who waits for a retry or a follow-up."""
+
+    contact_id: ContactId
+    timezone: str | None
+    attempt: EndedAttempt
+    """The newest that ended."""
+    next_retry_at: datetime | None = None
+    follow_up_at: datetime | None = None
+    """The planned time; one of the two is set."""
+    agreed_at: datetime | None = None
+    """When a follow-up was asked for, the planned time without regard to windows."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,16 +80,84 @@ def settle_attempt(  # noqa: PLR0913 - all that bears on one attempt
         agreed_at = next_opening(hours, max(record.follow_up_at, now), before=batch.scheduled_end)
         if agreed_at is not None:
             return Settlement(status=ContactStatus.FOLLOWUP_SCHEDULED, follow_up_at=agreed_at)
-    policy, max_retries = redial_policy_in_force(batch.overrides, campaign.rules)
-    ended_at = record.ended_at or now
+    attempt = EndedAttempt(outcome, record.ended_at or now, contact.retry_count)
+    return _retried_or_done(attempt, batch, campaign.rules, hours, quiet_after_unknown)
+
+
+def settle_anew(
+    waiting: WaitingContact,
+    batch: Batch,
+    rules: CampaignRules,
+    *,
+    now: datetime,
+    quiet_after_unknown: timedelta = timedelta(),
+) -> Settlement:
+    """Decide again about somebody who waits, under rules that have changed since.
+
+    A retry is due as if the rules had always been these, or the contact is done where they allow none.
+    A follow-up that was agreed stays, at the first opening; where none comes its time stays too, for it
+    ends with the batch.
+    """
+    hours = calling_hours_in_force(batch.overrides, rules, waiting.timezone)
+    if waiting.follow_up_at is not None:
+        planned = next_opening(hours, waiting.agreed_at or waiting.follow_up_at)
+        follow_up_at = planned and _not_missed(hours, planned, now, before=None)
+        return Settlement(
+            status=ContactStatus.FOLLOWUP_SCHEDULED, follow_up_at=follow_up_at or waiting.follow_up_at
+        )
+    settled = _retried_or_done(waiting.attempt, batch, rules, hours, quiet_after_unknown)
+    if settled.next_retry_at is None:
+        return settled
+    retry_at = _not_missed(hours, settled.next_retry_at, now, before=batch.scheduled_end)
+    if retry_at is None:
+        return Settlement(status=taken_as(waiting.attempt.outcome))
+    return Settlement(status=ContactStatus.RETRYING, next_retry_at=retry_at)
+
+
+def moves_times(before: CampaignRules, after: CampaignRules) -> bool:
+    """Tell whether a change of rules may move the times of contacts that wait, or end them."""
+
+    def timing(rules: CampaignRules) -> tuple[object, ...]:
+        return (
+            rules.retry_policy,
+            rules.working_hours_enforced,
+            rules.working_hours,
+            rules.timezone,
+            frozenset(rules.blackout_dates),
+        )
+
+    return timing(before) != timing(after)
+
+
+def _retried_or_done(
+    attempt: EndedAttempt,
+    batch: Batch,
+    rules: CampaignRules,
+    hours: CallingHours,
+    quiet_after_unknown: timedelta,
+) -> Settlement:
+    policy, max_retries = redial_policy_in_force(batch.overrides, rules)
     decision = decide_redial(
-        outcome, retry_count=contact.retry_count, max_retries=max_retries, policy=policy, ended_at=ended_at
+        attempt.outcome,
+        retry_count=attempt.retry_count,
+        max_retries=max_retries,
+        policy=policy,
+        ended_at=attempt.ended_at,
     )
     if not isinstance(decision, Redial):
         return Settlement(status=decision.status)
-    quiet = quiet_after_unknown if outcome is Outcome.UNKNOWN else timedelta()
-    not_before = max(decision.due_at, ended_at + quiet)
+    quiet = quiet_after_unknown if attempt.outcome is Outcome.UNKNOWN else timedelta()
+    not_before = max(decision.due_at, attempt.ended_at + quiet)
     due_at = next_opening(hours, not_before, before=batch.scheduled_end)
     if due_at is None:
-        return Settlement(status=taken_as(outcome))
+        return Settlement(status=taken_as(attempt.outcome))
     return Settlement(status=ContactStatus.RETRYING, next_retry_at=due_at)
+
+
+def _not_missed(
+    hours: CallingHours, due_at: datetime, now: datetime, *, before: datetime | None
+) -> datetime | None:
+    """Return the time itself, or the next opening where it has passed and the window is closed by now."""
+    if due_at >= now or is_open(hours, now):
+        return due_at
+    return next_opening(hours, now, before=before)

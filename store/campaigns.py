@@ -7,15 +7,18 @@ from sqlalchemy import func, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from domain.campaign import Campaign, CampaignRules, CampaignStatus
+from domain.campaign_stats import CampaignStats
 from domain.errors import CampaignNotFound
 from domain.identity import CAMPAIGN_PREFIX, BatchId, CampaignId, MintId, OrganizationId
 from domain.lifecycle import Action
-from domain.ports import Page, Window
+from domain.ports import Amendment, Page, Window
 from store.campaign_actions import act_on_campaign
+from store.campaign_changes import change_campaign, delete_campaign
 from store.counting import call_counters_of
 from store.engine import single_statement, transaction
 from store.mapping import campaign_of, rules_values
 from store.organizations import keep_organization
+from store.statistics import stats_of
 from store.tables import campaigns
 
 
@@ -85,6 +88,27 @@ class PostgresCampaignStore:
                 connection, organization_id, campaign_id, action, now, all_batches=all_batches
             )
             return await _read_one(connection, organization_id, campaign_id), changed
+
+    async def change(
+        self, organization_id: OrganizationId, campaign_id: CampaignId, amend: Amendment, now: datetime
+    ) -> tuple[Campaign, Sequence[BatchId]]:
+        """Change a campaign's rules; returns it and its unfinished batches, none when nothing changed.
+
+        Raises CampaignNotFound, and what `amend` raises.
+        """
+        async with transaction(self._engine) as connection:
+            unfinished = await change_campaign(connection, organization_id, campaign_id, amend, now)
+            return await _read_one(connection, organization_id, campaign_id), unfinished
+
+    async def delete(self, organization_id: OrganizationId, campaign_id: CampaignId, now: datetime) -> None:
+        """Take a campaign out of sight; its rows stay. Raises CampaignNotFound, CampaignUnfinished."""
+        async with transaction(self._engine) as connection:
+            await delete_campaign(connection, organization_id, campaign_id, now)
+
+    async def stats(self, organization_id: OrganizationId, campaign_id: CampaignId) -> CampaignStats:
+        """Count a campaign's contacts, batches and calls. Raises CampaignNotFound."""
+        async with single_statement(self._engine) as connection:
+            return await stats_of(connection, await _read_one(connection, organization_id, campaign_id))
 
 
 async def _read_one(

@@ -1,27 +1,35 @@
 """Takes the right to ask the provider for one call, so that a phone rings at most once per attempt.
 
-Rows are locked in the order campaign, batch, contact, call, here as everywhere in this room. The number's
-place among the open attempts is taken with the call, last: whoever waits for it holds nothing that its
-holder still needs.
+Rows are locked in the order campaign, batch, contact, call, here as everywhere in this room. Claims on one
+number pass one at a time, by a lock that only claims take, so that each counts the attempts of those before
+it. The number's place among the open attempts is taken with the call, last: whoever waits for it holds
+nothing that its holder still needs.
 """
 
 from dataclasses import replace
 from datetime import datetime
 
-from sqlalchemy import RowMapping, bindparam, insert, select, text, update
+from sqlalchemy import Integer, RowMapping, bindparam, cast, func, insert, literal, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.batch import BatchStatus
 from domain.call import AttemptKind, CallRecord, CallStatus, DialState
 from domain.campaign import CampaignStatus
 from domain.contact import WAITING, ContactStatus
+from domain.frequency import CapsAt
 from domain.gates import Gate, GateFacts, closed_gate
 from domain.identity import EXECUTION_PREFIX, ExecutionId, MintId
-from domain.ports import AttemptClaim, Claimed
+from domain.ports import AttemptClaim, Capped, Claimed
+from store.frequency import capped_until
 from store.mapping import Values, call_of, call_values
 from store.open_numbers import is_on_the_phone
 from store.schema import INSTANT
+from store.shapes import frequency_cap_of
+from store.suppressed_numbers import instant, is_suppressed
 from store.tables import batches, calls, campaigns, contacts
+
+_CLAIMS_ON_NUMBERS = 4_242
+"""The family of locks by which claims on one number pass one at a time."""
 
 # The share lock on the batch lets claims pass each other, and makes them and a pause wait for one another:
 # after a pause has committed no dial begins. The contact is locked against another claimant.
@@ -34,7 +42,16 @@ _LOCKED_FACTS = (
         contacts.c.status.label("contact_status"),
         contacts.c.last_attempted_at,
         batches.c.status.label("batch_status"),
+        batches.c.organization_id,
         campaigns.c.status.label("campaign_status"),
+        campaigns.c.frequency_caps,
+        is_suppressed(batches.c.organization_id, contacts.c.phone_number, instant("claimed_at")).label(
+            "is_suppressed"
+        ),
+        func.pg_advisory_xact_lock(
+            cast(literal(_CLAIMS_ON_NUMBERS), Integer), func.hashtext(contacts.c.phone_number)
+        ).label("turn"),
+        campaigns.c.policy_version,
         is_on_the_phone(contacts.c.phone_number, calls.c.contact_id != contacts.c.contact_id).label(
             "number_is_busy"
         ),
@@ -76,12 +93,12 @@ _REWRITE_CALL = (
 
 async def claim(
     connection: AsyncConnection, wish: AttemptClaim, now: datetime, mint: MintId
-) -> Claimed | Gate:
+) -> Claimed | Capped | Gate:
     """Write or find the attempt's row; see `CallStore.claim_attempt`. Runs within a transaction.
 
     Fails with the violation of the index of open numbers when another claim took the number since.
     """
-    found = await connection.execute(_LOCKED_FACTS, {"this_contact": wish.contact_id})
+    found = await connection.execute(_LOCKED_FACTS, {"this_contact": wish.contact_id, "claimed_at": now})
     facts = found.mappings().one_or_none()
     if facts is None:
         return Gate.BATCH_GONE
@@ -90,13 +107,17 @@ async def claim(
         return Claimed(record=newest, may_ask=False)
     if (gate := _closed_gate(facts, newest, wish)) is not None:
         return gate
+    if facts["frequency_caps"] and (until := await _capped_until(connection, facts, now)) is not None:
+        return Capped(until)
+    if facts["number_is_busy"]:
+        return Gate.NUMBER_BUSY
     dispatch = _dispatch_values(facts, wish, now)
     if newest is not None and newest.attempt == wish.attempt:
         record = _dialling(newest, wish, now)
-        await connection.execute(_REWRITE_CALL, _call_values(record) | dispatch)
+        await connection.execute(_REWRITE_CALL, _call_values(record, facts) | dispatch)
     else:
         record = _new_record(facts, wish, now, mint)
-        await connection.execute(_INSERT_CALL, _call_values(record) | dispatch)
+        await connection.execute(_INSERT_CALL, _call_values(record, facts) | dispatch)
     return Claimed(record=record, may_ask=True)
 
 
@@ -131,7 +152,15 @@ def _closed_gate(facts: RowMapping, newest: CallRecord | None, wish: AttemptClai
     is_known = newest is not None and newest.attempt == wish.attempt
     if facts["contact_status"] == ContactStatus.DISPATCHED and not is_known:
         return Gate.CONTACT_CLOSED
-    return Gate.NUMBER_BUSY if facts["number_is_busy"] else None
+    return Gate.SUPPRESSED if facts["is_suppressed"] else None
+
+
+async def _capped_until(connection: AsyncConnection, facts: RowMapping, now: datetime) -> datetime | None:
+    """Count in a statement of its own, which sees the attempts of every claim that passed before."""
+    caps = CapsAt(tuple(map(frequency_cap_of, facts["frequency_caps"])), now)
+    organization_id, number = literal(facts["organization_id"]), literal(facts["phone_number"])
+    until: datetime | None = await connection.scalar(select(capped_until(organization_id, number, caps)))
+    return until
 
 
 def _dialling(ready: CallRecord, wish: AttemptClaim, now: datetime) -> CallRecord:
@@ -160,8 +189,9 @@ def _new_record(facts: RowMapping, wish: AttemptClaim, now: datetime, mint: Mint
     )
 
 
-def _call_values(record: CallRecord) -> Values:
-    return {f"call_{name}": value for name, value in call_values(record).items()}
+def _call_values(record: CallRecord, facts: RowMapping) -> Values:
+    values = call_values(record) | {"policy_version": facts[campaigns.c.policy_version]}
+    return {f"call_{name}": value for name, value in values.items()}
 
 
 def _dispatch_values(facts: RowMapping, wish: AttemptClaim, now: datetime) -> Values:

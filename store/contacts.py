@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from domain.call import AttemptKind, CallRecord
 from domain.contact import Contact, ContactStatus, SkipReason
 from domain.errors import ContactNotFound
+from domain.frequency import CapsAt
 from domain.identity import BatchId, ContactId, ExecutionId
 from domain.ports import FreshRows, Page, Window
 from domain.settlement import Settlement
@@ -35,20 +36,23 @@ class PostgresContactStore:
         limit: int,
         *,
         closed_zones: Collection[str | None] = (),
+        caps: CapsAt | None = None,
     ) -> FreshRows:
         """Look at the next `limit` `pending` contacts behind a position; returns those that can be called.
 
         Those whose own zone is closed are not looked at; None stands for contacts without one.
         """
-        page = turns.pending(batch_id, after_position, limit, closed_zones)
+        page = turns.pending(batch_id, after_position, limit, closed_zones, caps)
         async with single_statement(self._engine) as connection:
             looked_at = (await connection.execute(page)).all()
-        rows = [
-            (ContactId(contact_id), position) for contact_id, position, is_busy in looked_at if not is_busy
-        ]
+        free = [row for row in looked_at if row.capped_until is None]
+        rows = [(ContactId(row.contact_id), row.position) for row in free if not row.is_busy]
         return FreshRows(
             rows=rows,
-            busy=len(looked_at) - len(rows),
+            busy=len(free) - len(rows),
+            capped=tuple(
+                (row.timezone, row.capped_until) for row in looked_at if row.capped_until is not None
+            ),
             last_position=looked_at[-1].position if looked_at else None,
         )
 
@@ -91,14 +95,16 @@ class PostgresContactStore:
         async with transaction(self._engine) as connection:
             return await settling.settle(connection, contact_id, attempt, settlement, now)
 
-    async def give_back(self, contact_id: ContactId, attempt: int, now: datetime) -> ContactStatus:
-        """Return a contact that was certainly not dialled to the status it waited in, due at once.
+    async def give_back(
+        self, contact_id: ContactId, attempt: int, now: datetime, *, due_at: datetime | None = None
+    ) -> ContactStatus:
+        """Return a contact that was certainly not dialled to the status it waited in, due at once or then.
 
-        Of a batch that is over it is skipped.
+        Of a batch that is over, or with a number that is suppressed, it is skipped.
         Raises ContactNotFound.
         """
         async with transaction(self._engine) as connection:
-            return await settling.give_back(connection, contact_id, attempt, now)
+            return await settling.give_back(connection, contact_id, attempt, now, due_at=due_at)
 
     async def skip(
         self, contact_id: ContactId, reason: SkipReason, now: datetime, *, detail: str | None = None
@@ -116,14 +122,22 @@ class PostgresContactStore:
             return await settling.skip_by_hand(connection, batch_id, contact_id, now)
 
     async def schedule_follow_up(
-        self, batch_id: BatchId, contact_id: ContactId, at: datetime, now: datetime
+        self,
+        batch_id: BatchId,
+        contact_id: ContactId,
+        at: datetime,
+        now: datetime,
+        *,
+        agreed_at: datetime | None = None,
     ) -> Contact:
         """Let a completed contact be called again at an agreed time.
 
         Raises ContactNotFound, IllegalTransition.
         """
         async with transaction(self._engine) as connection:
-            return await follow_ups.schedule_follow_up(connection, batch_id, contact_id, at, now)
+            scheduled = await follow_ups.schedule_follow_up(connection, batch_id, contact_id, at, now)
+            await follow_ups.note_agreement(connection, contact_id, agreed_at or at)
+            return scheduled
 
     async def list_contacts(
         self, batch_id: BatchId, statuses: Sequence[ContactStatus], window: Window

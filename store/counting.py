@@ -18,13 +18,14 @@ ASKED = (DialState.DIALLING, DialState.ACCEPTED, DialState.AMBIGUOUS)
 
 LIVE_CALLS = (CallStatus.QUEUED, CallStatus.RINGING, CallStatus.IN_PROGRESS)
 
-_COUNTED_AS = {
+COUNTED_AS = {
     CallStatus.COMPLETED: "completed_calls",
     CallStatus.FAILED: "failed_calls",
     CallStatus.UNKNOWN: "failed_calls",
     CallStatus.BUSY: "busy_calls",
     CallStatus.NO_ANSWER: "no_answer_calls",
 }
+"""The call counter each ending adds to; an unknown one counts as failed."""
 
 
 def among(ids: Sequence[str]) -> CollectionAggregate[bool]:
@@ -55,7 +56,7 @@ async def call_counters_of(
     c = calls.c
     outcomes = await connection.execute(
         select(c.campaign_id, c.call_status, func.count())
-        .where(c.campaign_id == among(campaign_ids), c.call_status.in_(_COUNTED_AS))
+        .where(c.campaign_id == among(campaign_ids), c.call_status.in_(COUNTED_AS))
         .group_by(c.campaign_id, c.call_status)
     )
     follow_ups = await connection.execute(
@@ -65,7 +66,7 @@ async def call_counters_of(
     )
     counts: dict[str, dict[str, int]] = {each: defaultdict(int) for each in campaign_ids}
     for campaign_id, status, number in outcomes:
-        counts[campaign_id][_COUNTED_AS[CallStatus(status)]] += number
+        counts[campaign_id][COUNTED_AS[CallStatus(status)]] += number
     for campaign_id, number in follow_ups:
         counts[campaign_id]["follow_up_calls"] += number
     return {CampaignId(each): CallCounters(**numbers) for each, numbers in counts.items()}

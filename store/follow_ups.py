@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import select, text, update
+from sqlalchemy import func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.batch import BatchStatus
@@ -11,7 +11,7 @@ from domain.errors import ContactNotFound
 from domain.identity import BatchId, ContactId
 from domain.lifecycle import require_room_for_follow_up
 from store.mapping import contact_of
-from store.tables import batches, campaigns, contacts
+from store.tables import batches, calls, campaigns, contacts
 
 # The share lock on the batch keeps it from ending between the look at its status and the move.
 _LOCKED = (
@@ -41,3 +41,12 @@ async def schedule_follow_up(
         .returning(contacts)
     )
     return contact_of(scheduled.mappings().one())
+
+
+async def note_agreement(connection: AsyncConnection, contact_id: ContactId, agreed_at: datetime) -> None:
+    """Keep with the newest call what was agreed after it, for a planned time moves with the rules."""
+    c = calls.c
+    newest = select(func.max(c.attempt)).where(c.contact_id == contact_id).scalar_subquery()
+    await connection.execute(
+        update(calls).where(c.contact_id == contact_id, c.attempt == newest).values(follow_up_at=agreed_at)
+    )

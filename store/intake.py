@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 import psycopg
@@ -16,7 +17,8 @@ from domain.counters import Counters
 from domain.errors import CampaignClosed, CampaignNotFound
 from domain.identity import BATCH_PREFIX, CONTACT_PREFIX, BatchId, MintId
 from store.mapping import batch_of, new_batch_values
-from store.tables import batches, calls, campaigns, contacts
+from store.suppressed_numbers import holds_at
+from store.tables import batches, calls, campaigns, contacts, suppressions
 
 _COPIED = (
     "contact_id",
@@ -62,13 +64,15 @@ async def create_batch(
     kept = await connection.execute(insert(batches).values(**values).returning(batches))
     batch = batch_of(kept.mappings().one(), _counters(uploaded))
     await _copy_contacts(connection, batch, uploaded, mint)
+    suppressed = await _skip_suppressed(connection, batch)
     if campaign_status in _REVIVED:
         await connection.execute(
             update(campaigns)
             .where(campaigns.c.campaign_id == new.campaign_id)
             .values(status=CampaignStatus.ACTIVE, updated_at=now)
         )
-    return batch
+    pending, skipped = batch.counters.pending - suppressed, batch.counters.skipped + suppressed
+    return replace(batch, counters=replace(batch.counters, pending=pending, skipped=skipped))
 
 
 async def discard_batch(connection: AsyncConnection, batch_id: BatchId) -> None:
@@ -115,6 +119,25 @@ async def _locked_campaign_status(connection: AsyncConnection, new: NewBatch) ->
 def _counters(uploaded: Sequence[NewContact]) -> Counters:
     skipped = sum(contact.skip_detail is not None for contact in uploaded)
     return Counters(pending=len(uploaded) - skipped, skipped=skipped)
+
+
+async def _skip_suppressed(connection: AsyncConnection, batch: Batch) -> int:
+    """Skip the good contacts whose numbers must not be called now; returns how many they are."""
+    c, s = contacts.c, suppressions.c
+    in_force = (s.organization_id == batch.organization_id, holds_at(batch.created_at))
+    if not await connection.scalar(select(exists().where(*in_force))):
+        return 0
+    skipped = await connection.execute(
+        update(contacts)
+        .where(
+            c.batch_id == batch.batch_id,
+            c.status == ContactStatus.PENDING,
+            s.phone_number == c.phone_number,
+            *in_force,
+        )
+        .values(status=ContactStatus.SKIPPED, skip_reason=SkipReason.SUPPRESSED)
+    )
+    return skipped.rowcount
 
 
 async def _copy_contacts(

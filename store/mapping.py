@@ -13,8 +13,16 @@ from domain.contact import Contact, ContactStatus, SkipReason
 from domain.counters import Counters
 from domain.identity import BatchId, CampaignId, OrganizationId
 from domain.ports import Token
-from store.shapes import retry_policy_of, shape_of_retry_policy, shape_of_working_hours, working_hours_of
-from store.tables import batches, calls, campaigns, contacts, tokens
+from domain.suppression import Suppression
+from store.shapes import (
+    frequency_cap_of,
+    retry_policy_of,
+    shape_of_frequency_cap,
+    shape_of_retry_policy,
+    shape_of_working_hours,
+    working_hours_of,
+)
+from store.tables import batches, calls, campaigns, contacts, suppressions, tokens
 
 Values = dict[str, object]
 """What is written, by column name."""
@@ -33,6 +41,7 @@ def rules_values(rules: CampaignRules) -> Values:
         "blackout_dates": list(rules.blackout_dates),
         "retry_policy": shape_of_retry_policy(rules.retry_policy),
         "max_follow_ups": rules.max_follow_ups,
+        "frequency_caps": [shape_of_frequency_cap(each) for each in rules.frequency_caps],
         "default_call_variables": dict(rules.default_call_variables),
         "client_metadata": dict(rules.metadata),
     }
@@ -65,6 +74,7 @@ def _rules_of(row: RowMapping) -> CampaignRules:
         blackout_dates=tuple(row[c.blackout_dates]),
         retry_policy=retry_policy_of(row[c.retry_policy]),
         max_follow_ups=row[c.max_follow_ups],
+        frequency_caps=tuple(map(frequency_cap_of, row[c.frequency_caps])),
         default_call_variables=row[c.default_call_variables],
         metadata=row[c.client_metadata],
     )
@@ -137,6 +147,7 @@ def _plain_columns(table: Table, domain_class: type) -> Mapping[str, Column[obje
 
 
 _CONTACT_COLUMNS = _plain_columns(contacts, Contact)
+_SUPPRESSION_COLUMNS = _plain_columns(suppressions, Suppression)
 _CALL_COLUMNS = _plain_columns(calls, CallRecord)
 _TOKEN_COLUMNS = _plain_columns(tokens, Token)
 
@@ -162,6 +173,11 @@ def call_of(row: RowMapping) -> CallRecord:
 def call_values(record: CallRecord) -> Values:
     """Return the columns that keep a call record."""
     return {name: getattr(record, name) for name in _CALL_COLUMNS}
+
+
+def suppression_of(row: RowMapping) -> Suppression:
+    """Return the suppression entry in a row."""
+    return Suppression(**{name: row[column] for name, column in _SUPPRESSION_COLUMNS.items()})
 
 
 def token_of(row: RowMapping) -> Token:

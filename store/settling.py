@@ -12,14 +12,12 @@ from sqlalchemy import (
     RowMapping,
     Text,
     Update,
-    and_,
     any_,
     bindparam,
     case,
     func,
     null,
     select,
-    text,
     update,
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -32,8 +30,9 @@ from domain.identity import BatchId, ContactId
 from domain.lifecycle import require_skippable
 from domain.redial import corrected, taken_as
 from domain.settlement import Settlement
+from store.batch_facts import locked_batch_facts
 from store.mapping import Values, contact_of
-from store.tables import batches, calls, contacts
+from store.tables import calls, contacts
 
 _WAITED_IN = {
     AttemptKind.INITIAL: ContactStatus.PENDING,
@@ -45,6 +44,7 @@ _ENDED_AS = {
     BatchStatus.CANCELLED: SkipReason.BATCH_CANCELLED,
     BatchStatus.EXPIRED: SkipReason.BATCH_EXPIRED,
 }
+
 
 _MAY_KNOW_TOO_LITTLE = frozenset(
     status for status in ContactStatus for heard in Outcome if corrected(status, heard) is not status
@@ -66,17 +66,6 @@ _SETTLE = (
     .returning(*_WHERE_IT_STANDS)
 )
 
-_LOCKED_BATCH = (
-    select(batches.c.status.label("batch_status"), calls.c.call_status)
-    .join_from(contacts, batches, contacts.c.batch_id == batches.c.batch_id)
-    .outerjoin(
-        calls, and_(calls.c.contact_id == contacts.c.contact_id, calls.c.attempt == bindparam("this_attempt"))
-    )
-    .where(contacts.c.contact_id == bindparam("this_contact"))
-    .suffix_with(text("FOR SHARE OF batches"))
-)
-
-
 # The newest word on the call is read under the contact's lock, which a correction of the call takes too.
 _LOCKED_CONTACT = (
     select(contacts.c.contact_id)
@@ -97,11 +86,12 @@ async def settle(
 ) -> Settlement:
     """Settle the contact's newest attempt, once; see `ContactStore.settle`. Runs within a transaction.
 
-    Of a batch that ended since the decision was made nobody is called again: the outcome is taken.
+    Of a batch that ended since the decision was made nobody is called again, nor is a number that is
+    suppressed: the outcome is taken.
     Of a call of which nobody knew how it ended, what was heard since is taken.
     """
     if settlement.status in WAITING:
-        settlement = await _settlement_in_force(connection, contact_id, attempt, settlement)
+        settlement = await _settlement_in_force(connection, contact_id, attempt, settlement, now)
     elif settlement.status in _MAY_KNOW_TOO_LITTLE:
         settlement = await _corrected(connection, contact_id, attempt, settlement)
     values: Values = {
@@ -124,14 +114,41 @@ async def settle(
 
 
 async def give_back(
-    connection: AsyncConnection, contact_id: ContactId, attempt: int, now: datetime
+    connection: AsyncConnection,
+    contact_id: ContactId,
+    attempt: int,
+    now: datetime,
+    *,
+    due_at: datetime | None,
 ) -> ContactStatus:
     """Undo a dispatch that led to no dial; see `ContactStore.give_back`. Runs within a transaction."""
-    batch_status, _ = await _locked_batch(connection, contact_id, attempt)
+    facts = await locked_batch_facts(connection, contact_id, attempt, now)
     status = await _return_to_waiting(connection, contact_id, attempt, now)
-    if status in WAITING and batch_status in _ENDED_AS:
-        return await skip(connection, contact_id, _ENDED_AS[batch_status], now, detail=None)
+    reason = _ENDED_AS.get(facts.batch_status)
+    if reason is None and facts.is_suppressed:
+        reason = SkipReason.SUPPRESSED
+    if status in WAITING and reason is not None:
+        return await skip(connection, contact_id, reason, now, detail=None)
+    if due_at is not None:
+        await connection.execute(_postponed(contact_id, due_at, now))
     return status
+
+
+def _postponed(contact_id: ContactId, due_at: datetime, now: datetime) -> Update:
+    c = contacts.c
+    is_retry = c.status == ContactStatus.RETRYING
+    return (
+        update(contacts)
+        .where(
+            c.contact_id == contact_id,
+            c.status.in_((ContactStatus.RETRYING, ContactStatus.FOLLOWUP_SCHEDULED)),
+        )
+        .values(
+            next_retry_at=case((is_retry, due_at), else_=null()),
+            follow_up_at=case((is_retry, null()), else_=due_at),
+            updated_at=now,
+        )
+    )
 
 
 async def _return_to_waiting(
@@ -210,13 +227,12 @@ async def skip_by_hand(
 
 
 async def _settlement_in_force(
-    connection: AsyncConnection, contact_id: ContactId, attempt: int, decided: Settlement
+    connection: AsyncConnection, contact_id: ContactId, attempt: int, decided: Settlement, now: datetime
 ) -> Settlement:
-    batch_status, call_status = await _locked_batch(connection, contact_id, attempt)
-    outcome = None if call_status is None else OUTCOME_OF.get(call_status)
-    if batch_status not in TERMINAL_BATCH or outcome is None:
-        return decided
-    return Settlement(status=taken_as(outcome))
+    facts = await locked_batch_facts(connection, contact_id, attempt, now)
+    outcome = None if facts.call_status is None else OUTCOME_OF.get(facts.call_status)
+    is_final = facts.batch_status in TERMINAL_BATCH or facts.is_suppressed
+    return Settlement(status=taken_as(outcome)) if is_final and outcome is not None else decided
 
 
 async def _corrected(
@@ -227,18 +243,6 @@ async def _corrected(
     call_status = await connection.scalar(_CALL_STATUS, this)
     outcome = None if call_status is None else OUTCOME_OF.get(CallStatus(call_status))
     return decided if outcome is None else Settlement(status=corrected(decided.status, outcome))
-
-
-async def _locked_batch(
-    connection: AsyncConnection, contact_id: ContactId, attempt: int
-) -> tuple[BatchStatus, CallStatus | None]:
-    """Keep the contact's batch as it is until the transaction ends; returns where it and the call stand."""
-    this = {"this_contact": contact_id, "this_attempt": attempt}
-    row = (await connection.execute(_LOCKED_BATCH, this)).mappings().one_or_none()
-    if row is None:
-        raise ContactNotFound
-    call_status = row[calls.c.call_status]
-    return BatchStatus(row["batch_status"]), None if call_status is None else CallStatus(call_status)
 
 
 def _cancel_undialled(contact_id: ContactId, now: datetime) -> Update:

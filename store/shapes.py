@@ -1,10 +1,11 @@
-"""Values that are kept as one JSON column: retry policies and working hours."""
+"""Values that are kept as one JSON column: retry policies, frequency caps and working hours."""
 
 from collections.abc import Sequence
 from datetime import time, timedelta
 from typing import TypedDict
 
 from domain.call import Outcome
+from domain.frequency import FrequencyCap
 from domain.redial import RedialPolicy, RedialStrategy
 from domain.working_hours import DailyWindow, DayHours, WorkingHours
 
@@ -17,6 +18,13 @@ class RetryPolicyShape(TypedDict):
     cooldown_us: int
     max_cooldown_us: int
     retry_on: list[str]
+
+
+class FrequencyCapShape(TypedDict):
+    """A frequency cap; its window is whole microseconds."""
+
+    max_calls: int
+    window_us: int
 
 
 class DayShape(TypedDict):
@@ -49,6 +57,16 @@ def retry_policy_of(shape: RetryPolicyShape) -> RedialPolicy:
         max_cooldown=shape["max_cooldown_us"] * _MICROSECOND,
         retry_on=frozenset(Outcome(each) for each in shape["retry_on"]),
     )
+
+
+def shape_of_frequency_cap(cap: FrequencyCap) -> FrequencyCapShape:
+    """Return what is kept of a cap."""
+    return FrequencyCapShape(max_calls=cap.max_calls, window_us=cap.window // _MICROSECOND)
+
+
+def frequency_cap_of(shape: FrequencyCapShape) -> FrequencyCap:
+    """Return the cap that was kept."""
+    return FrequencyCap(max_calls=shape["max_calls"], window=shape["window_us"] * _MICROSECOND)
 
 
 def shape_of_working_hours(hours: WorkingHours) -> list[DayShape]:

@@ -27,31 +27,9 @@ from domain.call import AttemptKind, CallStatus, DialState, EventSource
 from domain.caller_id import CallerIdStrategy
 from domain.campaign import CampaignStatus
 from domain.contact import ContactStatus, SkipReason
+from store.access_tables import IdempotencyKeyRow, OrganizationRow, SuppressionRow, TokenRow
 from store.schema import INSTANT, JSON_OR_NULL, OPEN_ATTEMPT, OPEN_NUMBER_INDEX, Row, one_of
 from store.schema import METADATA as METADATA  # complete only once the tables below are declared
-
-
-class OrganizationRow(Row, table=True):
-    """Whoever owns tokens and campaigns."""
-
-    __tablename__ = "organizations"
-
-    organization_id: str = Field(primary_key=True, sa_type=Text)
-    created_at: datetime = Field(sa_type=INSTANT)
-
-
-class TokenRow(Row, table=True):
-    """An API token; its secret is kept only as a hash."""
-
-    __tablename__ = "tokens"
-
-    token_id: str = Field(primary_key=True, sa_type=Text)
-    organization_id: str = Field(sa_type=Text, foreign_key="organizations.organization_id")
-    name: str = Field(sa_type=Text)
-    secret_sha256: str = Field(sa_type=Text, unique=True)
-    created_at: datetime = Field(sa_type=INSTANT)
-    last_used_at: datetime | None = Field(sa_type=INSTANT)
-    revoked_at: datetime | None = Field(sa_type=INSTANT)
 
 
 class CampaignRow(Row, table=True):
@@ -62,6 +40,11 @@ class CampaignRow(Row, table=True):
         one_of("status", CampaignStatus),
         one_of("phone_number_strategy", CallerIdStrategy),
         Index(None, "organization_id", "created_at", "campaign_id"),
+        Index(
+            "ix_campaigns_outdated",
+            "updated_at",
+            postgresql_where=text("recomputed_version < policy_version"),
+        ),
     )
 
     campaign_id: str = Field(primary_key=True, sa_type=Text)
@@ -77,11 +60,16 @@ class CampaignRow(Row, table=True):
     blackout_dates: list[date] = Field(sa_type=ARRAY(Date))
     retry_policy: dict[str, object] = Field(sa_type=JSONB)
     max_follow_ups: int
+    frequency_caps: list[object] = Field(sa_type=JSONB, sa_column_kwargs={"server_default": text("'[]'")})
     default_call_variables: dict[str, object] = Field(sa_type=JSONB)
     client_metadata: dict[str, object] = Field(sa_type=JSONB)
     created_at: datetime = Field(sa_type=INSTANT)
     updated_at: datetime = Field(sa_type=INSTANT)
     deleted_at: datetime | None = Field(sa_type=INSTANT)
+    policy_version: int = Field(sa_column_kwargs={"server_default": text("1")})
+    """Rises with every change of the rules."""
+    recomputed_version: int = Field(sa_column_kwargs={"server_default": text("1")})
+    """The version under which the times of all waiting contacts were computed last."""
 
 
 class BatchRow(Row, table=True):
@@ -154,6 +142,12 @@ class ContactRow(Row, table=True):
             "follow_up_at",
             postgresql_where=text("status = 'followup_scheduled'"),
         ),
+        # Whoever waits to be called again is found when the number is suppressed; nobody else pays for it.
+        Index(
+            "ix_contacts_sleeping_number",
+            "phone_number",
+            postgresql_where=text("status IN ('retrying', 'followup_scheduled')"),
+        ),
     )
 
     contact_id: str = Field(primary_key=True, sa_type=Text)
@@ -190,6 +184,8 @@ class CallRow(Row, table=True):
         Index(None, "campaign_id", "call_status"),
         Index("ix_calls_follow_up", "campaign_id", postgresql_where=text("kind = 'follow_up'")),
         Index(None, "provider_call_id", postgresql_where=text("provider_call_id IS NOT NULL")),
+        # Frequency caps count the newest attempts at a number.
+        Index(None, "to_number", "started_at"),
         # A phone is asked for by one attempt at a time, whichever batch it is in.
         Index(OPEN_NUMBER_INDEX, "to_number", unique=True, postgresql_where=text(OPEN_ATTEMPT)),
     )
@@ -220,6 +216,8 @@ class CallRow(Row, table=True):
     sip_status: int | None = Field(sa_type=BigInteger)
     error: str | None = Field(sa_type=Text)
     follow_up_at: datetime | None = Field(sa_type=INSTANT)
+    policy_version: int = Field(sa_column_kwargs={"server_default": text("1")})
+    """Of its campaign's rules, when the provider was asked."""
 
 
 class CallEventRow(Row, table=True):
@@ -264,24 +262,6 @@ class ProviderRouteRow(Row, table=True):
     probe_at: datetime | None = Field(sa_type=INSTANT)
 
 
-class IdempotencyKeyRow(Row, table=True):
-    """A request a client may repeat; without `finished_at` it is still being worked on."""
-
-    __tablename__ = "idempotency_keys"
-    __table_args__ = (
-        CheckConstraint("(finished_at IS NULL) = (body IS NULL)", name="finished_with_a_body"),
-        Index(None, "finished_at"),
-    )
-
-    organization_id: str = Field(primary_key=True, sa_type=Text)
-    kind: str = Field(primary_key=True, sa_type=Text)
-    key: str = Field(primary_key=True, sa_type=Text)
-    fingerprint: str = Field(sa_type=Text)
-    claimed_at: datetime = Field(sa_type=INSTANT)
-    body: str | None = Field(sa_type=Text)
-    finished_at: datetime | None = Field(sa_type=INSTANT)
-
-
 def _table(row: type[Row]) -> Table:
     return METADATA.tables[str(row.__tablename__)]
 
@@ -293,5 +273,6 @@ batches = _table(BatchRow)
 contacts = _table(ContactRow)
 calls = _table(CallRow)
 call_events = _table(CallEventRow)
+suppressions = _table(SuppressionRow)
 provider_routes = _table(ProviderRouteRow)
 idempotency_keys = _table(IdempotencyKeyRow)

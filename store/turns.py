@@ -14,6 +14,7 @@ from sqlalchemy import (
     exists,
     func,
     literal,
+    null,
     or_,
     select,
     union_all,
@@ -21,10 +22,12 @@ from sqlalchemy import (
 
 from domain.call import AttemptKind, CallStatus, DialState
 from domain.contact import LIVE, ContactStatus, SkipReason
+from domain.frequency import CapsAt
 from domain.identity import BatchId
 from store.counting import LIVE_CALLS
+from store.frequency import capped_until
 from store.open_numbers import is_on_the_phone
-from store.tables import calls, contacts
+from store.tables import batches, calls, contacts
 
 _SKIPPED_WITH_THE_BATCH = (
     SkipReason.BATCH_CANCELLED,
@@ -34,11 +37,15 @@ _SKIPPED_WITH_THE_BATCH = (
 
 
 def pending(
-    batch_id: BatchId, after_position: int, limit: int, closed_zones: Collection[str | None]
-) -> Select[str, int, bool]:
-    """Select ids and positions of pending contacts outside the closed zones, and whether they are called."""
+    batch_id: BatchId,
+    after_position: int,
+    limit: int,
+    closed_zones: Collection[str | None],
+    caps: CapsAt | None = None,
+) -> Select[str, int, str | None, bool, datetime | None]:
+    """Select pending contacts outside the closed zones, whether they are called, and until when capped."""
     c = contacts.c
-    matching = select(c.contact_id, c.position, c.phone_number).where(
+    matching = select(c.contact_id, c.position, c.timezone, c.phone_number).where(
         c.batch_id == batch_id, c.status == ContactStatus.PENDING, c.position > after_position
     )
     if None in closed_zones:
@@ -48,7 +55,17 @@ def pending(
     # The numbers are looked up for this page only, however many people wait behind it.
     page = matching.order_by(c.position).limit(limit).subquery("page")
     is_busy = is_on_the_phone(page.c.phone_number)
-    return select(page.c.contact_id, page.c.position, is_busy.label("is_busy")).order_by(page.c.position)
+    until: ColumnElement[Any] = null()
+    if caps is not None and caps.caps:
+        owner = select(batches.c.organization_id).where(batches.c.batch_id == batch_id).scalar_subquery()
+        until = capped_until(owner, page.c.phone_number, caps)
+    return select(
+        page.c.contact_id,
+        page.c.position,
+        page.c.timezone,
+        is_busy.label("is_busy"),
+        until.label("capped_until"),
+    ).order_by(page.c.position)
 
 
 def pending_zones(batch_id: BatchId) -> Select[str | None]:

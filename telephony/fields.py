@@ -91,6 +91,13 @@ class FieldReader:
             return None
         return float(value)
 
+    def flag(self, name: str) -> bool:
+        """Return a boolean, false when it is absent."""
+        value = self._body.get(name)
+        if value is not None and not isinstance(value, bool):
+            self.reject(name, "Input should be a valid boolean", "bool_type")
+        return value is True
+
     def seconds(self, name: str) -> int | None:
         """Return a length of time, 0 or more, cut to whole seconds."""
         value = self.amount(name)

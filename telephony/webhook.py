@@ -31,6 +31,7 @@ def _translate_neutral(body: Mapping[str, object], received_at: datetime, words:
     execution_id = fields.required_text("execution_id")
     provider_call_id = fields.key("provider_call_id")
     event_id = fields.key("event_id")
+    opted_out = fields.flag("opted_out")
     event = read_status_event(
         fields,
         words=words,
@@ -43,4 +44,5 @@ def _translate_neutral(body: Mapping[str, object], received_at: datetime, words:
         provider_call_id=provider_call_id,
         event=event,
         event_id=event_id,
+        opted_out=opted_out,
     )

@@ -8,16 +8,38 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.batch_creation import BatchCreation
-from api.dependencies import Caller, IdempotencyKeyHeader, IgnoredBody, Parts, UploadBody
+from api.dependencies import (
+    Caller,
+    Client,
+    IdempotencyKeyHeader,
+    IgnoredBody,
+    Metrics,
+    Parts,
+    Posted,
+    UploadBody,
+    UploadBodyOrFile,
+)
 from api.idempotency import answer_created, once_only
 from api.identifiers import batch_id_of, campaign_id_of
+from api.intake.batch import BatchUpload
 from api.life_cycles import act_on_batch, dispatch_batch
 from api.live_counters import CounterSource, live_counters
-from api.openapi import ACTS, ACTS_AS_ASKED, READS, READS_ONE, WRITES, Described, json_body, problems
+from api.openapi import (
+    ACTS,
+    ACTS_AS_ASKED,
+    READS,
+    READS_ONE,
+    WRITES,
+    Described,
+    json_body,
+    json_or_form_body,
+    problems,
+)
 from api.paging import Flag, paging_headers
+from api.parts import ApiParts
 from api.responses import json_answer, json_list
 from api.schemas.actions import BatchActed, BatchDispatched
-from api.schemas.batches import BatchCreate, BatchCreated, BatchOut
+from api.schemas.batches import BatchCreate, BatchCreated, BatchForm, BatchOut
 from api.schemas.queries import BatchesQuery
 from domain.errors import CampaignNotFound
 from domain.lifecycle import Action
@@ -48,19 +70,28 @@ _SOURCE_HEADER: dict[int | str, Described] = {
     responses=problems(WRITES),
     openapi_extra=json_body(BatchCreate),
 )
+async def create_batch(
+    caller: Caller, parts: Parts, posted: UploadBody, key: IdempotencyKeyHeader = None
+) -> Response:
+    """Keep an upload of contacts and start calling, at once or at `scheduled_start`."""
+    return await _create(caller, parts, posted, key)
+
+
 @router.post(
     "/upload",
     status_code=201,
     response_model=BatchCreated,
     responses=problems(WRITES),
-    openapi_extra=json_body(BatchCreate),
-    summary="Create Batch (alias)",
+    openapi_extra=json_or_form_body(BatchCreate, BatchForm),
 )
-async def create_batch(
-    caller: Caller, parts: Parts, posted: UploadBody, key: IdempotencyKeyHeader = None
+async def upload_batch(
+    caller: Caller, parts: Parts, posted: UploadBodyOrFile, key: IdempotencyKeyHeader = None
 ) -> Response:
-    """Keep an upload of contacts and start calling, at once or at `scheduled_start`."""
+    """Do the same as `POST /batches/`, or read the contacts from a CSV file in a form."""
+    return await _create(caller, parts, posted, key)
 
+
+async def _create(caller: Client, parts: ApiParts, posted: Posted[BatchUpload], key: str | None) -> Response:
     async def create() -> str:
         creation = BatchCreation(parts, caller, posted.value)
         batch, campaign = await creation.run(parts.clock())
@@ -92,10 +123,10 @@ async def list_batches(
 
 
 @router.get("/{batch_id}", response_model=BatchOut, responses={**problems(READS_ONE), **_SOURCE_HEADER})
-async def get_batch(caller: Caller, parts: Parts, batch_id: str) -> Response:
+async def get_batch(caller: Caller, parts: Parts, metrics: Metrics, batch_id: str) -> Response:
     """Return one batch, its counters live where its workflow answers."""
     batch, campaign = await parts.batches.get(caller.organization_id, batch_id_of(batch_id))
-    counters, source = await live_counters(parts, batch)
+    counters, source = await live_counters(parts, metrics, batch)
     return json_answer(BatchOut.of(batch, campaign, counters), {"X-Counters-Source": source})
 
 

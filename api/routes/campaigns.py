@@ -7,6 +7,7 @@ from pydantic import TypeAdapter
 from starlette.requests import Request
 from starlette.responses import Response
 
+from api.campaign_changes import change_campaign, delete_campaign
 from api.dependencies import (
     Caller,
     IdempotencyKeyHeader,
@@ -18,12 +19,23 @@ from api.dependencies import (
 from api.idempotency import answer_created, once_only
 from api.identifiers import campaign_id_of
 from api.life_cycles import act_on_campaign
-from api.openapi import ACTS, ACTS_AS_ASKED, READS, READS_ONE, READS_WITHIN, WRITES, json_body, problems
+from api.openapi import (
+    ACTS,
+    ACTS_AS_ASKED,
+    CHANGES,
+    READS,
+    READS_ONE,
+    READS_WITHIN,
+    WRITES,
+    json_body,
+    problems,
+)
 from api.paging import Flag, paging_headers
 from api.responses import json_answer, json_list
 from api.schemas.actions import CampaignActed
 from api.schemas.batches import BatchOut
-from api.schemas.campaigns import CampaignCreate, CampaignOut
+from api.schemas.campaign_stats import CampaignStatsOut
+from api.schemas.campaigns import CampaignChange, CampaignCreate, CampaignOut
 from api.schemas.queries import BatchesOfCampaignQuery, CampaignsQuery
 from domain.lifecycle import Action
 
@@ -36,6 +48,7 @@ AllBatches = Annotated[
     Flag, Query(alias="all", description="Also resume batches that were paused on their own.")
 ]
 CampaignBody = Annotated[Posted[CampaignCreate], Depends(body_of(CampaignCreate))]
+ChangeBody = Annotated[Posted[CampaignChange], Depends(body_of(CampaignChange))]
 
 
 @router.post("", include_in_schema=False)
@@ -89,6 +102,32 @@ async def get_campaign(caller: Caller, parts: Parts, campaign_id: str) -> Respon
     """Return one campaign."""
     campaign = await parts.campaigns.get(caller.organization_id, campaign_id_of(campaign_id))
     return json_answer(CampaignOut.of(campaign))
+
+
+@router.patch(
+    "/{campaign_id}",
+    response_model=CampaignOut,
+    responses=problems(CHANGES),
+    openapi_extra=json_body(CampaignChange),
+)
+async def patch_campaign(caller: Caller, parts: Parts, campaign_id: str, posted: ChangeBody) -> Response:
+    """Change a campaign's rules, for every later dial and for contacts that wait already."""
+    campaign = await change_campaign(parts, caller, campaign_id, posted.value.amend)
+    return json_answer(CampaignOut.of(campaign))
+
+
+@router.delete("/{campaign_id}", status_code=204, responses=problems(ACTS), dependencies=[IgnoredBody])
+async def remove_campaign(caller: Caller, parts: Parts, campaign_id: str) -> Response:
+    """Take a campaign out of sight, with its batches and contacts; its data is kept."""
+    await delete_campaign(parts, caller, campaign_id)
+    return Response(status_code=204)
+
+
+@router.get("/{campaign_id}/stats", response_model=CampaignStatsOut, responses=problems(READS_ONE))
+async def campaign_stats(caller: Caller, parts: Parts, campaign_id: str) -> Response:
+    """Count a campaign's contacts, batches and calls as they are stored."""
+    known = campaign_id_of(campaign_id)
+    return json_answer(CampaignStatsOut.of(known, await parts.campaigns.stats(caller.organization_id, known)))
 
 
 @router.get("/{campaign_id}/batches/", include_in_schema=False)

@@ -107,6 +107,18 @@ class BatchCreate(BatchHead):
     contacts: Annotated[list[ContactRow], Field(min_length=1, max_length=MAX_CONTACTS)]
 
 
+class BatchForm(BatchHead):
+    """An upload as a form: one text field per member, and the contacts as a CSV file.
+
+    Numbers and booleans are plain text, objects and arrays JSON text.
+    """
+
+    file: bytes = Field(
+        description="CSV in UTF-8 with a header. `phone_number` or `mobile_number` is required, "
+        "`external_id` and `timezone` fill the contact's fields, every other column is a call variable."
+    )
+
+
 class CountersOut(WireOutput):
     """How many contacts stand where; the eleven sum to `total_contacts`."""
 

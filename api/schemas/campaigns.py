@@ -1,46 +1,38 @@
 """Campaigns on the wire."""
 
+from dataclasses import replace
 from datetime import date
 from typing import Annotated
 
 from pydantic import ConfigDict, Field, PlainSerializer, ValidationInfo, field_validator
 
+from api.schemas.frequency_caps import FrequencyCapOut, FrequencyCapsIn
 from api.schemas.retry_policy import RetryPolicyIn, RetryPolicyOut
 from api.schemas.rules import BlackoutDate, CallerIds, Metadata, Name, Strategy
 from api.schemas.wire import JsonObject, WireInput, WireOutput, WireTime, ZoneName
-from api.schemas.working_hours import WorkingHoursIn, WorkingHoursOut, require_some_open_day
+from api.schemas.working_hours import NO_ENABLED_DAY, WorkingHoursIn, WorkingHoursOut, require_some_open_day
 from domain.caller_id import CallerIdStrategy
 from domain.campaign import Campaign, CampaignRules, CampaignStatus
+from domain.errors import FieldError, InvalidRequest
 from domain.identity import CampaignId, OrganizationId
 from domain.redial import RedialPolicy
 from domain.working_hours import DEFAULT_WORKING_HOURS
 
+AgentId = Annotated[str, Field(min_length=1, max_length=255, description="The voice agent that speaks.")]
+_NO_ENABLED_DAY = FieldError(("body", "working_hours"), NO_ENABLED_DAY, "no_enabled_day")
 
-class CampaignCreate(WireInput):
-    """The standing rules of a new campaign; `null` means not given."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "name": "September check-ups",
-                    "agent_id": "agent_care",
-                    "phone_numbers": ["+14155550180", "+14155550181"],
-                    "timezone": "America/Chicago",
-                    "working_hours_enforced": True,
-                    "retry_policy": {"max_retries": 3, "strategy": "exponential", "cooldown_minutes": 20},
-                    "metadata": {"concurrency_limit": 20},
-                }
-            ]
-        }
-    )
+def _no_numbers() -> list[str]:
+    return []
 
-    organization_id: str | None = Field(default=None, description="Absent means the token's.")
-    name: Name
-    agent_id: Annotated[str, Field(min_length=1, max_length=255)] = Field(
-        description="The voice agent that speaks."
-    )
-    phone_numbers: CallerIds
+
+class RulesIn(WireInput):
+    """The rules of a campaign as clients write them; `null` is a rule's default."""
+
+    # Defaults of what has none stand for keys that a change leaves out; whoever creates must give them.
+    name: Name = Field(default_factory=str)
+    agent_id: AgentId = Field(default_factory=str)
+    phone_numbers: CallerIds = Field(default_factory=_no_numbers)
     phone_number_strategy: Strategy | None = Field(default=None, description="Default `round_robin`.")
     working_hours_enforced: bool | None = Field(default=None, description="Default false.")
     timezone: ZoneName | None = Field(default=None, description="IANA name; default UTC.")
@@ -52,6 +44,7 @@ class CampaignCreate(WireInput):
     )
     retry_policy: RetryPolicyIn | None = None
     max_follow_ups: Annotated[int, Field(ge=0, le=10)] | None = Field(default=None, description="Default 1.")
+    frequency_caps: FrequencyCapsIn | None = None
     default_call_variables: JsonObject | None = Field(
         default=None, description="Merged under each contact's variables; at most 16 KB."
     )
@@ -77,9 +70,61 @@ class CampaignCreate(WireInput):
             blackout_dates=tuple(self.blackout_dates or ()),
             retry_policy=self.retry_policy.to_domain() if self.retry_policy else RedialPolicy(),
             max_follow_ups=1 if self.max_follow_ups is None else self.max_follow_ups,
+            frequency_caps=tuple(cap.to_domain() for cap in self.frequency_caps or ()),
             default_call_variables=self.default_call_variables or {},
             metadata=self.metadata or {},
         )
+
+
+class CampaignCreate(RulesIn):
+    """The standing rules of a new campaign; `null` means not given."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "name": "September check-ups",
+                    "agent_id": "agent_care",
+                    "phone_numbers": ["+14155550180", "+14155550181"],
+                    "timezone": "America/Chicago",
+                    "working_hours_enforced": True,
+                    "retry_policy": {"max_retries": 3, "strategy": "exponential", "cooldown_minutes": 20},
+                    "metadata": {"concurrency_limit": 20},
+                }
+            ]
+        }
+    )
+
+    organization_id: str | None = Field(default=None, description="Absent means the token's.")
+    name: Name
+    agent_id: AgentId
+    phone_numbers: CallerIds
+
+
+class CampaignChange(RulesIn):
+    """A change of a campaign: what is left out stays, what is given replaces the whole old value.
+
+    `null` is back to the default; `name`, `agent_id` and `phone_numbers` have none.
+    """
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"retry_policy": {"max_retries": 2, "cooldown_minutes": 15}, "max_follow_ups": None}]
+        }
+    )
+
+    def amend(self, rules: CampaignRules) -> CampaignRules:
+        """Return the rules after the change, the very same where none is given.
+
+        Raises InvalidRequest when they cannot hold together.
+        """
+        if not self.model_fields_set:
+            return rules
+        given = self.to_domain()
+        amended = replace(rules, **{name: getattr(given, name) for name in self.model_fields_set})
+        if amended.working_hours_enforced and not amended.working_hours.any_day_enabled:
+            raise InvalidRequest([_NO_ENABLED_DAY])
+        return amended
 
 
 class CampaignOut(WireOutput):
@@ -98,6 +143,7 @@ class CampaignOut(WireOutput):
     blackout_dates: list[Annotated[date, PlainSerializer(date.isoformat, return_type=str)]]
     retry_policy: RetryPolicyOut
     max_follow_ups: int
+    frequency_caps: list[FrequencyCapOut]
     default_call_variables: dict[str, object]
     metadata: dict[str, object]
     completed_calls: int
@@ -126,6 +172,7 @@ class CampaignOut(WireOutput):
             blackout_dates=list(rules.blackout_dates),
             retry_policy=RetryPolicyOut.of(rules.retry_policy),
             max_follow_ups=rules.max_follow_ups,
+            frequency_caps=[FrequencyCapOut.of(cap) for cap in rules.frequency_caps],
             default_call_variables=dict(rules.default_call_variables),
             metadata=dict(rules.metadata),
             completed_calls=calls.completed_calls,

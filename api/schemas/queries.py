@@ -3,6 +3,7 @@
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.paging import Flag, Limit, Skip
+from api.schemas.wire import E164
 from domain.batch import BatchStatus
 from domain.campaign import CampaignStatus
 from domain.contact import ContactStatus
@@ -42,6 +43,13 @@ class BatchesQuery(BatchesOfCampaignQuery):
     """Which batches."""
 
     campaign_id: str | None = None
+    organization_id: str | None = Field(default=None, description="Absent means the token's.")
+
+
+class SuppressionsQuery(ListQuery):
+    """Which suppressed numbers."""
+
+    phone_number: E164 | None = Field(default=None, description="Only the entry of this number.")
     organization_id: str | None = Field(default=None, description="Absent means the token's.")
 
 

@@ -31,6 +31,11 @@ class StatusWebhook(WireOutput):
     hangup_by: str | None = None
     hangup_reason: str | None = None
     follow_up_at: str | None = Field(default=None, description="Only on the event that ends the attempt.")
+    opted_out: bool | None = Field(
+        default=None,
+        description="The callee asked not to be called again: the number is suppressed for good, "
+        "and nobody who waits on it is called.",
+    )
 
 
 class WebhookResult(WireOutput):

@@ -10,6 +10,7 @@ from pydantic_core import PydanticCustomError
 from api.schemas.wire import WireInput, WireOutput
 from domain.working_hours import OFFICE_DAY, DailyWindow, DayHours, WorkingHours
 
+NO_ENABLED_DAY = "Working hours are enforced and no day is enabled"
 _HH_MM = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
 
 
@@ -99,7 +100,7 @@ def _day(day: DayIn | None) -> DayHours:
 def require_some_open_day(hours: WorkingHoursIn) -> None:
     """Raise when every day is disabled, for then no call could ever be placed."""
     if not hours.to_domain().any_day_enabled:
-        raise PydanticCustomError("no_enabled_day", "Working hours are enforced and no day is enabled")
+        raise PydanticCustomError("no_enabled_day", NO_ENABLED_DAY)
 
 
 class WindowOut(WireOutput):

@@ -20,12 +20,19 @@ from domain.ports.calls import (
     AttemptClaim,
     Backlog,
     CallStore,
+    Capped,
     Claimed,
     DialBrief,
     RecordedEvent,
     UndeliveredEvent,
 )
-from domain.ports.campaigns import CampaignStore
+from domain.ports.campaigns import (
+    Amendment,
+    CampaignStore,
+    OutdatedCampaign,
+    RescheduledPage,
+    RescheduleStore,
+)
 from domain.ports.contacts import ContactStore, FreshRows
 from domain.ports.diagnostics import (
     DiagnosticsStore,
@@ -37,11 +44,15 @@ from domain.ports.diagnostics import (
     WorkflowDescription,
 )
 from domain.ports.engine import AttemptReport, BatchEngine, BatchReports, EngineHealth, WorkflowDirectory
+from domain.ports.export import ExportStore
 from domain.ports.paging import Page, Window
 from domain.ports.routes import RouteReport, RouteStore
+from domain.ports.suppressions import AddedSuppression, ImportedSuppressions, SuppressionStore
 from domain.ports.telephony import StatusReport, TelephonyProvider, WebhookTranslator
 
 __all__ = [
+    "AddedSuppression",
+    "Amendment",
     "AttemptClaim",
     "AttemptReport",
     "Backlog",
@@ -50,6 +61,7 @@ __all__ = [
     "BatchStore",
     "CallStore",
     "CampaignStore",
+    "Capped",
     "Claimed",
     "ContactStore",
     "DiagnosticsStore",
@@ -57,21 +69,27 @@ __all__ = [
     "EndedCalls",
     "EngineDiagnostics",
     "EngineHealth",
+    "ExportStore",
     "FirstUse",
     "FreshRows",
     "IdempotencyKey",
     "IdempotencyStore",
+    "ImportedSuppressions",
     "InProgress",
     "KeyUse",
     "Mismatch",
+    "OutdatedCampaign",
     "Page",
     "RecentAttempts",
     "RecordedEvent",
     "Replay",
+    "RescheduleStore",
+    "RescheduledPage",
     "RouteReport",
     "RouteStore",
     "StatusReport",
     "StatusShare",
+    "SuppressionStore",
     "TelephonyProvider",
     "Token",
     "TokenStore",

@@ -46,6 +46,14 @@ class Claimed:
     """True for the one claimant that moved the row to `dialling`; everyone else must not ask."""
 
 
+@dataclass(frozen=True)
+class Capped:
+    """The number was called as often as it may be."""
+
+    until: datetime
+    """When enough of the attempts have left the windows of the caps."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class RecordedEvent:
     """What storing an event did, and the call record after it."""
@@ -81,12 +89,13 @@ class CallStore(Protocol):
     async def dial_brief(self, contact_id: ContactId, attempt: int) -> DialBrief | None:
         """Read what a dial needs; None when the contact no longer exists."""
 
-    async def claim_attempt(self, claim: AttemptClaim, now: datetime) -> Claimed | Gate:
+    async def claim_attempt(self, claim: AttemptClaim, now: datetime) -> Claimed | Capped | Gate:
         """Write the attempt's row and take the right to ask the provider, once.
 
         Moves the row to `dialling` and the contact to `dispatched`, only while the batch is in_progress,
-        the contact may be dialled and no other attempt on its number is open, in whichever batch:
-        else returns the gate that is closed, with nothing written.
+        the contact may be dialled, its number is not suppressed, no cap of its campaign withholds it
+        and no other attempt on it is open, in whichever batch:
+        else returns the gate that is closed, or until when the number is capped, with nothing written.
         A row that is not `ready` is returned with `may_ask` False.
         """
 

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from domain.call import AttemptKind, CallRecord
 from domain.contact import Contact, ContactStatus, SkipReason
+from domain.frequency import CapsAt
 from domain.identity import BatchId, ContactId, ExecutionId
 from domain.ports.paging import Page, Window
 from domain.settlement import Settlement
@@ -20,6 +21,8 @@ class FreshRows:
     """Ids and positions of those to be called, in order."""
     busy: int
     """How many more were looked at and left out, their numbers being on the phone right now."""
+    capped: Sequence[tuple[str | None, datetime]] = ()
+    """The zones of those left out because of a frequency cap, each with the instant the cap lets go."""
     last_position: int | None
     """The position of the last one looked at, None when there was none."""
 
@@ -34,10 +37,11 @@ class ContactStore(Protocol):
         limit: int,
         *,
         closed_zones: Collection[str | None] = (),
+        caps: CapsAt | None = None,
     ) -> FreshRows:
         """Look at the next `limit` `pending` contacts behind a position; returns those that can be called.
 
-        Fewer rows and busy ones together than `limit` mean that nobody is left behind them.
+        Fewer rows, busy and capped ones together than `limit` mean that nobody is left behind them.
         Contacts whose own zone is among `closed_zones` are not looked at; None stands for those without one.
         """
 
@@ -48,10 +52,17 @@ class ContactStore(Protocol):
         """Skip a waiting contact because a client asked for it. Raises ContactNotFound, IllegalTransition."""
 
     async def schedule_follow_up(
-        self, batch_id: BatchId, contact_id: ContactId, at: datetime, now: datetime
+        self,
+        batch_id: BatchId,
+        contact_id: ContactId,
+        at: datetime,
+        now: datetime,
+        *,
+        agreed_at: datetime | None = None,
     ) -> Contact:
         """Let a completed contact be called again at an agreed time.
 
+        `agreed_at` is what was asked for, where `at` is the opening after it.
         Raises ContactNotFound, IllegalTransition when it is not completed, its batch is over,
         or no follow-up is left.
         """
@@ -83,9 +94,13 @@ class ContactStore(Protocol):
         Returns what stands: a contact that was already settled is left as it is.
         """
 
-    async def give_back(self, contact_id: ContactId, attempt: int, now: datetime) -> ContactStatus:
+    async def give_back(
+        self, contact_id: ContactId, attempt: int, now: datetime, *, due_at: datetime | None = None
+    ) -> ContactStatus:
         """Return a dispatched contact whose attempt was certainly not dialled to the status it waited in.
 
+        Whoever waits for a retry or a follow-up waits until `due_at`, if it is given.
+        Of a batch that is over, or with a number that is suppressed, the contact is skipped instead.
         Returns the status that stands, also when there was nothing to give back.
         """
 

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from domain.batch import Batch
 from domain.call import CallRecord
 from domain.contact import ContactStatus
 from domain.counters import BatchTally
-from domain.identity import BatchId, CampaignId, ContactId
+from domain.identity import BatchId, ContactId
 from domain.lifecycle import Action
 from domain.ports.diagnostics import EngineDiagnostics
 
@@ -28,7 +29,7 @@ class BatchEngine(EngineDiagnostics, Protocol):
     async def ping(self) -> None:
         """Return when the engine answers."""
 
-    async def start_batch(self, batch_id: BatchId, campaign_id: CampaignId, total_contacts: int) -> None:
+    async def start_batch(self, batch: Batch) -> None:
         """Start the batch's workflow; nothing happens when it runs already."""
 
     async def tally(self, batch_id: BatchId) -> BatchTally | None:
@@ -43,7 +44,10 @@ class BatchEngine(EngineDiagnostics, Protocol):
     async def act(self, batch_id: BatchId, action: Action) -> None:
         """Tell the batch's workflow that it was paused, resumed or cancelled; nothing happens without one."""
 
-    async def dispatch(self, batch_id: BatchId, campaign_id: CampaignId, total_contacts: int) -> None:
+    async def policy_changed(self, batch_id: BatchId) -> None:
+        """Tell the batch's workflow that rules of its campaign changed; nothing happens without one."""
+
+    async def dispatch(self, batch: Batch) -> None:
         """Tell the batch's workflow to look for contacts again, and start it anew when it is gone."""
 
     async def contact_skipped(self, batch_id: BatchId, contact_id: ContactId, was: ContactStatus) -> None:

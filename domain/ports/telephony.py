@@ -61,6 +61,8 @@ class StatusReport:
     """None for a status we have no word for, and for a child leg: kept and ignored."""
     event_id: str | None
     """The sender's own key against duplicates."""
+    opted_out: bool = False
+    """The callee asked not to be called again."""
 
 
 class WebhookTranslator(Protocol):

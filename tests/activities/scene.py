@@ -20,7 +20,7 @@ from domain.contact import Contact, ContactStatus
 from domain.errors import EngineUnavailable, StoreUnavailable
 from domain.gates import Gate
 from domain.identity import BatchId, ContactId, ExecutionId
-from domain.ports import AttemptClaim, AttemptReport, Claimed, DialBrief, RouteReport
+from domain.ports import AttemptClaim, AttemptReport, Capped, Claimed, DialBrief, RouteReport
 from domain.telephony import CallRequest, DialResult
 from domain.watchdog import CallTiming
 from tests.builders import (
@@ -111,7 +111,7 @@ class MortalCallStore(FakeCallStore):
         self.meanwhile()
         return brief
 
-    async def claim_attempt(self, claim: AttemptClaim, now: datetime) -> Claimed | Gate:
+    async def claim_attempt(self, claim: AttemptClaim, now: datetime) -> Claimed | Capped | Gate:
         """Claim, or die around it."""
         self._fuse.burn("before", "claim_attempt")
         claimed = await super().claim_attempt(claim, now)

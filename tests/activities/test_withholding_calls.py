@@ -9,7 +9,7 @@ from activities.messages import DialAnswer, PlacedCall
 from domain.batch import BatchStatus
 from domain.call import CallStatus
 from domain.campaign import CampaignStatus
-from domain.contact import ContactStatus
+from domain.contact import Contact, ContactStatus
 from domain.gates import Gate
 from domain.identity import BatchId, ContactId, ExecutionId
 from domain.ports import DialBrief
@@ -86,6 +86,39 @@ async def test_closed_gate_withholds_the_call_and_writes_nothing(brief: DialBrie
 
     assert placed == withheld(gate)
     assert (scene.provider.requests, scene.rows()) == ([], before)
+
+
+@pytest.mark.parametrize(
+    "contact",
+    [
+        pytest.param(
+            a_contact(status=ContactStatus.RETRYING, next_retry_at=MONDAY_NOON + timedelta(hours=1)),
+            id="retry",
+        ),
+        pytest.param(
+            a_contact(status=ContactStatus.FOLLOWUP_SCHEDULED, follow_up_at=MONDAY_NOON + timedelta(hours=1)),
+            id="follow-up",
+        ),
+    ],
+)
+async def test_contact_that_changed_rules_have_put_off_is_withheld_until_then(contact: Contact) -> None:
+    scene = Scene(a_dial_brief(contact=contact))
+    before = scene.rows()
+
+    placed = await scene.run(scene.dialling.place_call, replace(FIRST_DIAL, attempt=2))
+
+    assert placed == replace(withheld(Gate.OUTSIDE_HOURS), opens_at=MONDAY_NOON + timedelta(hours=1))
+    assert (scene.provider.requests, scene.rows()) == ([], before)
+
+
+async def test_contact_that_wakes_a_moment_early_by_this_clock_is_called() -> None:
+    in_a_moment = MONDAY_NOON + timedelta(seconds=5)
+    contact = a_contact(status=ContactStatus.RETRYING, next_retry_at=in_a_moment)
+    scene = Scene(a_dial_brief(contact=contact))
+
+    placed = await scene.run(scene.dialling.place_call, FIRST_DIAL)
+
+    assert placed.answer is DialAnswer.PLACED
 
 
 async def test_contact_that_is_gone_is_withheld() -> None:

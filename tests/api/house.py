@@ -12,9 +12,10 @@ from api.parts import ApiParts
 from api.webhook_door import WebhookDoor
 from domain.call import AttemptKind, CallRecord, DialState
 from domain.identity import ContactId, OrganizationId
-from domain.ports import AttemptClaim
+from domain.ports import AttemptClaim, Claimed
 from telephony import signature
-from telephony.webhook import translate_webhook
+from telephony.status_words import BUILT_IN_WORDS
+from telephony.webhook import webhook_translator
 from tests import fakes
 
 ORGANIZATION = OrganizationId("org_demo")
@@ -59,7 +60,7 @@ class House:
             contact_id=contact_id, attempt=attempt, kind=kind, from_number=CALLER_ID, provider="fake"
         )
         claimed = await self.calls.claim_attempt(claim, self.clock())
-        assert claimed is not None
+        assert isinstance(claimed, Claimed)
         execution_id = claimed.record.execution_id
         await self.calls.record_dial(execution_id, DialState.ACCEPTED, provider_call_id=f"p-{execution_id}")
         return self.tables.calls[execution_id]
@@ -119,10 +120,15 @@ async def build_house(
         batches=fakes.FakeBatchStore(tables),
         contacts=fakes.FakeContactStore(tables),
         calls=calls,
+        routes=fakes.FakeRouteStore(tables),
+        suppressions=fakes.FakeSuppressionStore(tables),
+        reschedules=fakes.FakeRescheduleStore(tables),
+        diagnostics=fakes.FakeDiagnosticsStore(tables),
+        export=fakes.FakeExportStore(tables),
         tokens=tokens,
         idempotency=fakes.FakeIdempotencyStore(tables),
         engine=engine,
-        translate_webhook=translate_webhook,
+        translate_webhook=webhook_translator(BUILT_IN_WORDS),
         verify_signature=WebhookDoor(
             secrets=webhook_secrets, unsigned_allowed=unsigned_allowed, is_signed=signature.verify
         ),

@@ -224,7 +224,9 @@ class _HangingEngine(fakes.FakeEngine):
 async def test_many_batches_are_told_a_few_at_once_and_deaf_ones_stop_nobody() -> None:
     engine = _CountingEngine()
 
-    await tell_batches(engine, [BatchId(f"btc_{n}") for n in range(90)], Action.PAUSE)
+    await tell_batches(
+        lambda batch_id: engine.act(batch_id, Action.PAUSE), [BatchId(f"btc_{n}") for n in range(90)]
+    )
 
     assert (engine.peak, engine.asked, len(engine.acts)) == (AT_ONCE, 90, 60)
 
@@ -234,7 +236,9 @@ async def test_client_does_not_wait_for_an_engine_that_hangs(monkeypatch: pytest
     engine = _HangingEngine()
 
     with capture_logs() as logs:
-        await tell_batches(engine, [BatchId(f"btc_{n}") for n in range(30)], Action.CANCEL)
+        await tell_batches(
+            lambda batch_id: engine.act(batch_id, Action.CANCEL), [BatchId(f"btc_{n}") for n in range(30)]
+        )
 
     assert logs == [
         {"event": "change stored, not every workflow told in time", "log_level": "warning", "batches": 30}

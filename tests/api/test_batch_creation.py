@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from api.assembly import install
+from domain.batch import Batch
 from domain.campaign import CampaignStatus
 from domain.errors import CampaignClosed, StoreUnavailable
 from domain.identity import BatchId, CampaignId
@@ -275,7 +276,7 @@ class _HangingEngine(fakes.FakeEngine):
         super().__init__()
         self.entered = asyncio.Event()
 
-    async def start_batch(self, batch_id: BatchId, campaign_id: CampaignId, total_contacts: int) -> None:
+    async def start_batch(self, batch: Batch) -> None:
         self.entered.set()
         await asyncio.Event().wait()
 

@@ -37,6 +37,7 @@ async def test_campaign_of_required_fields_alone_takes_every_default(house: Hous
             "retry_on": ["busy", "no_answer", "failed"],
         },
         "max_follow_ups": 1,
+        "frequency_caps": [],
         "default_call_variables": {},
         "metadata": {},
         "completed_calls": 0,

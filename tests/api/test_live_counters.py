@@ -137,3 +137,49 @@ async def test_database_that_fails_meanwhile_is_told_to_all_and_not_remembered(h
 
     assert [each.status_code for each in failed] == [503, 503, 503]
     assert source(await house.client.get(path)) == "workflow"
+
+
+async def test_slow_answer_is_bridged_by_the_one_before_for_a_second(house: House) -> None:
+    engine, path = await a_watched_batch(house)
+    batch_id = BatchId(path.rpartition("/")[2])
+    await watch(house, path, 1)
+    engine.tallies[batch_id], engine.seconds = BatchTally(pending=1, live=1), 0.6
+    await asyncio.sleep(shared_answers.FRESH_SECONDS + 0.05)
+    began = time.monotonic()
+
+    bridged = await house.client.get(path)
+    waited = time.monotonic() - began
+    await asyncio.sleep(shared_answers.KEPT_SECONDS - shared_answers.FRESH_SECONDS)
+    renewed = await house.client.get(path)
+
+    assert (counters(bridged), source(bridged)) == ({"dispatched": 2}, "workflow")
+    assert waited < engine.seconds
+    assert counters(renewed) == {"pending": 1, "dispatched": 1}
+    assert engine.asked_for_tallies == 2
+
+
+async def test_change_is_seen_although_an_answer_from_before_is_kept(house: House) -> None:
+    engine, path = await a_watched_batch(house)
+    batch_id = BatchId(path.rpartition("/")[2])
+    await watch(house, path, 1)
+    contact = house.tables.contacts_of(batch_id)[0]
+    await house.client.post(f"{path}/contacts/{contact.contact_id}/skip")
+    engine.tallies[batch_id], engine.seconds = BatchTally(pending=1, skipped=1), 0.4
+
+    assert counters(await house.client.get(path)) == {"pending": 1, "skipped": 1}
+
+
+async def test_questions_are_counted_by_whose_numbers_were_told(house: House) -> None:
+    engine, path = await a_watched_batch(house)
+    await watch(house, path, 5)
+    await asyncio.sleep(shared_answers.KEPT_SECONDS + 0.1)
+    engine.tallies.clear()
+    await watch(house, path, 5)
+
+    text = (await house.client.get("/metrics")).text
+
+    counted = [line for line in text.splitlines() if line.startswith("apollo_counters_queries_total{")]
+    assert counted == [
+        'apollo_counters_queries_total{source="workflow"} 1.0',
+        'apollo_counters_queries_total{source="database"} 1.0',
+    ]

@@ -13,7 +13,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from tests.api.house import SECRET, House, a_batch_body, a_campaign_body, bearer
+from tests.api.house import SECRET, House, a_batch_body, a_campaign_body, bearer, created
 
 CHECKS = [
     not_a_server_error,
@@ -37,10 +37,13 @@ async def test_every_answer_to_generated_requests_is_one_that_is_described(house
     campaign = await house.create_campaign()
     batch = await house.create_batch(campaign["campaign_id"])
     call = await house.dial_first(batch)
+    listed = await house.client.post("/api/v1/suppressions", json={"phone_number": "+14155550199"})
+    entry = created(listed)
     known = {
         "campaign_id": campaign["campaign_id"],
         "batch_id": batch["batch_id"],
         "contact_id": call.contact_id,
+        "suppression_id": entry["suppression_id"],
     }
     schema = schemathesis.openapi.from_asgi("/openapi.json", house.app)
     operations = [each.ok() for each in schema.get_all_operations() if isinstance(each, Ok)]
@@ -74,6 +77,20 @@ async def test_description_names_bodies_problems_and_the_token(house: House) -> 
     assert "security" not in document["paths"]["/webhooks/call-status"]["post"]
     assert "HTTPValidationError" not in document["components"]["schemas"]
     assert not [path for path in document["paths"] if path.endswith("/contacts/")]
+
+
+async def test_description_names_both_forms_of_an_upload_and_the_file_of_an_export(house: House) -> None:
+    paths = (await house.client.get("/openapi.json")).json()["paths"]
+
+    upload = paths["/api/v1/batches/upload"]["post"]["requestBody"]["content"]
+    form = upload["multipart/form-data"]
+    export = paths["/api/v1/batches/{batch_id}/export.csv"]["get"]
+    assert upload["application/json"]["schema"] == {"$ref": "#/components/schemas/BatchCreate"}
+    assert form["schema"] == {"$ref": "#/components/schemas/BatchForm"}
+    assert form["encoding"]["metadata"] == {"contentType": "application/json"}
+    assert list(paths["/api/v1/batches/"]["post"]["requestBody"]["content"]) == ["application/json"]
+    assert export["responses"]["200"]["content"] == {"text/csv": {"schema": {"type": "string"}}}
+    assert set(export["responses"]) == {"200", "401", "404", "422", "429", "503"}
 
 
 async def test_described_examples_are_accepted(house: House) -> None:

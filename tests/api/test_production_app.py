@@ -1,9 +1,11 @@
 """The app as it is put together for real: a real database, and a Temporal that is not there."""
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import httpx
 import pytest
+from fastapi import FastAPI
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from api.app import build_production_app
@@ -22,16 +24,20 @@ async def client(database_url: str, store_engine: AsyncEngine) -> AsyncIterator[
     """A client of the production app, its lifespan running."""
     now = fakes.FakeClock()()
     await PostgresTokenStore(store_engine, mint).create(ORGANIZATION, "demo", SECRET, now)
-    (nobody_there,) = free_ports(1)
-    settings = Settings(database_url=database_url, temporal_address=f"127.0.0.1:{nobody_there}")
-    app = build_production_app(settings)
+    app = _production_app(database_url)
     async with (
         app.router.lifespan_context(app),
         httpx.AsyncClient(
-            transport=httpx.ASGITransport(app), base_url="http://apollo.test", headers=bearer(SECRET)
+            transport=httpx.ASGITransport(app), base_url="http://127.0.0.1:8000", headers=bearer(SECRET)
         ) as client,
     ):
         yield client
+
+
+def _production_app(database_url: str) -> FastAPI:
+    (nobody_there,) = free_ports(1)
+    settings = Settings(database_url=database_url, temporal_address=f"127.0.0.1:{nobody_there}")
+    return build_production_app(settings)
 
 
 async def test_without_temporal_a_batch_is_503_and_nothing_of_it_is_kept(client: httpx.AsyncClient) -> None:
@@ -59,3 +65,16 @@ async def test_webhook_reaches_the_real_store(client: httpx.AsyncClient) -> None
     answer = await client.post("/webhooks/call-status", json=body)
 
     assert answer.json() == a_problem(404, "not-found", "Not Found", "Execution not found")
+
+
+async def test_background_tasks_run_as_long_as_the_app_does(database_url: str) -> None:
+    tasks = {"relay", "rescheduler", "start reconciler"}
+
+    def running() -> set[str]:
+        return {task.get_name() for task in asyncio.all_tasks()} & tasks
+
+    app = _production_app(database_url)
+    async with app.router.lifespan_context(app):
+        within = running()
+
+    assert (within, running()) == (tasks, set())

@@ -7,9 +7,12 @@ from tests.fakes.clock import FakeClock
 from tests.fakes.contacts import FakeContactStore
 from tests.fakes.diagnostics import FakeDiagnosticsStore
 from tests.fakes.engine import FakeEngine
+from tests.fakes.export import FakeExportStore
 from tests.fakes.idempotency import FakeIdempotencyStore
 from tests.fakes.provider import FakeProvider
+from tests.fakes.rescheduling import FakeRescheduleStore
 from tests.fakes.routes import FakeRouteStore
+from tests.fakes.suppressions import FakeSuppressionStore
 from tests.fakes.tables import Tables
 from tests.fakes.tokens import FakeTokenStore
 
@@ -21,9 +24,12 @@ __all__ = [
     "FakeContactStore",
     "FakeDiagnosticsStore",
     "FakeEngine",
+    "FakeExportStore",
     "FakeIdempotencyStore",
     "FakeProvider",
+    "FakeRescheduleStore",
     "FakeRouteStore",
+    "FakeSuppressionStore",
     "FakeTokenStore",
     "Tables",
 ]

@@ -94,7 +94,7 @@ class FakeBatchStore:
         """Raises BatchNotFound."""
         self._tables.require_up()
         batch = self._tables.batches.get(batch_id)
-        if batch is None or batch.campaign_id not in self._tables.campaigns:
+        if batch is None or not self._tables.sees(batch.campaign_id):
             raise BatchNotFound
         return self._counted(batch), self._tables.campaigns[batch.campaign_id]
 
@@ -124,6 +124,7 @@ class FakeBatchStore:
             (self._counted(each), self._tables.campaigns[each.campaign_id])
             for each in self._tables.batches.values()
             if each.organization_id == organization_id
+            and self._tables.sees(each.campaign_id)
             and campaign_id in (None, each.campaign_id)
             and (not statuses or each.status in statuses)
         ]
@@ -208,7 +209,9 @@ class FakeBatchStore:
 
     def _campaign_for(self, new: NewBatch) -> Campaign:
         campaign = self._tables.campaigns.get(new.campaign_id)
-        if campaign is None or campaign.organization_id != new.organization_id:
+        if not self._tables.sees(new.campaign_id) or campaign is None:
+            raise CampaignNotFound
+        if campaign.organization_id != new.organization_id:
             raise CampaignNotFound
         if campaign.status is CampaignStatus.CANCELLED:
             raise CampaignClosed
@@ -216,6 +219,9 @@ class FakeBatchStore:
 
     def _keep_contact(self, batch: Batch, position: int, new: NewContact) -> None:
         is_bad = new.skip_detail is not None
+        is_suppressed = self._tables.is_suppressed(batch.organization_id, new.phone_number, batch.created_at)
+        reason = SkipReason.SUPPRESSED if is_suppressed else None
+        reason = SkipReason.INVALID_NUMBER if is_bad else reason
         contact = Contact(
             contact_id=ContactId(self._tables.mint(CONTACT_PREFIX)),
             batch_id=batch.batch_id,
@@ -225,8 +231,8 @@ class FakeBatchStore:
             phone_number=new.phone_number,
             timezone=new.timezone,
             call_variables=new.call_variables,
-            status=ContactStatus.SKIPPED if is_bad else ContactStatus.PENDING,
-            skip_reason=SkipReason.INVALID_NUMBER if is_bad else None,
+            status=ContactStatus.PENDING if reason is None else ContactStatus.SKIPPED,
+            skip_reason=reason,
             skip_detail=new.skip_detail,
             created_at=batch.created_at,
             updated_at=batch.created_at,

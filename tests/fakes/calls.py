@@ -21,9 +21,10 @@ from domain.call import (
 from domain.caller_id import CallerIdStrategy
 from domain.contact import WAITING, Contact, ContactStatus
 from domain.errors import ExecutionNotFound
+from domain.frequency import CapsAt
 from domain.gates import Gate, GateFacts, closed_gate
 from domain.identity import EXECUTION_PREFIX, CampaignId, ContactId, ExecutionId
-from domain.ports import AttemptClaim, Backlog, Claimed, DialBrief, RecordedEvent, UndeliveredEvent
+from domain.ports import AttemptClaim, Backlog, Capped, Claimed, DialBrief, RecordedEvent, UndeliveredEvent
 from domain.redial import corrected_late
 from tests.fakes.tables import StoredEvent, Tables, is_open
 
@@ -40,7 +41,7 @@ class FakeCallStore:
         """Read what a dial needs; None when the contact no longer exists."""
         self._tables.require_up()
         contact = self._tables.contacts.get(contact_id)
-        if contact is None:
+        if contact is None or not self._tables.sees(contact.campaign_id):
             return None
         batch = self._tables.batches[contact.batch_id]
         campaign = self._tables.campaigns[contact.campaign_id]
@@ -54,11 +55,11 @@ class FakeCallStore:
             live_calls=self._live_calls(contact.campaign_id) if is_counted else {},
         )
 
-    async def claim_attempt(self, claim: AttemptClaim, now: datetime) -> Claimed | Gate:
+    async def claim_attempt(self, claim: AttemptClaim, now: datetime) -> Claimed | Capped | Gate:
         """Take the right to ask the provider, once, or learn which gate is closed."""
         self._tables.require_up()
         contact = self._tables.contacts.get(claim.contact_id)
-        if contact is None:
+        if contact is None or not self._tables.sees(contact.campaign_id):
             return Gate.BATCH_GONE
         newest = self._tables.newest_call(claim.contact_id)
         if newest is not None and newest.attempt > claim.attempt:
@@ -66,8 +67,8 @@ class FakeCallStore:
         known = newest if newest is not None and newest.attempt == claim.attempt else None
         if known is not None and not _may_be_asked(known):
             return Claimed(record=known, may_ask=False)
-        if (gate := self._closed_gate(contact, known)) is not None:
-            return gate
+        if (closed := self._closed(contact, known, now)) is not None:
+            return closed
         record = _dialling(known or self._new_record(contact, claim), claim, now)
         self._tables.calls[record.execution_id] = record
         self._tables.contacts[contact.contact_id] = _dispatched(contact, claim.kind, now)
@@ -189,9 +190,10 @@ class FakeCallStore:
             and not has_ended(each.call_status)
         )
 
-    def _closed_gate(self, contact: Contact, known: CallRecord | None) -> Gate | None:
+    def _closed(self, contact: Contact, known: CallRecord | None, now: datetime) -> Gate | Capped | None:
+        campaign, number = self._tables.campaigns[contact.campaign_id], contact.phone_number
         facts = GateFacts(
-            campaign_status=self._tables.campaigns[contact.campaign_id].status,
+            campaign_status=campaign.status,
             batch_status=self._tables.batches[contact.batch_id].status,
             contact_status=contact.status,
         )
@@ -199,7 +201,12 @@ class FakeCallStore:
             return gate
         if contact.status is ContactStatus.DISPATCHED and known is None:
             return Gate.CONTACT_CLOSED
-        return Gate.NUMBER_BUSY if self._tables.is_on_the_phone(contact.phone_number) else None
+        if self._tables.is_suppressed(campaign.organization_id, number, now):
+            return Gate.SUPPRESSED
+        caps = CapsAt(campaign.rules.frequency_caps, now)
+        if (until := self._tables.capped_until(campaign.organization_id, number, caps)) is not None:
+            return Capped(until)
+        return Gate.NUMBER_BUSY if self._tables.is_on_the_phone(number) else None
 
     def _new_record(self, contact: Contact, claim: AttemptClaim) -> CallRecord:
         return CallRecord(

@@ -5,15 +5,19 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from domain.batch import TERMINAL_BATCH, Batch, BatchStatus, PausedBy
-from domain.call import AttemptKind, CallStatus
+from domain.batch import TERMINAL_BATCH, Batch, BatchStatus, PausedBy, redial_policy_in_force
+from domain.call import AttemptKind, CallStatus, DialState
 from domain.campaign import CallCounters, Campaign, CampaignRules, CampaignStatus
-from domain.contact import SkipReason
-from domain.errors import CampaignNotFound
+from domain.campaign_stats import CampaignStats
+from domain.contact import ContactStatus, SkipReason
+from domain.errors import CampaignNotFound, CampaignUnfinished
 from domain.identity import CAMPAIGN_PREFIX, BatchId, CampaignId, OrganizationId
 from domain.lifecycle import Action, Effect, status_of_resumed_batch, step_of_campaign
-from domain.ports import Page, Window
+from domain.ports import Amendment, Page, Window
+from domain.settlement import moves_times
 from tests.fakes.tables import CANCELLABLE, Tables, newest_first, page_of
+
+_ASKED = (DialState.DIALLING, DialState.ACCEPTED, DialState.AMBIGUOUS)
 
 
 class FakeCampaignStore:
@@ -42,6 +46,8 @@ class FakeCampaignStore:
         campaign = self._tables.campaigns.get(campaign_id)
         if campaign is None or campaign.organization_id != organization_id:
             raise CampaignNotFound
+        if campaign_id in self._tables.deleted:
+            raise CampaignNotFound
         return self._counted(campaign)
 
     async def list_campaigns(
@@ -52,7 +58,9 @@ class FakeCampaignStore:
         matching = [
             self._counted(each)
             for each in self._tables.campaigns.values()
-            if each.organization_id == organization_id and (not statuses or each.status in statuses)
+            if each.organization_id == organization_id
+            and self._tables.sees(each.campaign_id)
+            and (not statuses or each.status in statuses)
         ]
         return page_of(newest_first(matching, lambda each: (each.created_at, each.campaign_id)), window)
 
@@ -81,6 +89,49 @@ class FakeCampaignStore:
                 self._tables.skip_everybody(batch.batch_id, CANCELLABLE, reason, now)
         return self._counted(moved), sorted(each.batch_id for each in affected)
 
+    async def change(
+        self, organization_id: OrganizationId, campaign_id: CampaignId, amend: Amendment, now: datetime
+    ) -> tuple[Campaign, Sequence[BatchId]]:
+        """Raises CampaignNotFound, and what `amend` raises."""
+        campaign = await self.get(organization_id, campaign_id)
+        rules = amend(campaign.rules)
+        if rules is campaign.rules:
+            return campaign, []
+        changed = replace(campaign, rules=rules, updated_at=now)
+        self._tables.campaigns[campaign_id] = changed
+        versions, recomputed = self._tables.policy_versions, self._tables.recomputed_versions
+        version = versions.get(campaign_id, 1)
+        versions[campaign_id] = version + 1
+        if not moves_times(campaign.rules, rules) and recomputed.get(campaign_id, 1) == version:
+            recomputed[campaign_id] = version + 1
+        return self._counted(changed), self._tables.unfinished(campaign_id)
+
+    async def delete(self, organization_id: OrganizationId, campaign_id: CampaignId, now: datetime) -> None:
+        """Raises CampaignNotFound, CampaignUnfinished."""
+        await self.get(organization_id, campaign_id)
+        unfinished = len(self._tables.unfinished(campaign_id))
+        if unfinished:
+            raise CampaignUnfinished.of(unfinished)
+        self._tables.deleted.add(campaign_id)
+
+    async def stats(self, organization_id: OrganizationId, campaign_id: CampaignId) -> CampaignStats:
+        """Raises CampaignNotFound."""
+        campaign = await self.get(organization_id, campaign_id)
+        mine = [each for each in self._tables.batches.values() if each.campaign_id == campaign_id]
+        people = [each for each in self._tables.contacts.values() if each.campaign_id == campaign_id]
+        waiting = [each for each in people if each.status is ContactStatus.RETRYING]
+        calls = [each for each in self._tables.calls.values() if each.campaign_id == campaign_id]
+        in_force = [redial_policy_in_force(each.overrides, campaign.rules)[1] for each in mine]
+        return CampaignStats(
+            contacts=Counter(each.status for each in people),
+            batches=Counter(each.status for each in mine),
+            calls=campaign.call_counters,
+            waiting_for_retry=Counter(each.retry_count + 1 for each in waiting),
+            most_retries=max([campaign.rules.retry_policy.max_retries, *in_force]),
+            attempts=len(calls),
+            follow_ups=sum(each.kind is AttemptKind.FOLLOW_UP for each in calls),
+        )
+
     def _counted(self, campaign: Campaign) -> Campaign:
         mine = [each for each in self._tables.calls.values() if each.campaign_id == campaign.campaign_id]
         ended = Counter(each.call_status for each in mine)
@@ -88,10 +139,12 @@ class FakeCampaignStore:
             campaign,
             call_counters=CallCounters(
                 completed_calls=ended[CallStatus.COMPLETED],
-                failed_calls=ended[CallStatus.FAILED],
+                failed_calls=ended[CallStatus.FAILED] + ended[CallStatus.UNKNOWN],
                 busy_calls=ended[CallStatus.BUSY],
                 no_answer_calls=ended[CallStatus.NO_ANSWER],
-                follow_up_calls=sum(each.kind is AttemptKind.FOLLOW_UP for each in mine),
+                follow_up_calls=sum(
+                    each.kind is AttemptKind.FOLLOW_UP and each.dial_state in _ASKED for each in mine
+                ),
             ),
         )
 

@@ -7,13 +7,30 @@ from tests import fakes
 def fit_their_ports(tables: fakes.Tables) -> tuple[object, ...]:
     """Return one of each fake, typed as its port."""
     campaigns: ports.CampaignStore = fakes.FakeCampaignStore(tables)
+    reschedules: ports.RescheduleStore = fakes.FakeRescheduleStore(tables)
     batches: ports.BatchStore = fakes.FakeBatchStore(tables)
     contacts: ports.ContactStore = fakes.FakeContactStore(tables)
     calls: ports.CallStore = fakes.FakeCallStore(tables)
     tokens: ports.TokenStore = fakes.FakeTokenStore(tables)
     routes: ports.RouteStore = fakes.FakeRouteStore(tables)
     diagnostics: ports.DiagnosticsStore = fakes.FakeDiagnosticsStore(tables)
+    suppressions: ports.SuppressionStore = fakes.FakeSuppressionStore(tables)
+    export: ports.ExportStore = fakes.FakeExportStore(tables)
     keys: ports.IdempotencyStore = fakes.FakeIdempotencyStore(tables)
     engine: ports.BatchEngine = fakes.FakeEngine()
     provider: ports.TelephonyProvider = fakes.FakeProvider()
-    return campaigns, batches, contacts, calls, tokens, routes, diagnostics, keys, engine, provider
+    return (
+        suppressions,
+        campaigns,
+        reschedules,
+        batches,
+        contacts,
+        calls,
+        tokens,
+        routes,
+        diagnostics,
+        export,
+        keys,
+        engine,
+        provider,
+    )

@@ -8,6 +8,7 @@ from domain.batch import TERMINAL_BATCH, BatchStatus
 from domain.call import OUTCOME_OF, AttemptKind, CallRecord, has_ended
 from domain.contact import LIVE, WAITING, Contact, ContactStatus, SkipReason, may_become
 from domain.errors import ContactNotFound
+from domain.frequency import CapsAt
 from domain.identity import BatchId, ContactId, ExecutionId
 from domain.lifecycle import require_room_for_follow_up, require_skippable
 from domain.ports import FreshRows, Page, Window
@@ -44,6 +45,7 @@ class FakeContactStore:
         limit: int,
         *,
         closed_zones: Collection[str | None] = (),
+        caps: CapsAt | None = None,
     ) -> FreshRows:
         """Look at pending contacts behind a position, closed zones left out; returns those to be called."""
         self._tables.require_up()
@@ -55,14 +57,19 @@ class FakeContactStore:
             and each.timezone not in closed_zones
         ]
         looked_at = pending[:limit]
+        until = {each.contact_id: self._capped_until(each, caps) for each in looked_at}
+        free = [each for each in looked_at if until[each.contact_id] is None]
         rows = [
             (each.contact_id, each.position)
-            for each in looked_at
+            for each in free
             if not self._tables.is_on_the_phone(each.phone_number)
         ]
         return FreshRows(
             rows=rows,
-            busy=len(looked_at) - len(rows),
+            busy=len(free) - len(rows),
+            capped=tuple(
+                (each.timezone, at) for each in looked_at if (at := until[each.contact_id]) is not None
+            ),
             last_position=looked_at[-1].position if looked_at else None,
         )
 
@@ -80,12 +87,21 @@ class FakeContactStore:
         return self._tables.skip(contact, SkipReason.MANUAL, now)
 
     async def schedule_follow_up(
-        self, batch_id: BatchId, contact_id: ContactId, at: datetime, now: datetime
+        self,
+        batch_id: BatchId,
+        contact_id: ContactId,
+        at: datetime,
+        now: datetime,
+        *,
+        agreed_at: datetime | None = None,
     ) -> Contact:
         """Raises ContactNotFound, IllegalTransition."""
         contact = await self.get_contact(batch_id, contact_id)
         rules = self._tables.campaigns[contact.campaign_id].rules
         require_room_for_follow_up(contact, self._tables.batches[batch_id].status, rules.max_follow_ups)
+        newest = self._tables.newest_call(contact_id)
+        if newest is not None:
+            self._tables.calls[newest.execution_id] = replace(newest, follow_up_at=agreed_at or at)
         status = ContactStatus.FOLLOWUP_SCHEDULED
         return self._keep(replace(contact, status=status, follow_up_at=at, updated_at=now))
 
@@ -145,7 +161,7 @@ class FakeContactStore:
     ) -> Settlement:
         """Move a live contact to where its newest attempt left it; returns what stands."""
         contact = self._find(contact_id)
-        settlement = self._in_force(contact, attempt, settlement)
+        settlement = self._in_force(contact, attempt, settlement, now)
         is_newest = self._attempts(contact_id) == attempt
         if contact.status in LIVE and may_become(contact.status, settlement.status) and is_newest:
             contact = self._keep(
@@ -161,14 +177,30 @@ class FakeContactStore:
             status=contact.status, next_retry_at=contact.next_retry_at, follow_up_at=contact.follow_up_at
         )
 
-    async def give_back(self, contact_id: ContactId, attempt: int, now: datetime) -> ContactStatus:
-        """Return a contact that was certainly not dialled to the status it waited in, due at once."""
+    async def give_back(
+        self, contact_id: ContactId, attempt: int, now: datetime, *, due_at: datetime | None = None
+    ) -> ContactStatus:
+        """Return a contact that was certainly not dialled to the status it waited in, due at once or then."""
+        contact = self._returned_to_waiting(contact_id, attempt, now)
+        batch = self._tables.batches[contact.batch_id]
+        reason = _ENDED_AS.get(batch.status)
+        if reason is None and self._tables.is_suppressed(batch.organization_id, contact.phone_number, now):
+            reason = SkipReason.SUPPRESSED
+        if contact.status in WAITING and reason is not None:
+            return self._tables.skip(contact, reason, now).status
+        if due_at is not None and contact.status is ContactStatus.RETRYING:
+            self._keep(replace(contact, next_retry_at=due_at, updated_at=now))
+        if due_at is not None and contact.status is ContactStatus.FOLLOWUP_SCHEDULED:
+            self._keep(replace(contact, follow_up_at=due_at, updated_at=now))
+        return contact.status
+
+    def _returned_to_waiting(self, contact_id: ContactId, attempt: int, now: datetime) -> Contact:
         contact = self._find(contact_id)
         call = self._call(contact_id, attempt)
         if contact.status is not ContactStatus.DISPATCHED or call is None or not is_undialled(call):
-            return contact.status
+            return contact
         is_retry, is_follow_up = call.kind is AttemptKind.RETRY, call.kind is AttemptKind.FOLLOW_UP
-        waiting = self._keep(
+        return self._keep(
             replace(
                 contact,
                 status=_WAITED_IN[call.kind],
@@ -179,8 +211,6 @@ class FakeContactStore:
                 updated_at=now,
             )
         )
-        reason = _ENDED_AS.get(self._tables.batches[contact.batch_id].status)
-        return waiting.status if reason is None else self._tables.skip(waiting, reason, now).status
 
     async def skip(
         self, contact_id: ContactId, reason: SkipReason, now: datetime, *, detail: str | None = None
@@ -221,15 +251,23 @@ class FakeContactStore:
         """Return the newest call record of each contact that has one."""
         return {contact_id: calls[-1] for contact_id, calls in (await self.calls_of(contact_ids)).items()}
 
-    def _in_force(self, contact: Contact, attempt: int, decided: Settlement) -> Settlement:
+    def _in_force(self, contact: Contact, attempt: int, decided: Settlement, now: datetime) -> Settlement:
         call = self._call(contact.contact_id, attempt)
         outcome = None if call is None else OUTCOME_OF.get(call.call_status)
-        is_over = self._tables.batches[contact.batch_id].status in TERMINAL_BATCH
+        batch = self._tables.batches[contact.batch_id]
+        is_suppressed = self._tables.is_suppressed(batch.organization_id, contact.phone_number, now)
+        is_over = batch.status in TERMINAL_BATCH or is_suppressed
         if outcome is None:
             return decided
         if decided.status in WAITING:
             return Settlement(status=taken_as(outcome)) if is_over else decided
         return replace(decided, status=corrected(decided.status, outcome))
+
+    def _capped_until(self, contact: Contact, caps: CapsAt | None) -> datetime | None:
+        organization_id = self._tables.batches[contact.batch_id].organization_id
+        if caps is None:
+            return None
+        return self._tables.capped_until(organization_id, contact.phone_number, caps)
 
     def _find(self, contact_id: ContactId) -> Contact:
         self._tables.require_up()

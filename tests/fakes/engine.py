@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from domain.batch import Batch
 from domain.call import CallRecord
 from domain.contact import ContactStatus
 from domain.counters import BatchTally
@@ -32,6 +33,7 @@ class FakeEngine:
     """Campaign and number of contacts of each started batch."""
     delivered: list[CallRecord] = field(default_factory=list)
     acts: list[tuple[BatchId, Action]] = field(default_factory=list)
+    policy_changes: list[BatchId] = field(default_factory=list)
     dispatches: list[tuple[BatchId, CampaignId, int]] = field(default_factory=list)
     """Batch, campaign and number of contacts."""
     skips: list[tuple[BatchId, ContactId, ContactStatus]] = field(default_factory=list)
@@ -51,12 +53,12 @@ class FakeEngine:
         """Return when the engine answers."""
         self._require_up()
 
-    async def start_batch(self, batch_id: BatchId, campaign_id: CampaignId, total_contacts: int) -> None:
+    async def start_batch(self, batch: Batch) -> None:
         """Start the batch's workflow; nothing happens when it runs already."""
         self._require_up()
         if self.fails_to_start:
             raise EngineUnavailable
-        self.started.setdefault(batch_id, (campaign_id, total_contacts))
+        self.started.setdefault(batch.batch_id, (batch.campaign_id, batch.total_contacts))
 
     async def tally(self, batch_id: BatchId) -> BatchTally | None:
         """Return the workflow's numbers, None without a worker."""
@@ -76,10 +78,15 @@ class FakeEngine:
         self._require_listening()
         self.acts.append((batch_id, action))
 
-    async def dispatch(self, batch_id: BatchId, campaign_id: CampaignId, total_contacts: int) -> None:
+    async def policy_changed(self, batch_id: BatchId) -> None:
+        """Hear that rules of a batch's campaign changed."""
+        self._require_listening()
+        self.policy_changes.append(batch_id)
+
+    async def dispatch(self, batch: Batch) -> None:
         """Hear that a batch is to look for contacts again."""
         self._require_listening()
-        self.dispatches.append((batch_id, campaign_id, total_contacts))
+        self.dispatches.append((batch.batch_id, batch.campaign_id, batch.total_contacts))
 
     async def contact_skipped(self, batch_id: BatchId, contact_id: ContactId, was: ContactStatus) -> None:
         """Hear that a waiting contact was skipped by hand."""

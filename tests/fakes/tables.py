@@ -12,13 +12,24 @@ from domain.campaign import Campaign, CampaignStatus
 from domain.contact import WAITING, Contact, ContactStatus, SkipReason
 from domain.counters import Counters
 from domain.errors import StoreUnavailable
-from domain.identity import BatchId, CampaignId, ContactId, ExecutionId, MintId
+from domain.frequency import CapsAt, capped_until
+from domain.identity import (
+    BatchId,
+    CampaignId,
+    ContactId,
+    ExecutionId,
+    MintId,
+    OrganizationId,
+    SuppressionId,
+)
 from domain.ports import Page, RouteReport, Window
+from domain.suppression import Suppression
 
 T = TypeVar("T")
 
 CANCELLABLE = WAITING | {ContactStatus.DISPATCHED}
 """Whom a cancel skips."""
+_ASKED = (DialState.DIALLING, DialState.ACCEPTED, DialState.AMBIGUOUS)
 
 
 def mint_in_order() -> MintId:
@@ -56,18 +67,29 @@ class Tables:
 
     mint: MintId = field(default_factory=mint_in_order)
     campaigns: dict[CampaignId, Campaign] = field(default_factory=dict)
+    deleted: set[CampaignId] = field(default_factory=set)
+    """Campaigns no client sees any more; whoever calls has lost them too."""
+    policy_versions: dict[CampaignId, int] = field(default_factory=dict)
+    """Of campaigns whose rules were changed."""
+    recomputed_versions: dict[CampaignId, int] = field(default_factory=dict)
+    """Of campaigns whose waiting contacts were timed anew."""
     batches: dict[BatchId, Batch] = field(default_factory=dict)
     started_at: dict[BatchId, datetime] = field(default_factory=dict)
     contacts: dict[ContactId, Contact] = field(default_factory=dict)
     calls: dict[ExecutionId, CallRecord] = field(default_factory=dict)
     events: list[StoredEvent] = field(default_factory=list)
     routes: dict[str, RouteReport] = field(default_factory=dict)
+    suppressions: dict[SuppressionId, Suppression] = field(default_factory=dict)
     is_down: bool = False
 
     def require_up(self) -> None:
         """Raise StoreUnavailable while the database is down."""
         if self.is_down:
             raise StoreUnavailable
+
+    def sees(self, campaign_id: CampaignId) -> bool:
+        """Tell whether a campaign exists and was not deleted."""
+        return campaign_id in self.campaigns and campaign_id not in self.deleted
 
     def contacts_of(self, batch_id: BatchId) -> list[Contact]:
         """Return a batch's contacts by position."""
@@ -90,6 +112,27 @@ class Tables:
             each.to_number == number and is_open(each) and each.execution_id != but
             for each in self.calls.values()
         )
+
+    def is_suppressed(self, organization_id: OrganizationId, number: str, now: datetime) -> bool:
+        """Tell whether an organization must not call a number."""
+        return any(
+            each.organization_id == organization_id
+            and each.phone_number == number
+            and (each.expires_at is None or each.expires_at > now)
+            for each in self.suppressions.values()
+        )
+
+    def capped_until(self, organization_id: OrganizationId, number: str, looked: CapsAt) -> datetime | None:
+        """Return when the caps let a number be asked for again; None when they let it be now."""
+        asked_at = [
+            each.started_at
+            for each in self.calls.values()
+            if each.to_number == number
+            and each.started_at is not None
+            and each.dial_state in _ASKED
+            and self.campaigns[each.campaign_id].organization_id == organization_id
+        ]
+        return capped_until(looked.caps, sorted(asked_at, reverse=True), looked.now)
 
     def skip(
         self, contact: Contact, reason: SkipReason, now: datetime, *, detail: str | None = None
@@ -123,12 +166,17 @@ class Tables:
                 cancelled = replace(call, call_status=CallStatus.CANCELLED, ended_at=now)
                 self.calls[call.execution_id] = cancelled
 
+    def unfinished(self, campaign_id: CampaignId) -> list[BatchId]:
+        """Return a campaign's batches that are not over, oldest first."""
+        return sorted(
+            each.batch_id
+            for each in self.batches.values()
+            if each.campaign_id == campaign_id and each.status not in TERMINAL_BATCH
+        )
+
     def has_unfinished(self, campaign_id: CampaignId) -> bool:
         """Tell whether a campaign has a batch that is not over."""
-        return any(
-            each.campaign_id == campaign_id and each.status not in TERMINAL_BATCH
-            for each in self.batches.values()
-        )
+        return bool(self.unfinished(campaign_id))
 
     def complete_campaign(self, campaign_id: CampaignId, now: datetime) -> None:
         """Complete a campaign if its last batch is terminal."""

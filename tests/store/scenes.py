@@ -14,16 +14,30 @@ from domain.campaign import Campaign, CampaignRules
 from domain.contact import Contact, ContactStatus, NewContact
 from domain.identity import ContactId
 from domain.lifecycle import Action
-from domain.ports import BatchStore, CallStore, CampaignStore, Claimed, ContactStore, RouteStore, Window
+from domain.ports import (
+    BatchStore,
+    CallStore,
+    CampaignStore,
+    Claimed,
+    ContactStore,
+    DiagnosticsStore,
+    RescheduleStore,
+    RouteStore,
+    SuppressionStore,
+    Window,
+)
 from domain.settlement import Settlement
 from store.batches import PostgresBatchStore
 from store.calls import PostgresCallStore
 from store.campaigns import PostgresCampaignStore
 from store.contacts import PostgresContactStore
+from store.diagnostics import PostgresDiagnosticsStore
 from store.engine import transaction
 from store.identity import mint
+from store.rescheduling import PostgresRescheduleStore
 from store.routes import PostgresRouteStore
 from store.schema import METADATA
+from store.suppressions import PostgresSuppressionStore
 from tests.builders import (
     MONDAY_NOON,
     ORGANIZATION,
@@ -38,7 +52,10 @@ from tests.fakes import (
     FakeCallStore,
     FakeCampaignStore,
     FakeContactStore,
+    FakeDiagnosticsStore,
+    FakeRescheduleStore,
     FakeRouteStore,
+    FakeSuppressionStore,
     Tables,
 )
 
@@ -55,6 +72,9 @@ class House:
     contacts: ContactStore
     calls: CallStore
     routes: RouteStore
+    reschedules: RescheduleStore
+    suppressions: SuppressionStore
+    diagnostics: DiagnosticsStore
 
     @classmethod
     def in_memory(cls) -> "House":
@@ -65,6 +85,9 @@ class House:
             contacts=FakeContactStore(tables),
             calls=FakeCallStore(tables),
             routes=FakeRouteStore(tables),
+            reschedules=FakeRescheduleStore(tables),
+            suppressions=FakeSuppressionStore(tables),
+            diagnostics=FakeDiagnosticsStore(tables),
         )
 
     async def a_kept_campaign(self, rules: CampaignRules | None = None) -> Campaign:
@@ -168,6 +191,9 @@ class Stores(House):
             contacts=PostgresContactStore(engine),
             calls=PostgresCallStore(engine, mint),
             routes=PostgresRouteStore(engine),
+            reschedules=PostgresRescheduleStore(engine),
+            suppressions=PostgresSuppressionStore(engine, mint),
+            diagnostics=PostgresDiagnosticsStore(engine),
         )
 
     async def force(self, table_name: str, **values: object) -> None:

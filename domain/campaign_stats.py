@@ -1,0 +1,35 @@
+"""How the people, batches and calls of a campaign stand, counted over all of it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from domain.batch import BatchStatus
+from domain.campaign import CallCounters
+from domain.contact import LIVE, ContactStatus
+
+IN_FLIGHT = LIVE | {ContactStatus.RETRYING, ContactStatus.FOLLOWUP_SCHEDULED}
+"""Called already, and not done."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CampaignStats:
+    """Numbers of a campaign, from the stored contacts and calls of all its batches."""
+
+    contacts: Mapping[ContactStatus, int]
+    """Without the statuses nobody is in."""
+    batches: Mapping[BatchStatus, int]
+    """Without the statuses no batch is in."""
+    calls: CallCounters
+    waiting_for_retry: Mapping[int, int]
+    """Contacts that wait for their first retry, their second, and so on."""
+    most_retries: int
+    """The largest number of retries in force, of the campaign or one of its batches."""
+    attempts: int
+    """Call records of every kind."""
+    follow_ups: int
+    """Call records that are follow-ups."""
+
+    @property
+    def in_flight(self) -> int:
+        """Contacts that were called and are not done."""
+        return sum(self.contacts.get(status, 0) for status in IN_FLIGHT)

@@ -1,0 +1,47 @@
+"""Numbers an organization must not call, whoever uploads them."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from domain.contact import ContactStatus
+from domain.identity import BatchId, ContactId, ExecutionId, OrganizationId, SuppressionId, TokenId
+
+OPTED_OUT = "Opted out in a call"
+"""The reason kept for a number whose callee asked not to be called again."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewSuppression:
+    """The wish not to call a number (again)."""
+
+    phone_number: str
+    reason: str | None = None
+    expires_at: datetime | None = None
+    """When the number may be called again; None = never."""
+    execution_id: ExecutionId | None = None
+    """The attempt that the number was taken from."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Suppression:
+    """A number that is not called. All instants are aware."""
+
+    suppression_id: SuppressionId
+    organization_id: OrganizationId
+    phone_number: str
+    reason: str | None = None
+    expires_at: datetime | None = None
+    execution_id: ExecutionId | None = None
+    added_by: TokenId | None = None
+    """The token that said so last; None when a provider's webhook did."""
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class SkippedContact:
+    """A contact that waited to be called again and was skipped, its number being suppressed."""
+
+    batch_id: BatchId
+    contact_id: ContactId
+    was: ContactStatus

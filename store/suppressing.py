@@ -1,0 +1,183 @@
+"""Lists numbers that must not be called, and skips whoever waits to be called on them.
+
+Rows of contacts are taken as they come free: one that somebody holds is being claimed or ended right now,
+and meets the entry when its turn comes. So nobody waits here, and nobody waits for us in a circle.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    ARRAY,
+    Boolean,
+    Label,
+    Select,
+    Text,
+    any_,
+    func,
+    literal,
+    literal_column,
+    not_,
+    select,
+    update,
+)
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from domain.batch import TERMINAL_BATCH
+from domain.call import CallStatus, DialState
+from domain.contact import ContactStatus, SkipReason
+from domain.errors import ExecutionNotFound
+from domain.identity import (
+    SUPPRESSION_PREFIX,
+    BatchId,
+    ContactId,
+    ExecutionId,
+    MintId,
+    OrganizationId,
+    TokenId,
+)
+from domain.suppression import OPTED_OUT, NewSuppression, SkippedContact
+from store.organizations import keep_organization
+from store.schema import INSTANT
+from store.tables import batches, calls, campaigns, contacts, suppressions
+
+SLEEPING = (ContactStatus.RETRYING, ContactStatus.FOLLOWUP_SCHEDULED)
+"""Their rows name an instant at which they would be called."""
+
+_NAMES = ("suppression_id", "phone_number", "reason", "expires_at", "execution_id")
+_RENEWED = ("reason", "expires_at", "execution_id", "added_by", "updated_at")
+_IS_NEW: Label[bool] = literal_column("xmax = 0", Boolean).label(
+    "is_new"
+)  # an updated row carries the updater's transaction
+
+
+async def list_numbers(
+    connection: AsyncConnection,
+    organization_id: OrganizationId,
+    new: Sequence[NewSuppression],
+    now: datetime,
+    *,
+    added_by: TokenId,
+    mint: MintId,
+) -> tuple[int, int]:
+    """List different numbers; returns how many are new and how many were known. Runs within a transaction."""
+    await keep_organization(connection, organization_id, now)
+    listed = insert(suppressions).from_select(
+        [*_NAMES, "organization_id", "added_by", "created_at", "updated_at"],
+        _rows(new, mint).add_columns(
+            literal(organization_id, Text),
+            literal(added_by, Text),
+            literal(now, INSTANT),
+            literal(now, INSTANT),
+        ),
+    )
+    listed = listed.on_conflict_do_update(
+        index_elements=[suppressions.c.organization_id, suppressions.c.phone_number],
+        set_={name: listed.excluded[name] for name in _RENEWED},
+    )
+    kept = listed.returning(_IS_NEW).cte("kept")
+    counted = select(func.count().filter(kept.c.is_new), func.count().filter(not_(kept.c.is_new)))
+    added, updated = (await connection.execute(counted)).one()
+    return added, updated
+
+
+def _rows(new: Sequence[NewSuppression], mint: MintId) -> Select[*tuple[Any, ...]]:
+    """Select the given numbers, of a hundred thousand at once, out of one array for each column.
+
+    They come in one order, so that two imports never wait for each other in a circle.
+    """
+    arrays = (
+        literal([mint(SUPPRESSION_PREFIX) for _ in new], ARRAY(Text)),
+        literal([each.phone_number for each in new], ARRAY(Text)),
+        literal([each.reason for each in new], ARRAY(Text)),
+        literal([each.expires_at for each in new], ARRAY(INSTANT)),
+        literal([each.execution_id for each in new], ARRAY(Text)),
+    )
+    given = func.unnest(*arrays).table_valued(*_NAMES).render_derived("given")
+    return select(*(given.c[name] for name in _NAMES)).order_by(given.c.phone_number)
+
+
+async def opt_out(
+    connection: AsyncConnection, execution_id: ExecutionId, now: datetime, mint: MintId
+) -> Sequence[SkippedContact]:
+    """List the number of a call for good; see `SuppressionStore.opt_out`. Runs within a transaction."""
+    called = (
+        select(campaigns.c.organization_id, calls.c.to_number)
+        .join_from(calls, campaigns, calls.c.campaign_id == campaigns.c.campaign_id)
+        .where(calls.c.execution_id == execution_id)
+    )
+    found = (await connection.execute(called)).one_or_none()
+    if found is None:
+        raise ExecutionNotFound
+    organization_id, number = OrganizationId(found[0]), str(found[1])
+    listed = insert(suppressions).values(
+        suppression_id=mint(SUPPRESSION_PREFIX),
+        organization_id=organization_id,
+        phone_number=number,
+        reason=OPTED_OUT,
+        execution_id=execution_id,
+        created_at=now,
+        updated_at=now,
+    )
+    await connection.execute(
+        listed.on_conflict_do_update(
+            index_elements=[suppressions.c.organization_id, suppressions.c.phone_number],
+            set_={name: listed.excluded[name] for name in _RENEWED},
+            where=suppressions.c.expires_at.is_not(None),
+        )
+    )
+    return await skip_sleepers(connection, organization_id, [number], now)
+
+
+async def skip_sleepers(
+    connection: AsyncConnection, organization_id: OrganizationId, numbers: Sequence[str], now: datetime
+) -> Sequence[SkippedContact]:
+    """Skip the contacts who wait to be called again on these numbers. Runs within a transaction."""
+    c = contacts.c
+    sleepers = (
+        select(c.contact_id, c.status)
+        .join_from(contacts, batches, c.batch_id == batches.c.batch_id)
+        .where(
+            c.phone_number == any_(literal(list(numbers), ARRAY(Text))),
+            c.status.in_(SLEEPING),
+            batches.c.organization_id == organization_id,
+            batches.c.status.not_in(TERMINAL_BATCH),
+        )
+        .with_for_update(key_share=True, of=contacts, skip_locked=True)
+        .cte("sleepers")
+    )
+    moved = await connection.execute(
+        update(contacts)
+        .where(c.contact_id == sleepers.c.contact_id)
+        .values(
+            status=ContactStatus.SKIPPED,
+            skip_reason=SkipReason.SUPPRESSED,
+            next_retry_at=None,
+            follow_up_at=None,
+            updated_at=now,
+        )
+        .returning(c.batch_id, c.contact_id, sleepers.c.status.label("was"))
+    )
+    skipped = [
+        SkippedContact(batch_id=BatchId(batch), contact_id=ContactId(contact), was=ContactStatus(was))
+        for batch, contact, was in moved
+    ]
+    if skipped:
+        await _cancel_undialled(connection, [each.contact_id for each in skipped], now)
+    return sorted(skipped, key=lambda each: each.contact_id)
+
+
+async def _cancel_undialled(
+    connection: AsyncConnection, contact_ids: Sequence[ContactId], now: datetime
+) -> None:
+    await connection.execute(
+        update(calls)
+        .where(
+            calls.c.contact_id == any_(literal(list(contact_ids), ARRAY(Text))),
+            calls.c.dial_state == DialState.READY,
+            calls.c.call_status == CallStatus.QUEUED,
+        )
+        .values(call_status=CallStatus.CANCELLED, ended_at=now)
+    )

@@ -1,0 +1,144 @@
+"""Numbers that were called as often as they may be, or that must not be called, are left alone."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+import pytest
+
+from activities.messages import (
+    DialAnswer,
+    FreshContact,
+    FreshPage,
+    NextContacts,
+    PlaceCall,
+    PlacedCall,
+    ReturnSlot,
+)
+from domain.batch import BatchOverrides
+from domain.call import AttemptKind
+from domain.contact import ContactStatus, SkipReason
+from domain.frequency import FrequencyCap
+from domain.gates import Gate
+from domain.identity import SuppressionId
+from domain.suppression import Suppression
+from tests.activities.scene import Scene
+from tests.builders import (
+    BATCH_ID,
+    CALLEE,
+    CONTACT_ID,
+    MONDAY_NOON,
+    ORGANIZATION,
+    a_batch,
+    a_campaign,
+    a_campaign_rules,
+    a_contact,
+    a_dial_brief,
+)
+from tests.domain.calling_hours import a_week
+
+HOUR = timedelta(hours=1)
+ONCE_IN_EIGHT_HOURS = (FrequencyCap(1, 8 * HOUR),)
+ANY_HOUR: Mapping[str, object] = {}
+OFFICE: Mapping[str, object] = {"working_hours_enforced": True, "working_hours": a_week("09:00-18:00")}
+CALLED_AT = MONDAY_NOON - HOUR
+FREE_AT = CALLED_AT + 8 * HOUR
+TUESDAY_NINE = MONDAY_NOON + 21 * HOUR
+RETRY = PlaceCall(contact_id=CONTACT_ID, attempt=2, kind=AttemptKind.RETRY)
+FIRST = PlaceCall(contact_id=CONTACT_ID, attempt=1, kind=AttemptKind.INITIAL)
+
+
+def a_scene(
+    status: ContactStatus = ContactStatus.RETRYING,
+    *,
+    scheduled_end: datetime | None = None,
+    hours: Mapping[str, object] = ANY_HOUR,
+) -> Scene:
+    """The person was called an hour ago, with a cap of one call in eight hours."""
+    campaign = a_campaign(rules=a_campaign_rules(frequency_caps=ONCE_IN_EIGHT_HOURS, **hours))
+    batch = a_batch(overrides=BatchOverrides(), scheduled_end=scheduled_end)
+    scene = Scene(a_dial_brief(contact=a_contact(status=status), campaign=campaign, batch=batch))
+    other = scene.contact if status is ContactStatus.RETRYING else scene.add(7, ContactStatus.COMPLETED)
+    scene.add_call(other, to_number=CALLEE, started_at=CALLED_AT)
+    return scene
+
+
+def suppress(scene: Scene) -> None:
+    entry = Suppression(
+        suppression_id=SuppressionId("sup_1"),
+        organization_id=ORGANIZATION,
+        phone_number=CALLEE,
+        created_at=MONDAY_NOON,
+        updated_at=MONDAY_NOON,
+    )
+    scene.tables.suppressions[entry.suppression_id] = entry
+
+
+@pytest.mark.parametrize(
+    ("scene", "opens_at"),
+    [
+        pytest.param(a_scene(), FREE_AT, id="when the cap lets go"),
+        pytest.param(a_scene(hours=OFFICE), TUESDAY_NINE, id="at the opening after 19:00"),
+        pytest.param(
+            a_scene(scheduled_end=FREE_AT, hours=OFFICE), FREE_AT, id="at the batch's end, which comes before"
+        ),
+        pytest.param(
+            a_scene(scheduled_end=TUESDAY_NINE + HOUR, hours=OFFICE),
+            TUESDAY_NINE,
+            id="before the end",
+        ),
+    ],
+)
+async def test_capped_retry_is_withheld_until_it_may_be_called(scene: Scene, opens_at: datetime) -> None:
+    placed = await scene.run(scene.dialling.place_call, RETRY)
+    assert placed == PlacedCall(
+        answer=DialAnswer.WITHHELD, asked_at=MONDAY_NOON, gate=Gate.FREQUENCY_CAPPED, opens_at=opens_at
+    )
+    assert scene.provider.requests == []
+
+
+async def test_retry_is_dialled_once_the_cap_has_let_go() -> None:
+    scene = a_scene()
+    scene.clock.pass_time(7 * HOUR)
+    placed = await scene.run(scene.dialling.place_call, RETRY)
+    assert placed.answer is DialAnswer.PLACED
+
+
+async def test_capped_retry_that_gives_its_slot_back_shows_the_instant_it_waits_for() -> None:
+    scene = a_scene()
+    request = ReturnSlot(batch_id=BATCH_ID, contact_id=CONTACT_ID, attempt=2, due_at=FREE_AT)
+    returned = await scene.run(scene.of_contacts.return_slot, request)
+    assert returned.status is ContactStatus.RETRYING
+    assert scene.contact.next_retry_at == FREE_AT
+
+
+async def test_suppressed_contact_is_withheld_and_skipped_when_it_gives_its_slot_back() -> None:
+    scene = Scene()
+    suppress(scene)
+    placed = await scene.run(scene.dialling.place_call, FIRST)
+    assert placed == PlacedCall(answer=DialAnswer.WITHHELD, asked_at=MONDAY_NOON, gate=Gate.SUPPRESSED)
+    assert scene.provider.requests == []
+    request = ReturnSlot(batch_id=BATCH_ID, contact_id=CONTACT_ID, attempt=1)
+    returned = await scene.run(scene.of_contacts.return_slot, request)
+    assert returned.status is ContactStatus.SKIPPED
+    assert scene.contact.skip_reason is SkipReason.SUPPRESSED
+
+
+@pytest.mark.parametrize(
+    ("scene", "capped_until"),
+    [
+        pytest.param(a_scene(ContactStatus.PENDING), FREE_AT, id="when the cap lets go"),
+        pytest.param(a_scene(ContactStatus.PENDING, hours=OFFICE), TUESDAY_NINE, id="at the next opening"),
+        pytest.param(
+            a_scene(ContactStatus.PENDING, scheduled_end=FREE_AT), None, id="never before the batch's end"
+        ),
+    ],
+)
+async def test_page_leaves_out_a_capped_number_and_says_when_to_read_it_again(
+    scene: Scene, capped_until: datetime | None
+) -> None:
+    scene.add(2, ContactStatus.PENDING, phone_number="+14155550102")
+    request = NextContacts(batch_id=BATCH_ID, after_position=0, limit=10)
+    page = await scene.run(scene.of_batches.next_contacts, request)
+    assert page == FreshPage(
+        contacts=[FreshContact("con_2", 2)], last_position=2, capped=1, capped_until=capped_until
+    )

@@ -1,0 +1,97 @@
+"""Why a batch is not dialling, on a screen and in a pipe."""
+
+import io
+
+import httpx
+import pytest
+from rich.console import Console
+
+from console import batch_debugging
+from tests.console.stand_in_api import StandInApi, a_problem, ok
+from tests.console.terminal import apollo
+
+TIP = "No worker is running: 18 contacts have waited. Start the worker, then dispatch btc_1."
+TOLD = {
+    "batch_id": "btc_1",
+    "status": "in_progress",
+    "status_breakdown": {
+        "pending": {"count": 18, "oldest_updated_at": "2026-09-04T14:00:00Z"},
+        "dispatched": {"count": 0, "oldest_updated_at": None},
+        "completed": {"count": 6, "oldest_updated_at": "2026-09-04T14:02:10Z"},
+    },
+    "pending_sample": ["con_1", "con_2"],
+    "diagnostics": {"stuck_pending": True, "tip": TIP},
+    "diagnosis": "worker_down",
+    "worker": {
+        "state": "down",
+        "task_queues": [
+            {
+                "name": "apollo-dial",
+                "role": "dial",
+                "pollers": 0,
+                "backlog": 3,
+                "last_seen": "2026-09-04T14:04:50Z",
+            }
+        ],
+    },
+    "workflow": {"id": "batch/btc_1", "status": "running", "pending_failure": None},
+    "capacity": {"limit": 5, "in_use": 0},
+    "window": {"open": True, "closes_at": None},
+    "webhooks": {"dispatched_without_webhook": 0},
+    "outcomes": {"answer_rate": 1.0, "no_answer_by_hour": {"09": 2}},
+    "dispatcher": None,
+}
+
+
+def test_pipe_gets_the_diagnosis_first_and_then_a_line_for_every_fact() -> None:
+    api = StandInApi(ok(TOLD))
+
+    result = apollo(api, "batches", "debug", "btc_1")
+
+    (request,) = api.requests
+    assert (request.method, request.url) == (
+        "GET",
+        httpx.URL("http://api.example/api/v1/batches/btc_1/debug"),
+    )
+    assert (result.exit_code, result.stdout.splitlines()) == (
+        0,
+        [
+            f"diagnosis\tworker_down\t{TIP}",
+            "pending\t18\t2026-09-04T14:00:00Z",
+            "completed\t6\t2026-09-04T14:02:10Z",
+            "apollo-dial\tdial\t0\t3\t2026-09-04T14:04:50Z",
+            "worker\tdown",
+            "stuck_pending\ttrue",
+            'pending_sample\t["con_1","con_2"]',
+            "workflow.id\tbatch/btc_1",
+            "workflow.status\trunning",
+            "workflow.pending_failure\t",
+            "capacity.limit\t5",
+            "capacity.in_use\t0",
+            "window.open\ttrue",
+            "window.closes_at\t",
+            "webhooks.dispatched_without_webhook\t0",
+            "outcomes.answer_rate\t1.0",
+            'outcomes.no_answer_by_hour\t{"09":2}',
+        ],
+    )
+
+
+def test_screen_shows_diagnosis_tip_and_tables(monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = io.StringIO()
+    terminal = Console(file=screen, force_terminal=True, width=120, color_system=None)
+    monkeypatch.setattr(batch_debugging, "Console", lambda: terminal)
+
+    apollo(StandInApi(ok(TOLD)), "batches", "debug", "btc_1")
+
+    lines = screen.getvalue().splitlines()
+    assert lines[0] == "worker_down (batch is in_progress)"
+    assert " ".join(lines[1:3]).startswith(TIP[:60])
+    for cell in ("oldest change", "2026-09-04T14:02:10Z", "last poll", "apollo-dial", "capacity.limit"):
+        assert any(cell in line for line in lines)
+
+
+def test_unknown_batch_is_exit_code_1_and_one_line() -> None:
+    result = apollo(StandInApi(a_problem(404, "Batch not found")), "batches", "debug", "btc_none")
+
+    assert (result.exit_code, result.stdout, result.stderr) == (1, "", "apollo: Batch not found\n")

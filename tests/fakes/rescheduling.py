@@ -1,0 +1,102 @@
+"""Whoever waits, timed anew in memory."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from domain.batch import TERMINAL_BATCH
+from domain.call import OUTCOME_OF, CallRecord
+from domain.contact import TERMINAL, Contact, ContactStatus
+from domain.identity import BatchId, CampaignId
+from domain.ports import OutdatedCampaign, RescheduledPage
+from domain.settlement import EndedAttempt, Settlement, WaitingContact, settle_anew
+from tests.fakes.tables import Tables
+
+_TIMED = (ContactStatus.RETRYING, ContactStatus.FOLLOWUP_SCHEDULED)
+
+
+class FakeRescheduleStore:
+    """Implements RescheduleStore."""
+
+    def __init__(self, tables: Tables) -> None:
+        self._tables = tables
+
+    async def outdated(self, limit: int) -> Sequence[OutdatedCampaign]:
+        """Return campaigns whose waiting contacts may still be timed by older rules, longest first."""
+        self._tables.require_up()
+        behind = [
+            OutdatedCampaign(
+                campaign_id=campaign_id,
+                policy_version=version,
+                touched_at=self._tables.campaigns[campaign_id].updated_at,
+                batches=self._tables.unfinished(campaign_id),
+            )
+            for campaign_id, version in self._tables.policy_versions.items()
+            if self._tables.recomputed_versions.get(campaign_id, 1) < version
+        ]
+        return sorted(behind, key=lambda each: each.touched_at)[:limit]
+
+    async def reschedule(
+        self,
+        batch_id: BatchId,
+        after_position: int,
+        limit: int,
+        now: datetime,
+        *,
+        quiet_after_unknown: timedelta = timedelta(),
+    ) -> RescheduledPage:
+        """Compute the times of the next waiting contacts anew, by position."""
+        self._tables.require_up()
+        batch = self._tables.batches.get(batch_id)
+        if batch is None or batch.status in TERMINAL_BATCH or not self._tables.sees(batch.campaign_id):
+            return RescheduledPage(changed=0, last_position=None)
+        rules = self._tables.campaigns[batch.campaign_id].rules
+        behind = [each for each in self._tables.contacts_of(batch_id) if each.position > after_position]
+        page = [each for each in behind if each.status in _TIMED][:limit]
+        changed = 0
+        for contact in page:
+            waiting = _waiting(contact, self._newest_ended(contact), now)
+            settled = settle_anew(waiting, batch, rules, now=now, quiet_after_unknown=quiet_after_unknown)
+            changed += self._move(contact, settled, now)
+        return RescheduledPage(
+            changed=changed, last_position=page[-1].position if len(page) == limit else None
+        )
+
+    async def mark_recomputed(self, campaign_id: CampaignId, policy_version: int) -> None:
+        """Keep that every waiting contact was seen under this version of the rules."""
+        self._tables.require_up()
+        known = self._tables.recomputed_versions
+        known[campaign_id] = max(known.get(campaign_id, 1), policy_version)
+
+    def _newest_ended(self, contact: Contact) -> CallRecord:
+        ended = [
+            each
+            for each in self._tables.calls.values()
+            if each.contact_id == contact.contact_id and each.call_status in OUTCOME_OF
+        ]
+        return max(ended, key=lambda each: each.attempt)
+
+    def _move(self, contact: Contact, settled: Settlement, now: datetime) -> bool:
+        moved = replace(
+            contact,
+            status=settled.status,
+            next_retry_at=settled.next_retry_at,
+            follow_up_at=settled.follow_up_at,
+        )
+        if moved == contact:
+            return False
+        self._tables.contacts[contact.contact_id] = replace(moved, updated_at=now)
+        if settled.status in TERMINAL:
+            self._tables.cancel_undialled(contact.contact_id, now)
+        return True
+
+
+def _waiting(contact: Contact, newest: CallRecord, now: datetime) -> WaitingContact:
+    return WaitingContact(
+        contact_id=contact.contact_id,
+        timezone=contact.timezone,
+        attempt=EndedAttempt(OUTCOME_OF[newest.call_status], newest.ended_at or now, contact.retry_count),
+        next_retry_at=contact.next_retry_at,
+        follow_up_at=contact.follow_up_at,
+        agreed_at=newest.follow_up_at,
+    )

@@ -1,0 +1,147 @@
+"""Rules that change, campaigns that go, and the numbers of both; real stores and fakes alike."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import text
+
+from domain.batch import BatchStatus
+from domain.call import CallStatus
+from domain.campaign import CampaignRules
+from domain.errors import BatchNotFound, CampaignNotFound, CampaignUnfinished, InvalidRequest
+from domain.gates import Gate
+from domain.identity import OrganizationId
+from domain.lifecycle import Action
+from domain.redial import RedialPolicy
+from store.engine import single_statement
+from tests.builders import MONDAY_NOON, ORGANIZATION, a_campaign_rules, a_claim, a_new_batch
+from tests.store.scenes import EVERYTHING, House, Stores
+
+pytestmark = pytest.mark.store
+
+SOON = MONDAY_NOON + timedelta(minutes=5)
+
+
+def _renamed(rules: CampaignRules) -> CampaignRules:
+    return replace(rules, name="October")
+
+
+def _hurried(rules: CampaignRules) -> CampaignRules:
+    return replace(rules, retry_policy=RedialPolicy(cooldown=timedelta(minutes=1)))
+
+
+async def test_change_keeps_the_new_rules_and_names_the_unfinished_batches(house: House) -> None:
+    campaign = await house.a_kept_campaign()
+    batches = {status: await house.a_batch_that_is(status, campaign) for status in BatchStatus}
+    changed, told = await house.campaigns.change(ORGANIZATION, campaign.campaign_id, _renamed, SOON)
+    assert changed == replace(
+        await house.campaigns.get(ORGANIZATION, campaign.campaign_id),
+        rules=a_campaign_rules(name="October"),
+        updated_at=SOON,
+    )
+    unfinished = (BatchStatus.PENDING, BatchStatus.IN_PROGRESS, BatchStatus.PAUSED)
+    assert list(told) == sorted(batches[status].batch_id for status in unfinished)
+
+
+async def test_change_to_the_very_same_rules_writes_nothing(house: House) -> None:
+    campaign = await house.a_kept_campaign()
+    await house.a_kept_batch(campaign=campaign)
+    before = await house.campaigns.get(ORGANIZATION, campaign.campaign_id)
+    changed, told = await house.campaigns.change(
+        ORGANIZATION, campaign.campaign_id, lambda rules: rules, SOON
+    )
+    assert (changed, list(told)) == (before, [])
+    assert await house.campaigns.get(ORGANIZATION, campaign.campaign_id) == before
+    assert await house.reschedules.outdated(9) == []
+
+
+async def test_refused_change_leaves_the_rules_as_they_were(house: House) -> None:
+    campaign = await house.a_kept_campaign()
+
+    def refuse(_: CampaignRules) -> CampaignRules:
+        raise InvalidRequest([])
+
+    with pytest.raises(InvalidRequest):
+        await house.campaigns.change(ORGANIZATION, campaign.campaign_id, refuse, SOON)
+    assert await house.campaigns.get(ORGANIZATION, campaign.campaign_id) == campaign
+
+
+async def test_foreign_and_deleted_campaigns_are_neither_changed_deleted_nor_counted(house: House) -> None:
+    kept, gone = await house.a_kept_campaign(), await house.a_kept_campaign()
+    await house.campaigns.delete(ORGANIZATION, gone.campaign_id, SOON)
+    foreign = OrganizationId("org_other")
+    for organization, campaign in ((foreign, kept), (ORGANIZATION, gone)):
+        with pytest.raises(CampaignNotFound):
+            await house.campaigns.change(organization, campaign.campaign_id, _renamed, SOON)
+        with pytest.raises(CampaignNotFound):
+            await house.campaigns.delete(organization, campaign.campaign_id, SOON)
+        with pytest.raises(CampaignNotFound):
+            await house.campaigns.stats(organization, campaign.campaign_id)
+    assert await house.campaigns.get(ORGANIZATION, kept.campaign_id) == kept
+
+
+async def test_deletion_waits_for_the_last_unfinished_batch(house: House) -> None:
+    campaign = await house.a_kept_campaign()
+    for status in BatchStatus:
+        await house.a_batch_that_is(status, campaign)
+    with pytest.raises(CampaignUnfinished) as refused:
+        await house.campaigns.delete(ORGANIZATION, campaign.campaign_id, SOON)
+    assert refused.value.message == "Campaign has 3 unfinished batches and cannot be deleted"
+    assert await house.campaigns.get(ORGANIZATION, campaign.campaign_id)
+
+
+async def test_deleted_campaign_takes_its_batches_and_their_calls_out_of_reach(house: House) -> None:
+    batch = await house.a_batch_that_is(BatchStatus.CANCELLED)
+    (person,) = await house.people_of(batch)
+    await house.campaigns.delete(ORGANIZATION, batch.campaign_id, SOON)
+    with pytest.raises(BatchNotFound):
+        await house.batches.get(ORGANIZATION, batch.batch_id)
+    listed = await house.batches.list_batches(ORGANIZATION, campaign_id=None, statuses=[], window=EVERYTHING)
+    assert listed.items == []
+    with pytest.raises(CampaignNotFound):
+        await house.batches.create(a_new_batch(campaign_id=batch.campaign_id), [], SOON)
+    assert await house.calls.dial_brief(person.contact_id, 1) is None
+    assert await house.calls.claim_attempt(a_claim(person.contact_id), SOON) is Gate.BATCH_GONE
+
+
+async def test_event_that_comes_after_the_deletion_is_recorded(house: House) -> None:
+    person = await house.a_person()
+    record = await house.claimed(person)
+    await house.hears(record, CallStatus.RINGING)
+    await house.campaigns.act(ORGANIZATION, person.campaign_id, Action.CANCEL, SOON)
+    await house.campaigns.delete(ORGANIZATION, person.campaign_id, SOON)
+    await house.hears(record, CallStatus.COMPLETED)
+    assert (await house.call(record)).call_status is CallStatus.COMPLETED
+
+
+async def test_only_changes_that_move_times_leave_a_campaign_outdated(house: House) -> None:
+    still, moved = await house.a_kept_batch(), await house.a_kept_batch()
+    await house.campaigns.change(ORGANIZATION, moved.campaign_id, _hurried, SOON)
+    await house.campaigns.change(ORGANIZATION, moved.campaign_id, _renamed, SOON)
+    outdated = await house.reschedules.outdated(9)
+    by_campaign = {each.campaign_id: each for each in outdated}
+    assert moved.campaign_id in by_campaign
+    behind = by_campaign[moved.campaign_id]
+    assert (behind.policy_version, behind.touched_at, list(behind.batches)) == (3, SOON, [moved.batch_id])
+    assert still.campaign_id not in by_campaign
+    await house.reschedules.mark_recomputed(moved.campaign_id, 2)
+    assert [each.policy_version for each in await house.reschedules.outdated(9)] == [3]
+    await house.reschedules.mark_recomputed(moved.campaign_id, 3)
+    assert await house.reschedules.outdated(9) == []
+
+
+async def test_renaming_asks_for_no_new_times(house: House) -> None:
+    campaign = await house.a_kept_campaign()
+    await house.campaigns.change(ORGANIZATION, campaign.campaign_id, _renamed, SOON)
+    assert await house.reschedules.outdated(9) == []
+
+
+async def test_attempt_remembers_the_version_of_the_rules_it_obeyed(stores: Stores) -> None:
+    first, second = await stores.people_of(batch := await stores.a_kept_batch(2))
+    await stores.claimed(first)
+    await stores.campaigns.change(ORGANIZATION, batch.campaign_id, _renamed, SOON)
+    await stores.claimed(second)
+    async with single_statement(stores.engine) as connection:
+        kept = await connection.execute(text("SELECT contact_id, policy_version FROM calls"))
+    assert dict(kept.all()) == {first.contact_id: 1, second.contact_id: 2}

@@ -1,0 +1,157 @@
+"""No number is called more often than its campaign's caps allow; the real store and the fake agree."""
+
+from datetime import datetime, timedelta
+
+import pytest
+
+from domain.call import AttemptKind, CallStatus, DialState
+from domain.campaign import Campaign
+from domain.contact import Contact, ContactStatus
+from domain.frequency import CapsAt, FrequencyCap
+from domain.gates import Gate
+from domain.identity import OrganizationId
+from domain.ports import Capped, Claimed
+from domain.settlement import Settlement
+from tests.builders import CALLEE, MONDAY_NOON, a_campaign_rules, a_claim, a_new_batch, a_new_contact
+from tests.store.scenes import House
+
+pytestmark = pytest.mark.store
+
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+PERSON = [a_new_contact(phone_number=CALLEE)]
+TWICE_A_DAY = (FrequencyCap(2, DAY),)
+RETRY = Settlement(status=ContactStatus.RETRYING, next_retry_at=MONDAY_NOON)
+
+
+async def _capped_campaign(house: House, caps: tuple[FrequencyCap, ...] = TWICE_A_DAY) -> Campaign:
+    return await house.a_kept_campaign(a_campaign_rules(frequency_caps=caps))
+
+
+async def _called(
+    house: House,
+    at: datetime,
+    outcome: CallStatus = CallStatus.BUSY,
+    state: DialState = DialState.ACCEPTED,
+    campaign: Campaign | None = None,
+) -> None:
+    """A whole call to the number, in a batch of its own."""
+    person = await house.a_person(people=PERSON, campaign=campaign)
+    claimed = await house.calls.claim_attempt(a_claim(person.contact_id), at)
+    assert isinstance(claimed, Claimed)
+    await house.calls.record_dial(claimed.record.execution_id, state)
+    await house.hears(claimed.record, outcome)
+
+
+async def _asked(house: House, at: datetime, caps: tuple[FrequencyCap, ...] = TWICE_A_DAY) -> object:
+    campaign = await _capped_campaign(house, caps)
+    person = await house.a_person(people=PERSON, campaign=campaign)
+    return await house.calls.claim_attempt(a_claim(person.contact_id), at)
+
+
+async def test_caps_of_a_campaign_are_kept(house: House) -> None:
+    caps = (FrequencyCap(3, DAY), FrequencyCap(7, 7 * DAY), FrequencyCap(1, timedelta(microseconds=1)))
+    campaign = await _capped_campaign(house, caps)
+    stands = await house.campaigns.get(campaign.organization_id, campaign.campaign_id)
+    assert stands.rules.frequency_caps == caps
+
+
+async def test_number_called_as_often_as_allowed_is_withheld_until_the_oldest_call_leaves_the_window(
+    house: House,
+) -> None:
+    await _called(house, MONDAY_NOON - 3 * HOUR)
+    await _called(house, MONDAY_NOON - HOUR)
+    assert await _asked(house, MONDAY_NOON) == Capped(MONDAY_NOON + 21 * HOUR)
+    assert isinstance(await _asked(house, MONDAY_NOON + 21 * HOUR), Claimed)
+
+
+async def test_capped_claim_writes_nothing(house: House) -> None:
+    await _called(house, MONDAY_NOON - HOUR)
+    campaign = await _capped_campaign(house, (FrequencyCap(1, DAY),))
+    person = await house.a_person(people=PERSON, campaign=campaign)
+    assert await house.calls.claim_attempt(a_claim(person.contact_id), MONDAY_NOON) == Capped(
+        MONDAY_NOON + 23 * HOUR
+    )
+    assert await house.contact(person) == person
+    assert await house.contacts.calls_of([person.contact_id]) == {}
+
+
+async def test_call_whose_end_is_unknown_counts(house: House) -> None:
+    await _called(house, MONDAY_NOON - HOUR, CallStatus.UNKNOWN, DialState.AMBIGUOUS)
+    assert isinstance(await _asked(house, MONDAY_NOON, (FrequencyCap(1, DAY),)), Capped)
+
+
+async def test_refused_call_does_not_count(house: House) -> None:
+    await _called(house, MONDAY_NOON - HOUR, CallStatus.FAILED, DialState.REFUSED)
+    assert isinstance(await _asked(house, MONDAY_NOON, (FrequencyCap(1, DAY),)), Claimed)
+
+
+async def test_attempt_that_was_given_back_does_not_count_against_itself(house: House) -> None:
+    campaign = await _capped_campaign(house, (FrequencyCap(1, DAY),))
+    person = await house.a_person(people=PERSON, campaign=campaign)
+    record = await house.claimed(person)
+    await house.calls.record_dial(record.execution_id, DialState.READY)
+    assert isinstance(await house.calls.claim_attempt(a_claim(person.contact_id), MONDAY_NOON), Claimed)
+
+
+async def test_calls_of_another_organization_and_to_other_numbers_do_not_count(house: House) -> None:
+    foreign = await house.campaigns.create(OrganizationId("org_other"), a_campaign_rules(), MONDAY_NOON)
+    batch = await house.batches.create(
+        a_new_batch(campaign_id=foreign.campaign_id, organization_id=foreign.organization_id),
+        PERSON,
+        MONDAY_NOON,
+    )
+    (person,) = await house.people_of(batch)
+    record = await house.claimed(person)
+    await house.hears(record, CallStatus.BUSY)
+    await house.claimed(await house.a_person(people=[a_new_contact(2)]))
+    assert isinstance(await _asked(house, MONDAY_NOON, (FrequencyCap(1, DAY),)), Claimed)
+
+
+async def test_cap_goes_before_a_busy_number_which_would_be_looked_at_in_vain(house: House) -> None:
+    person = await house.a_person(people=PERSON)
+    await house.claimed(person)
+    assert isinstance(await _asked(house, MONDAY_NOON, (FrequencyCap(1, DAY),)), Capped)
+    assert await _asked(house, MONDAY_NOON, TWICE_A_DAY) is Gate.NUMBER_BUSY
+
+
+async def _capped_retry(house: House) -> Contact:
+    campaign = await _capped_campaign(house, (FrequencyCap(1, DAY),))
+    person = await house.a_person(people=PERSON, campaign=campaign)
+    await house.ended(person, CallStatus.BUSY, RETRY)
+    claim = a_claim(person.contact_id, attempt=2, kind=AttemptKind.RETRY)
+    assert await house.calls.claim_attempt(claim, MONDAY_NOON) == Capped(MONDAY_NOON + DAY)
+    return person
+
+
+async def test_capped_retry_says_when_it_will_be_called(house: House) -> None:
+    person = await _capped_retry(house)
+    at = MONDAY_NOON + DAY
+    assert await house.contacts.give_back(person.contact_id, 2, MONDAY_NOON, due_at=at) == "retrying"
+    stands = await house.contact(person)
+    assert (stands.next_retry_at, stands.follow_up_at, stands.retry_count) == (at, None, 0)
+    assert await house.contacts.due_contacts(person.batch_id, at - HOUR, 10) == []
+
+
+async def test_page_leaves_capped_numbers_out_and_says_until_when(house: House) -> None:
+    await _called(house, MONDAY_NOON - HOUR)
+    campaign = await _capped_campaign(house)
+    people = [
+        a_new_contact(1),
+        a_new_contact(phone_number=CALLEE, timezone="Europe/Paris"),
+        a_new_contact(3),
+    ]
+    batch = await house.a_kept_batch(people, campaign=campaign)
+    first, _, third = await house.people_of(batch)
+    caps = CapsAt((FrequencyCap(1, DAY), FrequencyCap(5, HOUR)), MONDAY_NOON)
+    page = await house.contacts.next_page(batch.batch_id, 0, 10, caps=caps)
+    assert page.rows == [(first.contact_id, 1), (third.contact_id, 3)]
+    assert page.capped == (("Europe/Paris", MONDAY_NOON + 23 * HOUR),)
+    assert (page.busy, page.last_position) == (0, 3)
+
+
+async def test_page_without_caps_in_force_leaves_nobody_out(house: House) -> None:
+    await _called(house, MONDAY_NOON - HOUR)
+    batch = await house.a_kept_batch(PERSON, campaign=await _capped_campaign(house, ()))
+    for caps in (None, CapsAt((), MONDAY_NOON)):
+        page = await house.contacts.next_page(batch.batch_id, 0, 10, caps=caps)
+        assert (len(page.rows), page.busy, page.capped) == (1, 0, ())

@@ -1,0 +1,240 @@
+"""A suppressed number is not called, whoever waits on it; the real store and the fake agree."""
+
+from datetime import timedelta
+
+import pytest
+
+from domain.call import CallStatus, DialState
+from domain.contact import ContactStatus, SkipReason
+from domain.errors import ExecutionNotFound, SuppressionNotFound
+from domain.gates import Gate
+from domain.identity import ExecutionId, OrganizationId, SuppressionId, TokenId
+from domain.ports import Window
+from domain.settlement import Settlement
+from domain.suppression import OPTED_OUT, NewSuppression, SkippedContact
+from tests.builders import CALLEE, MONDAY_NOON, ORGANIZATION, a_claim, a_new_contact
+from tests.store.scenes import LATER, House
+
+pytestmark = pytest.mark.store
+
+TOKEN = TokenId("tok_1")
+OTHER_TOKEN = TokenId("tok_2")
+OTHERS = OrganizationId("org_other")
+AGAIN = MONDAY_NOON + timedelta(hours=1)
+NOBODY_TO_CALL = [a_new_contact(phone_number=CALLEE)]
+RETRY = Settlement(status=ContactStatus.RETRYING, next_retry_at=AGAIN)
+FOLLOW_UP = Settlement(status=ContactStatus.FOLLOWUP_SCHEDULED, follow_up_at=AGAIN)
+NUMBER = NewSuppression(phone_number=CALLEE)
+
+
+async def _suppress(house: House, new: NewSuppression = NUMBER) -> SuppressionId:
+    added = await house.suppressions.add(ORGANIZATION, new, MONDAY_NOON, added_by=TOKEN)
+    return added.suppression.suppression_id
+
+
+async def test_added_number_is_kept_with_who_added_it_and_when(house: House) -> None:
+    new = NewSuppression(phone_number=CALLEE, reason="asked by letter", expires_at=LATER)
+    added = await house.suppressions.add(ORGANIZATION, new, MONDAY_NOON, added_by=TOKEN)
+    kept = added.suppression
+    assert added.is_new
+    assert (kept.phone_number, kept.reason, kept.expires_at) == (CALLEE, "asked by letter", LATER)
+    assert (kept.added_by, kept.created_at, kept.updated_at) == (TOKEN, MONDAY_NOON, MONDAY_NOON)
+    assert await house.suppressions.get(ORGANIZATION, kept.suppression_id) == kept
+
+
+async def test_number_added_again_keeps_its_entry_and_takes_the_new_reason_and_expiry(house: House) -> None:
+    first = await _suppress(house, NewSuppression(phone_number=CALLEE, reason="first", expires_at=LATER))
+    second = NewSuppression(phone_number=CALLEE, reason="second")
+    added = await house.suppressions.add(ORGANIZATION, second, AGAIN, added_by=OTHER_TOKEN)
+    kept = added.suppression
+    assert not added.is_new
+    assert (kept.suppression_id, kept.reason, kept.expires_at) == (first, "second", None)
+    assert (kept.added_by, kept.created_at, kept.updated_at) == (OTHER_TOKEN, MONDAY_NOON, AGAIN)
+
+
+async def test_suppressed_contact_of_an_upload_is_stored_as_skipped(house: House) -> None:
+    await _suppress(house)
+    people = [a_new_contact(phone_number=CALLEE), a_new_contact(2), a_new_contact(3, skip_detail="bad")]
+    batch = await house.a_kept_batch(people)
+    suppressed, other, bad = await house.people_of(batch)
+    assert (suppressed.status, suppressed.skip_reason) == (ContactStatus.SKIPPED, SkipReason.SUPPRESSED)
+    assert other.status is ContactStatus.PENDING
+    assert bad.skip_reason is SkipReason.INVALID_NUMBER
+    assert (batch.counters.pending, batch.counters.skipped) == (1, 2)
+    assert (await house.batch(batch)).counters == batch.counters
+
+
+@pytest.mark.parametrize(
+    ("organization", "expires_at"),
+    [
+        pytest.param(OTHERS, None, id="of another organization"),
+        pytest.param(ORGANIZATION, MONDAY_NOON, id="that has just expired"),
+    ],
+)
+async def test_entry_that_does_not_hold_withholds_nobody(
+    house: House, organization: OrganizationId, expires_at: object
+) -> None:
+    early = MONDAY_NOON - timedelta(hours=1)
+    new = NewSuppression(phone_number=CALLEE, expires_at=None if expires_at is None else MONDAY_NOON)
+    await house.suppressions.add(organization, new, early, added_by=TOKEN)
+    person = await house.a_person(people=NOBODY_TO_CALL)
+    assert person.status is ContactStatus.PENDING
+    await house.claimed(person)
+
+
+async def test_pending_contact_meets_the_entry_at_its_turn_and_is_skipped(house: House) -> None:
+    person = await house.a_person(people=NOBODY_TO_CALL)
+    await _suppress(house)
+    assert await house.status(person) is ContactStatus.PENDING
+    assert await house.calls.claim_attempt(a_claim(person.contact_id), LATER) is Gate.SUPPRESSED
+    assert await house.contacts.calls_of([person.contact_id]) == {}
+    assert await house.contacts.give_back(person.contact_id, 1, LATER) is ContactStatus.SKIPPED
+    skipped = await house.contact(person)
+    assert (skipped.skip_reason, skipped.skip_detail) == (SkipReason.SUPPRESSED, None)
+
+
+async def test_attempt_that_was_given_back_is_not_asked_for_again_and_ends_cancelled(house: House) -> None:
+    person = await house.a_person(people=NOBODY_TO_CALL)
+    record = await house.claimed(person)
+    await house.calls.record_dial(record.execution_id, DialState.READY)
+    await _suppress(house)
+    assert await house.calls.claim_attempt(a_claim(person.contact_id), LATER) is Gate.SUPPRESSED
+    assert await house.contacts.give_back(person.contact_id, 1, LATER) is ContactStatus.SKIPPED
+    assert (await house.call(record)).call_status is CallStatus.CANCELLED
+
+
+async def test_attempt_that_was_asked_for_is_still_told_to_its_asker(house: House) -> None:
+    person = await house.a_person(people=NOBODY_TO_CALL)
+    await house.claimed(person)
+    await _suppress(house)
+    claimed = await house.calls.claim_attempt(a_claim(person.contact_id), LATER)
+    assert not isinstance(claimed, Gate)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "settlement"),
+    [
+        pytest.param(CallStatus.BUSY, RETRY, id="waits for a retry"),
+        pytest.param(CallStatus.COMPLETED, FOLLOW_UP, id="waits for a follow-up"),
+    ],
+)
+async def test_whoever_waits_to_be_called_again_is_skipped_at_once(
+    house: House, outcome: CallStatus, settlement: Settlement
+) -> None:
+    person = await house.a_person(people=NOBODY_TO_CALL)
+    await house.ended(person, outcome, settlement)
+    added = await house.suppressions.add(ORGANIZATION, NUMBER, LATER, added_by=TOKEN)
+    stands = await house.contact(person)
+    assert (stands.status, stands.skip_reason) == (ContactStatus.SKIPPED, SkipReason.SUPPRESSED)
+    assert (stands.next_retry_at, stands.follow_up_at, stands.updated_at) == (None, None, LATER)
+    assert added.skipped == [
+        SkippedContact(batch_id=person.batch_id, contact_id=person.contact_id, was=settlement.status)
+    ]
+
+
+async def test_sleeping_contacts_on_other_numbers_or_of_other_organizations_sleep_on(house: House) -> None:
+    person = await house.a_person(people=NOBODY_TO_CALL)
+    await house.ended(person, CallStatus.BUSY, RETRY)
+    other = NewSuppression(phone_number="+14155550199")
+    assert (await house.suppressions.add(ORGANIZATION, other, LATER, added_by=TOKEN)).skipped == []
+    assert (await house.suppressions.add(OTHERS, NUMBER, LATER, added_by=TOKEN)).skipped == []
+    expired = NewSuppression(phone_number=CALLEE, expires_at=MONDAY_NOON)
+    assert (await house.suppressions.add(ORGANIZATION, expired, LATER, added_by=TOKEN)).skipped == []
+    assert await house.status(person) is ContactStatus.RETRYING
+
+
+async def test_call_that_ends_after_the_number_was_suppressed_keeps_its_outcome_without_a_retry(
+    house: House,
+) -> None:
+    person = await house.a_person(people=NOBODY_TO_CALL)
+    record = await house.claimed(person)
+    await _suppress(house)
+    await house.hears(record, CallStatus.RINGING, CallStatus.BUSY)
+    stands = await house.contacts.settle(person.contact_id, 1, RETRY, LATER)
+    assert stands == Settlement(status=ContactStatus.BUSY)
+
+
+async def test_opt_out_lists_the_called_number_for_good_and_names_the_attempt(house: House) -> None:
+    person = await house.a_person(people=NOBODY_TO_CALL)
+    record = await house.claimed(person)
+    await _suppress(house, NewSuppression(phone_number=CALLEE, reason="for a while", expires_at=LATER))
+    assert await house.suppressions.opt_out(record.execution_id, AGAIN) == []
+    (entry,) = (
+        await house.suppressions.list_suppressions(ORGANIZATION, phone_number=CALLEE, window=Window())
+    ).items
+    assert (entry.reason, entry.expires_at, entry.added_by) == (OPTED_OUT, None, None)
+    assert entry.execution_id == record.execution_id
+
+
+async def test_repeated_opt_out_changes_nothing(house: House) -> None:
+    person = await house.a_person(people=NOBODY_TO_CALL)
+    record = await house.claimed(person)
+    entry = await _suppress(house, NewSuppression(phone_number=CALLEE, reason="by letter"))
+    before = await house.suppressions.get(ORGANIZATION, entry)
+    await house.suppressions.opt_out(record.execution_id, AGAIN)
+    assert await house.suppressions.get(ORGANIZATION, entry) == before
+
+
+async def test_opt_out_skips_the_same_person_sleeping_in_another_batch(house: House) -> None:
+    sleeper = await house.a_person(people=NOBODY_TO_CALL)
+    await house.ended(sleeper, CallStatus.BUSY, RETRY)
+    person = await house.a_person(people=NOBODY_TO_CALL)
+    record = await house.claimed(person)
+    (skipped,) = await house.suppressions.opt_out(record.execution_id, AGAIN)
+    assert skipped.contact_id == sleeper.contact_id
+    assert await house.status(sleeper) is ContactStatus.SKIPPED
+
+
+async def test_number_of_an_attempt_is_told_to_its_own_organization_only(house: House) -> None:
+    person = await house.a_person(people=NOBODY_TO_CALL)
+    record = await house.claimed(person)
+    assert await house.suppressions.number_called(ORGANIZATION, record.execution_id) == CALLEE
+    with pytest.raises(ExecutionNotFound):
+        await house.suppressions.number_called(OTHERS, record.execution_id)
+    with pytest.raises(ExecutionNotFound):
+        await house.suppressions.opt_out(ExecutionId("exec_nobody"), AGAIN)
+
+
+async def test_import_adds_and_updates_and_skips_sleepers(house: House) -> None:
+    person = await house.a_person(people=NOBODY_TO_CALL)
+    await house.ended(person, CallStatus.BUSY, RETRY)
+    await _suppress(house, NewSuppression(phone_number="+14155550198"))
+    listed = [CALLEE, "+14155550198", "+14155550197"]
+    imported = await house.suppressions.add_all(
+        ORGANIZATION, [NewSuppression(phone_number=each) for each in listed], LATER, added_by=TOKEN
+    )
+    assert (imported.added, imported.updated) == (2, 1)
+    assert [each.contact_id for each in imported.skipped] == [person.contact_id]
+
+
+async def test_removed_number_may_be_called_again(house: House) -> None:
+    entry = await _suppress(house)
+    await house.suppressions.remove(ORGANIZATION, entry)
+    await house.claimed(await house.a_person(people=NOBODY_TO_CALL))
+    for verb in (house.suppressions.get, house.suppressions.remove):
+        with pytest.raises(SuppressionNotFound):
+            await verb(ORGANIZATION, entry)
+
+
+async def test_foreign_entry_can_be_neither_seen_nor_removed(house: House) -> None:
+    entry = await _suppress(house)
+    for verb in (house.suppressions.get, house.suppressions.remove):
+        with pytest.raises(SuppressionNotFound):
+            await verb(OTHERS, entry)
+    page = await house.suppressions.list_suppressions(OTHERS, phone_number=None, window=Window())
+    assert (page.items, page.total) == ([], 0)
+
+
+async def test_entries_are_listed_newest_first_and_page_by_page(house: House) -> None:
+    numbers = [f"+1415555019{digit}" for digit in range(3)]
+    for minute, number in enumerate(numbers):
+        await house.suppressions.add(
+            ORGANIZATION,
+            NewSuppression(phone_number=number),
+            MONDAY_NOON + timedelta(minutes=minute),
+            added_by=TOKEN,
+        )
+    page = await house.suppressions.list_suppressions(
+        ORGANIZATION, phone_number=None, window=Window(skip=1, limit=1)
+    )
+    assert ([each.phone_number for each in page.items], page.total) == (numbers[1:2], 3)
