@@ -5,9 +5,12 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from api.joined_reads import JoinedReads
 from api.shared_answers import SharedAnswers
+from domain.batch import Batch
+from domain.campaign import Campaign
 from domain.counters import Counters
-from domain.identity import BatchId
+from domain.identity import BatchId, OrganizationId
 from domain.ports import (
     BatchEngine,
     BatchStore,
@@ -63,3 +66,7 @@ class ApiParts:
     """How long a call nobody can account for may still ring or talk; nobody is called again sooner."""
     live_numbers: SharedAnswers[BatchId, Counters | None] = field(default_factory=SharedAnswers)
     """What workflows told a moment ago; forgotten with every action on their batch."""
+    watched_batches: JoinedReads[tuple[OrganizationId, BatchId], tuple[Batch, Campaign]] = field(
+        default_factory=JoinedReads
+    )
+    """Reads of the batches that many look at."""

@@ -1,126 +1,30 @@
-"""`make bench`: whole contacts per second beside the bare fan-out, on one server, in turn."""
+"""`make bench`: throughput beside the bare fan-out; `--only` measures something else instead."""
 
 import argparse
 import asyncio
-import os
 import tempfile
-import uuid
-from collections.abc import Awaitable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from statistics import median
 
-import httpx
 from rich.console import Console
-from rich.table import Table
-from temporalio.client import Client
 
-from bench.fan_out import PARENT_QUEUE, WINDOW, BareFanOut, fan_out_workers
-from bench.full_path import run_batch
-from bench.processor_time import milliseconds_each, processor_seconds
+from bench.slots import LIMIT, TALK_SECONDS, measure_slots, show_slots
+from bench.throughput import measure_throughput, show_throughput
+from bench.watching import measure_watching, show_watching
 from embedded.listening import free_ports
 from embedded.plan import StackPlan
 from embedded.stack import RunningStack, running
 from embedded.stop_request import StopRequest
 from process_exit import leave
 from settings import Settings, inherited_environment
-from temporal_client import connect
+
+CONTACTS = {"throughput": 400, "watching": 2000, "slots": 1000}
+ROUNDS = {"throughput": 3, "watching": 2, "slots": 1}
 
 
-@dataclass(frozen=True)
-class Lap:
-    """One measurement: contacts per second, and milliseconds of processor time per contact and part."""
-
-    rate: float
-    milliseconds: Mapping[str, float]
-
-    @property
-    def total(self) -> float:
-        """Milliseconds of processor time per contact, all parts together."""
-        return sum(self.milliseconds.values())
-
-
-@dataclass(frozen=True)
-class Round:
-    """The yardstick and the full path, one right after the other."""
-
-    bare: Lap
-    full: Lap
-
-    @property
-    def ratio(self) -> float:
-        """Whole contacts per bare child."""
-        return self.full.rate / self.bare.rate
-
-
-async def bare_rate(client: Client, children: int) -> float:
-    """Return children per second of the bare fan-out."""
-    began = asyncio.get_running_loop().time()
-    await client.execute_workflow(
-        BareFanOut.run, children, id=f"bench/{uuid.uuid4().hex}", task_queue=PARENT_QUEUE
-    )
-    return children / (asyncio.get_running_loop().time() - began)
-
-
-async def lap(stack: RunningStack, contacts: int, run: Awaitable[float]) -> Lap:
-    """Run one measurement with an eye on the processors."""
-    before = processor_seconds(stack)
-    rate = await run
-    return Lap(rate, milliseconds_each(before, processor_seconds(stack), contacts))
-
-
-async def measure(stack: RunningStack, *, contacts: int, rounds: int) -> list[Round]:
-    """Return the rounds after one that warms everything up."""
-    settings = stack.plan.settings.model_copy(update={"temporal_address": stack.temporal_address})
-    client = await connect(settings)
-    headers = {"Authorization": f"Bearer {stack.token}"}
-    measured = []
-    async with (
-        httpx.AsyncClient(base_url=f"{stack.plan.api_url}/api/v1", headers=headers, timeout=60) as api,
-        fan_out_workers(client),
-    ):
-        for size in [contacts // 4, *[contacts] * rounds]:
-            bare = await lap(stack, size, bare_rate(client, size))
-            full = await lap(stack, size, run_batch(api, contacts=size, window=WINDOW))
-            measured.append(Round(bare, full))
-    return measured[1:]
-
-
-def show(console: Console, rounds: list[Round], contacts: int) -> None:
-    """Print every round, the medians, and where the processor time went."""
-    table = Table(title=f"{contacts} contacts, window {WINDOW}, {os.cpu_count()} cores")
-    for column in ("round", "bare fan-out /s", "whole contacts /s", "ratio"):
-        table.add_column(column, justify="right")
-    for number, each in enumerate(rounds, start=1):
-        table.add_row(str(number), f"{each.bare.rate:.1f}", f"{each.full.rate:.1f}", f"{each.ratio:.2f}")
-    table.add_section()
-    table.add_row(
-        "median",
-        f"{median(each.bare.rate for each in rounds):.1f}",
-        f"{median(each.full.rate for each in rounds):.1f}",
-        f"{median(each.ratio for each in rounds):.2f}",
-    )
-    console.print(table)
-    console.print(_processor_table([each.bare for each in rounds], [each.full for each in rounds]))
-
-
-def _processor_table(bare: list[Lap], full: list[Lap]) -> Table:
-    table = Table(title="milliseconds of processor time per contact (medians)")
-    for column in ("part", "bare fan-out", "full path"):
-        table.add_column(column, justify="left" if column == "part" else "right")
-    for part in full[0].milliseconds:
-        table.add_row(
-            part, *(f"{median(lap.milliseconds[part] for lap in laps):.1f}" for laps in (bare, full))
-        )
-    table.add_section()
-    table.add_row("all", *(f"{median(lap.total for lap in laps):.1f}" for laps in (bare, full)))
-    return table
-
-
-def bench_plan(data_dir: Path) -> StackPlan:
-    """Return a stack of its own whose phones ring and talk for no time at all."""
+def bench_plan(data_dir: Path, *, talk_seconds: float = 0) -> StackPlan:
+    """Return a stack of its own whose phones ring for no time at all."""
     names = ("api_port", "temporal_port", "temporal_ui_port", "sim_port")
-    quick = Settings.model_construct(data_dir=data_dir, sim_ring_seconds=0, sim_talk_seconds=0)
+    quick = Settings.model_construct(data_dir=data_dir, sim_ring_seconds=0, sim_talk_seconds=talk_seconds)
     settings = quick.model_copy(update=dict(zip(names, free_ports(len(names)), strict=True)))
     environment = {
         name: value for name, value in inherited_environment().items() if not name.startswith("APOLLO_")
@@ -128,20 +32,37 @@ def bench_plan(data_dir: Path) -> StackPlan:
     return StackPlan(settings=settings, environment=environment, working_dir=data_dir)
 
 
+def measure(stack: RunningStack, console: Console, given: argparse.Namespace) -> None:
+    """Measure and print."""
+    contacts, rounds = given.contacts or CONTACTS[given.only], given.rounds or ROUNDS[given.only]
+    match given.only:
+        case "watching":
+            watched = asyncio.run(measure_watching(stack, contacts=contacts, rounds=rounds))
+            show_watching(console, watched, contacts)
+        case "slots":
+            for _ in range(rounds):
+                show_slots(console, asyncio.run(measure_slots(stack, contacts=contacts, limit=given.limit)))
+        case _:
+            compared = asyncio.run(measure_throughput(stack, contacts=contacts, rounds=rounds))
+            show_throughput(console, compared, contacts)
+
+
 def main() -> None:
-    """Run the benchmark and print its table."""
+    """Run one benchmark and print its table."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--contacts", type=int, default=400, help="contacts and children of one round")
-    parser.add_argument("--rounds", type=int, default=3)
-    arguments = parser.parse_args()
+    parser.add_argument("--only", choices=list(CONTACTS), default="throughput")
+    parser.add_argument("--contacts", type=int, help="contacts of one round")
+    parser.add_argument("--rounds", type=int)
+    parser.add_argument("--limit", type=int, default=LIMIT, help="slots of the batch, with --only slots")
+    given = parser.parse_args()
     console = Console()
+    talk_seconds = TALK_SECONDS if given.only == "slots" else 0
     with (
         tempfile.TemporaryDirectory(prefix="apollo-bench-") as folder,
         StopRequest() as stop,
-        running(bench_plan(Path(folder).resolve()), stop, console.print) as stack,
+        running(bench_plan(Path(folder).resolve(), talk_seconds=talk_seconds), stop, console.print) as stack,
     ):
-        rounds = asyncio.run(measure(stack, contacts=arguments.contacts, rounds=arguments.rounds))
-        show(console, rounds, arguments.contacts)
+        measure(stack, console, given)
     leave(0)
 
 

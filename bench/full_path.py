@@ -1,6 +1,7 @@
 """The full path: a batch over REST, calls and webhooks over HTTP, every row written."""
 
 import asyncio
+from dataclasses import dataclass
 from datetime import datetime
 
 import httpx
@@ -10,11 +11,25 @@ GIVE_UP_AFTER_SECONDS = 600
 TERMINAL = frozenset({"completed", "cancelled", "expired"})
 
 
+@dataclass(frozen=True)
+class BatchUnderWay:
+    """A batch that was uploaded a moment ago."""
+
+    batch_id: str
+    contacts: int
+    created_at: datetime
+
+
 async def run_batch(api: httpx.AsyncClient, *, contacts: int, window: int) -> float:
     """Call so many people to their end; return contacts per second from upload to completion.
 
     Raises RuntimeError when anybody was not reached, for then something else was measured.
     """
+    return await rate_of(api, await start_batch(api, contacts=contacts, window=window))
+
+
+async def start_batch(api: httpx.AsyncClient, *, contacts: int, window: int) -> BatchUnderWay:
+    """Upload so many people who answer, and begin to call them."""
     campaign = await _create(
         api,
         "/campaigns/",
@@ -31,14 +46,21 @@ async def run_batch(api: httpx.AsyncClient, *, contacts: int, window: int) -> fl
             ],
         },
     )
-    finished = await _wait_for_end(api, str(batch["batch_id"]))
+    created_at = datetime.fromisoformat(str(batch["created_at"]))
+    return BatchUnderWay(str(batch["batch_id"]), contacts, created_at)
+
+
+async def rate_of(api: httpx.AsyncClient, batch: BatchUnderWay) -> float:
+    """Wait for the end; return contacts per second from upload to completion.
+
+    Raises RuntimeError when anybody was not reached, for then something else was measured.
+    """
+    finished = await _wait_for_end(api, batch.batch_id)
     counters = finished["counters"]
-    if not isinstance(counters, dict) or counters["completed"] != contacts:
+    if not isinstance(counters, dict) or counters["completed"] != batch.contacts:
         raise RuntimeError("not every contact was completed")
-    took = datetime.fromisoformat(str(finished["updated_at"])) - datetime.fromisoformat(
-        str(batch["created_at"])
-    )
-    return contacts / took.total_seconds()
+    took = datetime.fromisoformat(str(finished["updated_at"])) - batch.created_at
+    return batch.contacts / took.total_seconds()
 
 
 async def _create(api: httpx.AsyncClient, path: str, body: dict[str, object]) -> dict[str, object]:

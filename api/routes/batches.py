@@ -1,5 +1,6 @@
 """Batches over HTTP."""
 
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Query
@@ -125,7 +126,8 @@ async def list_batches(
 @router.get("/{batch_id}", response_model=BatchOut, responses={**problems(READS_ONE), **_SOURCE_HEADER})
 async def get_batch(caller: Caller, parts: Parts, metrics: Metrics, batch_id: str) -> Response:
     """Return one batch, its counters live where its workflow answers."""
-    batch, campaign = await parts.batches.get(caller.organization_id, batch_id_of(batch_id))
+    key = (caller.organization_id, batch_id_of(batch_id))
+    batch, campaign = await parts.watched_batches.ask(key, partial(parts.batches.get, *key))
     counters, source = await live_counters(parts, metrics, batch)
     return json_answer(BatchOut.of(batch, campaign, counters), {"X-Counters-Source": source})
 
