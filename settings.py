@@ -5,10 +5,11 @@ Names and defaults are those of the public contract; lengths of time carry their
 
 import os
 import sys
+from base64 import b64decode
 from datetime import timedelta
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated, Literal, NoReturn
 from urllib.parse import urlsplit
 
 from pydantic import Field, HttpUrl, SecretStr, ValidationError, field_validator
@@ -22,6 +23,8 @@ __all__ = ["ProviderName", "Settings", "inherited_environment", "read_settings"]
 Seconds = Annotated[float, Field(gt=0, le=86400)]
 
 TOKEN_MARK = "gat_"  # noqa: S105 - every API token starts with it
+DATABASE_SCHEMES = ("postgresql://", "postgres://", "postgresql+psycopg://")
+PAYLOAD_KEY_BYTES = 32
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
@@ -44,6 +47,8 @@ class Settings(TelephonySettings, BaseSettings):
     temporal_namespace: str = "default"
     temporal_port: Port = 7233
     temporal_ui_port: Port = 8233
+    payload_keys: SecretStr | None = None
+    """One or more keys of 32 bytes in base64, separated by commas; the first encrypts, any decrypts."""
 
     webhook_url: HttpUrl | None = None
     """Where the provider posts statuses; unset means this API on loopback."""
@@ -64,6 +69,8 @@ class Settings(TelephonySettings, BaseSettings):
     """How long the provider may take to answer a dial; longer makes the dial ambiguous."""
 
     log_level: str = "INFO"
+    log_format: Literal["json", "console"] = "json"
+    """Of the lines on standard error: for machines, or for the eye."""
 
     @field_validator("bootstrap_token")
     @classmethod
@@ -71,6 +78,25 @@ class Settings(TelephonySettings, BaseSettings):
         if token is not None and not token.get_secret_value().startswith(TOKEN_MARK):
             raise ValueError(f"must start with {TOKEN_MARK}")
         return token
+
+    @field_validator("database_url")
+    @classmethod
+    def _of_postgres(cls, url: SecretStr | None) -> SecretStr | None:
+        if url is not None and not url.get_secret_value().startswith(DATABASE_SCHEMES):
+            raise ValueError("must be postgresql://user:password@host:port/name")
+        return url
+
+    @field_validator("payload_keys")
+    @classmethod
+    def _whole_keys(cls, keys: SecretStr | None) -> SecretStr | None:
+        if keys is not None and any(len(key) != PAYLOAD_KEY_BYTES for key in _decoded(keys)):
+            raise ValueError(f"must be keys of {PAYLOAD_KEY_BYTES} bytes in base64, separated by commas")
+        return keys
+
+    @property
+    def payload_encryption_keys(self) -> tuple[bytes, ...]:
+        """The keys of what Temporal keeps for us, none when it keeps it readable."""
+        return () if self.payload_keys is None else tuple(_decoded(self.payload_keys))
 
     @property
     def status_callback_url(self) -> str:
@@ -107,7 +133,7 @@ class Settings(TelephonySettings, BaseSettings):
 
     @property
     def unsigned_webhooks_allowed(self) -> bool:
-        """Without a secret, only a loopback API or an explicit word opens the door."""
+        """Without a secret, only an explicit word opens the door, or an API on loopback to this machine."""
         return self.webhook_allow_unsigned or self.api_host in LOOPBACK_HOSTS
 
     @property
@@ -124,6 +150,18 @@ class Settings(TelephonySettings, BaseSettings):
     def webhook_silence(self) -> timedelta:
         """Silence after which the provider is asked."""
         return timedelta(seconds=self.webhook_silence_seconds)
+
+
+def _decoded(keys: SecretStr) -> list[bytes]:
+    """Return each key's bytes; one that is not base64 becomes empty, which is the wrong length."""
+    return [_from_base64(key.strip()) for key in keys.get_secret_value().split(",") if key.strip()] or [b""]
+
+
+def _from_base64(text: str) -> bytes:
+    try:
+        return b64decode(text, validate=True)
+    except ValueError:
+        return b""
 
 
 def read_settings() -> Settings:

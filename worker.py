@@ -21,6 +21,7 @@ from activities.calls import CallActivities, CallLimits
 from activities.contacts import ContactActivities
 from activities.hang_ups import HangUpActivities
 from activities.heartbeat import HeartbeatInterceptor
+from activities.log_context import LogContextInterceptor
 from activities.route import Route
 from domain.identity import MintId
 from domain.ports import CallStore, TelephonyProvider
@@ -35,15 +36,18 @@ from store.engine import create_store_engine
 from store.identity import mint
 from store.routes import PostgresRouteStore
 from telephony.registry import ProviderChoice, open_provider
+from temporal_attributes import require_search_attributes
 from temporal_client import connect
+from temporal_logs import forward_sdk_logs
 from temporal_reports import TemporalReports
 from workflows import names
 from workflows.batch import BatchWorkflow
 from workflows.contact import ContactWorkflow
 from workflows.interceptor import OneArgumentInterceptor
+from workflows.options import DIAL
 
-GRACE = timedelta(seconds=24)
-"""Above the longest dial, so that a worker that is stopped keeps the provider's answer."""
+GRACE = DIAL["start_to_close_timeout"]
+"""As long as any dial may take, so that a worker that is stopped keeps the provider's answer."""
 STICKY_PATIENCE = timedelta(seconds=3)
 """How long a workflow waits for the worker that knows it, before any worker takes it."""
 
@@ -109,7 +113,7 @@ def workflow_options() -> WorkflowOptions:
     """Return how workflows are run: without the sandbox, whose cost tests pay and calls do not."""
     return WorkflowOptions(
         workflow_runner=UnsandboxedWorkflowRunner(),
-        interceptors=[OneArgumentInterceptor()],
+        interceptors=[OneArgumentInterceptor(), LogContextInterceptor()],
         max_concurrent_workflow_tasks=20,
         sticky_queue_schedule_to_start_timeout=STICKY_PATIENCE,
         graceful_shutdown_timeout=GRACE,
@@ -118,7 +122,9 @@ def workflow_options() -> WorkflowOptions:
 
 def activity_options() -> ActivityOptions:
     """Return how activities are run."""
-    return ActivityOptions(interceptors=[HeartbeatInterceptor()], graceful_shutdown_timeout=GRACE)
+    return ActivityOptions(
+        interceptors=[LogContextInterceptor(), HeartbeatInterceptor()], graceful_shutdown_timeout=GRACE
+    )
 
 
 def build_workers(role: Role, around: Surroundings, settings: Settings) -> Iterator[Worker]:
@@ -167,11 +173,13 @@ async def serve(role: Role, settings: Settings, ports: DialPorts = DialPorts()) 
             calls=ports.call_store(database, mint),
             provider=provider,
         )
-        for worker in build_workers(role, around, settings):
-            await stack.enter_async_context(worker)
+        await require_search_attributes(around.client)
+        workers = [await stack.enter_async_context(each) for each in build_workers(role, around, settings)]
         log.info("worker is ready", role=role)
         await stop.wait()
         log.info("worker is stopping", role=role)
+        # All at once: one after the other, each could use up the grace that only one has.
+        await asyncio.gather(*(each.shutdown() for each in workers))
 
 
 def main() -> None:
@@ -180,7 +188,8 @@ def main() -> None:
     parser.add_argument("--role", type=Role, choices=list(Role), default=Role.ALL)
     arguments = parser.parse_args()
     settings = read_settings()
-    configure_logs(settings.log_level, process="worker")
+    configure_logs(settings.log_level, process="worker", as_json=settings.log_format == "json")
+    forward_sdk_logs()
     warn_of_choice(settings)
     try:
         asyncio.run(serve(arguments.role, settings))

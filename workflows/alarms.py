@@ -29,6 +29,14 @@ class Alarms:
         known = self._set.get(name)
         return known is not None and not known[1].done()
 
+    def at(self, name: str) -> datetime | None:
+        """Return when an alarm will ring, None when it is not set or has rung."""
+        return self._set[name][0] if self.is_set(name) else None
+
+    def waiting(self) -> list[tuple[datetime, str]]:
+        """Return when and what for the alarms will ring."""
+        return [(at, name) for name, (at, waiting) in self._set.items() if not waiting.done()]
+
     def clear(self) -> None:
         """Take every alarm back."""
         for _, waiting in self._set.values():

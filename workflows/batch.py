@@ -9,13 +9,16 @@ from functools import partial
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from activities.messages import FreshPage, LoadedBatch, SlotRequest
+    from activities.messages import LoadedBatch, SlotRequest
     from domain.batch import TERMINAL_BATCH, BatchStatus
     from domain.contact import ContactStatus
     from domain.lifecycle import Action
-    from workflows import errands, messages, names, pace, slots
+    from workflows import attributes, dashboard, errands, messages, names, pace, slots
     from workflows.alarms import Alarms
-    from workflows.messages import BatchInput, BatchState, read_request
+    from workflows.journal import Journal
+    from workflows.meanings import MEANS
+    from workflows.messages import BatchInput, BatchState
+    from workflows.reader import Reader
     from workflows.reconciler import Reconciler
     from workflows.stories import Stories
 
@@ -43,8 +46,12 @@ class BatchWorkflow:
         self._is_stale = True
         self._reports_while_loading: list[messages.AttemptReported] | None = None
         self._alarms = Alarms()
-        self._stories = Stories(start.batch_id, start.campaign_id, self._state, self._wake)
+        self._journal = Journal(start.batch_id, self._state)
+        self._stories = Stories(start, self._state, self._wake)
         self._reconciler = Reconciler(start.batch_id, self._state, self._stories, self._wake)
+        self._reader = Reader(
+            start.batch_id, self._state, alarms=self._alarms, reconciler=self._reconciler, wake=self._wake
+        )
 
     @workflow.run
     async def run(self, start: BatchInput) -> str:
@@ -53,43 +60,45 @@ class BatchWorkflow:
         try:
             return await asyncio.shield(story)  # or an errand under way would be cancelled, and the run fail
         except asyncio.CancelledError:
-            self._ask(partial(errands.act, self._batch_id, Action.CANCEL))
+            self._ask(self._journal.act(Action.CANCEL, "cancelled on the server"))
             return await story
         finally:
             self._alarms.clear()
 
-    @workflow.signal(name=names.PAUSE, description="Start no more calls. No input needed.")
+    @workflow.signal(name=names.PAUSE, description=MEANS[names.PAUSE])
     def pause(self, request: object = None) -> None:
         """Hold the batch."""
-        self._ask(partial(errands.act, self._batch_id, Action.PAUSE))
+        self._ask(self._journal.act(Action.PAUSE, request))
 
-    @workflow.signal(name=names.RESUME, description="Go on after a pause. No input needed.")
+    @workflow.signal(name=names.RESUME, description=MEANS[names.RESUME])
     def resume(self, request: object = None) -> None:
         """Let the batch go on."""
-        self._ask(partial(errands.act, self._batch_id, Action.RESUME))
+        self._ask(self._journal.act(Action.RESUME, request))
 
-    @workflow.signal(name=names.CANCEL, description="End the batch for good. No input needed.")
+    @workflow.signal(name=names.CANCEL, description=MEANS[names.CANCEL])
     def cancel(self, request: object = None) -> None:
         """End the batch."""
-        self._ask(partial(errands.act, self._batch_id, Action.CANCEL))
+        self._ask(self._journal.act(Action.CANCEL, request))
 
-    @workflow.signal(name=names.DISPATCH, description="Look for contacts to call again. No input needed.")
+    @workflow.signal(name=names.DISPATCH, description=MEANS[names.DISPATCH])
     def dispatch(self, request: object = None) -> None:
         """Read pending contacts from the first one again."""
+        self._journal.write(names.DISPATCH, request)
         slots.forget_fresh(self._state)
         self._refresh_soon()
 
-    @workflow.signal(name=names.POLICY_CHANGED, description="Read limits and hours again. No input needed.")
+    @workflow.signal(name=names.POLICY_CHANGED, description=MEANS[names.POLICY_CHANGED])
     def policy_changed(self, request: object = None) -> None:
         """Read the batch's rules again."""
+        self._journal.write_change(names.POLICY_CHANGED, request)
         slots.forget_fresh(self._state)
         self._refresh_soon()
 
-    @workflow.signal(name=names.ATTEMPT_REPORTED, description="Sent by contacts; not for people.")
+    @workflow.signal(name=names.ATTEMPT_REPORTED, description=MEANS[names.ATTEMPT_REPORTED])
     def attempt_reported(self, request: object = None) -> None:
         """Take a contact's slot back."""
         self._signals += 1
-        report = read_request(messages.ATTEMPT_REPORTED, request)
+        report = self._journal.read(names.ATTEMPT_REPORTED, messages.ATTEMPT_REPORTED, request)
         if report is None:
             return
         if self._reports_while_loading is not None:
@@ -100,66 +109,56 @@ class BatchWorkflow:
             slots.forget_fresh(self._state)
             self._refresh_soon()
 
-    @workflow.signal(name=names.SLOT_REQUESTED, description="Sent by contacts; not for people.")
+    @workflow.signal(name=names.SLOT_REQUESTED, description=MEANS[names.SLOT_REQUESTED])
     def slot_requested(self, request: object = None) -> None:
         """Queue a contact for a slot."""
         self._signals += 1
-        wish = read_request(messages.SLOT_REQUESTED, request)
+        wish = self._journal.read(names.SLOT_REQUESTED, messages.SLOT_REQUESTED, request)
         if wish is not None:
             slots.request_slot(self._state, SlotRequest(wish.contact_id, wish.attempt, wish.kind))
             self._wake()
 
-    @workflow.signal(name=names.CONTACT_SKIPPED, description="Sent by the API; people use its endpoint.")
+    @workflow.signal(name=names.CONTACT_SKIPPED, description=MEANS[names.CONTACT_SKIPPED])
     def contact_skipped(self, request: object = None) -> None:
         """Forget a waiting contact that was skipped by hand."""
         self._signals += 1
-        skipped = read_request(messages.CONTACT_SKIPPED, request)
+        skipped = self._journal.read(names.CONTACT_SKIPPED, messages.CONTACT_SKIPPED, request)
         if skipped is not None:
             slots.close_sleeping(self._state, skipped.contact_id, skipped.was, ContactStatus.SKIPPED)
             self._stories.stop(skipped.contact_id)
             self._wake()
 
-    @workflow.signal(name=names.FOLLOW_UP_SCHEDULED, description="Sent by the API; people use its endpoint.")
+    @workflow.signal(name=names.FOLLOW_UP_SCHEDULED, description=MEANS[names.FOLLOW_UP_SCHEDULED])
     def follow_up_scheduled(self, request: object = None) -> None:
         """Let a completed contact be called again."""
         self._signals += 1
-        agreed = read_request(messages.FOLLOW_UP_SCHEDULED, request)
+        agreed = self._journal.read(names.FOLLOW_UP_SCHEDULED, messages.FOLLOW_UP_SCHEDULED, request)
         if agreed is not None:
             slots.call_again(self._state)
             self._stories.follow_up(agreed)
             self._wake()
 
-    @workflow.signal(name=names.RECOUNT, description="Sent by the API when a late ending changed a contact.")
+    @workflow.signal(name=names.RECOUNT, description=MEANS[names.RECOUNT])
     def recount(self, request: object = None) -> None:
         """Take the numbers over from the database, once no report is on its way."""
         self._signals += 1
         self._state.is_miscounted = True
         self._wake()
 
-    @workflow.query(name=names.COUNTERS, description="How many contacts stand where; live = on a slot.")
+    @workflow.query(name=names.COUNTERS, description=MEANS[names.COUNTERS])
     def counters(self) -> dict[str, int]:
         """Return the numbers of the batch; they sum to its contacts."""
         return asdict(slots.tally(self._state))
 
-    @workflow.query(name=names.IN_FLIGHT, description="Contact ids that hold a slot, with their attempts.")
+    @workflow.query(name=names.IN_FLIGHT, description=MEANS[names.IN_FLIGHT])
     def in_flight(self) -> dict[str, int]:
         """Return who holds a slot."""
         return dict(self._state.in_flight)
 
-    @workflow.query(name=names.DEBUG, description="What the dispatcher knows and what it waits for.")
+    @workflow.query(name=names.DEBUG, description=MEANS[names.DEBUG])
     def debug(self) -> dict[str, object]:
         """Return the dispatcher's view of itself."""
-        state = self._state
-        return {
-            "status": state.status,
-            "counters": self.counters(),
-            "concurrency_limit": state.concurrency_limit,
-            "free_slots": slots.free_slots(state),
-            "waiting_for_slot": len(state.waiting),
-            "read_ahead": len(state.fresh),
-            "cursor": state.cursor,
-            "run": state.runs,
-        }
+        return dashboard.view(self._state, self._clocks())
 
     async def _run(self, start: BatchInput) -> str:
         if self._state.total_contacts == 0 and not await self._open():
@@ -168,13 +167,14 @@ class BatchWorkflow:
         while not await self._is_over():
             self._changed = False
             if self._state.status is BatchStatus.IN_PROGRESS:
-                await self._read_ahead()
+                await self._reader.read_ahead()
                 self._stories.fill_slots()
             await self._reconciler.reconcile(self._adopt)
             if self._should_continue_as_new(start):
                 await self._continue_as_new(start)
             self._show()
             await workflow.wait_condition(lambda: self._changed)
+        self._show()
         return self._state.status
 
     async def _open(self) -> bool:
@@ -204,6 +204,8 @@ class BatchWorkflow:
             was_over = self._state.status in TERMINAL_BATCH
             loaded = await errands.load(self._batch_id)
             self._take_over(loaded)
+            if not self._errands:
+                self._journal.settle(loaded.status)
             if loaded.status in (BatchStatus.CANCELLED, BatchStatus.EXPIRED) and not was_over:
                 await errands.stop_skipped(self._batch_id)
                 await self._adopt()
@@ -212,7 +214,8 @@ class BatchWorkflow:
         """Follow the batch's status, limit and timetable as they are now."""
         if loaded.status is not self._state.status:
             slots.forget_fresh(self._state)
-        self._state.status = loaded.status
+        self._state.status, self._state.paused_by = loaded.status, loaded.paused_by
+        attributes.show_batch(loaded.status)
         self._state.concurrency_limit = loaded.concurrency_limit
         waits = loaded.status is BatchStatus.PENDING
         self._set_alarm("scheduled start", loaded.scheduled_start if waits else None, errands.begin)
@@ -233,29 +236,6 @@ class BatchWorkflow:
         if loaded.status is not self._state.status:
             self._refresh_soon()  # a signal was lost, or somebody was faster
         return loaded
-
-    async def _read_ahead(self) -> None:
-        """Keep fresh contacts at hand, and fetch due ones that were turned away."""
-        state = self._state
-        if not state.fresh_is_exhausted and len(state.fresh) < pace.PAGE // 2:
-            limit = max(pace.PAGE, state.concurrency_limit)
-            page = await errands.next_page(self._batch_id, state.cursor, limit)
-            slots.add_page(state, page, limit)
-            self._wait_for_those_left_out(page)
-        if state.overflowed and len(state.waiting) < pace.PAGE // 2:
-            state.overflowed = False
-            await self._reconciler.find_due()
-
-    def _wait_for_those_left_out(self, page: FreshPage) -> None:
-        """Read everybody again when a window opens, or in a moment when numbers were busy."""
-        if not page.busy:
-            self._alarms.set("next window opens", page.opens_at, self._reopen)
-        elif not self._alarms.is_set("busy numbers"):  # a later page must not put an earlier one off
-            self._alarms.set("busy numbers", page.opens_at, self._reopen)
-
-    def _reopen(self) -> None:
-        slots.forget_fresh(self._state)
-        self._wake()
 
     def _ask(self, errand: Callable[[], Awaitable[None]]) -> None:
         self._errands.append(errand)
@@ -285,12 +265,20 @@ class BatchWorkflow:
             BatchInput(
                 batch_id=start.batch_id,
                 campaign_id=start.campaign_id,
+                organization_id=start.organization_id,
                 contacts_per_run=start.contacts_per_run,
                 state=self._state,
             )
         )
 
     def _show(self) -> None:
-        """Put the numbers on the run's page in the Web UI."""
-        rows = "\n".join(f"| {name} | {count} |" for name, count in self.counters().items())
-        workflow.set_current_details(f"**{self._state.status}**\n\n| contacts | number |\n|---|--:|\n{rows}")
+        """Put the batch on the run's page in the Web UI."""
+        workflow.set_current_details(dashboard.details(self._state, self._clocks()))
+
+    def _clocks(self) -> dashboard.Clocks:
+        alarms, sweeps_at = self._alarms.waiting(), self._reconciler.sweeps_at
+        if sweeps_at is not None:
+            alarms.append((sweeps_at, "look for contacts that fell silent"))
+        return dashboard.Clocks(
+            now=workflow.now(), alarms=sorted(alarms), window_opens_at=self._reader.window_opens_at
+        )

@@ -24,7 +24,8 @@ with workflow.unsafe.imports_passed_through():
     from domain.contact import ContactStatus
     from domain.gates import Gate
     from domain.watchdog import CallTiming, CallWatch, must_end_by, next_look
-    from workflows import messages, names
+    from workflows import attributes, messages, names, slots, words
+    from workflows.meanings import MEANS
     from workflows.messages import ContactInput, SlotRequested, read_request
     from workflows.options import DIAL, LOOK, SETTLE, STORE
 
@@ -65,7 +66,8 @@ class ContactWorkflow:
     async def run(self, story: ContactInput) -> str:
         """Return the status the story ended in."""
         if story.due_at is not None:
-            await self._sleep_until(story.due_at, "agreed follow-up")
+            waits_as = slots.waits_as(self._kind)
+            await self._sleep_until(story.due_at, words.CALL[self._kind], waits_as, self._attempt)
         while True:
             if not await self._hold_slot():
                 return NOBODY_GRANTS
@@ -81,14 +83,13 @@ class ContactWorkflow:
             if settled.batch_is_gone:
                 return NOBODY_GRANTS
             spread = settled.spread * workflow.random().random()
-            await self._sleep_until(settled.due_at + spread, settled.summary)
+            await self._sleep_until(
+                settled.due_at + spread, settled.summary, settled.status, self._attempt + 1
+            )
             self._attempt += 1
             self._kind = settled.kind
 
-    @workflow.signal(
-        name=names.CALL_EVENT,
-        description='Where a call stands: {"attempt": 1, "call_status": "completed"}',
-    )
+    @workflow.signal(name=names.CALL_EVENT, description=MEANS[names.CALL_EVENT])
     def call_event(self, request: object = None) -> None:
         """Take note of a call's status; events may come doubled, shuffled, and before the dial returned."""
         event = read_request(messages.CALL_EVENT, request)
@@ -96,14 +97,14 @@ class ContactWorkflow:
             return
         self._hear(event.attempt, event.call_status)
 
-    @workflow.signal(name=names.SLOT_GRANTED, description='Dial now: {"attempt": 2}')
+    @workflow.signal(name=names.SLOT_GRANTED, description=MEANS[names.SLOT_GRANTED])
     def slot_granted(self, request: object = None) -> None:
         """Take the slot for an attempt."""
         grant = read_request(messages.SLOT_GRANT, request)
         if grant is not None:
             self._granted_attempt = max(self._granted_attempt, grant.attempt)
 
-    @workflow.signal(name=names.STOP, description="Sent by the batch when the contact was skipped.")
+    @workflow.signal(name=names.STOP, description=MEANS[names.STOP])
     def stop(self, request: object = None) -> None:
         """Wait no longer; a call that is under way is followed to its end."""
         self._is_stopped = True
@@ -111,6 +112,7 @@ class ContactWorkflow:
     async def _hold_slot(self) -> bool:
         """Wait for this attempt's slot; False when no batch is left to grant one, or none is needed."""
         while self._granted_attempt < self._attempt:
+            self._show("waits for a slot of its batch")
             if self._is_stopped or not await self._request_slot():
                 return False
             with suppress(asyncio.TimeoutError):
@@ -159,8 +161,14 @@ class ContactWorkflow:
         self._granted_attempt = self._attempt - 1  # a grant from now on is a new one
         returned = await workflow.execute_activity_method(
             ContactActivities.return_slot,
-            ReturnSlot(batch_id=self._batch_id, contact_id=self._contact_id, attempt=self._attempt),
-            summary=f"withheld: {withheld.gate}",
+            ReturnSlot(
+                batch_id=self._batch_id,
+                contact_id=self._contact_id,
+                attempt=self._attempt,
+                # Hours or days may pass, and the row says when the call comes.
+                due_at=withheld.opens_at if withheld.gate is Gate.FREQUENCY_CAPPED else None,
+            ),
+            summary=words.withheld(withheld.gate),
             **STORE,
         )
         if returned.batch_is_gone:
@@ -175,7 +183,7 @@ class ContactWorkflow:
         if not self._is_stopped:
             is_granted = self._granted_attempt >= self._attempt
             self._go_on_in_a_new_run(due_at=None if is_granted else again_at)
-        await self._sleep_until(again_at, f"withheld: {withheld.gate}")
+        await self._sleep_until(again_at, words.withheld(withheld.gate), returned.status, self._attempt)
         return None
 
     def _go_on_in_a_new_run(self, *, due_at: datetime | None) -> None:
@@ -195,10 +203,11 @@ class ContactWorkflow:
             workflow.continue_as_new(story)
 
     async def _place_call(self) -> PlacedCall:
+        self._show("is being called")
         return await workflow.execute_activity_method(
             CallActivities.place_call,
             PlaceCall(contact_id=self._contact_id, attempt=self._attempt, kind=self._kind),
-            summary=f"attempt {self._attempt}",
+            summary=f"attempt {self._attempt}: {words.CALL[self._kind]}",
             **DIAL,
         )
 
@@ -228,11 +237,13 @@ class ContactWorkflow:
         )
         try:
             checked = await workflow.execute_activity_method(
-                CallActivities.check_call, request, summary="webhooks stayed away", **LOOK
+                CallActivities.check_call, request, summary="no webhook: where is the call?", **LOOK
             )
         except ActivityError as error:
             cause = type(error.cause).__name__
-            workflow.logger.warning("provider could not be asked", extra={"cause": cause})
+            workflow.logger.warning(
+                "provider could not be asked", extra={"cause": cause, "attempt": self._attempt}
+            )
             return
         # Only webhooks end a silence: a live call is asked about ever more rarely.
         self._hear(self._attempt, checked.call_status, news=checked.is_known and self._heard_at is None)
@@ -244,14 +255,20 @@ class ContactWorkflow:
             **SETTLE,
         )
 
-    async def _sleep_until(self, due_at: datetime, summary: str) -> None:
+    async def _sleep_until(self, due_at: datetime, summary: str, status: ContactStatus, attempt: int) -> None:
         """Hold no slot until then, or until nobody wants the contact called any more."""
         if due_at > workflow.now():
+            attributes.show_sleep(status, due_at, attempt)
             await self._wait(due_at - workflow.now(), summary)
 
     async def _wait(self, pause: timedelta, summary: str) -> None:
+        self._show(f"sleeps until {words.instant(workflow.now() + pause)}: {summary}")
         with suppress(asyncio.TimeoutError):
             await workflow.wait_condition(lambda: self._is_stopped, timeout=pause, timeout_summary=summary)
+
+    def _show(self, what: str) -> None:
+        """Put on the run's page in the Web UI what happens now."""
+        workflow.set_current_details(f"**attempt {self._attempt}**: {what}")
 
     def _hear(self, attempt: int, status: CallStatus, *, news: bool = True) -> None:
         known = self._call_statuses.get(attempt, CallStatus.QUEUED)

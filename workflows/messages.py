@@ -9,11 +9,23 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from activities.messages import SlotRequest
-    from domain.batch import BatchStatus
+    from domain.batch import BatchStatus, PausedBy
     from domain.call import AttemptKind, CallStatus
     from domain.contact import ContactStatus
+    from domain.lifecycle import Action
 
 Message = TypeVar("Message")
+
+
+@dataclass
+class Entry:
+    """A line of a batch's journal."""
+
+    at: datetime
+    what: str
+    """Who asked for what."""
+    came_of: str = ""
+    """Empty until it is known."""
 
 
 @dataclass(kw_only=True)
@@ -40,6 +52,11 @@ class BatchState:
     is_miscounted: bool = False
     """The ending of a settled contact was corrected in the database."""
     runs: int = 1
+    paused_by: PausedBy | None = None
+    actions: list[Entry] = field(default_factory=list)
+    """What people and the API asked for last."""
+    notes: list[Entry] = field(default_factory=list)
+    """Signals that could not be read."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +65,8 @@ class BatchInput:
 
     batch_id: str
     campaign_id: str
+    organization_id: str = ""
+    """Empty in batches that were started before it was asked for."""
     contacts_per_run: int = 1000
     """Continue as new after so many were started, or earlier when Temporal suggests it."""
     state: BatchState | None = None
@@ -64,6 +83,21 @@ class ContactInput:
     kind: AttemptKind = AttemptKind.INITIAL
     due_at: datetime | None = None
     """Wait until then and ask for a slot; None dials at once."""
+
+
+@dataclass(frozen=True)
+class OperatorRequest:
+    """What a person may say to an action, and nobody has to."""
+
+    reason: str | None = None
+    by: str | None = None
+
+
+@dataclass(frozen=True)
+class PolicyChanged:
+    """The database was changed by the API; `action` when it was one."""
+
+    action: Action | None = None
 
 
 @dataclass(frozen=True)
@@ -118,6 +152,8 @@ class SlotRequested:
     kind: AttemptKind
 
 
+OPERATOR_REQUEST = TypeAdapter(OperatorRequest)
+POLICY_CHANGED = TypeAdapter(PolicyChanged)
 CALL_EVENT = TypeAdapter(CallEvent)
 SLOT_GRANT = TypeAdapter(SlotGrant)
 ATTEMPT_REPORTED = TypeAdapter(AttemptReported)

@@ -27,7 +27,15 @@ COUNTERS = "counters"
 DEBUG = "debug"
 IN_FLIGHT = "in_flight"
 
-SEARCH_ATTRIBUTES = {"BatchId": "Keyword", "CampaignId": "Keyword"}
+SEARCH_ATTRIBUTES = {
+    "BatchId": "Keyword",
+    "CampaignId": "Keyword",
+    "OrganizationId": "Keyword",
+    "BatchStatus": "Keyword",
+    "ContactStatus": "Keyword",
+    "NextActionAt": "Datetime",
+    "Attempt": "Int",
+}
 """Name to type, as a server registers them."""
 
 
@@ -39,3 +47,13 @@ def batch_workflow_id(batch_id: str) -> str:
 def contact_workflow_id(batch_id: str, contact_id: str) -> str:
     """Return the id of a contact's workflow."""
     return f"batch/{batch_id}/c/{contact_id}"
+
+
+def ids_in(workflow_id: str) -> dict[str, str]:
+    """Return the ids a workflow's id is made of, by the names they have in logs; none of a foreign one."""
+    match workflow_id.split("/"):
+        case ["batch", batch_id]:
+            return {"batch_id": batch_id}
+        case ["batch", batch_id, "c", contact_id]:
+            return {"batch_id": batch_id, "contact_id": contact_id}
+    return {}

@@ -69,3 +69,11 @@ LOOK: ActivityOptions = {
     "heartbeat_timeout": _SILENCE,
     "retry_policy": RetryPolicy(maximum_attempts=2),
 }
+
+# A provider that takes two requests a second needs minutes for a large batch.
+HANG_UP: ActivityOptions = {
+    "task_queue": DIAL_QUEUE,
+    "start_to_close_timeout": timedelta(minutes=10),
+    "heartbeat_timeout": _SILENCE,
+    "retry_policy": RetryPolicy(maximum_attempts=2),
+}

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from temporalio import workflow
 from temporalio.exceptions import ActivityError
@@ -27,6 +27,8 @@ class Reconciler:
         self._sweep_is_due = False
         self._may_have_orphans = False
         self._held_at_last_sweep: set[str] = set()
+        self.sweeps_at: datetime | None = None
+        """When everybody is looked into next."""
 
     def expect_orphans(self) -> None:
         """Look more often for sleepers without a workflow: the batch was started anew."""
@@ -63,7 +65,9 @@ class Reconciler:
 
     async def _keep_sweeping(self) -> None:
         while True:
-            await workflow.sleep(self._pause(), summary="sweep for contacts that fell silent")
+            pause = self._pause()
+            self.sweeps_at = workflow.now() + pause
+            await workflow.sleep(pause, summary="sweep for contacts that fell silent")
             self.call_for_sweep()
 
     def _pause(self) -> timedelta:

@@ -9,11 +9,15 @@ _OUTSIDE = (
     "domain",
     "pydantic",
     "pydantic_core",
+    "workflows.attributes",
+    "workflows.dashboard",
+    "workflows.meanings",
     "workflows.messages",
     "workflows.names",
     "workflows.options",
     "workflows.pace",
     "workflows.slots",
+    "workflows.words",
 )
 
 

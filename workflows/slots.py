@@ -57,7 +57,7 @@ def add_page(state: BatchState, page: FreshPage, limit: int) -> None:
         state.cursor = page.last_position
     elif page.contacts:
         state.cursor = page.contacts[-1].position
-    state.fresh_is_exhausted = len(page.contacts) + page.busy < limit
+    state.fresh_is_exhausted = len(page.contacts) + page.busy + page.capped < limit
 
 
 def release(state: BatchState, contact_id: str, attempt: int, status: ContactStatus) -> bool:

@@ -4,31 +4,23 @@ import asyncio
 from collections.abc import Callable, Coroutine
 
 from temporalio import workflow
-from temporalio.common import (
-    SearchAttributeKey,
-    SearchAttributePair,
-    TypedSearchAttributes,
-    WorkflowIDReusePolicy,
-)
+from temporalio.common import WorkflowIDReusePolicy
 from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 
 with workflow.unsafe.imports_passed_through():
     from activities.messages import SlotRequest
     from domain.call import AttemptKind
-    from workflows import errands, names, pace, slots
+    from workflows import attributes, errands, names, pace, slots
     from workflows.contact import ContactWorkflow
-    from workflows.messages import BatchState, ContactInput, FollowUpScheduled, SlotGrant
-
-BATCH_ID = SearchAttributeKey.for_keyword("BatchId")
-CAMPAIGN_ID = SearchAttributeKey.for_keyword("CampaignId")
+    from workflows.messages import BatchInput, BatchState, ContactInput, FollowUpScheduled, SlotGrant
 
 
 class Stories:
     """Hands slots out to contacts and notices whose story ends without a word."""
 
-    def __init__(self, batch_id: str, campaign_id: str, state: BatchState, wake: Callable[[], None]) -> None:
-        self._batch_id = batch_id
-        self._campaign_id = campaign_id
+    def __init__(self, start: BatchInput, state: BatchState, wake: Callable[[], None]) -> None:
+        self._batch = start
+        self._batch_id = start.batch_id
         self._state = state
         self._wake = wake
         self._telling: set[asyncio.Task[object]] = set()
@@ -79,7 +71,7 @@ class Stories:
         if await errands.was_ended_by_hand(self._batch_id, request.contact_id):
             self.suspect(request.contact_id)
         else:
-            await self._begin(request, f"attempt {request.attempt}")
+            await self._begin(request, f"attempt {request.attempt}, started anew")
 
     async def _begin(self, request: SlotRequest, summary: str) -> None:
         """Start a contact's workflow, which grants it the slot it was given."""
@@ -97,7 +89,7 @@ class Stories:
     ) -> ContactInput:
         return ContactInput(
             batch_id=self._batch_id,
-            campaign_id=self._campaign_id,
+            campaign_id=self._batch.campaign_id,
             contact_id=contact_id,
             attempt=attempt,
             kind=kind,
@@ -115,13 +107,9 @@ class Stories:
                 parent_close_policy=workflow.ParentClosePolicy.ABANDON,
                 # The attempt's row guards the phone; a contact that was withheld may need a second story.
                 id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
-                search_attributes=TypedSearchAttributes(
-                    [
-                        SearchAttributePair(BATCH_ID, self._batch_id),
-                        SearchAttributePair(CAMPAIGN_ID, self._campaign_id),
-                    ]
-                ),
+                search_attributes=attributes.of_contact(self._batch, story),
                 static_summary=summary,
+                static_details=f"{story.contact_id} of {self._batch_id}, under {story.campaign_id}",
             )
         except WorkflowAlreadyStartedError:
             return False

@@ -235,6 +235,25 @@ async def outage_outlasted_a_run(stage: Stage) -> Mapping[str, str]:
     return {"contact_first_run": f"{story} {first}", "contact_last_run": story}
 
 
+async def operated_by_hand(stage: Stage) -> Mapping[str, str]:
+    """A contact sleeps for an hour and can be found by it; the batch is held, let go, and cancelled."""
+    stage.telephone.script = lambda _request, _call: BUSY
+    policy = RedialPolicy(cooldown=timedelta(hours=1))
+    batch_id = await stage.a_batch(1, rules={"retry_policy": policy})
+    batch = await stage.start(batch_id)
+    await until(lambda: stage.contacts(batch_id)[0].status is ContactStatus.RETRYING)
+    await batch.signal(names.PAUSE, {"reason": "lunch", "by": "ops"})
+    await until(lambda: stage.tables.batches[batch_id].status is BatchStatus.PAUSED)
+    await batch.signal(names.RESUME, [1])
+    await batch.signal(names.POLICY_CHANGED, {"action": "resume"})
+    await until(lambda: stage.tables.batches[batch_id].status is BatchStatus.IN_PROGRESS)
+    await batch.signal(names.CANCEL, "withdrawn")
+    await batch.result()
+    [contact] = stage.contacts(batch_id)
+    await stage.contact_story(contact).result()
+    return {"batch_operated_by_hand": names.batch_workflow_id(batch_id), "contact_asleep": _story(contact)}
+
+
 def _has_dialled(stage: Stage, count: int) -> bool:
     return len(stage.telephone.requests) == count
 
@@ -254,6 +273,7 @@ SCENES: tuple[Scene, ...] = (
     provider_was_broken,
     number_was_busy,
     outage_outlasted_a_run,
+    operated_by_hand,
 )
 LONGEST_HISTORY: Mapping[Scene, int] = {outage_outlasted_a_run: 25}
 """Where the server suggests early to continue as new."""

@@ -10,10 +10,8 @@ from pathlib import Path
 from sys import executable
 
 from temporalio import activity
-from temporalio.api.enums.v1 import IndexedValueType
-from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest
 from temporalio.client import Client, WorkflowHandle
-from temporalio.common import SearchAttributeKey
+from temporalio.converter import DataConverter
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 
@@ -23,11 +21,13 @@ from activities.contacts import ContactActivities
 from activities.hang_ups import HangUpActivities
 from activities.heartbeat import HeartbeatInterceptor
 from activities.route import Route
+from domain.batch import BatchStatus
 from domain.call import CallRecord, CallStatus, StatusEvent
 from domain.contact import LIVE, Contact, NewContact
 from domain.identity import BatchId, CampaignId, ContactId
 from domain.redial import RedialPolicy
 from domain.telephony import CallRequest, DialResult
+from temporal_attributes import register_search_attributes
 from temporal_client import DATA_CONVERTER
 from temporal_reports import TemporalReports
 from tests.builders import ORGANIZATION, a_campaign_rules, a_new_batch, a_new_contact
@@ -40,7 +40,7 @@ from tests.fakes import (
     FakeRouteStore,
     Tables,
 )
-from workflows import names
+from workflows import attributes, names
 from workflows.batch import BatchWorkflow
 from workflows.contact import ContactWorkflow
 from workflows.interceptor import OneArgumentInterceptor
@@ -124,15 +124,20 @@ class Stage:
     async def start(self, batch_id: BatchId) -> "WorkflowHandle[BatchWorkflow, str]":
         """Start the batch's workflow as the API does."""
         stored = self.tables.batches.get(batch_id)
+        start = BatchInput(
+            batch_id=batch_id,
+            campaign_id=stored.campaign_id if stored else CampaignId("cmp_gone"),
+            organization_id=ORGANIZATION,
+            contacts_per_run=self.contacts_per_run,
+        )
         return await self.client.start_workflow(
             BatchWorkflow.run,
-            BatchInput(
-                batch_id=batch_id,
-                campaign_id=stored.campaign_id if stored else CampaignId("cmp_gone"),
-                contacts_per_run=self.contacts_per_run,
-            ),
+            start,
             id=names.batch_workflow_id(batch_id),
             task_queue=names.CONTROL_QUEUE,
+            search_attributes=attributes.of_batch(
+                start, status=stored.status if stored else BatchStatus.CANCELLED
+            ),
         )
 
     def contact_story(self, contact: Contact) -> "WorkflowHandle[ContactWorkflow, str]":
@@ -200,20 +205,22 @@ async def a_skipping_server() -> WorkflowEnvironment:
         data_converter=DATA_CONVERTER,
         test_server_existing_path=str(Path(executable).with_name("temporal-test-server")),
     )
-    await _register_search_attributes(env.client)
+    await register_search_attributes(env.client)
     return env
 
 
-async def a_real_server(*, longest_history: int | None = None) -> WorkflowEnvironment:
+async def a_real_server(
+    *, longest_history: int | None = None, converter: DataConverter = DATA_CONVERTER
+) -> WorkflowEnvironment:
     """Start a real server; the skipping one loses its clock over continue-as-new and terminated parents.
 
     After so many events it suggests to continue as new; None leaves it at its default of thousands.
     """
     shorter = f"limit.historyCount.suggestContinueAsNew={longest_history}"
     return await WorkflowEnvironment.start_local(
-        data_converter=DATA_CONVERTER,
+        data_converter=converter,
         dev_server_existing_path=str(Path(executable).with_name("temporal")),
-        search_attributes=[SearchAttributeKey.for_keyword(name) for name in names.SEARCH_ATTRIBUTES],
+        search_attributes=attributes.KEYS,
         dev_server_log_level="error",
         dev_server_extra_args=["--dynamic-config-value", shorter] if longest_history else [],
     )
@@ -231,13 +238,6 @@ async def a_stage(server: WorkflowEnvironment) -> AsyncIterator[Stage]:
             for worker in _workers(env.client, tables, telephone):
                 await workers.enter_async_context(worker)
             yield stage
-
-
-async def _register_search_attributes(client: Client) -> None:
-    attributes = dict.fromkeys(names.SEARCH_ATTRIBUTES, IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD)
-    await client.operator_service.add_search_attributes(
-        AddSearchAttributesRequest(namespace=client.namespace, search_attributes=attributes)
-    )
 
 
 def _workers(client: Client, tables: Tables, telephone: Telephone) -> list[Worker]:

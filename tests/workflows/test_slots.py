@@ -51,6 +51,10 @@ def test_short_page_is_the_last_one() -> None:
         pytest.param(FreshPage(contacts=fresh(1), busy=2, last_position=3), 3, False, id="busy behind it"),
         pytest.param(FreshPage(contacts=[], busy=3, last_position=3), 3, False, id="busy ones only"),
         pytest.param(FreshPage(contacts=fresh(1), busy=1, last_position=2), 2, True, id="fewer than asked"),
+        pytest.param(
+            FreshPage(contacts=fresh(1), busy=1, capped=1, last_position=3), 3, False, id="capped behind it"
+        ),
+        pytest.param(FreshPage(contacts=[], capped=2, last_position=2), 2, True, id="capped ones, no more"),
         pytest.param(FreshPage(contacts=[], busy=0), 0, True, id="nobody"),
         pytest.param(FreshPage(contacts=fresh(3)), 3, False, id="of an older worker, full"),
         pytest.param(FreshPage(contacts=fresh(2)), 2, True, id="of an older worker, short"),

@@ -1,0 +1,120 @@
+"""Frequency caps and suppressed numbers in whole stories, on a clock that skips from call to call."""
+
+from collections import Counter
+from datetime import datetime, timedelta
+
+import pytest
+
+from domain.contact import ContactStatus, SkipReason
+from domain.frequency import FrequencyCap
+from domain.identity import BatchId, TokenId
+from domain.redial import RedialPolicy
+from domain.suppression import NewSuppression
+from tests.builders import ORGANIZATION
+from tests.fakes import FakeSuppressionStore
+from tests.workflows.stage import ANSWERED, BUSY, Stage, until
+
+pytestmark = pytest.mark.server
+
+DAY = timedelta(days=1)
+MOMENT = timedelta(minutes=1)
+"""A wake-up, a slot and a dial."""
+ONCE_A_DAY = {"frequency_caps": (FrequencyCap(1, DAY),)}
+
+
+def _asked_at(stage: Stage, batch_id: BatchId) -> list[datetime]:
+    return [call.started_at for call in stage.calls(batch_id) if call.started_at is not None]
+
+
+async def _asked_for(stage: Stage, workflow_id: str) -> Counter[str]:
+    """What a workflow had done: activities by name, and other workflows it started."""
+    history = await stage.client.get_workflow_handle(workflow_id).fetch_history()
+    done = Counter(
+        each.activity_task_scheduled_event_attributes.activity_type.name
+        for each in history.events
+        if each.HasField("activity_task_scheduled_event_attributes")
+    )
+    done["contacts started"] = sum(
+        each.HasField("start_child_workflow_execution_initiated_event_attributes") for each in history.events
+    )
+    return done
+
+
+async def test_capped_retry_sleeps_until_the_cap_lets_go_instead_of_its_cooldown(stage: Stage) -> None:
+    stage.telephone.script = lambda _, call: BUSY if call == 1 else ANSWERED
+    batch_id = await stage.a_batch(1, rules=ONCE_A_DAY)
+
+    assert await (await stage.start(batch_id)).result() == "completed"
+
+    first, second = _asked_at(stage, batch_id)
+    assert DAY <= second - first < DAY + MOMENT
+    (contact,) = stage.contacts(batch_id)
+    assert (contact.status, contact.retry_count) == (ContactStatus.COMPLETED, 1)
+    done = await _asked_for(stage, f"batch/{batch_id}/c/{contact.contact_id}")
+    assert (done["place_call"], done["return_slot"]) == (3, 1)  # asked at noon, after 30 minutes, after a day
+
+
+async def test_person_called_for_one_campaign_is_called_for_the_next_when_the_cap_lets_go(
+    stage: Stage,
+) -> None:
+    stage.telephone.script = lambda _, call: ANSWERED
+    earlier = await stage.a_batch(1)
+    assert await (await stage.start(earlier)).result() == "completed"
+    later = await stage.a_batch(2, rules=ONCE_A_DAY)
+
+    assert await (await stage.start(later)).result() == "completed"
+
+    (called_at,) = _asked_at(stage, earlier)
+    again_at, fresh_at = _asked_at(stage, later)
+    assert DAY <= again_at - called_at < DAY + MOMENT
+    assert fresh_at - called_at < MOMENT  # the other number waits for nobody
+    done = await _asked_for(stage, f"batch/{later}")
+    assert done["contacts started"] == 2  # a capped one is left out, not started and sent away
+    assert done["next_contacts"] < 40  # once an hour with the sweep
+
+
+@pytest.mark.parametrize("redials", [pytest.param(3, id="retrying"), pytest.param(0, id="never called")])
+async def test_whoever_is_capped_beyond_the_batchs_end_is_skipped_when_it_comes(
+    stage: Stage, redials: int
+) -> None:
+    stage.telephone.script = lambda _, call: BUSY
+    end = await stage.env.get_current_time() + timedelta(hours=6)
+    rules = {**ONCE_A_DAY, "retry_policy": RedialPolicy(max_retries=redials)}
+    if not redials:
+        await (await stage.start(await stage.a_batch(1, rules=rules))).result()
+    batch_id = await stage.a_batch(1, rules=rules, scheduled_end=end)
+
+    assert await (await stage.start(batch_id)).result() == "expired"
+
+    (contact,) = stage.contacts(batch_id)
+    assert (contact.status, contact.skip_reason) == (ContactStatus.SKIPPED, SkipReason.BATCH_EXPIRED)
+    assert len(stage.calls(batch_id)) == (1 if redials else 0)
+
+
+async def test_batch_whose_people_are_all_suppressed_completes_without_a_call(stage: Stage) -> None:
+    stage.telephone.script = lambda _, call: ANSWERED
+    batch_id = await stage.a_batch(2)
+    await _suppress(stage, [each.phone_number for each in stage.contacts(batch_id)])
+
+    assert await (await stage.start(batch_id)).result() == "completed"
+
+    assert stage.calls(batch_id) == []
+    assert {each.skip_reason for each in stage.contacts(batch_id)} == {SkipReason.SUPPRESSED}
+
+
+async def test_sleeper_whose_number_was_suppressed_unheard_ends_when_it_wakes(stage: Stage) -> None:
+    stage.telephone.script = lambda _, call: BUSY
+    batch_id = await stage.a_batch(1)
+    handle = await stage.start(batch_id)
+    await until(lambda: stage.contacts(batch_id)[0].status is ContactStatus.RETRYING)
+    await _suppress(stage, [stage.contacts(batch_id)[0].phone_number])
+
+    assert await handle.result() == "completed"
+
+    assert len(stage.calls(batch_id)) == 1
+
+
+async def _suppress(stage: Stage, numbers: list[str]) -> None:
+    now = await stage.env.get_current_time()
+    listed = [NewSuppression(phone_number=number) for number in numbers]
+    await FakeSuppressionStore(stage.tables).add_all(ORGANIZATION, listed, now, added_by=TokenId("tok_1"))

@@ -1,0 +1,230 @@
+"""What people see of a batch and its contacts in Temporal, and what becomes of what they type."""
+
+import asyncio
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from temporalio.client import WorkflowHandle
+
+from domain.batch import BatchStatus, PausedBy
+from domain.contact import ContactStatus
+from domain.redial import RedialPolicy
+from tests.workflows.stage import ANSWERED, BUSY, QUICK, SILENCE, Stage, until
+from workflows import attributes, dashboard, messages, names
+from workflows.batch import BatchWorkflow
+from workflows.contact import ContactWorkflow
+from workflows.meanings import MEANS
+from workflows.messages import BatchState, Entry
+from workflows.words import plain
+
+NOON = datetime(2030, 1, 31, 12, tzinfo=UTC)
+AN_HOUR = {"retry_policy": RedialPolicy(cooldown=timedelta(hours=1))}
+READS: Mapping[str, Callable[[str], object]] = {
+    **dict.fromkeys(
+        (names.PAUSE, names.RESUME, names.CANCEL, names.DISPATCH), messages.OPERATOR_REQUEST.validate_json
+    ),
+    names.POLICY_CHANGED: messages.POLICY_CHANGED.validate_json,
+    names.ATTEMPT_REPORTED: messages.ATTEMPT_REPORTED.validate_json,
+    names.SLOT_REQUESTED: messages.SLOT_REQUESTED.validate_json,
+    names.CONTACT_SKIPPED: messages.CONTACT_SKIPPED.validate_json,
+    names.FOLLOW_UP_SCHEDULED: messages.FOLLOW_UP_SCHEDULED.validate_json,
+    names.CALL_EVENT: messages.CALL_EVENT.validate_json,
+    names.SLOT_GRANTED: messages.SLOT_GRANT.validate_json,
+}
+
+
+async def kinds_of(story: "WorkflowHandle[Any, Any]") -> list[str]:
+    """Return the names of a history's events in order."""
+    history = json.loads((await story.fetch_history()).to_json())
+    return [str(each["eventType"]).removeprefix("EVENT_TYPE_") for each in history["events"]]
+
+
+async def unexplained(story: "WorkflowHandle[Any, Any]") -> Iterator[str]:
+    """Return the timers and activities of a history without a summary."""
+    history = json.loads((await story.fetch_history()).to_json())
+    explained = ("EVENT_TYPE_TIMER_STARTED", "EVENT_TYPE_ACTIVITY_TASK_SCHEDULED")
+    events = [each for each in history["events"] if each["eventType"] in explained]
+    return (json.dumps(each) for each in events if "summary" not in each.get("userMetadata", {}))
+
+
+async def debugged(stage: Stage, batch_id: str) -> dict[str, list[dict[str, str]]]:
+    batch = stage.client.get_workflow_handle(names.batch_workflow_id(batch_id))
+    view: dict[str, list[dict[str, str]]] = await batch.query(names.DEBUG)
+    return view
+
+
+def test_page_shows_slots_clocks_who_paused_and_what_was_asked_for() -> None:
+    state = BatchState(
+        total_contacts=9,
+        concurrency_limit=4,
+        status=BatchStatus.PAUSED,
+        in_flight={"con_1": 1},
+        settled={ContactStatus.COMPLETED: 3, ContactStatus.RETRYING: 2},
+        actions=[Entry(NOON, "resume by the API", "now in_progress"), Entry(NOON, "pause by ops: lunch")],
+        notes=[Entry(NOON, "dispatch", "done, but its input was not understood")],
+    )
+    alarms = [(NOON + timedelta(hours=1), "next window opens"), (NOON + timedelta(hours=5), "scheduled end")]
+    clocks = dashboard.Clocks(now=NOON, alarms=alarms, window_opens_at=alarms[0][0])
+
+    shown = dashboard.details(state, clocks).replace("\N{NO-BREAK SPACE}", " ")
+
+    assert re.sub(" +", " ", shown) == (
+        "**paused** at 2030-01-31 12:00:00 UTC\n\n"
+        "| | |\n|---|---|\n"
+        "| paused by | pause by ops: lunch, 2030-01-31 12:00:00 UTC |\n"
+        "| slots in use | 1 of 4 |\n"
+        "| wait for a slot | 0 |\n"
+        "| calling hours | closed for some contacts until 2030-01-31 13:00:00 UTC |\n"
+        "| next wake | 2030-01-31 13:00:00 UTC: next window opens |\n\n"
+        "| contacts | of 9 |\n|---|---|\n"
+        "| pending | 3 |\n| live | 1 |\n| retrying | 2 |\n| completed | 3 |\n\n"
+        "| when, in UTC | asked for | what came of it |\n|---|---|---|\n"
+        "| 31 Jan 12:00:00 | pause by ops: lunch | under way |\n"
+        "| 31 Jan 12:00:00 | resume by the API | now in_progress |\n\n"
+        "| when, in UTC | signal not understood | |\n|---|---|---|\n"
+        "| 31 Jan 12:00:00 | dispatch | done, but its input was not understood |"
+    )
+
+
+@pytest.mark.parametrize(
+    ("paused_by", "actions", "told"),
+    [
+        pytest.param(PausedBy.CAMPAIGN, [Entry(NOON, "pause")], "its campaign", id="with its campaign"),
+        pytest.param(PausedBy.BATCH, [Entry(NOON, "resume")], "the API", id="nobody left a line"),
+    ],
+)
+def test_page_says_who_paused(paused_by: PausedBy, actions: list[Entry], told: str) -> None:
+    state = BatchState(status=BatchStatus.PAUSED, paused_by=paused_by, actions=actions)
+
+    shown = dashboard.details(state, dashboard.Clocks(now=NOON, alarms=[]))
+
+    assert re.search(rf"paused by\W+{told} \|", shown)
+
+
+def test_text_somebody_typed_becomes_one_short_line_without_markup() -> None:
+    assert plain(" a | b\n`c` <d> [e](f) ") == "a b c d e (f)"
+    assert plain("x" * 81) == "x" * 79 + "…"
+
+
+@pytest.mark.parametrize("workflow", [BatchWorkflow, ContactWorkflow])
+def test_every_signal_and_query_says_what_it_does_with_an_example_that_fits(
+    workflow: type[BatchWorkflow] | type[ContactWorkflow],
+) -> None:
+    definition = workflow.__temporal_workflow_definition  # type: ignore[union-attr]
+    handlers = {**definition.signals, **definition.queries}
+
+    assert {name: each.description for name, each in handlers.items()} == {
+        name: MEANS[str(name)] for name in handlers
+    }
+    for name in handlers:
+        example = re.search(r"{.*}", MEANS[str(name)])
+        assert (example is not None) == (name in READS)
+        if example is not None:
+            READS[str(name)](example[0])
+
+
+def test_search_attributes_are_the_registered_ones() -> None:
+    typed = {key.name: key._metadata_type for key in attributes.KEYS}
+
+    assert typed == dict(names.SEARCH_ATTRIBUTES)
+
+
+async def test_what_people_signal_is_kept_with_what_came_of_it(stage: Stage) -> None:
+    stage.telephone.script = lambda _request, _call: SILENCE
+    batch_id = await stage.a_batch(1)
+    batch = await stage.start(batch_id)
+    await until(lambda: len(stage.telephone.requests) == 1)
+    await stage.listening(stage.contacts(batch_id)[0])
+
+    inputs: tuple[object, ...] = ({"reason": "lunch", "by": "ops", "more": 1}, "a | text", [1], None)
+    for said in inputs:
+        await batch.signal(names.PAUSE, said)
+    await batch.signal(names.ATTEMPT_REPORTED, "x")
+    await batch.signal(names.DISPATCH)
+    await batch.signal(names.POLICY_CHANGED, {"action": "pause"})
+    view = await debugged(stage, batch_id)
+    while any(not each["came_of"] for each in view["actions"]):
+        await asyncio.sleep(0.05)
+        view = await debugged(stage, batch_id)
+
+    told = ["pause by ops: lunch", "pause: a text", "pause", "pause", "dispatch", "pause by the API"]
+    assert [(each["what"], each["came_of"]) for each in view["actions"]] == [
+        (what, "now paused") for what in told
+    ]
+    assert [(each["what"], each["came_of"]) for each in view["notes"]] == [
+        ("pause", "done, but its input was not understood"),
+        ("attempt_reported", "ignored, for its input does not fit"),
+    ]
+
+
+async def test_action_that_is_not_possible_is_kept_with_its_refusal(stage: Stage) -> None:
+    batch_id = await stage.a_batch(scheduled_start=await stage.env.get_current_time() + timedelta(hours=1))
+    batch = await stage.start(batch_id)
+    for number in range(12):
+        await batch.signal(names.RESUME, f"number {number}")
+    await batch.signal(names.CANCEL)
+    await batch.signal(names.RESUME, "too late")
+    await batch.result()
+
+    view = await debugged(stage, batch_id)
+
+    assert len(view["actions"]) == 10
+    assert [(each["what"], each["came_of"]) for each in view["actions"][-3:]] == [
+        ("resume: number 11", "now pending"),
+        ("cancel", "now cancelled"),
+        ("resume: too late", "Batch is cancelled and cannot be resumed"),
+    ]
+
+
+async def test_contact_called_once_costs_no_change_of_attributes(stage: Stage) -> None:
+    stage.telephone.script = lambda _request, call: BUSY if call == 1 else ANSWERED
+    batch_id = await stage.a_batch(1, rules=QUICK)
+    batch = await stage.start(batch_id)
+    await batch.result()
+
+    # A cooldown of a second is too short to be shown.
+    kinds = await kinds_of(stage.contact_story(stage.contacts(batch_id)[0]))
+
+    assert "UPSERT_WORKFLOW_SEARCH_ATTRIBUTES" not in kinds
+    assert (await kinds_of(batch)).count("UPSERT_WORKFLOW_SEARCH_ATTRIBUTES") == 1  # completed
+
+
+async def test_contact_that_sleeps_long_is_found_by_why_until_when_and_for_which_attempt(
+    stage: Stage,
+) -> None:
+    stage.telephone.script = lambda _request, call: BUSY if call == 1 else ANSWERED
+    batch_id = await stage.a_batch(1, rules=AN_HOUR)
+    batch = await stage.start(batch_id)
+    await batch.result()
+
+    story = stage.contact_story(stage.contacts(batch_id)[0])
+    found = (await story.describe()).typed_search_attributes
+    at = found[attributes.NEXT_ACTION_AT]
+    first, second = stage.calls(batch_id)
+
+    assert (await kinds_of(story)).count("UPSERT_WORKFLOW_SEARCH_ATTRIBUTES") == 1
+    assert (found[attributes.CONTACT_STATUS], found[attributes.ATTEMPT]) == ("retrying", 2)
+    assert first.ended_at is not None
+    assert timedelta(hours=1) <= at - first.ended_at < timedelta(hours=1, minutes=1)
+    assert second.started_at is not None
+    assert second.started_at >= at
+
+
+async def test_every_timer_and_activity_says_what_it_is_for(stage: Stage) -> None:
+    stage.telephone.script = lambda _request, call: (BUSY, SILENCE, ANSWERED)[min(call, 3) - 1]
+    now = await stage.env.get_current_time()
+    batch_id = await stage.a_batch(
+        2, rules=QUICK, scheduled_start=now + timedelta(hours=1), scheduled_end=now + timedelta(hours=9)
+    )
+    batch = await stage.start(batch_id)
+    await batch.result()
+
+    stories: list[WorkflowHandle[Any, Any]] = [
+        batch,
+        *(stage.contact_story(each) for each in stage.contacts(batch_id)),
+    ]
+    assert [each for story in stories for each in await unexplained(story)] == []

@@ -1,0 +1,49 @@
+"""How workflows speak to people who look at them: instants, reasons, texts somebody typed."""
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from domain.call import AttemptKind
+from domain.gates import Gate
+
+LONGEST = 80
+"""Characters of a text somebody typed."""
+_NOT_PLAIN = re.compile(r"[^\w .,:;!?'()/@+-]+")
+
+WITHHELD: Mapping[Gate, str] = {
+    Gate.BATCH_GONE: "its batch is gone",
+    Gate.BATCH_HELD: "its batch is held",
+    Gate.BATCH_OVER: "its batch is over",
+    Gate.OUTSIDE_HOURS: "outside its calling hours",
+    Gate.CONTACT_CLOSED: "it needs no call any more",
+    Gate.SUPPRESSED: "its number is suppressed",
+    Gate.FREQUENCY_CAPPED: "its number was called as often as it may be",
+    Gate.NUMBER_BUSY: "another call to its number is open",
+}
+CALL: Mapping[AttemptKind, str] = {
+    AttemptKind.INITIAL: "first call",
+    AttemptKind.RETRY: "redial",
+    AttemptKind.FOLLOW_UP: "agreed follow-up",
+}
+
+
+def instant(at: datetime) -> str:
+    """Return an instant as people read it, in UTC."""
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def withheld(gate: Gate | None) -> str:
+    """Return why no call was placed."""
+    return f"not called: {WITHHELD[gate]}" if gate else "not called"
+
+
+def plain(text: str) -> str:
+    """Return one short line that is no markup."""
+    line = " ".join(_NOT_PLAIN.sub(" ", text).split())
+    return line if len(line) <= LONGEST else f"{line[: LONGEST - 1]}…"
+
+
+def quantity(number: int, noun: str) -> str:
+    """Return such as *1 contact* or *2 contacts*."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
