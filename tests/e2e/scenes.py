@@ -2,11 +2,11 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import count
 
 from tests.e2e.house import House
 
-ANSWERED = ("+14155550155", "+14155550156")
-BUSY = "+14155550101"
+_turns = count(1)
 NO_RETRY: Mapping[str, object] = {"max_retries": 0}
 
 
@@ -21,9 +21,26 @@ def a_campaign(house: House, **rules: object) -> str:
     return str(house.api.create_campaign({**campaign, **rules})["campaign_id"])
 
 
-def a_batch(house: House, campaign_id: str, numbers: Sequence[str] = ANSWERED, **upload: object) -> str:
-    """Upload a batch and return its id."""
-    contacts = [{"phone_number": number} for number in numbers]
+def fresh_numbers(*endings: str) -> tuple[str, ...]:
+    """Return numbers nobody was given before: a phone is on one call at a time, whichever batch calls it."""
+    turn = next(_turns)
+    return tuple(f"+162855{turn:03}{ending}" for ending in endings)
+
+
+def answering_numbers() -> tuple[str, ...]:
+    """Return the fresh numbers of two people who answer."""
+    return fresh_numbers("55", "56")
+
+
+def busy_number() -> str:
+    """Return a fresh number that is always busy."""
+    [number] = fresh_numbers("01")
+    return number
+
+
+def a_batch(house: House, campaign_id: str, numbers: Sequence[str] = (), **upload: object) -> str:
+    """Upload a batch, without numbers one of two fresh people who answer, and return its id."""
+    contacts = [{"phone_number": number} for number in numbers or answering_numbers()]
     return str(
         house.api.create_batch({"campaign_id": campaign_id, "contacts": contacts, **upload})["batch_id"]
     )
@@ -88,7 +105,7 @@ class BatchScenes:
         return batch_id
 
     def _completed(self) -> str:
-        return a_batch(self._house, a_campaign(self._house), [BUSY])
+        return a_batch(self._house, a_campaign(self._house), [busy_number()])
 
     def _cancelled(self) -> str:
         batch_id = self._pending()

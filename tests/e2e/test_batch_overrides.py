@@ -8,7 +8,7 @@ import pytest
 
 from console.api_client import JsonObject
 from tests.e2e.house import House, a_fresh_house
-from tests.e2e.scenes import ANSWERED, BUSY, a_batch, a_campaign
+from tests.e2e.scenes import a_batch, a_campaign, answering_numbers, busy_number, fresh_numbers
 
 pytestmark = [pytest.mark.e2e, pytest.mark.server, pytest.mark.timeout(90)]
 
@@ -18,6 +18,7 @@ OVERRIDES = (
 )
 CAMPAIGN_IDS = ["+14155550180", "+14155550181"]
 OWN_IDS = ["+14155550190", "+14155550191"]
+EIGHT = ("51", "52", "53", "54", "55", "56", "57", "58")
 QUICK_RETRY = {"max_retries": 1, "cooldown_minutes": 0.01}
 SIX_HOURS_EAST = "Etc/GMT-6"
 DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
@@ -76,7 +77,8 @@ def test_batch_shows_the_overrides_it_was_given_and_null_for_those_it_was_not(ho
         "phone_number_strategy": "random",
     }
     campaign_id = a_campaign(house)
-    without, with_all = a_batch(house, campaign_id, [BUSY]), a_batch(house, campaign_id, [BUSY], **given)
+    without = a_batch(house, campaign_id, [busy_number()])
+    with_all = a_batch(house, campaign_id, [busy_number()], **given)
 
     assert overrides_shown(house, without) == dict.fromkeys(OVERRIDES)
     assert overrides_shown(house, with_all) == given
@@ -85,13 +87,11 @@ def test_batch_shows_the_overrides_it_was_given_and_null_for_those_it_was_not(ho
 
 
 def test_batch_calls_from_its_own_numbers_by_its_own_strategy(house: House) -> None:
-    numbers = [f"+14155550{tens}55" for tens in (1, 2, 3, 4, 5, 6, 7, 8)]
     campaign_id = a_campaign(house, phone_numbers=CAMPAIGN_IDS)
-    follows = a_batch(house, campaign_id, numbers)
-    own_numbers = a_batch(house, campaign_id, numbers, phone_numbers=OWN_IDS)
-    own_both = a_batch(
-        house, campaign_id, numbers, phone_numbers=OWN_IDS[:1], phone_number_strategy="least_loaded"
-    )
+    follows = a_batch(house, campaign_id, fresh_numbers(*EIGHT))
+    own_numbers = a_batch(house, campaign_id, fresh_numbers(*EIGHT), phone_numbers=OWN_IDS)
+    least_loaded = {"phone_numbers": OWN_IDS[:1], "phone_number_strategy": "least_loaded"}
+    own_both = a_batch(house, campaign_id, fresh_numbers(*EIGHT), **least_loaded)
     for batch_id in (follows, own_numbers, own_both):
         house.wait_for_end(batch_id)
 
@@ -102,13 +102,15 @@ def test_batch_calls_from_its_own_numbers_by_its_own_strategy(house: House) -> N
 
 def test_batch_redials_by_its_own_policy_and_its_sibling_by_the_campaigns(house: House) -> None:
     campaign_id = a_campaign(house, retry_policy=QUICK_RETRY)
-    follows = a_batch(house, campaign_id, [BUSY])
-    own = a_batch(house, campaign_id, [BUSY], retry_policy={**QUICK_RETRY, "max_retries": 0})
-    own_kinds = a_batch(house, campaign_id, [BUSY], retry_policy={**QUICK_RETRY, "retry_on": ["no_answer"]})
+    follows = a_batch(house, campaign_id, [busy_number()])
+    own = a_batch(house, campaign_id, [busy_number()], retry_policy={**QUICK_RETRY, "max_retries": 0})
+    own_kinds = a_batch(
+        house, campaign_id, [busy_number()], retry_policy={**QUICK_RETRY, "retry_on": ["no_answer"]}
+    )
     capped = a_batch(
         house,
         campaign_id,
-        [BUSY],
+        [busy_number()],
         retry_policy={**QUICK_RETRY, "max_retries": 0},
         max_retries_override=2,
     )
@@ -155,12 +157,12 @@ def test_batch_whose_hours_are_closed_calls_nobody_while_its_sibling_calls(
     house: House, campaign: JsonObject, closed: JsonObject, opened: JsonObject
 ) -> None:
     campaign_id = a_campaign(house, **campaign)
-    waits = a_batch(house, campaign_id, ANSWERED, **closed)
-    calls = a_batch(house, campaign_id, ANSWERED, **opened)
+    waits = a_batch(house, campaign_id, answering_numbers(), **closed)
+    calls = a_batch(house, campaign_id, answering_numbers(), **opened)
 
     house.wait_for_end(calls)
 
-    assert len(house.create_requests(calls)) == len(ANSWERED)
+    assert len(house.create_requests(calls)) == 2
     assert house.create_requests(waits) == []
     counters, source = house.counters(waits)
     assert (house.api.batch(waits)["status"], counters["pending"], source) == ("in_progress", 2, "workflow")

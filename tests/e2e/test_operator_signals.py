@@ -8,7 +8,7 @@ import pytest
 from console.api_client import JsonObject
 from console.ledger_check import faults
 from tests.e2e.house import House, a_fresh_house
-from tests.e2e.scenes import BUSY, a_batch, a_campaign, ahead
+from tests.e2e.scenes import a_batch, a_campaign, ahead, busy_number
 
 pytestmark = [pytest.mark.e2e, pytest.mark.server, pytest.mark.timeout(90)]
 
@@ -100,7 +100,7 @@ def test_wrong_signals_neither_wedge_a_batch_nor_cost_or_repeat_a_call(house: Ho
 
 
 def test_signals_to_a_batch_that_is_over_are_refused_and_change_nothing(house: House) -> None:
-    batch_id = a_batch(house, a_campaign(house), [BUSY])
+    batch_id = a_batch(house, a_campaign(house), [busy_number()])
     house.wait_for_end(batch_id)
     house.wait_for(lambda: house.is_closed(f"batch/{batch_id}"), 10)
     before = house.api.batch(batch_id)
@@ -115,7 +115,7 @@ def test_waiting_contacts_are_skipped_by_hand_and_the_batch_completes_without_th
     house.empty_ledger()
     redials = {"max_retries": 1, "cooldown_minutes": 60}
     batch_id = a_batch(
-        house, a_campaign(house, retry_policy=redials), [BUSY, *answered(8)], concurrency_limit=1
+        house, a_campaign(house, retry_policy=redials), [busy_number(), *answered(8)], concurrency_limit=1
     )
     house.wait_for(lambda: has_status(house, batch_id, 1, "retrying"))
     house.wait_for(lambda: has_status(house, batch_id, 2, "completed"))

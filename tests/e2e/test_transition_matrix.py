@@ -6,7 +6,7 @@ import pytest
 
 from console.api_client import JsonObject
 from tests.e2e.house import House, a_fresh_house
-from tests.e2e.scenes import ANSWERED, BUSY, BatchScenes, a_batch, a_campaign, ahead
+from tests.e2e.scenes import BatchScenes, a_batch, a_campaign, ahead, busy_number
 
 pytestmark = [pytest.mark.e2e, pytest.mark.server, pytest.mark.timeout(90)]
 
@@ -143,7 +143,7 @@ def a_campaign_that_is(house: House, state: str) -> str:
         case "active" | "paused":
             a_batch(house, campaign_id)
         case "completed":
-            a_batch(house, campaign_id, [BUSY])
+            a_batch(house, campaign_id, [busy_number()])
     if state in ("paused", "cancelled"):
         house.api.act("campaigns", campaign_id, {"paused": "pause", "cancelled": "cancel"}[state])
     house.wait_for(lambda: house.api.campaign(campaign_id)["status"] == state)
@@ -178,7 +178,7 @@ def test_action_on_a_campaign_is_answered_as_the_contract_says_and_does_just_tha
 def test_cancelled_campaign_takes_no_new_batch(house: House) -> None:
     campaign_id = a_campaign_that_is(house, "cancelled")
 
-    upload = {"campaign_id": campaign_id, "contacts": [{"phone_number": BUSY}]}
+    upload = {"campaign_id": campaign_id, "contacts": [{"phone_number": busy_number()}]}
     answered = house.ask("POST", "/batches/", upload)
 
     assert answered.json() == conflict("Campaign is cancelled and cannot accept new batches")
@@ -242,7 +242,7 @@ def test_scheduled_end_expires_every_unfinished_batch_and_skips_who_waits(house:
     held = a_batch(house, campaign_id, scheduled_end=ahead(seconds=1.5))
     house.api.act("batches", held, "pause")
     house.api.act("batches", never_begun, "pause")
-    running = a_batch(house, campaign_id, ANSWERED, concurrency_limit=1, scheduled_end=ahead(seconds=1.5))
+    running = a_batch(house, campaign_id, concurrency_limit=1, scheduled_end=ahead(seconds=1.5))
 
     batches = (never_begun, held, running)
     house.wait_for(lambda: {house.api.batch(each)["status"] for each in batches} == {"expired"})

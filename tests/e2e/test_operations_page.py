@@ -1,0 +1,209 @@
+"""Every command of the page about operations, typed as it stands there against a real stack."""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.house import House, a_fresh_house
+from tests.e2e.operations_page import Typed, read_page
+from tests.e2e.scenes import a_batch, a_campaign
+
+pytestmark = [pytest.mark.e2e, pytest.mark.server, pytest.mark.timeout(120)]
+
+TYPED = read_page()
+BIN = Path(sys.executable).parent
+_turn = count()
+
+# Section to the batch's status afterwards; the scene is a batch in progress unless the table says otherwise.
+MOVES: Mapping[str, str] = {
+    "Pause a batch": "paused",
+    "Resume a batch": "in_progress",
+    "Cancel a batch": "cancelled",
+    "Cancel a batch without a reason": "cancelled",
+    "Dispatch": "in_progress",
+    "Skip one contact": "in_progress",
+}
+BROKEN = ("A batch was terminated", "A batch was deleted", "A batch was reset")
+READS = (
+    "Look at one batch",
+    "Look inside one contact",
+    "Find batches and contacts",
+    "See the backlog",
+    "Limit the calls per second",
+    "Drain a worker",
+    "Find wedged workflows",
+    "Search attributes",
+)
+REFUSED = "Somebody tries to pause on the server"
+
+
+@pytest.fixture(scope="module")
+def house() -> Iterator[House]:
+    with a_fresh_house(talk_seconds=600) as opened:
+        yield opened
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A batch of five: one sleeps for an hour after a busy line, two talk, two are pending."""
+
+    house: House
+    ids: Mapping[str, str]
+
+    @property
+    def batch_id(self) -> str:
+        return self.ids["BATCH_ID"]
+
+    @property
+    def status(self) -> object:
+        return self.house.api.batch(self.batch_id)["status"]
+
+    def contact_status(self) -> object:
+        [contact] = [
+            each
+            for each in self.house.contacts(self.batch_id)
+            if each["contact_id"] == self.ids["CONTACT_ID"]
+        ]
+        return contact["status"]
+
+    def type(self, command: Typed) -> "subprocess.CompletedProcess[str]":
+        """Run a line of the page as an operator does."""
+        program, *words = shlex.split(command.filled(self.ids))
+        ours = {
+            "TEMPORAL_ADDRESS": self.house.stack.temporal_address,
+            "APOLLO_API_URL": self.house.stack.plan.api_url,
+            "APOLLO_API_TOKEN": self.house.stack.token,
+        }
+        confirmed = ["--yes"] if "delete" in words else []
+        return subprocess.run(  # noqa: S603 - the page is ours
+            [str(BIN / program), *words, *confirmed],
+            env={**os.environ, **ours},
+            capture_output=True,
+            check=False,
+            text=True,
+            timeout=40,
+        )
+
+
+@pytest.fixture
+def scene(house: House) -> Scene:
+    campaign_id = a_campaign(house, retry_policy={"max_retries": 2, "cooldown_minutes": 60})
+    # Numbers of its own: nobody is called while another scene talks to him.
+    numbers = [f"+141555{next(_turn):03}{ending}" for ending in ("01", "55", "55", "55", "55")]
+    batch_id = a_batch(house, campaign_id, numbers, concurrency_limit=2)
+    house.wait_for(lambda: house.counters(batch_id)[0]["retrying"] == 1)
+    house.wait_for(lambda: house.counters(batch_id)[0]["in_flight"] == 2)
+    house.wait_for(lambda: house.running_workflows(f"BatchId='{batch_id}' AND ContactStatus='retrying'") == 1)
+    [sleeper] = [each for each in house.contacts(batch_id) if each["status"] == "retrying"]
+    ids = {
+        "BATCH_ID": batch_id,
+        "CONTACT_ID": str(sleeper["contact_id"]),
+        "CAMPAIGN_ID": campaign_id,
+        "ORGANIZATION_ID": "org_demo",
+    }
+    return Scene(house, ids)
+
+
+def typed(section: str, mark: str = "run") -> list[Typed]:
+    return [each for each in TYPED if (each.section, each.mark) == (section, mark)]
+
+
+def rings_twice(house: House) -> int:
+    executions = [ring["execution_id"] for ring in house.rings()]
+    return len(executions) - len(set(executions))
+
+
+def test_every_section_with_commands_is_tried() -> None:
+    sections = {each.section for each in TYPED}
+
+    assert sections == {*MOVES, *BROKEN, *READS, REFUSED}
+    assert {each.mark for each in TYPED} == {"run", "breaks", "refused", "tctl"}
+
+
+@pytest.mark.parametrize("section", READS)
+def test_command_that_only_looks_answers_and_changes_nothing(scene: Scene, section: str) -> None:
+    before = scene.status, scene.contact_status()
+
+    done = [scene.type(each) for each in typed(section)]
+
+    assert [(each.returncode, each.stderr) for each in done if each.returncode] == []
+    assert (scene.status, scene.contact_status()) == before == ("in_progress", "retrying")
+
+
+def test_searches_find_the_sleeping_contact_and_its_batch(scene: Scene) -> None:
+    sleepers, due, counted, of_organization, _, children = (
+        scene.type(each).stdout for each in typed("Find batches and contacts")
+    )
+
+    assert scene.ids["CONTACT_ID"] in sleepers
+    assert scene.ids["CONTACT_ID"] in due
+    assert "1" in re.findall(r"\d+", counted)
+    assert f"batch/{scene.batch_id}" in of_organization
+    assert "3" in re.findall(r"\d+", children)
+
+
+@pytest.mark.parametrize("section", MOVES)
+def test_command_moves_the_batch_as_the_page_says(house: House, scene: Scene, section: str) -> None:
+    workflow_id = f"batch/{scene.batch_id}"
+    if section == "Resume a batch":
+        house.api.act("batches", scene.batch_id, "pause")
+
+    done = [scene.type(each) for each in typed(section)]
+
+    assert [(each.returncode, each.stderr) for each in done if each.returncode] == []
+    house.wait_for(lambda: scene.status == MOVES[section], 10)
+    house.wait_until_quiet(workflow_id)
+    assert scene.status == MOVES[section]
+    is_skipped = section == "Skip one contact" or MOVES[section] == "cancelled"
+    assert scene.contact_status() == ("skipped" if is_skipped else "retrying")
+
+
+@pytest.mark.parametrize("section", BROKEN)
+def test_broken_batch_goes_on_and_rings_nobody_twice(house: House, scene: Scene, section: str) -> None:
+    [breaks] = typed(section, "breaks")
+    workflow_id = f"batch/{scene.batch_id}"
+    first_run = house.described(workflow_id)["workflowExecutionInfo"]["execution"]["runId"]
+    assert scene.type(breaks).returncode == 0
+    house.wait_for(lambda: run_of(house, workflow_id) != (first_run, "WORKFLOW_EXECUTION_STATUS_RUNNING"))
+
+    for each in typed(section):
+        assert scene.type(each).returncode == 0
+
+    house.wait_for(lambda: run_of(house, workflow_id)[1] == "WORKFLOW_EXECUTION_STATUS_RUNNING", 20)
+    house.wait_for(lambda: house.workflow_counters(scene.batch_id)["dispatched"] == 2, 20)
+    assert (scene.status, scene.contact_status()) == ("in_progress", "retrying")
+    assert rings_twice(house) == 0
+
+
+def run_of(house: House, workflow_id: str) -> tuple[str, str]:
+    """Return the newest run and its status, empty when there is none."""
+    told = house.temporal("describe", "-w", workflow_id, "-o", "json")
+    if told.returncode:
+        return "", ""
+    info = house.described(workflow_id)["workflowExecutionInfo"]
+    return info["execution"]["runId"], info["status"]
+
+
+def test_server_refuses_to_pause_a_workflow(scene: Scene) -> None:
+    [refused] = typed(REFUSED, "refused")
+
+    assert scene.type(refused).returncode != 0
+    assert scene.status == "in_progress"
+
+
+def test_tctl_line_says_what_the_line_above_it_says() -> None:
+    words = {"--workflow_id": "-w", "--query_type": "--name", "--query": "-q", "--taskqueue": "--task-queue"}
+    for line in (each for each in TYPED if each.mark == "tctl"):
+        translated = [words.get(word, word) for word in shlex.split(line.line)[1:]]
+        wanted = [word for word in translated if word not in ("taskqueue", "--taskqueuetype", "activity")]
+
+        said = [shlex.split(each.line)[1:] for each in typed(line.section)]
+        assert any(set(wanted) <= set(words) for words in said), line.line
