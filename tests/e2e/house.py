@@ -92,7 +92,7 @@ class House:
         )
         return str(batch["batch_id"])
 
-    def wait_for(self, condition: Callable[[], bool], seconds: float = 50, *, every: float = 0.1) -> None:
+    def wait_for(self, condition: Callable[[], bool], seconds: float = 100, *, every: float = 0.1) -> None:
         """Return once the condition holds; look `every` so many seconds, for looking costs the stack work."""
         end = time.monotonic() + seconds
         while not condition():
@@ -100,7 +100,7 @@ class House:
                 raise TimeoutError
             time.sleep(every)
 
-    def wait_for_end(self, batch_id: str, seconds: float = 50, *, every: float = 0.1) -> None:
+    def wait_for_end(self, batch_id: str, seconds: float = 100, *, every: float = 0.1) -> None:
         """Return once the batch is over."""
         self.wait_for(lambda: self.api.batch(batch_id)["status"] in TERMINAL, seconds, every=every)
 

@@ -10,7 +10,7 @@ from console.api_client import JsonObject
 from tests.e2e.house import House, a_fresh_house
 from tests.e2e.scenes import a_batch, a_campaign, answering_numbers, busy_number, fresh_numbers
 
-pytestmark = [pytest.mark.e2e, pytest.mark.server, pytest.mark.timeout(90)]
+pytestmark = [pytest.mark.e2e, pytest.mark.server, pytest.mark.timeout(180)]
 
 OVERRIDES = (
     *("retry_policy", "working_hours_enforced", "working_hours", "timezone"),

@@ -10,7 +10,7 @@ from console.ledger_check import faults
 from tests.e2e.house import House, a_fresh_house
 from tests.e2e.scenes import a_batch, a_campaign
 
-pytestmark = [pytest.mark.e2e, pytest.mark.server, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.e2e, pytest.mark.server, pytest.mark.timeout(240)]
 
 CONTACTS, LIMIT = 300, 20
 LONG_COOLDOWN = {"max_retries": 2, "cooldown_minutes": 60}

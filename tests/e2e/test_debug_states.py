@@ -23,7 +23,7 @@ from tests.e2e.debugging import assert_everybody_was_called_once, debug, diagnos
 from tests.e2e.house import House, a_plan
 from tests.e2e.scenes import a_batch, a_campaign, ahead
 
-pytestmark = [pytest.mark.e2e, pytest.mark.server, pytest.mark.timeout(90)]
+pytestmark = [pytest.mark.e2e, pytest.mark.server, pytest.mark.timeout(180)]
 
 TALK_SECONDS = 2
 NUMBERS = tuple(f"+1415555{each:02}55" for each in range(5))

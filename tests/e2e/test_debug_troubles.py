@@ -22,7 +22,7 @@ from tests.e2e.debugging import (
 from tests.e2e.house import House, a_fresh_house
 from tests.e2e.scenes import BatchScenes, a_batch, a_campaign, ahead, answering_numbers, fresh_numbers
 
-pytestmark = [pytest.mark.e2e, pytest.mark.server, pytest.mark.timeout(90)]
+pytestmark = [pytest.mark.e2e, pytest.mark.server, pytest.mark.timeout(180)]
 
 REDIAL_MUCH_LATER = {"max_retries": 1, "cooldown_minutes": 60, "retry_on": ["failed", "no_answer"]}
 FAILS, RINGS_UNHEARD = "03", "02"

@@ -13,7 +13,7 @@ from telephony.signature import SIGNATURE_HEADER, sign
 from tests.e2e.hostile_night import CALLEE, Night, a_hostile_night, number_of
 from tests.hostile.faults import FAULTS, VICTIMS_ENDING
 
-pytestmark = [pytest.mark.e2e, pytest.mark.server, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.e2e, pytest.mark.server, pytest.mark.timeout(300)]
 
 
 @pytest.fixture(scope="module")

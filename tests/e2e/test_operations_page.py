@@ -16,7 +16,7 @@ from tests.e2e.house import House, a_fresh_house
 from tests.e2e.operations_page import Typed, read_page
 from tests.e2e.scenes import a_batch, a_campaign
 
-pytestmark = [pytest.mark.e2e, pytest.mark.server, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.e2e, pytest.mark.server, pytest.mark.timeout(240)]
 
 TYPED = read_page()
 BIN = Path(sys.executable).parent

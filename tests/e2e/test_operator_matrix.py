@@ -8,7 +8,7 @@ from temporalio.client import Client
 from tests.e2e.house import House, a_fresh_house
 from tests.e2e.scenes import BatchScenes
 
-pytestmark = [pytest.mark.e2e, pytest.mark.server, pytest.mark.timeout(90)]
+pytestmark = [pytest.mark.e2e, pytest.mark.server, pytest.mark.timeout(180)]
 
 Standing = tuple[str, str | None]
 SIGNALS = ("pause", "resume", "cancel", "dispatch")
@@ -41,6 +41,10 @@ def standing(house: House, batch_id: str) -> tuple[object, object]:
     return batch["status"], batch["paused_by"]
 
 
+def ends(house: House, batch_id: str) -> list[tuple[object, object]]:
+    return [(each["status"], each["skip_reason"]) for each in house.contacts(batch_id)]
+
+
 @pytest.mark.parametrize("inputs", INPUTS.values(), ids=INPUTS.keys())
 @pytest.mark.parametrize("signal", SIGNALS)
 @pytest.mark.parametrize("state", OPEN)
@@ -55,6 +59,24 @@ def test_signal_to_an_open_batch_does_what_the_action_does_or_nothing(
     house.wait_until_quiet(f"batch/{batch_id}")
 
     assert standing(house, batch_id) == OPEN[state].get(signal, before)
+
+
+@pytest.mark.parametrize("action", ["pause", "resume", "cancel"])
+@pytest.mark.parametrize("state", OPEN)
+def test_rest_and_signal_leave_the_database_alike(
+    house: House, scenes: BatchScenes, state: str, action: str
+) -> None:
+    asked, signalled = scenes.batch(state), scenes.batch(state)
+    for batch_id in (asked, signalled):
+        house.wait_until_quiet(f"batch/{batch_id}")
+
+    house.ask("POST", f"/batches/{asked}/{action}")
+    assert house.signal(f"batch/{signalled}", action)
+    for batch_id in (asked, signalled):
+        house.wait_until_quiet(f"batch/{batch_id}")
+
+    assert standing(house, asked) == standing(house, signalled)
+    assert ends(house, asked) == ends(house, signalled)
 
 
 @pytest.mark.parametrize("signal", SIGNALS)

@@ -10,7 +10,7 @@ from console.ledger_check import faults
 from tests.e2e.house import House, a_fresh_house
 from tests.e2e.scenes import a_batch, a_campaign, ahead, busy_number
 
-pytestmark = [pytest.mark.e2e, pytest.mark.server, pytest.mark.timeout(90)]
+pytestmark = [pytest.mark.e2e, pytest.mark.server, pytest.mark.timeout(180)]
 
 WRONG_SIGNALS: Sequence[tuple[str, tuple[str, ...]]] = [
     # name, inputs

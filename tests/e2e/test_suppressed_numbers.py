@@ -8,7 +8,7 @@ import pytest
 from tests.e2e.house import House, a_fresh_house
 from tests.e2e.scenes import a_batch, a_campaign
 
-pytestmark = [pytest.mark.e2e, pytest.mark.server, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.e2e, pytest.mark.server, pytest.mark.timeout(240)]
 
 BUSY, ANSWERED, UNWANTED = "+14155550101", "+14155550155", "+14155550156"
 SOON: Mapping[str, object] = {"max_retries": 2, "cooldown_minutes": 0.1}

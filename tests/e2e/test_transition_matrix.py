@@ -8,7 +8,7 @@ from console.api_client import JsonObject
 from tests.e2e.house import House, a_fresh_house
 from tests.e2e.scenes import BatchScenes, a_batch, a_campaign, ahead, busy_number
 
-pytestmark = [pytest.mark.e2e, pytest.mark.server, pytest.mark.timeout(90)]
+pytestmark = [pytest.mark.e2e, pytest.mark.server, pytest.mark.timeout(180)]
 
 PARTICIPLE = {"pause": "paused", "resume": "resumed", "cancel": "cancelled", "dispatch": "dispatched"}
 TOO_EARLY = "Batch is pending until {start} and cannot be dispatched; use ?now=true to start it at once"

@@ -10,7 +10,7 @@ import pytest
 from console.ledger_check import faults
 from tests.e2e.house import House, a_house, a_plan
 
-pytestmark = [pytest.mark.e2e, pytest.mark.server, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.e2e, pytest.mark.server, pytest.mark.timeout(300)]
 
 EXPECTED = {
     # last two digits: status, retry_count, follow_up_count, call statuses

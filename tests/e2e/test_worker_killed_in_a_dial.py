@@ -14,7 +14,7 @@ from embedded.module_command import module_command
 from tests.e2e.house import House, a_fresh_house
 from tests.e2e.mortal_worker import Step
 
-pytestmark = [pytest.mark.e2e, pytest.mark.server, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.e2e, pytest.mark.server, pytest.mark.timeout(240)]
 
 CONTACTS, LIMIT = 6, 3
 ORDINARY, ANSWER_IS_HELD = "55", "08"
