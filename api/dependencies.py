@@ -3,6 +3,8 @@
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
 from typing import Annotated, Generic, TypeVar
 
 import structlog
@@ -25,6 +27,7 @@ from api.refusals import UnsupportedFile, UnsupportedMediaType, UnsupportedUploa
 from api.telemetry import Telemetry
 from domain.errors import BatchNotFound, ForeignOrganization, InvalidRequest, Unauthenticated
 from domain.identity import OrganizationId, TokenId
+from domain.ports import Token
 
 TOKEN_MARK = "gat_"  # noqa: S105 - how every token starts
 
@@ -72,13 +75,17 @@ async def _authenticated(request: Request, parts: Parts) -> Client:
     if scheme.lower() != "bearer" or not secret.startswith(TOKEN_MARK):
         raise Unauthenticated
     now = parts.clock()
-    token = await parts.tokens.authenticate(secret, now)
+    token = await parts.shown_tokens.ask(secret, partial(_look_up, parts, secret, now))
     if token is None:
         raise Unauthenticated
     limit: RateLimit = request.app.state.rate_limit
     limit.admit(token.token_id, now)
     _bind_ids(request, token.organization_id)
     return Client(token.organization_id, token.token_id)
+
+
+async def _look_up(parts: ApiParts, secret: str, now: datetime) -> Token | None:
+    return await parts.tokens.authenticate(secret, now)
 
 
 def _bind_ids(request: Request, organization_id: OrganizationId) -> None:

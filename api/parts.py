@@ -23,6 +23,7 @@ from domain.ports import (
     RescheduleStore,
     RouteStore,
     SuppressionStore,
+    Token,
     TokenStore,
     WebhookTranslator,
 )
@@ -70,3 +71,5 @@ class ApiParts:
         default_factory=JoinedReads
     )
     """Reads of the batches that many look at."""
+    shown_tokens: JoinedReads[str, Token | None] = field(default_factory=JoinedReads)
+    """Looks at the tokens that many requests show at once, by their secrets."""

@@ -1,10 +1,15 @@
 """Who may ask, and how often."""
 
-from datetime import timedelta
+import asyncio
+from dataclasses import replace
+from datetime import datetime, timedelta
 
 import pytest
 
+from api.assembly import install
+from domain.ports import Token
 from tests.api.house import OTHER_SECRET, SECRET, House, a_campaign_body, a_problem, bearer, build_house
+from tests.fakes import FakeTokenStore
 
 UNAUTHORIZED = a_problem(401, "unauthorized", "Unauthorized", "Invalid or missing token")
 FORBIDDEN = a_problem(403, "forbidden", "Forbidden", "Token does not belong to this organization")
@@ -65,6 +70,65 @@ async def test_revoked_token_is_refused_from_the_next_request_on(house: House) -
     answer = await house.client.get("/api/v1/campaigns/")
 
     assert (answer.status_code, answer.json()) == (401, UNAUTHORIZED)
+
+
+class _SlowTokens:
+    """Takes its time to look at a token, and counts how often it does."""
+
+    def __init__(self, tokens: FakeTokenStore) -> None:
+        self._tokens = tokens
+        self.looks = 0
+        self.is_looking = asyncio.Event()
+
+    async def authenticate(self, secret: str, now: datetime) -> Token | None:
+        """Look at a token as it is when the look begins."""
+        self.looks += 1
+        found = await self._tokens.authenticate(secret, now)
+        self.is_looking.set()
+        await asyncio.sleep(0.02)
+        return found
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._tokens, name)
+
+
+def with_slow_tokens(house: House) -> _SlowTokens:
+    slow = _SlowTokens(house.tokens)
+    install(house.app, replace(house.parts, tokens=slow))  # type: ignore[arg-type]  # passes the rest on
+    return slow
+
+
+async def test_requests_at_the_same_time_share_a_look_at_their_token(house: House) -> None:
+    slow = with_slow_tokens(house)
+
+    answers = await asyncio.gather(*(house.client.get("/api/v1/campaigns/") for _ in range(20)))
+
+    assert {each.status_code for each in answers} == {200}
+    assert slow.looks <= 2
+
+
+async def test_request_after_a_revocation_shares_no_look_that_began_before_it(house: House) -> None:
+    slow = with_slow_tokens(house)
+    early = asyncio.create_task(house.client.get("/api/v1/campaigns/"))
+    await slow.is_looking.wait()
+    token = await house.tokens.authenticate(SECRET, house.clock())
+    assert token is not None
+    await house.tokens.revoke(token.token_id, house.clock())
+
+    late = await house.client.get("/api/v1/campaigns/")
+
+    assert ((await early).status_code, late.status_code) == (200, 401)
+
+
+async def test_different_tokens_are_looked_at_on_their_own(house: House) -> None:
+    with_slow_tokens(house)
+
+    mine, unknown = await asyncio.gather(
+        house.client.get("/api/v1/campaigns/"),
+        house.client.get("/api/v1/campaigns/", headers={"Authorization": "Bearer gat_unknown"}),
+    )
+
+    assert (mine.status_code, unknown.status_code) == (200, 401)
 
 
 @pytest.mark.parametrize("path", ["/api/v1/campaigns", "/api/v1/batches/"])
