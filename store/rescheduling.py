@@ -8,7 +8,7 @@ from sqlalchemy import RowMapping, Select, and_, bindparam, func, select, text, 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from domain.batch import TERMINAL_BATCH, Batch
-from domain.call import OUTCOME_OF, CallStatus, DialState
+from domain.call import OUTCOME_OF, CallStatus
 from domain.campaign import CampaignRules
 from domain.contact import TERMINAL, ContactStatus
 from domain.identity import BatchId, CampaignId
@@ -19,6 +19,7 @@ from store.engine import single_statement, transaction
 from store.mapping import batch_of, campaign_of
 from store.schema import INSTANT
 from store.tables import batches, calls, campaigns, contacts
+from store.undialled import cancel_undialled
 
 _TIMED = (ContactStatus.RETRYING, ContactStatus.FOLLOWUP_SCHEDULED)
 _NOBODY = RescheduledPage(changed=0, last_position=None)
@@ -197,12 +198,4 @@ async def _keep(
     await connection.execute(_MOVE, values)
     done = [waiting.contact_id for waiting, settled in moves if settled.status in TERMINAL]
     if done:
-        await connection.execute(
-            update(calls)
-            .where(
-                calls.c.contact_id == among(done),
-                calls.c.dial_state == DialState.READY,
-                calls.c.call_status == CallStatus.QUEUED,
-            )
-            .values(call_status=CallStatus.CANCELLED, ended_at=now)
-        )
+        await connection.execute(cancel_undialled(now, calls.c.contact_id == among(done)))

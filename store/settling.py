@@ -23,7 +23,7 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.batch import TERMINAL_BATCH, BatchStatus
-from domain.call import OUTCOME_OF, AttemptKind, CallStatus, DialState, Outcome
+from domain.call import OUTCOME_OF, AttemptKind, CallStatus, Outcome
 from domain.contact import LIVE, WAITING, Contact, ContactStatus, SkipReason, may_become
 from domain.errors import ContactNotFound
 from domain.identity import BatchId, ContactId
@@ -33,6 +33,7 @@ from domain.settlement import Settlement
 from store.batch_facts import locked_batch_facts
 from store.mapping import Values, contact_of
 from store.tables import calls, contacts
+from store.undialled import IS_UNDIALLED, cancel_undialled
 
 _WAITED_IN = {
     AttemptKind.INITIAL: ContactStatus.PENDING,
@@ -163,8 +164,7 @@ async def _return_to_waiting(
             c.status == ContactStatus.DISPATCHED,
             calls.c.contact_id == c.contact_id,
             calls.c.attempt == attempt,
-            calls.c.dial_state == DialState.READY,
-            calls.c.call_status == CallStatus.QUEUED,
+            IS_UNDIALLED,
         )
         .values(
             {
@@ -208,7 +208,7 @@ async def skip(
     row = await _applied_or_standing(connection, contact_id, move)
     status = ContactStatus(row[c.status])
     if status is ContactStatus.SKIPPED:
-        await connection.execute(_cancel_undialled(contact_id, now))
+        await connection.execute(cancel_undialled(now, calls.c.contact_id == contact_id))
     return status
 
 
@@ -243,18 +243,6 @@ async def _corrected(
     call_status = await connection.scalar(_CALL_STATUS, this)
     outcome = None if call_status is None else OUTCOME_OF.get(CallStatus(call_status))
     return decided if outcome is None else Settlement(status=corrected(decided.status, outcome))
-
-
-def _cancel_undialled(contact_id: ContactId, now: datetime) -> Update:
-    return (
-        update(calls)
-        .where(
-            calls.c.contact_id == contact_id,
-            calls.c.dial_state == DialState.READY,
-            calls.c.call_status == CallStatus.QUEUED,
-        )
-        .values(call_status=CallStatus.CANCELLED, ended_at=now)
-    )
 
 
 async def _applied_or_standing(

@@ -6,11 +6,11 @@ from datetime import datetime
 from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from domain.call import CallStatus, DialState
 from domain.contact import WAITING, ContactStatus, SkipReason
 from domain.identity import BatchId
 from store.counting import among
 from store.tables import calls, contacts
+from store.undialled import cancel_undialled
 
 CANCELLABLE = WAITING | {ContactStatus.DISPATCHED}
 """A cancel skips contacts being set up as well; an expiry lets them go on."""
@@ -41,15 +41,10 @@ async def skip_everybody(
         )
     )
     await connection.execute(skipped)
-    undialled = (
-        update(calls)
-        .where(
-            calls.c.batch_id == among(batch_ids),
-            calls.c.dial_state == DialState.READY,
-            calls.c.call_status == CallStatus.QUEUED,
-            contacts.c.contact_id == calls.c.contact_id,
-            contacts.c.status == ContactStatus.SKIPPED,
-        )
-        .values({calls.c.call_status: CallStatus.CANCELLED, calls.c.ended_at: now})
+    undialled = cancel_undialled(
+        now,
+        calls.c.batch_id == among(batch_ids),
+        contacts.c.contact_id == calls.c.contact_id,
+        contacts.c.status == ContactStatus.SKIPPED,
     )
     await connection.execute(undialled)

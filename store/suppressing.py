@@ -14,7 +14,6 @@ from sqlalchemy import (
     Label,
     Select,
     Text,
-    any_,
     func,
     literal,
     literal_column,
@@ -26,7 +25,6 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.batch import TERMINAL_BATCH
-from domain.call import CallStatus, DialState
 from domain.contact import ContactStatus, SkipReason
 from domain.errors import ExecutionNotFound
 from domain.identity import (
@@ -39,9 +37,11 @@ from domain.identity import (
     TokenId,
 )
 from domain.suppression import OPTED_OUT, NewSuppression, SkippedContact
+from store.counting import among
 from store.organizations import keep_organization
 from store.schema import INSTANT
 from store.tables import batches, calls, campaigns, contacts, suppressions
+from store.undialled import cancel_undialled
 
 SLEEPING = (ContactStatus.RETRYING, ContactStatus.FOLLOWUP_SCHEDULED)
 """Their rows name an instant at which they would be called."""
@@ -140,7 +140,7 @@ async def skip_sleepers(
         select(c.contact_id, c.status)
         .join_from(contacts, batches, c.batch_id == batches.c.batch_id)
         .where(
-            c.phone_number == any_(literal(list(numbers), ARRAY(Text))),
+            c.phone_number == among(numbers),
             c.status.in_(SLEEPING),
             batches.c.organization_id == organization_id,
             batches.c.status.not_in(TERMINAL_BATCH),
@@ -165,19 +165,6 @@ async def skip_sleepers(
         for batch, contact, was in moved
     ]
     if skipped:
-        await _cancel_undialled(connection, [each.contact_id for each in skipped], now)
+        theirs = calls.c.contact_id == among([each.contact_id for each in skipped])
+        await connection.execute(cancel_undialled(now, theirs))
     return sorted(skipped, key=lambda each: each.contact_id)
-
-
-async def _cancel_undialled(
-    connection: AsyncConnection, contact_ids: Sequence[ContactId], now: datetime
-) -> None:
-    await connection.execute(
-        update(calls)
-        .where(
-            calls.c.contact_id == any_(literal(list(contact_ids), ARRAY(Text))),
-            calls.c.dial_state == DialState.READY,
-            calls.c.call_status == CallStatus.QUEUED,
-        )
-        .values(call_status=CallStatus.CANCELLED, ended_at=now)
-    )

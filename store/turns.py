@@ -14,13 +14,14 @@ from sqlalchemy import (
     exists,
     func,
     literal,
+    not_,
     null,
     or_,
     select,
     union_all,
 )
 
-from domain.call import AttemptKind, CallStatus, DialState
+from domain.call import AttemptKind
 from domain.contact import LIVE, ContactStatus, SkipReason
 from domain.frequency import CapsAt
 from domain.identity import BatchId
@@ -28,6 +29,7 @@ from store.counting import LIVE_CALLS
 from store.frequency import capped_until
 from store.open_numbers import is_on_the_phone
 from store.tables import batches, calls, contacts
+from store.undialled import IS_UNDIALLED
 
 _SKIPPED_WITH_THE_BATCH = (
     SkipReason.BATCH_CANCELLED,
@@ -79,10 +81,9 @@ def due(batch_id: BatchId, now: datetime, limit: int) -> Select[str, int, str]:
     """Select what is due, follow-ups first, then the longest due, with the attempt it waits for."""
     waiting = _due_contacts(batch_id, now, limit)
     # An attempt that was given back undialled is the one to make next.
-    was_dialled = or_(calls.c.dial_state != DialState.READY, calls.c.call_status != CallStatus.QUEUED)
     dialled = (
         select(func.max(calls.c.attempt))
-        .where(calls.c.contact_id == waiting.c.contact_id, was_dialled)
+        .where(calls.c.contact_id == waiting.c.contact_id, not_(IS_UNDIALLED))
         .scalar_subquery()
     )
     return (
