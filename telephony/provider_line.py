@@ -143,6 +143,17 @@ class ProviderLine:
         return True
 
 
+def read_json(response: httpx.Response) -> object:
+    """Return what an answer 200 says. Raises ProviderUnavailable for any other, and for what is no JSON."""
+    if response.status_code != httpx.codes.OK:
+        raise ProviderUnavailable
+    try:
+        answer: object = response.json()
+    except ValueError as error:
+        raise ProviderUnavailable from error
+    return answer
+
+
 def bearer(api_key: str) -> Mapping[str, str]:
     """Return the header that shows a key, none for an empty one. Raises ValueError, the key not in it."""
     if not can_travel(api_key):

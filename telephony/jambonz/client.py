@@ -18,7 +18,7 @@ from telephony.jambonz.configuration import JambonzSettings, JambonzSpeech
 from telephony.jambonz.records import read_calls_to, read_detail_record, read_snapshot
 from telephony.jambonz.shared_listing import SharedListing
 from telephony.jambonz.wire import create_call_body, fault_in
-from telephony.provider_line import NoTurn, ProviderLine, bearer
+from telephony.provider_line import NoTurn, ProviderLine, bearer, read_json
 from telephony.request_rate import RequestRate
 
 __all__ = ["JambonzProvider", "JambonzSettings", "JambonzSpeech"]
@@ -99,7 +99,7 @@ class JambonzProvider:
         response = await self._line.ask("GET", self._call_url(provider_call_id))
         if response.status_code == httpx.codes.NOT_FOUND:
             return await self._find_ending(provider_call_id)
-        event = read_snapshot(_read_json(response), self._now())
+        event = read_snapshot(read_json(response), self._now())
         if event is None:
             raise ProviderUnavailable
         return event
@@ -126,7 +126,7 @@ class JambonzProvider:
         """Ask how many calls there are, and tell whether that was answered."""
         try:
             response = await self._line.ask("GET", f"{self._account_url}/CallCount")
-            return isinstance(_read_json(response), Mapping)
+            return isinstance(read_json(response), Mapping)
         except ProviderUnavailable:
             return False
 
@@ -135,7 +135,7 @@ class JambonzProvider:
             response = await self._line.ask(
                 "GET", f"{self._account_url}/RecentCalls", params={**_RECENT_CALLS, "filter": call_sid}
             )
-            return read_detail_record(_read_json(response), call_sid, self._now())
+            return read_detail_record(read_json(response), call_sid, self._now())
         except NoTurn:
             raise
         except ProviderUnavailable:
@@ -143,7 +143,7 @@ class JambonzProvider:
 
     async def _list_outbound(self) -> Sequence[object]:
         response = await self._line.ask("GET", f"{self._account_url}/Calls", params={"direction": "outbound"})
-        calls = _read_json(response)
+        calls = read_json(response)
         if not isinstance(calls, list):
             raise ProviderUnavailable
         return calls
@@ -168,20 +168,10 @@ class JambonzProvider:
         response = await self._line.ask("GET", self._call_url(call_sid), is_hang_up=True)
         if response.status_code == httpx.codes.NOT_FOUND:
             return HangUpResult.GONE
-        event = read_snapshot(_read_json(response), self._now())
+        event = read_snapshot(read_json(response), self._now())
         if event is None:
             return HangUpResult.UNREACHABLE
         return HangUpResult.GONE if has_ended(event.status) else HangUpResult.WRONG_STATE
 
     def _call_url(self, call_sid: str) -> str:
         return f"{self._account_url}/Calls/{quote(call_sid, safe='')}"
-
-
-def _read_json(response: httpx.Response) -> object:
-    if response.status_code != httpx.codes.OK:
-        raise ProviderUnavailable
-    try:
-        answer: object = response.json()
-    except ValueError as error:
-        raise ProviderUnavailable from error
-    return answer

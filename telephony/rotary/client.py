@@ -13,7 +13,7 @@ from domain.identity import ExecutionId
 from domain.telephony import Accepted, Ambiguous, CallRequest, DialResult, HangUpResult
 from telephony.clock import Clock, utc_now
 from telephony.fields import FieldReader
-from telephony.provider_line import ProviderLine, can_travel
+from telephony.provider_line import ProviderLine, can_travel, read_json
 from telephony.request_rate import RequestRate
 from telephony.rotary.contract import RotaryContract
 from telephony.rotary.dial_answer import KnownAlready, read_dial_answer
@@ -114,14 +114,14 @@ class RotaryProvider:
         response = await self._line.ask("GET", self._url(self._contract.get_path, call_id=provider_call_id))
         if response.status_code == httpx.codes.NOT_FOUND:
             return None
-        call = _read_json(response)
+        call = read_json(response)
         if not isinstance(call, Mapping):
             raise ProviderUnavailable
         return self._read_call(call)
 
     async def find_calls(self, execution_id: ExecutionId, to_number: str) -> Sequence[StatusEvent]:
         """Return every call that may belong to the attempt. Raises ProviderUnavailable."""
-        calls = calls_in(_read_json(await self._line.ask("GET", self._find_url(execution_id))))
+        calls = calls_in(read_json(await self._line.ask("GET", self._find_url(execution_id))))
         if calls is None:
             raise ProviderUnavailable
         return [self._read_call(call) for call in calls if _belongs(call, execution_id, to_number)]
@@ -188,16 +188,6 @@ class RotaryProvider:
             )
         except InvalidRequest as error:
             raise ProviderUnavailable from error
-
-
-def _read_json(response: httpx.Response) -> object:
-    if response.status_code != httpx.codes.OK:
-        raise ProviderUnavailable
-    try:
-        answer: object = response.json()
-    except ValueError as error:
-        raise ProviderUnavailable from error
-    return answer
 
 
 def _belongs(call: Mapping[str, object], execution_id: ExecutionId, to_number: str) -> bool:
