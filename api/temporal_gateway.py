@@ -98,25 +98,14 @@ class TemporalGateway:
 
         Once that workflow is over the batch is told instead: the ending may have corrected the contact.
         """
-        contact = self._client.get_workflow_handle(
-            names.contact_workflow_id(record.batch_id, record.contact_id)
-        )
+        contact = names.contact_workflow_id(record.batch_id, record.contact_id)
         event = CallEvent(attempt=record.attempt, call_status=record.call_status)
         try:
-            await contact.signal(names.CALL_EVENT, event, rpc_timeout=DELIVERY_PATIENCE)
-        except RPCError as error:
-            return error.status is RPCStatusCode.NOT_FOUND and await self._recount(record.batch_id)
-        except RuntimeError:  # a lazy client that cannot connect
+            if not await self._signal(contact, names.CALL_EVENT, event, patience=DELIVERY_PATIENCE):
+                batch = names.batch_workflow_id(record.batch_id)
+                await self._signal(batch, names.RECOUNT, patience=DELIVERY_PATIENCE)
+        except (RPCError, RuntimeError):  # the latter from a lazy client that cannot connect
             return False
-        return True
-
-    async def _recount(self, batch_id: BatchId) -> bool:
-        """Tell the batch to read its numbers again; True also when its workflow is over."""
-        batch = self._client.get_workflow_handle(names.batch_workflow_id(batch_id))
-        try:
-            await batch.signal(names.RECOUNT, rpc_timeout=DELIVERY_PATIENCE)
-        except RPCError as error:
-            return error.status is RPCStatusCode.NOT_FOUND
         return True
 
     async def act(self, batch_id: BatchId, action: Action) -> None:
@@ -165,13 +154,21 @@ class TemporalGateway:
         await self._tell(batch_id, names.FOLLOW_UP_SCHEDULED, FollowUpScheduled(contact_id, attempt, at))
 
     async def _tell(self, batch_id: BatchId, signal: str, message: object = None) -> None:
-        batch = self._client.get_workflow_handle(names.batch_workflow_id(batch_id))
         async with _translated_failures():
-            try:
-                await batch.signal(signal, message, rpc_timeout=PATIENCE)
-            except RPCError as error:
-                if error.status is not RPCStatusCode.NOT_FOUND:
-                    raise
+            await self._signal(names.batch_workflow_id(batch_id), signal, message, patience=PATIENCE)
+
+    async def _signal(
+        self, workflow_id: str, signal: str, message: object = None, *, patience: timedelta
+    ) -> bool:
+        """Signal a workflow; False when none of this id runs. Raises RPCError, RuntimeError."""
+        workflow = self._client.get_workflow_handle(workflow_id)
+        try:
+            await workflow.signal(signal, message, rpc_timeout=patience)
+        except RPCError as error:
+            if error.status is not RPCStatusCode.NOT_FOUND:
+                raise
+            return False
+        return True
 
     async def health(self) -> EngineHealth:
         """Say whether the server answers and how many workers poll; never raises."""
