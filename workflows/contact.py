@@ -6,13 +6,12 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError, ApplicationError
+from temporalio.exceptions import ApplicationError
 
 with workflow.unsafe.imports_passed_through():
     from activities.calls import CallActivities
     from activities.contacts import ContactActivities
     from activities.messages import (
-        CheckCall,
         DialAnswer,
         PlaceCall,
         PlacedCall,
@@ -20,14 +19,13 @@ with workflow.unsafe.imports_passed_through():
         SettleAttempt,
         SettledAttempt,
     )
-    from domain.call import RANK, CallStatus, has_ended
     from domain.contact import ContactStatus
     from domain.gates import Gate
-    from domain.watchdog import CallTiming, CallWatch, must_end_by, next_look
     from workflows import attributes, messages, names, slots, words
+    from workflows.live_call import LiveCall
     from workflows.meanings import MEANS
     from workflows.messages import ContactInput, SlotRequested, read_request
-    from workflows.options import DIAL, LOOK, SETTLE, STORE
+    from workflows.options import DIAL, SETTLE, STORE
 
 ASK_AGAIN_PAUSE = timedelta(seconds=5)
 """Before the provider is asked again, where the answer names no pause."""
@@ -58,9 +56,7 @@ class ContactWorkflow:
         self._kind = story.kind
         self._granted_attempt = story.attempt if story.due_at is None else story.attempt - 1
         self._is_stopped = False
-        self._call_statuses: dict[int, CallStatus] = {}
-        self._heard_at: datetime | None = None
-        self._answered_at: datetime | None = None
+        self._call = LiveCall(story.contact_id, story.attempt)
 
     @workflow.run
     async def run(self, story: ContactInput) -> str:
@@ -93,9 +89,8 @@ class ContactWorkflow:
     def call_event(self, request: object = None) -> None:
         """Take note of a call's status; events may come doubled, shuffled, and before the dial returned."""
         event = read_request(messages.CALL_EVENT, request)
-        if event is None:
-            return
-        self._hear(event.attempt, event.call_status)
+        if event is not None:
+            self._call.hear(event.attempt, event.call_status)
 
     @workflow.signal(name=names.SLOT_GRANTED, description=MEANS[names.SLOT_GRANTED])
     def slot_granted(self, request: object = None) -> None:
@@ -138,7 +133,7 @@ class ContactWorkflow:
 
     async def _dial(self) -> PlacedCall | None:
         """Place this attempt's call and follow it to its end; return what withheld it, if anything did."""
-        self._heard_at = self._answered_at = None
+        self._call.begin(self._attempt)
         placed = await self._place_call()
         while placed.answer is DialAnswer.ASK_AGAIN:
             await self._wait(placed.ask_again_in or ASK_AGAIN_PAUSE, "the provider did not dial: ask again")
@@ -149,8 +144,8 @@ class ContactWorkflow:
             placed = await self._place_call()
         if placed.timing is None:
             return placed
-        self._hear(self._attempt, placed.call_status, news=placed.answer is DialAnswer.PLACED)
-        await self._follow_call(placed.asked_at, placed.timing)
+        self._call.hear(self._attempt, placed.call_status, news=placed.answer is DialAnswer.PLACED)
+        await self._call.follow(placed.asked_at, placed.timing)
         return None
 
     async def _return_slot(self, withheld: PlacedCall) -> str | None:
@@ -211,43 +206,6 @@ class ContactWorkflow:
             **DIAL,
         )
 
-    async def _follow_call(self, asked_at: datetime, timing: CallTiming) -> None:
-        """Wait until the call has ended, asking the provider whenever webhooks stay away."""
-        watch = CallWatch(asked_at=asked_at)
-        while not self._call_has_ended():
-            if self._heard_at != watch.heard_at:
-                watch = replace(watch, heard_at=self._heard_at, looks=0)
-            watch = replace(watch, answered_at=self._answered_at)
-            look = next_look(watch, timing)
-            if look.at > workflow.now():
-                await self._wait_for_end(look.at - workflow.now())
-                continue
-            watch = replace(watch, looked_at=workflow.now(), looks=watch.looks + 1)
-            await self._look(conclude=look.conclude, must_end=workflow.now() >= must_end_by(watch, timing))
-
-    async def _wait_for_end(self, patience: timedelta) -> None:
-        with suppress(asyncio.TimeoutError):
-            await workflow.wait_condition(
-                self._call_has_ended, timeout=patience, timeout_summary="no webhook: ask the provider"
-            )
-
-    async def _look(self, *, conclude: bool, must_end: bool) -> None:
-        request = CheckCall(
-            contact_id=self._contact_id, attempt=self._attempt, conclude=conclude, must_end=must_end
-        )
-        try:
-            checked = await workflow.execute_activity_method(
-                CallActivities.check_call, request, summary="no webhook: where is the call?", **LOOK
-            )
-        except ActivityError as error:
-            cause = type(error.cause).__name__
-            workflow.logger.warning(
-                "provider could not be asked", extra={"cause": cause, "attempt": self._attempt}
-            )
-            return
-        # Only webhooks end a silence: a live call is asked about ever more rarely.
-        self._hear(self._attempt, checked.call_status, news=checked.is_known and self._heard_at is None)
-
     async def _settle(self) -> SettledAttempt:
         return await workflow.execute_local_activity_method(
             ContactActivities.settle_attempt,
@@ -269,17 +227,3 @@ class ContactWorkflow:
     def _show(self, what: str) -> None:
         """Put on the run's page in the Web UI what happens now."""
         workflow.set_current_details(f"**attempt {self._attempt}**: {what}")
-
-    def _hear(self, attempt: int, status: CallStatus, *, news: bool = True) -> None:
-        known = self._call_statuses.get(attempt, CallStatus.QUEUED)
-        if RANK[status] > RANK[known]:
-            self._call_statuses[attempt] = status
-        if attempt != self._attempt:
-            return
-        if news:
-            self._heard_at = workflow.now()
-        if status is CallStatus.IN_PROGRESS and self._answered_at is None:
-            self._answered_at = workflow.now()
-
-    def _call_has_ended(self) -> bool:
-        return has_ended(self._call_statuses.get(self._attempt, CallStatus.QUEUED))

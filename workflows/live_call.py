@@ -1,0 +1,84 @@
+"""The call of one contact that is under way: what is heard of it, and when the provider is asked instead."""
+
+import asyncio
+from contextlib import suppress
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from temporalio import workflow
+from temporalio.exceptions import ActivityError
+
+with workflow.unsafe.imports_passed_through():
+    from activities.calls import CallActivities
+    from activities.messages import CheckCall
+    from domain.call import RANK, CallStatus, has_ended
+    from domain.watchdog import CallTiming, CallWatch, must_end_by, next_look
+    from workflows.options import LOOK
+
+
+class LiveCall:
+    """Takes note of events, doubled, shuffled or early, and follows one attempt to its end."""
+
+    def __init__(self, contact_id: str, attempt: int) -> None:
+        self._contact_id = contact_id
+        self._attempt = attempt
+        self._statuses: dict[int, CallStatus] = {}
+        self._heard_at: datetime | None = None
+        self._answered_at: datetime | None = None
+
+    def begin(self, attempt: int) -> None:
+        """Turn to an attempt; what was heard of it already stands."""
+        self._attempt = attempt
+        self._heard_at = self._answered_at = None
+
+    def hear(self, attempt: int, status: CallStatus, *, news: bool = True) -> None:
+        """Take note of where the call of an attempt stands; only `news` ends a silence."""
+        known = self._statuses.get(attempt, CallStatus.QUEUED)
+        if RANK[status] > RANK[known]:
+            self._statuses[attempt] = status
+        if attempt != self._attempt:
+            return
+        if news:
+            self._heard_at = workflow.now()
+        if status is CallStatus.IN_PROGRESS and self._answered_at is None:
+            self._answered_at = workflow.now()
+
+    async def follow(self, asked_at: datetime, timing: CallTiming) -> None:
+        """Wait until the call has ended, asking the provider whenever webhooks stay away."""
+        watch = CallWatch(asked_at=asked_at)
+        while not self._has_ended():
+            if self._heard_at != watch.heard_at:
+                watch = replace(watch, heard_at=self._heard_at, looks=0)
+            watch = replace(watch, answered_at=self._answered_at)
+            look = next_look(watch, timing)
+            if look.at > workflow.now():
+                await self._wait_for_end(look.at - workflow.now())
+                continue
+            watch = replace(watch, looked_at=workflow.now(), looks=watch.looks + 1)
+            await self._look(conclude=look.conclude, must_end=workflow.now() >= must_end_by(watch, timing))
+
+    async def _wait_for_end(self, patience: timedelta) -> None:
+        with suppress(asyncio.TimeoutError):
+            await workflow.wait_condition(
+                self._has_ended, timeout=patience, timeout_summary="no webhook: ask the provider"
+            )
+
+    async def _look(self, *, conclude: bool, must_end: bool) -> None:
+        request = CheckCall(
+            contact_id=self._contact_id, attempt=self._attempt, conclude=conclude, must_end=must_end
+        )
+        try:
+            checked = await workflow.execute_activity_method(
+                CallActivities.check_call, request, summary="no webhook: where is the call?", **LOOK
+            )
+        except ActivityError as error:
+            cause = type(error.cause).__name__
+            workflow.logger.warning(
+                "provider could not be asked", extra={"cause": cause, "attempt": self._attempt}
+            )
+            return
+        # Only webhooks end a silence: a live call is asked about ever more rarely.
+        self.hear(self._attempt, checked.call_status, news=checked.is_known and self._heard_at is None)
+
+    def _has_ended(self) -> bool:
+        return has_ended(self._statuses.get(self._attempt, CallStatus.QUEUED))
