@@ -15,6 +15,7 @@ from console.contacts_file import read_contacts
 from console.demo import Demo
 from console.failures import CommandFailed
 from console.group import ApolloGroup
+from console.suppression_commands import suppressions
 from console.surroundings import Surroundings
 from console.watch import Watcher
 from embedded.data_folder import read_token
@@ -43,6 +44,7 @@ app = typer.Typer(
 )
 app.add_typer(campaigns, name="campaigns")
 app.add_typer(batches, name="batches")
+app.add_typer(suppressions, name="suppressions")
 app.add_typer(tokens, name="tokens")
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from ipaddress import ip_address
 from types import TracebackType
-from typing import Self
+from typing import IO, Self
 from urllib.parse import quote
 
 import httpx
@@ -103,6 +103,22 @@ class ApiClient:
         query: Query = {"include_calls": "true", "status": statuses}
         return self._pages(f"/batches/{_segment(batch_id)}/contacts", query)
 
+    def suppress(self, entry: JsonObject) -> JsonObject:
+        """List a number that must not be called; returns its entry."""
+        return _object(self._send("POST", "/suppressions", json=entry))
+
+    def suppressions(self, number: str | None = None) -> Iterator[JsonObject]:
+        """Yield the entries of all suppressed numbers, or of one, newest first."""
+        return self._pages("/suppressions", {} if number is None else {"phone_number": number})
+
+    def remove_suppression(self, suppression_id: str) -> None:
+        """Let a number be called again."""
+        self._send("DELETE", f"/suppressions/{_segment(suppression_id)}")
+
+    def import_suppressions(self, file: IO[bytes]) -> JsonObject:
+        """List the numbers of a CSV file; returns how many rows were new, known and repeated."""
+        return _object(self._send("POST", "/suppressions/import", file=file))
+
     @contextmanager
     def export(self, batch_id: str, rows: str) -> Iterator[Iterator[bytes]]:
         """Open the CSV file of a batch, a row per contact or call; fails also where it breaks off."""
@@ -136,10 +152,12 @@ class ApiClient:
         *,
         params: Query | None = None,
         json: JsonObject | None = None,
+        file: IO[bytes] | None = None,
     ) -> object:
         timeout = _TIMEOUT if method == "GET" else _LONG_TIMEOUT
+        form = None if file is None else {"file": file}
         with self._failures():
-            answer = self._client.request(method, path, params=params, json=json, timeout=timeout)
+            answer = self._client.request(method, path, params=params, json=json, files=form, timeout=timeout)
         self._require_success(answer)
         if answer.status_code == httpx.codes.NO_CONTENT:
             return None

@@ -3,6 +3,7 @@
 The diagnosis and the next step come first; what they rest on follows.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated
 
@@ -17,6 +18,8 @@ from console.surroundings import ApiToken, ApiUrl, surroundings_of
 batch_debugging = typer.Typer()
 
 QUEUE_FIELDS = ("name", "role", "pollers", "backlog", "last_seen")
+_REQUEST = re.compile(r"POST /api/v1/(batches|campaigns)/(\w+)/(dispatch|resume)(\?now=true)?")
+"""What a tip has one send, where there is a command for it."""
 _PARTS = ("workflow", "capacity", "window", "webhooks", "outcomes", "dispatcher")
 
 
@@ -38,12 +41,17 @@ def debug_batch(
 
 
 def _show_diagnosis(told: JsonObject, console: Console) -> None:
-    tip = shown(_object(told, "diagnostics").get("tip"))
+    tip = _REQUEST.sub(_command, shown(_object(told, "diagnostics").get("tip")))
     if not console.is_terminal:
         show_list((), [["diagnosis", shown(told.get("diagnosis")), tip]], console)
         return
     console.print(Text(shown(told.get("diagnosis")), style="bold"), Text(f"(batch is {told.get('status')})"))
     console.print(Text(tip))
+
+
+def _command(request: re.Match[str]) -> str:
+    noun, identifier, verb, now = request.groups()
+    return f"apollo {noun} {verb} {identifier}{' --now' if now else ''}"
 
 
 def _standings(told: JsonObject) -> Iterator[Sequence[str]]:

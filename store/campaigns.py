@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import RowMapping, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from domain.campaign import Campaign, CampaignRules, CampaignStatus
@@ -108,12 +108,21 @@ class PostgresCampaignStore:
     async def stats(self, organization_id: OrganizationId, campaign_id: CampaignId) -> CampaignStats:
         """Count a campaign's contacts, batches and calls. Raises CampaignNotFound."""
         async with single_statement(self._engine) as connection:
-            return await stats_of(connection, await _read_one(connection, organization_id, campaign_id))
+            row = await _read_row(connection, organization_id, campaign_id)
+            return await stats_of(connection, campaign_of(row))
 
 
 async def _read_one(
     connection: AsyncConnection, organization_id: OrganizationId, campaign_id: CampaignId
 ) -> Campaign:
+    row = await _read_row(connection, organization_id, campaign_id)
+    counters = await call_counters_of(connection, [campaign_id])
+    return campaign_of(row, counters[campaign_id])
+
+
+async def _read_row(
+    connection: AsyncConnection, organization_id: OrganizationId, campaign_id: CampaignId
+) -> RowMapping:
     c = campaigns.c
     one = select(campaigns).where(
         c.campaign_id == campaign_id, c.organization_id == organization_id, c.deleted_at.is_(None)
@@ -121,5 +130,4 @@ async def _read_one(
     row = (await connection.execute(one)).mappings().one_or_none()
     if row is None:
         raise CampaignNotFound
-    counters = await call_counters_of(connection, [campaign_id])
-    return campaign_of(row, counters[campaign_id])
+    return row

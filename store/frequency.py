@@ -26,14 +26,21 @@ def _free_at(
 ) -> ColumnElement[datetime]:
     """Return when one cap lets go: once the attempt that made it full has left its window."""
     c = calls.c
+    # A value and no join, so that the attempts are always looked up by their number: with stale statistics
+    # a join would be planned by campaign, and read all calls of one.
+    owner = (
+        select(campaigns.c.organization_id)
+        .where(campaigns.c.campaign_id == c.campaign_id)
+        .correlate(calls)
+        .scalar_subquery()
+    )
     full_since: ScalarSelect[datetime] = (
         select(c.started_at)
-        .join_from(calls, campaigns, campaigns.c.campaign_id == c.campaign_id)
         .where(
             c.to_number == number,
             c.started_at > now - cap.window,
             c.dial_state.in_(ASKED),
-            campaigns.c.organization_id == organization_id,
+            owner == organization_id,
         )
         .order_by(c.started_at.desc())
         .offset(cap.max_calls - 1)

@@ -4,8 +4,12 @@ Rows of contacts are taken as they come free: one that somebody holds is being c
 and meets the entry when its turn comes. So nobody waits here, and nobody waits for us in a circle.
 """
 
+import asyncio
 from collections.abc import Sequence
 from datetime import datetime
+from heapq import merge
+from itertools import islice
+from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import (
@@ -38,7 +42,6 @@ from domain.identity import (
 )
 from domain.suppression import OPTED_OUT, NewSuppression, SkippedContact
 from store.counting import among
-from store.organizations import keep_organization
 from store.schema import INSTANT
 from store.tables import batches, calls, campaigns, contacts, suppressions
 from store.undialled import cancel_undialled
@@ -46,11 +49,33 @@ from store.undialled import cancel_undialled
 SLEEPING = (ContactStatus.RETRYING, ContactStatus.FOLLOWUP_SCHEDULED)
 """Their rows name an instant at which they would be called."""
 
+PIECE = 500
+"""Numbers that go to the database at once; before the next, other requests get a turn."""
+
 _NAMES = ("suppression_id", "phone_number", "reason", "expires_at", "execution_id")
 _RENEWED = ("reason", "expires_at", "execution_id", "added_by", "updated_at")
+_number = attrgetter("phone_number")
 _IS_NEW: Label[bool] = literal_column("xmax = 0", Boolean).label(
     "is_new"
 )  # an updated row carries the updater's transaction
+
+
+async def in_pieces(new: Sequence[NewSuppression]) -> Sequence[Sequence[NewSuppression]]:
+    """Cut a list into pieces that follow each other in the order of their numbers.
+
+    In one order, so that two imports never wait for each other in a circle; sorted bit by bit, for all at
+    once would hold back everybody else's requests.
+    """
+    runs: list[Sequence[NewSuppression]] = []
+    for start in range(0, len(new), PIECE):
+        runs.append(sorted(new[start : start + PIECE], key=_number))
+        await asyncio.sleep(0)
+    merged = merge(*runs, key=_number)
+    pieces: list[Sequence[NewSuppression]] = []
+    while piece := list(islice(merged, PIECE)):
+        pieces.append(piece)
+        await asyncio.sleep(0)
+    return pieces
 
 
 async def list_numbers(
@@ -62,8 +87,10 @@ async def list_numbers(
     added_by: TokenId,
     mint: MintId,
 ) -> tuple[int, int]:
-    """List different numbers; returns how many are new and how many were known. Runs within a transaction."""
-    await keep_organization(connection, organization_id, now)
+    """List a piece of different numbers; returns how many are new and how many were known.
+
+    Runs within a transaction; the organization is kept already.
+    """
     listed = insert(suppressions).from_select(
         [*_NAMES, "organization_id", "added_by", "created_at", "updated_at"],
         _rows(new, mint).add_columns(
@@ -84,10 +111,7 @@ async def list_numbers(
 
 
 def _rows(new: Sequence[NewSuppression], mint: MintId) -> Select[*tuple[Any, ...]]:
-    """Select the given numbers, of a hundred thousand at once, out of one array for each column.
-
-    They come in one order, so that two imports never wait for each other in a circle.
-    """
+    """Select the given numbers, in their order, out of one array for each column."""
     arrays = (
         literal([mint(SUPPRESSION_PREFIX) for _ in new], ARRAY(Text)),
         literal([each.phone_number for each in new], ARRAY(Text)),

@@ -13,6 +13,7 @@ from domain.suppression import NewSuppression, SkippedContact, Suppression
 from store import suppressing
 from store.engine import single_statement, transaction
 from store.mapping import suppression_of
+from store.organizations import keep_organization
 from store.tables import calls, campaigns, suppressions
 
 
@@ -29,6 +30,7 @@ class PostgresSuppressionStore:
         """List a number; one that is listed takes the new reason and expiry."""
         c = suppressions.c
         async with transaction(self._engine) as connection:
+            await keep_organization(connection, organization_id, now)
             added, _ = await self._list(connection, organization_id, [new], now, added_by)
             skipped = await suppressing.skip_sleepers(connection, organization_id, _in_force([new], now), now)
             kept = await connection.execute(
@@ -52,8 +54,17 @@ class PostgresSuppressionStore:
     ) -> ImportedSuppressions:
         """Do the same for many different numbers, all or none of them."""
         async with transaction(self._engine) as connection:
-            added, updated = await self._list(connection, organization_id, new, now, added_by)
-            skipped = await suppressing.skip_sleepers(connection, organization_id, _in_force(new, now), now)
+            added = updated = 0
+            skipped: list[SkippedContact] = []
+            await keep_organization(connection, organization_id, now)
+            pieces = await suppressing.in_pieces(new)
+            for piece in pieces:
+                fresh, known = await self._list(connection, organization_id, piece, now, added_by)
+                added, updated = added + fresh, updated + known
+            # Only now, so that contacts are held for the shorter part of it.
+            for piece in pieces:
+                numbers = _in_force(piece, now)
+                skipped += await suppressing.skip_sleepers(connection, organization_id, numbers, now)
         return ImportedSuppressions(added=added, updated=updated, skipped=skipped)
 
     async def opt_out(self, execution_id: ExecutionId, now: datetime) -> Sequence[SkippedContact]:

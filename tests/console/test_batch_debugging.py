@@ -91,6 +91,35 @@ def test_screen_shows_diagnosis_tip_and_tables(monkeypatch: pytest.MonkeyPatch) 
         assert any(cell in line for line in lines)
 
 
+@pytest.mark.parametrize(
+    ("tip", "typed"),
+    [
+        pytest.param(
+            "Start the worker, then POST /api/v1/batches/btc_1/dispatch.",
+            "Start the worker, then apollo batches dispatch btc_1.",
+            id="dispatch",
+        ),
+        pytest.param(
+            "Starts soon; POST /api/v1/batches/btc_1/dispatch?now=true starts it at once.",
+            "Starts soon; apollo batches dispatch btc_1 --now starts it at once.",
+            id="start",
+        ),
+        pytest.param(
+            "The campaign is paused: resume the campaign with POST /api/v1/campaigns/cmp_1/resume.",
+            "The campaign is paused: resume the campaign with apollo campaigns resume cmp_1.",
+            id="resume",
+        ),
+        pytest.param("Check the provider.", "Check the provider.", id="nothing to type"),
+    ],
+)
+def test_tip_names_the_command_to_type_instead_of_the_request(tip: str, typed: str) -> None:
+    told = {**TOLD, "diagnostics": {"stuck_pending": False, "tip": tip}}
+
+    result = apollo(StandInApi(ok(told)), "batches", "debug", "btc_1")
+
+    assert result.stdout.splitlines()[0] == f"diagnosis\tworker_down\t{typed}"
+
+
 def test_unknown_batch_is_exit_code_1_and_one_line() -> None:
     result = apollo(StandInApi(a_problem(404, "Batch not found")), "batches", "debug", "btc_none")
 

@@ -33,6 +33,7 @@ def test_campaign_is_created_from_options_and_its_id_printed() -> None:
         api,
         *("campaigns", "create", *NEEDED, "--phone", "+14155550181"),
         *("--concurrency", "20", "--max-retries", "2", "--cooldown-minutes", "0.05", "--timezone", "UTC"),
+        *("--calls-per-second", "0.5", "--sticky-caller-id"),
     )
 
     assert (result.exit_code, result.stdout) == (0, "cmp_1\n")
@@ -40,6 +41,8 @@ def test_campaign_is_created_from_options_and_its_id_printed() -> None:
         "name": "First",
         "agent_id": "agent_1",
         "phone_numbers": ["+14155550180", "+14155550181"],
+        "calls_per_second": 0.5,
+        "sticky_caller_id": True,
         "timezone": "UTC",
         "metadata": {"concurrency_limit": 20},
         "retry_policy": {"max_retries": 2, "cooldown_minutes": 0.05},

@@ -1,18 +1,22 @@
 """Suppressed and busy numbers on the whole stack: the simulator's ledger says whose phone rang."""
 
+import random
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
+from itertools import pairwise
+from typing import Any
 
 import pytest
 
 from tests.e2e.house import House, a_fresh_house
-from tests.e2e.scenes import a_batch, a_campaign
+from tests.e2e.scenes import a_batch, a_campaign, fresh_numbers
 
 pytestmark = [pytest.mark.e2e, pytest.mark.server, pytest.mark.timeout(240)]
 
 BUSY, ANSWERED, UNWANTED = "+14155550101", "+14155550155", "+14155550156"
 SOON: Mapping[str, object] = {"max_retries": 2, "cooldown_minutes": 0.1}
 TALK = timedelta(seconds=1)
+OVER = {"completed", "busy", "no_answer", "failed", "max_retries_reached", "skipped"}
 
 
 @pytest.fixture(scope="module")
@@ -68,3 +72,65 @@ def test_person_called_once_is_left_alone_while_the_cap_holds(house: House) -> N
     assert house.counters(capped)[0]["pending"] == 1
     assert len(_rings_of(house, number)) == 1
     house.api.act("batches", capped, "cancel")
+
+
+class Crowd:
+    """A few people in the batches of four campaigns, three of which may ring a phone so often an hour."""
+
+    def __init__(self, house: House, dice: random.Random) -> None:
+        self._house = house
+        self.numbers = fresh_numbers("55", "56", "01", "02")
+        self._cap_of: dict[str, int | None] = {}
+        """By batch."""
+        for cap in (None, 2, 3, 4):
+            caps = [] if cap is None else [{"max_calls": cap, "hours": 1}]
+            campaign_id = a_campaign(house, retry_policy=SOON, frequency_caps=caps)
+            people = dice.sample(self.numbers, len(self.numbers))
+            self._cap_of[a_batch(house, campaign_id, people, concurrency_limit=dice.randint(1, 4))] = cap
+
+    def rings_of(self, number: str) -> list[dict[str, Any]]:
+        """Return the rings of one phone, oldest first."""
+        mine = [each for each in self._house.rings() if each["to"] == number]
+        return sorted(mine, key=lambda each: str(each["at"]))
+
+    def is_quiet(self) -> bool:
+        """Tell whether every contact is over or its phone has rung as often as its campaign allows."""
+        rings = {number: self.rings_of(number) for number in self.numbers}
+        return all(
+            contact["status"] in OVER or (cap is not None and len(rings[str(contact["phone_number"])]) >= cap)
+            for batch_id, cap in self._cap_of.items()
+            for contact in self._house.contacts(batch_id)
+        ) and all(each["ended_at"] for mine in rings.values() for each in mine)
+
+    def cap_of(self, ring: Mapping[str, Any]) -> int | None:
+        """Return how often the campaign that rang lets a phone be rung."""
+        [batch_id] = [
+            str(each["batch_id"])
+            for each in self._house.ledger()["create_requests"]
+            if each["execution_id"] == ring["execution_id"]
+        ]
+        return self._cap_of[batch_id]
+
+    def end(self) -> None:
+        """Give up who is capped until the hour has passed."""
+        for batch_id in self._cap_of:
+            self._house.ask("POST", f"/batches/{batch_id}/cancel")
+
+
+@pytest.mark.parametrize("seed", [20])
+def test_people_in_many_batches_are_rung_by_one_at_a_time_and_as_often_as_its_campaign_allows(
+    house: House, seed: int
+) -> None:
+    house.empty_ledger()
+    crowd = Crowd(house, random.Random(seed))
+
+    house.wait_for(crowd.is_quiet, 120, every=0.5)
+
+    for number in crowd.numbers:
+        rings = crowd.rings_of(number)
+        for before, after in pairwise(rings):
+            assert before["ended_at"] <= after["at"]
+        caps = [crowd.cap_of(ring) for ring in rings]
+        assert [cap for turn, cap in enumerate(caps, start=1) if cap is not None and turn > cap] == []
+    assert sum(len(crowd.rings_of(number)) for number in crowd.numbers) >= 10
+    crowd.end()

@@ -14,6 +14,7 @@ from domain.ports import Claimed
 from domain.settlement import Settlement
 from domain.suppression import NewSuppression
 from store.engine import transaction
+from store.suppressing import PIECE, in_pieces
 from tests.builders import CALLEE, MONDAY_NOON, ORGANIZATION, a_claim, a_new_contact
 from tests.store.scenes import Stores
 
@@ -43,7 +44,7 @@ async def test_sleeper_that_is_held_at_that_moment_is_withheld_and_skipped_at_it
 
 
 async def test_two_imports_of_the_same_numbers_at_once_both_succeed(stores: Stores) -> None:
-    numbers = [NewSuppression(phone_number=f"+1415{each:07}") for each in range(200)]
+    numbers = [NewSuppression(phone_number=f"+1415{each:07}") for each in range(1200)]
     await asyncio.gather(
         *(
             stores.suppressions.add_all(ORGANIZATION, order, MONDAY_NOON, added_by=TOKEN)
@@ -51,7 +52,29 @@ async def test_two_imports_of_the_same_numbers_at_once_both_succeed(stores: Stor
         )
     )
     imported = await stores.suppressions.add_all(ORGANIZATION, numbers, MONDAY_NOON, added_by=TOKEN)
-    assert (imported.added, imported.updated) == (0, 200)
+    assert (imported.added, imported.updated) == (0, 1200)
+
+
+async def test_import_of_several_pieces_lists_every_number_and_skips_every_sleeper(stores: Stores) -> None:
+    numbers = [NewSuppression(phone_number=f"+1415{each:07}") for each in range(3 * PIECE)]
+    ends = [a_new_contact(phone_number=each.phone_number) for each in (numbers[0], numbers[-1])]
+    batch = await stores.a_kept_batch(ends)
+    for person in await stores.people_of(batch):
+        await stores.ended(person, CallStatus.BUSY, RETRY)
+
+    imported = await stores.suppressions.add_all(ORGANIZATION, numbers[::-1], MONDAY_NOON, added_by=TOKEN)
+
+    assert (imported.added, imported.updated, len(imported.skipped)) == (3 * PIECE, 0, 2)
+    assert (await stores.batch(batch)).counters.skipped == 2
+
+
+async def test_pieces_follow_each_other_in_the_order_of_their_numbers() -> None:
+    given = [NewSuppression(phone_number=f"+1415{each * 7919 % 10007:07}") for each in range(2 * PIECE + 1)]
+
+    pieces = await in_pieces(given)
+
+    assert [len(each) for each in pieces] == [PIECE, PIECE, 1]
+    assert [each for piece in pieces for each in piece] == sorted(given, key=lambda each: each.phone_number)
 
 
 async def test_claims_begun_after_the_entry_was_committed_never_dial(stores: Stores) -> None:
