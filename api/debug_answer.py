@@ -18,7 +18,8 @@ from api.schemas.debug import (
     WorkflowOut,
 )
 from domain.contact import ContactStatus
-from domain.diagnosis import UNKNOWN, BatchFacts, QueueRole, diagnose, silent_queues
+from domain.diagnosing import diagnose, silent_queues
+from domain.diagnosis import UNKNOWN, BatchFacts, QueueRole
 from domain.ports import EndedCalls
 
 

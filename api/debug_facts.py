@@ -40,6 +40,7 @@ def facts_of(reading: Reading, now: datetime) -> BatchFacts:
         recent_failures=stored.recent.failed,
         route_is_open=any(_is_closed_to_calls(each, now) for each in stored.routes),
         window=_window_of_the_pending(reading, now),
+        withheld=stored.withheld,
         limit=concurrency_shown(batch.concurrency_limit, campaign.rules),
         campaign_limit=campaign.rules.concurrency_limit,
         campaign_live=stored.campaign_live,

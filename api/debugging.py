@@ -7,11 +7,13 @@ from datetime import datetime
 from typing import TypeVar
 
 from api.parts import ApiParts
-from domain.batch import TERMINAL_BATCH, Batch
+from domain.batch import TERMINAL_BATCH, Batch, BatchStatus, calling_hours_in_force
 from domain.campaign import Campaign
 from domain.contact import ContactStatus
-from domain.diagnosis import RECENT_ATTEMPTS, RUNNING, WEBHOOK_SILENCE, QueueFacts
+from domain.diagnosing import RECENT_ATTEMPTS, WEBHOOK_SILENCE
+from domain.diagnosis import RUNNING, QueueFacts, Withheld
 from domain.errors import EngineUnavailable, StoreUnavailable
+from domain.frequency import CapsAt
 from domain.identity import BatchId, ContactId, OrganizationId
 from domain.ports import (
     EndedCalls,
@@ -21,11 +23,14 @@ from domain.ports import (
     WebhookSilence,
     WorkflowDescription,
 )
+from domain.working_hours import is_open
 
 SOURCE_SECONDS = 1.5
 """A person who asks what is wrong gets within three seconds whatever is known by then."""
 DATABASE_SECONDS = 2.5
 PENDING_SAMPLE = 3
+LOOKED_AT = 20_000
+"""Pending contacts whose numbers are looked up to learn whether anybody can be called."""
 
 T = TypeVar("T")
 
@@ -41,6 +46,8 @@ class StoredFacts:
     silence: WebhookSilence
     recent: RecentAttempts
     routes: Sequence[RouteReport]
+    withheld: Withheld | None = None
+    """Why nobody can be called whose window is open; None when somebody can."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +70,7 @@ async def read_batch(
     batch, campaign = await parts.batches.get(organization_id, batch_id)
     timezone = batch.overrides.timezone or campaign.rules.timezone
     stored, ended_calls, workflow, queues, dispatcher = await asyncio.gather(
-        _stored(parts, batch, now),
+        _stored(parts, batch, campaign, now),
         _in_time(parts.diagnostics.ended_calls(batch_id, timezone)),
         _in_time(parts.engine.describe_batch(batch_id)),
         _in_time(parts.engine.queues()),
@@ -92,16 +99,17 @@ async def _read_again(parts: ApiParts, reading: Reading, now: datetime) -> Readi
     batch, campaign = await parts.batches.get(before.organization_id, before.batch_id)
     if batch.status not in TERMINAL_BATCH:
         return reading
-    stored = await _stored(parts, batch, now)
+    stored = await _stored(parts, batch, campaign, now)
     return replace(reading, batch=batch, campaign=campaign, stored=stored)
 
 
-async def _stored(parts: ApiParts, batch: Batch, now: datetime) -> StoredFacts:
+async def _stored(parts: ApiParts, batch: Batch, campaign: Campaign, now: datetime) -> StoredFacts:
     """Read one thing after the other, on one connection at a time: others need the pool too."""
     numbers, batch_id = parts.diagnostics, batch.batch_id
+    deadline = asyncio.get_running_loop().time() + DATABASE_SECONDS
     try:
-        async with asyncio.timeout(DATABASE_SECONDS):
-            return StoredFacts(
+        async with asyncio.timeout_at(deadline):
+            stored = StoredFacts(
                 standings=await numbers.standings(batch_id),
                 pending_sample=await numbers.longest_pending(batch_id, PENDING_SAMPLE),
                 pending_zones=await parts.contacts.pending_zones(batch_id),
@@ -112,6 +120,27 @@ async def _stored(parts: ApiParts, batch: Batch, now: datetime) -> StoredFacts:
             )
     except TimeoutError:
         raise StoreUnavailable from None
+    try:
+        async with asyncio.timeout_at(deadline):
+            return replace(stored, withheld=await _withheld(parts, batch, campaign, stored, now))
+    except TimeoutError:
+        return replace(stored, withheld=Withheld())
+
+
+async def _withheld(
+    parts: ApiParts, batch: Batch, campaign: Campaign, stored: StoredFacts, now: datetime
+) -> Withheld | None:
+    """Ask for those whose windows are open, while the batch may call at all."""
+    zones = stored.pending_zones
+    closed = [zone for zone in zones if not _is_open(batch, campaign, zone, now)]
+    if batch.status is not BatchStatus.IN_PROGRESS or len(closed) == len(zones):
+        return None
+    caps = CapsAt(campaign.rules.frequency_caps, now)
+    return await parts.diagnostics.withheld(batch.batch_id, caps, LOOKED_AT, closed_zones=closed)
+
+
+def _is_open(batch: Batch, campaign: Campaign, zone: str | None, now: datetime) -> bool:
+    return is_open(calling_hours_in_force(batch.overrides, campaign.rules, zone), now)
 
 
 async def _in_time(answer: Awaitable[T]) -> T | None:

@@ -1,6 +1,6 @@
 """Numbers about one batch for people who ask why nobody is dialled."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import ScalarSelect, func, select
@@ -8,11 +8,14 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from domain.call import CallStatus, DialState, EventSource
 from domain.contact import LIVE, ContactStatus
+from domain.diagnosis import Withheld
+from domain.frequency import CapsAt
 from domain.identity import BatchId, CampaignId, ContactId
 from domain.ports.diagnostics import EndedCalls, RecentAttempts, StatusShare, WebhookSilence
 from store import call_endings
 from store.engine import single_statement
 from store.tables import batches, call_events, calls, contacts
+from store.withheld import withheld
 
 _HEARD_OF = 2200
 """Calls whose webhooks are looked at, live ones first: above the largest concurrency limit."""
@@ -20,7 +23,7 @@ _FAILED = (CallStatus.FAILED, CallStatus.UNKNOWN)
 
 
 class PostgresDiagnosticsStore:
-    """Every verb is one statement; implements `DiagnosticsStore`."""
+    """Every verb is one statement or two; implements `DiagnosticsStore`."""
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
@@ -53,6 +56,13 @@ class PostgresDiagnosticsStore:
         )
         async with single_statement(self._engine) as connection:
             return [ContactId(each) for each in (await connection.scalars(waiting)).all()]
+
+    async def withheld(
+        self, batch_id: BatchId, caps: CapsAt, limit: int, *, closed_zones: Collection[str | None] = ()
+    ) -> Withheld | None:
+        """Tell why nobody among the first pending contacts outside the closed zones can be called."""
+        async with single_statement(self._engine) as connection:
+            return await withheld(connection, batch_id, caps, limit, closed_zones)
 
     async def live_in_campaign(self, campaign_id: CampaignId) -> int:
         """Return how many contacts of all batches of a campaign are live."""

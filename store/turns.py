@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import (
     ARRAY,
     ColumnElement,
+    ScalarSelect,
     Select,
     Subquery,
     Text,
@@ -46,6 +47,21 @@ def pending(
     caps: CapsAt | None = None,
 ) -> Select[str, int, str | None, bool, datetime | None]:
     """Select pending contacts outside the closed zones, whether they are called, and until when capped."""
+    # The numbers are looked up for this page only, however many people wait behind it.
+    page = pending_page(batch_id, after_position, limit, closed_zones)
+    return select(
+        page.c.contact_id,
+        page.c.position,
+        page.c.timezone,
+        is_on_the_phone(page.c.phone_number).label("is_busy"),
+        capped_in(batch_id, page.c.phone_number, caps).label("capped_until"),
+    ).order_by(page.c.position)
+
+
+def pending_page(
+    batch_id: BatchId, after_position: int, limit: int, closed_zones: Collection[str | None]
+) -> Subquery:
+    """Select the next pending contacts behind a position that are outside the closed zones."""
     c = contacts.c
     matching = select(c.contact_id, c.position, c.timezone, c.phone_number).where(
         c.batch_id == batch_id, c.status == ContactStatus.PENDING, c.position > after_position
@@ -54,20 +70,19 @@ def pending(
         matching = matching.where(c.timezone.is_not(None))
     if named := sorted(zone for zone in closed_zones if zone is not None):
         matching = matching.where(or_(c.timezone.is_(None), c.timezone != all_(literal(named, ARRAY(Text)))))
-    # The numbers are looked up for this page only, however many people wait behind it.
-    page = matching.order_by(c.position).limit(limit).subquery("page")
-    is_busy = is_on_the_phone(page.c.phone_number)
-    until: ColumnElement[Any] = null()
-    if caps is not None and caps.caps:
-        owner = select(batches.c.organization_id).where(batches.c.batch_id == batch_id).scalar_subquery()
-        until = capped_until(owner, page.c.phone_number, caps)
-    return select(
-        page.c.contact_id,
-        page.c.position,
-        page.c.timezone,
-        is_busy.label("is_busy"),
-        until.label("capped_until"),
-    ).order_by(page.c.position)
+    return matching.order_by(c.position).limit(limit).subquery("page")
+
+
+def capped_in(batch_id: BatchId, number: ColumnElement[str], caps: CapsAt | None) -> ColumnElement[Any]:
+    """Select until when the caps withhold a number from a batch's organization; null when they do not."""
+    if caps is None or not caps.caps:
+        return null()
+    return capped_until(owner_of(batch_id), number, caps)
+
+
+def owner_of(batch_id: BatchId) -> ScalarSelect[str]:
+    """Select a batch's organization."""
+    return select(batches.c.organization_id).where(batches.c.batch_id == batch_id).scalar_subquery()
 
 
 def pending_zones(batch_id: BatchId) -> Select[str | None]:

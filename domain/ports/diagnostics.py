@@ -1,12 +1,13 @@
 """What is asked of the database and of Temporal by people who want to know why nobody is dialled."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
 from domain.contact import ContactStatus
-from domain.diagnosis import QueueFacts
+from domain.diagnosis import QueueFacts, Withheld
+from domain.frequency import CapsAt
 from domain.identity import BatchId, CampaignId, ContactId
 
 
@@ -59,6 +60,15 @@ class DiagnosticsStore(Protocol):
 
     async def longest_pending(self, batch_id: BatchId, limit: int) -> Sequence[ContactId]:
         """Return the pending contacts that are unchanged the longest, the longest first."""
+
+    async def withheld(
+        self, batch_id: BatchId, caps: CapsAt, limit: int, *, closed_zones: Collection[str | None] = ()
+    ) -> Withheld | None:
+        """Tell why nobody among the first `limit` pending contacts outside the closed zones can be called.
+
+        None when somebody can be, or nobody is there. Of one who waits for several reasons the cap is told
+        first, then the busy number.
+        """
 
     async def live_in_campaign(self, campaign_id: CampaignId) -> int:
         """Return how many contacts of all batches of a campaign are live."""

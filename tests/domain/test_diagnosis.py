@@ -6,15 +6,8 @@ from datetime import timedelta
 import pytest
 
 from domain.batch import BatchStatus, PausedBy
-from domain.diagnosis import (
-    BatchFacts,
-    Diagnosis,
-    QueueFacts,
-    QueueRole,
-    WorkflowFacts,
-    diagnose,
-    silent_queues,
-)
+from domain.diagnosing import Finding, diagnose, silent_queues
+from domain.diagnosis import BatchFacts, Diagnosis, QueueFacts, QueueRole, Withheld, WorkflowFacts
 from domain.working_hours import OpenWindow
 from tests.builders import BATCH_ID, CAMPAIGN_ID, MONDAY_NOON
 
@@ -109,12 +102,60 @@ def test_every_code_has_a_state_that_leads_to_it() -> None:
             "All 7 slots of the campaign",
             id="campaign limit",
         ),
+        pytest.param(replace(STUCK, live=1, limit=1), "The only slot of the batch", id="one slot"),
         pytest.param(STATES[Diagnosis.STALLED], "pending_sample", id="stalled"),
+        pytest.param(replace(STUCK, pending=1), "1 contact has waited since", id="one stalled"),
         pytest.param(STATES[Diagnosis.HIGH_NO_ANSWER], "14 of 20", id="no answer"),
     ],
 )
 def test_tip_names_the_next_step(facts: BatchFacts, words: str) -> None:
     assert words in diagnose(facts, NOW).tip
+
+
+HELD = Withheld(capped=2, capped_until=NOW + HOUR, busy=1)
+ON_ITS_OWN = "It goes on by itself."
+
+
+@pytest.mark.parametrize(
+    ("withheld", "tip"),
+    [
+        pytest.param(
+            HELD,
+            "Nobody whose window is open can be called now: 2 numbers are capped, the first until"
+            f" 2026-09-07 13:00 UTC; 1 number is on another call. {ON_ITS_OWN}",
+            id="caps and another call",
+        ),
+        pytest.param(
+            Withheld(capped=1, capped_until=NOW + HOUR, busy=2, suppressed=3),
+            "Nobody whose window is open can be called now: 1 number is capped, the first until"
+            f" 2026-09-07 13:00 UTC; 2 numbers are on another call; 3 numbers are suppressed. {ON_ITS_OWN}",
+            id="everything at once",
+        ),
+        pytest.param(
+            Withheld(suppressed=3),
+            "Only suppressed numbers are pending (3): they are skipped in their turn, at the latest after"
+            f" POST /api/v1/batches/{BATCH_ID}/dispatch.",
+            id="suppressed",
+        ),
+        pytest.param(Withheld(), "Calls are going out as they should.", id="not learnt in time"),
+    ],
+)
+def test_batch_all_of_whose_numbers_are_withheld_is_told_what_it_waits_for_and_never_stuck(
+    withheld: Withheld, tip: str
+) -> None:
+    finding = diagnose(replace(STUCK, withheld=withheld), NOW)
+    assert finding == Finding(Diagnosis.HEALTHY, tip, stuck_pending=False)
+
+
+def test_withheld_numbers_are_told_beside_calls_that_go_out_and_calls_nobody_answers() -> None:
+    told = "Nobody whose window is open can be called now: "
+    going_out = diagnose(replace(RUNNING, withheld=HELD), NOW)
+    unanswered = diagnose(replace(STATES[Diagnosis.HIGH_NO_ANSWER], withheld=HELD), NOW)
+    assert going_out.tip.startswith(f"Calls are going out as they should. {told}")
+    assert (unanswered.diagnosis, unanswered.stuck_pending) == (Diagnosis.HIGH_NO_ANSWER, False)
+    assert (
+        f"14 of 20 calls were not answered: look at hours, prefixes and concurrency. {told}" in unanswered.tip
+    )
 
 
 @pytest.mark.parametrize(

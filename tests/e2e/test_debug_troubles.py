@@ -83,11 +83,19 @@ def bound_by_capacity(house: House) -> str:
     return batch_id
 
 
+def capped(house: House) -> str:
+    numbers = answering_numbers()
+    house.wait_for_end(a_batch(house, a_campaign(house), numbers), 20)
+    once_an_hour = [{"max_calls": 1, "hours": 1}]
+    return a_batch(house, a_campaign(house, frequency_caps=once_an_hour), numbers)
+
+
 HELD = [
     pytest.param(scheduled, "scheduled", id="scheduled"),
     pytest.param(paused, "paused", id="paused"),
     pytest.param(out_of_hours, "outside_working_hours", id="out of hours"),
     pytest.param(bound_by_capacity, "waiting_for_capacity", id="bound by capacity"),
+    pytest.param(capped, "healthy", id="capped"),
 ]
 
 
@@ -101,6 +109,24 @@ def test_batch_that_waits_for_a_reason_is_never_called_stuck_however_old_its_row
     told = debug(house, batch_id)
 
     assert (told["diagnosis"], told["diagnostics"]["stuck_pending"]) == (code, False)
+    house.api.act("batches", batch_id, "cancel")
+
+
+def test_batch_whose_numbers_are_all_capped_says_until_when_and_calls_nobody(house: House) -> None:
+    house.empty_ledger()
+    began = datetime.now(UTC)
+    batch_id = capped(house)
+    house.wait_until_quiet(f"batch/{batch_id}")
+
+    told = debug(house, batch_id)
+
+    lets_go = [began + timedelta(hours=1, minutes=each) for each in (0, 1)]
+    assert told["diagnostics"]["tip"] in {
+        f"Nobody whose window is open can be called now: 2 numbers are capped, the first until"
+        f" {at:%Y-%m-%d %H:%M} UTC. It goes on by itself."
+        for at in lets_go
+    }
+    assert (statuses(told), len(house.rings())) == ({"pending": 2}, 2)
     house.api.act("batches", batch_id, "cancel")
 
 

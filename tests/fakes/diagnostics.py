@@ -1,7 +1,7 @@
 """Numbers about batches, from what the other fakes keep."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -9,6 +9,8 @@ import phonenumbers
 
 from domain.call import OUTCOME_OF, CallRecord, CallStatus, DialState, EventSource
 from domain.contact import LIVE, ContactStatus
+from domain.diagnosis import Withheld
+from domain.frequency import CapsAt
 from domain.identity import BatchId, CampaignId, ContactId
 from domain.ports import EndedCalls, RecentAttempts, StatusShare, WebhookSilence
 from domain.wall_clock import zone_named
@@ -39,6 +41,35 @@ class FakeDiagnosticsStore:
             each for each in self._tables.contacts_of(batch_id) if each.status is ContactStatus.PENDING
         ]
         return [each.contact_id for each in sorted(pending, key=lambda each: each.updated_at)[:limit]]
+
+    async def withheld(
+        self, batch_id: BatchId, caps: CapsAt, limit: int, *, closed_zones: Collection[str | None] = ()
+    ) -> Withheld | None:
+        """Tell why nobody among the first pending contacts outside the closed zones can be called."""
+        self._tables.require_up()
+        owner = self._tables.batches[batch_id].organization_id
+        numbers = [
+            each.phone_number
+            for each in self._tables.contacts_of(batch_id)
+            if each.status is ContactStatus.PENDING and each.timezone not in closed_zones
+        ][:limit]
+        until = {each: self._tables.capped_until(owner, each, caps) for each in numbers}
+        capped = [at for at in until.values() if at is not None]
+        uncapped = [each for each in numbers if until[each] is None]
+        busy = [each for each in uncapped if self._tables.is_on_the_phone(each)]
+        suppressed = [
+            each
+            for each in uncapped
+            if each not in busy and self._tables.is_suppressed(owner, each, caps.now)
+        ]
+        if not numbers or len(capped) + len(busy) + len(suppressed) < len(numbers):
+            return None
+        return Withheld(
+            capped=len(capped),
+            capped_until=min(capped, default=None),
+            busy=len(busy),
+            suppressed=len(suppressed),
+        )
 
     async def live_in_campaign(self, campaign_id: CampaignId) -> int:
         """Return how many contacts of all batches of a campaign are live."""

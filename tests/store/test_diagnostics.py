@@ -1,19 +1,26 @@
 """What the rows tell of a batch that somebody asks about; the fakes say the same."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
-from domain.call import AttemptKind, CallStatus, DialState, EventSource
+from domain.call import AttemptKind, CallRecord, CallStatus, DialState, EventSource
 from domain.contact import Contact, ContactStatus
-from domain.ports import EndedCalls, RecentAttempts, StatusShare, WebhookSilence
+from domain.diagnosis import Withheld
+from domain.frequency import CapsAt, FrequencyCap
+from domain.identity import TokenId
+from domain.ports import Claimed, EndedCalls, RecentAttempts, StatusShare, WebhookSilence
 from domain.settlement import Settlement
-from tests.builders import MONDAY_NOON, a_new_contact, a_status_event
+from domain.suppression import NewSuppression
+from tests.builders import MONDAY_NOON, ORGANIZATION, a_claim, a_new_contact, a_status_event
 from tests.store.scenes import LATER, House
 
 pytestmark = pytest.mark.store
 
-MINUTE = timedelta(minutes=1)
+MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
+NOW = MONDAY_NOON + 3 * HOUR
+ONCE_AN_HOUR = CapsAt((FrequencyCap(1, HOUR),), NOW)
+ONE_CAPPED = Withheld(capped=1, capped_until=NOW + 50 * MINUTE)
 
 
 async def call(house: House, contact: Contact, outcome: CallStatus, minutes: float = 0) -> None:
@@ -58,6 +65,73 @@ async def test_longest_pending_are_the_longest_unchanged_and_then_the_first(hous
     assert given_back is ContactStatus.PENDING
     assert longest == [each.contact_id for each in (*others, first)]
     assert await house.diagnostics.longest_pending(batch.batch_id, 2) == longest[:2]
+
+
+async def _called_lately(house: House, number: str, at: datetime) -> None:
+    """A call to a number by another batch that ended busy."""
+    await house.hears(await _on_the_phone(house, number, at), CallStatus.BUSY)
+
+
+async def _on_the_phone(house: House, number: str, at: datetime) -> CallRecord:
+    """A call to a number by another batch."""
+    person = await house.a_person(people=[a_new_contact(phone_number=number)])
+    claimed = await house.calls.claim_attempt(a_claim(person.contact_id), at)
+    assert isinstance(claimed, Claimed)
+    return claimed.record
+
+
+async def _suppressed(house: House, number: str) -> None:
+    entry = NewSuppression(phone_number=number)
+    await house.suppressions.add(ORGANIZATION, entry, MONDAY_NOON, added_by=TokenId("tok_1"))
+
+
+async def test_batch_whose_pending_contacts_are_all_withheld_is_told_why_each_once(house: House) -> None:
+    people = [a_new_contact(number) for number in range(1, 6)]
+    batch = await house.a_kept_batch(people)
+    often, lately, lately_and_suppressed, busy, unwanted = (each.phone_number for each in people)
+    for number, minutes in ((often, 50), (lately, 10), (lately_and_suppressed, 20)):
+        await _called_lately(house, number, NOW - minutes * MINUTE)
+    await _on_the_phone(house, busy, NOW - 2 * HOUR)
+    await _suppressed(house, unwanted)
+    await _suppressed(house, lately_and_suppressed)
+
+    assert await house.diagnostics.withheld(batch.batch_id, ONCE_AN_HOUR, 10) == Withheld(
+        capped=3, capped_until=NOW + 10 * MINUTE, busy=1, suppressed=1
+    )
+
+
+@pytest.mark.parametrize(
+    ("limit", "closed_zones", "withheld"),
+    [
+        pytest.param(10, (), None, id="somebody is free"),
+        pytest.param(1, (), ONE_CAPPED, id="but not among the first"),
+        pytest.param(10, (None,), None, id="somebody of another zone is free"),
+        pytest.param(10, ("Europe/Paris",), ONE_CAPPED, id="but nobody whose window is open"),
+        pytest.param(10, (None, "Europe/Paris"), None, id="nobody is there"),
+    ],
+)
+async def test_somebody_who_could_be_called_leaves_nothing_to_tell(
+    house: House, limit: int, closed_zones: tuple[str | None, ...], withheld: Withheld | None
+) -> None:
+    people = [a_new_contact(1), a_new_contact(2, timezone="Europe/Paris")]
+    batch = await house.a_kept_batch(people)
+    await _called_lately(house, people[0].phone_number, NOW - 10 * MINUTE)
+
+    told = await house.diagnostics.withheld(batch.batch_id, ONCE_AN_HOUR, limit, closed_zones=closed_zones)
+
+    assert told == withheld
+
+
+async def test_without_caps_only_other_calls_and_suppressions_withhold(house: House) -> None:
+    batch = await house.a_kept_batch(1)
+    [person] = await house.people_of(batch)
+    no_caps = CapsAt((), NOW)
+    await _called_lately(house, person.phone_number, NOW - MINUTE)
+    free = await house.diagnostics.withheld(batch.batch_id, no_caps, 10)
+    await _suppressed(house, person.phone_number)
+
+    assert free is None
+    assert await house.diagnostics.withheld(batch.batch_id, no_caps, 10) == Withheld(suppressed=1)
 
 
 async def test_live_contacts_are_counted_over_all_batches_of_a_campaign_and_no_other(house: House) -> None:

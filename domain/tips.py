@@ -1,0 +1,143 @@
+"""The next step for every diagnosis, in words for somebody who has to mend a batch."""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from domain.batch import PausedBy
+from domain.diagnosis import BatchFacts, Diagnosis
+
+
+def tip(diagnosis: Diagnosis, facts: BatchFacts) -> str:
+    """Return what to do next about a batch."""
+    return _TIPS[diagnosis](facts)
+
+
+def _wait(facts: BatchFacts) -> str:
+    if not facts.pending:
+        return "No contact is pending."
+    since = f" since {_clock(facts.oldest_pending_at)}" if facts.oldest_pending_at else ""
+    return f"{_counted(facts.pending, 'contact has', 'contacts have')} waited{since}."
+
+
+def _then_dispatch(facts: BatchFacts) -> str:
+    return f"POST /api/v1/batches/{facts.batch_id}/dispatch"
+
+
+def _resume_first(facts: BatchFacts) -> str:
+    if facts.paused_by is PausedBy.CAMPAIGN:
+        return (
+            "The campaign is paused: resume the campaign with"
+            f" POST /api/v1/campaigns/{facts.campaign_id}/resume."
+        )
+    return f"The batch is paused: resume it with POST /api/v1/batches/{facts.batch_id}/resume."
+
+
+def _scheduled(facts: BatchFacts) -> str:
+    at = f"at {_clock(facts.scheduled_start)}" if facts.scheduled_start else "as soon as a worker takes it"
+    return f"Starts {at}; {_then_dispatch(facts)}?now=true starts it at once."
+
+
+def _closed(facts: BatchFacts) -> str:
+    if facts.window.opens_at is None:
+        return "The window never opens again: change the working hours or the blackout dates."
+    return f"Outside working hours: opens at {_clock(facts.window.opens_at)}."
+
+
+def _full(facts: BatchFacts) -> str:
+    if facts.live >= facts.limit:
+        return f"{_all_slots(facts.limit, 'batch')}: wait, or raise concurrency_limit."
+    slots = _all_slots(facts.campaign_limit or 0, "campaign")
+    return f"{slots}: wait, or raise the campaign's metadata.concurrency_limit."
+
+
+def _all_slots(limit: int, owner: str) -> str:
+    return (
+        f"The only slot of the {owner} is in use"
+        if limit == 1
+        else f"All {limit} slots of the {owner} are in use"
+    )
+
+
+def _going_out(facts: BatchFacts) -> str:
+    well = "Calls are going out as they should."
+    if facts.withheld is None:
+        return well
+    return f"{well} {_withheld(facts)}".rstrip() if facts.live else _withheld(facts) or well
+
+
+def _unanswered(facts: BatchFacts) -> str:
+    share = f"{facts.no_answers} of {facts.ended_calls} calls were not answered"
+    return f"{share}: look at hours, prefixes and concurrency. {_withheld(facts)}".rstrip()
+
+
+def _withheld(facts: BatchFacts) -> str:
+    """Say what those wait for who could be called by hours and slots; nothing when that is not known."""
+    held = facts.withheld
+    if held is None:
+        return ""
+    capped = _counted(held.capped, "number is capped", "numbers are capped")
+    reasons = [
+        (held.capped, f"{capped}, the first until {_clock(held.capped_until)}"),
+        (held.busy, f"{_counted(held.busy, 'number is', 'numbers are')} on another call"),
+        (held.suppressed, f"{_counted(held.suppressed, 'number is', 'numbers are')} suppressed"),
+    ]
+    told = "; ".join(reason for count, reason in reasons if count)
+    if not told:
+        return ""
+    if held.suppressed and not (held.capped or held.busy):
+        only = f"Only suppressed numbers are pending ({held.suppressed})"
+        return f"{only}: they are skipped in their turn, at the latest after {_then_dispatch(facts)}."
+    return f"Nobody whose window is open can be called now: {told}. It goes on by itself."
+
+
+def _nothing_left(facts: BatchFacts) -> str:
+    return f"The batch is {facts.status}: nothing is left to do."
+
+
+_TIPS: dict[Diagnosis, Callable[[BatchFacts], str]] = {
+    Diagnosis.COMPLETED: _nothing_left,
+    Diagnosis.CANCELLED: _nothing_left,
+    Diagnosis.EXPIRED: _nothing_left,
+    Diagnosis.TEMPORAL_DOWN: lambda _: (
+        "Temporal does not answer: restore it. Nothing is lost; calling goes on by itself afterwards."
+    ),
+    Diagnosis.PAUSED: _resume_first,
+    Diagnosis.SCHEDULED: _scheduled,
+    Diagnosis.WORKFLOW_MISSING: lambda facts: (
+        f"The batch has no running workflow: {_then_dispatch(facts)} restores it; nobody is called twice."
+    ),
+    Diagnosis.WORKER_DOWN: lambda facts: (
+        f"No worker is running: {_wait(facts)} Start the worker, then {_then_dispatch(facts)}."
+    ),
+    Diagnosis.WORKFLOW_FAILING: lambda facts: (
+        f"The workflow's task fails again and again ({facts.workflow.pending_failure}):"
+        " fix the worker or roll it back."
+    ),
+    Diagnosis.DIAL_WORKER_DOWN: lambda facts: (
+        f"No dial worker is running: {_wait(facts)} Start it: python worker.py --role dial."
+    ),
+    Diagnosis.WEBHOOKS_MISSING: lambda facts: (
+        f"{_counted(facts.dispatched_without_webhook, 'call was', 'calls were')} placed of which nothing is"
+        " heard: check APOLLO_WEBHOOK_URL at the provider and the way back to /webhooks/call-status."
+    ),
+    Diagnosis.PROVIDER_FAILING: lambda facts: (
+        "Dialling pauses because the provider keeps failing, and goes on by itself: check the provider."
+        if facts.route_is_open
+        else f"{facts.recent_failures} of the last {facts.recent_attempts} calls failed: check the provider."
+    ),
+    Diagnosis.OUTSIDE_WORKING_HOURS: _closed,
+    Diagnosis.WAITING_FOR_CAPACITY: _full,
+    Diagnosis.STALLED: lambda facts: (
+        f"{_wait(facts)} {_then_dispatch(facts)}; then look up pending_sample in the worker's log."
+    ),
+    Diagnosis.HIGH_NO_ANSWER: _unanswered,
+    Diagnosis.HEALTHY: _going_out,
+}
+
+
+def _clock(at: datetime | None) -> str:
+    return "" if at is None else at.strftime("%Y-%m-%d %H:%M UTC")
+
+
+def _counted(count: int, one: str, many: str) -> str:
+    return f"{count} {one if count == 1 else many}"
