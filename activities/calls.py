@@ -7,16 +7,18 @@ from datetime import datetime, timedelta
 
 from temporalio import activity
 
+from activities.campaign_pace import CampaignPace
+from activities.dial_gates import capped, closed_gate_of, withheld
 from activities.failures import translating_failures
 from activities.messages import CheckCall, CheckedCall, DialAnswer, PlaceCall, PlacedCall
 from activities.route import Passage, Route
-from domain.batch import caller_ids_in_force, calling_hours_in_force
+from domain.batch import caller_ids_in_force
 from domain.call import CallRecord, CallStatus, DialState, EventSource, StatusEvent, has_ended
-from domain.caller_id import choose_caller_id
+from domain.dial_turns import may_use
 from domain.errors import ProviderUnavailable
-from domain.gates import Gate, GateFacts, closed_gate
+from domain.gates import Gate
 from domain.identity import ContactId
-from domain.ports import AttemptClaim, CallStore, Capped, DialBrief, TelephonyProvider
+from domain.ports import AttemptClaim, CallStore, Capped, DialBrief, RulesChanged, TelephonyProvider
 from domain.telephony import (
     Accepted,
     Ambiguous,
@@ -28,14 +30,15 @@ from domain.telephony import (
     Unavailable,
 )
 from domain.watchdog import CALL_GRACE, CallTiming
-from domain.working_hours import CallingHours, is_open, next_opening
 
 ASK_AGAIN_AFTER_OUTAGE = timedelta(seconds=5)
 """Between two tries to reach a provider that certainly did not dial."""
-CLOCKS_DIFFER_BY = timedelta(seconds=5)
-"""Whoever wakes so little early by our clock has slept long enough by another."""
-ASK_AGAIN_WHEN_BUSY = timedelta(seconds=5)
-"""Between two looks at a number that somebody else's call holds."""
+LOOK_LASTS = timedelta(milliseconds=250)
+"""Whoever waited longer since the gates were read reads them again."""
+ASK_AGAIN_WITHOUT_TURN = timedelta(seconds=1)
+"""Before a dial that lost its turn while it waited asks for another."""
+ASK_AGAIN_WHEN_RULES_CHANGED = timedelta(milliseconds=100)
+"""Before the new rules are read: hours, numbers and all."""
 NEVER_FOUND = "No call was placed: the provider has no record of one"
 NEVER_CLEAR = "The call may have been placed; nobody can say how it ended"
 
@@ -57,49 +60,89 @@ class CallLimits:
 class CallActivities:
     """Dial through the provider, and ask it about calls that went silent."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one parameter per part
         self,
         provider: TelephonyProvider,
         calls: CallStore,
         *,
         route: Route,
+        pace: CampaignPace,
         limits: CallLimits,
         clock: Callable[[], datetime],
     ) -> None:
         self._provider = provider
         self._calls = calls
         self._route = route
+        self._pace = pace
         self._limits = limits
         self._clock = clock
 
     @activity.defn
     @translating_failures
     async def place_call(self, request: PlaceCall) -> PlacedCall:
-        """Wait for the route and for a turn, check every gate, write the attempt down, and ask at most once.
+        """Wait for the route and for turns, check every gate, write the attempt down, and ask at most once.
 
         May be run again at any point: an attempt somebody asked for before is never asked for again.
         """
         async with self._route.passage() as passage:
-            stay_away = passage.stay_away or await self._provider.next_turn()
-            # Read after every wait: what holds now is what counts.
-            brief = await self._calls.dial_brief(ContactId(request.contact_id), request.attempt)
-            now = self._clock()
-            gate = _closed_gate(brief, now)
-            if brief is None or gate is not None:
-                return _withheld(brief, gate, now)
-            if brief.record is not None and brief.record.dial_state is not DialState.READY:
-                return self._asked_before(brief.record)
-            if stay_away:
-                return PlacedCall(answer=DialAnswer.ASK_AGAIN, asked_at=now, ask_again_in=stay_away)
-            return await self._dial(brief, request, passage)
+            brief = await self._look(request)
+            if isinstance(brief, PlacedCall):
+                return brief
+            ready = await self._wait_for_turns(brief, request, passage)
+            if isinstance(ready, PlacedCall):
+                return ready
+            return await self._dial(ready, request, passage)
+
+    async def _look(self, request: PlaceCall) -> DialBrief | PlacedCall:
+        """Read what the dial needs, or answer where a gate is closed or somebody asked before."""
+        brief = await self._calls.dial_brief(ContactId(request.contact_id), request.attempt)
+        now = self._clock()
+        if brief is None:
+            return withheld(None, Gate.BATCH_GONE, now)
+        if (gate := closed_gate_of(brief, now)) is not None:
+            return withheld(brief, gate, now)
+        if brief.record is not None and brief.record.dial_state is not DialState.READY:
+            return self._asked_before(brief.record)
+        return brief
+
+    async def _wait_for_turns(
+        self, brief: DialBrief, request: PlaceCall, passage: Passage
+    ) -> DialBrief | PlacedCall:
+        """Wait for the campaign's turn and the provider's; return what holds after the wait.
+
+        Who has to wait long is sent away before a turn of the provider is spent on it.
+        """
+        began_at, turn = self._clock(), request.turn
+        if not passage.stay_away:
+            turn = await self._pace.turn(brief.campaign, turn)
+        stay_away = passage.stay_away or self._pace.absence(turn) or await self._provider.next_turn()
+        if stay_away:
+            turn = self._pace.kept(brief.campaign, turn, stay_away)
+            return PlacedCall(
+                answer=DialAnswer.ASK_AGAIN, asked_at=began_at, ask_again_in=stay_away, turn=turn
+            )
+        await self._pace.wait(turn)
+        if self._clock() - began_at <= LOOK_LASTS:
+            return brief
+        # What holds now is what counts.
+        again = await self._look(request)
+        if isinstance(again, PlacedCall) or may_use(turn, again.campaign.pace, self._clock()):
+            return again
+        return PlacedCall(
+            answer=DialAnswer.ASK_AGAIN, asked_at=self._clock(), ask_again_in=ASK_AGAIN_WITHOUT_TURN
+        )
 
     async def _dial(self, brief: DialBrief, request: PlaceCall, passage: Passage) -> PlacedCall:
         now = self._clock()
         claimed = await self._calls.claim_attempt(self._claim(brief, request), now)
         if isinstance(claimed, Gate):
-            return _withheld(brief, claimed, now)
+            return withheld(brief, claimed, now)
         if isinstance(claimed, Capped):
-            return _capped(brief, claimed.until, now)
+            return capped(brief, claimed.until, now)
+        if isinstance(claimed, RulesChanged):
+            return PlacedCall(
+                answer=DialAnswer.ASK_AGAIN, asked_at=now, ask_again_in=ASK_AGAIN_WHEN_RULES_CHANGED
+            )
         if not claimed.may_ask:
             return self._asked_before(claimed.record)
         passage.result = await self._provider.place_call(self._call_request(brief, claimed.record))
@@ -134,20 +177,14 @@ class CallActivities:
         return CheckedCall(call_status=record.call_status, is_known=event is not None)
 
     def _claim(self, brief: DialBrief, request: PlaceCall) -> AttemptClaim:
-        strategy, numbers = caller_ids_in_force(brief.batch.overrides, brief.campaign.rules)
-        caller_id = choose_caller_id(
-            strategy,
-            numbers,
-            turn=brief.contact.position + request.attempt - 2,
-            draw=random.random(),  # noqa: S311 - spreads load, keeps no secret
-            live_calls=brief.live_calls,
-        )
         return AttemptClaim(
             contact_id=brief.contact.contact_id,
             attempt=request.attempt,
             kind=request.kind,
-            from_number=caller_id,
+            caller_ids=caller_ids_in_force(brief.batch.overrides, brief.campaign.rules),
+            draw=random.random(),  # noqa: S311 - spreads load, keeps no secret
             provider=self._provider.name,
+            policy_version=brief.policy_version,
         )
 
     def _call_request(self, brief: DialBrief, record: CallRecord) -> CallRequest:
@@ -245,47 +282,3 @@ class CallActivities:
     def all(self) -> tuple[Callable[..., object], ...]:
         """Every activity of this class, to be registered with a worker."""
         return self.place_call, self.check_call
-
-
-def _closed_gate(brief: DialBrief | None, now: datetime) -> Gate | None:
-    if brief is None:
-        return Gate.BATCH_GONE
-    if brief.record is not None and brief.record.dial_state is not DialState.READY:
-        return None  # asked for already: nothing is left to withhold
-    facts = GateFacts(
-        campaign_status=brief.campaign.status,
-        batch_status=brief.batch.status,
-        contact_status=brief.contact.status,
-    )
-    gate = closed_gate(facts)
-    if gate is None and brief.batch.scheduled_end is not None and brief.batch.scheduled_end <= now:
-        return Gate.BATCH_OVER  # its time is up, whether or not it was told already
-    is_early = _due_at(brief, now) > now + CLOCKS_DIFFER_BY
-    if gate is None and (is_early or not is_open(_hours(brief), now)):
-        return Gate.OUTSIDE_HOURS
-    return gate
-
-
-def _withheld(brief: DialBrief | None, gate: Gate | None, now: datetime) -> PlacedCall:
-    opens_at = None
-    if brief is not None and gate is Gate.OUTSIDE_HOURS:
-        opens_at = next_opening(_hours(brief), _due_at(brief, now), before=brief.batch.scheduled_end)
-    elif gate is Gate.NUMBER_BUSY:
-        opens_at = now + ASK_AGAIN_WHEN_BUSY
-    return PlacedCall(answer=DialAnswer.WITHHELD, asked_at=now, gate=gate, opens_at=opens_at)
-
-
-def _capped(brief: DialBrief, until: datetime, now: datetime) -> PlacedCall:
-    """Wait for the first opening after the caps let go, or for the batch's end, which skips who waits."""
-    end = brief.batch.scheduled_end
-    opens_at = next_opening(_hours(brief), until, before=end) or end
-    return PlacedCall(answer=DialAnswer.WITHHELD, asked_at=now, gate=Gate.FREQUENCY_CAPPED, opens_at=opens_at)
-
-
-def _due_at(brief: DialBrief, now: datetime) -> datetime:
-    """Return when the contact may be called; its workflow may not know yet that it was put off."""
-    return max(now, brief.contact.next_retry_at or brief.contact.follow_up_at or now)
-
-
-def _hours(brief: DialBrief) -> CallingHours:
-    return calling_hours_in_force(brief.batch.overrides, brief.campaign.rules, brief.contact.timezone)

@@ -7,6 +7,7 @@ from enum import StrEnum
 from domain.batch import BatchStatus, PausedBy
 from domain.call import AttemptKind, CallStatus
 from domain.contact import ContactStatus
+from domain.dial_turns import DialTurn
 from domain.gates import Gate
 from domain.lifecycle import Action
 from domain.watchdog import CallTiming
@@ -35,6 +36,8 @@ class LoadedBatch:
     status: BatchStatus = BatchStatus.CANCELLED
     total_contacts: int = 0
     concurrency_limit: int = 0
+    campaign_limit: int | None = None
+    """The cap it shares with its campaign's other batches."""
     scheduled_start: datetime | None = None
     scheduled_end: datetime | None = None
     paused_by: PausedBy | None = None
@@ -108,22 +111,6 @@ class ExpireBatch:
     batch_id: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class StopStories:
-    """Ask to wake the skipped contacts behind a position, so that their workflows end."""
-
-    batch_id: str
-    after_position: int
-    limit: int
-
-
-@dataclass(frozen=True)
-class StoppedStories:
-    """How far the stories were stopped; None when none is left."""
-
-    next_position: int | None
-
-
 @dataclass(frozen=True)
 class HangUpSkipped:
     """Ask to end the open calls of skipped contacts."""
@@ -194,6 +181,8 @@ class PlaceCall:
     contact_id: str
     attempt: int
     kind: AttemptKind
+    turn: DialTurn | None = None
+    """The instant a former answer reserved, where its campaign has a pace."""
 
 
 class DialAnswer(StrEnum):
@@ -225,6 +214,8 @@ class PlacedCall:
 
     Of a number that was busy, when to ask again.
     """
+    turn: DialTurn | None = None
+    """The instant this dial has for itself, to be handed back when it is asked for again."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -290,3 +281,5 @@ class ReturnedSlot:
 
     status: ContactStatus
     batch_is_gone: bool
+    spread: timedelta = timedelta()
+    """How long after its new time it may ask again, for others wait for the same instant."""

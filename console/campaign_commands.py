@@ -17,6 +17,9 @@ from console.surroundings import ApiToken, ApiUrl, surroundings_of
 campaigns = typer.Typer(no_args_is_help=True, help="The standing rules under which people are called.")
 campaigns.add_typer(campaign_actions)
 
+_PACE = "Dials per second at most, 0.1 to 100, over all batches."
+_STICKY = "Show a contact the number of its first attempt again."
+
 
 @campaigns.command("create")
 def create(  # noqa: PLR0913 - one parameter per option
@@ -26,6 +29,8 @@ def create(  # noqa: PLR0913 - one parameter per option
     agent: Annotated[str | None, typer.Option(help="The voice agent that speaks.")] = None,
     phone: Annotated[list[str] | None, typer.Option(help="A number to show, E.164; may be repeated.")] = None,
     concurrency: Annotated[int | None, typer.Option(help="Live calls at most, over all batches.")] = None,
+    calls_per_second: Annotated[float | None, typer.Option(help=_PACE)] = None,
+    sticky_caller_id: Annotated[bool | None, typer.Option(help=_STICKY)] = None,
     max_retries: Annotated[int | None, typer.Option(help="Retries per contact.")] = None,
     cooldown_minutes: Annotated[float | None, typer.Option(help="Wait before a retry.")] = None,
     timezone: Annotated[str | None, typer.Option(help="IANA name of the zone of its hours.")] = None,
@@ -41,6 +46,8 @@ def create(  # noqa: PLR0913 - one parameter per option
             "name": name,
             "agent_id": agent,
             "phone_numbers": phone or None,
+            "calls_per_second": calls_per_second,
+            "sticky_caller_id": sticky_caller_id,
             "timezone": timezone,
             "metadata": _given(metadata) or None,
             "retry_policy": _given(retry_policy) or None,
@@ -94,6 +101,8 @@ def update(  # noqa: PLR0913 - one parameter per option
     phone: Annotated[
         list[str] | None, typer.Option(help="A number to show instead of all before; may be repeated.")
     ] = None,
+    calls_per_second: Annotated[float | None, typer.Option(help=_PACE)] = None,
+    sticky_caller_id: Annotated[bool | None, typer.Option(help=_STICKY)] = None,
     max_follow_ups: Annotated[int | None, typer.Option(help="Follow-ups per contact.")] = None,
     timezone: Annotated[str | None, typer.Option(help="IANA name of the zone of its hours.")] = None,
     reset: Annotated[
@@ -109,6 +118,8 @@ def update(  # noqa: PLR0913 - one parameter per option
             "name": name,
             "agent_id": agent,
             "phone_numbers": phone or None,
+            "calls_per_second": calls_per_second,
+            "sticky_caller_id": sticky_caller_id,
             "max_follow_ups": max_follow_ups,
             "timezone": timezone,
         }

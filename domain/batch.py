@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from domain.caller_id import CallerIdStrategy
+from domain.caller_id import CallerIds, CallerIdStrategy
 from domain.campaign import CampaignRules, CampaignStatus
 from domain.counters import Counters
 from domain.identity import BatchId, CampaignId, OrganizationId
@@ -122,13 +122,13 @@ def redial_policy_in_force(overrides: BatchOverrides, campaign: CampaignRules) -
     return policy, policy.max_retries
 
 
-def caller_ids_in_force(
-    overrides: BatchOverrides, campaign: CampaignRules
-) -> tuple[CallerIdStrategy, tuple[str, ...]]:
+def caller_ids_in_force(overrides: BatchOverrides, campaign: CampaignRules) -> CallerIds:
     """Return the numbers the batch may show, and how one is chosen."""
-    return (
-        overrides.phone_number_strategy or campaign.phone_number_strategy,
-        overrides.phone_numbers or campaign.phone_numbers,
+    return CallerIds(
+        strategy=overrides.phone_number_strategy or campaign.phone_number_strategy,
+        numbers=overrides.phone_numbers or campaign.phone_numbers,
+        are_own=bool(overrides.phone_numbers),
+        is_sticky=campaign.sticky_caller_id,
     )
 
 

@@ -1,16 +1,62 @@
 """Which of a campaign's numbers is shown to the person called."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
+
+from domain.call import AttemptKind
 
 
 class CallerIdStrategy(StrEnum):
     """How a caller ID is chosen; the wire calls it `phone_number_strategy`."""
 
     ROUND_ROBIN = "round_robin"
+    """One after the other, so that each is shown as often as any other, give or take one."""
     RANDOM = "random"
     LEAST_LOADED = "least_loaded"
-    """The number with the fewest live calls, the earliest listed among equals."""
+    """The number with the fewest live calls of the campaign; equals take turns, so that none stays idle."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CallerIds:
+    """The numbers that may be shown, and how one of them is chosen."""
+
+    strategy: CallerIdStrategy
+    numbers: tuple[str, ...]
+    are_own: bool = False
+    """Whether the batch brought them, and takes turns by itself; all others share their campaign's turns."""
+    is_sticky: bool = False
+    """Whether a redial shows the number of the contact's first attempt."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShownNumber:
+    """The number that one attempt at a contact showed."""
+
+    attempt: int
+    number: str
+    has_reached: bool
+    """Whether its call was completed."""
+
+
+def may_keep(ids: CallerIds, kind: AttemptKind) -> bool:
+    """Tell whether what a contact was shown before matters for an attempt."""
+    return kind is AttemptKind.FOLLOW_UP or (ids.is_sticky and kind is AttemptKind.RETRY)
+
+
+def kept_caller_id(ids: CallerIds, kind: AttemptKind, shown: Sequence[ShownNumber]) -> str | None:
+    """Return the number that an attempt shows once more, None when one is to be chosen.
+
+    A follow-up shows the number that reached the person last, whatever the strategy: it was agreed in that
+    call, and the person knows it. A number that is no longer listed is not shown.
+    """
+    in_order = sorted(shown, key=lambda each: each.attempt)
+    wanted = []
+    if kind is AttemptKind.FOLLOW_UP:
+        wanted += [each.number for each in in_order if each.has_reached][-1:]
+    if ids.is_sticky and kind is not AttemptKind.INITIAL:
+        wanted += [each.number for each in in_order[:1]]
+    return next((number for number in wanted if number in ids.numbers), None)
 
 
 def choose_caller_id(
@@ -23,11 +69,15 @@ def choose_caller_id(
 ) -> str:
     """Return the number to show.
 
-    `turn` counts dials from 0 and drives round robin; `draw` is a random number in [0, 1);
+    `turn` counts the choices made before, from 0; `draw` is a random number in [0, 1);
     `live_calls` says how many calls each number carries now, absent meaning none.
     """
-    if strategy is CallerIdStrategy.ROUND_ROBIN:
-        return numbers[turn % len(numbers)]
-    if strategy is CallerIdStrategy.RANDOM:
-        return numbers[int(draw * len(numbers))]
-    return min(numbers, key=lambda number: live_calls.get(number, 0))
+    match strategy:
+        case CallerIdStrategy.ROUND_ROBIN:
+            return numbers[turn % len(numbers)]
+        case CallerIdStrategy.RANDOM:
+            return numbers[int(draw * len(numbers))]
+        case CallerIdStrategy.LEAST_LOADED:
+            fewest = min(live_calls.get(number, 0) for number in numbers)
+            equals = [number for number in numbers if live_calls.get(number, 0) == fewest]
+            return equals[turn % len(equals)]

@@ -6,6 +6,7 @@ from datetime import date, datetime
 from enum import StrEnum
 
 from domain.caller_id import CallerIdStrategy
+from domain.dial_turns import Pace
 from domain.frequency import FrequencyCap
 from domain.identity import CampaignId, OrganizationId
 from domain.redial import RedialPolicy
@@ -46,6 +47,10 @@ class CampaignRules:
     agent_id: str
     phone_numbers: tuple[str, ...]
     phone_number_strategy: CallerIdStrategy = CallerIdStrategy.ROUND_ROBIN
+    sticky_caller_id: bool = False
+    """Whether redials show the number of the contact's first attempt, while it is listed."""
+    calls_per_second: float | None = None
+    """Dials allowed over all batches and workers, None without a limit."""
     working_hours_enforced: bool = False
     timezone: str = "UTC"
     working_hours: WorkingHours = DEFAULT_WORKING_HOURS
@@ -73,5 +78,13 @@ class Campaign:
     status: CampaignStatus
     rules: CampaignRules
     call_counters: CallCounters = field(default_factory=CallCounters)
+    pace_version: int = 1
+    """Rises whenever `calls_per_second` becomes another one."""
     created_at: datetime
     updated_at: datetime
+
+    @property
+    def pace(self) -> Pace | None:
+        """Return how fast the campaign may dial, None without a limit."""
+        rate = self.rules.calls_per_second
+        return None if rate is None else Pace(calls_per_second=rate, version=self.pace_version)

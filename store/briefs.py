@@ -1,15 +1,10 @@
-"""Reads everything one dial needs to know, in one statement for all but one strategy."""
-
-from collections.abc import Mapping
+"""Reads everything one dial needs to know, in one statement."""
 
 from sqlalchemy import RowMapping, and_, bindparam, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from domain.batch import caller_ids_in_force
-from domain.caller_id import CallerIdStrategy
 from domain.identity import ContactId
 from domain.ports import DialBrief
-from store.counting import live_calls_of
 from store.mapping import batch_of, call_of, campaign_of, contact_of
 from store.tables import batches, calls, campaigns, contacts
 
@@ -31,17 +26,12 @@ async def read_brief(connection: AsyncConnection, contact_id: ContactId, attempt
     row = found.mappings().one_or_none()
     if row is None:
         return None
-    batch, campaign = batch_of(row), campaign_of(row)
-    strategy, _ = caller_ids_in_force(batch.overrides, campaign.rules)
-    live_calls: Mapping[str, int] = {}
-    if strategy is CallerIdStrategy.LEAST_LOADED:
-        live_calls = await live_calls_of(connection, campaign.campaign_id)
     return DialBrief(
         contact=contact_of(row),
-        batch=batch,
-        campaign=campaign,
+        batch=batch_of(row),
+        campaign=campaign_of(row),
         record=None if _has_no_call(row) else call_of(row),
-        live_calls=live_calls,
+        policy_version=row[campaigns.c.policy_version],
     )
 
 

@@ -11,7 +11,7 @@ from domain.call import CallStatus, DialState, StatusEvent
 from domain.errors import ExecutionNotFound
 from domain.gates import Gate
 from domain.identity import ContactId, ExecutionId, MintId
-from domain.ports import AttemptClaim, Backlog, Capped, Claimed, DialBrief, RecordedEvent, UndeliveredEvent
+from domain.ports import AttemptClaim, Backlog, ClaimAnswer, DialBrief, RecordedEvent, UndeliveredEvent
 from store import claims, deliveries, events
 from store.briefs import read_brief
 from store.engine import single_statement, transaction
@@ -31,7 +31,7 @@ class PostgresCallStore:
         async with single_statement(self._engine) as connection:
             return await read_brief(connection, contact_id, attempt)
 
-    async def claim_attempt(self, claim: AttemptClaim, now: datetime) -> Claimed | Capped | Gate:
+    async def claim_attempt(self, claim: AttemptClaim, now: datetime) -> ClaimAnswer:
         """Take the right to ask the provider, once, or learn which gate is closed.
 
         `contact_closed` as well when the contact is on another attempt, or has a newer one.

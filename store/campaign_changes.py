@@ -29,6 +29,8 @@ async def change_campaign(
         return []
     c = campaigns.c
     values = rules_values(after) | {"policy_version": c.policy_version + 1, "updated_at": now}
+    if before.calls_per_second != after.calls_per_second:
+        values["pace_version"] = c.pace_version + 1
     if not moves_times(before, after):
         # An older change, of rules that do move times, may still be under way.
         is_up_to_date = c.recomputed_version == c.policy_version

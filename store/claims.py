@@ -2,8 +2,9 @@
 
 Rows are locked in the order campaign, batch, contact, call, here as everywhere in this room. Claims on one
 number pass one at a time, by a lock that only claims take, so that each counts the attempts of those before
-it. The number's place among the open attempts is taken with the call, last: whoever waits for it holds
-nothing that its holder still needs.
+it. The number to show is chosen after all that may refuse the claim, since others wait for its turn. The
+number's place among the open attempts is taken with the call, last: whoever waits for it holds nothing that
+its holder still needs.
 """
 
 from dataclasses import replace
@@ -19,7 +20,8 @@ from domain.contact import WAITING, ContactStatus
 from domain.frequency import CapsAt
 from domain.gates import Gate, GateFacts, closed_gate
 from domain.identity import EXECUTION_PREFIX, ExecutionId, MintId
-from domain.ports import AttemptClaim, Capped, Claimed
+from domain.ports import AttemptClaim, Capped, ClaimAnswer, Claimed, RulesChanged
+from store.caller_ids import caller_id_for
 from store.frequency import capped_until
 from store.mapping import Values, call_of, call_values
 from store.open_numbers import is_on_the_phone
@@ -91,9 +93,7 @@ _REWRITE_CALL = (
 )
 
 
-async def claim(
-    connection: AsyncConnection, wish: AttemptClaim, now: datetime, mint: MintId
-) -> Claimed | Capped | Gate:
+async def claim(connection: AsyncConnection, wish: AttemptClaim, now: datetime, mint: MintId) -> ClaimAnswer:
     """Write or find the attempt's row; see `CallStore.claim_attempt`. Runs within a transaction.
 
     Fails with the violation of the index of open numbers when another claim took the number since.
@@ -105,19 +105,20 @@ async def claim(
     newest = await _newest_call(connection, wish, facts)
     if newest is not None and newest.attempt == wish.attempt and not _may_be_asked(newest):
         return Claimed(record=newest, may_ask=False)
+    if wish.policy_version not in (None, facts[campaigns.c.policy_version]):
+        return RulesChanged()
     if (gate := _closed_gate(facts, newest, wish)) is not None:
         return gate
     if facts["frequency_caps"] and (until := await _capped_until(connection, facts, now)) is not None:
         return Capped(until)
     if facts["number_is_busy"]:
         return Gate.NUMBER_BUSY
-    dispatch = _dispatch_values(facts, wish, now)
-    if newest is not None and newest.attempt == wish.attempt:
-        record = _dialling(newest, wish, now)
-        await connection.execute(_REWRITE_CALL, _call_values(record, facts) | dispatch)
-    else:
-        record = _new_record(facts, wish, now, mint)
-        await connection.execute(_INSERT_CALL, _call_values(record, facts) | dispatch)
+    given_back = newest if newest is not None and newest.attempt == wish.attempt else None
+    ready = given_back or _new_record(facts, wish, mint)
+    shown = await caller_id_for(connection, wish, facts, given_back)
+    record = _dialling(ready, wish, shown, now)
+    write = _INSERT_CALL if given_back is None else _REWRITE_CALL
+    await connection.execute(write, _call_values(record, facts) | _dispatch_values(facts, wish, now))
     return Claimed(record=record, may_ask=True)
 
 
@@ -163,17 +164,17 @@ async def _capped_until(connection: AsyncConnection, facts: RowMapping, now: dat
     return until
 
 
-def _dialling(ready: CallRecord, wish: AttemptClaim, now: datetime) -> CallRecord:
+def _dialling(ready: CallRecord, wish: AttemptClaim, shown: str, now: datetime) -> CallRecord:
     return replace(
         ready,
         dial_state=DialState.DIALLING,
         provider=wish.provider,
-        from_number=wish.from_number,
+        from_number=shown,
         started_at=now,
     )
 
 
-def _new_record(facts: RowMapping, wish: AttemptClaim, now: datetime, mint: MintId) -> CallRecord:
+def _new_record(facts: RowMapping, wish: AttemptClaim, mint: MintId) -> CallRecord:
     return CallRecord(
         execution_id=ExecutionId(mint(EXECUTION_PREFIX)),
         contact_id=wish.contact_id,
@@ -181,11 +182,7 @@ def _new_record(facts: RowMapping, wish: AttemptClaim, now: datetime, mint: Mint
         campaign_id=facts["campaign_id"],
         attempt=wish.attempt,
         kind=wish.kind,
-        dial_state=DialState.DIALLING,
-        provider=wish.provider,
-        from_number=wish.from_number,
         to_number=facts["phone_number"],
-        started_at=now,
     )
 
 

@@ -42,6 +42,8 @@ def rules_values(rules: CampaignRules) -> Values:
         "retry_policy": shape_of_retry_policy(rules.retry_policy),
         "max_follow_ups": rules.max_follow_ups,
         "frequency_caps": [shape_of_frequency_cap(each) for each in rules.frequency_caps],
+        "sticky_caller_id": rules.sticky_caller_id,
+        "calls_per_second": rules.calls_per_second,
         "default_call_variables": dict(rules.default_call_variables),
         "client_metadata": dict(rules.metadata),
     }
@@ -56,6 +58,7 @@ def campaign_of(row: RowMapping, call_counters: CallCounters | None = None) -> C
         status=CampaignStatus(row[c.status]),
         rules=_rules_of(row),
         call_counters=call_counters or CallCounters(),
+        pace_version=row[c.pace_version],
         created_at=row[c.created_at],
         updated_at=row[c.updated_at],
     )
@@ -75,6 +78,8 @@ def _rules_of(row: RowMapping) -> CampaignRules:
         retry_policy=retry_policy_of(row[c.retry_policy]),
         max_follow_ups=row[c.max_follow_ups],
         frequency_caps=tuple(map(frequency_cap_of, row[c.frequency_caps])),
+        sticky_caller_id=row[c.sticky_caller_id],
+        calls_per_second=row[c.calls_per_second],
         default_call_variables=row[c.default_call_variables],
         metadata=row[c.client_metadata],
     )

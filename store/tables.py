@@ -30,6 +30,7 @@ from domain.contact import ContactStatus, SkipReason
 from store.access_tables import IdempotencyKeyRow, OrganizationRow, SuppressionRow, TokenRow
 from store.schema import INSTANT, JSON_OR_NULL, OPEN_ATTEMPT, OPEN_NUMBER_INDEX, Row, one_of
 from store.schema import METADATA as METADATA  # complete only once the tables below are declared
+from store.turn_tables import CallerIdTurnRow, DialTurnRow
 
 
 class CampaignRow(Row, table=True):
@@ -68,6 +69,10 @@ class CampaignRow(Row, table=True):
     deleted_at: datetime | None = Field(sa_type=INSTANT)
     policy_version: int = Field(sa_column_kwargs={"server_default": text("1")})
     """Rises with every change of the rules."""
+    sticky_caller_id: bool = Field(sa_column_kwargs={"server_default": text("false")})
+    calls_per_second: float | None
+    pace_version: int = Field(sa_column_kwargs={"server_default": text("1")})
+    """Rises with every change of `calls_per_second`."""
     recomputed_version: int = Field(sa_column_kwargs={"server_default": text("1")})
     """The version under which the times of all waiting contacts were computed last."""
 
@@ -275,4 +280,6 @@ calls = _table(CallRow)
 call_events = _table(CallEventRow)
 suppressions = _table(SuppressionRow)
 provider_routes = _table(ProviderRouteRow)
+caller_id_turns = _table(CallerIdTurnRow)
+dial_turns = _table(DialTurnRow)
 idempotency_keys = _table(IdempotencyKeyRow)

@@ -1,12 +1,12 @@
 """Objects of the domain with sensible defaults; a test names only the fields it is about."""
 
-from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 from domain.batch import Batch, BatchStatus, NewBatch
 from domain.call import AttemptKind, CallRecord, CallStatus, StatusEvent
+from domain.caller_id import CallerIds, CallerIdStrategy
 from domain.campaign import Campaign, CampaignRules, CampaignStatus
 from domain.contact import Contact, NewContact
 from domain.counters import Counters
@@ -101,13 +101,20 @@ def a_call_record(**changes: Any) -> CallRecord:
     return replace(record, **changes)
 
 
+def some_caller_ids(*numbers: str, **changes: Any) -> CallerIds:
+    """Numbers of a campaign, shown in turn; one number, unless some are given."""
+    ids = CallerIds(strategy=CallerIdStrategy.ROUND_ROBIN, numbers=numbers or (CALLER_ID,))
+    return replace(ids, **changes)
+
+
 def a_claim(contact_id: ContactId = CONTACT_ID, **changes: Any) -> AttemptClaim:
     """The wish to call a contact for the first time."""
     claim = AttemptClaim(
         contact_id=contact_id,
         attempt=1,
         kind=AttemptKind.INITIAL,
-        from_number=CALLER_ID,
+        caller_ids=some_caller_ids(),
+        draw=0.0,
         provider="simulator",
     )
     return replace(claim, **changes)
@@ -118,13 +125,12 @@ def a_status_event(status: CallStatus = CallStatus.RINGING, **changes: Any) -> S
     return replace(StatusEvent(status=status, happened_at=MONDAY_NOON), **changes)
 
 
-def a_dial_brief(*, live_calls: Mapping[str, int] | None = None, **changes: Any) -> DialBrief:
+def a_dial_brief(**changes: Any) -> DialBrief:
     """All one needs to know to call a contact for the first time."""
     brief = DialBrief(
         contact=a_contact(),
         batch=a_batch(),
         campaign=a_campaign(),
         record=None,
-        live_calls=live_calls or {},
     )
     return replace(brief, **changes)

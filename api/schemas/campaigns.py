@@ -8,8 +8,8 @@ from pydantic import ConfigDict, Field, PlainSerializer, ValidationInfo, field_v
 
 from api.schemas.frequency_caps import FrequencyCapOut, FrequencyCapsIn
 from api.schemas.retry_policy import RetryPolicyIn, RetryPolicyOut
-from api.schemas.rules import BlackoutDate, CallerIds, Metadata, Name, Strategy
-from api.schemas.wire import JsonObject, WireInput, WireOutput, WireTime, ZoneName
+from api.schemas.rules import BlackoutDate, CallerIds, CallsPerSecond, Metadata, Name, Strategy
+from api.schemas.wire import JsonObject, WireInput, WireNumber, WireOutput, WireTime, ZoneName
 from api.schemas.working_hours import NO_ENABLED_DAY, WorkingHoursIn, WorkingHoursOut, require_some_open_day
 from domain.caller_id import CallerIdStrategy
 from domain.campaign import Campaign, CampaignRules, CampaignStatus
@@ -34,6 +34,12 @@ class RulesIn(WireInput):
     agent_id: AgentId = Field(default_factory=str)
     phone_numbers: CallerIds = Field(default_factory=_no_numbers)
     phone_number_strategy: Strategy | None = Field(default=None, description="Default `round_robin`.")
+    sticky_caller_id: bool | None = Field(
+        default=None,
+        description="Redials show the number of the contact's first attempt, while it is listed; "
+        "default false. Follow-ups always show the number that reached the person.",
+    )
+    calls_per_second: CallsPerSecond | None = None
     working_hours_enforced: bool | None = Field(default=None, description="Default false.")
     timezone: ZoneName | None = Field(default=None, description="IANA name; default UTC.")
     working_hours: WorkingHoursIn | None = Field(
@@ -64,6 +70,8 @@ class RulesIn(WireInput):
             agent_id=self.agent_id,
             phone_numbers=tuple(self.phone_numbers),
             phone_number_strategy=self.phone_number_strategy or CallerIdStrategy.ROUND_ROBIN,
+            sticky_caller_id=bool(self.sticky_caller_id),
+            calls_per_second=self.calls_per_second,
             working_hours_enforced=bool(self.working_hours_enforced),
             timezone=self.timezone or "UTC",
             working_hours=self.working_hours.to_domain() if self.working_hours else DEFAULT_WORKING_HOURS,
@@ -137,6 +145,8 @@ class CampaignOut(WireOutput):
     status: CampaignStatus
     phone_numbers: list[str]
     phone_number_strategy: CallerIdStrategy
+    sticky_caller_id: bool
+    calls_per_second: WireNumber | None = Field(examples=[2.5])
     working_hours_enforced: bool
     timezone: str = Field(examples=["America/Chicago"])
     working_hours: WorkingHoursOut
@@ -166,6 +176,8 @@ class CampaignOut(WireOutput):
             status=campaign.status,
             phone_numbers=list(rules.phone_numbers),
             phone_number_strategy=rules.phone_number_strategy,
+            sticky_caller_id=rules.sticky_caller_id,
+            calls_per_second=rules.calls_per_second,
             working_hours_enforced=rules.working_hours_enforced,
             timezone=rules.timezone,
             working_hours=WorkingHoursOut.of(rules.working_hours),

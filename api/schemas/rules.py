@@ -11,6 +11,7 @@ from api.schemas.repeats import without_repeats
 from api.schemas.wire import E164, JsonObject
 from domain.caller_id import CallerIdStrategy
 from domain.campaign import CONCURRENCY_KEY
+from domain.dial_turns import FASTEST, SLOWEST
 
 MAX_CONCURRENCY = 2000
 _ISO_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
@@ -58,3 +59,13 @@ Metadata = Annotated[
 ]
 Strategy = Annotated[CallerIdStrategy, Field(strict=False)]
 ConcurrencyLimit = Annotated[int, Field(ge=1, le=MAX_CONCURRENCY)]
+CallsPerSecond = Annotated[
+    float,
+    Field(
+        ge=SLOWEST,
+        le=FASTEST,
+        allow_inf_nan=False,
+        description="Dials of all batches together, fractions allowed; default no limit.",
+        examples=[2.5],
+    ),
+]

@@ -21,9 +21,11 @@ from domain.ports.calls import (
     Backlog,
     CallStore,
     Capped,
+    ClaimAnswer,
     Claimed,
     DialBrief,
     RecordedEvent,
+    RulesChanged,
     UndeliveredEvent,
 )
 from domain.ports.campaigns import (
@@ -33,6 +35,7 @@ from domain.ports.campaigns import (
     RescheduledPage,
     RescheduleStore,
 )
+from domain.ports.capacity import BatchRun, CapacityDirectory, CapacityStore, SlotUser
 from domain.ports.contacts import ContactStore, FreshRows
 from domain.ports.diagnostics import (
     DiagnosticsStore,
@@ -43,10 +46,19 @@ from domain.ports.diagnostics import (
     WebhookSilence,
     WorkflowDescription,
 )
-from domain.ports.engine import AttemptReport, BatchEngine, BatchReports, EngineHealth, WorkflowDirectory
+from domain.ports.dial_turns import DialTurnStore
+from domain.ports.engine import (
+    AttemptReport,
+    BatchEngine,
+    BatchReports,
+    EngineHealth,
+    MovedTime,
+    WorkflowDirectory,
+)
 from domain.ports.export import ExportStore
 from domain.ports.paging import Page, Window
 from domain.ports.routes import RouteReport, RouteStore
+from domain.ports.sleepers import MovedSleeper, SleeperStore
 from domain.ports.suppressions import AddedSuppression, ImportedSuppressions, SuppressionStore
 from domain.ports.telephony import StatusReport, TelephonyProvider, WebhookTranslator
 
@@ -58,14 +70,19 @@ __all__ = [
     "Backlog",
     "BatchEngine",
     "BatchReports",
+    "BatchRun",
     "BatchStore",
     "CallStore",
     "CampaignStore",
+    "CapacityDirectory",
+    "CapacityStore",
     "Capped",
+    "ClaimAnswer",
     "Claimed",
     "ContactStore",
     "DiagnosticsStore",
     "DialBrief",
+    "DialTurnStore",
     "EndedCalls",
     "EngineDiagnostics",
     "EngineHealth",
@@ -78,6 +95,8 @@ __all__ = [
     "InProgress",
     "KeyUse",
     "Mismatch",
+    "MovedSleeper",
+    "MovedTime",
     "OutdatedCampaign",
     "Page",
     "RecentAttempts",
@@ -87,6 +106,9 @@ __all__ = [
     "RescheduledPage",
     "RouteReport",
     "RouteStore",
+    "RulesChanged",
+    "SleeperStore",
+    "SlotUser",
     "StatusReport",
     "StatusShare",
     "SuppressionStore",

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from domain.batch import Batch
 from domain.call import AttemptKind, CallRecord, DialState, EventEffect, StatusEvent
+from domain.caller_id import CallerIds
 from domain.campaign import Campaign
 from domain.contact import Contact
 from domain.gates import Gate
@@ -22,8 +23,8 @@ class DialBrief:
     campaign: Campaign
     record: CallRecord | None
     """The attempt's row, if it was written before."""
-    live_calls: Mapping[str, int]
-    """Live calls of the campaign per caller ID; filled only for the strategy that asks for it."""
+    policy_version: int = 1
+    """Of the campaign's rules."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,8 +34,12 @@ class AttemptClaim:
     contact_id: ContactId
     attempt: int
     kind: AttemptKind
-    from_number: str
+    caller_ids: CallerIds
+    draw: float
+    """A random number in [0, 1), where the strategy asks for one."""
     provider: str
+    policy_version: int | None = None
+    """Of the rules the wish rests on; None where it rests on none."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,11 +52,20 @@ class Claimed:
 
 
 @dataclass(frozen=True)
+class RulesChanged:
+    """The campaign's rules are no longer those the wish rests on: they are to be read again."""
+
+
+@dataclass(frozen=True)
 class Capped:
     """The number was called as often as it may be."""
 
     until: datetime
     """When enough of the attempts have left the windows of the caps."""
+
+
+ClaimAnswer = Claimed | RulesChanged | Capped | Gate
+"""What comes of a wish; a gate is one that was closed."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,7 +103,7 @@ class CallStore(Protocol):
     async def dial_brief(self, contact_id: ContactId, attempt: int) -> DialBrief | None:
         """Read what a dial needs; None when the contact no longer exists."""
 
-    async def claim_attempt(self, claim: AttemptClaim, now: datetime) -> Claimed | Capped | Gate:
+    async def claim_attempt(self, claim: AttemptClaim, now: datetime) -> ClaimAnswer:
         """Write the attempt's row and take the right to ask the provider, once.
 
         Moves the row to `dialling` and the contact to `dispatched`, only while the batch is in_progress,
@@ -97,6 +111,10 @@ class CallStore(Protocol):
         and no other attempt on it is open, in whichever batch:
         else returns the gate that is closed, or until when the number is capped, with nothing written.
         A row that is not `ready` is returned with `may_ask` False.
+
+        The number to show is chosen last, among the claims of the same list one at a time, so that each
+        choice knows those before it; a claim that fails took no turn. A row that was given back keeps its
+        number while that is listed.
         """
 
     async def record_dial(

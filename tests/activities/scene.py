@@ -10,17 +10,18 @@ from temporalio.testing import ActivityEnvironment
 
 from activities.batches import BatchActivities
 from activities.calls import CallActivities, CallLimits
+from activities.campaign_pace import CampaignPace
 from activities.contacts import ContactActivities
 from activities.hang_ups import HangUpActivities
 from activities.messages import PlaceCall, SettleAttempt
 from activities.route import Route
+from activities.sleepers import SleeperActivities
 from domain.batch import BatchOverrides
 from domain.call import AttemptKind, CallRecord, CallStatus, DialState
 from domain.contact import Contact, ContactStatus
 from domain.errors import EngineUnavailable, StoreUnavailable
-from domain.gates import Gate
 from domain.identity import BatchId, ContactId, ExecutionId
-from domain.ports import AttemptClaim, AttemptReport, Capped, Claimed, DialBrief, RouteReport
+from domain.ports import AttemptClaim, AttemptReport, ClaimAnswer, DialBrief, MovedTime, RouteReport
 from domain.telephony import CallRequest, DialResult
 from domain.watchdog import CallTiming
 from tests.builders import (
@@ -39,8 +40,10 @@ from tests.fakes import (
     FakeCallStore,
     FakeClock,
     FakeContactStore,
+    FakeDialTurnStore,
     FakeProvider,
     FakeRouteStore,
+    FakeSleeperStore,
     Tables,
 )
 
@@ -111,7 +114,7 @@ class MortalCallStore(FakeCallStore):
         self.meanwhile()
         return brief
 
-    async def claim_attempt(self, claim: AttemptClaim, now: datetime) -> Claimed | Capped | Gate:
+    async def claim_attempt(self, claim: AttemptClaim, now: datetime) -> ClaimAnswer:
         """Claim, or die around it."""
         self._fuse.burn("before", "claim_attempt")
         claimed = await super().claim_attempt(claim, now)
@@ -169,6 +172,8 @@ class FakeDirectory:
     """Whose workflow somebody terminated or cancelled."""
     stopped: list[tuple[BatchId, tuple[ContactId, ...]]] = field(default_factory=list)
     """Who was woken together."""
+    moved: list[tuple[BatchId, tuple[MovedTime, ...]]] = field(default_factory=list)
+    """Who was told together of other times."""
 
     async def closed_among(self, batch_id: BatchId, contact_ids: Sequence[ContactId]) -> Sequence[ContactId]:
         """Return those whose workflow is not running."""
@@ -184,6 +189,11 @@ class FakeDirectory:
         """Remember who was woken."""
         self._require_up()
         self.stopped.append((batch_id, tuple(contact_ids)))
+
+    async def move(self, batch_id: BatchId, moved: Sequence[MovedTime]) -> None:
+        """Remember who was told of another time."""
+        self._require_up()
+        self.moved.append((batch_id, tuple(moved)))
 
     def _require_up(self) -> None:
         if self.is_down:
@@ -213,14 +223,20 @@ class Scene:
             limits=LIMITS,
             clock=self.clock,
         )
+        sleepers = FakeSleeperStore(self.tables)
+        self.of_sleepers = SleeperActivities(sleepers, batches, self.directory, self.clock)
         self._put(brief or a_dial_brief())
 
     def start_another_worker(self) -> None:
         """Let a new process dial, which knows nothing of what the former one learnt of the provider."""
         route = Route(self.provider, self.routes, self.clock)
+        pace = CampaignPace(FakeDialTurnStore(self.tables), clock=self.clock, sleep=self._sleep)
         self.dialling = CallActivities(
-            self.provider, self.calls, route=route, limits=LIMITS, clock=self.clock
+            self.provider, self.calls, route=route, pace=pace, limits=LIMITS, clock=self.clock
         )
+
+    async def _sleep(self, seconds: float) -> None:
+        self.clock.pass_time(timedelta(seconds=seconds))
 
     async def run(self, activity: Callable[[Request], Awaitable[Answer]], request: Request) -> Answer:
         """Run an activity as a worker does."""

@@ -154,25 +154,17 @@ async def test_provider_is_told_everything_the_call_needs() -> None:
     ]
 
 
-@pytest.mark.parametrize(
-    ("position", "attempt", "shown"),
-    [
-        pytest.param(1, 1, CALLER_ID, id="first contact"),
-        pytest.param(2, 1, OTHER_CALLER_ID, id="second contact"),
-        pytest.param(3, 1, CALLER_ID, id="third contact"),
-        pytest.param(1, 2, OTHER_CALLER_ID, id="second attempt at the first contact"),
-        pytest.param(2, 2, CALLER_ID, id="second attempt at the second contact"),
-    ],
-)
-async def test_round_robin_turns_with_the_contact_and_with_the_attempt(
-    position: int, attempt: int, shown: str
-) -> None:
+async def test_round_robin_takes_the_next_number_with_every_dial_whoever_is_called() -> None:
     rules = a_campaign_rules(phone_numbers=(CALLER_ID, OTHER_CALLER_ID))
-    scene = Scene(a_dial_brief(contact=a_contact(position=position), campaign=a_campaign(rules=rules)))
+    scene = Scene(a_dial_brief(campaign=a_campaign(rules=rules)))
+    for position in (3, 5):
+        scene.add(position, ContactStatus.PENDING, phone_number=f"+1415555019{position}")
 
-    await scene.run(scene.dialling.place_call, replace(FIRST_DIAL, attempt=attempt))
+    for contact_id in (CONTACT_ID, "con_3", "con_5"):
+        await scene.run(scene.dialling.place_call, replace(FIRST_DIAL, contact_id=contact_id))
 
-    assert scene.provider.requests[0].from_number == shown == scene.call.from_number
+    shown = [each.from_number for each in scene.provider.requests]
+    assert shown == [CALLER_ID, OTHER_CALLER_ID, CALLER_ID]
 
 
 async def test_least_loaded_caller_id_is_the_one_with_the_fewest_live_calls() -> None:

@@ -270,12 +270,14 @@ async def test_gates_are_read_after_the_wait_for_a_turn() -> None:
     waited = scene.provider.next_turn
 
     async def turn() -> timedelta:
-        scene.tables.batches[BATCH_ID] = a_batch(status=BatchStatus.PAUSED)
+        scene.clock.pass_time(seconds(1))
+        ends_now = a_batch(scheduled_end=scene.clock())
+        scene.tables.batches[BATCH_ID] = ends_now
         return await waited()
 
-    scene.provider.next_turn = turn  # type: ignore[method-assign] # paused while it waits
+    scene.provider.next_turn = turn  # type: ignore[method-assign] # the batch ends while it waits
 
-    assert (await dial(scene, 1)).gate is Gate.BATCH_HELD
+    assert (await dial(scene, 1)).gate is Gate.BATCH_OVER
     assert scene.provider.requests == []
 
 

@@ -16,6 +16,7 @@ from domain.ports import DialBrief
 from tests.activities.scene import FIRST_DIAL, Scene, a_dialled_call
 from tests.builders import (
     BATCH_ID,
+    CAMPAIGN_ID,
     MONDAY_NOON,
     a_batch,
     a_call_record,
@@ -162,3 +163,18 @@ async def test_number_that_is_on_the_phone_is_withheld_for_a_moment_and_written_
     scene.tables.calls[elsewhere.execution_id] = replace(elsewhere, call_status=CallStatus.BUSY)
     placed = await scene.run(scene.dialling.place_call, FIRST_DIAL)
     assert placed.answer is DialAnswer.PLACED
+
+
+async def test_rules_changed_between_the_look_and_the_claim_are_read_again_before_anybody_is_called() -> None:
+    scene = Scene()
+    before = scene.rows()
+
+    def change_the_rules() -> None:
+        scene.tables.policy_versions[CAMPAIGN_ID] = 2
+
+    scene.calls.meanwhile = change_the_rules
+    placed = await scene.run(scene.dialling.place_call, FIRST_DIAL)
+
+    assert placed.answer is DialAnswer.ASK_AGAIN
+    assert (scene.provider.requests, scene.rows()) == ([], before)
+    assert (await scene.run(scene.dialling.place_call, FIRST_DIAL)).answer is DialAnswer.PLACED

@@ -25,6 +25,8 @@ async def test_campaign_of_required_fields_alone_takes_every_default(house: Hous
         "status": "draft",
         "phone_numbers": ["+14155550180"],
         "phone_number_strategy": "round_robin",
+        "sticky_caller_id": False,
+        "calls_per_second": None,
         "working_hours_enforced": False,
         "timezone": "UTC",
         "working_hours": SHOWN_HOURS,

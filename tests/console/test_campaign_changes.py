@@ -27,6 +27,11 @@ CAMPAIGN = {"campaign_id": "cmp_1", "name": "October", "blackout_dates": []}
             id="several",
         ),
         pytest.param(
+            ("--calls-per-second", "2.5", "--no-sticky-caller-id"),
+            {"calls_per_second": 2.5, "sticky_caller_id": False},
+            id="pace and caller ID",
+        ),
+        pytest.param(
             ("--reset", "metadata", "--reset", "working_hours"),
             {"metadata": None, "working_hours": None},
             id="back to defaults",

@@ -1,5 +1,6 @@
 """How a batch begins, and which rules hold for it."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -15,7 +16,7 @@ from domain.batch import (
     redial_policy_in_force,
     status_of_new_batch,
 )
-from domain.caller_id import CallerIdStrategy
+from domain.caller_id import CallerIds, CallerIdStrategy
 from domain.campaign import CampaignRules, CampaignStatus
 from domain.redial import RedialPolicy
 
@@ -92,10 +93,19 @@ def test_number_of_retries_in_force(overrides: BatchOverrides, retries: int) -> 
 def test_batch_shows_its_own_numbers_in_its_own_way() -> None:
     own = BatchOverrides(phone_numbers=("+14155550199",), phone_number_strategy=CallerIdStrategy.LEAST_LOADED)
 
-    assert caller_ids_in_force(own, CAMPAIGN) == (CallerIdStrategy.LEAST_LOADED, ("+14155550199",))
-    assert caller_ids_in_force(BatchOverrides(), CAMPAIGN) == (
-        CallerIdStrategy.ROUND_ROBIN,
-        ("+14155550180",),
+    assert caller_ids_in_force(own, CAMPAIGN) == CallerIds(
+        strategy=CallerIdStrategy.LEAST_LOADED, numbers=("+14155550199",), are_own=True
+    )
+    assert caller_ids_in_force(BatchOverrides(), replace(CAMPAIGN, sticky_caller_id=True)) == CallerIds(
+        strategy=CallerIdStrategy.ROUND_ROBIN, numbers=("+14155550180",), is_sticky=True
+    )
+
+
+def test_batch_with_a_strategy_alone_shares_the_turns_of_its_campaigns_numbers() -> None:
+    own = BatchOverrides(phone_number_strategy=CallerIdStrategy.RANDOM)
+
+    assert caller_ids_in_force(own, CAMPAIGN) == CallerIds(
+        strategy=CallerIdStrategy.RANDOM, numbers=("+14155550180",)
     )
 
 

@@ -19,9 +19,8 @@ import httpx
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from domain.call import DialState, StatusEvent
-from domain.gates import Gate
 from domain.identity import ContactId, ExecutionId, MintId
-from domain.ports import AttemptClaim, Capped, Claimed, TelephonyProvider
+from domain.ports import AttemptClaim, ClaimAnswer, Claimed, TelephonyProvider
 from domain.telephony import CallRequest, DialResult, HangUpResult
 from logs import configure_logs
 from process_exit import leave
@@ -68,7 +67,7 @@ class MortalCallStore(PostgresCallStore):
         self._fuse = fuse
         self._claimants: dict[ExecutionId, ContactId] = {}
 
-    async def claim_attempt(self, claim: AttemptClaim, now: datetime) -> Claimed | Capped | Gate:
+    async def claim_attempt(self, claim: AttemptClaim, now: datetime) -> ClaimAnswer:
         """Claim, or die around it."""
         self._fuse.burn(Step.BEFORE_THE_ROW, claim.contact_id)
         claimed = await super().claim_attempt(claim, now)

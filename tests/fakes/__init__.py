@@ -3,15 +3,18 @@
 from tests.fakes.batches import FakeBatchStore
 from tests.fakes.calls import FakeCallStore
 from tests.fakes.campaigns import FakeCampaignStore
+from tests.fakes.capacity import FakeCapacityStore
 from tests.fakes.clock import FakeClock
 from tests.fakes.contacts import FakeContactStore
 from tests.fakes.diagnostics import FakeDiagnosticsStore
+from tests.fakes.dial_turns import FakeDialTurnStore
 from tests.fakes.engine import FakeEngine
 from tests.fakes.export import FakeExportStore
 from tests.fakes.idempotency import FakeIdempotencyStore
 from tests.fakes.provider import FakeProvider
 from tests.fakes.rescheduling import FakeRescheduleStore
 from tests.fakes.routes import FakeRouteStore
+from tests.fakes.sleepers import FakeSleeperStore
 from tests.fakes.suppressions import FakeSuppressionStore
 from tests.fakes.tables import Tables
 from tests.fakes.tokens import FakeTokenStore
@@ -20,15 +23,18 @@ __all__ = [
     "FakeBatchStore",
     "FakeCallStore",
     "FakeCampaignStore",
+    "FakeCapacityStore",
     "FakeClock",
     "FakeContactStore",
     "FakeDiagnosticsStore",
+    "FakeDialTurnStore",
     "FakeEngine",
     "FakeExportStore",
     "FakeIdempotencyStore",
     "FakeProvider",
     "FakeRescheduleStore",
     "FakeRouteStore",
+    "FakeSleeperStore",
     "FakeSuppressionStore",
     "FakeTokenStore",
     "Tables",

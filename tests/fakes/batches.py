@@ -105,6 +105,18 @@ class FakeBatchStore:
             raise BatchNotFound
         return batch, campaign
 
+    async def get_uncounted(
+        self, organization_id: OrganizationId, batch_id: BatchId
+    ) -> tuple[Batch, Campaign]:
+        """Raises BatchNotFound, also for a batch of another organization."""
+        batch, campaign = await self.get(organization_id, batch_id)
+        return replace(batch, counters=Counters()), campaign
+
+    async def count(self, batch_id: BatchId) -> Counters:
+        """Return the counters of a batch from its contacts."""
+        self._tables.require_up()
+        return self._tables.counters_of(batch_id)
+
     async def count_in_progress(self, batch_id: BatchId) -> int:
         """Return how many contacts ring or talk."""
         self._tables.require_up()

@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from domain.batch import caller_ids_in_force
 from domain.call import (
     OUTCOME_OF,
     AttemptKind,
@@ -18,13 +17,23 @@ from domain.call import (
     apply_event,
     has_ended,
 )
-from domain.caller_id import CallerIdStrategy
+from domain.caller_id import CallerIdStrategy, ShownNumber, choose_caller_id, kept_caller_id
 from domain.contact import WAITING, Contact, ContactStatus
 from domain.errors import ExecutionNotFound
 from domain.frequency import CapsAt
 from domain.gates import Gate, GateFacts, closed_gate
 from domain.identity import EXECUTION_PREFIX, CampaignId, ContactId, ExecutionId
-from domain.ports import AttemptClaim, Backlog, Capped, Claimed, DialBrief, RecordedEvent, UndeliveredEvent
+from domain.ports import (
+    AttemptClaim,
+    Backlog,
+    Capped,
+    ClaimAnswer,
+    Claimed,
+    DialBrief,
+    RecordedEvent,
+    RulesChanged,
+    UndeliveredEvent,
+)
 from domain.redial import corrected_late
 from tests.fakes.tables import StoredEvent, Tables, is_open
 
@@ -45,17 +54,15 @@ class FakeCallStore:
             return None
         batch = self._tables.batches[contact.batch_id]
         campaign = self._tables.campaigns[contact.campaign_id]
-        strategy, _ = caller_ids_in_force(batch.overrides, campaign.rules)
-        is_counted = strategy is CallerIdStrategy.LEAST_LOADED
         return DialBrief(
             contact=contact,
             batch=batch,
             campaign=campaign,
             record=self._find(contact_id, attempt),
-            live_calls=self._live_calls(contact.campaign_id) if is_counted else {},
+            policy_version=self._tables.policy_versions.get(contact.campaign_id, 1),
         )
 
-    async def claim_attempt(self, claim: AttemptClaim, now: datetime) -> Claimed | Capped | Gate:
+    async def claim_attempt(self, claim: AttemptClaim, now: datetime) -> ClaimAnswer:
         """Take the right to ask the provider, once, or learn which gate is closed."""
         self._tables.require_up()
         contact = self._tables.contacts.get(claim.contact_id)
@@ -67,9 +74,12 @@ class FakeCallStore:
         known = newest if newest is not None and newest.attempt == claim.attempt else None
         if known is not None and not _may_be_asked(known):
             return Claimed(record=known, may_ask=False)
+        if claim.policy_version not in (None, self._tables.policy_versions.get(contact.campaign_id, 1)):
+            return RulesChanged()
         if (closed := self._closed(contact, known, now)) is not None:
             return closed
-        record = _dialling(known or self._new_record(contact, claim), claim, now)
+        shown = self._caller_id(contact, claim, known)
+        record = _dialling(known or self._new_record(contact, claim), claim, shown, now)
         self._tables.calls[record.execution_id] = record
         self._tables.contacts[contact.contact_id] = _dispatched(contact, claim.kind, now)
         return Claimed(record=record, may_ask=True)
@@ -180,6 +190,32 @@ class FakeCallStore:
         mine = (each for each in self._tables.calls.values() if each.contact_id == contact_id)
         return next((each for each in mine if each.attempt == attempt), None)
 
+    def _caller_id(self, contact: Contact, claim: AttemptClaim, known: CallRecord | None) -> str:
+        ids = claim.caller_ids
+        if len(ids.numbers) == 1:
+            return ids.numbers[0]
+        if known is not None and known.from_number is not None and known.from_number in ids.numbers:
+            return known.from_number
+        shown = [
+            ShownNumber(
+                attempt=each.attempt,
+                number=each.from_number,
+                has_reached=each.call_status is CallStatus.COMPLETED,
+            )
+            for each in self._tables.calls.values()
+            if each.contact_id == contact.contact_id and each.from_number is not None
+        ]
+        return kept_caller_id(ids, claim.kind, shown) or self._chosen(contact, claim)
+
+    def _chosen(self, contact: Contact, claim: AttemptClaim) -> str:
+        ids = claim.caller_ids
+        is_round = ids.strategy is CallerIdStrategy.ROUND_ROBIN
+        owner = contact.batch_id if is_round and ids.are_own else contact.campaign_id
+        turn = self._tables.caller_id_turns[owner, ids.strategy]
+        self._tables.caller_id_turns[owner, ids.strategy] += 1
+        live_calls = self._live_calls(contact.campaign_id)
+        return choose_caller_id(ids.strategy, ids.numbers, turn=turn, draw=claim.draw, live_calls=live_calls)
+
     def _live_calls(self, campaign_id: CampaignId) -> Mapping[str, int]:
         return Counter(
             each.from_number
@@ -240,12 +276,12 @@ def _may_be_asked(record: CallRecord) -> bool:
     return record.dial_state is DialState.READY and record.call_status is CallStatus.QUEUED
 
 
-def _dialling(record: CallRecord, claim: AttemptClaim, now: datetime) -> CallRecord:
+def _dialling(record: CallRecord, claim: AttemptClaim, shown: str, now: datetime) -> CallRecord:
     return replace(
         record,
         dial_state=DialState.DIALLING,
         provider=claim.provider,
-        from_number=claim.from_number,
+        from_number=shown,
         started_at=now,
     )
 

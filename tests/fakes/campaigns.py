@@ -97,7 +97,9 @@ class FakeCampaignStore:
         rules = amend(campaign.rules)
         if rules is campaign.rules:
             return campaign, []
-        changed = replace(campaign, rules=rules, updated_at=now)
+        is_paced_anew = rules.calls_per_second != campaign.rules.calls_per_second
+        version_of_pace = campaign.pace_version + is_paced_anew
+        changed = replace(campaign, rules=rules, pace_version=version_of_pace, updated_at=now)
         self._tables.campaigns[campaign_id] = changed
         versions, recomputed = self._tables.policy_versions, self._tables.recomputed_versions
         version = versions.get(campaign_id, 1)

@@ -1,5 +1,6 @@
 """What all fake stores share, as they would share one database."""
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -8,6 +9,7 @@ from typing import TypeVar
 
 from domain.batch import TERMINAL_BATCH, Batch
 from domain.call import CallRecord, CallStatus, DialState, StatusEvent, has_ended
+from domain.caller_id import CallerIdStrategy
 from domain.campaign import Campaign, CampaignStatus
 from domain.contact import WAITING, Contact, ContactStatus, SkipReason
 from domain.counters import Counters
@@ -73,6 +75,10 @@ class Tables:
     """Of campaigns whose rules were changed."""
     recomputed_versions: dict[CampaignId, int] = field(default_factory=dict)
     """Of campaigns whose waiting contacts were timed anew."""
+    caller_id_turns: Counter[tuple[str, CallerIdStrategy]] = field(default_factory=Counter)
+    """How many turns each list of numbers has taken."""
+    dial_turns: dict[CampaignId, tuple[int, datetime]] = field(default_factory=dict)
+    """Of each campaign with a pace its version, and the first instant nobody has for himself."""
     batches: dict[BatchId, Batch] = field(default_factory=dict)
     started_at: dict[BatchId, datetime] = field(default_factory=dict)
     contacts: dict[ContactId, Contact] = field(default_factory=dict)

@@ -9,10 +9,12 @@ from sqlalchemy import text
 from domain.batch import BatchStatus
 from domain.call import CallStatus
 from domain.campaign import CampaignRules
+from domain.contact import ContactStatus
 from domain.errors import BatchNotFound, CampaignNotFound, CampaignUnfinished, InvalidRequest
 from domain.gates import Gate
 from domain.identity import OrganizationId
 from domain.lifecycle import Action
+from domain.ports import Claimed, RulesChanged
 from domain.redial import RedialPolicy
 from store.engine import single_statement
 from tests.builders import MONDAY_NOON, ORGANIZATION, a_campaign_rules, a_claim, a_new_batch
@@ -145,3 +147,29 @@ async def test_attempt_remembers_the_version_of_the_rules_it_obeyed(stores: Stor
     async with single_statement(stores.engine) as connection:
         kept = await connection.execute(text("SELECT contact_id, policy_version FROM calls"))
     assert dict(kept.all()) == {first.contact_id: 1, second.contact_id: 2}
+
+
+async def test_claim_that_rests_on_former_rules_is_told_to_read_them_again(house: House) -> None:
+    person = await house.a_person()
+    brief = await house.calls.dial_brief(person.contact_id, 1)
+    assert brief is not None
+    await house.campaigns.change(ORGANIZATION, person.campaign_id, _renamed, SOON)
+    stale = a_claim(person.contact_id, policy_version=brief.policy_version)
+
+    assert await house.calls.claim_attempt(stale, SOON) == RulesChanged()
+
+    assert await house.status(person) is ContactStatus.PENDING
+    again = await house.calls.dial_brief(person.contact_id, 1)
+    assert again is not None
+    fresh = a_claim(person.contact_id, policy_version=again.policy_version)
+    assert isinstance(await house.calls.claim_attempt(fresh, SOON), Claimed)
+
+
+async def test_attempt_that_was_asked_for_stands_whatever_the_rules_are_now(house: House) -> None:
+    person = await house.a_person()
+    record = await house.claimed(person)
+    await house.campaigns.change(ORGANIZATION, person.campaign_id, _renamed, SOON)
+
+    again = await house.calls.claim_attempt(a_claim(person.contact_id, policy_version=1), SOON)
+
+    assert again == Claimed(record=record, may_ask=False)

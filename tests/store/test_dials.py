@@ -5,12 +5,10 @@ from dataclasses import replace
 import pytest
 
 from domain.call import CallStatus, DialState
-from domain.caller_id import CallerIdStrategy
 from domain.counters import Counters
 from domain.errors import ExecutionNotFound
 from domain.identity import ExecutionId
-from domain.ports import Claimed
-from tests.builders import CALLER_ID, MONDAY_NOON, a_campaign_rules, a_claim, a_dial_brief
+from tests.builders import MONDAY_NOON, a_dial_brief
 from tests.store.scenes import Stores, nobody
 
 pytestmark = pytest.mark.store
@@ -91,31 +89,3 @@ async def test_brief_of_a_deleted_campaigns_contact_is_none(stores: Stores) -> N
     person = await stores.a_person()
     await stores.force("campaigns", deleted_at=MONDAY_NOON)
     assert await stores.calls.dial_brief(person.contact_id, 1) is None
-
-
-async def test_least_loaded_is_told_the_live_calls_of_each_caller_id(stores: Stores) -> None:
-    rules = a_campaign_rules(
-        phone_numbers=(CALLER_ID, "+14155550181"), phone_number_strategy=CallerIdStrategy.LEAST_LOADED
-    )
-    batch = await stores.a_kept_batch(5, campaign=await stores.a_kept_campaign(rules))
-    dialling, ringing, over, released, waiting = await stores.people_of(batch)
-    await stores.claimed(dialling)
-    await stores.hears(await stores.claimed(ringing), CallStatus.RINGING)
-    await stores.hears(await stores.claimed(over), CallStatus.BUSY)
-    spare = await stores.calls.claim_attempt(
-        a_claim(released.contact_id, from_number="+14155550181"), MONDAY_NOON
-    )
-    assert isinstance(spare, Claimed)
-    await stores.calls.record_dial(spare.record.execution_id, DialState.READY)
-    brief = await stores.calls.dial_brief(waiting.contact_id, 1)
-    assert brief is not None
-    assert brief.live_calls == {CALLER_ID: 2}
-
-
-async def test_other_strategies_are_spared_the_counting(stores: Stores) -> None:
-    batch = await stores.a_kept_batch(2)
-    dialling, waiting = await stores.people_of(batch)
-    await stores.claimed(dialling)
-    brief = await stores.calls.dial_brief(waiting.contact_id, 1)
-    assert brief is not None
-    assert brief.live_calls == {}

@@ -73,6 +73,8 @@ rules = st.builds(
     blackout_dates=st.lists(st.dates(date(1970, 1, 1)), max_size=3).map(tuple),
     retry_policy=policies,
     max_follow_ups=st.integers(0, 10),
+    sticky_caller_id=st.booleans(),
+    calls_per_second=st.none() | st.floats(0.1, 100),
     default_call_variables=json_objects,
     metadata=json_objects,
 )

@@ -8,7 +8,7 @@ from sqlalchemy import text
 from domain.call import AttemptKind, CallRecord, CallStatus, DialState
 from domain.contact import Contact, ContactStatus
 from domain.gates import Gate
-from domain.ports import Capped, Claimed, FreshRows
+from domain.ports import ClaimAnswer, Claimed, FreshRows
 from domain.settlement import Settlement
 from store.engine import transaction
 from tests.builders import MONDAY_NOON, a_claim, a_new_contact, a_status_event
@@ -25,7 +25,7 @@ async def _two_on_one_number(house: House) -> tuple[Contact, Contact]:
     return await house.a_person(), await house.a_person()
 
 
-async def _claim(house: House, person: Contact) -> Claimed | Capped | Gate:
+async def _claim(house: House, person: Contact) -> ClaimAnswer:
     return await house.calls.claim_attempt(a_claim(person.contact_id), MONDAY_NOON)
 
 

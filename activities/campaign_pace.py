@@ -1,0 +1,58 @@
+"""How dials keep to their campaign's pace: near instants are waited for, for far ones the dial comes back."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+
+from domain.campaign import Campaign
+from domain.dial_turns import DialTurn, may_use
+from domain.ports import DialTurnStore
+
+NEAR = timedelta(seconds=2)
+"""A dial waits so long for its instant; whoever would wait longer leaves the worker to others."""
+COMES_EARLY = timedelta(seconds=1)
+"""Whoever left is back so long before the instant, since a timer that rings late must not cost it."""
+LONGEST_ABSENCE = timedelta(minutes=1)
+"""Whoever left looks again after so long, for the pace may be another one, or the batch held."""
+
+
+class CampaignPace:
+    """Gives dials their instants; a campaign that dials as fast as it can costs nothing."""
+
+    def __init__(
+        self,
+        turns: DialTurnStore,
+        *,
+        clock: Callable[[], datetime],
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._turns = turns
+        self._clock = clock
+        self._sleep = sleep
+
+    async def turn(self, campaign: Campaign, held: DialTurn | None) -> DialTurn | None:
+        """Return the instant to dial at, None for a campaign without a pace.
+
+        The one that is held is given up for a new one when it is too late for it, or the pace has changed.
+        """
+        pace, now = campaign.pace, self._clock()
+        if pace is None:
+            return None
+        if held is not None and may_use(held, pace, now):
+            return held
+        return await self._turns.reserve(campaign.campaign_id, pace, now)
+
+    def absence(self, turn: DialTurn | None) -> timedelta:
+        """Return how long a dial had better stay away; zero when its instant is near."""
+        away = timedelta() if turn is None else turn.at - self._clock()
+        return timedelta() if away <= NEAR else min(away - COMES_EARLY, LONGEST_ABSENCE)
+
+    def kept(self, campaign: Campaign, turn: DialTurn | None, absence: timedelta) -> DialTurn | None:
+        """Return the turn when the dial can still use it once it is back, else None."""
+        is_worth_it = campaign.pace is not None and may_use(turn, campaign.pace, self._clock() + absence)
+        return turn if is_worth_it else None
+
+    async def wait(self, turn: DialTurn | None) -> None:
+        """Return at the instant."""
+        if turn is not None and (left := turn.at - self._clock()) > timedelta():
+            await self._sleep(left.total_seconds())

@@ -1,0 +1,22 @@
+"""Turns of dials in memory."""
+
+from datetime import datetime
+
+from domain.dial_turns import DialTurn, Pace
+from domain.identity import CampaignId
+from tests.fakes.tables import Tables
+
+
+class FakeDialTurnStore:
+    """Implements DialTurnStore."""
+
+    def __init__(self, tables: Tables) -> None:
+        self._tables = tables
+
+    async def reserve(self, campaign_id: CampaignId, pace: Pace, now: datetime) -> DialTurn:
+        """Give out the next instant."""
+        self._tables.require_up()
+        version, next_dial_at = self._tables.dial_turns.get(campaign_id, (pace.version, now))
+        at = now if version < pace.version else max(next_dial_at, now)
+        self._tables.dial_turns[campaign_id] = (max(version, pace.version), at + pace.interval)
+        return DialTurn(at=at, pace_version=pace.version)
