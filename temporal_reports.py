@@ -9,9 +9,9 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from domain.errors import EngineUnavailable
 from domain.identity import BatchId, ContactId
-from domain.ports import AttemptReport
+from domain.ports import AttemptReport, MovedTime
 from workflows import names
-from workflows.messages import AttemptReported
+from workflows.messages import AttemptReported, DueChanged
 
 REQUESTS_AT_ONCE = 20
 _BY_HAND = frozenset({WorkflowExecutionStatus.TERMINATED, WorkflowExecutionStatus.CANCELED})
@@ -47,13 +47,21 @@ class TemporalReports:
 
     async def stop(self, batch_id: BatchId, contact_ids: Sequence[ContactId]) -> None:
         """Wake contacts that need not wait any longer; who is not running is not woken."""
+        await _each(contact_ids, lambda each: self._signal(batch_id, each, names.STOP))
 
-        async def stop_one(contact_id: ContactId) -> None:
-            story = self._client.get_workflow_handle(names.contact_workflow_id(batch_id, contact_id))
-            with _absence_ignored():
-                await story.signal(names.STOP)
+    async def move(self, batch_id: BatchId, moved: Sequence[MovedTime]) -> None:
+        """Tell contacts until when they sleep now; who is not running is not told."""
+        changes = {each.contact_id: DueChanged(each.attempt, each.due_at) for each in moved}
+        await _each(
+            list(changes), lambda each: self._signal(batch_id, each, names.DUE_CHANGED, changes[each])
+        )
 
-        await _each(contact_ids, stop_one)
+    async def _signal(
+        self, batch_id: BatchId, contact_id: ContactId, signal: str, message: object = None
+    ) -> None:
+        story = self._client.get_workflow_handle(names.contact_workflow_id(batch_id, contact_id))
+        with _absence_ignored():
+            await story.signal(signal, message)
 
     async def _statuses(
         self, batch_id: BatchId, contact_ids: Sequence[ContactId]

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from temporalio import activity
 
@@ -16,9 +16,8 @@ from activities.messages import (
     ReturnSlot,
     SettleAttempt,
     SettledAttempt,
-    StoppedStories,
-    StopStories,
 )
+from activities.sleeper_messages import StoppedStories, StopStories
 from domain.batch import calling_hours_in_force, redial_policy_in_force
 from domain.call import OUTCOME_OF, AttemptKind
 from domain.contact import LIVE, WAITING, ContactStatus, SkipReason
@@ -87,7 +86,7 @@ class ContactActivities:
             ContactId(request.contact_id), request.attempt, self._clock(), due_at=request.due_at
         )
         is_heard = await self._report(request, status, withheld=True)
-        return ReturnedSlot(status=status, batch_is_gone=not is_heard)
+        return ReturnedSlot(status=status, batch_is_gone=not is_heard, spread=await self._spread(request))
 
     @activity.defn
     @translating_failures
@@ -132,6 +131,13 @@ class ContactActivities:
             return (await self._contacts.settle(contact_id, attempt, taken, now)).status
         return brief.contact.status
 
+    async def _spread(self, returned: ReturnSlot) -> timedelta:
+        """Return how long after its new time a contact may ask again: many wait for the same opening."""
+        if returned.due_at is None:
+            return timedelta()
+        brief = await self._calls.dial_brief(ContactId(returned.contact_id), returned.attempt)
+        return timedelta() if brief is None else _spread_after(returned.due_at, brief)
+
     async def _report(
         self, slot: SettleAttempt | ReturnSlot, status: ContactStatus, *, withheld: bool = False
     ) -> bool:
@@ -160,15 +166,19 @@ class ContactActivities:
 def _settled(stands: Settlement, brief: DialBrief) -> SettledAttempt:
     if stands.due_at is None:
         return SettledAttempt(status=stands.status)
-    hours = calling_hours_in_force(brief.batch.overrides, brief.campaign.rules, brief.contact.timezone)
     kind, summary = _what_follows(stands, brief)
     return SettledAttempt(
         status=stands.status,
         due_at=stands.due_at,
         kind=kind,
-        spread=spread_after(hours, stands.due_at, before=brief.batch.scheduled_end),
+        spread=_spread_after(stands.due_at, brief),
         summary=summary,
     )
+
+
+def _spread_after(due_at: datetime, brief: DialBrief) -> timedelta:
+    hours = calling_hours_in_force(brief.batch.overrides, brief.campaign.rules, brief.contact.timezone)
+    return spread_after(hours, due_at, before=brief.batch.scheduled_end)
 
 
 def _what_follows(stands: Settlement, brief: DialBrief) -> tuple[AttemptKind, str]:

@@ -7,7 +7,7 @@ once more some time later: an attempt that ended under the old rules may have be
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -15,7 +15,7 @@ from api.engine_news import tell_batches
 from api.parts import ApiParts
 from domain.errors import TechnicalError
 from domain.identity import BatchId, CampaignId
-from domain.ports import OutdatedCampaign
+from domain.ports import OutdatedCampaign, RescheduledPage
 
 _log = structlog.get_logger()
 
@@ -31,13 +31,22 @@ BATCHES_AT_ONCE = 20
 
 async def follow_change(parts: ApiParts, batches: Sequence[BatchId]) -> None:
     """Time the first waiting contacts anew and tell every batch; what is left or fails is done later."""
+    moved_since: dict[BatchId, datetime] = {}
     try:
         for batch_id in batches[:BATCHES_AT_ONCE]:
-            if await _first_page(parts, batch_id) is not None:
+            now = parts.clock()
+            page = await _first_page(parts, batch_id, now)
+            if page.changed:
+                moved_since[batch_id] = now
+            if page.last_position is not None:
                 break  # enough for now
     except TechnicalError:
         _log.warning("change stored, waiting contacts not yet timed anew", batches=len(batches))
-    await tell_batches(parts.engine.policy_changed, batches)
+
+    async def tell(batch_id: BatchId) -> None:
+        await parts.engine.policy_changed(batch_id, rescheduled_since=moved_since.get(batch_id))
+
+    await tell_batches(tell, batches)
     for batch_id in batches:
         parts.live_numbers.forget(batch_id)
 
@@ -79,7 +88,8 @@ class Rescheduler:
             return 0
         moved = 0
         for batch_id in campaign.batches:
-            moved += await self._time_batch(batch_id)
+            # At the end everybody who was moved is told once more: news may have been lost on their way.
+            moved += await self._time_batch(batch_id, told_anew=campaign.touched_at if is_settled else None)
         self._seen[campaign.campaign_id] = campaign.policy_version
         if is_settled:
             # Only now: a change whose batches were never told would be known to contacts too late.
@@ -87,8 +97,9 @@ class Rescheduler:
             _log.info("changed rules followed", campaign_id=campaign.campaign_id, moved=moved)
         return moved
 
-    async def _time_batch(self, batch_id: BatchId) -> int:
-        moved, position = 0, 0
+    async def _time_batch(self, batch_id: BatchId, *, told_anew: datetime | None) -> int:
+        """Time a batch's waiting contacts anew and tell it, also of those moved since `told_anew`."""
+        moved, position, began_at = 0, 0, self.parts.clock()
         while True:
             page = await self.parts.reschedules.reschedule(
                 batch_id,
@@ -101,13 +112,13 @@ class Rescheduler:
             if page.last_position is None:
                 break
             position = page.last_position
-        await self.parts.engine.policy_changed(batch_id)
+        since = told_anew or (began_at if moved else None)
+        await self.parts.engine.policy_changed(batch_id, rescheduled_since=since)
         self.parts.live_numbers.forget(batch_id)
         return moved
 
 
-async def _first_page(parts: ApiParts, batch_id: BatchId) -> int | None:
-    page = await parts.reschedules.reschedule(
-        batch_id, 0, CONTACTS_AT_ONCE, parts.clock(), quiet_after_unknown=parts.quiet_after_unknown
+async def _first_page(parts: ApiParts, batch_id: BatchId, now: datetime) -> RescheduledPage:
+    return await parts.reschedules.reschedule(
+        batch_id, 0, CONTACTS_AT_ONCE, now, quiet_after_unknown=parts.quiet_after_unknown
     )
-    return page.last_position

@@ -113,9 +113,10 @@ class TemporalGateway:
         # The change is stored: a signal of that name would do it once more, after the next one perhaps.
         await self._tell(batch_id, names.POLICY_CHANGED, PolicyChanged(action))
 
-    async def policy_changed(self, batch_id: BatchId) -> None:
+    async def policy_changed(self, batch_id: BatchId, *, rescheduled_since: datetime | None = None) -> None:
         """Tell the batch's workflow that rules of its campaign changed; nothing happens without one."""
-        await self._tell(batch_id, names.POLICY_CHANGED)
+        changed = PolicyChanged(rescheduled_since=rescheduled_since)
+        await self._tell(batch_id, names.POLICY_CHANGED, changed)
 
     async def dispatch(self, batch: Batch) -> None:
         """Tell the batch's workflow to look for contacts again, and start it anew when it is gone."""

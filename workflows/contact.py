@@ -20,17 +20,21 @@ with workflow.unsafe.imports_passed_through():
         SettledAttempt,
     )
     from domain.contact import ContactStatus
+    from domain.dial_turns import DialTurn
     from domain.gates import Gate
-    from workflows import attributes, messages, names, slots, words
+    from workflows import messages, names, slots, words
     from workflows.live_call import LiveCall
     from workflows.meanings import MEANS
     from workflows.messages import ContactInput, SlotRequested, read_request
     from workflows.options import DIAL, SETTLE, STORE
+    from workflows.sleep import Nap, Sleep
 
 ASK_AGAIN_PAUSE = timedelta(seconds=5)
 """Before the provider is asked again, where the answer names no pause."""
 HELD_PAUSE = timedelta(seconds=5)
 """A contact that was withheld asks for a slot again no sooner, so that a held batch costs little."""
+PUT_OFF = frozenset({Gate.OUTSIDE_HOURS, Gate.FREQUENCY_CAPPED})
+"""Hours or days may pass until these gates open, and the row says when the call comes."""
 NOBODY_GRANTS = "nobody_grants_a_slot"
 GRANT_PATIENCE = timedelta(minutes=15)
 """After so long without an answer a request for a slot is made again; asking twice is harmless."""
@@ -42,7 +46,8 @@ class ContactWorkflow:
 
     Started by its batch, which thereby grants the first slot; later slots are asked for by signal.
     A slot is held from its grant to the end of the call, never while the contact waits.
-    Signals: `call_event` (where a call stands), `slot_granted`, `stop` (the contact was skipped).
+    Signals: `call_event` (where a call stands), `slot_granted`, `stop` (the contact was skipped),
+    `due_changed` (another time than the one it sleeps until).
     Continues as new between two tries of one attempt, when the server suggests it: a provider that is down
     for days, or a number that is busy for hours, must not fill the history. A slot that is held stays held.
     """
@@ -55,15 +60,15 @@ class ContactWorkflow:
         self._attempt = story.attempt
         self._kind = story.kind
         self._granted_attempt = story.attempt if story.due_at is None else story.attempt - 1
-        self._is_stopped = False
+        self._sleep = Sleep(self._show)
         self._call = LiveCall(story.contact_id, story.attempt)
 
     @workflow.run
     async def run(self, story: ContactInput) -> str:
         """Return the status the story ended in."""
         if story.due_at is not None:
-            waits_as = slots.waits_as(self._kind)
-            await self._sleep_until(story.due_at, words.CALL[self._kind], waits_as, self._attempt)
+            summary, waits_as = words.CALL[self._kind], slots.waits_as(self._kind)
+            await self._sleep_for(Nap(self._attempt, story.due_at, waits_as, summary))
         while True:
             if not await self._hold_slot():
                 return NOBODY_GRANTS
@@ -78,10 +83,8 @@ class ContactWorkflow:
                 return settled.status
             if settled.batch_is_gone:
                 return NOBODY_GRANTS
-            spread = settled.spread * workflow.random().random()
-            await self._sleep_until(
-                settled.due_at + spread, settled.summary, settled.status, self._attempt + 1
-            )
+            wakes_at = settled.due_at + settled.spread * workflow.random().random()
+            await self._sleep_for(Nap(self._attempt + 1, wakes_at, settled.status, settled.summary))
             self._attempt += 1
             self._kind = settled.kind
 
@@ -98,21 +101,29 @@ class ContactWorkflow:
         grant = read_request(messages.SLOT_GRANT, request)
         if grant is not None:
             self._granted_attempt = max(self._granted_attempt, grant.attempt)
+            self._sleep.grant(grant.attempt)
+
+    @workflow.signal(name=names.DUE_CHANGED, description=MEANS[names.DUE_CHANGED])
+    def due_changed(self, request: object = None) -> None:
+        """Sleep until another time for an attempt that is still to come, or no longer."""
+        moved = read_request(messages.DUE_CHANGED, request)
+        if moved is not None and moved.attempt >= self._attempt:
+            self._sleep.move(moved.attempt, moved.due_at)
 
     @workflow.signal(name=names.STOP, description=MEANS[names.STOP])
     def stop(self, request: object = None) -> None:
         """Wait no longer; a call that is under way is followed to its end."""
-        self._is_stopped = True
+        self._sleep.stop()
 
     async def _hold_slot(self) -> bool:
         """Wait for this attempt's slot; False when no batch is left to grant one, or none is needed."""
         while self._granted_attempt < self._attempt:
             self._show("waits for a slot of its batch")
-            if self._is_stopped or not await self._request_slot():
+            if self._sleep.is_stopped or not await self._request_slot():
                 return False
             with suppress(asyncio.TimeoutError):
                 await workflow.wait_condition(
-                    lambda: self._granted_attempt >= self._attempt or self._is_stopped,
+                    lambda: self._granted_attempt >= self._attempt or self._sleep.is_stopped,
                     timeout=GRANT_PATIENCE,
                     timeout_summary="asked for a slot",
                 )
@@ -134,14 +145,17 @@ class ContactWorkflow:
     async def _dial(self) -> PlacedCall | None:
         """Place this attempt's call and follow it to its end; return what withheld it, if anything did."""
         self._call.begin(self._attempt)
+        self._sleep.forget(self._attempt)
         placed = await self._place_call()
         while placed.answer is DialAnswer.ASK_AGAIN:
-            await self._wait(placed.ask_again_in or ASK_AGAIN_PAUSE, "the provider did not dial: ask again")
-            if self._is_stopped:
+            why = "waits for its turn to dial" if placed.turn else "the provider did not dial: ask again"
+            await self._sleep.rest(placed.ask_again_in or ASK_AGAIN_PAUSE, why)
+            if self._sleep.is_stopped:
                 # Certainly nothing was dialled, and nobody wants it to be.
                 return replace(placed, answer=DialAnswer.WITHHELD, gate=Gate.CONTACT_CLOSED)
-            self._go_on_in_a_new_run(due_at=None)
-            placed = await self._place_call()
+            if placed.turn is None:  # a new run would not know the turn, and go to the end of the line
+                self._go_on_in_a_new_run(due_at=None)
+            placed = await self._place_call(placed.turn)
         if placed.timing is None:
             return placed
         self._call.hear(self._attempt, placed.call_status, news=placed.answer is DialAnswer.PLACED)
@@ -160,8 +174,7 @@ class ContactWorkflow:
                 batch_id=self._batch_id,
                 contact_id=self._contact_id,
                 attempt=self._attempt,
-                # Hours or days may pass, and the row says when the call comes.
-                due_at=withheld.opens_at if withheld.gate is Gate.FREQUENCY_CAPPED else None,
+                due_at=withheld.opens_at if withheld.gate in PUT_OFF else None,
             ),
             summary=words.withheld(withheld.gate),
             **STORE,
@@ -175,10 +188,13 @@ class ContactWorkflow:
         ):
             return returned.status
         again_at = withheld.opens_at or workflow.now() + HELD_PAUSE
-        if not self._is_stopped:
+        if returned.spread:
+            again_at += returned.spread * workflow.random().random()
+        if not self._sleep.is_stopped and not self._sleep.has_news(self._attempt):
             is_granted = self._granted_attempt >= self._attempt
             self._go_on_in_a_new_run(due_at=None if is_granted else again_at)
-        await self._sleep_until(again_at, words.withheld(withheld.gate), returned.status, self._attempt)
+        summary = words.withheld(withheld.gate)
+        await self._sleep_for(Nap(self._attempt, again_at, returned.status, summary))
         return None
 
     def _go_on_in_a_new_run(self, *, due_at: datetime | None) -> None:
@@ -197,11 +213,11 @@ class ContactWorkflow:
             )
             workflow.continue_as_new(story)
 
-    async def _place_call(self) -> PlacedCall:
+    async def _place_call(self, turn: DialTurn | None = None) -> PlacedCall:
         self._show("is being called")
         return await workflow.execute_activity_method(
             CallActivities.place_call,
-            PlaceCall(contact_id=self._contact_id, attempt=self._attempt, kind=self._kind),
+            PlaceCall(contact_id=self._contact_id, attempt=self._attempt, kind=self._kind, turn=turn),
             summary=f"attempt {self._attempt}: {words.CALL[self._kind]}",
             **DIAL,
         )
@@ -213,16 +229,8 @@ class ContactWorkflow:
             **SETTLE,
         )
 
-    async def _sleep_until(self, due_at: datetime, summary: str, status: ContactStatus, attempt: int) -> None:
-        """Hold no slot until then, or until nobody wants the contact called any more."""
-        if due_at > workflow.now():
-            attributes.show_sleep(status, due_at, attempt)
-            await self._wait(due_at - workflow.now(), summary)
-
-    async def _wait(self, pause: timedelta, summary: str) -> None:
-        self._show(f"sleeps until {words.instant(workflow.now() + pause)}: {summary}")
-        with suppress(asyncio.TimeoutError):
-            await workflow.wait_condition(lambda: self._is_stopped, timeout=pause, timeout_summary=summary)
+    async def _sleep_for(self, nap: Nap) -> None:
+        await self._sleep.until(nap, is_granted=self._granted_attempt >= nap.attempt)
 
     def _show(self, what: str) -> None:
         """Put on the run's page in the Web UI what happens now."""

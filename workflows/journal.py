@@ -17,6 +17,7 @@ with workflow.unsafe.imports_passed_through():
         Entry,
         Message,
         OperatorRequest,
+        PolicyChanged,
         read_request,
     )
     from workflows.words import plain
@@ -47,10 +48,11 @@ class Journal:
         whose = f"{signal} by {plain(said.by)}" if said.by else signal
         return self._add(f"{whose}: {plain(said.reason)}" if said.reason else whose)
 
-    def write_change(self, signal: str, request: object) -> None:
-        """Write down that the database was changed, by the API as a rule."""
+    def write_change(self, signal: str, request: object) -> PolicyChanged | None:
+        """Write down that the database was changed, by the API as a rule, and return what is known of it."""
         changed = read_request(POLICY_CHANGED, request)
         self._add(f"{changed.action} by the API" if changed and changed.action else signal)
+        return changed
 
     def settle(self, status: BatchStatus) -> None:
         """Tell of what was asked for before the batch was read again how it stands now."""

@@ -44,8 +44,11 @@ class BatchEngine(EngineDiagnostics, Protocol):
     async def act(self, batch_id: BatchId, action: Action) -> None:
         """Tell the batch's workflow that it was paused, resumed or cancelled; nothing happens without one."""
 
-    async def policy_changed(self, batch_id: BatchId) -> None:
-        """Tell the batch's workflow that rules of its campaign changed; nothing happens without one."""
+    async def policy_changed(self, batch_id: BatchId, *, rescheduled_since: datetime | None = None) -> None:
+        """Tell the batch's workflow that rules of its campaign changed; nothing happens without one.
+
+        It tells the contacts that were moved at that instant or later, if one is given.
+        """
 
     async def dispatch(self, batch: Batch) -> None:
         """Tell the batch's workflow to look for contacts again, and start it anew when it is gone."""
@@ -81,6 +84,17 @@ class BatchReports(Protocol):
         """Give a slot back; False when the batch's workflow is gone. Raises EngineUnavailable."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class MovedTime:
+    """When a contact that sleeps is to be called now."""
+
+    contact_id: ContactId
+    attempt: int
+    """The one it sleeps until; news of another one are none."""
+    due_at: datetime | None
+    """None where it need not wait any longer."""
+
+
 class WorkflowDirectory(Protocol):
     """Which contacts still have someone to tell their story."""
 
@@ -92,6 +106,12 @@ class WorkflowDirectory(Protocol):
 
     async def stop(self, batch_id: BatchId, contact_ids: Sequence[ContactId]) -> None:
         """Wake contacts that need not wait any longer; who is not running is not woken.
+
+        Raises EngineUnavailable.
+        """
+
+    async def move(self, batch_id: BatchId, moved: Sequence[MovedTime]) -> None:
+        """Tell contacts until when they sleep now; who is not running is not told.
 
         Raises EngineUnavailable.
         """

@@ -20,8 +20,8 @@ from activities.messages import (
     LoadBatch,
     NextContacts,
     ReturnSlot,
-    StopStories,
 )
+from activities.sleeper_messages import StopStories, TellMoved
 from domain import errors
 from domain.call import CallStatus
 from domain.errors import (
@@ -35,12 +35,13 @@ from domain.errors import (
 )
 from domain.lifecycle import Action
 from tests.activities.scene import FIRST_DIAL, SETTLE, Scene, a_call_under_way, a_dialled_call
-from tests.builders import BATCH_ID, CONTACT_ID
+from tests.builders import BATCH_ID, CONTACT_ID, MONDAY_NOON
 
 RETURN = ReturnSlot(batch_id=BATCH_ID, contact_id=CONTACT_ID, attempt=1)
 PAUSE = ActOnBatch(batch_id=BATCH_ID, action=Action.PAUSE)
 NEXT = NextContacts(batch_id=BATCH_ID, after_position=0, limit=1)
 STOP = StopStories(batch_id=BATCH_ID, after_position=0, limit=1)
+MOVED = TellMoved(batch_id=BATCH_ID, since=MONDAY_NOON, after_position=0, limit=1)
 FIND = FindClosedContacts(batch_id=BATCH_ID, contact_ids=[CONTACT_ID])
 
 Act = Callable[[Scene], Awaitable[object]]
@@ -177,6 +178,7 @@ async def test_attempt_without_a_row_is_not_settled() -> None:
             lambda scene: scene.run(scene.of_batches.expire_batch, ExpireBatch(BATCH_ID)), id="expire_batch"
         ),
         pytest.param(lambda scene: scene.run(scene.of_contacts.stop_stories, STOP), id="stop_stories"),
+        pytest.param(lambda scene: scene.run(scene.of_sleepers.tell_moved, MOVED), id="tell_moved"),
         pytest.param(
             lambda scene: scene.run(scene.hanging_up.hang_up_skipped, HangUpSkipped(BATCH_ID)),
             id="hang_up_skipped",
@@ -213,6 +215,7 @@ async def test_database_that_is_down_is_waited_for(act: Act) -> None:
             id="find_contacts_ended_by_hand",
         ),
         pytest.param(lambda scene: scene.run(scene.of_contacts.stop_stories, STOP), id="stop_stories"),
+        pytest.param(lambda scene: scene.run(scene.of_sleepers.tell_moved, MOVED), id="tell_moved"),
     ],
 )
 async def test_engine_that_is_down_is_waited_for(act: Act) -> None:

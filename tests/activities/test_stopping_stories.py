@@ -2,7 +2,7 @@
 
 import pytest
 
-from activities.messages import StoppedStories, StopStories
+from activities.sleeper_messages import StoppedStories, StopStories
 from domain.contact import ContactStatus, SkipReason
 from domain.errors import EngineUnavailable
 from domain.identity import ContactId

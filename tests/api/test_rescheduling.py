@@ -76,6 +76,61 @@ async def test_change_is_followed_off_the_request_too(house: House) -> None:
     assert house.engine.policy_changes == [scene.batch_id]
 
 
+async def test_batch_hears_since_when_its_sleepers_were_moved_so_that_it_can_tell_them(
+    house: House,
+) -> None:
+    scene = await _busy_scene(house)
+    house.clock.pass_time(timedelta(minutes=1))
+
+    await follow_change(house.parts, await _change(house, scene))
+
+    assert house.engine.reschedules == [(scene.batch_id, house.clock())]
+    moved = house.tables.contacts_of(scene.batch_id)
+    assert {each.updated_at for each in moved} == {house.clock()}
+
+
+async def test_batch_whose_sleepers_stay_where_they_were_is_told_of_no_move(house: House) -> None:
+    scene = await _busy_scene(house)
+
+    await follow_change(house.parts, [scene.batch_id])
+
+    assert (house.engine.policy_changes, house.engine.reschedules) == ([scene.batch_id], [])
+
+
+async def test_sleepers_moved_off_the_request_are_told_too(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.rescheduling.CONTACTS_AT_ONCE", 2)
+    scene = await _busy_scene(house)
+    await follow_change(house.parts, await _change(house, scene))
+    house.clock.pass_time(timedelta(seconds=5))
+
+    await Rescheduler(house.parts).follow_all()
+
+    later = house.clock()
+    assert house.engine.reschedules == [
+        (scene.batch_id, later - timedelta(seconds=5)),
+        (scene.batch_id, later),
+    ]
+
+
+async def test_sleepers_whose_news_was_lost_are_told_again_once_the_change_is_settled(house: House) -> None:
+    scene = await _busy_scene(house)
+    rescheduler = Rescheduler(house.parts)
+    changed_at = house.clock()
+    house.engine.is_down = True
+    await follow_change(house.parts, await _change(house, scene))
+    house.engine.is_down = False
+
+    await rescheduler.follow_all()
+    assert house.engine.reschedules == []
+    house.clock.pass_time(SETTLED_AFTER)
+    await rescheduler.follow_all()
+    await rescheduler.follow_all()
+
+    assert house.engine.reschedules == [(scene.batch_id, changed_at)]
+
+
 async def test_large_batches_are_followed_in_pages_and_the_request_does_only_the_first(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -213,6 +213,22 @@ async def test_changed_rules_are_obeyed_by_the_running_batch(stage: Stage) -> No
     await until(lambda: len(stage.telephone.requests) == 3)
 
 
+async def test_sleepers_that_changed_rules_moved_are_told_through_their_batch(stage: Stage) -> None:
+    gateway = TemporalGateway(stage.client)
+    stage.telephone.script = lambda _request, call: BUSY if call == 1 else ANSWERED
+    batch_id = await stage.a_batch(2)
+    await stage.start(batch_id)
+    await until(lambda: {each.status for each in stage.contacts(batch_id)} == {ContactStatus.RETRYING})
+    now = await stage.env.get_current_time()
+    for contact in stage.contacts(batch_id):
+        due = replace(contact, next_retry_at=now, updated_at=now)
+        stage.tables.contacts[contact.contact_id] = due
+
+    await gateway.policy_changed(batch_id, rescheduled_since=now)
+
+    await until(lambda: len(stage.telephone.requests) == 4)
+
+
 async def test_health_counts_who_polls(stage: Stage) -> None:
     gateway = TemporalGateway(stage.client)
     health = await gateway.health()

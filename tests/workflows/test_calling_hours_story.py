@@ -12,7 +12,7 @@ from domain.contact import ContactStatus
 from domain.identity import BatchId
 from domain.pacing import OPENING_SPREAD
 from domain.working_hours import DEFAULT_WORKING_HOURS, CallingHours, is_open
-from tests.workflows.stage import ANSWERED, BUSY, Stage
+from tests.workflows.stage import ANSWERED, BUSY, Stage, until
 
 pytestmark = pytest.mark.server
 KOLKATA = ZoneInfo("Asia/Kolkata")
@@ -106,6 +106,29 @@ async def test_blackout_date_is_kept_also_without_working_hours(stage: Stage) ->
     [at] = started(stage, batch_id, 1)
     sunday = saturday + timedelta(hours=12)  # Saturday 12:00 to midnight
     assert sunday <= at < sunday + timedelta(seconds=30)
+
+
+async def test_redials_withheld_until_the_same_opening_are_spread_after_it_and_their_rows_say_when(
+    stage: Stage,
+) -> None:
+    stage.telephone.script = lambda _, call: BUSY if call == 1 else ANSWERED
+    friday = await advance_to(stage, FRIDAY, time(17, 10))
+    batch_id = await stage.a_batch(20, concurrency_limit=20, rules={"timezone": "Asia/Kolkata"})
+    batch = await stage.start(batch_id)
+    await until(lambda: {each.status for each in stage.contacts(batch_id)} == {ContactStatus.RETRYING})
+    campaign = stage.tables.campaigns[stage.tables.batches[batch_id].campaign_id]
+    closed = replace(campaign.rules, blackout_dates=(friday.astimezone(KOLKATA).date(),))
+    stage.tables.campaigns[campaign.campaign_id] = replace(campaign, rules=closed)
+
+    await stage.env.sleep(timedelta(hours=2))  # their cooldowns end, and nobody has timed them anew
+
+    midnight = friday + timedelta(hours=6, minutes=50)
+    assert {each.next_retry_at for each in stage.contacts(batch_id)} == {midnight}
+    await batch.result()
+    second = started(stage, batch_id, 2)
+    assert len(second) == 20
+    assert midnight <= second[0] <= second[-1] < midnight + OPENING_SPREAD + timedelta(seconds=30)
+    assert second[-1] - second[0] > timedelta(seconds=10)
 
 
 async def test_rule_that_cannot_be_read_calls_nobody(stage: Stage) -> None:

@@ -192,7 +192,7 @@ async def test_long_outage_fills_no_history_and_keeps_the_slot(forgetful_stage: 
 async def test_number_that_is_busy_for_long_fills_no_history_of_a_redial(
     forgetful_stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("activities.calls.ASK_AGAIN_WHEN_BUSY", timedelta(milliseconds=50))
+    monkeypatch.setattr("activities.dial_gates.ASK_AGAIN_WHEN_BUSY", timedelta(milliseconds=50))
     stage = forgetful_stage
     stage.telephone.script = lambda _, call: BUSY if call == 1 else ANSWERED
     batch_id = await stage.a_batch(rules=QUICK)
