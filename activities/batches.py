@@ -64,6 +64,7 @@ class BatchActivities:
             total_contacts=batch.total_contacts,
             status=batch.status,
             concurrency_limit=concurrency_in_force(batch.concurrency_limit, campaign.rules),
+            campaign_limit=campaign.rules.concurrency_limit,
             scheduled_start=batch.scheduled_start,
             scheduled_end=batch.scheduled_end,
             paused_by=batch.paused_by,

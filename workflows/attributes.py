@@ -17,7 +17,7 @@ from temporalio.common import (
 
 from domain.batch import BatchStatus
 from domain.contact import ContactStatus
-from workflows.messages import BatchInput, ContactInput
+from workflows.messages import BatchInput, CampaignInput, ContactInput
 
 BATCH_ID = SearchAttributeKey.for_keyword("BatchId")
 CAMPAIGN_ID = SearchAttributeKey.for_keyword("CampaignId")
@@ -59,6 +59,12 @@ def of_batch(
     )
 
 
+def of_campaign(start: CampaignInput) -> TypedSearchAttributes:
+    """Return what a campaign starts with."""
+    ids = {CAMPAIGN_ID: start.campaign_id, ORGANIZATION_ID: start.organization_id}
+    return TypedSearchAttributes([SearchAttributePair(key, value) for key, value in ids.items() if value])
+
+
 def of_contact(start: BatchInput, story: ContactInput) -> TypedSearchAttributes:
     """Return what a contact starts with: it is called at once, or sleeps until an agreed time."""
     status = ContactStatus.FOLLOWUP_SCHEDULED if story.due_at else ContactStatus.DISPATCHED
@@ -79,8 +85,13 @@ def show_batch(status: BatchStatus) -> None:
 
 
 def show_sleep(status: ContactStatus, until: datetime, attempt: int) -> None:
-    """Let the running contact be found by what it sleeps for; `attempt` is the one that follows."""
-    if _is_shown(CONTACT_STATUS) and until - workflow.now() >= SHOWN_FROM:
+    """Let the running contact be found by what it sleeps for; `attempt` is the one that follows.
+
+    A short sleep is shown where a later time is shown already.
+    """
+    shown = workflow.info().typed_search_attributes.get(NEXT_ACTION_AT)
+    is_earlier = shown is not None and until < shown
+    if _is_shown(CONTACT_STATUS) and (is_earlier or until - workflow.now() >= SHOWN_FROM):
         _upsert(
             *_change(CONTACT_STATUS, status.value),
             *_change(NEXT_ACTION_AT, until),

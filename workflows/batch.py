@@ -15,9 +15,11 @@ with workflow.unsafe.imports_passed_through():
     from workflows.journal import Journal
     from workflows.meanings import MEANS
     from workflows.messages import BatchInput, BatchState
+    from workflows.moved_sleepers import MovedSleepers
     from workflows.orders import Orders
     from workflows.reader import Reader
     from workflows.reconciler import Reconciler
+    from workflows.share import Share
     from workflows.stories import Stories
 
 
@@ -28,7 +30,7 @@ class BatchWorkflow:
     What people may signal, with or without JSON: `pause`, `resume`, `cancel`, `dispatch`, `policy_changed`;
     cancelling the workflow on the server means `cancel`.
     What contacts and the API signal: `attempt_reported`, `slot_requested`, `contact_skipped`,
-    `follow_up_scheduled`, `recount`.
+    `follow_up_scheduled`, `recount`. What its campaign signals: `slots_leased`.
     Queries: `counters`, `debug`, `in_flight`.
     Continues as new after a number of contacts or signals, or when the server suggests it;
     contacts live on, their slots are carried over as a set.
@@ -43,7 +45,9 @@ class BatchWorkflow:
         self._journal = Journal(start.batch_id, self._state)
         self._orders = Orders(start.batch_id, self._state, self._alarms, self._journal)
         wake = self._orders.wake
+        self._share = Share(start, self._state, self._alarms, wake)
         self._stories = Stories(start, self._state, wake)
+        self._moved_sleepers = MovedSleepers(start.batch_id, self._state, wake)
         self._reconciler = Reconciler(start.batch_id, self._state, self._stories, wake)
         self._reader = Reader(
             start.batch_id, self._state, alarms=self._alarms, reconciler=self._reconciler, wake=wake
@@ -85,8 +89,10 @@ class BatchWorkflow:
 
     @workflow.signal(name=names.POLICY_CHANGED, description=MEANS[names.POLICY_CHANGED])
     def policy_changed(self, request: object = None) -> None:
-        """Read the batch's rules again."""
-        self._journal.write_change(names.POLICY_CHANGED, request)
+        """Read the batch's rules again, and tell contacts that sleep whose times they moved."""
+        changed = self._journal.write_change(names.POLICY_CHANGED, request)
+        if changed is not None and changed.rescheduled_since is not None:
+            self._moved_sleepers.expect(changed.rescheduled_since)
         slots.forget_fresh(self._state)
         self._orders.refresh_soon()
 
@@ -138,6 +144,16 @@ class BatchWorkflow:
         self._state.is_miscounted = True
         self._orders.wake()
 
+    @workflow.signal(name=names.SLOTS_LEASED, description=MEANS[names.SLOTS_LEASED])
+    def slots_leased(self, request: object = None) -> None:
+        """Follow how many of the campaign's slots the batch may use."""
+        self._signals += 1
+        leased = self._journal.read(names.SLOTS_LEASED, messages.SLOTS_LEASED, request)
+        if leased is not None:
+            self._share.take(leased)
+            if self._state.campaign_limit is None:
+                self._orders.refresh_soon()  # a cap this batch has not heard of
+
     @workflow.query(name=names.COUNTERS, description=MEANS[names.COUNTERS])
     def counters(self) -> dict[str, int]:
         """Return the numbers of the batch; they sum to its contacts."""
@@ -163,10 +179,13 @@ class BatchWorkflow:
                 await self._reader.read_ahead()
                 self._stories.fill_slots()
             await self._reconciler.reconcile(self._orders.adopt)
+            await self._moved_sleepers.tell_next_page()
             if self._should_continue_as_new(start):
                 await self._continue_as_new(start)
+            self._share.adjust()
             self._show()
             await workflow.wait_condition(lambda: self._orders.has_news)
+        await self._share.leave()
         self._show()
         return self._state.status
 
@@ -197,7 +216,7 @@ class BatchWorkflow:
 
     async def _continue_as_new(self, start: BatchInput) -> None:
         """Go on in a new run, once nothing is half done; what is signalled meanwhile is carried too."""
-        await workflow.wait_condition(lambda: self._stories.all_told and workflow.all_handlers_finished())
+        await workflow.wait_condition(self._is_quiet)
         if self._orders.is_busy:
             return  # done in this run, and then asked again
         slots.carry_over(self._state)
@@ -210,6 +229,9 @@ class BatchWorkflow:
                 state=self._state,
             )
         )
+
+    def _is_quiet(self) -> bool:
+        return self._stories.all_told and self._share.is_told and workflow.all_handlers_finished()
 
     def _show(self) -> None:
         """Put the batch on the run's page in the Web UI."""

@@ -7,12 +7,9 @@ from datetime import UTC, datetime
 from domain.batch import BatchStatus, PausedBy
 from domain.lifecycle import Action
 from workflows import slots
+from workflows.markdown import NO_BREAK, table
 from workflows.messages import BatchState, Entry
 from workflows.words import instant
-
-_NO_BREAK = "\N{NO-BREAK SPACE}"
-_GAP = f"{_NO_BREAK * 3} | "
-"""The page sets its cells without a space between them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,13 +25,13 @@ class Clocks:
 
 def details(state: BatchState, clocks: Clocks) -> str:
     """Return the page: how the batch stands, where its contacts stand, who asked for what."""
-    parts = [f"**{state.status}** at {instant(clocks.now)}", _table(("", ""), _standing(state, clocks))]
+    parts = [f"**{state.status}** at {instant(clocks.now)}", table(("", ""), _standing(state, clocks))]
     contacts = [(name, str(count)) for name, count in asdict(slots.tally(state)).items() if count]
-    parts.append(_table(("contacts", f"of {state.total_contacts}"), contacts))
+    parts.append(table(("contacts", f"of {state.total_contacts}"), contacts))
     if state.actions:
-        parts.append(_table(("when, in UTC", "asked for", "what came of it"), _lines(state.actions)))
+        parts.append(table(("when, in UTC", "asked for", "what came of it"), _lines(state.actions)))
     if state.notes:
-        parts.append(_table(("when, in UTC", "signal not understood", ""), _lines(state.notes)))
+        parts.append(table(("when, in UTC", "signal not understood", ""), _lines(state.notes)))
     return "\n\n".join(parts)
 
 
@@ -46,6 +43,8 @@ def view(state: BatchState, clocks: Clocks) -> dict[str, object]:
         "paused_by": state.paused_by,
         "counters": asdict(slots.tally(state)),
         "concurrency_limit": state.concurrency_limit,
+        "campaign_limit": state.campaign_limit,
+        "leased_slots": None if state.campaign_limit is None else slots.allowed(state),
         "free_slots": slots.free_slots(state),
         "waiting_for_slot": len(state.waiting),
         "read_ahead": len(state.fresh),
@@ -63,6 +62,8 @@ def _standing(state: BatchState, clocks: Clocks) -> Iterable[tuple[str, str]]:
     if state.status is BatchStatus.PAUSED:
         yield "paused by", _who_paused(state)
     yield "slots in use", f"{len(state.in_flight)} of {state.concurrency_limit}"
+    if state.campaign_limit is not None:
+        yield "its campaign allows", f"{slots.allowed(state)} of {state.campaign_limit} to all its batches"
     yield "wait for a slot", f"{len(state.waiting)}" + (" and more" if state.overflowed else "")
     if clocks.window_opens_at is not None:
         yield "calling hours", f"closed for some contacts until {instant(clocks.window_opens_at)}"
@@ -82,11 +83,5 @@ def _who_paused(state: BatchState) -> str:
 
 def _lines(entries: Sequence[Entry]) -> Iterable[tuple[str, ...]]:
     for each in reversed(entries):
-        at = f"{each.at.astimezone(UTC):%d %b %H:%M:%S}".replace(" ", _NO_BREAK)
+        at = f"{each.at.astimezone(UTC):%d %b %H:%M:%S}".replace(" ", NO_BREAK)
         yield at, each.what, each.came_of or "under way"
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    rule = f"|{'---|' * len(head)}"
-    first, *others = (f"| {_GAP.join(line)} |" for line in (head, *rows))
-    return "\n".join([first, rule, *others])

@@ -1,6 +1,7 @@
 """What a batch's workflow has done for it: each activity with its options, one line a name."""
 
 from contextlib import suppress
+from datetime import datetime
 
 from temporalio import workflow
 from temporalio.exceptions import ActivityError
@@ -8,6 +9,8 @@ from temporalio.exceptions import ActivityError
 with workflow.unsafe.imports_passed_through():
     from activities.batches import BatchActivities
     from activities.calls import CallActivities
+    from activities.campaign_messages import AskCampaign
+    from activities.campaigns import CampaignActivities
     from activities.contacts import ContactActivities
     from activities.hang_ups import HangUpActivities
     from activities.messages import (
@@ -27,19 +30,32 @@ with workflow.unsafe.imports_passed_through():
         LoadedBatch,
         NextContacts,
         SlotRequest,
-        StopStories,
     )
+    from activities.sleeper_messages import StopStories, TellMoved, ToldMoved
+    from activities.sleepers import SleeperActivities
+    from domain.leases import SlotsNeeded
     from domain.lifecycle import Action
+    from workflows.messages import BatchInput
     from workflows.options import LOOK, STORE
     from workflows.words import quantity
 
 STORIES_PER_STOP = 500
+TOLD_AT_ONCE = 200
+"""Moved contacts told between two looks at the slots."""
 
 
 async def load(batch_id: str) -> LoadedBatch:
     """Return how the batch stands in the database."""
     return await workflow.execute_activity_method(
         BatchActivities.load_batch, LoadBatch(batch_id), summary="how does the batch stand?", **STORE
+    )
+
+
+async def ask_campaign(start: BatchInput, needed: SlotsNeeded) -> None:
+    """Ask the campaign for slots whose workflow may have to be started."""
+    request = AskCampaign(campaign_id=start.campaign_id, organization_id=start.organization_id, needed=needed)
+    await workflow.execute_activity_method(
+        CampaignActivities.ask_campaign, request, summary="ask the campaign for slots", **STORE
     )
 
 
@@ -144,3 +160,11 @@ async def stop_skipped(batch_id: str) -> None:
             ContactActivities.stop_stories, request, summary="wake skipped contacts that sleep", **STORE
         )
         position = stopped.next_position
+
+
+async def tell_moved(batch_id: str, since: datetime, after_position: int) -> ToldMoved:
+    """Tell the next contacts that were moved since then until when they sleep."""
+    request = TellMoved(batch_id=batch_id, since=since, after_position=after_position, limit=TOLD_AT_ONCE)
+    return await workflow.execute_activity_method(
+        SleeperActivities.tell_moved, request, summary="tell contacts whose time has moved", **STORE
+    )

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeVar
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import AwareDatetime, TypeAdapter, ValidationError
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
@@ -12,7 +12,9 @@ with workflow.unsafe.imports_passed_through():
     from domain.batch import BatchStatus, PausedBy
     from domain.call import AttemptKind, CallStatus
     from domain.contact import ContactStatus
+    from domain.leases import LeaseBook, SlotsLeased, SlotsNeeded
     from domain.lifecycle import Action
+    from domain.slot_share import SlotShare
 
 Message = TypeVar("Message")
 
@@ -34,6 +36,10 @@ class BatchState:
 
     total_contacts: int = 0
     concurrency_limit: int = 0
+    campaign_limit: int | None = None
+    """The cap it shares with its campaign's other batches."""
+    share: SlotShare | None = None
+    """Its part of that cap, once it has asked for one."""
     status: BatchStatus = BatchStatus.PENDING
     """As it last stood in the database."""
     cursor: int = 0
@@ -51,6 +57,10 @@ class BatchState:
     """Contacts that hold no slot and are not pending, by status."""
     is_miscounted: bool = False
     """The ending of a settled contact was corrected in the database."""
+    moved_since: datetime | None = None
+    """Contacts that sleep were moved at that instant or later, and are still to be told."""
+    moved_cursor: int = 0
+    """Position of the last one that was told."""
     runs: int = 1
     paused_by: PausedBy | None = None
     actions: list[Entry] = field(default_factory=list)
@@ -85,6 +95,15 @@ class ContactInput:
     """Wait until then and ask for a slot; None dials at once."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class CampaignInput:
+    """Start of a campaign's workflow, or of its next run."""
+
+    campaign_id: str
+    organization_id: str = ""
+    book: LeaseBook | None = None
+
+
 @dataclass(frozen=True)
 class OperatorRequest:
     """What a person may say to an action, and nobody has to."""
@@ -98,6 +117,8 @@ class PolicyChanged:
     """The database was changed by the API; `action` when it was one."""
 
     action: Action | None = None
+    rescheduled_since: AwareDatetime | None = None
+    """Contacts that sleep were moved at that instant or later."""
 
 
 @dataclass(frozen=True)
@@ -113,6 +134,15 @@ class SlotGrant:
     """The contact may dial this attempt now."""
 
     attempt: int
+
+
+@dataclass(frozen=True)
+class DueChanged:
+    """The contact is to be called at another time than the one it sleeps until."""
+
+    attempt: int
+    due_at: AwareDatetime | None
+    """None where it need not wait any longer."""
 
 
 @dataclass(frozen=True)
@@ -140,7 +170,7 @@ class FollowUpScheduled:
 
     contact_id: str
     attempt: int
-    at: datetime
+    at: AwareDatetime
 
 
 @dataclass(frozen=True)
@@ -156,10 +186,13 @@ OPERATOR_REQUEST = TypeAdapter(OperatorRequest)
 POLICY_CHANGED = TypeAdapter(PolicyChanged)
 CALL_EVENT = TypeAdapter(CallEvent)
 SLOT_GRANT = TypeAdapter(SlotGrant)
+DUE_CHANGED = TypeAdapter(DueChanged)
 ATTEMPT_REPORTED = TypeAdapter(AttemptReported)
 SLOT_REQUESTED = TypeAdapter(SlotRequested)
 CONTACT_SKIPPED = TypeAdapter(ContactSkipped)
 FOLLOW_UP_SCHEDULED = TypeAdapter(FollowUpScheduled)
+SLOTS_NEEDED = TypeAdapter(SlotsNeeded)
+SLOTS_LEASED = TypeAdapter(SlotsLeased)
 
 
 def read_request(shape: TypeAdapter[Message], request: object) -> Message | None:

@@ -1,7 +1,7 @@
 """Ids, queues, signals, queries and search attributes: every name that crosses to Temporal."""
 
 CONTROL_QUEUE = "apollo-control"
-"""Batch workflows."""
+"""Batch and campaign workflows."""
 CONTACT_QUEUE = "apollo-contact"
 """Contact workflows."""
 DIAL_QUEUE = "apollo-dial"
@@ -14,6 +14,7 @@ SLOT_GRANTED = "slot_granted"
 ATTEMPT_REPORTED = "attempt_reported"
 SLOT_REQUESTED = "slot_requested"
 STOP = "stop"
+DUE_CHANGED = "due_changed"
 CONTACT_SKIPPED = "contact_skipped"
 FOLLOW_UP_SCHEDULED = "follow_up_scheduled"
 PAUSE = "pause"
@@ -22,10 +23,13 @@ CANCEL = "cancel"
 DISPATCH = "dispatch"
 POLICY_CHANGED = "policy_changed"
 RECOUNT = "recount"
+SLOTS_NEEDED = "slots_needed"
+SLOTS_LEASED = "slots_leased"
 
 COUNTERS = "counters"
 DEBUG = "debug"
 IN_FLIGHT = "in_flight"
+LEASES = "leases"
 
 SEARCH_ATTRIBUTES = {
     "BatchId": "Keyword",
@@ -37,6 +41,11 @@ SEARCH_ATTRIBUTES = {
     "Attempt": "Int",
 }
 """Name to type, as a server registers them."""
+
+
+def campaign_workflow_id(campaign_id: str) -> str:
+    """Return the id of a campaign's workflow."""
+    return f"campaign/{campaign_id}"
 
 
 def batch_workflow_id(batch_id: str) -> str:
@@ -52,6 +61,8 @@ def contact_workflow_id(batch_id: str, contact_id: str) -> str:
 def ids_in(workflow_id: str) -> dict[str, str]:
     """Return the ids a workflow's id is made of, by the names they have in logs; none of a foreign one."""
     match workflow_id.split("/"):
+        case ["campaign", campaign_id]:
+            return {"campaign_id": campaign_id}
         case ["batch", batch_id]:
             return {"batch_id": batch_id}
         case ["batch", batch_id, "c", contact_id]:

@@ -89,6 +89,7 @@ class Orders:
         self._state.status, self._state.paused_by = loaded.status, loaded.paused_by
         attributes.show_batch(loaded.status)
         self._state.concurrency_limit = loaded.concurrency_limit
+        self._state.campaign_limit = loaded.campaign_limit
         waits = loaded.status is BatchStatus.PENDING
         self._set_alarm("scheduled start", loaded.scheduled_start if waits else None, errands.begin)
         ends = loaded.status not in TERMINAL_BATCH

@@ -7,9 +7,11 @@ Each change happens once per contact and attempt, whatever is signalled twice or
 from dataclasses import fields
 
 from activities.messages import FreshContact, FreshPage, LoadedBatch, SlotRequest
+from domain.batch import BatchStatus
 from domain.call import AttemptKind
 from domain.contact import LIVE, TERMINAL, ContactStatus
 from domain.counters import BatchTally
+from domain.slot_share import SlotUse
 from workflows.messages import BatchState
 
 MAX_WAITING = 1000
@@ -26,7 +28,27 @@ _TURN = {AttemptKind.FOLLOW_UP: 0, AttemptKind.RETRY: 1, AttemptKind.INITIAL: 2}
 
 def free_slots(state: BatchState) -> int:
     """Return how many more contacts may be live."""
-    return max(0, state.concurrency_limit - len(state.in_flight))
+    return max(0, allowed(state) - len(state.in_flight))
+
+
+def allowed(state: BatchState) -> int:
+    """Return how many contacts may be live: the batch's limit, and its share of the campaign's."""
+    if state.campaign_limit is None:
+        return state.concurrency_limit
+    return min(state.concurrency_limit, state.share.slots if state.share else 0)
+
+
+def use(state: BatchState) -> SlotUse:
+    """Return how many contacts could be live if the campaign let them, and how many are."""
+    if state.campaign_limit is None:
+        return SlotUse(wants=0, live=0, campaign_limit=None)  # none of them is the campaign's
+    live = len(state.in_flight)
+    wants = live
+    if state.status is BatchStatus.IN_PROGRESS:
+        more_to_read = not state.fresh_is_exhausted or state.overflowed
+        at_hand = state.concurrency_limit if more_to_read else live + len(state.waiting) + len(state.fresh)
+        wants = max(live, min(state.concurrency_limit, at_hand))
+    return SlotUse(wants=wants, live=live, campaign_limit=state.campaign_limit)
 
 
 def take_waiting(state: BatchState) -> SlotRequest | None:
@@ -119,6 +141,7 @@ def adopt(state: BatchState, loaded: LoadedBatch) -> None:
     """Take over how the batch stands in the database, and read fresh contacts from the first one again."""
     state.total_contacts = loaded.total_contacts
     state.concurrency_limit = loaded.concurrency_limit
+    state.campaign_limit = loaded.campaign_limit
     kept = TERMINAL | {ContactStatus.RETRYING, ContactStatus.FOLLOWUP_SCHEDULED}
     state.settled = {status: count for status, count in loaded.counts.items() if status in kept and count}
     state.in_flight = {each.contact_id: each.attempt for each in loaded.live}

@@ -44,6 +44,6 @@ def plain(text: str) -> str:
     return line if len(line) <= LONGEST else f"{line[: LONGEST - 1]}…"
 
 
-def quantity(number: int, noun: str) -> str:
-    """Return such as *1 contact* or *2 contacts*."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+def quantity(number: int, noun: str, plural: str = "") -> str:
+    """Return such as *1 contact* or *2 contacts*; `plural` where an s is not enough."""
+    return f"{number} {noun}" if number == 1 else f"{number} {plural or f'{noun}s'}"

@@ -2,7 +2,10 @@
 
 from collections.abc import Callable
 
+from activities.campaigns import CampaignActivities
 from tests.activities.scene import Scene
+from tests.activities.test_campaign_slots import FakeRuns
+from tests.fakes import FakeCapacityStore
 
 
 def names(activities: tuple[Callable[..., object], ...]) -> list[str]:
@@ -18,6 +21,8 @@ def test_every_activity_goes_by_the_name_running_batches_know() -> None:
         "hang-ups": names(scene.hanging_up.all),
         "batches": names(scene.of_batches.all),
         "contacts": names(scene.of_contacts.all),
+        "sleepers": names(scene.of_sleepers.all),
+        "campaigns": names(CampaignActivities(FakeCapacityStore(scene.tables), FakeRuns()).all),
         "beside the story": names(scene.of_contacts.beside_the_story),
     } == {
         "calls": ["place_call", "check_call"],
@@ -38,5 +43,7 @@ def test_every_activity_goes_by_the_name_running_batches_know() -> None:
             "stop_stories",
             "close_contact",
         ],
+        "sleepers": ["tell_moved"],
+        "campaigns": ["load_campaign", "look_at_holders", "ask_campaign"],
         "beside the story": ["settle_attempt"],
     }

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -184,10 +185,13 @@ class House:
         """Return the contacts with their call records."""
         return list(self.api.contacts_with_calls(batch_id))
 
-    def reckoning(self, batch_id: str) -> Reckoning:
-        """Hold the batch against the simulator's ledger."""
-        counters = read_progress(self.api.batch(batch_id)).counters
-        return reckon(counters, self.contacts(batch_id), read_ledger(self.ledger()))
+    def reckoning(self, *batch_ids: str) -> Reckoning:
+        """Hold batches, taken together, against the simulator's ledger."""
+        counters: Counter[str] = Counter()
+        for batch_id in batch_ids:
+            counters.update(read_progress(self.api.batch(batch_id)).counters)
+        contacts = [each for batch_id in batch_ids for each in self.contacts(batch_id)]
+        return reckon(counters, contacts, read_ledger(self.ledger()))
 
     def empty_ledger(self) -> None:
         """Forget all rings."""

@@ -34,6 +34,7 @@ MOVES: Mapping[str, str] = {
 BROKEN = ("A batch was terminated", "A batch was deleted", "A batch was reset")
 READS = (
     "Look at one batch",
+    "Look at a campaign's slots",
     "Look inside one contact",
     "Find batches and contacts",
     "See the backlog",
@@ -95,7 +96,11 @@ class Scene:
 
 @pytest.fixture
 def scene(house: House) -> Scene:
-    campaign_id = a_campaign(house, retry_policy={"max_retries": 2, "cooldown_minutes": 60})
+    campaign_id = a_campaign(
+        house,
+        retry_policy={"max_retries": 2, "cooldown_minutes": 60},
+        metadata={"concurrency_limit": 10},
+    )
     # Numbers of its own: nobody is called while another scene talks to him.
     numbers = [f"+141555{next(_turn):03}{ending}" for ending in ("01", "55", "55", "55", "55")]
     batch_id = a_batch(house, campaign_id, numbers, concurrency_limit=2)

@@ -18,11 +18,14 @@ from domain.ports import (
     BatchStore,
     CallStore,
     CampaignStore,
+    CapacityStore,
     Claimed,
     ContactStore,
     DiagnosticsStore,
+    DialTurnStore,
     RescheduleStore,
     RouteStore,
+    SleeperStore,
     SuppressionStore,
     Window,
 )
@@ -30,10 +33,13 @@ from domain.settlement import Settlement
 from store.batches import PostgresBatchStore
 from store.calls import PostgresCallStore
 from store.campaigns import PostgresCampaignStore
+from store.capacity import PostgresCapacityStore
 from store.contacts import PostgresContactStore
 from store.diagnostics import PostgresDiagnosticsStore
+from store.dial_turns import PostgresDialTurnStore
 from store.engine import transaction
 from store.identity import mint
+from store.moved_sleepers import PostgresSleeperStore
 from store.rescheduling import PostgresRescheduleStore
 from store.routes import PostgresRouteStore
 from store.schema import METADATA
@@ -51,10 +57,13 @@ from tests.fakes import (
     FakeBatchStore,
     FakeCallStore,
     FakeCampaignStore,
+    FakeCapacityStore,
     FakeContactStore,
     FakeDiagnosticsStore,
+    FakeDialTurnStore,
     FakeRescheduleStore,
     FakeRouteStore,
+    FakeSleeperStore,
     FakeSuppressionStore,
     Tables,
 )
@@ -68,11 +77,14 @@ class House:
     """Every store that knows people, wherever it keeps them."""
 
     campaigns: CampaignStore
+    capacity: CapacityStore
     batches: BatchStore
     contacts: ContactStore
     calls: CallStore
     routes: RouteStore
+    dial_turns: DialTurnStore
     reschedules: RescheduleStore
+    sleepers: SleeperStore
     suppressions: SuppressionStore
     diagnostics: DiagnosticsStore
 
@@ -81,11 +93,14 @@ class House:
         tables = Tables()
         return cls(
             campaigns=FakeCampaignStore(tables),
+            capacity=FakeCapacityStore(tables),
             batches=FakeBatchStore(tables),
             contacts=FakeContactStore(tables),
             calls=FakeCallStore(tables),
             routes=FakeRouteStore(tables),
+            dial_turns=FakeDialTurnStore(tables),
             reschedules=FakeRescheduleStore(tables),
+            sleepers=FakeSleeperStore(tables),
             suppressions=FakeSuppressionStore(tables),
             diagnostics=FakeDiagnosticsStore(tables),
         )
@@ -187,11 +202,14 @@ class Stores(House):
         return cls(
             engine=engine,
             campaigns=PostgresCampaignStore(engine, mint),
+            capacity=PostgresCapacityStore(engine),
             batches=PostgresBatchStore(engine, mint),
             contacts=PostgresContactStore(engine),
             calls=PostgresCallStore(engine, mint),
             routes=PostgresRouteStore(engine),
+            dial_turns=PostgresDialTurnStore(engine),
             reschedules=PostgresRescheduleStore(engine),
+            sleepers=PostgresSleeperStore(engine),
             suppressions=PostgresSuppressionStore(engine, mint),
             diagnostics=PostgresDiagnosticsStore(engine),
         )

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from sys import executable
+from typing import Any
 
 from temporalio import activity
 from temporalio.client import Client, WorkflowHandle
@@ -17,10 +18,13 @@ from temporalio.worker import Worker
 
 from activities.batches import BatchActivities
 from activities.calls import CallActivities, CallLimits
+from activities.campaign_pace import CampaignPace
+from activities.campaigns import CampaignActivities
 from activities.contacts import ContactActivities
 from activities.hang_ups import HangUpActivities
 from activities.heartbeat import HeartbeatInterceptor
 from activities.route import Route
+from activities.sleepers import SleeperActivities
 from domain.batch import BatchStatus
 from domain.call import CallRecord, CallStatus, StatusEvent
 from domain.contact import LIVE, Contact, NewContact
@@ -28,6 +32,7 @@ from domain.identity import BatchId, CampaignId, ContactId
 from domain.redial import RedialPolicy
 from domain.telephony import CallRequest, DialResult
 from temporal_attributes import register_search_attributes
+from temporal_campaigns import TemporalCampaigns
 from temporal_client import DATA_CONVERTER
 from temporal_reports import TemporalReports
 from tests.builders import ORGANIZATION, a_campaign_rules, a_new_batch, a_new_contact
@@ -35,13 +40,17 @@ from tests.fakes import (
     FakeBatchStore,
     FakeCallStore,
     FakeCampaignStore,
+    FakeCapacityStore,
     FakeContactStore,
+    FakeDialTurnStore,
     FakeProvider,
     FakeRouteStore,
+    FakeSleeperStore,
     Tables,
 )
 from workflows import attributes, names
 from workflows.batch import BatchWorkflow
+from workflows.campaign import CampaignWorkflow
 from workflows.contact import ContactWorkflow
 from workflows.interceptor import OneArgumentInterceptor
 from workflows.messages import BatchInput, CallEvent
@@ -63,6 +72,10 @@ Script = Callable[[CallRequest, int], Sequence[CallStatus | StatusEvent]]
 def server_time() -> datetime:
     """Return the server's clock, which the tests skip."""
     return activity.info().started_time
+
+
+async def _no_time(_seconds: float) -> None:
+    """Pass a wait within an activity, during which the server's clock stands still."""
 
 
 @dataclass
@@ -108,18 +121,25 @@ class Stage:
         return self.env.client
 
     async def a_batch(
-        self, contacts: int = 1, *, rules: Mapping[str, object] | None = None, **batch: object
+        self, contacts: int = 1, *, rules: Mapping[str, object] | None = None, **batch: Any
     ) -> BatchId:
         """Store a campaign and a batch of so many contacts."""
+        return await self.another_batch(await self.a_campaign(**(rules or {})), contacts, **batch)
+
+    async def a_campaign(self, **rules: object) -> CampaignId:
+        """Store a campaign."""
         now = await self.env.get_current_time()
-        campaign = await FakeCampaignStore(self.tables).create(
-            ORGANIZATION, a_campaign_rules(**(rules or {})), now
-        )
-        people: list[NewContact] = [a_new_contact(number) for number in range(1, contacts + 1)]
-        stored = await FakeBatchStore(self.tables).create(
-            a_new_batch(campaign_id=campaign.campaign_id, **batch), people, now
-        )
-        return stored.batch_id
+        stored = await FakeCampaignStore(self.tables).create(ORGANIZATION, a_campaign_rules(**rules), now)
+        return stored.campaign_id
+
+    async def another_batch(
+        self, campaign_id: CampaignId, contacts: int = 1, *, first: int = 1, **batch: Any
+    ) -> BatchId:
+        """Store a batch of so many contacts under a campaign, from the `first` person on."""
+        now = await self.env.get_current_time()
+        people: list[NewContact] = [a_new_contact(number) for number in range(first, first + contacts)]
+        new = a_new_batch(campaign_id=campaign_id, **batch)
+        return (await FakeBatchStore(self.tables).create(new, people, now)).batch_id
 
     async def start(self, batch_id: BatchId) -> "WorkflowHandle[BatchWorkflow, str]":
         """Start the batch's workflow as the API does."""
@@ -245,18 +265,21 @@ def _workers(client: Client, tables: Tables, telephone: Telephone) -> list[Worke
     reports = TemporalReports(client)
     guard = [OneArgumentInterceptor()]
     route = Route(telephone, FakeRouteStore(tables), server_time)
-    dialling = CallActivities(telephone, calls, route=route, limits=LIMITS, clock=server_time)
+    pace = CampaignPace(FakeDialTurnStore(tables), clock=server_time, sleep=_no_time)
+    dialling = CallActivities(telephone, calls, route=route, pace=pace, limits=LIMITS, clock=server_time)
     of_batches = BatchActivities(batches, contacts, server_time)
     of_contacts = ContactActivities(
         contacts, calls, reports=reports, directory=reports, limits=LIMITS, clock=server_time
     )
+    of_campaigns = CampaignActivities(FakeCapacityStore(tables), TemporalCampaigns(client))
+    of_sleepers = SleeperActivities(FakeSleeperStore(tables), batches, reports, server_time)
     hang_ups = HangUpActivities(telephone, contacts)
     beating = [HeartbeatInterceptor()]
     return [
         Worker(
             client,
             task_queue=names.CONTROL_QUEUE,
-            workflows=[BatchWorkflow],
+            workflows=[BatchWorkflow, CampaignWorkflow],
             interceptors=guard,
             workflow_runner=sandboxed(),
         ),
@@ -277,7 +300,7 @@ def _workers(client: Client, tables: Tables, telephone: Telephone) -> list[Worke
         Worker(
             client,
             task_queue=names.STORE_QUEUE,
-            activities=[*of_batches.all, *of_contacts.all],
+            activities=[*of_batches.all, *of_campaigns.all, *of_contacts.all, *of_sleepers.all],
             interceptors=beating,
         ),
     ]

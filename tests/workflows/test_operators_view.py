@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from pydantic import TypeAdapter, ValidationError
 from temporalio.client import WorkflowHandle
 
 from domain.batch import BatchStatus, PausedBy
@@ -16,6 +17,7 @@ from domain.redial import RedialPolicy
 from tests.workflows.stage import ANSWERED, BUSY, QUICK, SILENCE, Stage, until
 from workflows import attributes, dashboard, messages, names
 from workflows.batch import BatchWorkflow
+from workflows.campaign import CampaignWorkflow
 from workflows.contact import ContactWorkflow
 from workflows.meanings import MEANS
 from workflows.messages import BatchState, Entry
@@ -34,6 +36,9 @@ READS: Mapping[str, Callable[[str], object]] = {
     names.FOLLOW_UP_SCHEDULED: messages.FOLLOW_UP_SCHEDULED.validate_json,
     names.CALL_EVENT: messages.CALL_EVENT.validate_json,
     names.SLOT_GRANTED: messages.SLOT_GRANT.validate_json,
+    names.DUE_CHANGED: messages.DUE_CHANGED.validate_json,
+    names.SLOTS_LEASED: messages.SLOTS_LEASED.validate_json,
+    names.SLOTS_NEEDED: messages.SLOTS_NEEDED.validate_json,
 }
 
 
@@ -110,9 +115,9 @@ def test_text_somebody_typed_becomes_one_short_line_without_markup() -> None:
     assert plain("x" * 81) == "x" * 79 + "…"
 
 
-@pytest.mark.parametrize("workflow", [BatchWorkflow, ContactWorkflow])
+@pytest.mark.parametrize("workflow", [BatchWorkflow, CampaignWorkflow, ContactWorkflow])
 def test_every_signal_and_query_says_what_it_does_with_an_example_that_fits(
-    workflow: type[BatchWorkflow] | type[ContactWorkflow],
+    workflow: type[BatchWorkflow] | type[CampaignWorkflow] | type[ContactWorkflow],
 ) -> None:
     definition = workflow.__temporal_workflow_definition  # type: ignore[union-attr]
     handlers = {**definition.signals, **definition.queries}
@@ -125,6 +130,25 @@ def test_every_signal_and_query_says_what_it_does_with_an_example_that_fits(
         assert (example is not None) == (name in READS)
         if example is not None:
             READS[str(name)](example[0])
+
+
+@pytest.mark.parametrize(
+    ("shape", "said"),
+    [
+        pytest.param(messages.POLICY_CHANGED, {"rescheduled_since": "{}"}, id="policy_changed"),
+        pytest.param(messages.DUE_CHANGED, {"attempt": 2, "due_at": "{}"}, id="due_changed"),
+        pytest.param(
+            messages.FOLLOW_UP_SCHEDULED, {"contact_id": "con_1", "attempt": 2, "at": "{}"}, id="follow-up"
+        ),
+    ],
+)
+def test_instant_without_a_zone_does_not_fit(shape: TypeAdapter[object], said: Mapping[str, object]) -> None:
+    def at(text: str) -> dict[str, object]:
+        return {key: text if value == "{}" else value for key, value in said.items()}
+
+    assert shape.validate_python(at("2030-01-31T09:00:00Z"))
+    with pytest.raises(ValidationError):
+        shape.validate_python(at("2030-01-31T09:00:00"))
 
 
 def test_search_attributes_are_the_registered_ones() -> None:

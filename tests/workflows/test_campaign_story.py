@@ -1,0 +1,253 @@
+"""Batches that share a campaign's slots: together they never pass its limit, whatever ends or restarts."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from temporalio.client import WorkflowExecutionStatus, WorkflowHandle
+from temporalio.service import RPCError
+
+from domain.call import CallStatus, StatusEvent
+from domain.campaign import CONCURRENCY_KEY
+from domain.contact import ContactStatus
+from domain.identity import BatchId, CampaignId
+from tests.workflows.stage import ANSWERED, SILENCE, Stage, a_real_server, a_stage, until
+from workflows import names
+from workflows.campaign import CampaignWorkflow
+
+pytestmark = pytest.mark.server
+
+
+@pytest.fixture
+async def forgetful_stage() -> AsyncIterator[Stage]:
+    """A real server that suggests to continue as new after few events."""
+    async with a_stage(await a_real_server(longest_history=25)) as opened:
+        yield opened
+
+
+def campaign_story(stage: Stage, campaign_id: CampaignId) -> "WorkflowHandle[CampaignWorkflow, str]":
+    """Return the campaign's workflow."""
+    return stage.client.get_workflow_handle_for(CampaignWorkflow.run, names.campaign_workflow_id(campaign_id))
+
+
+async def a_campaign_of(stage: Stage, limit: int | None) -> CampaignId:
+    """Store a campaign whose batches share so many slots."""
+    return await stage.a_campaign(metadata={CONCURRENCY_KEY: limit} if limit else {})
+
+
+async def status_of(stage: Stage, campaign_id: CampaignId) -> WorkflowExecutionStatus | None:
+    """Return how the campaign's workflow stands."""
+    return (await campaign_story(stage, campaign_id).describe()).status
+
+
+def set_limit(stage: Stage, campaign_id: CampaignId, limit: int | None) -> None:
+    """Change the campaign's limit in the database."""
+    campaign = stage.tables.campaigns[campaign_id]
+    metadata = {CONCURRENCY_KEY: limit} if limit else {}
+    stage.tables.campaigns[campaign_id] = replace(campaign, rules=replace(campaign.rules, metadata=metadata))
+
+
+async def slots_of(stage: Stage, campaign_id: CampaignId) -> dict[str, int]:
+    """Return how many slots each batch may use."""
+    book: dict[str, Any] = await campaign_story(stage, campaign_id).query(names.LEASES)
+    return {batch_id: lease["slots"] for batch_id, lease in book["leases"].items()}
+
+
+async def until_slots(stage: Stage, campaign_id: CampaignId, expected: dict[BatchId, int]) -> None:
+    """Return once each batch may use so many slots."""
+    async with asyncio.timeout(10):
+        while await slots_of(stage, campaign_id) != expected:  # noqa: ASYNC110 - a server's news
+            await asyncio.sleep(0.02)
+
+
+async def end_calls(stage: Stage, batch_id: BatchId, count: int = 100) -> None:
+    """Let so many live calls of a batch come to their end."""
+    live = [each for each in stage.calls(batch_id) if each.call_status is CallStatus.QUEUED]
+    for record in live[:count]:
+        happened_at = await stage.env.get_current_time()
+        ended = StatusEvent(status=CallStatus.COMPLETED, happened_at=happened_at)
+        await stage.hear(record.execution_id, ended)
+
+
+def dialled(stage: Stage, batch_id: BatchId) -> int:
+    """Return how many calls of a batch were placed."""
+    return len(stage.calls(batch_id))
+
+
+async def test_batches_under_one_limit_call_everybody_and_never_pass_it(stage: Stage) -> None:
+    campaign_id = await a_campaign_of(stage, 3)
+    batches = [
+        await stage.another_batch(campaign_id, 6, first=first, concurrency_limit=2) for first in (1, 11, 21)
+    ]
+
+    stories = [await stage.start(each) for each in batches]
+
+    assert [await each.result() for each in stories] == ["completed"] * 3
+    assert stage.telephone.peak_live <= 3
+    assert all(contact.status is ContactStatus.COMPLETED for contact in stage.tables.contacts.values())
+
+
+async def test_campaign_without_a_limit_has_no_workflow(stage: Stage) -> None:
+    campaign_id = await a_campaign_of(stage, None)
+    batch_id = await stage.another_batch(campaign_id, 3)
+    assert await (await stage.start(batch_id)).result() == "completed"
+    with pytest.raises(RPCError, match="not found"):
+        await campaign_story(stage, campaign_id).describe()
+
+
+async def test_campaigns_workflow_ends_when_nobody_needs_slots_and_the_next_batch_starts_it_again(
+    stage: Stage,
+) -> None:
+    campaign_id = await a_campaign_of(stage, 3)
+    first = await stage.another_batch(campaign_id, 2)
+    assert await (await stage.start(first)).result() == "completed"
+    await stage.env.sleep(timedelta(minutes=2))
+    assert await status_of(stage, campaign_id) is WorkflowExecutionStatus.COMPLETED
+
+    second = await stage.another_batch(campaign_id, 2, first=11)
+
+    assert await (await stage.start(second)).result() == "completed"
+    await stage.env.sleep(timedelta(minutes=2))
+    assert await status_of(stage, campaign_id) is WorkflowExecutionStatus.COMPLETED
+
+
+async def test_newcomer_gets_its_share_as_calls_of_the_first_batch_end(live_stage: Stage) -> None:
+    stage = live_stage
+    stage.telephone.script = lambda _request, _call: SILENCE
+    campaign_id = await a_campaign_of(stage, 4)
+    large = await stage.another_batch(campaign_id, 20, concurrency_limit=4)
+    await stage.start(large)
+    await until(lambda: dialled(stage, large) == 4)
+    small = await stage.another_batch(campaign_id, 5, first=101, concurrency_limit=4)
+    await stage.start(small)
+    await until_slots(stage, campaign_id, {large: 2, small: 0})
+
+    await end_calls(stage, large, 3)
+
+    await until(lambda: dialled(stage, small) == 2)
+    await until(lambda: dialled(stage, large) == 5)
+    await until_slots(stage, campaign_id, {large: 2, small: 2})
+
+
+async def test_lease_is_kept_over_many_runs_of_batch_and_campaign(forgetful_stage: Stage) -> None:
+    stage = forgetful_stage
+    campaign_id = await a_campaign_of(stage, 3)
+    batches = [
+        await stage.another_batch(campaign_id, 25, first=first, concurrency_limit=2) for first in (1, 101)
+    ]
+    stories = [await stage.start(each) for each in batches]
+    assert [await each.result() for each in stories] == ["completed"] * 2
+    assert stage.telephone.peak_live <= 3
+    described = await campaign_story(stage, campaign_id).describe()
+    first = await stage.client.get_workflow_handle(
+        described.id, run_id=described.raw_description.workflow_execution_info.first_run_id
+    ).describe()
+    assert first.status is WorkflowExecutionStatus.CONTINUED_AS_NEW
+
+
+async def test_limit_holds_when_the_campaigns_workflow_was_terminated(live_stage: Stage) -> None:
+    stage = live_stage
+    stage.telephone.script = lambda _request, _call: SILENCE
+    campaign_id = await a_campaign_of(stage, 3)
+    first = await stage.another_batch(campaign_id, 10, concurrency_limit=3)
+    await stage.start(first)
+    await until(lambda: dialled(stage, first) == 3)
+    await campaign_story(stage, campaign_id).terminate("by hand")
+
+    second = await stage.another_batch(campaign_id, 10, first=101, concurrency_limit=3)
+    await stage.start(second)
+
+    await until_slots(stage, campaign_id, {first: 2, second: 0})
+    await end_calls(stage, first, 2)
+    await until(lambda: dialled(stage, second) == 1)
+    assert dialled(stage, first) == 4
+
+
+async def test_limit_that_changes_while_batches_run_holds_from_then_on(live_stage: Stage) -> None:
+    stage = live_stage
+    stage.telephone.script = lambda _request, _call: SILENCE
+    campaign_id = await a_campaign_of(stage, None)
+    batch_id = await stage.another_batch(campaign_id, 20, concurrency_limit=4)
+    batch = await stage.start(batch_id)
+    await until(lambda: dialled(stage, batch_id) == 4)
+
+    set_limit(stage, campaign_id, 2)
+    await batch.signal(names.POLICY_CHANGED)
+    await until_known(stage, campaign_id)
+    await until_slots(stage, campaign_id, {batch_id: 2})
+    await end_calls(stage, batch_id, 3)
+    await until(lambda: dialled(stage, batch_id) == 5)
+
+    set_limit(stage, campaign_id, 3)
+    await batch.signal(names.POLICY_CHANGED)
+    await until(lambda: dialled(stage, batch_id) == 6)
+
+    set_limit(stage, campaign_id, None)
+    await batch.signal(names.POLICY_CHANGED)
+    await until(lambda: dialled(stage, batch_id) == 7)
+    await until_slots(stage, campaign_id, {})
+
+
+async def until_known(stage: Stage, campaign_id: CampaignId) -> None:
+    """Return once the campaign's workflow runs."""
+    async with asyncio.timeout(10):
+        while True:
+            try:
+                await campaign_story(stage, campaign_id).describe()
+            except RPCError:
+                await asyncio.sleep(0.02)
+            else:
+                return
+
+
+async def test_batch_started_anew_after_it_was_terminated_goes_on_within_its_lease(live_stage: Stage) -> None:
+    stage = live_stage
+    stage.telephone.script = lambda _request, _call: SILENCE
+    campaign_id = await a_campaign_of(stage, 3)
+    batch_id = await stage.another_batch(campaign_id, 6, concurrency_limit=3)
+    batch = await stage.start(batch_id)
+    await until(lambda: dialled(stage, batch_id) == 3)
+    for contact in stage.contacts(batch_id)[:3]:
+        await stage.listening(contact)
+    await batch.terminate("by hand")
+
+    stage.telephone.script = lambda _request, _call: ANSWERED
+    again = await stage.start(batch_id)
+    await end_calls(stage, batch_id)
+
+    assert await again.result() == "completed"
+    assert stage.telephone.peak_live <= 3
+
+
+@pytest.mark.parametrize("garbage", ["words", 7, [1], {"batch_id": 3}, {"serial": "x"}])
+async def test_signal_that_cannot_be_read_changes_nothing(stage: Stage, garbage: object) -> None:
+    stage.telephone.script = lambda _request, _call: ANSWERED
+    campaign_id = await a_campaign_of(stage, 2)
+    batch_id = await stage.another_batch(campaign_id, 3, concurrency_limit=2)
+    batch = await stage.start(batch_id)
+    await batch.signal(names.SLOTS_LEASED, garbage)
+    await until_known(stage, campaign_id)
+    await campaign_story(stage, campaign_id).signal(names.SLOTS_NEEDED, args=[garbage, "surplus"])
+    assert await batch.result() == "completed"
+    assert stage.telephone.peak_live <= 2
+
+
+async def test_paused_batch_leaves_its_slots_to_the_others(live_stage: Stage) -> None:
+    stage = live_stage
+    stage.telephone.script = lambda _request, _call: SILENCE
+    campaign_id = await a_campaign_of(stage, 4)
+    one = await stage.another_batch(campaign_id, 10, concurrency_limit=4)
+    other = await stage.another_batch(campaign_id, 10, first=101, concurrency_limit=4)
+    first = await stage.start(one)
+    await until(lambda: dialled(stage, one) == 4)
+    await first.signal(names.PAUSE)
+    await stage.start(other)
+    await until_slots(stage, campaign_id, {one: 2, other: 0})
+
+    await end_calls(stage, one)
+
+    await until(lambda: dialled(stage, other) == 4)
+    assert dialled(stage, one) == 4
