@@ -4,6 +4,7 @@
 """
 
 import asyncio
+import gc
 import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -59,7 +60,9 @@ def from_environment() -> FastAPI:
     except ValueError as error:
         # Said here in one line, and not with a stack trace by the lifespan.
         sys.exit(str(error))
-    return build_production_app(settings)
+    app = build_production_app(settings)
+    _spare_what_stays()
+    return app
 
 
 def build_production_app(settings: Settings) -> FastAPI:
@@ -126,6 +129,12 @@ async def _in_background(app: FastAPI, parts: ApiParts) -> AsyncIterator[None]:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _spare_what_stays() -> None:
+    """Have the garbage collector pass over what was loaded: to search it would hold up every request."""
+    gc.collect()
+    gc.freeze()
 
 
 def _now() -> datetime:

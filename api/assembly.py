@@ -18,14 +18,15 @@ from api.telemetry import Telemetry
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
+# Every request is compared with one route after the other: first who comes most.
 ROUTERS = (
+    webhooks.router,
+    batches.router,
     campaigns.router,
     contacts.router,
-    batches.router,
     csv_files.router,
     debugging.router,
     suppressions.router,
-    webhooks.router,
     health.router,
 )
 

@@ -20,6 +20,7 @@ from api.identifiers import batch_id_of
 from api.intake.batch import BatchUpload, read_upload
 from api.intake.csv_upload import read_form_upload
 from api.intake.suppressions import SuppressionFile, read_suppression_form
+from api.joined_reads import JoinedReads
 from api.multipart import new_form
 from api.parts import ApiParts
 from api.rate_limit import RateLimit
@@ -69,13 +70,23 @@ class Client:
             raise ForeignOrganization
 
 
-async def _authenticated(request: Request, parts: Parts) -> Client:
+async def _authenticated(request: Request) -> Client:
+    parts = await _parts(request)
+    return await _client_of(request, parts, parts.shown_tokens)
+
+
+async def _watching(request: Request) -> Client:
+    parts = await _parts(request)
+    return await _client_of(request, parts, parts.watchers_tokens)
+
+
+async def _client_of(request: Request, parts: ApiParts, looks: JoinedReads[str, Token | None]) -> Client:
     scheme, _, secret = request.headers.get("authorization", "").partition(" ")
     secret = secret.strip()
     if scheme.lower() != "bearer" or not secret.startswith(TOKEN_MARK):
         raise Unauthenticated
     now = parts.clock()
-    token = await parts.shown_tokens.ask(secret, partial(_look_up, parts, secret, now))
+    token = await looks.ask(secret, partial(_look_up, parts, secret, now))
     if token is None:
         raise Unauthenticated
     limit: RateLimit = request.app.state.rate_limit
@@ -96,6 +107,8 @@ def _bind_ids(request: Request, organization_id: OrganizationId) -> None:
 
 
 Caller = Annotated[Client, Depends(_authenticated)]
+Watcher = Annotated[Client, Depends(_watching)]
+"""A caller among many who come again and again; their tokens are looked at together."""
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,10 @@ class JoinedReads(Generic[K, T]):
     So nobody is told of a time before he asked, whoever wrote meanwhile, here or in another process.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, rest_seconds: float = 0) -> None:
+        """Begin the reads of a key at least so far apart; whoever comes meanwhile shares the next one."""
+        self._rest_seconds = rest_seconds
+        self._rests_until: dict[K, float] = {}
         self._next: dict[K, asyncio.Task[T]] = {}
         self._newest: dict[K, asyncio.Task[T]] = {}
         """Of each key the last one made, until it ends."""
@@ -35,8 +38,22 @@ class JoinedReads(Generic[K, T]):
     ) -> T:
         if after is not None:
             await asyncio.wait({after})
+        await self._rest(key)
         del self._next[key]  # whoever comes from now on came after it began
         return await read()
+
+    async def _rest(self, key: K) -> None:
+        if not self._rest_seconds:
+            return
+        loop = asyncio.get_running_loop()
+        if key in self._rests_until:
+            await asyncio.sleep(self._rests_until[key] - loop.time())
+        until = self._rests_until[key] = loop.time() + self._rest_seconds
+        loop.call_at(until, self._rested, key, until)
+
+    def _rested(self, key: K, until: float) -> None:
+        if self._rests_until.get(key) == until:
+            del self._rests_until[key]
 
     def _ended(self, key: K, ended: asyncio.Task[T]) -> None:
         if not ended.cancelled():

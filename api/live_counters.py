@@ -27,14 +27,16 @@ async def live_counters(
 ) -> tuple[Counters, CounterSource]:
     """Return the batch's counters and who told them; they always sum to its contacts.
 
-    Whoever watches a batch at the same time shares one question to its workflow.
+    Whoever watches a batch at the same time shares one question to its workflow. Its contacts are counted
+    only where no workflow tells, or where it keeps everybody waiting.
     """
-    if batch.status not in TERMINAL_BATCH:
+    if batch.status not in TERMINAL_BATCH and not parts.live_numbers.is_late(batch.batch_id):
         question = partial(_ask_and_count, parts, telemetry, batch.batch_id)
         counters = await parts.live_numbers.ask(batch.batch_id, question)
         if counters is not None and counters.total == batch.total_contacts:
             return counters, CounterSource.WORKFLOW
-    return batch.counters, CounterSource.DATABASE
+    count = partial(parts.batches.count, batch.batch_id)
+    return await parts.counted_batches.ask(batch.batch_id, count), CounterSource.DATABASE
 
 
 async def _ask_and_count(parts: ApiParts, telemetry: Telemetry, batch_id: BatchId) -> Counters | None:

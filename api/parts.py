@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from api.joined_reads import JoinedReads
+from api.joined_reads import JoinedReads, K, T
 from api.shared_answers import SharedAnswers
 from domain.batch import Batch
 from domain.campaign import Campaign
@@ -30,6 +30,9 @@ from domain.ports import (
 
 Clock = Callable[[], datetime]
 
+WATCHERS_REST_SECONDS = 0.05
+"""A look waits so long at most for others to share its reads; whoever watches alone waits for nobody."""
+
 
 class VerifySignature(Protocol):
     """Check who sent a webhook; `is_local` says that it came from this machine.
@@ -38,6 +41,10 @@ class VerifySignature(Protocol):
     """
 
     def __call__(self, headers: Mapping[str, str], body: bytes, now: datetime, *, is_local: bool) -> None: ...
+
+
+def _watchers_reads() -> JoinedReads[K, T]:
+    return JoinedReads(rest_seconds=WATCHERS_REST_SECONDS)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,8 +75,12 @@ class ApiParts:
     live_numbers: SharedAnswers[BatchId, Counters | None] = field(default_factory=SharedAnswers)
     """What workflows told a moment ago; forgotten with every action on their batch."""
     watched_batches: JoinedReads[tuple[OrganizationId, BatchId], tuple[Batch, Campaign]] = field(
-        default_factory=JoinedReads
+        default_factory=_watchers_reads
     )
-    """Reads of the batches that many look at."""
+    """Reads of the batches that many look at, without their counters."""
+    counted_batches: JoinedReads[BatchId, Counters] = field(default_factory=_watchers_reads)
+    """Counts of their contacts, where no workflow tells."""
     shown_tokens: JoinedReads[str, Token | None] = field(default_factory=JoinedReads)
     """Looks at the tokens that many requests show at once, by their secrets."""
+    watchers_tokens: JoinedReads[str, Token | None] = field(default_factory=_watchers_reads)
+    """The same of those who look at a batch."""

@@ -8,7 +8,7 @@ from typing import Any, Generic, TypeVar
 FRESH_SECONDS = 0.3
 KEPT_SECONDS = 1.0
 """How old an answer may be that is given when the next one is slow."""
-PATIENCE_SECONDS = 0.1
+PATIENCE_SECONDS = 0.05
 """How long the next answer is waited for while a former one is kept."""
 
 K = TypeVar("K", bound=Hashable)
@@ -22,6 +22,8 @@ class SharedAnswers(Generic[K, T]):
         self._shared: dict[K, asyncio.Task[T]] = {}
         self._kept: dict[K, asyncio.Task[T]] = {}
         self._running: set[asyncio.Task[T]] = set()
+        self._bridged: set[asyncio.Task[T]] = set()
+        """Running questions in whose place a former answer was given."""
 
     async def ask(self, key: K, question: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """Return the answer to a question that runs, or ran within the last 0.3 seconds; else ask it.
@@ -38,10 +40,16 @@ class SharedAnswers(Generic[K, T]):
         if former is not None and not asked.done():
             await asyncio.wait({asked}, timeout=PATIENCE_SECONDS)
             # Meanwhile somebody may have changed what was asked about.
-            if not asked.done() and self._kept.get(key) is former:
+            if not asked.done() and self._shared.get(key) is asked:
+                self._bridged.add(asked)
                 return former.result()
         # Whoever leaves must not take the question away from the others.
         return await asyncio.shield(asked)
+
+    def is_late(self, key: K) -> bool:
+        """Tell whether the answer is so slow that no former one is left to be given in its place."""
+        asked = self._shared.get(key)
+        return asked in self._bridged and key not in self._kept
 
     def forget(self, key: K) -> None:
         """Ask anew from now on: what was asked before knows nothing of a change made since."""
@@ -50,6 +58,7 @@ class SharedAnswers(Generic[K, T]):
 
     def _answered(self, key: K, asked: asyncio.Task[T]) -> None:
         self._running.discard(asked)
+        self._bridged.discard(asked)
         if asked.cancelled() or asked.exception() is not None:
             _drop(self._shared, key, asked)
         elif self._shared.get(key) is asked:

@@ -4,12 +4,13 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, func, select, update
+from sqlalchemy import RowMapping, Select, bindparam, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from domain.batch import TERMINAL_BATCH, Batch, BatchStatus, NewBatch
 from domain.campaign import Campaign
 from domain.contact import ContactStatus, NewContact
+from domain.counters import Counters
 from domain.errors import BatchNotFound
 from domain.identity import BatchId, CampaignId, MintId, OrganizationId
 from domain.lifecycle import Action
@@ -26,6 +27,12 @@ _WITH_CAMPAIGN = (
     select(batches, campaigns)
     .join_from(batches, campaigns, batches.c.campaign_id == campaigns.c.campaign_id)
     .where(campaigns.c.deleted_at.is_(None))
+)
+# Made once: putting such a statement together costs more than sending it.
+_ONE = _WITH_CAMPAIGN.where(batches.c.batch_id == bindparam("this_batch"))
+_OWN = _ONE.where(batches.c.organization_id == bindparam("this_organization"))
+_IN_PROGRESS = select(func.count()).where(
+    contacts.c.batch_id == bindparam("this_batch"), contacts.c.status == ContactStatus.IN_PROGRESS
 )
 
 
@@ -77,20 +84,34 @@ class PostgresBatchStore:
     async def load(self, batch_id: BatchId) -> tuple[Batch, Campaign]:
         """Return a batch with counters from its contacts, whoever owns it. Raises BatchNotFound."""
         async with single_statement(self._engine) as connection:
-            return await _read_one(connection, batches.c.batch_id == batch_id)
+            row = await _read_row(connection, _ONE, this_batch=batch_id)
+            counters = await counters_of(connection, [batch_id])
+        return batch_of(row, counters[batch_id]), campaign_of(row)
 
     async def get(self, organization_id: OrganizationId, batch_id: BatchId) -> tuple[Batch, Campaign]:
         """Return a batch with counters from its contacts. Raises BatchNotFound."""
-        c = batches.c
         async with single_statement(self._engine) as connection:
-            return await _read_one(connection, c.batch_id == batch_id, c.organization_id == organization_id)
+            row = await _read_row(connection, _OWN, this_batch=batch_id, this_organization=organization_id)
+            counters = await counters_of(connection, [batch_id])
+        return batch_of(row, counters[batch_id]), campaign_of(row)
+
+    async def get_uncounted(
+        self, organization_id: OrganizationId, batch_id: BatchId
+    ) -> tuple[Batch, Campaign]:
+        """Return a batch whose counters show zeros. Raises BatchNotFound."""
+        async with single_statement(self._engine) as connection:
+            row = await _read_row(connection, _OWN, this_batch=batch_id, this_organization=organization_id)
+        return batch_of(row, Counters()), campaign_of(row)
+
+    async def count(self, batch_id: BatchId) -> Counters:
+        """Return the counters of a batch from its contacts."""
+        async with single_statement(self._engine) as connection:
+            return (await counters_of(connection, [batch_id]))[batch_id]
 
     async def count_in_progress(self, batch_id: BatchId) -> int:
         """Return how many contacts ring or talk."""
-        c = contacts.c
-        ringing = select(func.count()).where(c.batch_id == batch_id, c.status == ContactStatus.IN_PROGRESS)
         async with single_statement(self._engine) as connection:
-            return (await connection.execute(ringing)).scalar_one()
+            return (await connection.execute(_IN_PROGRESS, {"this_batch": batch_id})).scalar_one()
 
     async def list_batches(
         self,
@@ -168,13 +189,13 @@ class PostgresBatchStore:
         return batch, batch.counters.pending
 
 
-async def _read_one(connection: AsyncConnection, *matching: ColumnElement[bool]) -> tuple[Batch, Campaign]:
-    row = (await connection.execute(_WITH_CAMPAIGN.where(*matching))).mappings().one_or_none()
+async def _read_row(
+    connection: AsyncConnection, matching: Select[*tuple[Any, ...]], **these: str
+) -> RowMapping:
+    row = (await connection.execute(matching, these)).mappings().one_or_none()
     if row is None:
         raise BatchNotFound
-    batch_id = BatchId(row[batches.c.batch_id])
-    counters = await counters_of(connection, [batch_id])
-    return batch_of(row, counters[batch_id]), campaign_of(row)
+    return row
 
 
 async def _read_page(

@@ -3,6 +3,7 @@
 import select
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from weakref import WeakKeyDictionary
 
 import psycopg
 from sqlalchemy import URL, event, make_url, text
@@ -39,6 +40,7 @@ _UNREACHABLE = (
 _UNSTORABLE = (DataError, psycopg.DataError, UnicodeEncodeError)
 
 _IS_FRESH = "apollo_is_fresh"
+_autocommitting: WeakKeyDictionary[AsyncEngine, AsyncEngine] = WeakKeyDictionary()
 
 
 class UnstorableValue(ValueError):
@@ -66,6 +68,7 @@ def create_store_engine(database_url: str, *, pool_size: int = 10) -> AsyncEngin
         pool_timeout=POOL_WAIT_SECONDS,
         hide_parameters=True,  # they are numbers and names of people
         connect_args=CONNECTION_OPTIONS,
+        skip_autocommit_rollback=True,  # nothing is open that could be rolled back
     )
     event.listen(engine.sync_engine, "checkout", _refuse_dead_connection)
     return engine
@@ -87,8 +90,7 @@ async def single_statement(engine: AsyncEngine) -> AsyncIterator[AsyncConnection
 
     Raises StoreUnavailable, UnstorableValue.
     """
-    autocommit = engine.execution_options(isolation_level="AUTOCOMMIT")
-    async with _translated_failures(), autocommit.connect() as connection:
+    async with _translated_failures(), _autocommit(engine).connect() as connection:
         yield connection
 
 
@@ -96,6 +98,14 @@ async def ping(engine: AsyncEngine) -> None:
     """Return when the database answers. Raises StoreUnavailable."""
     async with single_statement(engine) as connection:
         await connection.execute(text("SELECT 1"))
+
+
+def _autocommit(engine: AsyncEngine) -> AsyncEngine:
+    """Return the same engine as it runs single statements; to make it costs as much as a statement."""
+    made = _autocommitting.get(engine)
+    if made is None:
+        made = _autocommitting[engine] = engine.execution_options(isolation_level="AUTOCOMMIT")
+    return made
 
 
 @asynccontextmanager

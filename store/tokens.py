@@ -3,7 +3,7 @@
 import hashlib
 from datetime import datetime, timedelta
 
-from sqlalchemy import func, select, update
+from sqlalchemy import bindparam, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -15,6 +15,10 @@ from store.organizations import keep_organization
 from store.tables import tokens
 
 USE_NOTED_EVERY = timedelta(minutes=1)
+
+_IS_LIVE = (tokens.c.secret_sha256 == bindparam("shown"), tokens.c.revoked_at.is_(None))
+_LIVE = select(tokens).where(*_IS_LIVE)
+_NOTE_USE = update(tokens).where(*_IS_LIVE).values(last_used_at=bindparam("used_at")).returning(tokens)
 
 
 class PostgresTokenStore:
@@ -45,18 +49,15 @@ class PostgresTokenStore:
 
     async def authenticate(self, secret: str, now: datetime) -> Token | None:
         """Return the live token with this secret and note its use (to the minute)."""
-        c = tokens.c
-        live = (c.secret_sha256 == _hash(secret), c.revoked_at.is_(None))
+        shown = _hash(secret)
         async with single_statement(self._engine) as connection:
-            row = (await connection.execute(select(tokens).where(*live))).mappings().one_or_none()
+            row = (await connection.execute(_LIVE, {"shown": shown})).mappings().one_or_none()
             if row is None:
                 return None
             token = token_of(row)
             if token.last_used_at is not None and now - token.last_used_at < USE_NOTED_EVERY:
                 return token
-            noted = await connection.execute(
-                update(tokens).where(*live).values(last_used_at=now).returning(tokens)
-            )
+            noted = await connection.execute(_NOTE_USE, {"shown": shown, "used_at": now})
             row = noted.mappings().one_or_none()
         return None if row is None else token_of(row)
 

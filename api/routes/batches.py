@@ -19,6 +19,7 @@ from api.dependencies import (
     Posted,
     UploadBody,
     UploadBodyOrFile,
+    Watcher,
 )
 from api.idempotency import answer_created, once_only
 from api.identifiers import batch_id_of, campaign_id_of
@@ -124,10 +125,10 @@ async def list_batches(
 
 
 @router.get("/{batch_id}", response_model=BatchOut, responses={**problems(READS_ONE), **_SOURCE_HEADER})
-async def get_batch(caller: Caller, parts: Parts, metrics: Metrics, batch_id: str) -> Response:
+async def get_batch(watcher: Watcher, parts: Parts, metrics: Metrics, batch_id: str) -> Response:
     """Return one batch, its counters live where its workflow answers."""
-    key = (caller.organization_id, batch_id_of(batch_id))
-    batch, campaign = await parts.watched_batches.ask(key, partial(parts.batches.get, *key))
+    key = (watcher.organization_id, batch_id_of(batch_id))
+    batch, campaign = await parts.watched_batches.ask(key, partial(parts.batches.get_uncounted, *key))
     counters, source = await live_counters(parts, metrics, batch)
     return json_answer(BatchOut.of(batch, campaign, counters), {"X-Counters-Source": source})
 

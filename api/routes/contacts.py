@@ -38,7 +38,7 @@ async def list_contacts(
     query: Annotated[ContactsQuery, Query()],
 ) -> Response:
     """List a batch's contacts by position, each with its newest call, or with all of them."""
-    batch, _ = await parts.batches.get(caller.organization_id, batch_id_of(batch_id))
+    batch, _ = await parts.batches.get_uncounted(caller.organization_id, batch_id_of(batch_id))
     page = await parts.contacts.list_contacts(batch.batch_id, query.status, query.window)
     headers = paging_headers(request, query.window, page.total)
     if query.include_calls:
@@ -49,7 +49,7 @@ async def list_contacts(
 @router.get("/{contact_id}", response_model=ContactWithCalls, responses=problems(READS_ONE))
 async def get_contact(caller: Caller, parts: Parts, batch_id: str, contact_id: str) -> Response:
     """Return one contact with all its calls."""
-    batch, _ = await parts.batches.get(caller.organization_id, batch_id_of(batch_id))
+    batch, _ = await parts.batches.get_uncounted(caller.organization_id, batch_id_of(batch_id))
     contact = await parts.contacts.get_contact(batch.batch_id, contact_id_of(contact_id))
     (shown,) = await _with_calls(parts, [contact])
     return json_answer(shown)

@@ -40,7 +40,7 @@ async def export_batch(
     caller: Caller, parts: Parts, batch_id: str, rows: RowsQuery = ExportRows.CONTACTS
 ) -> Response:
     """Return the whole batch as a CSV file that spreadsheets open without running what callees said."""
-    batch, _ = await parts.batches.get(caller.organization_id, batch_id_of(batch_id))
+    batch, _ = await parts.batches.get_uncounted(caller.organization_id, batch_id_of(batch_id))
     export = await CsvExport.open(parts.export, batch.batch_id, batch.total_contacts, rows)
     disposition = f'attachment; filename="{batch.batch_id}.csv"'
     return CsvAnswer(export.chunks(), headers={"Content-Disposition": disposition})

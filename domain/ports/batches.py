@@ -7,6 +7,7 @@ from typing import Protocol
 from domain.batch import Batch, BatchStatus, NewBatch
 from domain.campaign import Campaign
 from domain.contact import NewContact
+from domain.counters import Counters
 from domain.identity import BatchId, CampaignId, OrganizationId
 from domain.lifecycle import Action
 from domain.ports.paging import Page, Window
@@ -36,6 +37,17 @@ class BatchStore(Protocol):
 
     async def get(self, organization_id: OrganizationId, batch_id: BatchId) -> tuple[Batch, Campaign]:
         """Return a batch with counters from its contacts. Raises BatchNotFound."""
+
+    async def get_uncounted(
+        self, organization_id: OrganizationId, batch_id: BatchId
+    ) -> tuple[Batch, Campaign]:
+        """Return a batch for whoever has its counters from elsewhere: they show zeros.
+
+        Raises BatchNotFound.
+        """
+
+    async def count(self, batch_id: BatchId) -> Counters:
+        """Return the counters of a batch from its contacts."""
 
     async def count_in_progress(self, batch_id: BatchId) -> int:
         """Return how many contacts ring or talk."""

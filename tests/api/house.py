@@ -17,6 +17,7 @@ from telephony import signature
 from telephony.status_words import BUILT_IN_WORDS
 from telephony.webhook import webhook_translator
 from tests import fakes
+from tests.builders import some_caller_ids
 
 ORGANIZATION = OrganizationId("org_demo")
 OTHER_ORGANIZATION = OrganizationId("org_other")
@@ -57,7 +58,12 @@ class House:
     async def dial(self, contact_id: ContactId, attempt: int, kind: AttemptKind) -> CallRecord:
         """Place one call."""
         claim = AttemptClaim(
-            contact_id=contact_id, attempt=attempt, kind=kind, from_number=CALLER_ID, provider="fake"
+            contact_id=contact_id,
+            attempt=attempt,
+            kind=kind,
+            caller_ids=some_caller_ids(),
+            draw=0.0,
+            provider="fake",
         )
         claimed = await self.calls.claim_attempt(claim, self.clock())
         assert isinstance(claimed, Claimed)

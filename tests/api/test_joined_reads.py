@@ -95,3 +95,26 @@ async def test_keys_do_not_wait_for_each_other() -> None:
     assert await reads.ask("quick", partial(read, False)) == "read"
     slow.set()
     assert await held == "read"
+
+
+async def test_reads_of_one_key_begin_apart_and_whoever_comes_meanwhile_shares_the_next() -> None:
+    rest, loop = 0.3, asyncio.get_running_loop()
+    reads, begun_at = JoinedReads[str, int](rest_seconds=rest), list[float]()
+
+    async def read() -> int:
+        begun_at.append(loop.time())
+        return len(begun_at)
+
+    alone = await reads.ask("key", read)
+    together = await asyncio.gather(*(reads.ask("key", read) for _ in range(3)))
+
+    assert (alone, together) == (1, [2, 2, 2])
+    assert begun_at[1] - begun_at[0] >= rest * 0.95
+
+
+async def test_first_read_of_a_key_waits_for_nobody() -> None:
+    reads = JoinedReads[str, None](rest_seconds=60)
+
+    async with asyncio.timeout(10):
+        for key in ("one", "two", "three"):
+            await reads.ask(key, partial(asyncio.sleep, 0))

@@ -1,16 +1,21 @@
-"""However many watch a batch, its workflow is asked once."""
+"""However many watch a batch, its workflow is asked once, and so is the database."""
 
 import asyncio
 from dataclasses import replace
+from datetime import datetime
 
 import httpx
+import pytest
 
-from api import shared_answers
+from api import live_counters, parts, shared_answers
 from api.assembly import install
-from domain.counters import BatchTally
-from domain.identity import BatchId
-from tests.api.house import House, Json
-from tests.fakes import FakeEngine
+from domain.batch import Batch, BatchStatus
+from domain.campaign import Campaign
+from domain.counters import BatchTally, Counters
+from domain.identity import BatchId, OrganizationId
+from domain.ports import Token
+from tests.api.house import ORGANIZATION, OTHER_SECRET, SECRET, House, Json, bearer
+from tests.fakes import FakeBatchStore, FakeEngine, FakeTokenStore
 
 WATCHERS = 100
 
@@ -25,6 +30,53 @@ class SlowEngine(FakeEngine):
         told = await super().tally(batch_id)
         await asyncio.sleep(self.seconds)
         return told
+
+
+class ReadsCounted(FakeBatchStore):
+    """Notes the verbs that read a batch or count its contacts."""
+
+    def __init__(self, house: House) -> None:
+        super().__init__(house.tables)
+        self.asked: list[str] = []
+
+    async def get(self, organization_id: OrganizationId, batch_id: BatchId) -> tuple[Batch, Campaign]:
+        """Read, with counters."""
+        self.asked.append("get")
+        return await super().get(organization_id, batch_id)
+
+    async def get_uncounted(
+        self, organization_id: OrganizationId, batch_id: BatchId
+    ) -> tuple[Batch, Campaign]:
+        """Read."""
+        self.asked.append("get_uncounted")
+        batch, campaign = await super().get(organization_id, batch_id)
+        return replace(batch, counters=Counters()), campaign
+
+    async def count(self, batch_id: BatchId) -> Counters:
+        """Count."""
+        self.asked.append("count")
+        return await super().count(batch_id)
+
+
+class LooksCounted(FakeTokenStore):
+    """Counts the looks at tokens."""
+
+    def __init__(self, house: House) -> None:
+        super().__init__(house.tables)
+        self.looks = 0
+
+    async def authenticate(self, secret: str, now: datetime) -> Token | None:
+        """Look."""
+        self.looks += 1
+        return await super().authenticate(secret, now)
+
+
+async def with_reads_counted(house: House) -> tuple[ReadsCounted, LooksCounted]:
+    reads, looks = ReadsCounted(house), LooksCounted(house)
+    await looks.create(ORGANIZATION, "demo", SECRET, house.clock())
+    house.parts = replace(house.parts, batches=reads, tokens=looks)
+    install(house.app, house.parts)
+    return reads, looks
 
 
 async def a_watched_batch(house: House) -> tuple[SlowEngine, str]:
@@ -152,6 +204,25 @@ async def test_slow_answer_is_bridged_by_the_one_before_for_a_second(house: Hous
     assert engine.asked_for_tallies == 2
 
 
+async def test_contacts_are_counted_once_a_slow_answer_is_bridged_no_longer(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine, path = await a_watched_batch(house)
+    await watch(house, path, 1)
+    engine.hangs_on = {"tally"}
+    monkeypatch.setattr(live_counters, "PATIENCE_SECONDS", 20)
+    await asyncio.sleep(shared_answers.FRESH_SECONDS + 0.05)
+
+    async with asyncio.timeout(10):
+        bridged = await house.client.get(path)
+        await asyncio.sleep(shared_answers.KEPT_SECONDS - shared_answers.FRESH_SECONDS)
+        counted = await house.client.get(path)
+
+    assert (counters(bridged), source(bridged)) == ({"dispatched": 2}, "workflow")
+    assert (counters(counted), source(counted)) == ({"pending": 2}, "database")
+    assert engine.asked_for_tallies == 2
+
+
 async def test_change_is_seen_although_an_answer_from_before_is_kept(house: House) -> None:
     engine, path = await a_watched_batch(house)
     batch_id = BatchId(path.rpartition("/")[2])
@@ -177,3 +248,88 @@ async def test_questions_are_counted_by_whose_numbers_were_told(house: House) ->
         'apollo_counters_queries_total{source="workflow"} 1.0',
         'apollo_counters_queries_total{source="database"} 1.0',
     ]
+
+
+async def test_look_at_a_running_batch_does_not_count_its_contacts(house: House) -> None:
+    _, path = await a_watched_batch(house)
+    reads, _ = await with_reads_counted(house)
+
+    (answer,) = await watch(house, path, 1)
+
+    assert (source(answer), reads.asked) == ("workflow", ["get_uncounted"])
+
+
+async def test_contacts_are_counted_once_for_all_who_look_where_no_workflow_tells(house: House) -> None:
+    engine, path = await a_watched_batch(house)
+    engine.is_down = True
+    reads, _ = await with_reads_counted(house)
+
+    answers = await watch(house, path, WATCHERS)
+
+    assert {(source(each), each.json()["counters"]["pending"]) for each in answers} == {("database", 2)}
+    assert reads.asked == ["get_uncounted", "count"]
+
+
+async def test_contacts_of_a_batch_that_is_over_are_counted_once_for_all_who_look(house: House) -> None:
+    engine, path = await a_watched_batch(house)
+    batch_id = BatchId(path.rpartition("/")[2])
+    over = replace(house.tables.batches[batch_id], status=BatchStatus.CANCELLED)
+    house.tables.batches[batch_id] = over
+    reads, _ = await with_reads_counted(house)
+
+    answers = await watch(house, path, WATCHERS)
+
+    assert {(source(each), each.json()["counters"]["pending"]) for each in answers} == {("database", 2)}
+    assert (engine.asked_for_tallies, reads.asked) == (0, ["get_uncounted", "count"])
+
+
+async def test_looks_that_follow_each_other_closely_share_their_reads(house: House) -> None:
+    _, path = await a_watched_batch(house)
+    reads, looks = await with_reads_counted(house)
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+
+    crowd = []
+    while loop.time() - began < 3 * parts.WATCHERS_REST_SECONDS:
+        crowd.append(asyncio.create_task(house.client.get(path)))
+        await asyncio.sleep(parts.WATCHERS_REST_SECONDS / 10)
+    answers = await asyncio.gather(*crowd)
+    took = loop.time() - began
+
+    most = took / parts.WATCHERS_REST_SECONDS + 1
+    assert {each.status_code for each in answers} == {200}
+    assert 1 < len(reads.asked) <= most
+    assert 1 < looks.looks <= most
+
+
+async def test_look_that_waits_for_others_sees_what_was_changed_before_it(house: House) -> None:
+    _, path = await a_watched_batch(house)
+    told = []
+    for action, status in (("pause", "paused"), ("resume", "in_progress"), ("cancel", "cancelled")):
+        changed = await house.client.post(f"{path}/{action}")
+        seen = await house.client.get(path)
+        told.append((changed.status_code, seen.json()["status"], status))
+
+    assert told == [(200, status, status) for _, _, status in told]
+
+
+async def test_look_that_waits_for_others_is_refused_once_its_token_is_revoked(house: House) -> None:
+    _, path = await a_watched_batch(house)
+    first = await house.client.get(path)
+    token = await house.tokens.authenticate(SECRET, house.clock())
+    assert token is not None
+    await house.tokens.revoke(token.token_id, house.clock())
+
+    second = await house.client.get(path)
+
+    assert (first.status_code, second.status_code) == (200, 401)
+
+
+async def test_organizations_share_no_look(house: House) -> None:
+    _, path = await a_watched_batch(house)
+
+    mine, others = await asyncio.gather(
+        house.client.get(path), house.client.get(path, headers=bearer(OTHER_SECRET))
+    )
+
+    assert (mine.status_code, others.status_code) == (200, 404)

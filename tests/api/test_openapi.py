@@ -93,6 +93,15 @@ async def test_description_names_both_forms_of_an_upload_and_the_file_of_an_expo
     assert set(export["responses"]) == {"200", "401", "404", "422", "429", "503"}
 
 
+async def test_description_lists_every_chapter_in_the_order_of_reading(house: House) -> None:
+    document = (await house.client.get("/openapi.json")).json()
+
+    used = {tag for path in document["paths"].values() for each in path.values() for tag in each["tags"]}
+    listed = [each["name"] for each in document["tags"]]
+    assert listed[0] == "campaigns"
+    assert sorted(listed) == sorted(used)
+
+
 async def test_described_examples_are_accepted(house: House) -> None:
     schemas = (await house.client.get("/openapi.json")).json()["components"]["schemas"]
     (campaign_example,) = schemas["CampaignCreate"]["examples"]

@@ -1,7 +1,10 @@
 """The app as it is put together for real: a real database, and a Temporal that is not there."""
 
 import asyncio
+import subprocess
+import sys
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import httpx
 import pytest
@@ -17,6 +20,8 @@ from tests import fakes
 from tests.api.house import ORGANIZATION, SECRET, a_batch_body, a_campaign_body, a_problem, bearer, created
 
 pytestmark = pytest.mark.store
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -78,3 +83,15 @@ async def test_background_tasks_run_as_long_as_the_app_does(database_url: str) -
         within = running()
 
     assert (within, running()) == (tasks, set())
+
+
+def test_process_of_the_api_searches_no_garbage_among_what_it_loaded() -> None:
+    build = (
+        "import gc; from api.app import from_environment; from_environment(); print(gc.get_freeze_count())"
+    )
+    environment = {"APOLLO_DATABASE_URL": "postgresql://nobody@127.0.0.1:1/nothing"}
+    told = subprocess.run(  # noqa: S603 - our own words
+        [sys.executable, "-c", build], env=environment, cwd=ROOT, capture_output=True, text=True, check=True
+    )
+
+    assert int(told.stdout) > 10_000

@@ -1,6 +1,7 @@
 """A batch is stored whole or not at all, counted from its contacts, and finished once."""
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -166,10 +167,22 @@ async def test_deleted_campaign_takes_no_batch(stores: Stores) -> None:
         await stores.a_kept_batch(campaign=campaign)
 
 
+async def test_batch_and_its_count_read_apart_say_what_they_say_together(stores: Stores) -> None:
+    bad = a_new_contact(2, phone_number="", skip_detail="Not a possible phone number")
+    batch = await stores.a_kept_batch([a_new_contact(1), bad])
+    uncounted, its_campaign = await stores.batches.get_uncounted(ORGANIZATION, batch.batch_id)
+    counters = await stores.batches.count(batch.batch_id)
+    assert (uncounted.counters, counters) == (Counters(), Counters(pending=1, skipped=1))
+    whole = await stores.batches.get(ORGANIZATION, batch.batch_id)
+    assert (replace(uncounted, counters=counters), its_campaign) == whole
+
+
 async def test_foreign_organization_finds_neither_campaign_nor_batch(stores: Stores) -> None:
     batch = await stores.a_kept_batch()
     with pytest.raises(BatchNotFound):
         await stores.batches.get(FOREIGN, batch.batch_id)
+    with pytest.raises(BatchNotFound):
+        await stores.batches.get_uncounted(FOREIGN, batch.batch_id)
     new = a_new_batch(campaign_id=batch.campaign_id, organization_id=FOREIGN)
     with pytest.raises(CampaignNotFound):
         await stores.batches.create(new, [a_new_contact()], MONDAY_NOON)

@@ -62,6 +62,25 @@ async def test_connection_lost_in_the_middle_is_store_unavailable(store_engine: 
     await ping(store_engine)
 
 
+async def test_single_statement_that_was_given_up_leaves_its_connection_fit_for_the_next(
+    database_url: str,
+) -> None:
+    engine = create_store_engine(database_url, pool_size=1)
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.2), single_statement(engine) as connection:
+            await connection.execute(text("SELECT pg_sleep(60)"))
+
+    async with transaction(engine) as connection:
+        await connection.execute(text("INSERT INTO organizations VALUES ('org_1', now())"))
+        await connection.rollback()
+    async with single_statement(engine) as connection:
+        assert await connection.scalar(text("SELECT count(*) FROM organizations")) == 0
+        await connection.execute(text("INSERT INTO organizations VALUES ('org_2', now())"))
+    async with transaction(engine) as connection:
+        assert await connection.scalar(text("SELECT count(*) FROM organizations")) == 1
+    await engine.dispose()
+
+
 async def test_exhausted_pool_is_store_unavailable(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
