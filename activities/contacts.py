@@ -83,7 +83,11 @@ class ContactActivities:
     async def return_slot(self, request: ReturnSlot) -> ReturnedSlot:
         """Take back a contact that a gate withheld, and give its slot back."""
         status = await self._contacts.give_back(
-            ContactId(request.contact_id), request.attempt, self._clock(), due_at=request.due_at
+            ContactId(request.contact_id),
+            request.attempt,
+            self._clock(),
+            due_at=request.due_at,
+            ends=request.ends,
         )
         is_heard = await self._report(request, status, withheld=True)
         return ReturnedSlot(status=status, batch_is_gone=not is_heard, spread=await self._spread(request))

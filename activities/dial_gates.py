@@ -44,9 +44,8 @@ def withheld(brief: DialBrief | None, gate: Gate, now: datetime) -> PlacedCall:
 
 
 def capped(brief: DialBrief, until: datetime, now: datetime) -> PlacedCall:
-    """Wait for the first opening after the caps let go, or for the batch's end, which skips who waits."""
-    end = brief.batch.scheduled_end
-    opens_at = next_opening(_hours(brief), until, before=end) or end
+    """Wait for the first opening after the caps let go, if it comes before the batch's end."""
+    opens_at = next_opening(_hours(brief), until, before=brief.batch.scheduled_end)
     return PlacedCall(answer=DialAnswer.WITHHELD, asked_at=now, gate=Gate.FREQUENCY_CAPPED, opens_at=opens_at)
 
 

@@ -273,6 +273,8 @@ class ReturnSlot:
     attempt: int
     due_at: datetime | None = None
     """When a contact that waits to be called again is to be called instead."""
+    ends: bool = False
+    """There is no such time before the batch's end: the outcome of its last call stays."""
 
 
 @dataclass(frozen=True, kw_only=True)

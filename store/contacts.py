@@ -96,15 +96,22 @@ class PostgresContactStore:
             return await settling.settle(connection, contact_id, attempt, settlement, now)
 
     async def give_back(
-        self, contact_id: ContactId, attempt: int, now: datetime, *, due_at: datetime | None = None
+        self,
+        contact_id: ContactId,
+        attempt: int,
+        now: datetime,
+        *,
+        due_at: datetime | None = None,
+        ends: bool = False,
     ) -> ContactStatus:
         """Return a contact that was certainly not dialled to the status it waited in, due at once or then.
 
+        With `ends` somebody who was called before keeps the outcome of the last call.
         Of a batch that is over, or with a number that is suppressed, it is skipped.
         Raises ContactNotFound.
         """
         async with transaction(self._engine) as connection:
-            return await settling.give_back(connection, contact_id, attempt, now, due_at=due_at)
+            return await settling.give_back(connection, contact_id, attempt, now, due_at=due_at, ends=ends)
 
     async def skip(
         self, contact_id: ContactId, reason: SkipReason, now: datetime, *, detail: str | None = None

@@ -16,6 +16,7 @@ from sqlalchemy import (
     bindparam,
     case,
     func,
+    not_,
     null,
     select,
     update,
@@ -47,6 +48,7 @@ _ENDED_AS = {
 }
 
 
+_CALLED_BEFORE = (ContactStatus.RETRYING, ContactStatus.FOLLOWUP_SCHEDULED)
 _MAY_KNOW_TOO_LITTLE = frozenset(
     status for status in ContactStatus for heard in Outcome if corrected(status, heard) is not status
 )
@@ -121,6 +123,7 @@ async def give_back(
     now: datetime,
     *,
     due_at: datetime | None,
+    ends: bool,
 ) -> ContactStatus:
     """Undo a dispatch that led to no dial; see `ContactStore.give_back`. Runs within a transaction."""
     facts = await locked_batch_facts(connection, contact_id, attempt, now)
@@ -132,7 +135,32 @@ async def give_back(
         return await skip(connection, contact_id, reason, now, detail=None)
     if due_at is not None:
         await connection.execute(_postponed(contact_id, due_at, now))
-    return status
+    return await _leave_as_it_ended(connection, contact_id, now) if ends else status
+
+
+async def _leave_as_it_ended(
+    connection: AsyncConnection, contact_id: ContactId, now: datetime
+) -> ContactStatus:
+    """End somebody who waits to be called again with the outcome of the last call that has one."""
+    c, this = contacts.c, calls.c.contact_id == contact_id
+    newest_ended = (
+        select(calls.c.call_status)
+        .where(this, calls.c.call_status.in_(OUTCOME_OF), not_(IS_UNDIALLED))
+        .order_by(calls.c.attempt.desc())
+        .limit(1)
+    )
+    call_status = await connection.scalar(newest_ended)
+    outcome = None if call_status is None else OUTCOME_OF.get(CallStatus(call_status))
+    if outcome is None:
+        return ContactStatus((await _standing(connection, contact_id))[c.status])
+    move = (
+        update(contacts)
+        .where(c.contact_id == contact_id, c.status.in_(_CALLED_BEFORE))
+        .values(status=taken_as(outcome), next_retry_at=None, follow_up_at=None, updated_at=now)
+    )
+    row = await _applied_or_standing(connection, contact_id, move)
+    await connection.execute(cancel_undialled(now, this))
+    return ContactStatus(row[c.status])
 
 
 def _postponed(contact_id: ContactId, due_at: datetime, now: datetime) -> Update:
@@ -142,7 +170,7 @@ def _postponed(contact_id: ContactId, due_at: datetime, now: datetime) -> Update
         update(contacts)
         .where(
             c.contact_id == contact_id,
-            c.status.in_((ContactStatus.RETRYING, ContactStatus.FOLLOWUP_SCHEDULED)),
+            c.status.in_(_CALLED_BEFORE),
         )
         .values(
             next_retry_at=case((is_retry, due_at), else_=null()),

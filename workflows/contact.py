@@ -175,6 +175,7 @@ class ContactWorkflow:
                 contact_id=self._contact_id,
                 attempt=self._attempt,
                 due_at=withheld.opens_at if withheld.gate in PUT_OFF else None,
+                ends=withheld.gate in PUT_OFF and withheld.opens_at is None,
             ),
             summary=words.withheld(withheld.gate),
             **STORE,

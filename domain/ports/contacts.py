@@ -95,11 +95,18 @@ class ContactStore(Protocol):
         """
 
     async def give_back(
-        self, contact_id: ContactId, attempt: int, now: datetime, *, due_at: datetime | None = None
+        self,
+        contact_id: ContactId,
+        attempt: int,
+        now: datetime,
+        *,
+        due_at: datetime | None = None,
+        ends: bool = False,
     ) -> ContactStatus:
         """Return a dispatched contact whose attempt was certainly not dialled to the status it waited in.
 
-        Whoever waits for a retry or a follow-up waits until `due_at`, if it is given.
+        Whoever waits for a retry or a follow-up waits until `due_at`, if it is given; with `ends`, for there
+        is no such time, the outcome of the last call stays.
         Of a batch that is over, or with a number that is suppressed, the contact is skipped instead.
         Returns the status that stands, also when there was nothing to give back.
         """

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from domain.batch import TERMINAL_BATCH, BatchStatus
-from domain.call import OUTCOME_OF, AttemptKind, CallRecord, has_ended
+from domain.call import OUTCOME_OF, AttemptKind, CallRecord, CallStatus, has_ended
 from domain.contact import LIVE, WAITING, Contact, ContactStatus, SkipReason, may_become
 from domain.errors import ContactNotFound
 from domain.frequency import CapsAt
@@ -178,7 +178,13 @@ class FakeContactStore:
         )
 
     async def give_back(
-        self, contact_id: ContactId, attempt: int, now: datetime, *, due_at: datetime | None = None
+        self,
+        contact_id: ContactId,
+        attempt: int,
+        now: datetime,
+        *,
+        due_at: datetime | None = None,
+        ends: bool = False,
     ) -> ContactStatus:
         """Return a contact that was certainly not dialled to the status it waited in, due at once or then."""
         contact = self._returned_to_waiting(contact_id, attempt, now)
@@ -192,7 +198,23 @@ class FakeContactStore:
             self._keep(replace(contact, next_retry_at=due_at, updated_at=now))
         if due_at is not None and contact.status is ContactStatus.FOLLOWUP_SCHEDULED:
             self._keep(replace(contact, follow_up_at=due_at, updated_at=now))
+        if ends and contact.status in (ContactStatus.RETRYING, ContactStatus.FOLLOWUP_SCHEDULED):
+            return self._left_as_it_ended(contact, now).status
         return contact.status
+
+    def _left_as_it_ended(self, contact: Contact, now: datetime) -> Contact:
+        calls = [each for each in self._tables.calls.values() if each.contact_id == contact.contact_id]
+        ended = [each for each in calls if each.call_status in OUTCOME_OF and not is_undialled(each)]
+        if not ended:
+            return contact
+        newest = max(ended, key=lambda each: each.attempt)
+        for each in filter(is_undialled, calls):
+            cancelled = replace(each, call_status=CallStatus.CANCELLED, ended_at=now)
+            self._tables.calls[each.execution_id] = cancelled
+        outcome = taken_as(OUTCOME_OF[newest.call_status])
+        return self._keep(
+            replace(contact, status=outcome, next_retry_at=None, follow_up_at=None, updated_at=now)
+        )
 
     def _returned_to_waiting(self, contact_id: ContactId, attempt: int, now: datetime) -> Contact:
         contact = self._find(contact_id)

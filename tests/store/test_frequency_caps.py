@@ -132,6 +132,22 @@ async def test_capped_retry_says_when_it_will_be_called(house: House) -> None:
     assert await house.contacts.due_contacts(person.batch_id, at - HOUR, 10) == []
 
 
+async def test_retry_whose_cap_outlasts_its_batch_keeps_the_outcome_of_its_last_call(house: House) -> None:
+    person = await _capped_retry(house)
+
+    assert await house.contacts.give_back(person.contact_id, 2, MONDAY_NOON, ends=True) == "busy"
+
+    stands = await house.contact(person)
+    assert (stands.status, stands.next_retry_at, stands.retry_count) == (ContactStatus.BUSY, None, 0)
+    assert await house.contacts.give_back(person.contact_id, 2, MONDAY_NOON, ends=True) == "busy"
+
+
+async def test_somebody_who_was_never_called_waits_though_the_cap_outlasts_the_batch(house: House) -> None:
+    person = await house.a_person(people=PERSON)
+
+    assert await house.contacts.give_back(person.contact_id, 1, MONDAY_NOON, ends=True) == "pending"
+
+
 async def test_page_leaves_capped_numbers_out_and_says_until_when(house: House) -> None:
     await _called(house, MONDAY_NOON - HOUR)
     campaign = await _capped_campaign(house)

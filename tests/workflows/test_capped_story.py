@@ -73,22 +73,35 @@ async def test_person_called_for_one_campaign_is_called_for_the_next_when_the_ca
     assert done["next_contacts"] < 40  # once an hour with the sweep
 
 
-@pytest.mark.parametrize("redials", [pytest.param(3, id="retrying"), pytest.param(0, id="never called")])
-async def test_whoever_is_capped_beyond_the_batchs_end_is_skipped_when_it_comes(
-    stage: Stage, redials: int
+async def test_whoever_was_never_called_and_is_capped_beyond_the_batchs_end_is_skipped_when_it_comes(
+    stage: Stage,
 ) -> None:
     stage.telephone.script = lambda _, call: BUSY
     end = await stage.env.get_current_time() + timedelta(hours=6)
-    rules = {**ONCE_A_DAY, "retry_policy": RedialPolicy(max_retries=redials)}
-    if not redials:
-        await (await stage.start(await stage.a_batch(1, rules=rules))).result()
+    rules = {**ONCE_A_DAY, "retry_policy": RedialPolicy(max_retries=0)}
+    await (await stage.start(await stage.a_batch(1, rules=rules))).result()
     batch_id = await stage.a_batch(1, rules=rules, scheduled_end=end)
 
     assert await (await stage.start(batch_id)).result() == "expired"
 
     (contact,) = stage.contacts(batch_id)
     assert (contact.status, contact.skip_reason) == (ContactStatus.SKIPPED, SkipReason.BATCH_EXPIRED)
-    assert len(stage.calls(batch_id)) == (1 if redials else 0)
+    assert stage.calls(batch_id) == []
+
+
+async def test_retry_that_is_capped_beyond_the_batchs_end_ends_at_once_as_its_last_call_did(
+    stage: Stage,
+) -> None:
+    stage.telephone.script = lambda _, call: BUSY
+    end = await stage.env.get_current_time() + timedelta(hours=6)
+    batch_id = await stage.a_batch(1, rules=ONCE_A_DAY, scheduled_end=end)
+
+    assert await (await stage.start(batch_id)).result() == "completed"
+
+    (contact,) = stage.contacts(batch_id)
+    assert (contact.status, contact.next_retry_at) == (ContactStatus.BUSY, None)
+    assert len(stage.calls(batch_id)) == 1
+    assert await stage.length(batch_id) < timedelta(hours=6)
 
 
 async def test_batch_whose_people_are_all_suppressed_completes_without_a_call(stage: Stage) -> None:
