@@ -23,7 +23,7 @@ up: $(READY) ## Start the whole stack and keep it running
 	@$(BIN)/apollo up
 
 test: $(READY) ## Run every test, two files at a time
-	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+	@$(BIN)/python -m pytest --numprocesses 3 --dist loadfile
 
 test-sip: $(READY) ## Call real SIP phones on loopback (needs sipp and baresip)
 	@$(BIN)/python -m pytest tests/sip

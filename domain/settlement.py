@@ -114,19 +114,23 @@ def settle_anew(
     return Settlement(status=ContactStatus.RETRYING, next_retry_at=retry_at)
 
 
-def moves_times(before: CampaignRules, after: CampaignRules) -> bool:
-    """Tell whether a change of rules may move the times of contacts that wait, or end them."""
+def is_to_be_followed(before: CampaignRules, after: CampaignRules) -> bool:
+    """Tell whether a change of rules must reach every batch: it may move the times of contacts, or end them.
 
-    def timing(rules: CampaignRules) -> tuple[object, ...]:
+    A batch reads a new limit when it is told; all else is read with every dial.
+    """
+
+    def followed(rules: CampaignRules) -> tuple[object, ...]:
         return (
             rules.retry_policy,
             rules.working_hours_enforced,
             rules.working_hours,
             rules.timezone,
             frozenset(rules.blackout_dates),
+            rules.concurrency_limit,
         )
 
-    return timing(before) != timing(after)
+    return followed(before) != followed(after)
 
 
 def _retried_or_done(

@@ -10,7 +10,7 @@ from domain.batch import TERMINAL_BATCH
 from domain.errors import CampaignNotFound, CampaignUnfinished
 from domain.identity import BatchId, CampaignId, OrganizationId
 from domain.ports import Amendment
-from domain.settlement import moves_times
+from domain.settlement import is_to_be_followed
 from store.mapping import campaign_of, rules_values
 from store.tables import batches, campaigns
 
@@ -31,8 +31,8 @@ async def change_campaign(
     values = rules_values(after) | {"policy_version": c.policy_version + 1, "updated_at": now}
     if before.calls_per_second != after.calls_per_second:
         values["pace_version"] = c.pace_version + 1
-    if not moves_times(before, after):
-        # An older change, of rules that do move times, may still be under way.
+    if not is_to_be_followed(before, after):
+        # An older change that is to be followed may still be under way.
         is_up_to_date = c.recomputed_version == c.policy_version
         values["recomputed_version"] = case((is_up_to_date, c.policy_version + 1), else_=c.recomputed_version)
     await connection.execute(update(campaigns).where(c.campaign_id == campaign_id).values(**values))

@@ -46,12 +46,14 @@ class CampaignWorkflow:
         self._campaign_id = start.campaign_id
         # Words of this run must be newer than those of any run before.
         self._book = start.book or LeaseBook(serial=int(workflow.now().timestamp() * 1000))
-        self._is_stale = False
+        self._is_stale = start.book is not None
         self._is_look_due = False
         self._has_news = False
         self._signals = 0
         self._alarms = Alarms()
         self._telling: set[asyncio.Task[None]] = set()
+        self._heard: set[str] = set()
+        """Batches that spoke while they were looked at."""
 
     @workflow.run
     async def run(self, start: CampaignInput) -> str:
@@ -80,6 +82,7 @@ class CampaignWorkflow:
             return
         self._is_stale = self._is_stale or needed.campaign_limit != self._book.limit
         self._book.hear(needed, workflow.now())
+        self._heard.add(needed.batch_id)
         self._has_news = True
 
     @workflow.signal(name=names.POLICY_CHANGED, description=MEANS[names.POLICY_CHANGED])
@@ -121,6 +124,7 @@ class CampaignWorkflow:
         holders = sorted(self._book.leases)
         if not holders:
             return
+        self._heard.clear()
         seen: SeenHolders = await workflow.execute_activity_method(
             CampaignActivities.look_at_holders,
             LookAtHolders(holders),
@@ -128,7 +132,8 @@ class CampaignWorkflow:
             **STORE,
         )
         for each in seen.holders:
-            self._book.look_at(each, workflow.now())
+            if each.batch_id not in self._heard:
+                self._book.look_at(each, workflow.now())
 
     def _look_later(self) -> None:
         """Look again after a while, sooner once slots have become scarce."""

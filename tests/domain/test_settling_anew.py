@@ -8,10 +8,10 @@ import pytest
 
 from domain.batch import BatchOverrides
 from domain.call import Outcome
-from domain.campaign import CampaignRules
+from domain.campaign import CONCURRENCY_KEY, CampaignRules
 from domain.contact import ContactStatus
 from domain.redial import RedialPolicy, RedialStrategy
-from domain.settlement import EndedAttempt, Settlement, WaitingContact, moves_times, settle_anew
+from domain.settlement import EndedAttempt, Settlement, WaitingContact, is_to_be_followed, settle_anew
 from domain.working_hours import DEFAULT_WORKING_HOURS, DayHours, WorkingHours
 from tests.builders import CONTACT_ID, MONDAY_NOON, a_batch, a_campaign_rules
 
@@ -147,18 +147,19 @@ def test_follow_up_under_changed_rules(
 
 
 @pytest.mark.parametrize(
-    ("change", "moves"),
+    ("change", "follows"),
     [
         pytest.param({"retry_policy": RedialPolicy(max_retries=1)}, True, id="policy"),
         pytest.param({"working_hours_enforced": True}, True, id="enforced"),
         pytest.param({"working_hours": CLOSED}, True, id="hours"),
         pytest.param({"timezone": "Asia/Tokyo"}, True, id="zone"),
         pytest.param({"blackout_dates": (date(2026, 9, 7),)}, True, id="blackout"),
+        pytest.param({"metadata": {CONCURRENCY_KEY: 3}}, True, id="limit"),
         pytest.param({"name": "x", "agent_id": "y", "phone_numbers": ("+1",)}, False, id="who calls"),
         pytest.param({"max_follow_ups": 5, "metadata": {"a": 1}}, False, id="what waits is not timed by it"),
         pytest.param({"working_hours": DEFAULT_WORKING_HOURS}, False, id="the same again"),
     ],
 )
-def test_only_rules_of_time_move_times(change: dict[str, Any], moves: bool) -> None:
+def test_only_changes_of_times_and_of_the_limit_are_followed(change: dict[str, Any], follows: bool) -> None:
     rules = a_campaign_rules()
-    assert moves_times(rules, replace(rules, **change)) is moves
+    assert is_to_be_followed(rules, replace(rules, **change)) is follows

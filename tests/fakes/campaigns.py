@@ -14,7 +14,7 @@ from domain.errors import CampaignNotFound, CampaignUnfinished
 from domain.identity import CAMPAIGN_PREFIX, BatchId, CampaignId, OrganizationId
 from domain.lifecycle import Action, Effect, status_of_resumed_batch, step_of_campaign
 from domain.ports import Amendment, Page, Window
-from domain.settlement import moves_times
+from domain.settlement import is_to_be_followed
 from tests.fakes.tables import CANCELLABLE, Tables, newest_first, page_of
 
 _ASKED = (DialState.DIALLING, DialState.ACCEPTED, DialState.AMBIGUOUS)
@@ -104,7 +104,7 @@ class FakeCampaignStore:
         versions, recomputed = self._tables.policy_versions, self._tables.recomputed_versions
         version = versions.get(campaign_id, 1)
         versions[campaign_id] = version + 1
-        if not moves_times(campaign.rules, rules) and recomputed.get(campaign_id, 1) == version:
+        if not is_to_be_followed(campaign.rules, rules) and recomputed.get(campaign_id, 1) == version:
             recomputed[campaign_id] = version + 1
         return self._counted(changed), self._tables.unfinished(campaign_id)
 
