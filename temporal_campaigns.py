@@ -63,8 +63,9 @@ class TemporalCampaigns:
             if error.status is RPCStatusCode.NOT_FOUND:
                 return BatchRun(is_running=False, has_run=False)
             raise
-        if described.status is WorkflowExecutionStatus.RUNNING:
-            return BatchRun(is_running=True, has_run=True)
+        if described.status in (WorkflowExecutionStatus.RUNNING, WorkflowExecutionStatus.COMPLETED):
+            # One that completed left nobody behind.
+            return BatchRun(is_running=described.status is WorkflowExecutionStatus.RUNNING, has_run=True)
         return BatchRun(is_running=False, has_run=True, dispatched=await self._dispatched(batch_id))
 
     async def _dispatched(self, batch_id: BatchId) -> int:

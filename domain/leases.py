@@ -15,6 +15,8 @@ from domain.fair_share import fair_shares
 
 ANSWER_PATIENCE = timedelta(seconds=60)
 """A batch that has not answered a shrunken lease for so long is counted instead of asked."""
+UNKNOWN = -1
+"""The serial of a lease nobody can have been told of."""
 CROSSING_PATIENCE = timedelta(seconds=5)
 """A batch that does not know a lease of so long ago was never told of it."""
 GONE_PATIENCE = timedelta(seconds=10)
@@ -103,12 +105,16 @@ class LeaseBook:
         return any(each.gone_since or not each.is_answered for each in self.leases.values())
 
     def expect(self, batches: Iterable[str]) -> None:
-        """Count batches for whatever an earlier book may have leased to them, until they speak."""
+        """Count batches for whatever an earlier book may have leased to them, until they answer this one.
+
+        What they said before may have crossed a lease of the earlier book.
+        """
         if self.limit is None:
             return
         for batch_id in batches:
-            if batch_id not in self.leases:
-                self.leases[batch_id] = Lease(holds=self.limit, must_be_told=True)
+            known = self.leases.setdefault(batch_id, Lease())
+            known.slots, known.holds = 0, max(self.limit, known.holds)
+            known.serial, known.must_be_told = UNKNOWN, True
 
     def hear(self, needed: SlotsNeeded, now: datetime) -> None:
         """Take note of what a batch says; what crossed a newer lease on its way frees nothing."""
@@ -162,8 +168,10 @@ class LeaseBook:
             del self.leases[holder.batch_id]
 
     def _lease_free_slots(self, shares: dict[str, int]) -> set[str]:
-        free = None if self.limit is None else max(0, self.limit - self.held)
-        raised = set()
+        free = None if self.limit is None else self.limit - self.held
+        raised: set[str] = set()
+        if free is not None and free < 0:
+            return raised  # more may be in use than allowed: first let that end
         for batch_id in sorted(shares, key=lambda each: (self.leases[each].slots - shares[each], each)):
             lease = self.leases[batch_id]
             room = shares[batch_id] - lease.slots

@@ -46,7 +46,7 @@ class CampaignWorkflow:
         self._campaign_id = start.campaign_id
         # Words of this run must be newer than those of any run before.
         self._book = start.book or LeaseBook(serial=int(workflow.now().timestamp() * 1000))
-        self._is_stale = start.book is not None
+        self._is_open = self._is_stale = start.book is not None
         self._is_look_due = False
         self._has_news = False
         self._signals = 0
@@ -80,7 +80,7 @@ class CampaignWorkflow:
         needed = read_request(messages.SLOTS_NEEDED, request)
         if needed is None:
             return
-        self._is_stale = self._is_stale or needed.campaign_limit != self._book.limit
+        self._is_stale = self._is_stale or (self._is_open and needed.campaign_limit != self._book.limit)
         self._book.hear(needed, workflow.now())
         self._heard.add(needed.batch_id)
         self._has_news = True
@@ -98,10 +98,10 @@ class CampaignWorkflow:
 
     async def _open(self) -> None:
         """Read the limit, and count every batch for whatever an earlier workflow may have leased to it."""
-        self._is_stale = False
         loaded = await self._load(with_batches=True)
         self._book.limit = loaded.concurrency_limit
         self._book.expect(loaded.batches)
+        self._is_open = True
 
     async def _refresh(self) -> None:
         """Read the limit again, and look what became of who holds slots, when there is reason to."""

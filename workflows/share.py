@@ -82,9 +82,10 @@ class Share:
 
     def _may_tell_at(self, share: SlotShare, use: SlotUse) -> datetime:
         now = workflow.now()
-        rested = now if self._told_at is None else self._told_at + TELL_EVERY
-        is_urgent = share.owes_answer or use.wants > share.told_wants
-        return rested if is_urgent else max(rested, now + TELL_EVERY)
+        if share.owes_answer or self._told_at is None:
+            return now
+        rested = self._told_at + TELL_EVERY
+        return rested if use.wants > share.told_wants else max(rested, now + TELL_EVERY)
 
     def _be_due(self) -> None:
         self._is_due = True
