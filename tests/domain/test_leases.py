@@ -95,6 +95,28 @@ def test_batch_that_was_never_told_is_told_again_when_it_asks() -> None:
     assert book.share_out(NOON)["a"].slots == 4
 
 
+def test_slot_that_is_free_is_leased_once_however_many_batches_want_it() -> None:
+    book = a_book(limit=10, a=9)
+    for batch_id in ("b", "c"):
+        book.hear(needs(batch_id, 10), NOON)
+
+    words = book.share_out(NOON)
+
+    assert {batch_id: words[batch_id].slots for batch_id in ("b", "c")} == {"b": 1, "c": 0}
+    assert book.held == 10
+
+
+def test_what_a_batch_said_before_the_new_book_was_open_leases_it_nothing() -> None:
+    book = LeaseBook(limit=15, serial=1000)
+    book.hear(needs("a", 10, serial=7, holds=6), NOON)
+
+    book.expect(["a", "b"])
+    book.hear(needs("b", 10), NOON)
+
+    assert {batch_id: word.slots for batch_id, word in book.share_out(NOON).items()} == {"a": 0, "b": 0}
+    assert (book.leases["a"].holds, book.leases["b"].holds) == (15, 15)
+
+
 def test_lease_that_grows_again_before_all_was_given_back_is_counted_in_full() -> None:
     book = a_book(limit=15, a=10, b=10)
     assert (book.leases["a"].slots, book.leases["a"].holds) == (8, 10)
