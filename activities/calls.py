@@ -134,6 +134,8 @@ class CallActivities:
 
     async def _dial(self, brief: DialBrief, request: PlaceCall, passage: Passage) -> PlacedCall:
         now = self._clock()
+        if (gate := closed_gate_of(brief, now)) is not None:
+            return withheld(brief, gate, now)  # a window may have closed since the look
         claimed = await self._calls.claim_attempt(self._claim(brief, request), now)
         if isinstance(claimed, Gate):
             return withheld(brief, claimed, now)

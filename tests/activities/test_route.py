@@ -281,6 +281,21 @@ async def test_gates_are_read_after_the_wait_for_a_turn() -> None:
     assert scene.provider.requests == []
 
 
+async def test_window_that_closes_during_a_short_wait_withholds_the_call() -> None:
+    scene = a_crowd()
+    scene.tables.batches[BATCH_ID] = a_batch(scheduled_end=scene.clock() + seconds(0.1))
+    waited = scene.provider.next_turn
+
+    async def turn() -> timedelta:
+        scene.clock.pass_time(seconds(0.2))
+        return await waited()
+
+    scene.provider.next_turn = turn  # type: ignore[method-assign] # too short to look at everything again
+
+    assert (await dial(scene, 1)).gate is Gate.BATCH_OVER
+    assert scene.provider.requests == []
+
+
 async def test_every_turn_of_the_breaker_is_logged_once_and_written_down() -> None:
     scene = a_crowd()
     with capture_logs() as logs:
