@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from domain.batch import BatchStatus
 from domain.campaign import CallCounters
-from domain.contact import LIVE, ContactStatus
+from domain.contact import LIVE, SLEEPING, ContactStatus
 
-IN_FLIGHT = LIVE | {ContactStatus.RETRYING, ContactStatus.FOLLOWUP_SCHEDULED}
+IN_FLIGHT = LIVE | SLEEPING
 """Called already, and not done."""
 
 

@@ -29,7 +29,9 @@ class ContactStatus(StrEnum):
 LIVE = frozenset({ContactStatus.DISPATCHED, ContactStatus.IN_PROGRESS})
 """Both occupy capacity."""
 
-WAITING = frozenset({ContactStatus.PENDING, ContactStatus.RETRYING, ContactStatus.FOLLOWUP_SCHEDULED})
+SLEEPING = frozenset({ContactStatus.RETRYING, ContactStatus.FOLLOWUP_SCHEDULED})
+"""Called before, and to be called again; the row names an instant."""
+WAITING = SLEEPING | {ContactStatus.PENDING}
 
 TERMINAL = frozenset(ContactStatus) - LIVE - WAITING
 
@@ -38,7 +40,7 @@ _ENDINGS = TERMINAL - {ContactStatus.SKIPPED}
 TRANSITIONS: Mapping[ContactStatus, frozenset[ContactStatus]] = {
     ContactStatus.PENDING: frozenset({ContactStatus.DISPATCHED, ContactStatus.SKIPPED}),
     ContactStatus.DISPATCHED: WAITING | {ContactStatus.IN_PROGRESS} | TERMINAL,
-    ContactStatus.IN_PROGRESS: _ENDINGS | {ContactStatus.RETRYING, ContactStatus.FOLLOWUP_SCHEDULED},
+    ContactStatus.IN_PROGRESS: _ENDINGS | SLEEPING,
     ContactStatus.RETRYING: (_ENDINGS - {ContactStatus.COMPLETED})
     | {ContactStatus.DISPATCHED, ContactStatus.SKIPPED},
     ContactStatus.FOLLOWUP_SCHEDULED: frozenset({ContactStatus.DISPATCHED, ContactStatus.SKIPPED}),

@@ -7,11 +7,10 @@ from sqlalchemy import Select, and_, func, select, union_all
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from domain.call import OUTCOME_OF
-from domain.contact import TERMINAL, ContactStatus
+from domain.contact import SLEEPING, TERMINAL, ContactStatus
 from domain.identity import BatchId, ContactId
 from domain.ports import MovedSleeper
 from store.engine import single_statement
-from store.suppressing import SLEEPING
 from store.tables import calls, contacts
 
 # Changed rules complete or skip nobody; who completed may wait for a follow-up by the time this is told.
@@ -58,7 +57,7 @@ def _moved(
         .order_by(c.position)
         .limit(limit)
         .subquery()
-        for status in (*SLEEPING, *_ENDED)
+        for status in (*sorted(SLEEPING), *_ENDED)
     ]
     moved = union_all(*(select(each) for each in by_status)).subquery("moved")
     # An attempt that was given back undialled is the one that is waited for.

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from domain.batch import TERMINAL_BATCH, Batch
 from domain.call import OUTCOME_OF, CallStatus
 from domain.campaign import CampaignRules
-from domain.contact import TERMINAL, ContactStatus
+from domain.contact import SLEEPING, TERMINAL
 from domain.identity import BatchId, CampaignId
 from domain.ports import OutdatedCampaign, RescheduledPage
 from domain.settlement import EndedAttempt, Settlement, WaitingContact, settle_anew
@@ -21,7 +21,6 @@ from store.schema import INSTANT
 from store.tables import batches, calls, campaigns, contacts
 from store.undialled import cancel_undialled
 
-_TIMED = (ContactStatus.RETRYING, ContactStatus.FOLLOWUP_SCHEDULED)
 _NOBODY = RescheduledPage(changed=0, last_position=None)
 
 # The share lock keeps the batch from ending meanwhile; whoever is being called has the contact's lock.
@@ -121,7 +120,7 @@ def _waiting(batch_id: BatchId, after_position: int, limit: int) -> Select[*tupl
         .order_by(c.position)
         .limit(limit)
         .subquery()
-        for status in _TIMED
+        for status in sorted(SLEEPING)
     ]
     both = union_all(*(select(half) for half in halves)).subquery()
     page = select(both.c.contact_id).order_by(both.c.position).limit(limit)
@@ -145,7 +144,7 @@ def _waiting(batch_id: BatchId, after_position: int, limit: int) -> Select[*tupl
             calls.c.follow_up_at.label("agreed_at"),
         )
         .join_from(contacts, calls, and_(calls.c.contact_id == c.contact_id, calls.c.attempt == newest_ended))
-        .where(c.contact_id.in_(page), c.status.in_(_TIMED))
+        .where(c.contact_id.in_(page), c.status.in_(sorted(SLEEPING)))
         .order_by(c.position)
         .suffix_with(text("FOR NO KEY UPDATE OF contacts"))
     )

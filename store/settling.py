@@ -25,7 +25,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.batch import TERMINAL_BATCH, BatchStatus
 from domain.call import OUTCOME_OF, AttemptKind, CallStatus, Outcome
-from domain.contact import LIVE, WAITING, Contact, ContactStatus, SkipReason, may_become
+from domain.contact import LIVE, SLEEPING, WAITING, Contact, ContactStatus, SkipReason, may_become
 from domain.errors import ContactNotFound
 from domain.identity import BatchId, ContactId
 from domain.lifecycle import require_skippable
@@ -48,7 +48,6 @@ _ENDED_AS = {
 }
 
 
-_CALLED_BEFORE = (ContactStatus.RETRYING, ContactStatus.FOLLOWUP_SCHEDULED)
 _MAY_KNOW_TOO_LITTLE = frozenset(
     status for status in ContactStatus for heard in Outcome if corrected(status, heard) is not status
 )
@@ -155,7 +154,7 @@ async def _leave_as_it_ended(
         return ContactStatus((await _standing(connection, contact_id))[c.status])
     move = (
         update(contacts)
-        .where(c.contact_id == contact_id, c.status.in_(_CALLED_BEFORE))
+        .where(c.contact_id == contact_id, c.status.in_(sorted(SLEEPING)))
         .values(status=taken_as(outcome), next_retry_at=None, follow_up_at=None, updated_at=now)
     )
     row = await _applied_or_standing(connection, contact_id, move)
@@ -170,7 +169,7 @@ def _postponed(contact_id: ContactId, due_at: datetime, now: datetime) -> Update
         update(contacts)
         .where(
             c.contact_id == contact_id,
-            c.status.in_(_CALLED_BEFORE),
+            c.status.in_(sorted(SLEEPING)),
         )
         .values(
             next_retry_at=case((is_retry, due_at), else_=null()),

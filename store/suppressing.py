@@ -29,7 +29,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.batch import TERMINAL_BATCH
-from domain.contact import ContactStatus, SkipReason
+from domain.contact import SLEEPING, ContactStatus, SkipReason
 from domain.errors import ExecutionNotFound
 from domain.identity import (
     SUPPRESSION_PREFIX,
@@ -45,9 +45,6 @@ from store.counting import among
 from store.schema import INSTANT
 from store.tables import batches, calls, campaigns, contacts, suppressions
 from store.undialled import cancel_undialled
-
-SLEEPING = (ContactStatus.RETRYING, ContactStatus.FOLLOWUP_SCHEDULED)
-"""Their rows name an instant at which they would be called."""
 
 PIECE = 500
 """Numbers that go to the database at once; before the next, other requests get a turn."""
@@ -165,7 +162,7 @@ async def skip_sleepers(
         .join_from(contacts, batches, c.batch_id == batches.c.batch_id)
         .where(
             c.phone_number == among(numbers),
-            c.status.in_(SLEEPING),
+            c.status.in_(sorted(SLEEPING)),
             batches.c.organization_id == organization_id,
             batches.c.status.not_in(TERMINAL_BATCH),
         )

@@ -26,7 +26,6 @@ _LOOK = "look for batches that died with slots in hand"
 END_AFTER = timedelta(minutes=1)
 """Without a batch that wants a slot; the next one starts the workflow again."""
 TELL_AGAIN_AFTER = timedelta(seconds=1)
-NOT_FOUND = "ExternalWorkflowExecutionNotFound"
 SIGNALS_PER_RUN = 3000
 """Far below the server's limit of 10,000."""
 
@@ -160,7 +159,7 @@ class CampaignWorkflow:
         try:
             await batch.signal(names.SLOTS_LEASED, leased)
         except ApplicationError as error:
-            if error.type == NOT_FOUND:
+            if error.type == names.NO_SUCH_WORKFLOW:
                 self._look_soon()
                 return
             # It is about to continue as new, and must not go on by an older lease.

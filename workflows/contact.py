@@ -19,7 +19,7 @@ with workflow.unsafe.imports_passed_through():
         SettleAttempt,
         SettledAttempt,
     )
-    from domain.contact import ContactStatus
+    from domain.contact import SLEEPING
     from domain.dial_turns import DialTurn
     from domain.gates import Gate
     from workflows import messages, names, slots, words
@@ -135,9 +135,9 @@ class ContactWorkflow:
         try:
             await batch.signal(names.SLOT_REQUESTED, request)
         except ApplicationError as error:
-            if error.type == "ExternalWorkflowExecutionNotFound":
+            if error.type == names.NO_SUCH_WORKFLOW:
                 return False
-            if error.type != "SignalCountLimitExceeded":
+            if error.type != names.TOO_MANY_SIGNALS:
                 raise
             # The batch is about to continue as new; the request is made again.
         return True
@@ -183,10 +183,7 @@ class ContactWorkflow:
         if returned.batch_is_gone:
             return NOBODY_GRANTS
         may_wait = withheld.gate is Gate.BATCH_HELD or withheld.opens_at is not None
-        if not may_wait or returned.status not in (
-            ContactStatus.RETRYING,
-            ContactStatus.FOLLOWUP_SCHEDULED,
-        ):
+        if not may_wait or returned.status not in SLEEPING:
             return returned.status
         again_at = withheld.opens_at or workflow.now() + HELD_PAUSE
         if returned.spread:

@@ -31,6 +31,10 @@ DEBUG = "debug"
 IN_FLIGHT = "in_flight"
 LEASES = "leases"
 
+NO_SUCH_WORKFLOW = "ExternalWorkflowExecutionNotFound"
+TOO_MANY_SIGNALS = "SignalCountLimitExceeded"
+"""Why a signal to another workflow failed: its history is full, and it is about to continue as new."""
+
 SEARCH_ATTRIBUTES = {
     "BatchId": "Keyword",
     "CampaignId": "Keyword",

@@ -9,7 +9,7 @@ from dataclasses import fields
 from activities.messages import FreshContact, FreshPage, LoadedBatch, SlotRequest
 from domain.batch import BatchStatus
 from domain.call import AttemptKind
-from domain.contact import LIVE, TERMINAL, ContactStatus
+from domain.contact import LIVE, SLEEPING, TERMINAL, ContactStatus
 from domain.counters import BatchTally
 from domain.slot_share import SlotUse
 from workflows.messages import BatchState
@@ -142,7 +142,7 @@ def adopt(state: BatchState, loaded: LoadedBatch) -> None:
     state.total_contacts = loaded.total_contacts
     state.concurrency_limit = loaded.concurrency_limit
     state.campaign_limit = loaded.campaign_limit
-    kept = TERMINAL | {ContactStatus.RETRYING, ContactStatus.FOLLOWUP_SCHEDULED}
+    kept = TERMINAL | SLEEPING
     state.settled = {status: count for status, count in loaded.counts.items() if status in kept and count}
     state.in_flight = {each.contact_id: each.attempt for each in loaded.live}
     forget_fresh(state)

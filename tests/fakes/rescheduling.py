@@ -6,13 +6,11 @@ from datetime import datetime, timedelta
 
 from domain.batch import TERMINAL_BATCH
 from domain.call import OUTCOME_OF, CallRecord
-from domain.contact import TERMINAL, Contact, ContactStatus
+from domain.contact import SLEEPING, TERMINAL, Contact
 from domain.identity import BatchId, CampaignId
 from domain.ports import OutdatedCampaign, RescheduledPage
 from domain.settlement import EndedAttempt, Settlement, WaitingContact, settle_anew
 from tests.fakes.tables import Tables
-
-_TIMED = (ContactStatus.RETRYING, ContactStatus.FOLLOWUP_SCHEDULED)
 
 
 class FakeRescheduleStore:
@@ -52,7 +50,7 @@ class FakeRescheduleStore:
             return RescheduledPage(changed=0, last_position=None)
         rules = self._tables.campaigns[batch.campaign_id].rules
         behind = [each for each in self._tables.contacts_of(batch_id) if each.position > after_position]
-        page = [each for each in behind if each.status in _TIMED][:limit]
+        page = [each for each in behind if each.status in SLEEPING][:limit]
         changed = 0
         for contact in page:
             waiting = _waiting(contact, self._newest_ended(contact), now)

@@ -5,14 +5,12 @@ from dataclasses import replace
 from datetime import datetime
 
 from domain.batch import TERMINAL_BATCH
-from domain.contact import ContactStatus, SkipReason
+from domain.contact import SLEEPING, SkipReason
 from domain.errors import ExecutionNotFound, SuppressionNotFound
 from domain.identity import SUPPRESSION_PREFIX, ExecutionId, OrganizationId, SuppressionId, TokenId
 from domain.ports import AddedSuppression, ImportedSuppressions, Page, Window
 from domain.suppression import OPTED_OUT, NewSuppression, SkippedContact, Suppression
 from tests.fakes.tables import Tables, newest_first, page_of
-
-_SLEEPING = (ContactStatus.RETRYING, ContactStatus.FOLLOWUP_SCHEDULED)
 
 
 class FakeSuppressionStore:
@@ -125,7 +123,7 @@ class FakeSuppressionStore:
             each
             for each in self._tables.contacts.values()
             if each.phone_number == new.phone_number
-            and each.status in _SLEEPING
+            and each.status in SLEEPING
             and self._tables.batches[each.batch_id].organization_id == organization_id
             and self._tables.batches[each.batch_id].status not in TERMINAL_BATCH
         ]
