@@ -140,7 +140,7 @@ class CallActivities:
         if isinstance(claimed, Gate):
             return withheld(brief, claimed, now)
         if isinstance(claimed, Capped):
-            return capped(brief, claimed.until, now)
+            return capped(brief, request.kind, claimed.until, now)
         if isinstance(claimed, RulesChanged):
             return PlacedCall(
                 answer=DialAnswer.ASK_AGAIN, asked_at=now, ask_again_in=ASK_AGAIN_WHEN_RULES_CHANGED

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 from activities.messages import DialAnswer, PlacedCall
 from domain.batch import calling_hours_in_force
-from domain.call import DialState
+from domain.call import AttemptKind, DialState
 from domain.gates import Gate, GateFacts, closed_gate
 from domain.ports import DialBrief
 from domain.working_hours import CallingHours, is_open, next_opening
@@ -43,9 +43,15 @@ def withheld(brief: DialBrief | None, gate: Gate, now: datetime) -> PlacedCall:
     return PlacedCall(answer=DialAnswer.WITHHELD, asked_at=now, gate=gate, opens_at=opens_at)
 
 
-def capped(brief: DialBrief, until: datetime, now: datetime) -> PlacedCall:
-    """Wait for the first opening after the caps let go, if it comes before the batch's end."""
-    opens_at = next_opening(_hours(brief), until, before=brief.batch.scheduled_end)
+def capped(brief: DialBrief, kind: AttemptKind, until: datetime, now: datetime) -> PlacedCall:
+    """Wait for the first opening after the caps let go; without one before the batch's end a retry is over.
+
+    All others wait for that end, which skips them.
+    """
+    end = brief.batch.scheduled_end
+    opens_at = next_opening(_hours(brief), until, before=end)
+    if opens_at is None and kind is not AttemptKind.RETRY:
+        opens_at = end
     return PlacedCall(answer=DialAnswer.WITHHELD, asked_at=now, gate=Gate.FREQUENCY_CAPPED, opens_at=opens_at)
 
 

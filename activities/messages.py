@@ -274,7 +274,7 @@ class ReturnSlot:
     due_at: datetime | None = None
     """When a contact that waits to be called again is to be called instead."""
     ends: bool = False
-    """There is no such time before the batch's end: the outcome of its last call stays."""
+    """There is no such time before the batch's end: a retry is over, and the last outcome stays."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -106,7 +106,7 @@ class PostgresContactStore:
     ) -> ContactStatus:
         """Return a contact that was certainly not dialled to the status it waited in, due at once or then.
 
-        With `ends` somebody who was called before keeps the outcome of the last call.
+        With `ends` somebody who waits for a retry keeps the outcome of the last call.
         Of a batch that is over, or with a number that is suppressed, it is skipped.
         Raises ContactNotFound.
         """

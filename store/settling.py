@@ -140,7 +140,7 @@ async def give_back(
 async def _leave_as_it_ended(
     connection: AsyncConnection, contact_id: ContactId, now: datetime
 ) -> ContactStatus:
-    """End somebody who waits to be called again with the outcome of the last call that has one."""
+    """End somebody who waits for a retry with the outcome of the last call that has one."""
     c, this = contacts.c, calls.c.contact_id == contact_id
     newest_ended = (
         select(calls.c.call_status)
@@ -154,7 +154,7 @@ async def _leave_as_it_ended(
         return ContactStatus((await _standing(connection, contact_id))[c.status])
     move = (
         update(contacts)
-        .where(c.contact_id == contact_id, c.status.in_(sorted(SLEEPING)))
+        .where(c.contact_id == contact_id, c.status == ContactStatus.RETRYING)
         .values(status=taken_as(outcome), next_retry_at=None, follow_up_at=None, updated_at=now)
     )
     row = await _applied_or_standing(connection, contact_id, move)

@@ -105,8 +105,8 @@ class ContactStore(Protocol):
     ) -> ContactStatus:
         """Return a dispatched contact whose attempt was certainly not dialled to the status it waited in.
 
-        Whoever waits for a retry or a follow-up waits until `due_at`, if it is given; with `ends`, for there
-        is no such time, the outcome of the last call stays.
+        Whoever waits for a retry or a follow-up waits until `due_at`, if it is given. With `ends`, for there
+        is no such time, the retry is over and the outcome of the last call stays; a follow-up stays agreed.
         Of a batch that is over, or with a number that is suppressed, the contact is skipped instead.
         Returns the status that stands, also when there was nothing to give back.
         """

@@ -1,6 +1,7 @@
 """Numbers that were called as often as they may be, or that must not be called, are left alone."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -96,6 +97,14 @@ async def test_capped_retry_is_withheld_until_it_may_be_called(
         answer=DialAnswer.WITHHELD, asked_at=MONDAY_NOON, gate=Gate.FREQUENCY_CAPPED, opens_at=opens_at
     )
     assert scene.provider.requests == []
+
+
+async def test_follow_up_that_is_capped_beyond_the_batchs_end_waits_for_that_end() -> None:
+    scene = a_scene(ContactStatus.FOLLOWUP_SCHEDULED, scheduled_end=FREE_AT, hours=OFFICE)
+
+    placed = await scene.run(scene.dialling.place_call, replace(RETRY, kind=AttemptKind.FOLLOW_UP))
+
+    assert (placed.gate, placed.opens_at) == (Gate.FREQUENCY_CAPPED, FREE_AT)
 
 
 async def test_retry_is_dialled_once_the_cap_has_let_go() -> None:

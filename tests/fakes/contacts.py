@@ -6,7 +6,7 @@ from datetime import datetime
 
 from domain.batch import TERMINAL_BATCH, BatchStatus
 from domain.call import OUTCOME_OF, AttemptKind, CallRecord, CallStatus, has_ended
-from domain.contact import LIVE, SLEEPING, WAITING, Contact, ContactStatus, SkipReason, may_become
+from domain.contact import LIVE, WAITING, Contact, ContactStatus, SkipReason, may_become
 from domain.errors import ContactNotFound
 from domain.frequency import CapsAt
 from domain.identity import BatchId, ContactId, ExecutionId
@@ -198,7 +198,7 @@ class FakeContactStore:
             self._keep(replace(contact, next_retry_at=due_at, updated_at=now))
         if due_at is not None and contact.status is ContactStatus.FOLLOWUP_SCHEDULED:
             self._keep(replace(contact, follow_up_at=due_at, updated_at=now))
-        if ends and contact.status in SLEEPING:
+        if ends and contact.status is ContactStatus.RETRYING:
             return self._left_as_it_ended(contact, now).status
         return contact.status
 

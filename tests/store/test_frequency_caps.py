@@ -142,6 +142,18 @@ async def test_retry_whose_cap_outlasts_its_batch_keeps_the_outcome_of_its_last_
     assert await house.contacts.give_back(person.contact_id, 2, MONDAY_NOON, ends=True) == "busy"
 
 
+async def test_follow_up_whose_cap_outlasts_its_batch_stays_agreed(house: House) -> None:
+    person = await house.a_person(people=PERSON)
+    agreed = Settlement(status=ContactStatus.FOLLOWUP_SCHEDULED, follow_up_at=MONDAY_NOON + HOUR)
+    await house.ended(person, CallStatus.COMPLETED, agreed)
+
+    assert (
+        await house.contacts.give_back(person.contact_id, 2, MONDAY_NOON, ends=True) == "followup_scheduled"
+    )
+
+    assert (await house.contact(person)).follow_up_at == MONDAY_NOON + HOUR
+
+
 async def test_somebody_who_was_never_called_waits_though_the_cap_outlasts_the_batch(house: House) -> None:
     person = await house.a_person(people=PERSON)
 
