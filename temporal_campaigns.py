@@ -1,6 +1,5 @@
 """How activities reach the workflows that share a campaign's slots."""
 
-import asyncio
 from collections.abc import Mapping, Sequence
 
 from temporalio.client import Client, WorkflowExecutionStatus
@@ -10,11 +9,10 @@ from domain.errors import EngineUnavailable
 from domain.identity import BatchId, CampaignId
 from domain.leases import SlotsNeeded
 from domain.ports import BatchRun
+from temporal_requests import request_each
 from workflows import attributes, names
 from workflows.campaign import CampaignWorkflow
 from workflows.messages import CampaignInput
-
-REQUESTS_AT_ONCE = 20
 
 
 class TemporalCampaigns:
@@ -43,14 +41,8 @@ class TemporalCampaigns:
 
     async def batch_runs(self, batch_ids: Sequence[BatchId]) -> Mapping[BatchId, BatchRun]:
         """Return how the batches' workflows stand."""
-        gate = asyncio.Semaphore(REQUESTS_AT_ONCE)
-
-        async def look(batch_id: BatchId) -> BatchRun:
-            async with gate:
-                return await self._batch_run(batch_id)
-
         try:
-            found = await asyncio.gather(*map(look, batch_ids))
+            found = await request_each(batch_ids, self._batch_run)
         except RPCError as error:
             raise EngineUnavailable from error
         return dict(zip(batch_ids, found, strict=True))

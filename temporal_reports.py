@@ -1,7 +1,6 @@
 """How activities reach the workflow of a batch, and learn which contacts' workflows are over."""
 
-import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from temporalio.client import Client, WorkflowExecutionStatus
@@ -10,10 +9,10 @@ from temporalio.service import RPCError, RPCStatusCode
 from domain.errors import EngineUnavailable
 from domain.identity import BatchId, ContactId
 from domain.ports import AttemptReport, MovedTime
+from temporal_requests import request_each
 from workflows import names
 from workflows.messages import AttemptReported, DueChanged
 
-REQUESTS_AT_ONCE = 20
 _BY_HAND = frozenset({WorkflowExecutionStatus.TERMINATED, WorkflowExecutionStatus.CANCELED})
 
 
@@ -47,12 +46,12 @@ class TemporalReports:
 
     async def stop(self, batch_id: BatchId, contact_ids: Sequence[ContactId]) -> None:
         """Wake contacts that need not wait any longer; who is not running is not woken."""
-        await _each(contact_ids, lambda each: self._signal(batch_id, each, names.STOP))
+        await request_each(contact_ids, lambda each: self._signal(batch_id, each, names.STOP))
 
     async def move(self, batch_id: BatchId, moved: Sequence[MovedTime]) -> None:
         """Tell contacts until when they sleep now; who is not running is not told."""
         changes = {each.contact_id: DueChanged(each.attempt, each.due_at) for each in moved}
-        await _each(
+        await request_each(
             list(changes), lambda each: self._signal(batch_id, each, names.DUE_CHANGED, changes[each])
         )
 
@@ -73,18 +72,8 @@ class TemporalReports:
             with _absence_ignored():
                 statuses[contact_id] = (await story.describe()).status
 
-        await _each(contact_ids, look)
+        await request_each(contact_ids, look)
         return statuses
-
-
-async def _each(contact_ids: Sequence[ContactId], do: Callable[[ContactId], Awaitable[None]]) -> None:
-    gate = asyncio.Semaphore(REQUESTS_AT_ONCE)
-
-    async def one(contact_id: ContactId) -> None:
-        async with gate:
-            await do(contact_id)
-
-    await asyncio.gather(*(one(each) for each in contact_ids))
 
 
 @contextmanager

@@ -84,16 +84,14 @@ class PostgresBatchStore:
     async def load(self, batch_id: BatchId) -> tuple[Batch, Campaign]:
         """Return a batch with counters from its contacts, whoever owns it. Raises BatchNotFound."""
         async with single_statement(self._engine) as connection:
-            row = await _read_row(connection, _ONE, this_batch=batch_id)
-            counters = await counters_of(connection, [batch_id])
-        return batch_of(row, counters[batch_id]), campaign_of(row)
+            return await _read_counted(connection, _ONE, this_batch=batch_id)
 
     async def get(self, organization_id: OrganizationId, batch_id: BatchId) -> tuple[Batch, Campaign]:
         """Return a batch with counters from its contacts. Raises BatchNotFound."""
         async with single_statement(self._engine) as connection:
-            row = await _read_row(connection, _OWN, this_batch=batch_id, this_organization=organization_id)
-            counters = await counters_of(connection, [batch_id])
-        return batch_of(row, counters[batch_id]), campaign_of(row)
+            return await _read_counted(
+                connection, _OWN, this_batch=batch_id, this_organization=organization_id
+            )
 
     async def get_uncounted(
         self, organization_id: OrganizationId, batch_id: BatchId
@@ -187,6 +185,15 @@ class PostgresBatchStore:
         async with transaction(self._engine) as connection:
             batch = await dispatch_batch(connection, organization_id, batch_id, now, start_now=start_now)
         return batch, batch.counters.pending
+
+
+async def _read_counted(
+    connection: AsyncConnection, matching: Select[*tuple[Any, ...]], **these: str
+) -> tuple[Batch, Campaign]:
+    row = await _read_row(connection, matching, **these)
+    batch_id = BatchId(row[batches.c.batch_id])
+    counters = await counters_of(connection, [batch_id])
+    return batch_of(row, counters[batch_id]), campaign_of(row)
 
 
 async def _read_row(
