@@ -1,6 +1,6 @@
 """How activities reach the workflow of a batch, and learn which contacts' workflows are over."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from temporalio.client import Client, WorkflowExecutionStatus
@@ -8,12 +8,19 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from domain.errors import EngineUnavailable
 from domain.identity import BatchId, ContactId
-from domain.ports import AttemptReport, MovedTime
+from domain.ports import AttemptReport, Attendance
 from temporal_requests import request_each
 from workflows import names
-from workflows.messages import AttemptReported, DueChanged
+from workflows.messages import AttemptReported
 
-_BY_HAND = frozenset({WorkflowExecutionStatus.TERMINATED, WorkflowExecutionStatus.CANCELED})
+_FINAL = frozenset(
+    {
+        WorkflowExecutionStatus.TERMINATED,
+        WorkflowExecutionStatus.CANCELED,
+        WorkflowExecutionStatus.FAILED,
+        WorkflowExecutionStatus.TIMED_OUT,
+    }
+)
 
 
 class TemporalReports:
@@ -34,26 +41,16 @@ class TemporalReports:
             raise EngineUnavailable from error
         return True
 
-    async def closed_among(self, batch_id: BatchId, contact_ids: Sequence[ContactId]) -> Sequence[ContactId]:
-        """Return those whose workflow is not running."""
-        statuses = await self._statuses(batch_id, contact_ids)
-        return [each for each in contact_ids if statuses[each] is not WorkflowExecutionStatus.RUNNING]
-
-    async def ended_by_hand(self, batch_id: BatchId, contact_ids: Sequence[ContactId]) -> Sequence[ContactId]:
-        """Return those whose workflow somebody terminated or cancelled."""
-        statuses = await self._statuses(batch_id, contact_ids)
-        return [each for each in contact_ids if statuses[each] in _BY_HAND]
+    async def attendance(
+        self, batch_id: BatchId, contact_ids: Sequence[ContactId]
+    ) -> Mapping[ContactId, Attendance]:
+        """Return whether the workflow of each contact runs."""
+        found = await request_each(contact_ids, lambda each: self._attendance(batch_id, each))
+        return dict(zip(contact_ids, found, strict=True))
 
     async def stop(self, batch_id: BatchId, contact_ids: Sequence[ContactId]) -> None:
         """Wake contacts that need not wait any longer; who is not running is not woken."""
         await request_each(contact_ids, lambda each: self._signal(batch_id, each, names.STOP))
-
-    async def move(self, batch_id: BatchId, moved: Sequence[MovedTime]) -> None:
-        """Tell contacts until when they sleep now; who is not running is not told."""
-        changes = {each.contact_id: DueChanged(each.attempt, each.due_at) for each in moved}
-        await request_each(
-            list(changes), lambda each: self._signal(batch_id, each, names.DUE_CHANGED, changes[each])
-        )
 
     async def _signal(
         self, batch_id: BatchId, contact_id: ContactId, signal: str, message: object = None
@@ -62,18 +59,14 @@ class TemporalReports:
         with _absence_ignored():
             await story.signal(signal, message)
 
-    async def _statuses(
-        self, batch_id: BatchId, contact_ids: Sequence[ContactId]
-    ) -> dict[ContactId, WorkflowExecutionStatus | None]:
-        statuses: dict[ContactId, WorkflowExecutionStatus | None] = dict.fromkeys(contact_ids)
-
-        async def look(contact_id: ContactId) -> None:
-            story = self._client.get_workflow_handle(names.contact_workflow_id(batch_id, contact_id))
-            with _absence_ignored():
-                statuses[contact_id] = (await story.describe()).status
-
-        await request_each(contact_ids, look)
-        return statuses
+    async def _attendance(self, batch_id: BatchId, contact_id: ContactId) -> Attendance:
+        contact = self._client.get_workflow_handle(names.contact_workflow_id(batch_id, contact_id))
+        with _absence_ignored():
+            status = (await contact.describe()).status
+            if status is WorkflowExecutionStatus.RUNNING:
+                return Attendance.RUNNING
+            return Attendance.OVER if status in _FINAL else Attendance.MISSING
+        return Attendance.MISSING
 
 
 @contextmanager

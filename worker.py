@@ -19,13 +19,12 @@ from temporalio.worker import Interceptor, UnsandboxedWorkflowRunner, Worker, Wo
 from activities.batches import BatchActivities
 from activities.calls import CallActivities, CallLimits
 from activities.campaign_pace import CampaignPace
-from activities.campaigns import CampaignActivities
 from activities.contacts import ContactActivities
 from activities.hang_ups import HangUpActivities
 from activities.heartbeat import HeartbeatInterceptor
 from activities.log_context import LogContextInterceptor
 from activities.route import Route
-from activities.sleepers import SleeperActivities
+from activities.slots import SlotActivities
 from domain.identity import MintId
 from domain.ports import CallStore, TelephonyProvider
 from logs import configure_logs
@@ -34,22 +33,19 @@ from provider_choice import provider_choice, warn_of_choice
 from settings import Settings, read_settings
 from store.batches import PostgresBatchStore
 from store.calls import PostgresCallStore
-from store.capacity import PostgresCapacityStore
 from store.contacts import PostgresContactStore
 from store.dial_turns import PostgresDialTurnStore
 from store.engine import create_store_engine
 from store.identity import mint
-from store.moved_sleepers import PostgresSleeperStore
 from store.routes import PostgresRouteStore
+from store.slots import PostgresSlotStore
 from telephony.registry import ProviderChoice, open_provider
 from temporal_attributes import require_search_attributes
-from temporal_campaigns import TemporalCampaigns
 from temporal_client import connect
 from temporal_logs import forward_sdk_logs
 from temporal_reports import TemporalReports
 from workflows import names
 from workflows.batch import BatchWorkflow
-from workflows.campaign import CampaignWorkflow
 from workflows.contact import ContactWorkflow
 from workflows.interceptor import OneArgumentInterceptor
 from workflows.options import DIAL
@@ -140,12 +136,11 @@ def build_workers(role: Role, around: Surroundings, settings: Settings) -> Itera
     client, calls, provider = around.client, around.calls, around.provider
     contacts, batches = PostgresContactStore(around.database), PostgresBatchStore(around.database, mint)
     reports, limits = TemporalReports(client), call_limits(settings)
-    of_batches = BatchActivities(batches, contacts, now)
-    of_campaigns = CampaignActivities(PostgresCapacityStore(around.database), TemporalCampaigns(client))
+    of_batches = BatchActivities(batches, now)
+    of_slots = SlotActivities(PostgresSlotStore(around.database), reports, now)
     of_contacts = ContactActivities(
         contacts, calls, reports=reports, directory=reports, limits=limits, clock=now
     )
-    of_sleepers = SleeperActivities(PostgresSleeperStore(around.database), batches, reports, now)
     route = Route(provider, PostgresRouteStore(around.database), now)
     pace = CampaignPace(PostgresDialTurnStore(around.database), clock=now)
     dialling = CallActivities(provider, calls, route=route, pace=pace, limits=limits, clock=now)
@@ -154,7 +149,8 @@ def build_workers(role: Role, around: Surroundings, settings: Settings) -> Itera
         yield Worker(
             client,
             task_queue=names.CONTROL_QUEUE,
-            workflows=[BatchWorkflow, CampaignWorkflow],
+            workflows=[BatchWorkflow],
+            activities=of_slots.local,
             **workflow_options(),
         )
     if role in (Role.ALL, Role.CONTACT):
@@ -169,7 +165,7 @@ def build_workers(role: Role, around: Surroundings, settings: Settings) -> Itera
         activities = [*dialling.all, *hanging_up.all]
         yield Worker(client, task_queue=names.DIAL_QUEUE, activities=activities, **activity_options())
     if role in (Role.ALL, Role.STORE):
-        activities = [*of_batches.all, *of_campaigns.all, *of_contacts.all, *of_sleepers.all]
+        activities = [*of_batches.all, *of_contacts.all, *of_slots.all]
         yield Worker(client, task_queue=names.STORE_QUEUE, activities=activities, **activity_options())
 
 

@@ -11,7 +11,6 @@ from activities.failures import translating_failures
 from activities.messages import (
     CloseContact,
     ClosedContact,
-    FindClosedContacts,
     ReturnedSlot,
     ReturnSlot,
     SettleAttempt,
@@ -54,9 +53,9 @@ class ContactActivities:
     @activity.defn
     @translating_failures
     async def settle_attempt(self, request: SettleAttempt) -> SettledAttempt:
-        """Decide what follows an ended attempt, keep it, and give the slot back.
+        """Decide what follows an ended attempt and keep it, which gives the slot back, and wake the batch.
 
-        Running it again changes nothing: the first decision stands and the batch knows its own slots.
+        Running it again changes nothing: the first decision stands.
         """
         contact_id = ContactId(request.contact_id)
         brief = await self._calls.dial_brief(contact_id, request.attempt)
@@ -91,20 +90,6 @@ class ContactActivities:
         )
         is_heard = await self._report(request, status, withheld=True)
         return ReturnedSlot(status=status, batch_is_gone=not is_heard, spread=await self._spread(request))
-
-    @activity.defn
-    @translating_failures
-    async def find_closed_contacts(self, request: FindClosedContacts) -> list[str]:
-        """Return the contacts whose workflows are no longer running."""
-        asked = [ContactId(each) for each in request.contact_ids]
-        return list(await self._directory.closed_among(BatchId(request.batch_id), asked))
-
-    @activity.defn
-    @translating_failures
-    async def find_contacts_ended_by_hand(self, request: FindClosedContacts) -> list[str]:
-        """Return the contacts whose workflows somebody terminated or cancelled."""
-        asked = [ContactId(each) for each in request.contact_ids]
-        return list(await self._directory.ended_by_hand(BatchId(request.batch_id), asked))
 
     @activity.defn
     @translating_failures
@@ -155,8 +140,6 @@ class ContactActivities:
         """Every activity of this class that has a task of its own, to be registered with a worker."""
         return (
             self.return_slot,
-            self.find_closed_contacts,
-            self.find_contacts_ended_by_hand,
             self.stop_stories,
             self.close_contact,
         )

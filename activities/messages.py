@@ -1,10 +1,9 @@
 """What workflows ask of activities and what they hear back: ids and numbers, nobody's data."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from domain.batch import BatchStatus, PausedBy
 from domain.call import AttemptKind, CallStatus
 from domain.contact import ContactStatus
 from domain.dial_turns import DialTurn
@@ -14,79 +13,10 @@ from domain.watchdog import CallTiming
 
 
 @dataclass(frozen=True)
-class LoadBatch:
-    """Ask how a batch stands in the database."""
-
-    batch_id: str
-
-
-@dataclass(frozen=True)
-class SlotHolder:
-    """A contact that is being called, and the attempt."""
-
-    contact_id: str
-    attempt: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class LoadedBatch:
-    """A batch as its workflow needs it; None everywhere a batch no longer exists."""
-
-    exists: bool
-    status: BatchStatus = BatchStatus.CANCELLED
-    total_contacts: int = 0
-    concurrency_limit: int = 0
-    campaign_limit: int | None = None
-    """The cap it shares with its campaign's other batches."""
-    scheduled_start: datetime | None = None
-    scheduled_end: datetime | None = None
-    paused_by: PausedBy | None = None
-    counts: dict[ContactStatus, int] = field(default_factory=dict)
-    live: list[SlotHolder] = field(default_factory=list)
-
-
-@dataclass(frozen=True)
 class BeginBatch:
     """Ask to open a batch whose scheduled start has come."""
 
     batch_id: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class NextContacts:
-    """Ask for fresh contacts behind a position."""
-
-    batch_id: str
-    after_position: int
-    limit: int
-
-
-@dataclass(frozen=True)
-class FreshContact:
-    """A contact never handed to telephony."""
-
-    contact_id: str
-    position: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class FreshPage:
-    """Fresh contacts who may be called now, and when the next of the others may."""
-
-    contacts: list[FreshContact]
-    opens_at: datetime | None = None
-    """When to read again: a window opens that keeps pending contacts waiting, or a busy number may be free.
-
-    None when nobody was left out.
-    """
-    busy: int = 0
-    """How many more were looked at and left out, for their numbers are on the phone."""
-    last_position: int = 0
-    """The position of the last one looked at, 0 when there was none."""
-    capped: int = 0
-    """How many more were looked at and left out, for their numbers were called as often as they may be."""
-    capped_until: datetime | None = None
-    """When the first of these may be called, None when none may be before the batch's end."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,23 +48,6 @@ class HangUpSkipped:
     batch_id: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class DueContacts:
-    """Ask for contacts whose retry or follow-up is due."""
-
-    batch_id: str
-    limit: int
-
-
-@dataclass(frozen=True)
-class SlotRequest:
-    """A contact that wants to be called again: the attempt it waits for, and why."""
-
-    contact_id: str
-    attempt: int
-    kind: AttemptKind
-
-
 @dataclass(frozen=True)
 class FinishBatch:
     """Ask to complete a batch whose contacts are all terminal."""
@@ -147,14 +60,6 @@ class FinishedBatch:
     """Whether the batch is over; False while a contact is unfinished."""
 
     is_over: bool
-
-
-@dataclass(frozen=True, kw_only=True)
-class FindClosedContacts:
-    """Ask which contacts' workflows are no longer running."""
-
-    batch_id: str
-    contact_ids: list[str]
 
 
 @dataclass(frozen=True, kw_only=True)

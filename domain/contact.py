@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from domain.call import AttemptKind
 from domain.identity import BatchId, CampaignId, ContactId
 
 
@@ -32,6 +33,13 @@ LIVE = frozenset({ContactStatus.DISPATCHED, ContactStatus.IN_PROGRESS})
 SLEEPING = frozenset({ContactStatus.RETRYING, ContactStatus.FOLLOWUP_SCHEDULED})
 """Called before, and to be called again; the row names an instant."""
 WAITING = SLEEPING | {ContactStatus.PENDING}
+
+WAITS_AS: Mapping[AttemptKind, ContactStatus] = {
+    AttemptKind.INITIAL: ContactStatus.PENDING,
+    AttemptKind.RETRY: ContactStatus.RETRYING,
+    AttemptKind.FOLLOW_UP: ContactStatus.FOLLOWUP_SCHEDULED,
+}
+"""The status a contact waits in for an attempt of each kind."""
 
 TERMINAL = frozenset(ContactStatus) - LIVE - WAITING
 

@@ -28,6 +28,8 @@ class Gate(StrEnum):
     """The organization must not call the number."""
     FREQUENCY_CAPPED = "frequency_capped"
     """The number was called as often as the campaign's caps allow."""
+    NO_SLOT = "no_slot"
+    """The contact holds no slot: it was given back, or granted to nobody."""
     NUMBER_BUSY = "number_busy"
     """Another attempt on the same number is open, in this batch or another."""
 

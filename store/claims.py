@@ -10,7 +10,19 @@ its holder still needs.
 from dataclasses import replace
 from datetime import datetime
 
-from sqlalchemy import Integer, RowMapping, bindparam, cast, func, insert, literal, select, text, update
+from sqlalchemy import (
+    Integer,
+    RowMapping,
+    bindparam,
+    cast,
+    exists,
+    func,
+    insert,
+    literal,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.batch import BatchStatus
@@ -28,7 +40,7 @@ from store.open_numbers import is_on_the_phone
 from store.schema import INSTANT
 from store.shapes import frequency_cap_of
 from store.suppressed_numbers import instant, is_suppressed
-from store.tables import batches, calls, campaigns, contacts
+from store.tables import batches, calls, campaigns, contacts, slots
 
 _CLAIMS_ON_NUMBERS = 4_242
 """The family of locks by which claims on one number pass one at a time."""
@@ -54,6 +66,7 @@ _LOCKED_FACTS = (
             cast(literal(_CLAIMS_ON_NUMBERS), Integer), func.hashtext(contacts.c.phone_number)
         ).label("turn"),
         campaigns.c.policy_version,
+        exists().where(slots.c.contact_id == contacts.c.contact_id).label("has_slot"),
         is_on_the_phone(contacts.c.phone_number, calls.c.contact_id != contacts.c.contact_id).label(
             "number_is_busy"
         ),
@@ -153,6 +166,8 @@ def _closed_gate(facts: RowMapping, newest: CallRecord | None, wish: AttemptClai
     is_known = newest is not None and newest.attempt == wish.attempt
     if facts["contact_status"] == ContactStatus.DISPATCHED and not is_known:
         return Gate.CONTACT_CLOSED
+    if not facts["has_slot"]:
+        return Gate.NO_SLOT
     return Gate.SUPPRESSED if facts["is_suppressed"] else None
 
 

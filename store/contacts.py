@@ -1,7 +1,7 @@
 """The people of batches."""
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -9,12 +9,11 @@ from sqlalchemy import Select, func, select
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from domain.call import AttemptKind, CallRecord
+from domain.call import CallRecord
 from domain.contact import Contact, ContactStatus, SkipReason
 from domain.errors import ContactNotFound
-from domain.frequency import CapsAt
 from domain.identity import BatchId, ContactId, ExecutionId
-from domain.ports import FreshRows, Page, Window
+from domain.ports import Page, Window
 from domain.settlement import Settlement
 from store import follow_ups, settling, turns
 from store.counting import among
@@ -28,50 +27,6 @@ class PostgresContactStore:
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
-
-    async def next_page(
-        self,
-        batch_id: BatchId,
-        after_position: int,
-        limit: int,
-        *,
-        closed_zones: Collection[str | None] = (),
-        caps: CapsAt | None = None,
-    ) -> FreshRows:
-        """Look at the next `limit` `pending` contacts behind a position; returns those that can be called.
-
-        Those whose own zone is closed are not looked at; None stands for contacts without one.
-        """
-        page = turns.pending(batch_id, after_position, limit, closed_zones, caps)
-        async with single_statement(self._engine) as connection:
-            looked_at = (await connection.execute(page)).all()
-        free = [row for row in looked_at if row.capped_until is None]
-        rows = [(ContactId(row.contact_id), row.position) for row in free if not row.is_busy]
-        return FreshRows(
-            rows=rows,
-            busy=len(free) - len(rows),
-            capped=tuple(
-                (row.timezone, row.capped_until) for row in looked_at if row.capped_until is not None
-            ),
-            last_position=looked_at[-1].position if looked_at else None,
-        )
-
-    async def pending_zones(self, batch_id: BatchId) -> Sequence[str | None]:
-        """Return the different zones of pending contacts; None for those without one of their own."""
-        async with single_statement(self._engine) as connection:
-            return list((await connection.scalars(turns.pending_zones(batch_id))).all())
-
-    async def due_contacts(
-        self, batch_id: BatchId, now: datetime, limit: int
-    ) -> Sequence[tuple[ContactId, int, AttemptKind]]:
-        """Return what is due, follow-ups first, then the longest due, with the attempt it waits for."""
-        async with single_statement(self._engine) as connection:
-            found = await connection.execute(turns.due(batch_id, now, limit))
-        return [(ContactId(contact_id), attempt, AttemptKind(kind)) for contact_id, attempt, kind in found]
-
-    async def live_contacts(self, batch_id: BatchId, limit: int) -> Sequence[tuple[ContactId, int]]:
-        """Return the contacts being called now, each with its newest attempt."""
-        return await self._pairs(turns.live(batch_id).limit(limit))
 
     async def skipped_stories(
         self, batch_id: BatchId, after_position: int, limit: int

@@ -3,15 +3,15 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
-from sqlalchemy import ARRAY, CollectionAggregate, Text, any_, func, literal, select
+from sqlalchemy import ARRAY, CollectionAggregate, Text, any_, bindparam, func, literal, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.call import AttemptKind, CallStatus, DialState
 from domain.campaign import CallCounters
-from domain.contact import ContactStatus
+from domain.contact import WAITING, ContactStatus
 from domain.counters import Counters
 from domain.identity import BatchId, CampaignId
-from store.tables import calls, contacts
+from store.tables import calls, contacts, slots
 
 ASKED = (DialState.DIALLING, DialState.ACCEPTED, DialState.AMBIGUOUS)
 """States in which the provider was asked and may have dialled."""
@@ -28,6 +28,17 @@ COUNTED_AS = {
 """The call counter each ending adds to; an unknown one counts as failed."""
 
 
+_GRANTED = (
+    select(contacts.c.batch_id, contacts.c.status, func.count())
+    .join_from(slots, contacts, slots.c.contact_id == contacts.c.contact_id)
+    .where(
+        slots.c.batch_id == any_(bindparam("these", type_=ARRAY(Text))),
+        contacts.c.status.in_(sorted(WAITING)),
+    )
+    .group_by(contacts.c.batch_id, contacts.c.status)
+)
+
+
 def among(ids: Sequence[str]) -> CollectionAggregate[bool]:
     """Return the right side of `column == among(ids)`; one statement text for any number of ids."""
     return any_(literal(list(ids), ARRAY(Text)))
@@ -36,7 +47,10 @@ def among(ids: Sequence[str]) -> CollectionAggregate[bool]:
 async def counters_of(
     connection: AsyncConnection, batch_ids: Sequence[BatchId]
 ) -> Mapping[BatchId, Counters]:
-    """Return the counters of each batch, also of one without contacts."""
+    """Return the counters of each batch, also of one without contacts.
+
+    A contact that holds a slot and waits for its dial counts as dispatched.
+    """
     c = contacts.c
     counted = await connection.execute(
         select(c.batch_id, c.status, func.count())
@@ -46,6 +60,13 @@ async def counters_of(
     counts: dict[str, dict[ContactStatus, int]] = {batch_id: {} for batch_id in batch_ids}
     for batch_id, status, number in counted:
         counts[batch_id][ContactStatus(status)] = number
+    for batch_id, status, number in await connection.execute(_GRANTED, {"these": list(batch_ids)}):
+        counted_here = counts[batch_id]
+        # The two statements see different instants; none may count below zero.
+        moved = min(number, counted_here.get(ContactStatus(status), 0))
+        counted_here[ContactStatus(status)] = counted_here.get(ContactStatus(status), 0) - moved
+        dispatched = counted_here.get(ContactStatus.DISPATCHED, 0)
+        counted_here[ContactStatus.DISPATCHED] = dispatched + moved
     return {BatchId(batch_id): Counters.from_statuses(each) for batch_id, each in counts.items()}
 
 

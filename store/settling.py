@@ -15,17 +15,29 @@ from sqlalchemy import (
     any_,
     bindparam,
     case,
+    delete,
+    exists,
     func,
     not_,
     null,
     select,
+    text,
     update,
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.batch import TERMINAL_BATCH, BatchStatus
 from domain.call import OUTCOME_OF, AttemptKind, CallStatus, Outcome
-from domain.contact import LIVE, SLEEPING, WAITING, Contact, ContactStatus, SkipReason, may_become
+from domain.contact import (
+    LIVE,
+    SLEEPING,
+    WAITING,
+    WAITS_AS,
+    Contact,
+    ContactStatus,
+    SkipReason,
+    may_become,
+)
 from domain.errors import ContactNotFound
 from domain.identity import BatchId, ContactId
 from domain.lifecycle import require_skippable
@@ -33,14 +45,9 @@ from domain.redial import corrected, taken_as
 from domain.settlement import Settlement
 from store.batch_facts import locked_batch_facts
 from store.mapping import Values, contact_of
-from store.tables import calls, contacts
+from store.schema import OPEN_ATTEMPT
+from store.tables import calls, contacts, slots
 from store.undialled import IS_UNDIALLED, cancel_undialled
-
-_WAITED_IN = {
-    AttemptKind.INITIAL: ContactStatus.PENDING,
-    AttemptKind.RETRY: ContactStatus.RETRYING,
-    AttemptKind.FOLLOW_UP: ContactStatus.FOLLOWUP_SCHEDULED,
-}
 
 _ENDED_AS = {
     BatchStatus.CANCELLED: SkipReason.BATCH_CANCELLED,
@@ -76,6 +83,13 @@ _LOCKED_CONTACT = (
 )
 _CALL_STATUS = select(calls.c.call_status).where(
     calls.c.contact_id == bindparam("this_contact"), calls.c.attempt == bindparam("this_attempt")
+)
+
+# A status that changes gives the slot back by itself; a contact that was never dialled keeps its own.
+_RELEASE = delete(slots).where(
+    slots.c.contact_id == bindparam("this_contact"),
+    ~exists().where(contacts.c.contact_id == slots.c.contact_id, contacts.c.status.in_(sorted(LIVE))),
+    ~exists().where(calls.c.contact_id == slots.c.contact_id, text(OPEN_ATTEMPT)),
 )
 
 
@@ -127,6 +141,7 @@ async def give_back(
     """Undo a dispatch that led to no dial; see `ContactStore.give_back`. Runs within a transaction."""
     facts = await locked_batch_facts(connection, contact_id, attempt, now)
     status = await _return_to_waiting(connection, contact_id, attempt, now)
+    await connection.execute(_RELEASE, {"this_contact": contact_id})
     reason = _ENDED_AS.get(facts.batch_status)
     if reason is None and facts.is_suppressed:
         reason = SkipReason.SUPPRESSED
@@ -195,7 +210,7 @@ async def _return_to_waiting(
         )
         .values(
             {
-                c.status: case({each.value: status.value for each, status in _WAITED_IN.items()}, value=kind),
+                c.status: case({each.value: status.value for each, status in WAITS_AS.items()}, value=kind),
                 c.next_retry_at: case((kind == AttemptKind.RETRY, now), else_=null()),
                 c.follow_up_at: case((kind == AttemptKind.FOLLOW_UP, now), else_=null()),
                 c.retry_count: case((kind == AttemptKind.RETRY, c.retry_count - 1), else_=c.retry_count),

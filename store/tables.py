@@ -30,6 +30,7 @@ from domain.contact import ContactStatus, SkipReason
 from store.access_tables import IdempotencyKeyRow, OrganizationRow, SuppressionRow, TokenRow
 from store.schema import INSTANT, JSON_OR_NULL, OPEN_ATTEMPT, OPEN_NUMBER_INDEX, Row, one_of
 from store.schema import METADATA as METADATA  # complete only once the tables below are declared
+from store.slot_tables import SlotDemandRow, SlotRow
 from store.turn_tables import CallerIdTurnRow, DialTurnRow
 
 
@@ -283,3 +284,5 @@ provider_routes = _table(ProviderRouteRow)
 caller_id_turns = _table(CallerIdTurnRow)
 dial_turns = _table(DialTurnRow)
 idempotency_keys = _table(IdempotencyKeyRow)
+slots = _table(SlotRow)
+slot_demands = _table(SlotDemandRow)

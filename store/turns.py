@@ -23,14 +23,16 @@ from sqlalchemy import (
 )
 
 from domain.call import AttemptKind
-from domain.contact import LIVE, ContactStatus, SkipReason
+from domain.contact import ContactStatus, SkipReason
 from domain.frequency import CapsAt
 from domain.identity import BatchId
 from store.counting import LIVE_CALLS
 from store.frequency import capped_until
 from store.open_numbers import is_on_the_phone
-from store.tables import batches, calls, contacts
+from store.tables import batches, calls, contacts, slots
 from store.undialled import IS_UNDIALLED
+
+HOLDS_SLOT = exists().where(slots.c.contact_id == contacts.c.contact_id)
 
 _SKIPPED_WITH_THE_BATCH = (
     SkipReason.BATCH_CANCELLED,
@@ -64,7 +66,10 @@ def pending_page(
     """Select the next pending contacts behind a position that are outside the closed zones."""
     c = contacts.c
     matching = select(c.contact_id, c.position, c.timezone, c.phone_number).where(
-        c.batch_id == batch_id, c.status == ContactStatus.PENDING, c.position > after_position
+        c.batch_id == batch_id,
+        c.status == ContactStatus.PENDING,
+        c.position > after_position,
+        not_(HOLDS_SLOT),
     )
     if None in closed_zones:
         matching = matching.where(c.timezone.is_not(None))
@@ -93,30 +98,40 @@ def pending_zones(batch_id: BatchId) -> Select[str | None]:
 
 
 def due(batch_id: BatchId, now: datetime, limit: int) -> Select[str, int, str]:
-    """Select what is due, follow-ups first, then the longest due, with the attempt it waits for."""
+    """Select what is due and holds no slot, follow-ups first, then the longest due, with its next attempt.
+
+    Numbers that are on the phone are left out.
+    """
     waiting = _due_contacts(batch_id, now, limit)
-    # An attempt that was given back undialled is the one to make next.
-    dialled = (
-        select(func.max(calls.c.attempt))
-        .where(calls.c.contact_id == waiting.c.contact_id, not_(IS_UNDIALLED))
-        .scalar_subquery()
-    )
     return (
-        select(waiting.c.contact_id, func.coalesce(dialled, 0) + 1, waiting.c.kind)
+        select(waiting.c.contact_id, next_attempt(waiting.c.contact_id), waiting.c.kind)
         .order_by(waiting.c.turn, waiting.c.due_at, waiting.c.position)
         .limit(limit)
     )
 
 
-def live(batch_id: BatchId) -> Select[str, int]:
-    """Select the contacts being called now by position, each with its newest attempt."""
-    c = contacts.c
-    newest = select(func.max(calls.c.attempt)).where(calls.c.contact_id == c.contact_id).scalar_subquery()
-    return (
-        select(c.contact_id, func.coalesce(newest, 1))
-        .where(c.batch_id == batch_id, c.status.in_(sorted(LIVE)))
-        .order_by(c.position)
+def next_attempt(contact_id: ColumnElement[str]) -> ColumnElement[int]:
+    """Select the attempt a contact waits for; one that was given back undialled is made again."""
+    dialled = (
+        select(func.max(calls.c.attempt))
+        .where(calls.c.contact_id == contact_id, not_(IS_UNDIALLED))
+        .scalar_subquery()
     )
+    return func.coalesce(dialled, 0) + 1
+
+
+def next_due(batch_id: BatchId, now: datetime) -> Select[datetime | None]:
+    """Select when the next retry or follow-up falls due; null when none waits."""
+    firsts = [
+        select(func.min(due_at))
+        .where(contacts.c.batch_id == batch_id, contacts.c.status == status, due_at > now)
+        .scalar_subquery()
+        for status, due_at in (
+            (ContactStatus.FOLLOWUP_SCHEDULED, contacts.c.follow_up_at),
+            (ContactStatus.RETRYING, contacts.c.next_retry_at),
+        )
+    ]
+    return select(func.least(*firsts))
 
 
 def skipped_stories(batch_id: BatchId, after_position: int) -> Select[str, int]:
@@ -157,7 +172,15 @@ def _due_contacts(batch_id: BatchId, now: datetime, limit: int) -> Subquery:
     )
     retries = _due_of_kind(AttemptKind.RETRY, ContactStatus.RETRYING, contacts.c.next_retry_at, turn=2)
     halves = [
-        half.where(contacts.c.batch_id == batch_id, due_at <= now).order_by(due_at).limit(limit).subquery()
+        half.where(
+            contacts.c.batch_id == batch_id,
+            due_at <= now,
+            not_(HOLDS_SLOT),
+            not_(is_on_the_phone(contacts.c.phone_number)),
+        )
+        .order_by(due_at)
+        .limit(limit)
+        .subquery()
         for half, due_at in (
             (follow_ups, contacts.c.follow_up_at),
             (retries, contacts.c.next_retry_at),

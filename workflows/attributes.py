@@ -17,7 +17,7 @@ from temporalio.common import (
 
 from domain.batch import BatchStatus
 from domain.contact import ContactStatus
-from workflows.messages import BatchInput, CampaignInput, ContactInput
+from workflows.messages import BatchInput, ContactInput
 
 BATCH_ID = SearchAttributeKey.for_keyword("BatchId")
 CAMPAIGN_ID = SearchAttributeKey.for_keyword("CampaignId")
@@ -57,12 +57,6 @@ def of_batch(
             *([SearchAttributePair(NEXT_ACTION_AT, begins_at)] if begins_at else []),
         ]
     )
-
-
-def of_campaign(start: CampaignInput) -> TypedSearchAttributes:
-    """Return what a campaign starts with."""
-    ids = {CAMPAIGN_ID: start.campaign_id, ORGANIZATION_ID: start.organization_id}
-    return TypedSearchAttributes([SearchAttributePair(key, value) for key, value in ids.items() if value])
 
 
 def of_contact(start: BatchInput, story: ContactInput) -> TypedSearchAttributes:

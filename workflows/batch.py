@@ -1,163 +1,159 @@
-"""One batch: hands out slots to its contacts until every one of them has reached an end."""
+"""One batch: has slots granted to its contacts until every one of them has reached an end."""
 
 import asyncio
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from datetime import datetime
 
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from activities.messages import SlotRequest
     from domain.batch import TERMINAL_BATCH, BatchStatus
-    from domain.contact import ContactStatus
+    from domain.identity import BatchId, ContactId
     from domain.lifecycle import Action
-    from workflows import dashboard, errands, messages, names, pace, slots
-    from workflows.alarms import Alarms
+    from domain.slots import GrantedSlots, SlotGrants
+    from workflows import attributes, dashboard, errands, messages, names, pace
+    from workflows.children import ContactChildren
     from workflows.journal import Journal
     from workflows.meanings import MEANS
     from workflows.messages import BatchInput, BatchState
-    from workflows.moved_sleepers import MovedSleepers
-    from workflows.orders import Orders
-    from workflows.reader import Reader
-    from workflows.reconciler import Reconciler
-    from workflows.share import Share
-    from workflows.stories import Stories
+    from workflows.requests import Requests
+    from workflows.slot_check import SlotCheck
+    from workflows.timer import WakeTimer
+
+_SKIPS_EVERYBODY = frozenset({BatchStatus.CANCELLED, BatchStatus.EXPIRED})
 
 
 @workflow.defn
 class BatchWorkflow:
-    """Waits for the scheduled start, then keeps every free slot in use until nobody is left to call.
+    """Waits for the scheduled start, then has every free slot granted until nobody is left to call.
 
+    Who holds a slot is written in the database alone. The loop asks for slots there, starts or wakes the
+    contacts that got one, and waits until it is woken or something falls due; signals make it fast, and a
+    lost one costs seconds.
     What people may signal, with or without JSON: `pause`, `resume`, `cancel`, `dispatch`, `policy_changed`;
     cancelling the workflow on the server means `cancel`.
     What contacts and the API signal: `attempt_reported`, `slot_requested`, `contact_skipped`,
-    `follow_up_scheduled`, `recount`. What its campaign signals: `slots_leased`.
+    `follow_up_scheduled`, `recount`. What other batches of its campaign signal: `slots_freed`.
     Queries: `counters`, `debug`, `in_flight`.
-    Continues as new after a number of contacts or signals, or when the server suggests it;
-    contacts live on, their slots are carried over as a set.
+    Continues as new after a number of contacts or signals, or when the server suggests it.
     """
 
     @workflow.init
     def __init__(self, start: BatchInput) -> None:
+        self._start = start
         self._batch_id = start.batch_id
         self._state = start.state or BatchState()
+        self._is_woken = False
         self._signals = 0
-        self._alarms = Alarms()
+        self._looks = 0
+        self._times_forgotten = 0
+        self._leveled_at = workflow.now()
         self._journal = Journal(start.batch_id, self._state)
-        self._orders = Orders(start.batch_id, self._state, self._alarms, self._journal)
-        wake = self._orders.wake
-        self._share = Share(start, self._state, self._alarms, wake)
-        self._stories = Stories(start, self._state, wake)
-        self._moved_sleepers = MovedSleepers(start.batch_id, self._state, wake)
-        self._reconciler = Reconciler(start.batch_id, self._state, self._stories, wake)
-        self._reader = Reader(
-            start.batch_id, self._state, alarms=self._alarms, reconciler=self._reconciler, wake=wake
-        )
+        self._requests = Requests(self._wake)
+        self._timer = WakeTimer(self._ring)
+        self._slot_check = SlotCheck(start.batch_id, self._wake)
+        self._children = ContactChildren(start, self._slot_check.expect)
 
     @workflow.run
     async def run(self, start: BatchInput) -> str:
         """Return the status the batch ended in."""
-        story = asyncio.create_task(self._run(start))
+        story = asyncio.create_task(self._run())
         try:
-            return await asyncio.shield(story)  # or an errand under way would be cancelled, and the run fail
+            return await asyncio.shield(
+                story
+            )  # or an activity under way would be cancelled, and the run fail
         except asyncio.CancelledError:
-            self._orders.ask(self._journal.act(Action.CANCEL, "cancelled on the server"))
+            self._requests.submit(self._journal.act(Action.CANCEL, "cancelled on the server"))
             return await story
         finally:
-            self._alarms.clear()
+            self._timer.clear()
 
     @workflow.signal(name=names.PAUSE, description=MEANS[names.PAUSE])
     def pause(self, request: object = None) -> None:
         """Hold the batch."""
-        self._orders.ask(self._journal.act(Action.PAUSE, request))
+        self._requests.submit(self._journal.act(Action.PAUSE, request))
 
     @workflow.signal(name=names.RESUME, description=MEANS[names.RESUME])
     def resume(self, request: object = None) -> None:
         """Let the batch go on."""
-        self._orders.ask(self._journal.act(Action.RESUME, request))
+        self._requests.submit(self._journal.act(Action.RESUME, request))
 
     @workflow.signal(name=names.CANCEL, description=MEANS[names.CANCEL])
     def cancel(self, request: object = None) -> None:
         """End the batch."""
-        self._orders.ask(self._journal.act(Action.CANCEL, request))
+        self._requests.submit(self._journal.act(Action.CANCEL, request))
 
     @workflow.signal(name=names.DISPATCH, description=MEANS[names.DISPATCH])
     def dispatch(self, request: object = None) -> None:
-        """Read pending contacts from the first one again."""
+        """Look at everybody again, and for slots whose workflows are lost."""
         self._journal.write(names.DISPATCH, request)
-        slots.forget_fresh(self._state)
-        self._orders.refresh_soon()
+        self._forget()
+        self._slot_check.call()
+        self._wake()
 
     @workflow.signal(name=names.POLICY_CHANGED, description=MEANS[names.POLICY_CHANGED])
     def policy_changed(self, request: object = None) -> None:
-        """Read the batch's rules again, and tell contacts that sleep whose times they moved."""
-        changed = self._journal.write_change(names.POLICY_CHANGED, request)
-        if changed is not None and changed.rescheduled_since is not None:
-            self._moved_sleepers.expect(changed.rescheduled_since)
-        slots.forget_fresh(self._state)
-        self._orders.refresh_soon()
+        """Follow changed rules."""
+        self._journal.write_change(names.POLICY_CHANGED, request)
+        self._forget()
+        self._wake()
 
     @workflow.signal(name=names.ATTEMPT_REPORTED, description=MEANS[names.ATTEMPT_REPORTED])
     def attempt_reported(self, request: object = None) -> None:
-        """Take a contact's slot back."""
-        self._signals += 1
+        """A contact has given its slot back."""
         report = self._journal.read(names.ATTEMPT_REPORTED, messages.ATTEMPT_REPORTED, request)
-        if report is None:
-            return
-        self._orders.take_report(report)
-        if report.withheld:
-            slots.forget_fresh(self._state)
-            self._orders.refresh_soon()
+        self._signals += 1
+        if report is not None and report.withheld:
+            # A gate was closed that the grant did not see: it is not asked again at once.
+            self._forget()
+            self._timer.set(workflow.now() + pace.REST_AFTER_WITHHELD, "a contact was withheld: look again")
+        else:
+            self._wake()
 
     @workflow.signal(name=names.SLOT_REQUESTED, description=MEANS[names.SLOT_REQUESTED])
     def slot_requested(self, request: object = None) -> None:
-        """Queue a contact for a slot."""
+        """A contact is due, and asks for a slot."""
         self._signals += 1
-        wish = self._journal.read(names.SLOT_REQUESTED, messages.SLOT_REQUESTED, request)
-        if wish is not None:
-            slots.request_slot(self._state, SlotRequest(wish.contact_id, wish.attempt, wish.kind))
-            self._orders.wake()
+        asked = self._journal.read(names.SLOT_REQUESTED, messages.SLOT_REQUESTED, request)
+        if asked is not None and len(self._state.asked) < pace.ASKED_AT_MOST:
+            self._state.asked.append(asked.contact_id)
+        self._wake()
 
     @workflow.signal(name=names.CONTACT_SKIPPED, description=MEANS[names.CONTACT_SKIPPED])
     def contact_skipped(self, request: object = None) -> None:
-        """Forget a waiting contact that was skipped by hand."""
+        """A waiting contact was skipped by hand."""
         self._signals += 1
         skipped = self._journal.read(names.CONTACT_SKIPPED, messages.CONTACT_SKIPPED, request)
         if skipped is not None:
-            slots.close_sleeping(self._state, skipped.contact_id, skipped.was, ContactStatus.SKIPPED)
-            self._stories.stop(skipped.contact_id)
-            self._orders.wake()
+            self._children.stop(skipped.contact_id)
+            self._wake()
 
     @workflow.signal(name=names.FOLLOW_UP_SCHEDULED, description=MEANS[names.FOLLOW_UP_SCHEDULED])
     def follow_up_scheduled(self, request: object = None) -> None:
-        """Let a completed contact be called again."""
+        """A completed contact is to be called again."""
         self._signals += 1
         agreed = self._journal.read(names.FOLLOW_UP_SCHEDULED, messages.FOLLOW_UP_SCHEDULED, request)
         if agreed is not None:
-            slots.call_again(self._state)
-            self._stories.follow_up(agreed)
-            self._orders.wake()
+            self._children.follow_up(agreed)
+            self._wake()
 
     @workflow.signal(name=names.RECOUNT, description=MEANS[names.RECOUNT])
     def recount(self, request: object = None) -> None:
-        """Take the numbers over from the database, once no report is on its way."""
+        """A call ended whose contact has no workflow."""
         self._signals += 1
-        self._state.is_miscounted = True
-        self._orders.wake()
+        self._slot_check.call()
+        self._wake()
 
-    @workflow.signal(name=names.SLOTS_LEASED, description=MEANS[names.SLOTS_LEASED])
-    def slots_leased(self, request: object = None) -> None:
-        """Follow how many of the campaign's slots the batch may use."""
+    @workflow.signal(name=names.SLOTS_FREED, description=MEANS[names.SLOTS_FREED])
+    def slots_freed(self, request: object = None) -> None:
+        """Another batch of the campaign leaves slots."""
         self._signals += 1
-        leased = self._journal.read(names.SLOTS_LEASED, messages.SLOTS_LEASED, request)
-        if leased is not None:
-            self._share.take(leased)
-            if self._state.campaign_limit is None:
-                self._orders.refresh_soon()  # a cap this batch has not heard of
+        self._wake()
 
     @workflow.query(name=names.COUNTERS, description=MEANS[names.COUNTERS])
     def counters(self) -> dict[str, int]:
         """Return the numbers of the batch; they sum to its contacts."""
-        return asdict(slots.tally(self._state))
+        return asdict(dashboard.tally(self._state))
 
     @workflow.query(name=names.IN_FLIGHT, description=MEANS[names.IN_FLIGHT])
     def in_flight(self) -> dict[str, int]:
@@ -167,80 +163,151 @@ class BatchWorkflow:
     @workflow.query(name=names.DEBUG, description=MEANS[names.DEBUG])
     def debug(self) -> dict[str, object]:
         """Return the dispatcher's view of itself."""
-        return dashboard.view(self._state, self._clocks())
+        return dashboard.view(self._state)
 
-    async def _run(self, start: BatchInput) -> str:
-        if self._state.total_contacts == 0 and not await self._open():
-            return "nothing to call"
-        self._reconciler.begin()
-        while not await self._is_over():
-            self._orders.has_news = False
-            if self._state.status is BatchStatus.IN_PROGRESS:
-                await self._reader.read_ahead()
-                self._stories.fill_slots()
-            await self._reconciler.reconcile(self._orders.adopt)
-            await self._moved_sleepers.tell_next_page()
-            if self._should_continue_as_new(start):
-                await self._continue_as_new(start)
-            self._share.adjust()
+    async def _run(self) -> str:
+        while True:
+            await self._requests.run()
+            self._is_woken = False
+            stands = await self._look()
+            if stands is None:
+                return "nothing to call"
+            if await self._follow(stands):
+                continue
+            self._hand_out(stands)
+            if stands.status in TERMINAL_BATCH and not stands.in_use and self._requests.are_run:
+                return await self._end(stands)
+            self._slot_check.begin(stands, self._children)
+            if self._should_continue_as_new():
+                await self._continue_as_new()
+            self._wake_later(stands)
             self._show()
-            await workflow.wait_condition(lambda: self._orders.has_news)
-        await self._share.leave()
+            await workflow.wait_condition(lambda: self._is_woken)
+
+    async def _look(self) -> GrantedSlots | None:
+        """Have slots granted, and take over how the batch stands."""
+        state, now = self._state, workflow.now()
+        if now >= self._level_look_at() or any(at <= now for at in state.rereads.values()):
+            self._forget()
+            self._leveled_at = now
+            state.idle_looks += 1
+        forgotten, request = self._times_forgotten, self._request(now)
+        stands = await errands.grant_slots(request)
+        if stands is None:
+            return None
+        self._take_over(stands, now)
+        if forgotten == self._times_forgotten:  # else this look is older than the news
+            state.cursor, state.zones = stands.cursor, stands.zones
+            for each in stands.rereads:
+                at = now + each.after
+                state.rereads[each.what] = min(at, state.rereads.get(each.what, at))
+        return stands
+
+    def _request(self, now: datetime) -> SlotGrants:
+        state, self._looks = self._state, self._looks + 1
+        asked, state.asked = state.asked[: pace.ASKED_AT_ONCE], state.asked[pace.ASKED_AT_ONCE :]
+        return SlotGrants(
+            batch_id=BatchId(self._batch_id),
+            key=f"{workflow.info().run_id}/{self._looks}",
+            at_most=max(1, min(pace.GRANTED_AT_ONCE, self._start.contacts_per_run - self._children.started)),
+            cursor=state.cursor,
+            zones=state.zones,
+            asked=tuple(ContactId(each) for each in asked),
+            is_counted=state.counted_at is None or now - state.counted_at >= pace.COUNT_EVERY,
+        )
+
+    def _take_over(self, stands: GrantedSlots, now: datetime) -> None:
+        state = self._state
+        before = None if state.stands is None else state.stands.status
+        state.stands = replace(stands, granted=(), refused=(), counts=None, holders=None)
+        if stands.counts is not None and stands.holders is not None:
+            state.counts, state.counted_at = dict(stands.counts), now
+            state.in_flight = dict(stands.holders)
+        if stands.in_use or stands.granted:
+            state.idle_looks = 0
+        if self._requests.are_run:
+            self._journal.settle(stands.status)
+        if stands.status is not before:
+            attributes.show_batch(stands.status)
+            if before is not None:
+                state.skipped_are_told = stands.status not in _SKIPS_EVERYBODY
+
+    async def _follow(self, stands: GrantedSlots) -> bool:
+        """Do what has fallen due for the whole batch; True when it was something."""
+        if stands.is_begin_due:
+            await errands.begin(self._batch_id)
+        elif stands.is_end_due:
+            await errands.expire(self._batch_id)
+        elif stands.is_done:
+            await errands.finish(self._batch_id)
+        elif not self._state.skipped_are_told:
+            self._state.skipped_are_told = True
+            await errands.stop_skipped(self._batch_id)
+        else:
+            return False
+        return True
+
+    def _hand_out(self, stands: GrantedSlots) -> None:
+        """Start and wake contacts that were granted a slot, and batches that may have one."""
+        self._children.hand_out(stands.granted)
+        self._children.refuse(stands.refused)
+        self._children.wake_batches(stands.waiting_batches[: pace.BATCHES_WOKEN_AT_ONCE])
+        if stands.has_more or self._state.asked:
+            self._is_woken = True
+
+    async def _end(self, stands: GrantedSlots) -> str:
+        self._slot_check.end()
         self._show()
-        return self._state.status
+        await workflow.wait_condition(lambda: self._children.are_told)
+        return stands.status
 
-    async def _open(self) -> bool:
-        """Take the batch over from the database; False when there is nothing to do."""
-        loaded = await self._orders.adopt()
-        if slots.has_sleepers(self._state) or self._state.in_flight:
-            self._reconciler.expect_orphans()
-        return loaded.exists and loaded.status not in TERMINAL_BATCH
+    def _wake(self) -> None:
+        """Have the main loop look at the rows: something was signalled."""
+        self._state.idle_looks = 0
+        self._is_woken = True
 
-    async def _is_over(self) -> bool:
-        """Do what was asked, and tell whether the batch has ended and nobody holds a slot any more."""
-        await self._orders.obey()
-        if self._state.status not in TERMINAL_BATCH and slots.is_done(self._state):
-            if not await errands.finish(self._batch_id):
-                workflow.logger.warning("contacts are left that no slot knows of; reading them again")
-                self._reconciler.call_for_sweep()
-            await self._orders.adopt()
-            await self._orders.obey()
-        return self._state.status in TERMINAL_BATCH and not self._state.in_flight
+    def _ring(self) -> None:
+        self._is_woken = True
 
-    def _should_continue_as_new(self, start: BatchInput) -> bool:
+    def _forget(self) -> None:
+        """Look at pending contacts from the first one again: others may be called now than a moment ago."""
+        self._times_forgotten += 1
+        self._state.cursor, self._state.zones = 0, None
+        self._state.rereads.clear()
+
+    def _level_look_at(self) -> datetime:
+        """Return when everybody is looked at again whatever was signalled: ever later while nothing happens."""
+        doublings: int = 2 ** min(self._state.idle_looks, pace.LONGEST_DOUBLING)
+        return self._leveled_at + min(pace.LOOK_EVERY * doublings, pace.LOOK_IDLE_EVERY)
+
+    def _wake_later(self, stands: GrantedSlots) -> None:
+        """Set the timer for whatever falls due first."""
+        now = workflow.now()
+        due = [(now + each.after, each.what) for each in stands.wakes]
+        due += [(at, what) for what, at in self._state.rereads.items()]
+        due.append((self._level_look_at(), "look at the rows again"))
+        if stands.counts is None and self._state.counted_at is not None:
+            due.append((self._state.counted_at + pace.COUNT_EVERY, "count"))
+        self._state.next_wake = min(due)
+        self._timer.set(*self._state.next_wake)
+
+    def _should_continue_as_new(self) -> bool:
         return (
-            self._stories.started >= start.contacts_per_run
+            self._children.started >= self._start.contacts_per_run
             or self._signals >= pace.SIGNALS_PER_RUN
             or workflow.info().is_continue_as_new_suggested()
         )
 
-    async def _continue_as_new(self, start: BatchInput) -> None:
+    async def _continue_as_new(self) -> None:
         """Go on in a new run, once nothing is half done; what is signalled meanwhile is carried too."""
-        await workflow.wait_condition(self._is_quiet)
-        if self._orders.is_busy:
-            return  # done in this run, and then asked again
-        slots.carry_over(self._state)
-        workflow.continue_as_new(
-            BatchInput(
-                batch_id=start.batch_id,
-                campaign_id=start.campaign_id,
-                organization_id=start.organization_id,
-                contacts_per_run=start.contacts_per_run,
-                state=self._state,
-            )
-        )
-
-    def _is_quiet(self) -> bool:
-        return self._stories.all_told and self._share.is_told and workflow.all_handlers_finished()
+        await workflow.wait_condition(lambda: self._children.are_told and workflow.all_handlers_finished())
+        if not self._requests.are_run:
+            return  # run in this run, and then asked again
+        self._slot_check.end()
+        self._forget()
+        self._state.runs += 1
+        workflow.continue_as_new(replace(self._start, state=self._state))
 
     def _show(self) -> None:
         """Put the batch on the run's page in the Web UI."""
-        workflow.set_current_details(dashboard.details(self._state, self._clocks()))
-
-    def _clocks(self) -> dashboard.Clocks:
-        alarms, sweeps_at = self._alarms.waiting(), self._reconciler.sweeps_at
-        if sweeps_at is not None:
-            alarms.append((sweeps_at, "look for contacts that fell silent"))
-        return dashboard.Clocks(
-            now=workflow.now(), alarms=sorted(alarms), window_opens_at=self._reader.window_opens_at
-        )
+        workflow.set_current_details(dashboard.details(self._state, workflow.now()))

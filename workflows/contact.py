@@ -19,14 +19,14 @@ with workflow.unsafe.imports_passed_through():
         SettleAttempt,
         SettledAttempt,
     )
-    from domain.contact import SLEEPING
+    from domain.contact import SLEEPING, WAITS_AS, ContactStatus
     from domain.dial_turns import DialTurn
     from domain.gates import Gate
-    from workflows import messages, names, slots, words
+    from workflows import messages, names, words
     from workflows.live_call import LiveCall
     from workflows.meanings import MEANS
     from workflows.messages import ContactInput, SlotRequested, read_request
-    from workflows.options import DIAL, SETTLE, STORE
+    from workflows.options import DIAL, LOCAL, STORE
     from workflows.sleep import Nap, Sleep
 
 ASK_AGAIN_PAUSE = timedelta(seconds=5)
@@ -35,9 +35,19 @@ HELD_PAUSE = timedelta(seconds=5)
 """A contact that was withheld asks for a slot again no sooner, so that a held batch costs little."""
 PUT_OFF = frozenset({Gate.OUTSIDE_HOURS, Gate.FREQUENCY_CAPPED})
 """Hours or days may pass until these gates open, and the row says when the call comes."""
+STAYS = frozenset({Gate.BATCH_HELD, Gate.NO_SLOT})
+"""A contact that was called before waits for its slot behind these."""
 NOBODY_GRANTS = "nobody_grants_a_slot"
 GRANT_PATIENCE = timedelta(minutes=15)
-"""After so long without an answer a request for a slot is made again; asking twice is harmless."""
+"""After so long without an answer a request for a slot is made again, then ever more rarely: the batch finds
+who is due among its rows, and only a batch that is gone would not."""
+LONGEST_PATIENCE = timedelta(days=1)
+LONGEST_REST = timedelta(seconds=30)
+"""A contact that was certainly not dialled asks the gates again after so long: its batch may be held."""
+CONTINUE_WAITING = "continue-waiting-as-new"
+"""Before this, a contact that waited for a slot never continued as new."""
+SLEEP_AGAIN = "sleep-again"
+"""Before this, a contact that waited for a slot did not hear that it is to be called later."""
 
 
 @workflow.defn
@@ -61,13 +71,16 @@ class ContactWorkflow:
         self._kind = story.kind
         self._granted_attempt = story.attempt if story.due_at is None else story.attempt - 1
         self._sleep = Sleep(self._show)
+        self._waits_for_slot = False
+        self._is_put_off = False
+        """It waits for a slot, and has heard that it is to be called later."""
         self._call = LiveCall(story.contact_id, story.attempt)
 
     @workflow.run
     async def run(self, story: ContactInput) -> str:
         """Return the status the story ended in."""
         if story.due_at is not None:
-            summary, waits_as = words.CALL[self._kind], slots.waits_as(self._kind)
+            summary, waits_as = words.CALL[self._kind], WAITS_AS[self._kind]
             await self._sleep_for(Nap(self._attempt, story.due_at, waits_as, summary))
         while True:
             if not await self._hold_slot():
@@ -109,6 +122,8 @@ class ContactWorkflow:
         moved = read_request(messages.DUE_CHANGED, request)
         if moved is not None and moved.attempt >= self._attempt:
             self._sleep.move(moved.attempt, moved.due_at)
+            # Asked in this rare case alone, so that all other histories stay as they are.
+            self._is_put_off = self._waits_for_slot and workflow.patched(SLEEP_AGAIN)
 
     @workflow.signal(name=names.STOP, description=MEANS[names.STOP])
     def stop(self, request: object = None) -> None:
@@ -117,17 +132,27 @@ class ContactWorkflow:
 
     async def _hold_slot(self) -> bool:
         """Wait for this attempt's slot; False when no batch is left to grant one, or none is needed."""
+        patience = GRANT_PATIENCE
         while self._granted_attempt < self._attempt:
+            if workflow.info().is_continue_as_new_suggested() and workflow.patched(CONTINUE_WAITING):
+                self._go_on_in_a_new_run(due_at=workflow.now())
             self._show("waits for a slot of its batch")
+            self._waits_for_slot, self._is_put_off = True, False
             if self._sleep.is_stopped or not await self._request_slot():
                 return False
             with suppress(asyncio.TimeoutError):
                 await workflow.wait_condition(
-                    lambda: self._granted_attempt >= self._attempt or self._sleep.is_stopped,
-                    timeout=GRANT_PATIENCE,
-                    timeout_summary="asked for a slot",
+                    self._may_stop_waiting, timeout=patience, timeout_summary="asked for a slot"
                 )
+            self._waits_for_slot = False
+            patience = min(2 * patience, LONGEST_PATIENCE)
+            if self._is_put_off:
+                summary, waits_as = words.CALL[self._kind], WAITS_AS[self._kind]
+                await self._sleep_for(Nap(self._attempt, workflow.now(), waits_as, summary))
         return True
+
+    def _may_stop_waiting(self) -> bool:
+        return self._granted_attempt >= self._attempt or self._sleep.is_stopped or self._is_put_off
 
     async def _request_slot(self) -> bool:
         batch = workflow.get_external_workflow_handle(names.batch_workflow_id(self._batch_id))
@@ -149,7 +174,7 @@ class ContactWorkflow:
         placed = await self._place_call()
         while placed.answer is DialAnswer.ASK_AGAIN:
             why = "waits for its turn to dial" if placed.turn else "the provider did not dial: ask again"
-            await self._sleep.rest(placed.ask_again_in or ASK_AGAIN_PAUSE, why)
+            await self._sleep.rest(min(placed.ask_again_in or ASK_AGAIN_PAUSE, LONGEST_REST), why)
             if self._sleep.is_stopped:
                 # Certainly nothing was dialled, and nobody wants it to be.
                 return replace(placed, answer=DialAnswer.WITHHELD, gate=Gate.CONTACT_CLOSED)
@@ -182,7 +207,9 @@ class ContactWorkflow:
         )
         if returned.batch_is_gone:
             return NOBODY_GRANTS
-        may_wait = withheld.gate is Gate.BATCH_HELD or withheld.opens_at is not None
+        if returned.status is ContactStatus.PENDING and self._granted_attempt >= self._attempt:
+            return None  # granted anew while the slot was given back
+        may_wait = withheld.gate in STAYS or withheld.opens_at is not None
         if not may_wait or returned.status not in SLEEPING:
             return returned.status
         again_at = withheld.opens_at or workflow.now() + HELD_PAUSE
@@ -224,7 +251,7 @@ class ContactWorkflow:
         return await workflow.execute_local_activity_method(
             ContactActivities.settle_attempt,
             SettleAttempt(batch_id=self._batch_id, contact_id=self._contact_id, attempt=self._attempt),
-            **SETTLE,
+            **LOCAL,
         )
 
     async def _sleep_for(self, nap: Nap) -> None:

@@ -1,33 +1,34 @@
 """A batch as its page in the Web UI shows it: plain values in, Markdown out."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, fields
 from datetime import UTC, datetime
 
 from domain.batch import BatchStatus, PausedBy
+from domain.contact import LIVE
+from domain.counters import BatchTally
 from domain.lifecycle import Action
-from workflows import slots
+from domain.slots import WINDOW_OPENS, GrantedSlots
 from workflows.markdown import NO_BREAK, table
 from workflows.messages import BatchState, Entry
 from workflows.words import instant
 
 
-@dataclass(frozen=True, kw_only=True)
-class Clocks:
-    """What time it is, and what the batch waits for."""
-
-    now: datetime
-    alarms: Sequence[tuple[datetime, str]]
-    """When and what for, soonest first."""
-    window_opens_at: datetime | None = None
-    """Set while contacts are left out for their windows are closed."""
+def tally(state: BatchState) -> BatchTally:
+    """Return the batch's numbers as they were last counted; they sum to its contacts."""
+    live = sum(state.counts.get(status, 0) for status in LIVE)
+    names = {each.name for each in fields(BatchTally)}
+    return BatchTally(live=live, **{status.value: n for status, n in state.counts.items() if status in names})
 
 
-def details(state: BatchState, clocks: Clocks) -> str:
+def details(state: BatchState, now: datetime) -> str:
     """Return the page: how the batch stands, where its contacts stand, who asked for what."""
-    parts = [f"**{state.status}** at {instant(clocks.now)}", table(("", ""), _standing(state, clocks))]
-    contacts = [(name, str(count)) for name, count in asdict(slots.tally(state)).items() if count]
-    parts.append(table(("contacts", f"of {state.total_contacts}"), contacts))
+    stands = state.stands
+    if stands is None:
+        return "not looked at yet"
+    parts = [f"**{stands.status}** at {instant(now)}", table(("", ""), _standing(state, stands))]
+    contacts = [(name, str(count)) for name, count in asdict(tally(state)).items() if count]
+    parts.append(table(("contacts", f"of {stands.total_contacts}"), contacts))
     if state.actions:
         parts.append(table(("when, in UTC", "asked for", "what came of it"), _lines(state.actions)))
     if state.notes:
@@ -35,45 +36,44 @@ def details(state: BatchState, clocks: Clocks) -> str:
     return "\n\n".join(parts)
 
 
-def view(state: BatchState, clocks: Clocks) -> dict[str, object]:
+def view(state: BatchState) -> dict[str, object]:
     """Return the same for machines, with what the dispatcher has at hand."""
-    next_alarm = clocks.alarms[0] if clocks.alarms else None
+    stands = state.stands
+    next_at, next_for = state.next_wake or (None, None)
     return {
-        "status": state.status,
-        "paused_by": state.paused_by,
-        "counters": asdict(slots.tally(state)),
-        "concurrency_limit": state.concurrency_limit,
-        "campaign_limit": state.campaign_limit,
-        "leased_slots": None if state.campaign_limit is None else slots.allowed(state),
-        "free_slots": slots.free_slots(state),
-        "waiting_for_slot": len(state.waiting),
-        "read_ahead": len(state.fresh),
+        "status": stands.status if stands else None,
+        "paused_by": stands.paused_by if stands else None,
+        "counters": asdict(tally(state)),
+        "counted_at": state.counted_at,
+        "concurrency_limit": stands.concurrency_limit if stands else None,
+        "slots_in_use": stands.in_use if stands else 0,
+        "campaign_limit": stands.campaign_limit if stands else None,
+        "campaign_slots_in_use": stands.campaign_in_use if stands else None,
         "cursor": state.cursor,
-        "window_opens_at": clocks.window_opens_at,
-        "next_wake_at": next_alarm[0] if next_alarm else None,
-        "next_wake_for": next_alarm[1] if next_alarm else None,
+        "window_opens_at": state.rereads.get(WINDOW_OPENS),
+        "next_wake_at": next_at,
+        "next_wake_for": next_for,
         "actions": [asdict(each) for each in state.actions],
         "notes": [asdict(each) for each in state.notes],
         "run": state.runs,
     }
 
 
-def _standing(state: BatchState, clocks: Clocks) -> Iterable[tuple[str, str]]:
-    if state.status is BatchStatus.PAUSED:
-        yield "paused by", _who_paused(state)
-    yield "slots in use", f"{len(state.in_flight)} of {state.concurrency_limit}"
-    if state.campaign_limit is not None:
-        yield "its campaign allows", f"{slots.allowed(state)} of {state.campaign_limit} to all its batches"
-    yield "wait for a slot", f"{len(state.waiting)}" + (" and more" if state.overflowed else "")
-    if clocks.window_opens_at is not None:
-        yield "calling hours", f"closed for some contacts until {instant(clocks.window_opens_at)}"
-    if clocks.alarms:
-        at, name = clocks.alarms[0]
+def _standing(state: BatchState, stands: GrantedSlots) -> Iterable[tuple[str, str]]:
+    if stands.status is BatchStatus.PAUSED:
+        yield "paused by", _who_paused(state, stands)
+    yield "slots in use", f"{stands.in_use} of {stands.concurrency_limit}"
+    if stands.campaign_limit is not None:
+        yield "its campaign's slots in use", f"{stands.campaign_in_use} of {stands.campaign_limit}"
+    if (opens_at := state.rereads.get(WINDOW_OPENS)) is not None:
+        yield "calling hours", f"closed for some contacts until {instant(opens_at)}"
+    if state.next_wake is not None:
+        at, name = state.next_wake
         yield "next wake", f"{instant(at)}: {name}"
 
 
-def _who_paused(state: BatchState) -> str:
-    if state.paused_by is PausedBy.CAMPAIGN:
+def _who_paused(state: BatchState, stands: GrantedSlots) -> str:
+    if stands.paused_by is PausedBy.CAMPAIGN:
         return "its campaign"
     for entry in reversed(state.actions):
         if entry.what.startswith(Action.PAUSE):

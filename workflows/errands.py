@@ -1,7 +1,6 @@
 """What a batch's workflow has done for it: each activity with its options, one line a name."""
 
 from contextlib import suppress
-from datetime import datetime
 
 from temporalio import workflow
 from temporalio.exceptions import ActivityError
@@ -9,8 +8,6 @@ from temporalio.exceptions import ActivityError
 with workflow.unsafe.imports_passed_through():
     from activities.batches import BatchActivities
     from activities.calls import CallActivities
-    from activities.campaign_messages import AskCampaign
-    from activities.campaigns import CampaignActivities
     from activities.contacts import ContactActivities
     from activities.hang_ups import HangUpActivities
     from activities.messages import (
@@ -20,43 +17,22 @@ with workflow.unsafe.imports_passed_through():
         CheckCall,
         CloseContact,
         ClosedContact,
-        DueContacts,
         ExpireBatch,
-        FindClosedContacts,
         FinishBatch,
-        FreshPage,
         HangUpSkipped,
-        LoadBatch,
-        LoadedBatch,
-        NextContacts,
-        SlotRequest,
     )
-    from activities.sleeper_messages import StopStories, TellMoved, ToldMoved
-    from activities.sleepers import SleeperActivities
-    from domain.leases import SlotsNeeded
+    from activities.sleeper_messages import StopStories
+    from activities.slots import ContactOfBatch, FindLostSlots, LostSlot, SlotActivities
     from domain.lifecycle import Action
-    from workflows.messages import BatchInput
-    from workflows.options import LOOK, STORE
-    from workflows.words import quantity
+    from domain.slots import GrantedSlots, SlotGrants
+    from workflows.options import LOCAL, LOOK, STORE
 
 STORIES_PER_STOP = 500
-TOLD_AT_ONCE = 200
-"""Moved contacts told between two looks at the slots."""
 
 
-async def load(batch_id: str) -> LoadedBatch:
-    """Return how the batch stands in the database."""
-    return await workflow.execute_activity_method(
-        BatchActivities.load_batch, LoadBatch(batch_id), summary="how does the batch stand?", **STORE
-    )
-
-
-async def ask_campaign(start: BatchInput, needed: SlotsNeeded) -> None:
-    """Ask the campaign for slots whose workflow may have to be started."""
-    request = AskCampaign(campaign_id=start.campaign_id, organization_id=start.organization_id, needed=needed)
-    await workflow.execute_activity_method(
-        CampaignActivities.ask_campaign, request, summary="ask the campaign for slots", **STORE
-    )
+async def grant_slots(request: SlotGrants) -> GrantedSlots | None:
+    """Grant slots to contacts that may be called now; None when the batch does not exist."""
+    return await workflow.execute_local_activity_method(SlotActivities.grant_slots, request, **LOCAL)
 
 
 async def begin(batch_id: str) -> None:
@@ -89,46 +65,20 @@ async def finish(batch_id: str) -> bool:
     return finished.is_over
 
 
-async def next_page(batch_id: str, after_position: int, limit: int) -> FreshPage:
-    """Return the next fresh contacts who may be called now."""
-    request = NextContacts(batch_id=batch_id, after_position=after_position, limit=limit)
+async def lost_slots(batch_id: str, limit: int, *, with_calls: bool) -> list[LostSlot]:
+    """Return slots held for a while whose contacts' workflows do not run."""
+    request = FindLostSlots(batch_id=batch_id, limit=limit, with_calls=with_calls)
     return await workflow.execute_activity_method(
-        BatchActivities.next_contacts,
-        request,
-        summary=f"pending contacts behind position {after_position}",
-        **STORE,
+        SlotActivities.find_lost_slots, request, summary="whose workflow is lost?", **STORE
     )
 
 
-async def due(batch_id: str, limit: int) -> list[SlotRequest]:
-    """Return contacts whose retry or follow-up is due."""
-    request = DueContacts(batch_id=batch_id, limit=limit)
+async def is_over(batch_id: str, contact_id: str) -> bool:
+    """Tell whether the contact's workflow was ended by hand or failed."""
+    request = ContactOfBatch(batch_id=batch_id, contact_id=contact_id)
     return await workflow.execute_activity_method(
-        BatchActivities.due_contacts, request, summary="whose next call is due?", **STORE
+        SlotActivities.is_over, request, summary="was its workflow ended by hand?", **STORE
     )
-
-
-async def closed_among(batch_id: str, contact_ids: list[str]) -> list[str]:
-    """Return the contacts whose workflows are not running."""
-    request = FindClosedContacts(batch_id=batch_id, contact_ids=contact_ids)
-    return await workflow.execute_activity_method(
-        ContactActivities.find_closed_contacts,
-        request,
-        summary=f"whose workflow has ended, of {quantity(len(contact_ids), 'contact')}?",
-        **STORE,
-    )
-
-
-async def was_ended_by_hand(batch_id: str, contact_id: str) -> bool:
-    """Tell whether somebody terminated or cancelled the contact's workflow."""
-    request = FindClosedContacts(batch_id=batch_id, contact_ids=[contact_id])
-    found = await workflow.execute_activity_method(
-        ContactActivities.find_contacts_ended_by_hand,
-        request,
-        summary="was its workflow ended by hand?",
-        **STORE,
-    )
-    return bool(found)
 
 
 async def close(contact_id: str, attempt: int) -> ClosedContact:
@@ -160,11 +110,3 @@ async def stop_skipped(batch_id: str) -> None:
             ContactActivities.stop_stories, request, summary="wake skipped contacts that sleep", **STORE
         )
         position = stopped.next_position
-
-
-async def tell_moved(batch_id: str, since: datetime, after_position: int) -> ToldMoved:
-    """Tell the next contacts that were moved since then until when they sleep."""
-    request = TellMoved(batch_id=batch_id, since=since, after_position=after_position, limit=TOLD_AT_ONCE)
-    return await workflow.execute_activity_method(
-        SleeperActivities.tell_moved, request, summary="tell contacts whose time has moved", **STORE
-    )

@@ -18,14 +18,10 @@ MEANS: Mapping[str, str] = {
     '{"contact_id": "con_1", "was": "pending"}',
     names.FOLLOW_UP_SCHEDULED: "Sent by the API, whose endpoint people use: "
     '{"contact_id": "con_1", "attempt": 2, "at": "2030-01-31T09:00:00Z"}',
-    names.RECOUNT: "Read the numbers from the database again, once nobody is on the phone. No input needed.",
-    names.SLOTS_LEASED: "Sent by the campaign, not by people: how many contacts may be on the phone, "
-    '{"serial": 2, "slots": 5, "holds": 5, "wants": 10}',
-    names.SLOTS_NEEDED: "Sent by batches, not by people: "
-    '{"batch_id": "btc_1", "serial": 1, "wants": 10, "holds": 5, "campaign_limit": 15}',
-    names.LEASES: "Which batch may use how many of the campaign's slots. No input.",
-    names.COUNTERS: "How many contacts stand where; live = on a slot. No input.",
-    names.IN_FLIGHT: "Contacts that hold a slot, and attempts. No input.",
+    names.RECOUNT: "Look at the rows again, and for slots whose workflows are lost. No input needed.",
+    names.SLOTS_FREED: "Sent by other batches of the campaign: a slot may be free. No input needed.",
+    names.COUNTERS: "How many contacts stand where; live = on a slot. As read at most two seconds ago. No input.",
+    names.IN_FLIGHT: "Contacts that hold a slot, the first hundred, and their attempts. No input.",
     names.DEBUG: "What the batch knows and waits for. No input.",
     names.CALL_EVENT: 'Sent by the API: where a call stands, {"attempt": 1, "call_status": "completed"}',
     names.SLOT_GRANTED: 'Sent by the batch, not by people: dial now, {"attempt": 2}',

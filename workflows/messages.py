@@ -8,13 +8,10 @@ from pydantic import AwareDatetime, TypeAdapter, ValidationError
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from activities.messages import SlotRequest
-    from domain.batch import BatchStatus, PausedBy
     from domain.call import AttemptKind, CallStatus
     from domain.contact import ContactStatus
-    from domain.leases import LeaseBook, SlotsLeased, SlotsNeeded
     from domain.lifecycle import Action
-    from domain.slot_share import SlotShare
+    from domain.slots import GrantedSlots
 
 Message = TypeVar("Message")
 
@@ -34,35 +31,28 @@ class Entry:
 class BatchState:
     """All that a batch's workflow knows; nothing in it belongs to a person."""
 
-    total_contacts: int = 0
-    concurrency_limit: int = 0
-    campaign_limit: int | None = None
-    """The cap it shares with its campaign's other batches."""
-    share: SlotShare | None = None
-    """Its part of that cap, once it has asked for one."""
-    status: BatchStatus = BatchStatus.PENDING
-    """As it last stood in the database."""
-    cursor: int = 0
-    """Position of the last fresh contact that was read."""
-    fresh: list[tuple[str, int]] = field(default_factory=list)
-    """Contacts read and not yet started, with their positions."""
-    fresh_is_exhausted: bool = False
+    stands: GrantedSlots | None = None
+    """What the newest request for slots said; None before the first."""
+    counts: dict[ContactStatus, int] = field(default_factory=dict)
+    """How many contacts stood where when they were last counted."""
+    counted_at: datetime | None = None
     in_flight: dict[str, int] = field(default_factory=dict)
-    """Contact id to attempt: one entry is one slot."""
-    waiting: list[SlotRequest] = field(default_factory=list)
-    """Due again and without a slot; follow-ups before redials."""
-    overflowed: bool = False
-    """Requests were turned away; the database knows whose."""
-    settled: dict[ContactStatus, int] = field(default_factory=dict)
-    """Contacts that hold no slot and are not pending, by status."""
-    is_miscounted: bool = False
-    """The ending of a settled contact was corrected in the database."""
-    moved_since: datetime | None = None
-    """Contacts that sleep were moved at that instant or later, and are still to be told."""
-    moved_cursor: int = 0
-    """Position of the last one that was told."""
+    """Who held a slot then: contact id to attempt, the first hundred."""
+    asked: list[str] = field(default_factory=list)
+    """Contacts that woke and asked for a slot since the last request."""
+    cursor: int = 0
+    """Pending contacts are looked at behind this position."""
+    zones: tuple[str | None, ...] | None = None
+    """Of pending contacts, None where they are to be read again."""
+    rereads: dict[str, datetime] = field(default_factory=dict)
+    """Why and when those in front of the cursor are looked at again."""
+    skipped_are_told: bool = True
+    """False while contacts that were skipped with their batch have yet to be woken."""
+    idle_looks: int = 0
+    """How many times in a row nothing had happened."""
+    next_wake: tuple[datetime, str] | None = None
+    """When the batch looks again by itself, and why."""
     runs: int = 1
-    paused_by: PausedBy | None = None
     actions: list[Entry] = field(default_factory=list)
     """What people and the API asked for last."""
     notes: list[Entry] = field(default_factory=list)
@@ -93,15 +83,6 @@ class ContactInput:
     kind: AttemptKind = AttemptKind.INITIAL
     due_at: datetime | None = None
     """Wait until then and ask for a slot; None dials at once."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class CampaignInput:
-    """Start of a campaign's workflow, or of its next run."""
-
-    campaign_id: str
-    organization_id: str = ""
-    book: LeaseBook | None = None
 
 
 @dataclass(frozen=True)
@@ -147,7 +128,7 @@ class DueChanged:
 
 @dataclass(frozen=True)
 class AttemptReported:
-    """A contact gives its slot back."""
+    """A contact has given its slot back."""
 
     contact_id: str
     attempt: int
@@ -191,8 +172,6 @@ ATTEMPT_REPORTED = TypeAdapter(AttemptReported)
 SLOT_REQUESTED = TypeAdapter(SlotRequested)
 CONTACT_SKIPPED = TypeAdapter(ContactSkipped)
 FOLLOW_UP_SCHEDULED = TypeAdapter(FollowUpScheduled)
-SLOTS_NEEDED = TypeAdapter(SlotsNeeded)
-SLOTS_LEASED = TypeAdapter(SlotsLeased)
 
 
 def read_request(shape: TypeAdapter[Message], request: object) -> Message | None:

@@ -1,7 +1,7 @@
 """Ids, queues, signals, queries and search attributes: every name that crosses to Temporal."""
 
 CONTROL_QUEUE = "apollo-control"
-"""Batch and campaign workflows."""
+"""Batch workflows."""
 CONTACT_QUEUE = "apollo-contact"
 """Contact workflows."""
 DIAL_QUEUE = "apollo-dial"
@@ -23,13 +23,11 @@ CANCEL = "cancel"
 DISPATCH = "dispatch"
 POLICY_CHANGED = "policy_changed"
 RECOUNT = "recount"
-SLOTS_NEEDED = "slots_needed"
-SLOTS_LEASED = "slots_leased"
+SLOTS_FREED = "slots_freed"
 
 COUNTERS = "counters"
 DEBUG = "debug"
 IN_FLIGHT = "in_flight"
-LEASES = "leases"
 
 NO_SUCH_WORKFLOW = "ExternalWorkflowExecutionNotFound"
 TOO_MANY_SIGNALS = "SignalCountLimitExceeded"
@@ -47,11 +45,6 @@ SEARCH_ATTRIBUTES = {
 """Name to type, as a server registers them."""
 
 
-def campaign_workflow_id(campaign_id: str) -> str:
-    """Return the id of a campaign's workflow."""
-    return f"campaign/{campaign_id}"
-
-
 def batch_workflow_id(batch_id: str) -> str:
     """Return the id of a batch's workflow; one per batch, for ever."""
     return f"batch/{batch_id}"
@@ -65,8 +58,6 @@ def contact_workflow_id(batch_id: str, contact_id: str) -> str:
 def ids_in(workflow_id: str) -> dict[str, str]:
     """Return the ids a workflow's id is made of, by the names they have in logs; none of a foreign one."""
     match workflow_id.split("/"):
-        case ["campaign", campaign_id]:
-            return {"campaign_id": campaign_id}
         case ["batch", batch_id]:
             return {"batch_id": batch_id}
         case ["batch", batch_id, "c", contact_id]:

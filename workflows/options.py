@@ -45,9 +45,9 @@ class LocalActivityOptions(TypedDict):
     local_retry_threshold: timedelta
 
 
-# What follows every single call: run beside the workflow it costs a third of the events.
+# What follows every single call: run inside the workflow's task it costs a third of the events.
 # After the first quick tries the wait becomes a timer, so that an outage of the database holds no task.
-SETTLE: LocalActivityOptions = {
+LOCAL: LocalActivityOptions = {
     "start_to_close_timeout": timedelta(seconds=10),
     "retry_policy": _PATIENT,
     "local_retry_threshold": timedelta(seconds=2),

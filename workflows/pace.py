@@ -1,16 +1,29 @@
-"""How fast and how far a batch's workflow goes between two looks at itself."""
+"""How fast and how far a batch's workflow goes between two looks at the rows."""
 
 from datetime import timedelta
 
-PAGE = 200
-"""Fresh contacts read at once."""
-SWEEP_EVERY = timedelta(minutes=5)
-"""Between two searches for contacts whose workflows died without a word."""
+GRANTED_AT_ONCE = 100
+"""Slots asked for in one request, and child workflows started at once."""
+ASKED_AT_ONCE = 100
+"""Contacts that woke and asked for a slot, in one request."""
+ASKED_AT_MOST = 2000
+"""Contacts remembered that asked; they ask again, and are found among the rows when they are due."""
 SIGNALS_PER_RUN = 3000
 """Far below the server's limit of 10,000."""
-SWEEP_IDLE_EVERY = timedelta(hours=1)
-"""The same while nobody is on the phone."""
-SWEEP_ORPHANS_EVERY = timedelta(seconds=30)
-"""The same after a batch was started anew: whoever sleeps may have no workflow any more."""
+LOOK_EVERY = timedelta(seconds=10)
+"""While somebody is live, and after anything that was signalled."""
+LOOK_IDLE_EVERY = timedelta(minutes=15)
+"""While nothing happens for long; the pause doubles up to it."""
+LONGEST_DOUBLING = 8
+COUNT_EVERY = timedelta(seconds=2)
+REST_AFTER_WITHHELD = timedelta(seconds=1)
+"""A gate was found closed that the grant did not see: it is not asked again at once."""
+BATCHES_WOKEN_AT_ONCE = 20
+"""Batches of the campaign that are told of free slots; others look by themselves."""
+CHECK_EVERY = timedelta(seconds=10)
+"""Between two searches for slots without an open call whose workflows are lost."""
+CHECK_ALL_EVERY = timedelta(minutes=1)
+"""The same for all slots."""
+CHECKED_AT_ONCE = 50
 START_AGAIN_AFTER = timedelta(seconds=1)
-"""Before a contact is started again whose former workflow is still ending."""
+"""Before a contact is started again whose former workflow may still be ending."""

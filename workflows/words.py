@@ -19,6 +19,7 @@ WITHHELD: Mapping[Gate, str] = {
     Gate.CONTACT_CLOSED: "it needs no call any more",
     Gate.SUPPRESSED: "its number is suppressed",
     Gate.FREQUENCY_CAPPED: "its number was called as often as it may be",
+    Gate.NO_SLOT: "it holds no slot",
     Gate.NUMBER_BUSY: "another call to its number is open",
 }
 CALL: Mapping[AttemptKind, str] = {

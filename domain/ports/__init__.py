@@ -35,8 +35,7 @@ from domain.ports.campaigns import (
     RescheduledPage,
     RescheduleStore,
 )
-from domain.ports.capacity import BatchRun, CapacityDirectory, CapacityStore, SlotUser
-from domain.ports.contacts import ContactStore, FreshRows
+from domain.ports.contacts import ContactStore
 from domain.ports.diagnostics import (
     DiagnosticsStore,
     EndedCalls,
@@ -49,16 +48,16 @@ from domain.ports.diagnostics import (
 from domain.ports.dial_turns import DialTurnStore
 from domain.ports.engine import (
     AttemptReport,
+    Attendance,
     BatchEngine,
     BatchReports,
     EngineHealth,
-    MovedTime,
     WorkflowDirectory,
 )
 from domain.ports.export import ExportStore
 from domain.ports.paging import Page, Window
 from domain.ports.routes import RouteReport, RouteStore
-from domain.ports.sleepers import MovedSleeper, SleeperStore
+from domain.ports.slots import HeldSlot, SlotStore
 from domain.ports.suppressions import AddedSuppression, ImportedSuppressions, SuppressionStore
 from domain.ports.telephony import StatusReport, TelephonyProvider, WebhookTranslator
 
@@ -67,15 +66,13 @@ __all__ = [
     "Amendment",
     "AttemptClaim",
     "AttemptReport",
+    "Attendance",
     "Backlog",
     "BatchEngine",
     "BatchReports",
-    "BatchRun",
     "BatchStore",
     "CallStore",
     "CampaignStore",
-    "CapacityDirectory",
-    "CapacityStore",
     "Capped",
     "ClaimAnswer",
     "Claimed",
@@ -88,15 +85,13 @@ __all__ = [
     "EngineHealth",
     "ExportStore",
     "FirstUse",
-    "FreshRows",
+    "HeldSlot",
     "IdempotencyKey",
     "IdempotencyStore",
     "ImportedSuppressions",
     "InProgress",
     "KeyUse",
     "Mismatch",
-    "MovedSleeper",
-    "MovedTime",
     "OutdatedCampaign",
     "Page",
     "RecentAttempts",
@@ -107,8 +102,7 @@ __all__ = [
     "RouteReport",
     "RouteStore",
     "RulesChanged",
-    "SleeperStore",
-    "SlotUser",
+    "SlotStore",
     "StatusReport",
     "StatusShare",
     "SuppressionStore",

@@ -1,52 +1,18 @@
 """The people of batches."""
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from domain.call import AttemptKind, CallRecord
+from domain.call import CallRecord
 from domain.contact import Contact, ContactStatus, SkipReason
-from domain.frequency import CapsAt
 from domain.identity import BatchId, ContactId, ExecutionId
 from domain.ports.paging import Page, Window
 from domain.settlement import Settlement
 
 
-@dataclass(frozen=True, kw_only=True)
-class FreshRows:
-    """A page of contacts nobody has called yet."""
-
-    rows: Sequence[tuple[ContactId, int]]
-    """Ids and positions of those to be called, in order."""
-    busy: int
-    """How many more were looked at and left out, their numbers being on the phone right now."""
-    capped: Sequence[tuple[str | None, datetime]] = ()
-    """The zones of those left out because of a frequency cap, each with the instant the cap lets go."""
-    last_position: int | None
-    """The position of the last one looked at, None when there was none."""
-
-
 class ContactStore(Protocol):
     """The people of batches."""
-
-    async def next_page(
-        self,
-        batch_id: BatchId,
-        after_position: int,
-        limit: int,
-        *,
-        closed_zones: Collection[str | None] = (),
-        caps: CapsAt | None = None,
-    ) -> FreshRows:
-        """Look at the next `limit` `pending` contacts behind a position; returns those that can be called.
-
-        Fewer rows, busy and capped ones together than `limit` mean that nobody is left behind them.
-        Contacts whose own zone is among `closed_zones` are not looked at; None stands for those without one.
-        """
-
-    async def pending_zones(self, batch_id: BatchId) -> Sequence[str | None]:
-        """Return the different zones of a batch's pending contacts; None for those without their own."""
 
     async def skip_by_hand(self, batch_id: BatchId, contact_id: ContactId, now: datetime) -> Contact:
         """Skip a waiting contact because a client asked for it. Raises ContactNotFound, IllegalTransition."""
@@ -75,17 +41,6 @@ class ContactStore(Protocol):
     ) -> Sequence[tuple[ContactId, int]]:
         """Return ids and positions of skipped contacts that were called before: their stories may wait."""
 
-    async def due_contacts(
-        self, batch_id: BatchId, now: datetime, limit: int
-    ) -> Sequence[tuple[ContactId, int, AttemptKind]]:
-        """Return waiting retries and follow-ups whose time has come, follow-ups first, then the longest due.
-
-        Each with the number and kind of the attempt it waits for.
-        """
-
-    async def live_contacts(self, batch_id: BatchId, limit: int) -> Sequence[tuple[ContactId, int]]:
-        """Return the contacts being called now, each with its newest attempt."""
-
     async def settle(
         self, contact_id: ContactId, attempt: int, settlement: Settlement, now: datetime
     ) -> Settlement:
@@ -103,7 +58,7 @@ class ContactStore(Protocol):
         due_at: datetime | None = None,
         ends: bool = False,
     ) -> ContactStatus:
-        """Return a dispatched contact whose attempt was certainly not dialled to the status it waited in.
+        """Give a slot back: a contact that was certainly not dialled returns to the status it waited in.
 
         Whoever waits for a retry or a follow-up waits until `due_at`, if it is given. With `ends`, for there
         is no such time, the retry is over and the outcome of the last call stays; a follow-up stays agreed.

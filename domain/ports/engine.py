@@ -1,8 +1,9 @@
 """The durable side of batches, as the API and the activities see it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import Protocol
 
 from domain.batch import Batch
@@ -47,7 +48,7 @@ class BatchEngine(EngineDiagnostics, Protocol):
     async def policy_changed(self, batch_id: BatchId, *, rescheduled_since: datetime | None = None) -> None:
         """Tell the batch's workflow that rules of its campaign changed; nothing happens without one.
 
-        It tells the contacts that were moved at that instant or later, if one is given.
+        Contacts were moved at that instant or later, if one is given.
         """
 
     async def dispatch(self, batch: Batch) -> None:
@@ -84,34 +85,26 @@ class BatchReports(Protocol):
         """Give a slot back; False when the batch's workflow is gone. Raises EngineUnavailable."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class MovedTime:
-    """When a contact that sleeps is to be called now."""
+class Attendance(StrEnum):
+    """Whether a workflow attends to a contact."""
 
-    contact_id: ContactId
-    attempt: int
-    """The one it sleeps until; news of another one are none."""
-    due_at: datetime | None
-    """None where it need not wait any longer."""
+    RUNNING = "running"
+    MISSING = "missing"
+    """None runs, and one may be started."""
+    OVER = "over"
+    """It was terminated, cancelled or failed."""
 
 
 class WorkflowDirectory(Protocol):
     """Which contacts still have someone to tell their story."""
 
-    async def closed_among(self, batch_id: BatchId, contact_ids: Sequence[ContactId]) -> Sequence[ContactId]:
-        """Return those whose workflow is not running. Raises EngineUnavailable."""
-
-    async def ended_by_hand(self, batch_id: BatchId, contact_ids: Sequence[ContactId]) -> Sequence[ContactId]:
-        """Return those whose workflow somebody terminated or cancelled. Raises EngineUnavailable."""
+    async def attendance(
+        self, batch_id: BatchId, contact_ids: Sequence[ContactId]
+    ) -> Mapping[ContactId, Attendance]:
+        """Return whether the workflow of each contact runs. Raises EngineUnavailable."""
 
     async def stop(self, batch_id: BatchId, contact_ids: Sequence[ContactId]) -> None:
         """Wake contacts that need not wait any longer; who is not running is not woken.
-
-        Raises EngineUnavailable.
-        """
-
-    async def move(self, batch_id: BatchId, moved: Sequence[MovedTime]) -> None:
-        """Tell contacts until when they sleep now; who is not running is not told.
 
         Raises EngineUnavailable.
         """

@@ -3,7 +3,6 @@
 from tests.fakes.batches import FakeBatchStore
 from tests.fakes.calls import FakeCallStore
 from tests.fakes.campaigns import FakeCampaignStore
-from tests.fakes.capacity import FakeCapacityStore
 from tests.fakes.clock import FakeClock
 from tests.fakes.contacts import FakeContactStore
 from tests.fakes.diagnostics import FakeDiagnosticsStore
@@ -14,7 +13,7 @@ from tests.fakes.idempotency import FakeIdempotencyStore
 from tests.fakes.provider import FakeProvider
 from tests.fakes.rescheduling import FakeRescheduleStore
 from tests.fakes.routes import FakeRouteStore
-from tests.fakes.sleepers import FakeSleeperStore
+from tests.fakes.slots import FakeSlotStore
 from tests.fakes.suppressions import FakeSuppressionStore
 from tests.fakes.tables import Tables
 from tests.fakes.tokens import FakeTokenStore
@@ -23,7 +22,6 @@ __all__ = [
     "FakeBatchStore",
     "FakeCallStore",
     "FakeCampaignStore",
-    "FakeCapacityStore",
     "FakeClock",
     "FakeContactStore",
     "FakeDiagnosticsStore",
@@ -34,7 +32,7 @@ __all__ = [
     "FakeProvider",
     "FakeRescheduleStore",
     "FakeRouteStore",
-    "FakeSleeperStore",
+    "FakeSlotStore",
     "FakeSuppressionStore",
     "FakeTokenStore",
     "Tables",

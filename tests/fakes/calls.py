@@ -81,7 +81,7 @@ class FakeCallStore:
         shown = self._caller_id(contact, claim, known)
         record = _dialling(known or self._new_record(contact, claim), claim, shown, now)
         self._tables.calls[record.execution_id] = record
-        self._tables.contacts[contact.contact_id] = _dispatched(contact, claim.kind, now)
+        self._tables.dispatch(_dispatched(contact, claim.kind, now))
         return Claimed(record=record, may_ask=True)
 
     async def record_dial(
@@ -237,6 +237,9 @@ class FakeCallStore:
             return gate
         if contact.status is ContactStatus.DISPATCHED and known is None:
             return Gate.CONTACT_CLOSED
+        self._tables.slots_of(contact.batch_id)
+        if self._tables.claims_need_slots and contact.contact_id not in self._tables.slots:
+            return Gate.NO_SLOT
         if self._tables.is_suppressed(campaign.organization_id, number, now):
             return Gate.SUPPRESSED
         caps = CapsAt(campaign.rules.frequency_caps, now)

@@ -7,14 +7,13 @@ from tests import fakes
 def fit_their_ports(tables: fakes.Tables) -> tuple[object, ...]:
     """Return one of each fake, typed as its port."""
     campaigns: ports.CampaignStore = fakes.FakeCampaignStore(tables)
-    capacity: ports.CapacityStore = fakes.FakeCapacityStore(tables)
     reschedules: ports.RescheduleStore = fakes.FakeRescheduleStore(tables)
     batches: ports.BatchStore = fakes.FakeBatchStore(tables)
     contacts: ports.ContactStore = fakes.FakeContactStore(tables)
     calls: ports.CallStore = fakes.FakeCallStore(tables)
     tokens: ports.TokenStore = fakes.FakeTokenStore(tables)
     routes: ports.RouteStore = fakes.FakeRouteStore(tables)
-    sleepers: ports.SleeperStore = fakes.FakeSleeperStore(tables)
+    slots: ports.SlotStore = fakes.FakeSlotStore(tables)
     dial_turns: ports.DialTurnStore = fakes.FakeDialTurnStore(tables)
     diagnostics: ports.DiagnosticsStore = fakes.FakeDiagnosticsStore(tables)
     suppressions: ports.SuppressionStore = fakes.FakeSuppressionStore(tables)
@@ -25,14 +24,13 @@ def fit_their_ports(tables: fakes.Tables) -> tuple[object, ...]:
     return (
         suppressions,
         campaigns,
-        capacity,
         reschedules,
         batches,
         contacts,
         calls,
         tokens,
         routes,
-        sleepers,
+        slots,
         dial_turns,
         diagnostics,
         export,

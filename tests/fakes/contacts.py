@@ -1,30 +1,20 @@
 """Contacts in memory."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
 from domain.batch import TERMINAL_BATCH, BatchStatus
 from domain.call import OUTCOME_OF, AttemptKind, CallRecord, CallStatus, has_ended
-from domain.contact import LIVE, WAITING, Contact, ContactStatus, SkipReason, may_become
+from domain.contact import LIVE, WAITING, WAITS_AS, Contact, ContactStatus, SkipReason, may_become
 from domain.errors import ContactNotFound
-from domain.frequency import CapsAt
 from domain.identity import BatchId, ContactId, ExecutionId
 from domain.lifecycle import require_room_for_follow_up, require_skippable
-from domain.ports import FreshRows, Page, Window
+from domain.ports import Page, Window
 from domain.redial import corrected, taken_as
 from domain.settlement import Settlement
 from tests.fakes.tables import Tables, is_undialled, page_of
 
-_DUE_ORDER = (
-    (ContactStatus.FOLLOWUP_SCHEDULED, AttemptKind.FOLLOW_UP),
-    (ContactStatus.RETRYING, AttemptKind.RETRY),
-)
-_WAITED_IN = {
-    AttemptKind.INITIAL: ContactStatus.PENDING,
-    AttemptKind.RETRY: ContactStatus.RETRYING,
-    AttemptKind.FOLLOW_UP: ContactStatus.FOLLOWUP_SCHEDULED,
-}
 _ENDED_AS = {
     BatchStatus.CANCELLED: SkipReason.BATCH_CANCELLED,
     BatchStatus.EXPIRED: SkipReason.BATCH_EXPIRED,
@@ -37,48 +27,6 @@ class FakeContactStore:
 
     def __init__(self, tables: Tables) -> None:
         self._tables = tables
-
-    async def next_page(
-        self,
-        batch_id: BatchId,
-        after_position: int,
-        limit: int,
-        *,
-        closed_zones: Collection[str | None] = (),
-        caps: CapsAt | None = None,
-    ) -> FreshRows:
-        """Look at pending contacts behind a position, closed zones left out; returns those to be called."""
-        self._tables.require_up()
-        pending = [
-            each
-            for each in self._tables.contacts_of(batch_id)
-            if each.status is ContactStatus.PENDING
-            and each.position > after_position
-            and each.timezone not in closed_zones
-        ]
-        looked_at = pending[:limit]
-        until = {each.contact_id: self._capped_until(each, caps) for each in looked_at}
-        free = [each for each in looked_at if until[each.contact_id] is None]
-        rows = [
-            (each.contact_id, each.position)
-            for each in free
-            if not self._tables.is_on_the_phone(each.phone_number)
-        ]
-        return FreshRows(
-            rows=rows,
-            busy=len(free) - len(rows),
-            capped=tuple(
-                (each.timezone, at) for each in looked_at if (at := until[each.contact_id]) is not None
-            ),
-            last_position=looked_at[-1].position if looked_at else None,
-        )
-
-    async def pending_zones(self, batch_id: BatchId) -> Sequence[str | None]:
-        """Return the different zones of a batch's pending contacts, None first."""
-        self._tables.require_up()
-        mine = self._tables.contacts_of(batch_id)
-        zones = {each.timezone for each in mine if each.status is ContactStatus.PENDING}
-        return sorted(zones, key=lambda zone: zone or "")
 
     async def skip_by_hand(self, batch_id: BatchId, contact_id: ContactId, now: datetime) -> Contact:
         """Raises ContactNotFound, IllegalTransition."""
@@ -132,30 +80,6 @@ class FakeContactStore:
         ]
         return found[:limit]
 
-    async def due_contacts(
-        self, batch_id: BatchId, now: datetime, limit: int
-    ) -> Sequence[tuple[ContactId, int, AttemptKind]]:
-        """Return what is due, follow-ups first, then the longest due."""
-        self._tables.require_up()
-        due = [
-            (turn, due_at, each.position, each.contact_id, kind)
-            for turn, (status, kind) in enumerate(_DUE_ORDER)
-            for each in self._tables.contacts_of(batch_id)
-            if each.status is status
-            and (due_at := each.follow_up_at or each.next_retry_at) is not None
-            and due_at <= now
-        ]
-        return [
-            (contact_id, self._dialled(contact_id) + 1, kind)
-            for _, _, _, contact_id, kind in sorted(due)[:limit]
-        ]
-
-    async def live_contacts(self, batch_id: BatchId, limit: int) -> Sequence[tuple[ContactId, int]]:
-        """Return the contacts being called now, each with its newest attempt."""
-        self._tables.require_up()
-        live = [each for each in self._tables.contacts_of(batch_id) if each.status in LIVE]
-        return [(each.contact_id, self._attempts(each.contact_id)) for each in live[:limit]]
-
     async def settle(
         self, contact_id: ContactId, attempt: int, settlement: Settlement, now: datetime
     ) -> Settlement:
@@ -188,6 +112,8 @@ class FakeContactStore:
     ) -> ContactStatus:
         """Return a contact that was certainly not dialled to the status it waited in, due at once or then."""
         contact = self._returned_to_waiting(contact_id, attempt, now)
+        if contact.status not in LIVE and not self._tables.is_being_called(contact_id):
+            self._tables.slots.pop(contact_id, None)
         batch = self._tables.batches[contact.batch_id]
         reason = _ENDED_AS.get(batch.status)
         if reason is None and self._tables.is_suppressed(batch.organization_id, contact.phone_number, now):
@@ -225,7 +151,7 @@ class FakeContactStore:
         return self._keep(
             replace(
                 contact,
-                status=_WAITED_IN[call.kind],
+                status=WAITS_AS[call.kind],
                 next_retry_at=now if is_retry else None,
                 follow_up_at=now if is_follow_up else None,
                 retry_count=contact.retry_count - is_retry,
@@ -285,12 +211,6 @@ class FakeContactStore:
             return Settlement(status=taken_as(outcome)) if is_over else decided
         return replace(decided, status=corrected(decided.status, outcome))
 
-    def _capped_until(self, contact: Contact, caps: CapsAt | None) -> datetime | None:
-        organization_id = self._tables.batches[contact.batch_id].organization_id
-        if caps is None:
-            return None
-        return self._tables.capped_until(organization_id, contact.phone_number, caps)
-
     def _find(self, contact_id: ContactId) -> Contact:
         self._tables.require_up()
         contact = self._tables.contacts.get(contact_id)
@@ -305,10 +225,6 @@ class FakeContactStore:
     def _attempts(self, contact_id: ContactId) -> int:
         newest = self._tables.newest_call(contact_id)
         return 0 if newest is None else newest.attempt
-
-    def _dialled(self, contact_id: ContactId) -> int:
-        mine = (each for each in self._tables.calls.values() if each.contact_id == contact_id)
-        return max((each.attempt for each in mine if not is_undialled(each)), default=0)
 
     def _call(self, contact_id: ContactId, attempt: int) -> CallRecord | None:
         mine = (each for each in self._tables.calls.values() if each.contact_id == contact_id)

@@ -8,10 +8,10 @@ from itertools import count
 from typing import TypeVar
 
 from domain.batch import TERMINAL_BATCH, Batch
-from domain.call import CallRecord, CallStatus, DialState, StatusEvent, has_ended
+from domain.call import AttemptKind, CallRecord, CallStatus, DialState, StatusEvent, has_ended
 from domain.caller_id import CallerIdStrategy
 from domain.campaign import Campaign, CampaignStatus
-from domain.contact import WAITING, Contact, ContactStatus, SkipReason
+from domain.contact import LIVE, WAITING, Contact, ContactStatus, SkipReason
 from domain.counters import Counters
 from domain.errors import StoreUnavailable
 from domain.frequency import CapsAt, capped_until
@@ -63,6 +63,21 @@ class StoredEvent:
         return self.received_at
 
 
+@dataclass(frozen=True, kw_only=True)
+class Slot:
+    """The right of a contact to be dialled."""
+
+    contact_id: ContactId
+    batch_id: BatchId
+    attempt: int
+    kind: AttemptKind
+    granted_at: datetime
+    granted_by: str
+    waited_in: ContactStatus
+    """Where the contact stood when it was granted."""
+    checked_at: datetime | None = None
+
+
 @dataclass
 class Tables:
     """The rows. `is_down` makes every verb of every store raise StoreUnavailable."""
@@ -86,6 +101,11 @@ class Tables:
     events: list[StoredEvent] = field(default_factory=list)
     routes: dict[str, RouteReport] = field(default_factory=dict)
     suppressions: dict[SuppressionId, Suppression] = field(default_factory=dict)
+    slots: dict[ContactId, Slot] = field(default_factory=dict)
+    """Those given back included, until they are looked at."""
+    slot_demands: dict[BatchId, int] = field(default_factory=dict)
+    claims_need_slots: bool = False
+    """As in Postgres; most tests of claims are not about slots."""
     is_down: bool = False
 
     def require_up(self) -> None:
@@ -101,6 +121,25 @@ class Tables:
         """Return a batch's contacts by position."""
         mine = (each for each in self.contacts.values() if each.batch_id == batch_id)
         return sorted(mine, key=lambda each: each.position)
+
+    def slots_of(self, batch_id: BatchId) -> list[Slot]:
+        """Return a batch's slots; a contact that has moved on without a call has given its own back."""
+        for contact_id, slot in list(self.slots.items()):
+            status = self.contacts[contact_id].status
+            has_moved = status not in LIVE and status is not slot.waited_in
+            if has_moved and not self.is_being_called(contact_id):
+                del self.slots[contact_id]
+        return [each for each in self.slots.values() if each.batch_id == batch_id]
+
+    def is_being_called(self, contact_id: ContactId) -> bool:
+        """Tell whether an attempt of the contact is open."""
+        return any(each.contact_id == contact_id and is_open(each) for each in self.calls.values())
+
+    def dispatch(self, contact: Contact) -> None:
+        """Keep a contact that is being dialled; its slot is given back with the next move."""
+        self.contacts[contact.contact_id] = contact
+        if (slot := self.slots.get(contact.contact_id)) is not None:
+            self.slots[contact.contact_id] = replace(slot, waited_in=ContactStatus.DISPATCHED)
 
     def counters_of(self, batch_id: BatchId) -> Counters:
         """Derive a batch's counters."""

@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import update
+from sqlalchemy import text, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from domain.batch import Batch, BatchStatus
@@ -15,17 +15,18 @@ from domain.contact import Contact, ContactStatus, NewContact
 from domain.identity import ContactId
 from domain.lifecycle import Action
 from domain.ports import (
+    AttemptClaim,
     BatchStore,
     CallStore,
     CampaignStore,
-    CapacityStore,
+    ClaimAnswer,
     Claimed,
     ContactStore,
     DiagnosticsStore,
     DialTurnStore,
     RescheduleStore,
     RouteStore,
-    SleeperStore,
+    SlotStore,
     SuppressionStore,
     Window,
 )
@@ -33,16 +34,15 @@ from domain.settlement import Settlement
 from store.batches import PostgresBatchStore
 from store.calls import PostgresCallStore
 from store.campaigns import PostgresCampaignStore
-from store.capacity import PostgresCapacityStore
 from store.contacts import PostgresContactStore
 from store.diagnostics import PostgresDiagnosticsStore
 from store.dial_turns import PostgresDialTurnStore
 from store.engine import transaction
 from store.identity import mint
-from store.moved_sleepers import PostgresSleeperStore
 from store.rescheduling import PostgresRescheduleStore
 from store.routes import PostgresRouteStore
 from store.schema import METADATA
+from store.slots import PostgresSlotStore
 from store.suppressions import PostgresSuppressionStore
 from tests.builders import (
     MONDAY_NOON,
@@ -57,13 +57,12 @@ from tests.fakes import (
     FakeBatchStore,
     FakeCallStore,
     FakeCampaignStore,
-    FakeCapacityStore,
     FakeContactStore,
     FakeDiagnosticsStore,
     FakeDialTurnStore,
     FakeRescheduleStore,
     FakeRouteStore,
-    FakeSleeperStore,
+    FakeSlotStore,
     FakeSuppressionStore,
     Tables,
 )
@@ -77,14 +76,13 @@ class House:
     """Every store that knows people, wherever it keeps them."""
 
     campaigns: CampaignStore
-    capacity: CapacityStore
     batches: BatchStore
     contacts: ContactStore
     calls: CallStore
     routes: RouteStore
     dial_turns: DialTurnStore
     reschedules: RescheduleStore
-    sleepers: SleeperStore
+    slots: SlotStore
     suppressions: SuppressionStore
     diagnostics: DiagnosticsStore
 
@@ -93,14 +91,13 @@ class House:
         tables = Tables()
         return cls(
             campaigns=FakeCampaignStore(tables),
-            capacity=FakeCapacityStore(tables),
             batches=FakeBatchStore(tables),
             contacts=FakeContactStore(tables),
             calls=FakeCallStore(tables),
             routes=FakeRouteStore(tables),
             dial_turns=FakeDialTurnStore(tables),
             reschedules=FakeRescheduleStore(tables),
-            sleepers=FakeSleeperStore(tables),
+            slots=FakeSlotStore(tables),
             suppressions=FakeSuppressionStore(tables),
             diagnostics=FakeDiagnosticsStore(tables),
         )
@@ -191,6 +188,24 @@ class House:
         return await self.call(record)
 
 
+class SlottedCalls(PostgresCallStore):
+    """Calls of contacts that are granted a slot whenever they claim: most tests are not about slots."""
+
+    async def claim_attempt(self, claim: AttemptClaim, now: datetime) -> ClaimAnswer:
+        async with transaction(self._engine) as connection:
+            await connection.execute(_A_SLOT, {"this_contact": claim.contact_id})
+        return await super().claim_attempt(claim, now)
+
+
+_A_SLOT = text(
+    """
+    INSERT INTO slots (contact_id, batch_id, campaign_id, attempt, kind, granted_at, granted_by)
+    SELECT contact_id, batch_id, campaign_id, 1, 'initial', now(), 'a test' FROM contacts
+    WHERE contact_id = :this_contact ON CONFLICT DO NOTHING
+    """
+)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Stores(House):
     """The same on one database."""
@@ -202,14 +217,13 @@ class Stores(House):
         return cls(
             engine=engine,
             campaigns=PostgresCampaignStore(engine, mint),
-            capacity=PostgresCapacityStore(engine),
             batches=PostgresBatchStore(engine, mint),
             contacts=PostgresContactStore(engine),
-            calls=PostgresCallStore(engine, mint),
+            calls=SlottedCalls(engine, mint),
             routes=PostgresRouteStore(engine),
             dial_turns=PostgresDialTurnStore(engine),
             reschedules=PostgresRescheduleStore(engine),
-            sleepers=PostgresSleeperStore(engine),
+            slots=PostgresSlotStore(engine),
             suppressions=PostgresSuppressionStore(engine, mint),
             diagnostics=PostgresDiagnosticsStore(engine),
         )

@@ -19,20 +19,19 @@ from temporalio.worker import Worker
 from activities.batches import BatchActivities
 from activities.calls import CallActivities, CallLimits
 from activities.campaign_pace import CampaignPace
-from activities.campaigns import CampaignActivities
 from activities.contacts import ContactActivities
 from activities.hang_ups import HangUpActivities
 from activities.heartbeat import HeartbeatInterceptor
 from activities.route import Route
-from activities.sleepers import SleeperActivities
+from activities.slots import SlotActivities
 from domain.batch import BatchStatus
 from domain.call import CallRecord, CallStatus, StatusEvent
 from domain.contact import LIVE, Contact, NewContact
 from domain.identity import BatchId, CampaignId, ContactId
 from domain.redial import RedialPolicy
+from domain.slots import GrantedSlots, SlotGrants
 from domain.telephony import CallRequest, DialResult
 from temporal_attributes import register_search_attributes
-from temporal_campaigns import TemporalCampaigns
 from temporal_client import DATA_CONVERTER
 from temporal_reports import TemporalReports
 from tests.builders import ORGANIZATION, a_campaign_rules, a_new_batch, a_new_contact
@@ -40,17 +39,15 @@ from tests.fakes import (
     FakeBatchStore,
     FakeCallStore,
     FakeCampaignStore,
-    FakeCapacityStore,
     FakeContactStore,
     FakeDialTurnStore,
     FakeProvider,
     FakeRouteStore,
-    FakeSleeperStore,
+    FakeSlotStore,
     Tables,
 )
 from workflows import attributes, names
 from workflows.batch import BatchWorkflow
-from workflows.campaign import CampaignWorkflow
 from workflows.contact import ContactWorkflow
 from workflows.interceptor import OneArgumentInterceptor
 from workflows.messages import BatchInput, CallEvent
@@ -76,6 +73,17 @@ def server_time() -> datetime:
 
 async def _no_time(_seconds: float) -> None:
     """Pass a wait within an activity, during which the server's clock stands still."""
+
+
+class SkippedSlots(FakeSlotStore):
+    """Slots by the server's clock, which a local activity is not told."""
+
+    def __init__(self, tables: Tables, env: WorkflowEnvironment) -> None:
+        super().__init__(tables)
+        self._env = env
+
+    async def grant(self, request: SlotGrants, now: datetime) -> GrantedSlots | None:
+        return await super().grant(request, await self._env.get_current_time())
 
 
 @dataclass
@@ -250,36 +258,37 @@ async def a_real_server(
 async def a_stage(server: WorkflowEnvironment) -> AsyncIterator[Stage]:
     """Raise the curtain on a fresh server with all of Apollo's workers."""
     async with server as env:
-        tables = Tables()
+        tables = Tables(claims_need_slots=True)
         telephone = Telephone(tables=tables)
         stage = Stage(env=env, tables=tables, telephone=telephone)
         telephone.stage = stage
         async with AsyncExitStack() as workers:
-            for worker in _workers(env.client, tables, telephone):
+            for worker in _workers(env, tables, telephone):
                 await workers.enter_async_context(worker)
             yield stage
 
 
-def _workers(client: Client, tables: Tables, telephone: Telephone) -> list[Worker]:
+def _workers(env: WorkflowEnvironment, tables: Tables, telephone: Telephone) -> list[Worker]:
+    client = env.client
     calls, contacts, batches = FakeCallStore(tables), FakeContactStore(tables), FakeBatchStore(tables)
     reports = TemporalReports(client)
     guard = [OneArgumentInterceptor()]
     route = Route(telephone, FakeRouteStore(tables), server_time)
     pace = CampaignPace(FakeDialTurnStore(tables), clock=server_time, sleep=_no_time)
     dialling = CallActivities(telephone, calls, route=route, pace=pace, limits=LIMITS, clock=server_time)
-    of_batches = BatchActivities(batches, contacts, server_time)
+    of_batches = BatchActivities(batches, server_time)
+    of_slots = SlotActivities(SkippedSlots(tables, env), reports, server_time)
     of_contacts = ContactActivities(
         contacts, calls, reports=reports, directory=reports, limits=LIMITS, clock=server_time
     )
-    of_campaigns = CampaignActivities(FakeCapacityStore(tables), TemporalCampaigns(client))
-    of_sleepers = SleeperActivities(FakeSleeperStore(tables), batches, reports, server_time)
     hang_ups = HangUpActivities(telephone, contacts)
     beating = [HeartbeatInterceptor()]
     return [
         Worker(
             client,
             task_queue=names.CONTROL_QUEUE,
-            workflows=[BatchWorkflow, CampaignWorkflow],
+            workflows=[BatchWorkflow],
+            activities=of_slots.local,
             interceptors=guard,
             workflow_runner=sandboxed(),
         ),
@@ -300,7 +309,7 @@ def _workers(client: Client, tables: Tables, telephone: Telephone) -> list[Worke
         Worker(
             client,
             task_queue=names.STORE_QUEUE,
-            activities=[*of_batches.all, *of_campaigns.all, *of_contacts.all, *of_sleepers.all],
+            activities=[*of_batches.all, *of_contacts.all, *of_slots.all],
             interceptors=beating,
         ),
     ]

@@ -13,7 +13,7 @@ from domain.counters import BatchTally
 from domain.identity import BatchId
 from domain.redial import RedialPolicy
 from tests.workflows.stage import ANSWERED, BUSY, QUICK, SILENCE, Stage, until
-from workflows import names, pace, slots
+from workflows import names, pace
 
 pytestmark = pytest.mark.server
 
@@ -140,10 +140,11 @@ async def test_contact_terminated_while_it_sleeps_is_skipped(stage: Stage) -> No
     assert len(stage.telephone.requests) == 1
 
 
-async def test_contact_that_died_in_an_earlier_run_is_found_by_the_sweep(
+async def test_contact_that_died_in_an_earlier_run_is_found_by_its_slot(
     live_stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pace, "SWEEP_EVERY", timedelta(seconds=2))
+    monkeypatch.setattr(pace, "CHECK_ALL_EVERY", timedelta(seconds=2))
+    monkeypatch.setattr(pace, "LOOK_EVERY", timedelta(seconds=1))
     live_stage.contacts_per_run = 1
     live_stage.telephone.script = lambda request, _: SILENCE if request.to_number.endswith("1") else ANSWERED
     batch_id = await live_stage.a_batch(2, concurrency_limit=2)
@@ -159,10 +160,10 @@ async def test_contact_that_died_in_an_earlier_run_is_found_by_the_sweep(
     assert calls_per_contact(live_stage) == {1}
 
 
-async def test_requests_that_were_turned_away_are_found_again_in_the_database(
+async def test_contacts_whose_request_was_not_remembered_are_found_among_the_rows(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(slots, "MAX_WAITING", 2)
+    monkeypatch.setattr(pace, "ASKED_AT_MOST", 0)
     stage.telephone.script = lambda _, call: BUSY if call == 1 else ANSWERED
     batch_id = await stage.a_batch(12, concurrency_limit=1)
 

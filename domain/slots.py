@@ -1,0 +1,148 @@
+"""How many contacts of a batch may be live: its own limit, and its fair share of its campaign's."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from domain.batch import BatchStatus, PausedBy
+from domain.call import AttemptKind
+from domain.contact import ContactStatus
+from domain.identity import BatchId, ContactId
+
+DEMAND_LASTS = timedelta(seconds=15)
+"""A batch that has not said for so long what it could use is counted for what it holds alone."""
+
+WINDOW_OPENS = "next window opens"
+"""Why contacts in front of a cursor are looked at again, while their windows are closed."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SlotGrants:
+    """A request for slots, by the workflow of a batch."""
+
+    batch_id: BatchId
+    key: str
+    """Of this request; one that is repeated under its key gets the same slots again."""
+    at_most: int
+    cursor: int = 0
+    """Pending contacts are looked at behind this position."""
+    zones: tuple[str | None, ...] | None = None
+    """The zones of pending contacts, where they are known; they are read otherwise."""
+    asked: tuple[ContactId, ...] = ()
+    """Contacts that woke and asked for a slot."""
+    is_counted: bool = True
+    """Return the counters, and who holds a slot."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class GrantedSlot:
+    """A contact that may be dialled now."""
+
+    contact_id: ContactId
+    attempt: int
+    kind: AttemptKind
+
+
+@dataclass(frozen=True, kw_only=True)
+class NoSlot:
+    """Where a contact stands that asked for a slot too early, or needs none any more."""
+
+    contact_id: ContactId
+    attempt: int
+    due_at: datetime | None
+    """When it is to be called, None when it is not."""
+
+
+@dataclass(frozen=True)
+class Wake:
+    """Why to look again, and in how long."""
+
+    after: timedelta
+    what: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class GrantedSlots:
+    """What a batch was granted, and how it stands in the same instant."""
+
+    status: BatchStatus
+    paused_by: PausedBy | None
+    total_contacts: int
+    concurrency_limit: int
+    """In force for the batch."""
+    campaign_limit: int | None
+    in_use: int
+    """Slots of the batch, those just granted included."""
+    campaign_in_use: int | None
+    """Slots of all the campaign's batches, None without a cap."""
+    is_begin_due: bool = False
+    is_end_due: bool = False
+    is_done: bool = False
+    """Nobody of the batch is left to be called."""
+    granted: tuple[GrantedSlot, ...] = ()
+    refused: tuple[NoSlot, ...] = ()
+    has_more: bool = False
+    """More may be granted at once."""
+    cursor: int = 0
+    """Where the next request goes on."""
+    zones: tuple[str | None, ...] = ()
+    wakes: tuple[Wake, ...] = ()
+    rereads: tuple[Wake, ...] = ()
+    """When contacts in front of the cursor are to be looked at again."""
+    waiting_batches: tuple[BatchId, ...] = ()
+    """Batches of the campaign that may take slots now."""
+    is_unattended: bool = False
+    """A slot is held for a while without an open call."""
+    counts: Mapping[ContactStatus, int] | None = None
+    """Who holds a slot and waits for its dial counts as dispatched."""
+    holders: tuple[tuple[ContactId, int], ...] | None = None
+    """Contacts that hold a slot, each with its attempt; the first hundred."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SlotDemand:
+    """What one batch of a campaign holds, and could use in all."""
+
+    held: int
+    wants: int
+
+
+def free_slots(
+    limit: int, batch_id: BatchId, demands: Mapping[BatchId, SlotDemand], campaign_limit: int | None
+) -> int:
+    """Return how many slots a batch may be granted now.
+
+    `demands` are those of its campaign's batches, the batch's own among them.
+    """
+    own = demands[batch_id]
+    free = max(0, min(limit, own.wants) - own.held)
+    if campaign_limit is None:
+        return free
+    left = campaign_limit - sum(each.held for each in demands.values())
+    share = fair_shares({each: demand.wants for each, demand in demands.items()}, campaign_limit)[batch_id]
+    return max(0, min(free, left, share - own.held))
+
+
+def waiting_batches(demands: Mapping[BatchId, SlotDemand], campaign_limit: int) -> tuple[BatchId, ...]:
+    """Return the batches that may take slots now, those furthest below their share first."""
+    if sum(each.held for each in demands.values()) >= campaign_limit:
+        return ()
+    shares = fair_shares({each: demand.wants for each, demand in demands.items()}, campaign_limit)
+    room = {each: shares[each] - demand.held for each, demand in demands.items()}
+    return tuple(sorted((each for each in room if room[each] > 0), key=lambda each: (-room[each], each)))
+
+
+def fair_shares(wants: Mapping[BatchId, int], limit: int) -> dict[BatchId, int]:
+    """Divide `limit` slots so that no batch gets more than it wants.
+
+    A batch that wants little gets all of it; the others share the rest alike, odd slots going to those that
+    want least, and then to the first by name.
+    """
+    shares = {}
+    left = limit
+    by_modesty = sorted(wants, key=lambda name: (wants[name], name))
+    for place, name in enumerate(by_modesty):
+        others = len(by_modesty) - place
+        shares[name] = min(wants[name], -(-left // others))
+        left -= shares[name]
+    return shares

@@ -1,0 +1,374 @@
+"""Slots as rows: who may be dialled is decided, written and counted in one transaction.
+
+Grants that share a limit pass one at a time, by a lock that only grants take: that of the campaign where it has
+a cap, else that of the batch. What decides is read after the lock, so each grant knows those before it.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from sqlalchemy import (
+    ARRAY,
+    BindParameter,
+    ColumnElement,
+    Integer,
+    Select,
+    Text,
+    any_,
+    bindparam,
+    case,
+    cast,
+    exists,
+    func,
+    insert,
+    literal,
+    not_,
+    select,
+    text,
+    update,
+)
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from domain.batch import TERMINAL_BATCH, Batch, BatchStatus, concurrency_in_force
+from domain.call import AttemptKind
+from domain.campaign import CONCURRENCY_KEY, Campaign
+from domain.contact import TERMINAL, WAITING, ContactStatus
+from domain.counters import field_of
+from domain.identity import BatchId, ContactId
+from domain.ports.slots import HeldSlot
+from domain.slots import (
+    DEMAND_LASTS,
+    GrantedSlot,
+    GrantedSlots,
+    NoSlot,
+    SlotDemand,
+    SlotGrants,
+    Wake,
+    free_slots,
+    waiting_batches,
+)
+from store.counting import counters_of
+from store.engine import single_statement, transaction
+from store.mapping import batch_of, campaign_of
+from store.schema import INSTANT, OPEN_ATTEMPT
+from store.slot_candidates import Candidates, find_candidates, may_call
+from store.tables import batches, calls, campaigns, contacts, slot_demands, slots
+from store.turns import HOLDS_SLOT, next_attempt, next_due
+
+_GRANTS = 4_243
+"""The family of locks by which grants under one limit pass one at a time."""
+LOOK_AGAIN_FOR_CAPACITY = timedelta(seconds=3)
+"""Before a batch whose campaign had no slot left looks again, also if nobody woke it."""
+DUE_GRACE = timedelta(seconds=3)
+"""A contact wakes its batch when it is due; if it did not, its batch looks so long after."""
+CLOCKS_DIFFER_BY = timedelta(seconds=5)
+"""A contact that wakes so little early is not sent to sleep again."""
+UNATTENDED_AFTER = timedelta(seconds=10)
+"""A slot without an open call for so long may have lost its workflow."""
+DEMAND_TOLD_EVERY = timedelta(seconds=5)
+HOLDERS_SHOWN = 100
+
+_this_batch: BindParameter[str] = bindparam("this_batch")
+_OPEN_CALL = exists().where(
+    calls.c.contact_id == slots.c.contact_id, calls.c.attempt == slots.c.attempt, text(OPEN_ATTEMPT)
+)
+_WITH_CAMPAIGN = batches.join(campaigns, batches.c.campaign_id == campaigns.c.campaign_id)
+_HAS_CAP = campaigns.c.client_metadata.has_key(CONCURRENCY_KEY)
+
+
+def _lock(key: ColumnElement[str]) -> ColumnElement[None]:
+    return func.pg_advisory_xact_lock(cast(literal(_GRANTS), Integer), func.hashtext(key))
+
+
+_LOCK = (
+    select(_lock(case((_HAS_CAP, campaigns.c.campaign_id), else_=batches.c.batch_id)), _HAS_CAP)
+    .select_from(_WITH_CAMPAIGN)
+    .where(batches.c.batch_id == _this_batch)
+)
+_LOCK_CAMPAIGN = select(_lock(bindparam("this_campaign", type_=Text)))
+_FACTS = (
+    select(batches, campaigns)
+    .select_from(_WITH_CAMPAIGN)
+    .where(campaigns.c.deleted_at.is_(None), batches.c.batch_id == _this_batch)
+)
+_HELD = select(func.count()).where(slots.c.batch_id == _this_batch)
+_HELD_IN_CAMPAIGN = (
+    select(slots.c.batch_id, func.count())
+    .where(slots.c.campaign_id == bindparam("this_campaign"))
+    .group_by(slots.c.batch_id)
+)
+_DEMANDS = select(slot_demands.c.batch_id, slot_demands.c.wants, slot_demands.c.wanted_at).where(
+    slot_demands.c.campaign_id == bindparam("this_campaign"),
+    slot_demands.c.wanted_at > bindparam("since", type_=INSTANT),
+)
+_LOCKED_WAITING = (
+    select(contacts.c.contact_id)
+    .where(
+        contacts.c.contact_id == any_(bindparam("these", type_=ARRAY(Text))),
+        contacts.c.status.in_(sorted(WAITING)),
+    )
+    .with_for_update(key_share=True, skip_locked=True)
+)
+_STANDING = select(
+    exists()
+    .where(contacts.c.batch_id == _this_batch, contacts.c.status.not_in(sorted(TERMINAL)))
+    .label("is_unfinished"),
+    exists()
+    .where(
+        slots.c.batch_id == _this_batch,
+        func.coalesce(slots.c.checked_at, slots.c.granted_at) < bindparam("a_while_ago", type_=INSTANT),
+        not_(_OPEN_CALL),
+    )
+    .label("is_unattended"),
+)
+_asked = bindparam("asked", type_=ARRAY(Text))
+_HELD_ALREADY = select(slots.c.contact_id, slots.c.attempt, slots.c.kind).where(
+    slots.c.batch_id == _this_batch,
+    (slots.c.granted_by == bindparam("this_request")) | (slots.c.contact_id == any_(_asked)),
+)
+_due_at = func.coalesce(contacts.c.next_retry_at, contacts.c.follow_up_at)
+_REFUSED = select(contacts.c.contact_id, next_attempt(contacts.c.contact_id), _due_at).where(
+    contacts.c.batch_id == _this_batch,
+    contacts.c.contact_id == any_(_asked),
+    not_(HOLDS_SLOT),
+    contacts.c.status.in_(sorted(TERMINAL)) | (_due_at > bindparam("soon", type_=INSTANT)),
+)
+_HOLDERS = (
+    select(slots.c.contact_id, slots.c.attempt)
+    .where(slots.c.batch_id == _this_batch)
+    .order_by(slots.c.granted_at, slots.c.contact_id)
+    .limit(HOLDERS_SHOWN)
+)
+
+
+class PostgresSlotStore:
+    """The slots of all batches; implements `SlotStore`."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+
+    async def grant(self, request: SlotGrants, now: datetime) -> GrantedSlots | None:
+        """Grant slots to contacts of a batch that may be called now; None when the batch does not exist."""
+        async with transaction(self._engine) as connection:
+            facts = await _locked_facts(connection, request.batch_id)
+            return None if facts is None else await _grant(connection, *facts, request, now)
+
+    async def unattended(
+        self, batch_id: BatchId, now: datetime, limit: int, *, with_calls: bool
+    ) -> Sequence[HeldSlot]:
+        """Return slots held for a while without an open call, those looked at longest ago first."""
+        c = slots.c
+        looked_at = (
+            update(slots)
+            .where(c.contact_id.in_(_looked_at_longest_ago(batch_id, now, limit, with_calls=with_calls)))
+            .values(checked_at=now)
+            .returning(c.contact_id, c.attempt, c.kind)
+        )
+        async with single_statement(self._engine) as connection:
+            rows = (await connection.execute(looked_at)).all()
+        return [
+            HeldSlot(contact_id=ContactId(contact_id), attempt=attempt, kind=AttemptKind(kind))
+            for contact_id, attempt, kind in sorted(rows)
+        ]
+
+
+async def _locked_facts(connection: AsyncConnection, batch_id: BatchId) -> tuple[Batch, Campaign] | None:
+    this = {"this_batch": batch_id}
+    locked = (await connection.execute(_LOCK, this)).one_or_none()
+    row = (await connection.execute(_FACTS, this)).mappings().one_or_none()
+    if locked is None or row is None:
+        return None
+    batch, campaign = batch_of(row), campaign_of(row)
+    if campaign.rules.concurrency_limit is not None and not locked[1]:
+        # The cap came between the two statements: others are granted slots under its lock already.
+        await connection.execute(_LOCK_CAMPAIGN, {"this_campaign": campaign.campaign_id})
+        row = (await connection.execute(_FACTS, this)).mappings().one()
+        batch, campaign = batch_of(row), campaign_of(row)
+    return batch, campaign
+
+
+async def _grant(
+    connection: AsyncConnection, batch: Batch, campaign: Campaign, request: SlotGrants, now: datetime
+) -> GrantedSlots:
+    batch_id, cap = batch.batch_id, campaign.rules.concurrency_limit
+    limit = concurrency_in_force(batch.concurrency_limit, campaign.rules)
+    demands = await _demands(connection, batch, cap, now)
+    held = demands[batch_id].held
+    room = min(request.at_most, max(0, limit - held))
+    found = await find_candidates(connection, batch, campaign, request, now, room)
+    candidates = found.first[:room]
+    wants = limit if room and len(candidates) == room else held + len(candidates)
+    if cap is not None:
+        await _tell_demand(connection, batch, wants, now)
+    demands[batch_id] = SlotDemand(held=held, wants=wants)
+    free = free_slots(limit, batch_id, demands, cap)
+    before = await _held_already(connection, request) if held else []
+    granted = await _write(connection, batch, candidates[:free], request.key, now)
+    demands[batch_id] = SlotDemand(held=held + len(granted), wants=wants)
+    lacks_capacity = free < len(candidates)
+    stands = GrantedSlots(
+        status=batch.status,
+        paused_by=batch.paused_by,
+        total_contacts=batch.total_contacts,
+        concurrency_limit=limit,
+        campaign_limit=cap,
+        in_use=held + len(granted),
+        campaign_in_use=None if cap is None else sum(each.held for each in demands.values()),
+        is_begin_due=batch.status is BatchStatus.PENDING and _has_come(batch.scheduled_start, now),
+        is_end_due=batch.status not in TERMINAL_BATCH and _has_come(batch.scheduled_end, now),
+        granted=(*before, *granted),
+        refused=await _refused(connection, request, now),
+        has_more=not lacks_capacity and _has_more(found, room, free=max(0, limit - held)),
+        cursor=found.cursor_behind(min(free, len(candidates))),
+        zones=tuple(found.zones),
+        wakes=await _wakes(connection, batch, campaign, now, lacks_capacity=lacks_capacity),
+        rereads=found.rereads(now),
+        waiting_batches=_others_that_wait(batch_id, demands, cap),
+    )
+    return await _with_standing(connection, stands, request, now)
+
+
+async def _demands(
+    connection: AsyncConnection, batch: Batch, cap: int | None, now: datetime
+) -> dict[BatchId, SlotDemand]:
+    """Return what each batch under the cap holds and wants; without a cap what this one holds."""
+    if cap is None:
+        held = await connection.scalar(_HELD, {"this_batch": batch.batch_id}) or 0
+        return {batch.batch_id: SlotDemand(held=held, wants=held)}
+    this = {"this_campaign": batch.campaign_id, "since": now - DEMAND_LASTS}
+    holds = {each: number for each, number in await connection.execute(_HELD_IN_CAMPAIGN, this)}
+    wants = {each: number for each, number, _ in await connection.execute(_DEMANDS, this)}
+    return {
+        BatchId(each): SlotDemand(held=holds.get(each, 0), wants=max(wants.get(each, 0), holds.get(each, 0)))
+        for each in {batch.batch_id, *holds, *wants}
+    }
+
+
+async def _tell_demand(connection: AsyncConnection, batch: Batch, wants: int, now: datetime) -> None:
+    """Write down what the batch could use: at once when that changed, else every few seconds."""
+    c = slot_demands.c
+    new = postgresql.insert(slot_demands).values(
+        batch_id=batch.batch_id, campaign_id=batch.campaign_id, wants=wants, wanted_at=now
+    )
+    await connection.execute(
+        new.on_conflict_do_update(
+            index_elements=[c.batch_id],
+            set_={c.wants: wants, c.wanted_at: now},
+            where=(c.wants != wants) | (c.wanted_at < now - DEMAND_TOLD_EVERY),
+        )
+    )
+
+
+async def _write(
+    connection: AsyncConnection, batch: Batch, picked: Sequence[GrantedSlot], key: str, now: datetime
+) -> Sequence[GrantedSlot]:
+    """Grant slots to those who still wait; a contact that is just being moved is found again."""
+    if not picked:
+        return []
+    these = [each.contact_id for each in picked]
+    still = set((await connection.scalars(_LOCKED_WAITING, {"these": these})).all())
+    granted = [each for each in picked if each.contact_id in still]
+    if granted:
+        shared = {"batch_id": batch.batch_id, "campaign_id": batch.campaign_id}
+        rows = [
+            {
+                "contact_id": each.contact_id,
+                "attempt": each.attempt,
+                "kind": each.kind,
+                "granted_at": now,
+                "granted_by": key,
+                **shared,
+            }
+            for each in granted
+        ]
+        await connection.execute(insert(slots), rows)
+    return granted
+
+
+async def _held_already(connection: AsyncConnection, request: SlotGrants) -> Sequence[GrantedSlot]:
+    """Return what the same request was granted before, and those that asked although they hold a slot."""
+    this = {"this_batch": request.batch_id, "this_request": request.key, "asked": list(request.asked)}
+    return [
+        GrantedSlot(contact_id=ContactId(contact_id), attempt=attempt, kind=AttemptKind(kind))
+        for contact_id, attempt, kind in await connection.execute(_HELD_ALREADY, this)
+    ]
+
+
+async def _refused(connection: AsyncConnection, request: SlotGrants, now: datetime) -> tuple[NoSlot, ...]:
+    """Return those that asked and are over, or are to be called later than they know."""
+    if not request.asked:
+        return ()
+    this = {"this_batch": request.batch_id, "asked": list(request.asked), "soon": now + CLOCKS_DIFFER_BY}
+    return tuple(
+        NoSlot(contact_id=ContactId(contact_id), attempt=attempt, due_at=due_at)
+        for contact_id, attempt, due_at in await connection.execute(_REFUSED, this)
+    )
+
+
+def _has_more(found: Candidates, room: int, *, free: int) -> bool:
+    """Tell whether another request would be granted more at once: this one was cut short, or looked so far."""
+    ready = len(found.first)
+    return ready >= room if free > room else ready < room and not found.is_exhausted
+
+
+def _others_that_wait(
+    batch_id: BatchId, demands: Mapping[BatchId, SlotDemand], cap: int | None
+) -> tuple[BatchId, ...]:
+    return () if cap is None else tuple(each for each in waiting_batches(demands, cap) if each != batch_id)
+
+
+async def _wakes(
+    connection: AsyncConnection, batch: Batch, campaign: Campaign, now: datetime, *, lacks_capacity: bool
+) -> tuple[Wake, ...]:
+    """Return when the batch is to look again, besides for those in front of its cursor."""
+    at: dict[str, datetime | None] = {}
+    if batch.status is BatchStatus.PENDING:
+        at["scheduled start"] = batch.scheduled_start
+    if batch.status not in TERMINAL_BATCH:
+        at["scheduled end"] = batch.scheduled_end
+    if lacks_capacity:
+        at["a slot of its campaign may be free"] = now + LOOK_AGAIN_FOR_CAPACITY
+    if may_call(batch, campaign):
+        next_at = await connection.scalar(next_due(batch.batch_id, now))
+        at["a retry or follow-up is due"] = None if next_at is None else next_at + DUE_GRACE
+    return tuple(Wake(max(when - now, timedelta()), what) for what, when in at.items() if when is not None)
+
+
+async def _with_standing(
+    connection: AsyncConnection, stands: GrantedSlots, request: SlotGrants, now: datetime
+) -> GrantedSlots:
+    """Add what the rows say after the grant."""
+    this = {"this_batch": request.batch_id, "a_while_ago": now - UNATTENDED_AFTER}
+    standing = (await connection.execute(_STANDING, this)).one()
+    is_unfinished = standing.is_unfinished or stands.in_use > 0
+    added = replace(
+        stands,
+        is_done=not is_unfinished and stands.status not in TERMINAL_BATCH,
+        is_unattended=standing.is_unattended,
+    )
+    if not request.is_counted:
+        return added
+    counters = (await counters_of(connection, [request.batch_id]))[request.batch_id]
+    holders = await connection.execute(_HOLDERS, this)
+    return replace(
+        added,
+        counts={status: getattr(counters, field_of(status)) for status in ContactStatus},
+        holders=tuple((ContactId(contact_id), attempt) for contact_id, attempt in holders),
+    )
+
+
+def _looked_at_longest_ago(batch_id: BatchId, now: datetime, limit: int, *, with_calls: bool) -> Select[str]:
+    c = slots.c
+    oldest = (
+        select(c.contact_id)
+        .where(c.batch_id == batch_id, c.granted_at < now - UNATTENDED_AFTER)
+        .order_by(func.coalesce(c.checked_at, c.granted_at), c.contact_id)
+        .limit(limit)
+    )
+    return oldest if with_calls else oldest.where(not_(_OPEN_CALL))
+
+
+def _has_come(at: datetime | None, now: datetime) -> bool:
+    return at is not None and at <= now
