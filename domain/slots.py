@@ -9,6 +9,10 @@ from domain.call import AttemptKind
 from domain.contact import ContactStatus
 from domain.identity import BatchId, ContactId
 
+OVERDUE_AFTER = timedelta(seconds=5)
+"""A contact asks for a slot when it is due; so long after it is granted one without having asked."""
+CLOCKS_DIFFER_BY = timedelta(seconds=1)
+"""A contact that asks so little early is due."""
 DEMAND_LASTS = timedelta(seconds=15)
 """A batch that has not said for so long what it could use is counted for what it holds alone."""
 

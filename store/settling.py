@@ -120,6 +120,9 @@ async def settle(
         "updated_at": now,
     }
     moved = (await connection.execute(_SETTLE, values)).mappings().one_or_none()
+    if moved is None:
+        # Its batch may have skipped it while its call ended: neither saw the other.
+        await connection.execute(_RELEASE, {"this_contact": contact_id})
     row = await _standing(connection, contact_id) if moved is None else moved
     c = contacts.c
     return Settlement(

@@ -86,7 +86,7 @@ async def find_candidates(
     openings = (next_opening(hours[zone], now, before=batch.scheduled_end) for zone in closed)
     found.opens_at = min((at for at in openings if at is not None), default=None)
     if room:
-        ready = await connection.execute(due(batch.batch_id, now, room))
+        ready = await connection.execute(due(batch.batch_id, request.asked, now, room))
         found.due = [
             GrantedSlot(contact_id=ContactId(contact_id), attempt=attempt, kind=AttemptKind(kind))
             for contact_id, attempt, kind in ready

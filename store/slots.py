@@ -1,7 +1,7 @@
 """Slots as rows: who may be dialled is decided, written and counted in one transaction.
 
-Grants that share a limit pass one at a time, by a lock that only grants take: that of the campaign where it has
-a cap, else that of the batch. What decides is read after the lock, so each grant knows those before it.
+Grants that share a limit pass one at a time, by a lock that only grants take: that of the campaign where it
+has a cap, else that of the batch. What decides is read after the lock, so each grant knows those before it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -39,7 +39,9 @@ from domain.counters import field_of
 from domain.identity import BatchId, ContactId
 from domain.ports.slots import HeldSlot
 from domain.slots import (
+    CLOCKS_DIFFER_BY,
     DEMAND_LASTS,
+    OVERDUE_AFTER,
     GrantedSlot,
     GrantedSlots,
     NoSlot,
@@ -61,10 +63,6 @@ _GRANTS = 4_243
 """The family of locks by which grants under one limit pass one at a time."""
 LOOK_AGAIN_FOR_CAPACITY = timedelta(seconds=3)
 """Before a batch whose campaign had no slot left looks again, also if nobody woke it."""
-DUE_GRACE = timedelta(seconds=3)
-"""A contact wakes its batch when it is due; if it did not, its batch looks so long after."""
-CLOCKS_DIFFER_BY = timedelta(seconds=5)
-"""A contact that wakes so little early is not sent to sleep again."""
 UNATTENDED_AFTER = timedelta(seconds=10)
 """A slot without an open call for so long may have lost its workflow."""
 DEMAND_TOLD_EVERY = timedelta(seconds=5)
@@ -238,7 +236,7 @@ async def _demands(
         held = await connection.scalar(_HELD, {"this_batch": batch.batch_id}) or 0
         return {batch.batch_id: SlotDemand(held=held, wants=held)}
     this = {"this_campaign": batch.campaign_id, "since": now - DEMAND_LASTS}
-    holds = {each: number for each, number in await connection.execute(_HELD_IN_CAMPAIGN, this)}
+    holds: dict[str, int] = dict((await connection.execute(_HELD_IN_CAMPAIGN, this)).tuples().all())
     wants = {each: number for each, number, _ in await connection.execute(_DEMANDS, this)}
     return {
         BatchId(each): SlotDemand(held=holds.get(each, 0), wants=max(wants.get(each, 0), holds.get(each, 0)))
@@ -308,7 +306,7 @@ async def _refused(connection: AsyncConnection, request: SlotGrants, now: dateti
 
 
 def _has_more(found: Candidates, room: int, *, free: int) -> bool:
-    """Tell whether another request would be granted more at once: this one was cut short, or looked so far."""
+    """Tell whether another request would be granted more at once: this one was cut short."""
     ready = len(found.first)
     return ready >= room if free > room else ready < room and not found.is_exhausted
 
@@ -331,8 +329,8 @@ async def _wakes(
     if lacks_capacity:
         at["a slot of its campaign may be free"] = now + LOOK_AGAIN_FOR_CAPACITY
     if may_call(batch, campaign):
-        next_at = await connection.scalar(next_due(batch.batch_id, now))
-        at["a retry or follow-up is due"] = None if next_at is None else next_at + DUE_GRACE
+        next_at = await connection.scalar(next_due(batch.batch_id, now - OVERDUE_AFTER))
+        at["a retry or follow-up is due"] = None if next_at is None else next_at + OVERDUE_AFTER
     return tuple(Wake(max(when - now, timedelta()), what) for what, when in at.items() if when is not None)
 
 

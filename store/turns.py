@@ -1,6 +1,6 @@
 """Whose turn it is: the contacts and calls a batch's dispatcher asks for, as statements."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -12,6 +12,8 @@ from sqlalchemy import (
     Subquery,
     Text,
     all_,
+    and_,
+    any_,
     exists,
     func,
     literal,
@@ -26,6 +28,7 @@ from domain.call import AttemptKind
 from domain.contact import ContactStatus, SkipReason
 from domain.frequency import CapsAt
 from domain.identity import BatchId
+from domain.slots import CLOCKS_DIFFER_BY, OVERDUE_AFTER
 from store.counting import LIVE_CALLS
 from store.frequency import capped_until
 from store.open_numbers import is_on_the_phone
@@ -97,12 +100,12 @@ def pending_zones(batch_id: BatchId) -> Select[str | None]:
     return zones.group_by(c.timezone).order_by(c.timezone.nulls_first())
 
 
-def due(batch_id: BatchId, now: datetime, limit: int) -> Select[str, int, str]:
-    """Select what is due and holds no slot, follow-ups first, then the longest due, with its next attempt.
+def due(batch_id: BatchId, asked: Sequence[str], now: datetime, limit: int) -> Select[str, int, str]:
+    """Select who is due and holds no slot, follow-ups first, then the longest due, with the next attempt.
 
-    Numbers that are on the phone are left out.
+    Due is a contact that asked at its time, or is overdue. Numbers that are on the phone are left out.
     """
-    waiting = _due_contacts(batch_id, now, limit)
+    waiting = _due_contacts(batch_id, asked, now, limit)
     return (
         select(waiting.c.contact_id, next_attempt(waiting.c.contact_id), waiting.c.kind)
         .order_by(waiting.c.turn, waiting.c.due_at, waiting.c.position)
@@ -165,7 +168,7 @@ def calls_to_hang_up(batch_id: BatchId) -> Select[str, str]:
     )
 
 
-def _due_contacts(batch_id: BatchId, now: datetime, limit: int) -> Subquery:
+def _due_contacts(batch_id: BatchId, asked: Sequence[str], now: datetime, limit: int) -> Subquery:
     """Select due contacts of each kind with the order of their turn; each half is read from its own index."""
     follow_ups = _due_of_kind(
         AttemptKind.FOLLOW_UP, ContactStatus.FOLLOWUP_SCHEDULED, contacts.c.follow_up_at, turn=1
@@ -174,7 +177,7 @@ def _due_contacts(batch_id: BatchId, now: datetime, limit: int) -> Subquery:
     halves = [
         half.where(
             contacts.c.batch_id == batch_id,
-            due_at <= now,
+            _is_due(due_at, asked, now),
             not_(HOLDS_SLOT),
             not_(is_on_the_phone(contacts.c.phone_number)),
         )
@@ -187,6 +190,14 @@ def _due_contacts(batch_id: BatchId, now: datetime, limit: int) -> Subquery:
         )
     ]
     return union_all(*(select(half) for half in halves)).subquery("due")
+
+
+def _is_due(due_at: ColumnElement[datetime], asked: Sequence[str], now: datetime) -> ColumnElement[bool]:
+    overdue = due_at <= now - OVERDUE_AFTER
+    if not asked:
+        return overdue
+    has_asked = contacts.c.contact_id == any_(literal(list(asked), ARRAY(Text)))
+    return or_(overdue, and_(due_at <= now + CLOCKS_DIFFER_BY, has_asked))
 
 
 def _due_of_kind(

@@ -1,6 +1,7 @@
 """One batch: has slots granted to its contacts until every one of them has reached an end."""
 
 import asyncio
+from collections.abc import Set
 from dataclasses import asdict, replace
 from datetime import datetime
 
@@ -10,7 +11,7 @@ with workflow.unsafe.imports_passed_through():
     from domain.batch import TERMINAL_BATCH, BatchStatus
     from domain.identity import BatchId, ContactId
     from domain.lifecycle import Action
-    from domain.slots import GrantedSlots, SlotGrants
+    from domain.slots import OVERDUE_AFTER, GrantedSlots, SlotGrants
     from workflows import attributes, dashboard, errands, messages, names, pace
     from workflows.children import ContactChildren
     from workflows.journal import Journal
@@ -116,7 +117,7 @@ class BatchWorkflow:
         self._signals += 1
         asked = self._journal.read(names.SLOT_REQUESTED, messages.SLOT_REQUESTED, request)
         if asked is not None and len(self._state.asked) < pace.ASKED_AT_MOST:
-            self._state.asked.append(asked.contact_id)
+            self._state.asked[asked.contact_id] = workflow.now()
         self._wake()
 
     @workflow.signal(name=names.CONTACT_SKIPPED, description=MEANS[names.CONTACT_SKIPPED])
@@ -205,7 +206,7 @@ class BatchWorkflow:
 
     def _request(self, now: datetime) -> SlotGrants:
         state, self._looks = self._state, self._looks + 1
-        asked, state.asked = state.asked[: pace.ASKED_AT_ONCE], state.asked[pace.ASKED_AT_ONCE :]
+        asked = list(state.asked)[: pace.ASKED_AT_ONCE]
         return SlotGrants(
             batch_id=BatchId(self._batch_id),
             key=f"{workflow.info().run_id}/{self._looks}",
@@ -223,6 +224,8 @@ class BatchWorkflow:
         if stands.counts is not None and stands.holders is not None:
             state.counts, state.counted_at = dict(stands.counts), now
             state.in_flight = dict(stands.holders)
+        granted = {each.contact_id for each in stands.granted}
+        self._drop_asked(granted | {each.contact_id for each in stands.refused}, now)
         if stands.in_use or stands.granted:
             state.idle_looks = 0
         if self._requests.are_run:
@@ -231,6 +234,13 @@ class BatchWorkflow:
             attributes.show_batch(stands.status)
             if before is not None:
                 state.skipped_are_told = stands.status not in _SKIPS_EVERYBODY
+
+    def _drop_asked(self, answered: Set[ContactId], now: datetime) -> None:
+        """Forget contacts that were answered, or that are overdue by now and found without having asked."""
+        since = now - 2 * OVERDUE_AFTER
+        self._state.asked = {
+            each: at for each, at in self._state.asked.items() if each not in answered and at > since
+        }
 
     async def _follow(self, stands: GrantedSlots) -> bool:
         """Do what has fallen due for the whole batch; True when it was something."""
@@ -252,7 +262,8 @@ class BatchWorkflow:
         self._children.hand_out(stands.granted)
         self._children.refuse(stands.refused)
         self._children.wake_batches(stands.waiting_batches[: pace.BATCHES_WOKEN_AT_ONCE])
-        if stands.has_more or self._state.asked:
+        was_answered = bool(stands.granted or stands.refused)
+        if stands.has_more or (was_answered and len(self._state.asked) > pace.ASKED_AT_ONCE):
             self._is_woken = True
 
     async def _end(self, stands: GrantedSlots) -> str:
@@ -276,7 +287,7 @@ class BatchWorkflow:
         self._state.rereads.clear()
 
     def _level_look_at(self) -> datetime:
-        """Return when everybody is looked at again whatever was signalled: ever later while nothing happens."""
+        """Return when everybody is looked at again, signal or not: ever later while nothing happens."""
         doublings: int = 2 ** min(self._state.idle_looks, pace.LONGEST_DOUBLING)
         return self._leveled_at + min(pace.LOOK_EVERY * doublings, pace.LOOK_IDLE_EVERY)
 

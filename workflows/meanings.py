@@ -20,7 +20,7 @@ MEANS: Mapping[str, str] = {
     '{"contact_id": "con_1", "attempt": 2, "at": "2030-01-31T09:00:00Z"}',
     names.RECOUNT: "Look at the rows again, and for slots whose workflows are lost. No input needed.",
     names.SLOTS_FREED: "Sent by other batches of the campaign: a slot may be free. No input needed.",
-    names.COUNTERS: "How many contacts stand where; live = on a slot. As read at most two seconds ago. No input.",
+    names.COUNTERS: "How many contacts stand where, read within two seconds; live = on a slot. No input.",
     names.IN_FLIGHT: "Contacts that hold a slot, the first hundred, and their attempts. No input.",
     names.DEBUG: "What the batch knows and waits for. No input.",
     names.CALL_EVENT: 'Sent by the API: where a call stands, {"attempt": 1, "call_status": "completed"}',

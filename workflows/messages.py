@@ -38,8 +38,8 @@ class BatchState:
     counted_at: datetime | None = None
     in_flight: dict[str, int] = field(default_factory=dict)
     """Who held a slot then: contact id to attempt, the first hundred."""
-    asked: list[str] = field(default_factory=list)
-    """Contacts that woke and asked for a slot since the last request."""
+    asked: dict[str, datetime] = field(default_factory=dict)
+    """Contacts that are due and asked for a slot, and when; those that asked longer ago are overdue."""
     cursor: int = 0
     """Pending contacts are looked at behind this position."""
     zones: tuple[str | None, ...] | None = None

@@ -12,7 +12,7 @@ SIGNALS_PER_RUN = 3000
 """Far below the server's limit of 10,000."""
 LOOK_EVERY = timedelta(seconds=10)
 """While somebody is live, and after anything that was signalled."""
-LOOK_IDLE_EVERY = timedelta(minutes=15)
+LOOK_IDLE_EVERY = timedelta(minutes=30)
 """While nothing happens for long; the pause doubles up to it."""
 LONGEST_DOUBLING = 8
 COUNT_EVERY = timedelta(seconds=2)

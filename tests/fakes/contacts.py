@@ -87,6 +87,8 @@ class FakeContactStore:
         contact = self._find(contact_id)
         settlement = self._in_force(contact, attempt, settlement, now)
         is_newest = self._attempts(contact_id) == attempt
+        if contact.status not in LIVE and not self._tables.is_being_called(contact_id):
+            self._tables.slots.pop(contact_id, None)
         if contact.status in LIVE and may_become(contact.status, settlement.status) and is_newest:
             contact = self._keep(
                 replace(

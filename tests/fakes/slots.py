@@ -14,6 +14,8 @@ from domain.gates import GateFacts, closed_gate
 from domain.identity import BatchId, ContactId
 from domain.ports import HeldSlot
 from domain.slots import (
+    CLOCKS_DIFFER_BY,
+    OVERDUE_AFTER,
     WINDOW_OPENS,
     GrantedSlot,
     GrantedSlots,
@@ -183,13 +185,17 @@ class _Grant:
             for each in self._free_contacts()
             if each.status is status
             and (due_at := each.follow_up_at or each.next_retry_at) is not None
-            and due_at <= self._now
+            and self._is_due(each, due_at)
             and not self._tables.is_on_the_phone(each.phone_number)
         ]
         return [
             GrantedSlot(contact_id=contact_id, attempt=self._next_attempt(contact_id), kind=kind)
             for _, _, _, contact_id, kind in sorted(due)
         ]
+
+    def _is_due(self, contact: Contact, due_at: datetime) -> bool:
+        has_asked = contact.contact_id in self._request.asked
+        return due_at <= (self._now + CLOCKS_DIFFER_BY if has_asked else self._now - OVERDUE_AFTER)
 
     def _pending(self) -> list[Contact]:
         return [
@@ -233,9 +239,10 @@ class _Grant:
             at["a slot of its campaign may be free"] = self._now + timedelta(seconds=3)
         if self._may_call():
             coming = [
-                due_at + timedelta(seconds=3)
+                due_at + OVERDUE_AFTER
                 for each in self._tables.contacts_of(self._batch.batch_id)
-                if (due_at := each.follow_up_at or each.next_retry_at) is not None and due_at > self._now
+                if (due_at := each.follow_up_at or each.next_retry_at) is not None
+                and due_at > self._now - OVERDUE_AFTER
             ]
             at["a retry or follow-up is due"] = min(coming, default=None)
         return [
@@ -243,7 +250,7 @@ class _Grant:
         ]
 
     def _refused(self) -> tuple[NoSlot, ...]:
-        soon = self._now + timedelta(seconds=5)
+        soon = self._now + CLOCKS_DIFFER_BY
         refused = []
         for each in self._free_contacts():
             due_at = each.next_retry_at or each.follow_up_at

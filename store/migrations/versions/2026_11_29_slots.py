@@ -1,7 +1,7 @@
 """Slots as rows, given back by triggers.
 
-Contacts that are on the phone hold one. Unfinished batches count as not started, for the workflows that run for
-them kept their slots elsewhere: they are started anew.
+Contacts that are on the phone hold one. Unfinished batches count as not started, for the workflows that run
+for them kept their slots elsewhere: they are started anew.
 """
 
 import sqlalchemy as sa
@@ -12,22 +12,22 @@ down_revision = "0006"
 branch_labels = None
 depends_on = None
 
-_LIVE = "('dispatched', 'in_progress')"
-_OPEN = "calls.dial_state <> 'ready' AND calls.call_status IN ('queued', 'ringing', 'in_progress')"
-
 # One statement may move a hundred thousand contacts, so each trigger runs once per statement.
-_BY_CONTACTS = f"""
+_BY_CONTACTS = """
 CREATE FUNCTION contacts_give_slots_back() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     DELETE FROM slots USING moved JOIN before ON before.contact_id = moved.contact_id
     WHERE slots.contact_id = moved.contact_id
         AND moved.status <> before.status
-        AND moved.status NOT IN {_LIVE}
-        AND NOT EXISTS (SELECT FROM calls WHERE calls.contact_id = moved.contact_id AND {_OPEN});
+        AND moved.status NOT IN ('dispatched', 'in_progress')
+        AND NOT EXISTS (
+            SELECT FROM calls WHERE calls.contact_id = moved.contact_id
+                AND calls.dial_state <> 'ready' AND calls.call_status IN ('queued', 'ringing', 'in_progress')
+        );
     RETURN NULL;
 END $$
 """
-_BY_CALLS = f"""
+_BY_CALLS = """
 CREATE FUNCTION calls_give_slots_back() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     DELETE FROM slots USING moved
@@ -37,7 +37,7 @@ BEGIN
         AND slots.attempt = moved.attempt
         AND moved.call_status <> before.call_status
         AND moved.call_status NOT IN ('queued', 'ringing', 'in_progress')
-        AND contacts.status NOT IN {_LIVE};
+        AND contacts.status NOT IN ('dispatched', 'in_progress');
     RETURN NULL;
 END $$
 """
@@ -77,16 +77,17 @@ def upgrade() -> None:
     op.execute(_BY_CALLS)
     for name, table in _TRIGGERS:
         op.execute(
-            f"CREATE TRIGGER {name} AFTER UPDATE ON {table} REFERENCING OLD TABLE AS before NEW TABLE AS moved "
+            f"CREATE TRIGGER {name} AFTER UPDATE ON {table} "
+            "REFERENCING OLD TABLE AS before NEW TABLE AS moved "
             f"FOR EACH STATEMENT EXECUTE FUNCTION {name}()"
         )
     op.execute(
-        f"""
+        """
         INSERT INTO slots (contact_id, batch_id, campaign_id, attempt, kind, granted_at, granted_by)
         SELECT DISTINCT ON (contact_id) contact_id, batch_id, campaign_id, calls.attempt, calls.kind,
             coalesce(calls.started_at, contacts.updated_at), 'migration'
         FROM contacts JOIN calls USING (contact_id, batch_id, campaign_id)
-        WHERE contacts.status IN {_LIVE}
+        WHERE contacts.status IN ('dispatched', 'in_progress')
         ORDER BY contact_id, calls.attempt DESC
         """
     )
