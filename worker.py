@@ -7,7 +7,7 @@ from argparse import ArgumentParser
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TypedDict
 
@@ -33,6 +33,7 @@ from provider_choice import provider_choice, warn_of_choice
 from settings import Settings, read_settings
 from store.batches import PostgresBatchStore
 from store.calls import PostgresCallStore
+from store.clock import running_clock
 from store.contacts import PostgresContactStore
 from store.dial_turns import PostgresDialTurnStore
 from store.engine import create_store_engine
@@ -54,6 +55,9 @@ GRACE = DIAL["start_to_close_timeout"]
 """As long as any dial may take, so that a worker that is stopped keeps the provider's answer."""
 STICKY_PATIENCE = timedelta(seconds=3)
 """How long a workflow waits for the worker that knows it, before any worker takes it."""
+
+
+Clock = Callable[[], datetime]
 
 
 class Role(StrEnum):
@@ -82,6 +86,7 @@ class Surroundings:
     database: AsyncEngine
     calls: CallStore
     provider: TelephonyProvider
+    clock: Clock
 
 
 class WorkflowOptions(TypedDict):
@@ -99,11 +104,6 @@ class ActivityOptions(TypedDict):
 
     interceptors: Sequence[Interceptor]
     graceful_shutdown_timeout: timedelta
-
-
-def now() -> datetime:
-    """Return the present instant."""
-    return datetime.now(UTC)
 
 
 def call_limits(settings: Settings) -> CallLimits:
@@ -133,17 +133,17 @@ def activity_options() -> ActivityOptions:
 
 def build_workers(role: Role, around: Surroundings, settings: Settings) -> Iterator[Worker]:
     """Yield the workers of a role, one per task queue."""
-    client, calls, provider = around.client, around.calls, around.provider
+    client, calls, provider, clock = around.client, around.calls, around.provider, around.clock
     contacts, batches = PostgresContactStore(around.database), PostgresBatchStore(around.database, mint)
     reports, limits = TemporalReports(client), call_limits(settings)
-    of_batches = BatchActivities(batches, now)
-    of_slots = SlotActivities(PostgresSlotStore(around.database), reports, now)
+    of_batches = BatchActivities(batches, clock)
+    of_slots = SlotActivities(PostgresSlotStore(around.database), reports, clock)
     of_contacts = ContactActivities(
-        contacts, calls, reports=reports, directory=reports, limits=limits, clock=now
+        contacts, calls, reports=reports, directory=reports, limits=limits, clock=clock
     )
-    route = Route(provider, PostgresRouteStore(around.database), now)
-    pace = CampaignPace(PostgresDialTurnStore(around.database), clock=now)
-    dialling = CallActivities(provider, calls, route=route, pace=pace, limits=limits, clock=now)
+    route = Route(provider, PostgresRouteStore(around.database), clock)
+    pace = CampaignPace(PostgresDialTurnStore(around.database), clock=clock)
+    dialling = CallActivities(provider, calls, route=route, pace=pace, limits=limits, clock=clock)
     hanging_up = HangUpActivities(provider, contacts)
     if role in (Role.ALL, Role.CONTROL):
         yield Worker(
@@ -178,12 +178,14 @@ async def serve(role: Role, settings: Settings, ports: DialPorts = DialPorts()) 
     async with AsyncExitStack() as stack:
         database = create_store_engine(settings.required_database_url, pool_size=20)
         stack.push_async_callback(database.dispose)
+        clock = await stack.enter_async_context(running_clock(database))
         provider = await stack.enter_async_context(ports.provider(provider_choice(settings)))
         around = Surroundings(
             client=await connect(settings),
             database=database,
             calls=ports.call_store(database, mint),
             provider=provider,
+            clock=clock,
         )
         await require_search_attributes(around.client)
         workers = [await stack.enter_async_context(each) for each in build_workers(role, around, settings)]

@@ -6,9 +6,9 @@
 import asyncio
 import gc
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 
 from fastapi import FastAPI
@@ -29,6 +29,7 @@ from settings import Settings, inherited_environment, read_settings
 from store.batches import PostgresBatchStore
 from store.calls import PostgresCallStore
 from store.campaigns import PostgresCampaignStore
+from store.clock import running_clock
 from store.contacts import PostgresContactStore
 from store.diagnostics import PostgresDiagnosticsStore
 from store.engine import create_store_engine, ping
@@ -78,7 +79,8 @@ def build_production_app(settings: Settings) -> FastAPI:
             database = create_store_engine(database_url, pool_size=CONNECTIONS)
             stack.push_async_callback(database.dispose)
             client = await connect(settings, lazy=True)
-            parts = production_parts(settings, database, TemporalGateway(client))
+            clock = await stack.enter_async_context(running_clock(database))
+            parts = production_parts(settings, database, TemporalGateway(client), clock)
             install(app, parts)
             await stack.enter_async_context(_in_background(app, parts))
             yield
@@ -86,7 +88,9 @@ def build_production_app(settings: Settings) -> FastAPI:
     return assemble(lifespan)
 
 
-def production_parts(settings: Settings, database: AsyncEngine, engine: BatchEngine) -> ApiParts:
+def production_parts(
+    settings: Settings, database: AsyncEngine, engine: BatchEngine, clock: Callable[[], datetime]
+) -> ApiParts:
     """Return the real parts over an open database and engine."""
     return ApiParts(
         campaigns=PostgresCampaignStore(database, mint),
@@ -109,7 +113,7 @@ def production_parts(settings: Settings, database: AsyncEngine, engine: BatchEng
             is_signed=signature.verify,
         ),
         ping_database=partial(ping, database),
-        clock=_now,
+        clock=clock,
         rate_limit_per_minute=settings.rate_limit_per_minute,
         quiet_after_unknown=settings.ring_timeout + settings.max_call + CALL_GRACE,
     )
@@ -135,7 +139,3 @@ def _spare_what_stays() -> None:
     """Have the garbage collector pass over what was loaded: to search it would hold up every request."""
     gc.collect()
     gc.freeze()
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)

@@ -16,7 +16,7 @@ from temporalio.api.workflowservice.v1 import (
     GetWorkflowExecutionHistoryReverseRequest,
 )
 from temporalio.client import Client, WorkflowQueryFailedError, WorkflowQueryRejectedError
-from temporalio.common import QueryRejectCondition, WorkflowIDReusePolicy
+from temporalio.common import QueryRejectCondition, WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
@@ -73,10 +73,31 @@ class TemporalGateway:
             await self._client.workflow_service.get_system_info(GetSystemInfoRequest(), timeout=PATIENCE)
 
     async def start_batch(self, batch: Batch) -> None:
-        """Start the batch's workflow; nothing happens when it runs or ran already."""
+        """Start the batch's workflow; nothing happens when it runs or ran already.
+
+        One that kept its slots in its own memory is replaced; its contacts go on.
+        """
         async with _translated_failures():
-            with suppress(WorkflowAlreadyStartedError):
+            try:
                 await self._start(batch, WorkflowIDReusePolicy.REJECT_DUPLICATE)
+            except WorkflowAlreadyStartedError:
+                if not await self._keeps_slots_in_database(batch.batch_id):
+                    await self._replace(batch)
+
+    async def _keeps_slots_in_database(self, batch_id: BatchId) -> bool:
+        described = await self._client.get_workflow_handle(names.batch_workflow_id(batch_id)).describe(
+            rpc_timeout=PATIENCE
+        )
+        return bool(await described.memo_value(names.SLOTS_IN_DATABASE, default=False))
+
+    async def _replace(self, batch: Batch) -> None:
+        with suppress(RPCError):  # a campaign without slots to lease has none
+            await self._client.get_workflow_handle(f"campaign/{batch.campaign_id}").terminate(
+                "slots are kept in the database", rpc_timeout=PATIENCE
+            )
+        await self._start(
+            batch, WorkflowIDReusePolicy.ALLOW_DUPLICATE, conflict=WorkflowIDConflictPolicy.TERMINATE_EXISTING
+        )
 
     async def tally(self, batch_id: BatchId) -> BatchTally | None:
         """Ask the running workflow for its numbers; None without an answer in time that can be read."""
@@ -124,7 +145,12 @@ class TemporalGateway:
             await self._start(batch, WorkflowIDReusePolicy.ALLOW_DUPLICATE, signal=names.DISPATCH)
 
     async def _start(
-        self, batch: Batch, reuse_policy: WorkflowIDReusePolicy, *, signal: str | None = None
+        self,
+        batch: Batch,
+        reuse_policy: WorkflowIDReusePolicy,
+        *,
+        conflict: WorkflowIDConflictPolicy = WorkflowIDConflictPolicy.UNSPECIFIED,
+        signal: str | None = None,
     ) -> None:
         start = BatchInput(
             batch_id=batch.batch_id, campaign_id=batch.campaign_id, organization_id=batch.organization_id
@@ -135,6 +161,8 @@ class TemporalGateway:
             id=names.batch_workflow_id(batch.batch_id),
             task_queue=names.CONTROL_QUEUE,
             id_reuse_policy=reuse_policy,
+            id_conflict_policy=conflict,
+            memo={names.SLOTS_IN_DATABASE: True},
             search_attributes=attributes.of_batch(
                 start, status=batch.status, begins_at=batch.scheduled_start
             ),

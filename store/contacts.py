@@ -28,6 +28,11 @@ class PostgresContactStore:
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
 
+    async def pending_zones(self, batch_id: BatchId) -> Sequence[str | None]:
+        """Return the different zones of pending contacts; None for those without one of their own."""
+        async with single_statement(self._engine) as connection:
+            return list((await connection.scalars(turns.pending_zones(batch_id))).all())
+
     async def skipped_stories(
         self, batch_id: BatchId, after_position: int, limit: int
     ) -> Sequence[tuple[ContactId, int]]:

@@ -29,6 +29,9 @@ COUNTERS = "counters"
 DEBUG = "debug"
 IN_FLIGHT = "in_flight"
 
+SLOTS_IN_DATABASE = "slots_in_database"
+"""Memo of a batch's workflow; one without it kept its slots in its own memory."""
+
 NO_SUCH_WORKFLOW = "ExternalWorkflowExecutionNotFound"
 TOO_MANY_SIGNALS = "SignalCountLimitExceeded"
 """Why a signal to another workflow failed: its history is full, and it is about to continue as new."""

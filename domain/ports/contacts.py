@@ -14,6 +14,9 @@ from domain.settlement import Settlement
 class ContactStore(Protocol):
     """The people of batches."""
 
+    async def pending_zones(self, batch_id: BatchId) -> Sequence[str | None]:
+        """Return the different zones of a batch's pending contacts; None for those without their own."""
+
     async def skip_by_hand(self, batch_id: BatchId, contact_id: ContactId, now: datetime) -> Contact:
         """Skip a waiting contact because a client asked for it. Raises ContactNotFound, IllegalTransition."""
 

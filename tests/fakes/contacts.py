@@ -28,6 +28,13 @@ class FakeContactStore:
     def __init__(self, tables: Tables) -> None:
         self._tables = tables
 
+    async def pending_zones(self, batch_id: BatchId) -> Sequence[str | None]:
+        """Return the different zones of a batch's pending contacts, None first."""
+        self._tables.require_up()
+        mine = self._tables.contacts_of(batch_id)
+        zones = {each.timezone for each in mine if each.status is ContactStatus.PENDING}
+        return sorted(zones, key=lambda zone: zone or "")
+
     async def skip_by_hand(self, batch_id: BatchId, contact_id: ContactId, now: datetime) -> Contact:
         """Raises ContactNotFound, IllegalTransition."""
         contact = await self.get_contact(batch_id, contact_id)
