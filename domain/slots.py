@@ -89,7 +89,8 @@ class GrantedSlots:
     """More may be granted at once."""
     cursor: int = 0
     """Where the next request goes on."""
-    zones: tuple[str | None, ...] = ()
+    zones: tuple[str | None, ...] | None = None
+    """Of pending contacts, to be handed back with the next request; None where they were not read."""
     wakes: tuple[Wake, ...] = ()
     rereads: tuple[Wake, ...] = ()
     """When contacts in front of the cursor are to be looked at again."""

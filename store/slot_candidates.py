@@ -33,8 +33,8 @@ class Candidates:
     due: Sequence[GrantedSlot] = ()
     pending: list[tuple[ContactId, int]] = field(default_factory=list)
     """By position."""
-    zones: Sequence[str | None] = ()
-    """Of all pending contacts."""
+    zones: Sequence[str | None] | None = None
+    """Of all pending contacts; None where they were not read."""
     opens_at: datetime | None = None
     """When the next closed window of theirs opens."""
     has_busy: bool = False
@@ -77,12 +77,12 @@ async def find_candidates(
     room: int,
 ) -> Candidates:
     """Return up to `room` contacts that may be dialled; none of a batch that is held."""
-    found = Candidates(cursor=request.cursor)
-    if not may_call(batch, campaign):
+    found = Candidates(cursor=request.cursor, zones=request.zones)
+    if not may_call(batch, campaign) or has_come(batch.scheduled_end, now):
         return found
-    found.zones = await _zones(connection, request)
-    hours = {zone: _hours(batch, campaign, zone) for zone in found.zones}
-    closed = [zone for zone in found.zones if not is_open(hours[zone], now)]
+    found.zones = zones = await _zones(connection, request)
+    hours = {zone: _hours(batch, campaign, zone) for zone in zones}
+    closed = [zone for zone in zones if not is_open(hours[zone], now)]
     openings = (next_opening(hours[zone], now, before=batch.scheduled_end) for zone in closed)
     found.opens_at = min((at for at in openings if at is not None), default=None)
     if room:
@@ -101,6 +101,11 @@ def may_call(batch: Batch, campaign: Campaign) -> bool:
         campaign_status=campaign.status, batch_status=batch.status, contact_status=ContactStatus.PENDING
     )
     return closed_gate(facts) is None
+
+
+def has_come(at: datetime | None, now: datetime) -> bool:
+    """Tell whether an instant, if there is one, lies behind."""
+    return at is not None and at <= now
 
 
 async def _zones(connection: AsyncConnection, request: SlotGrants) -> Sequence[str | None]:

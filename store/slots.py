@@ -55,7 +55,7 @@ from store.counting import counters_of
 from store.engine import single_statement, transaction
 from store.mapping import batch_of, campaign_of
 from store.schema import INSTANT, OPEN_ATTEMPT
-from store.slot_candidates import Candidates, find_candidates, may_call
+from store.slot_candidates import Candidates, find_candidates, has_come, may_call
 from store.tables import batches, calls, campaigns, contacts, slot_demands, slots
 from store.turns import HOLDS_SLOT, next_attempt, next_due
 
@@ -214,13 +214,13 @@ async def _grant(
         campaign_limit=cap,
         in_use=held + len(granted),
         campaign_in_use=None if cap is None else sum(each.held for each in demands.values()),
-        is_begin_due=batch.status is BatchStatus.PENDING and _has_come(batch.scheduled_start, now),
-        is_end_due=batch.status not in TERMINAL_BATCH and _has_come(batch.scheduled_end, now),
+        is_begin_due=batch.status is BatchStatus.PENDING and has_come(batch.scheduled_start, now),
+        is_end_due=batch.status not in TERMINAL_BATCH and has_come(batch.scheduled_end, now),
         granted=(*before, *granted),
         refused=await _refused(connection, request, now),
         has_more=not lacks_capacity and _has_more(found, room, free=max(0, limit - held)),
         cursor=found.cursor_behind(min(free, len(candidates))),
-        zones=tuple(found.zones),
+        zones=None if found.zones is None else tuple(found.zones),
         wakes=await _wakes(connection, batch, campaign, now, lacks_capacity=lacks_capacity),
         rereads=found.rereads(now),
         waiting_batches=_others_that_wait(batch_id, demands, cap),
@@ -366,7 +366,3 @@ def _looked_at_longest_ago(batch_id: BatchId, now: datetime, limit: int, *, with
         .limit(limit)
     )
     return oldest if with_calls else oldest.where(not_(_OPEN_CALL))
-
-
-def _has_come(at: datetime | None, now: datetime) -> bool:
-    return at is not None and at <= now

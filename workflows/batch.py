@@ -1,7 +1,6 @@
 """One batch: has slots granted to its contacts until every one of them has reached an end."""
 
 import asyncio
-from collections.abc import Set
 from dataclasses import asdict, replace
 from datetime import datetime
 
@@ -9,11 +8,12 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from domain.batch import TERMINAL_BATCH, BatchStatus
-    from domain.identity import BatchId, ContactId
+    from domain.identity import BatchId
     from domain.lifecycle import Action
-    from domain.slots import OVERDUE_AFTER, GrantedSlots, SlotGrants
+    from domain.slots import GrantedSlots
     from workflows import attributes, dashboard, errands, messages, names, pace
     from workflows.children import ContactChildren
+    from workflows.dispatcher import Dispatcher
     from workflows.journal import Journal
     from workflows.meanings import MEANS
     from workflows.messages import BatchInput, BatchState
@@ -47,8 +47,7 @@ class BatchWorkflow:
         self._is_woken = False
         self._signals = 0
         self._looks = 0
-        self._times_forgotten = 0
-        self._leveled_at = workflow.now()
+        self._dispatcher = Dispatcher(BatchId(start.batch_id), self._state, workflow.now())
         self._journal = Journal(start.batch_id, self._state)
         self._requests = Requests(self._wake)
         self._timer = WakeTimer(self._ring)
@@ -88,7 +87,7 @@ class BatchWorkflow:
     def dispatch(self, request: object = None) -> None:
         """Look at everybody again, and for slots whose workflows are lost."""
         self._journal.write(names.DISPATCH, request)
-        self._forget()
+        self._dispatcher.forget()
         self._slot_check.call()
         self._wake()
 
@@ -96,7 +95,7 @@ class BatchWorkflow:
     def policy_changed(self, request: object = None) -> None:
         """Follow changed rules."""
         self._journal.write_change(names.POLICY_CHANGED, request)
-        self._forget()
+        self._dispatcher.forget()
         self._wake()
 
     @workflow.signal(name=names.ATTEMPT_REPORTED, description=MEANS[names.ATTEMPT_REPORTED])
@@ -106,7 +105,7 @@ class BatchWorkflow:
         self._signals += 1
         if report is not None and report.withheld:
             # A gate was closed that the grant did not see: it is not asked again at once.
-            self._forget()
+            self._dispatcher.forget()
             self._timer.set(workflow.now() + pace.REST_AFTER_WITHHELD, "a contact was withheld: look again")
         else:
             self._wake()
@@ -116,8 +115,8 @@ class BatchWorkflow:
         """A contact is due, and asks for a slot."""
         self._signals += 1
         asked = self._journal.read(names.SLOT_REQUESTED, messages.SLOT_REQUESTED, request)
-        if asked is not None and len(self._state.asked) < pace.ASKED_AT_MOST:
-            self._state.asked[asked.contact_id] = workflow.now()
+        if asked is not None:
+            self._dispatcher.ask(asked.contact_id, workflow.now())
         self._wake()
 
     @workflow.signal(name=names.CONTACT_SKIPPED, description=MEANS[names.CONTACT_SKIPPED])
@@ -187,60 +186,23 @@ class BatchWorkflow:
 
     async def _look(self) -> GrantedSlots | None:
         """Have slots granted, and take over how the batch stands."""
-        state, now = self._state, workflow.now()
-        if now >= self._level_look_at() or any(at <= now for at in state.rereads.values()):
-            self._forget()
-            self._leveled_at = now
-            state.idle_looks += 1
-        forgotten, request = self._times_forgotten, self._request(now)
-        stands = await errands.grant_slots(request)
-        if stands is None:
-            return None
-        self._take_over(stands, now)
-        if forgotten == self._times_forgotten:  # else this look is older than the news
-            state.cursor, state.zones = stands.cursor, stands.zones
-            for each in stands.rereads:
-                at = now + each.after
-                state.rereads[each.what] = min(at, state.rereads.get(each.what, at))
+        self._looks += 1
+        key, now = f"{workflow.info().run_id}/{self._looks}", workflow.now()
+        room = self._start.contacts_per_run - self._children.started
+        stands = await errands.grant_slots(self._dispatcher.request(key, room, now))
+        if stands is not None:
+            self._take_over(stands, now)
         return stands
 
-    def _request(self, now: datetime) -> SlotGrants:
-        state, self._looks = self._state, self._looks + 1
-        asked = list(state.asked)[: pace.ASKED_AT_ONCE]
-        return SlotGrants(
-            batch_id=BatchId(self._batch_id),
-            key=f"{workflow.info().run_id}/{self._looks}",
-            at_most=max(1, min(pace.GRANTED_AT_ONCE, self._start.contacts_per_run - self._children.started)),
-            cursor=state.cursor,
-            zones=state.zones,
-            asked=tuple(ContactId(each) for each in asked),
-            is_counted=state.counted_at is None or now - state.counted_at >= pace.COUNT_EVERY,
-        )
-
     def _take_over(self, stands: GrantedSlots, now: datetime) -> None:
-        state = self._state
-        before = None if state.stands is None else state.stands.status
-        state.stands = replace(stands, granted=(), refused=(), counts=None, holders=None)
-        if stands.counts is not None and stands.holders is not None:
-            state.counts, state.counted_at = dict(stands.counts), now
-            state.in_flight = dict(stands.holders)
-        granted = {each.contact_id for each in stands.granted}
-        self._drop_asked(granted | {each.contact_id for each in stands.refused}, now)
-        if stands.in_use or stands.granted:
-            state.idle_looks = 0
+        before = None if self._state.stands is None else self._state.stands.status
+        self._dispatcher.take(stands, now)
         if self._requests.are_run:
             self._journal.settle(stands.status)
         if stands.status is not before:
             attributes.show_batch(stands.status)
             if before is not None:
-                state.skipped_are_told = stands.status not in _SKIPS_EVERYBODY
-
-    def _drop_asked(self, answered: Set[ContactId], now: datetime) -> None:
-        """Forget contacts that were answered, or that are overdue by now and found without having asked."""
-        since = now - 2 * OVERDUE_AFTER
-        self._state.asked = {
-            each: at for each, at in self._state.asked.items() if each not in answered and at > since
-        }
+                self._state.skipped_are_told = stands.status not in _SKIPS_EVERYBODY
 
     async def _follow(self, stands: GrantedSlots) -> bool:
         """Do what has fallen due for the whole batch; True when it was something."""
@@ -262,8 +224,7 @@ class BatchWorkflow:
         self._children.hand_out(stands.granted)
         self._children.refuse(stands.refused)
         self._children.wake_batches(stands.waiting_batches[: pace.BATCHES_WOKEN_AT_ONCE])
-        was_answered = bool(stands.granted or stands.refused)
-        if stands.has_more or (was_answered and len(self._state.asked) > pace.ASKED_AT_ONCE):
+        if self._dispatcher.must_look_at_once(stands):
             self._is_woken = True
 
     async def _end(self, stands: GrantedSlots) -> str:
@@ -274,32 +235,14 @@ class BatchWorkflow:
 
     def _wake(self) -> None:
         """Have the main loop look at the rows: something was signalled."""
-        self._state.idle_looks = 0
+        self._dispatcher.stir()
         self._is_woken = True
 
     def _ring(self) -> None:
         self._is_woken = True
 
-    def _forget(self) -> None:
-        """Look at pending contacts from the first one again: others may be called now than a moment ago."""
-        self._times_forgotten += 1
-        self._state.cursor, self._state.zones = 0, None
-        self._state.rereads.clear()
-
-    def _level_look_at(self) -> datetime:
-        """Return when everybody is looked at again, signal or not: ever later while nothing happens."""
-        doublings: int = 2 ** min(self._state.idle_looks, pace.LONGEST_DOUBLING)
-        return self._leveled_at + min(pace.LOOK_EVERY * doublings, pace.LOOK_IDLE_EVERY)
-
     def _wake_later(self, stands: GrantedSlots) -> None:
-        """Set the timer for whatever falls due first."""
-        now = workflow.now()
-        due = [(now + each.after, each.what) for each in stands.wakes]
-        due += [(at, what) for what, at in self._state.rereads.items()]
-        due.append((self._level_look_at(), "look at the rows again"))
-        if stands.counts is None and self._state.counted_at is not None:
-            due.append((self._state.counted_at + pace.COUNT_EVERY, "count"))
-        self._state.next_wake = min(due)
+        self._state.next_wake = self._dispatcher.next_wake(stands, workflow.now())
         self._timer.set(*self._state.next_wake)
 
     def _should_continue_as_new(self) -> bool:
@@ -315,7 +258,7 @@ class BatchWorkflow:
         if not self._requests.are_run:
             return  # run in this run, and then asked again
         self._slot_check.end()
-        self._forget()
+        self._dispatcher.forget()
         self._state.runs += 1
         workflow.continue_as_new(replace(self._start, state=self._state))
 

@@ -85,7 +85,9 @@ class _Grant:
         demands = self._demands()
         held = demands[batch_id].held
         before = [each for each in self._tables.slots_of(batch_id) if self._is_known(each)]
-        room = min(self._request.at_most, max(0, self._limit - held)) if self._may_call() else 0
+        is_over = self._has_come(self._batch.scheduled_end)
+        may_grant = self._may_call() and not is_over
+        room = min(self._request.at_most, max(0, self._limit - held)) if may_grant else 0
         due, pending = self._due()[:room], self._pending()
         candidates = [*due, *map(_first, pending)][:room]
         wants = self._limit if room and len(candidates) == room else held + len(candidates)

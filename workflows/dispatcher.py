@@ -1,0 +1,98 @@
+"""What a batch asks for in each look at the rows, and when it looks again: without a timer or an await."""
+
+from collections.abc import Set
+from dataclasses import replace
+from datetime import datetime
+
+from domain.identity import BatchId, ContactId
+from domain.slots import OVERDUE_AFTER, GrantedSlots, SlotGrants
+from workflows import pace
+from workflows.messages import BatchState
+
+
+class Dispatcher:
+    """Keeps how far pending contacts were looked at, who asked for a slot, and what falls due."""
+
+    def __init__(self, batch_id: BatchId, state: BatchState, now: datetime) -> None:
+        self._batch_id = batch_id
+        self._state = state
+        self._leveled_at = now
+        self._times_forgotten = 0
+        self._forgotten_before = 0
+        """When the request under way was made."""
+
+    def request(self, key: str, at_most: int, now: datetime) -> SlotGrants:
+        """Return what to ask for; everybody is looked at again where a window opened, or after a while."""
+        if now >= self._level_look_at() or any(at <= now for at in self._state.rereads.values()):
+            self.forget()
+            self._leveled_at = now
+            self._state.idle_looks += 1
+        self._forgotten_before = self._times_forgotten
+        counted_at = self._state.counted_at
+        return SlotGrants(
+            batch_id=self._batch_id,
+            key=key,
+            at_most=max(1, min(pace.GRANTED_AT_ONCE, at_most)),
+            cursor=self._state.cursor,
+            zones=self._state.zones,
+            asked=tuple(ContactId(each) for each in list(self._state.asked)[: pace.ASKED_AT_ONCE]),
+            is_counted=counted_at is None or now - counted_at >= pace.COUNT_EVERY,
+        )
+
+    def take(self, stands: GrantedSlots, now: datetime) -> None:
+        """Take over how the batch stands; a look older than the newest signal does not move the cursor."""
+        state = self._state
+        state.stands = replace(stands, granted=(), refused=(), counts=None, holders=None)
+        if stands.counts is not None and stands.holders is not None:
+            state.counts, state.counted_at = dict(stands.counts), now
+            state.in_flight = dict(stands.holders)
+        if stands.in_use:
+            state.idle_looks = 0
+        granted = {each.contact_id for each in stands.granted}
+        self._drop_asked(granted | {each.contact_id for each in stands.refused}, now)
+        if self._forgotten_before == self._times_forgotten:
+            state.cursor, state.zones = stands.cursor, stands.zones
+            for each in stands.rereads:
+                at = now + each.after
+                state.rereads[each.what] = min(at, state.rereads.get(each.what, at))
+
+    def ask(self, contact_id: str, now: datetime) -> None:
+        """Remember a contact that is due; one that is not remembered is found once it is overdue."""
+        if len(self._state.asked) < pace.ASKED_AT_MOST:
+            self._state.asked[contact_id] = now
+
+    def forget(self) -> None:
+        """Look at pending contacts from the first one again: others may be called now than a moment ago."""
+        self._times_forgotten += 1
+        self._state.cursor, self._state.zones = 0, None
+        self._state.rereads.clear()
+
+    def stir(self) -> None:
+        """Something was signalled: look again soon, and then ever more rarely."""
+        self._state.idle_looks = 0
+
+    def must_look_at_once(self, stands: GrantedSlots) -> bool:
+        """Tell whether another look would grant more."""
+        was_answered = bool(stands.granted or stands.refused)
+        return stands.has_more or (was_answered and len(self._state.asked) > pace.ASKED_AT_ONCE)
+
+    def next_wake(self, stands: GrantedSlots, now: datetime) -> tuple[datetime, str]:
+        """Return when to look again by itself, and why."""
+        due = [(now + each.after, each.what) for each in stands.wakes]
+        due += [(at, what) for what, at in self._state.rereads.items()]
+        due.append((self._level_look_at(), "look at the rows again"))
+        if stands.counts is None and self._state.counted_at is not None:
+            due.append((self._state.counted_at + pace.COUNT_EVERY, "count"))
+        return min(due)
+
+    def _level_look_at(self) -> datetime:
+        """Return when everybody is looked at again, signal or not: ever later while nothing happens."""
+        doublings: int = 2 ** min(self._state.idle_looks, pace.LONGEST_DOUBLING)
+        return self._leveled_at + min(pace.LOOK_EVERY * doublings, pace.LOOK_IDLE_EVERY)
+
+    def _drop_asked(self, answered: Set[str], now: datetime) -> None:
+        """Forget contacts that were answered, or that are overdue by now and found without having asked."""
+        since = now - 2 * OVERDUE_AFTER
+        self._state.asked = {
+            each: at for each, at in self._state.asked.items() if each not in answered and at > since
+        }
