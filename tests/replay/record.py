@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 
 from domain.batch import BatchStatus
-from domain.call import AttemptKind, CallStatus, StatusEvent
+from domain.call import CallStatus, StatusEvent
 from domain.campaign import CONCURRENCY_KEY
 from domain.contact import Contact, ContactStatus
 from domain.identity import BatchId
@@ -33,7 +33,7 @@ from tests.workflows.stage import (
     until,
 )
 from workflows import names
-from workflows.messages import PolicyChanged, SlotRequested
+from workflows.messages import PolicyChanged
 
 HISTORIES = Path(__file__).with_name("histories")
 Scene = Callable[[Stage], Awaitable[Mapping[str, str]]]
@@ -257,57 +257,46 @@ async def operated_by_hand(stage: Stage) -> Mapping[str, str]:
 
 
 async def shared_slots(stage: Stage) -> Mapping[str, str]:
-    """Two batches share three slots, each busy once; a newcomer asks slots back from the first."""
+    """Two batches share three slots, each busy once; the first leaves slots to the newcomer."""
     stage.telephone.script = lambda request, call: (
         SILENCE if request.to_number.endswith(("1", "2", "3")) and call == 1 else ANSWERED
     )
     campaign_id = await stage.a_campaign(metadata={CONCURRENCY_KEY: 3})
     one = await stage.another_batch(campaign_id, 5, concurrency_limit=3)
-    other = await stage.another_batch(campaign_id, 4, first=11, concurrency_limit=2)
+    other = await stage.another_batch(campaign_id, 4, first=14, concurrency_limit=2)
     first = await stage.start(one)
     await until(partial(_has_dialled, stage, 3))
     second = await stage.start(other)
-    campaign = stage.client.get_workflow_handle(names.campaign_workflow_id(campaign_id))
-    await asyncio.sleep(1)  # the newcomer is known, and waits for what the first gives back
+    await asyncio.sleep(1)  # the newcomer is known, and waits for what the first leaves
     for record in stage.calls(one):
         ended = StatusEvent(status=CallStatus.COMPLETED, happened_at=await stage.env.get_current_time())
         await stage.hear(record.execution_id, ended)
     await first.result()
     await second.result()
-    await campaign.signal(names.POLICY_CHANGED)
-    await campaign.result()
-    return {
-        "batch_with_leased_slots": names.batch_workflow_id(one),
-        "campaign_shared": names.campaign_workflow_id(campaign_id),
-    }
+    return {"batch_that_left_slots": names.batch_workflow_id(one)}
 
 
-async def moved_in_their_sleep(stage: Stage) -> Mapping[str, str]:
-    """Three sleep for an hour: one is woken, one ends, one is put off and then granted its slot early."""
+async def rescheduled(stage: Stage) -> Mapping[str, str]:
+    """Three wait for a redial when the rules change: one is called now, one never, one an hour later."""
     stage.telephone.script = lambda _request, call: BUSY if call == 1 else ANSWERED
-    batch_id = await stage.a_batch(3, rules={"retry_policy": RedialPolicy(cooldown=timedelta(hours=1))})
+    policy = RedialPolicy(cooldown=timedelta(seconds=4))
+    batch_id = await stage.a_batch(3, rules={"retry_policy": policy})
     batch = await stage.start(batch_id)
     await until(lambda: {each.status for each in stage.contacts(batch_id)} == {ContactStatus.RETRYING})
-    woken, ended, put_off = stage.contacts(batch_id)
+    _now, ended, put_off = stage.contacts(batch_id)
     now = await stage.env.get_current_time()
     for moved in (
-        replace(woken, next_retry_at=now, updated_at=now),
         replace(ended, status=ContactStatus.BUSY, next_retry_at=None, updated_at=now),
-        replace(put_off, next_retry_at=now + timedelta(hours=2), updated_at=now),
+        replace(put_off, next_retry_at=now + timedelta(seconds=15), updated_at=now),
     ):
         stage.tables.contacts[moved.contact_id] = moved
     await batch.signal(names.POLICY_CHANGED, PolicyChanged(rescheduled_since=now))
-    await until(lambda: stage.contacts(batch_id)[0].status is ContactStatus.COMPLETED)
-    await stage.contact_story(ended).result()
-    due = replace(stage.contacts(batch_id)[2], next_retry_at=now)
-    stage.tables.contacts[due.contact_id] = due
-    await batch.signal(names.SLOT_REQUESTED, SlotRequested(due.contact_id, 2, AttemptKind.RETRY))
     await batch.result()
+    await stage.contact_story(ended).result()
     return {
-        "batch_with_moved_sleepers": names.batch_workflow_id(batch_id),
-        "contact_woken_early": _story(woken),
-        "contact_ended_in_its_sleep": _story(ended),
-        "contact_put_off_and_granted": _story(put_off),
+        "batch_rescheduled": names.batch_workflow_id(batch_id),
+        "contact_that_asked_in_vain": _story(ended),
+        "contact_sent_to_sleep_again": _story(put_off),
     }
 
 
@@ -331,7 +320,7 @@ SCENES: tuple[Scene, ...] = (
     number_was_busy,
     outage_outlasted_a_run,
     operated_by_hand,
-    moved_in_their_sleep,
+    rescheduled,
     shared_slots,
 )
 LONGEST_HISTORY: Mapping[Scene, int] = {outage_outlasted_a_run: 25}
