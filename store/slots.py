@@ -236,10 +236,12 @@ async def _demands(
         held = await connection.scalar(_HELD, {"this_batch": batch.batch_id}) or 0
         return {batch.batch_id: SlotDemand(held=held, wants=held)}
     this = {"this_campaign": batch.campaign_id, "since": now - DEMAND_LASTS}
-    holds: dict[str, int] = dict((await connection.execute(_HELD_IN_CAMPAIGN, this)).tuples().all())
-    wants = {each: number for each, number, _ in await connection.execute(_DEMANDS, this)}
+    held = await connection.execute(_HELD_IN_CAMPAIGN, this)
+    holds = {BatchId(each): number for each, number in held}
+    wanted = await connection.execute(_DEMANDS, this)
+    wants = {BatchId(each): number for each, number, _ in wanted}
     return {
-        BatchId(each): SlotDemand(held=holds.get(each, 0), wants=max(wants.get(each, 0), holds.get(each, 0)))
+        each: SlotDemand(held=holds.get(each, 0), wants=max(wants.get(each, 0), holds.get(each, 0)))
         for each in {batch.batch_id, *holds, *wants}
     }
 
