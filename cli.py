@@ -59,7 +59,7 @@ def up() -> None:
     """Start the whole stack and keep it running until Ctrl-C."""
     settings = with_absolute_folder(read_settings())
     _refuse_wrong_provider(settings)
-    raise typer.Exit(run_until_stopped(settings, Console(highlight=False)))
+    run_until_stopped(settings, Console(highlight=False))
 
 
 @app.command()

@@ -11,7 +11,7 @@ from embedded.stack import RunningStack
 def processor_seconds(stack: RunningStack) -> Mapping[str, float]:
     """Return the user and system seconds of every part so far, the benchmark's own process included."""
     used = {child.name: _of_family(child.pid) for child in stack.children}
-    return used | {"postgres": _of_postgres(stack), "bench": sum(os.times()[:2])}
+    return used | {"bench": sum(os.times()[:2])}
 
 
 def milliseconds_each(
@@ -28,16 +28,6 @@ def _of_family(pid: int) -> float:
     except psutil.NoSuchProcess:
         return 0.0
     return sum(_of_process(each) for each in family)
-
-
-def _of_postgres(stack: RunningStack) -> float:
-    folder = str(stack.plan.settings.data_dir)
-    masters = [
-        each
-        for each in psutil.process_iter(["name", "cmdline"])
-        if each.info["name"] == "postgres" and any(folder in word for word in each.info["cmdline"] or ())
-    ]
-    return sum(_of_family(each.pid) for each in masters)
 
 
 def _of_process(process: psutil.Process) -> float:

@@ -1,54 +1,51 @@
 """Apollo's database: the one that was set, else the embedded Postgres of the data folder."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from embedded.data_folder import held, is_held, write_private
 from embedded.errors import DatabaseNotStarted, NoEmbeddedDatabase
-from embedded.postgres_guard import guarded
-from settings import Settings, inherited_environment
+from settings import Settings
+
+if TYPE_CHECKING:
+    from embedded.postgres import EmbeddedPostgres
 
 _NAME = "apollo"
 _URL_FILE = "database-url"
 
 
-@dataclass(frozen=True)
-class OwnDatabase:
-    """A database on a Postgres that this process runs."""
-
-    url: str
-    is_alive: Callable[[], bool]
-    """Cheap enough to be asked all the time."""
-    log_path: Path
+def embedded_postgres(data_dir: Path) -> "EmbeddedPostgres":
+    """Return the server of a data folder, which must be held before it is used. Raises NoEmbeddedDatabase."""
+    try:
+        # Only here, for a deployment with its own Postgres installs nothing embedded.
+        from embedded.postgres import EmbeddedPostgres
+    except ModuleNotFoundError as error:
+        raise NoEmbeddedDatabase from error
+    return EmbeddedPostgres(data_dir / "postgres")
 
 
 @contextmanager
-def own_postgres(data_dir: Path) -> Iterator[OwnDatabase]:
-    """Run the Postgres of a data folder, which must be held.
+def own_postgres(data_dir: Path) -> Iterator[str]:
+    """Run the Postgres of a data folder, which must be held, and yield the address of Apollo's database.
 
     Raises DatabaseNotStarted, NoEmbeddedDatabase.
     """
+    server = embedded_postgres(data_dir)
+    server.start()
     try:
-        # Only here, for a deployment with its own Postgres installs nothing embedded.
-        from embedded.postgres import EmbeddedPostgres, FolderInUse, PostgresDidNotStart
-    except ModuleNotFoundError as error:
-        raise NoEmbeddedDatabase from error
+        yield publish(server, data_dir)
+    finally:
+        server.stop()
 
-    folder = data_dir / "postgres"
-    with guarded(folder, inherited_environment()):
-        server = EmbeddedPostgres(folder)
-        try:
-            server.start()
-        except (FolderInUse, PostgresDidNotStart) as error:
-            raise DatabaseNotStarted(str(error)) from error
-        try:
-            server.create_database(_NAME)
-            write_private(data_dir / _URL_FILE, server.url(_NAME))
-            yield OwnDatabase(server.url(_NAME), server.is_alive, server.log_path)
-        finally:
-            server.stop()
+
+def publish(server: "EmbeddedPostgres", data_dir: Path) -> str:
+    """Make Apollo's database on a running server known to operators' commands; returns its address."""
+    server.create_database(_NAME)
+    url = server.url(_NAME)
+    write_private(data_dir / _URL_FILE, url)
+    return url
 
 
 @contextmanager
@@ -63,8 +60,8 @@ def operators_database(settings: Settings) -> Iterator[str]:
     elif is_held(data_dir):
         yield _published_url(data_dir)
     else:
-        with held(data_dir), own_postgres(data_dir) as own:
-            yield own.url
+        with held(data_dir), own_postgres(data_dir) as url:
+            yield url
 
 
 def _published_url(data_dir: Path) -> str:

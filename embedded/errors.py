@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from console.failures import CommandFailed
+from embedded.processes import how_it_ended
 
 
 class EmbeddedError(CommandFailed):
@@ -50,18 +51,21 @@ class NoEmbeddedDatabase(EmbeddedError):
         )
 
 
-class DatabaseDied(EmbeddedError):
-    """The embedded Postgres ended although nobody asked it to."""
-
-    def __init__(self, log_path: Path) -> None:
-        super().__init__(f"Postgres ended by itself; see {log_path}")
-
-
 class PartDied(EmbeddedError):
-    """A part ended although nobody asked it to."""
+    """A part ended before the stack was up, although nobody asked it to."""
 
     def __init__(self, name: str, exit_code: int, log_path: Path) -> None:
-        super().__init__(f"The {name} ended by itself with exit code {exit_code}; see {log_path}")
+        super().__init__(f"The {name} {how_it_ended(exit_code)}; see {log_path}")
+
+
+class PartKeepsDying(EmbeddedError):
+    """A part was started again and again, in vain."""
+
+    def __init__(self, name: str, deaths: int, log_path: Path) -> None:
+        super().__init__(
+            f"The {name} died {deaths} times and is not started again; everything was stopped. "
+            f"{log_path} says why"
+        )
 
 
 class PartNotReady(EmbeddedError):

@@ -1,23 +1,29 @@
 """A real Postgres in a data folder, from the wheel, reached by a unix socket.
 
-The folder belongs to whoever holds its lock; the kernel drops the lock with its process, however that ends,
-and the next owner adopts the server that was left running.
+The folder belongs to whoever holds its lock; the kernel drops the lock with its process, however that ends.
+The server is a child like every other; what an earlier one left in the folder is ended and cleared away.
 """
 
 import fcntl
 import os
-import shlex
+import signal
 import subprocess
 import time
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import IO
 
+import psutil
 import psycopg
 from psycopg import sql
 from sqlalchemy import URL
+
+from embedded.errors import DatabaseNotStarted
+from embedded.processes import ChildProcess, Command
+from settings import inherited_environment
 
 with warnings.catch_warnings():
     # At import the wheel looks for a runtime folder of the desktop, and complains where there is none.
@@ -34,12 +40,7 @@ MAINTENANCE_DATABASE = "postgres"
 # Recovery after a power cut replays the log before the server answers.
 START_TIMEOUT = timedelta(seconds=120)
 STOP_TIMEOUT = timedelta(seconds=30)
-STRANGER_TIMEOUT = timedelta(seconds=5)
-"""Silence after which a running process with the server's old id is taken for another program."""
-
-# Exit statuses of pg_isready; 1 means that the server is up and still refuses connections.
-_READY, _NO_RESPONSE = 0, 2
-_SOCKET_LINE = 4  # of postmaster.pid, counted from 0
+_BETWEEN_LOOKS_SECONDS = 0.05
 
 _OPTIONS = {
     "listen_addresses": "",
@@ -53,15 +54,22 @@ _OPTIONS = {
 _CARELESS = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 
 
-class FolderInUse(Exception):
+class FolderInUse(DatabaseNotStarted):
     """Another live process owns the data folder."""
 
     def __init__(self, folder: Path, owner: str) -> None:
         super().__init__(f"{folder} is in use by process {owner or 'unknown'}")
 
 
-class PostgresDidNotStart(Exception):
-    """Postgres did not answer in time; its log in the data folder says why."""
+class FolderNotMade(DatabaseNotStarted):
+    """A new data folder could not be filled."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(f"`initdb` could not make the database's folder {folder}")
+
+
+class PostgresDidNotStart(DatabaseNotStarted):
+    """Postgres did not answer in time; its log says why."""
 
     def __init__(self, log: Path) -> None:
         super().__init__(f"Postgres did not start; see {log}")
@@ -71,6 +79,7 @@ class PostgresDidNotStart(Exception):
 class EmbeddedPostgres:
     """The server of one data folder; call `start` before and `stop` after using it.
 
+    Who watches over the server takes the folder with `open`, runs `command`, and gives it back with `close`.
     `durable=False` trades safety after a crash for speed, for tests only.
     """
 
@@ -78,43 +87,92 @@ class EmbeddedPostgres:
     durable: bool = True
     _lock: IO[str] | None = field(default=None, init=False, repr=False)
     _socket_dir: Path | None = field(default=None, init=False, repr=False)
-    _main_process: int | None = field(default=None, init=False, repr=False)
+    _child: ChildProcess | None = field(default=None, init=False, repr=False)
 
-    def start(self) -> None:
-        """Make the folder ours and the server answer.
-
-        Raises FolderInUse, PostgresDidNotStart.
-        """
+    def open(self) -> None:
+        """Make the folder ours and ready for a server. Raises FolderInUse, FolderNotMade."""
         self.data_dir = self.data_dir.expanduser().resolve()
         self._pgdata.mkdir(parents=True, exist_ok=True)
         self._take_lock()
         try:
-            self._server.ensure_pgdata_inited()
-            if not self._adopted():
-                self._launch()
-            self._main_process = int(self._pid_file.read_text().splitlines()[0])
+            self._make_data()
+            self._socket_dir = find_suitable_socket_dir(self._pgdata, self._server.runtime_path)
+            self.clear()
         except BaseException:
-            self._drop_lock()
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Give the folder back, whose server has ended; nothing happens without `open`."""
+        self._socket_dir = None
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
+    def clear(self) -> None:
+        """End what an earlier server left: itself, or processes that hold its memory, and its locks."""
+        left = _running_in(self._pgdata)
+        servers = [each for each in left if each.pid == self._server_of_record()]
+        for process in servers:
+            _tell(process, signal.SIGINT)
+        for process in () if servers else left:
+            _tell(process, signal.SIGQUIT)
+        deadline = time.monotonic() + STOP_TIMEOUT.total_seconds()
+        while left := _running_in(self._pgdata):
+            for process in left if time.monotonic() > deadline else ():
+                _tell(process, signal.SIGKILL)
+            time.sleep(_BETWEEN_LOOKS_SECONDS)
+        # A server takes its lock for held as long as any process has the id that stands in it.
+        self._pid_file.unlink(missing_ok=True)
+        (self._socket / f".s.PGSQL.{PORT}.lock").unlink(missing_ok=True)
+
+    def command(self, environment: Mapping[str, str]) -> Command:
+        """Return how to run the server of the open folder."""
+        server, socket_dir = self._server, self._socket
+        if socket_dir != self._pgdata:
+            socket_dir.chmod(0o777)  # the server may run as another user than we do
+        settings = _OPTIONS if self.durable else _OPTIONS | _CARELESS
+        told = (word for name, value in settings.items() for word in ("-c", f"{name}={value}"))
+        return Command(
+            name="postgres",
+            argv=(str(server.bin_path / "postgres"), "-D", str(self._pgdata), "-k", str(socket_dir), *told),
+            environment=environment,
+            working_dir=self._pgdata,
+            user=server.system_user,
+            patience=STOP_TIMEOUT,
+            # Cuts its clients and writes down everything; SIGTERM would wait for them to leave.
+            stop_signal=signal.SIGINT,
+            orphan_signal=signal.SIGINT,
+        )
+
+    def probe(self) -> str | None:
+        """Tell why the server does not answer; None when it does."""
+        try:
+            self._maintenance().close()
+        except psycopg.OperationalError as error:
+            return str(error).strip().splitlines()[-1]
+        return None
+
+    def start(self) -> None:
+        """Take the folder and run its server until it answers. Raises DatabaseNotStarted."""
+        if self._child is not None:
+            raise RuntimeError("Postgres was started already")
+        self.open()
+        try:
+            self._child = ChildProcess(self.command(inherited_environment()), self.data_dir)
+            self._wait_until_it_answers(self._child)
+        except BaseException:
+            self.stop()
             raise
 
     def stop(self) -> None:
-        """End the server, whoever started it, and give the folder back; nothing happens without `start`."""
-        if self._lock is None:
-            return
+        """End the server and give the folder back; nothing happens without `start`."""
         try:
-            self._shut_down()
+            if self._child is not None:
+                self._child.stop()
         finally:
-            self._socket_dir = self._main_process = None
-            self._drop_lock()
-
-    def is_alive(self) -> bool:
-        """Tell whether the started server's main process still runs; a look at the system, no question."""
-        return self._main_process is not None and _runs(self._main_process)
-
-    @property
-    def log_path(self) -> Path:
-        """Where the server says what it does."""
-        return self._server.log
+            self._child = None
+            self.close()
 
     def url(self, database: str) -> str:
         """Return SQLAlchemy's address of a database."""
@@ -167,11 +225,12 @@ class EmbeddedPostgres:
             user=SUPERUSER,
             dbname=MAINTENANCE_DATABASE,
             autocommit=True,
+            connect_timeout=5,
         )
 
     def _take_lock(self) -> None:
         if self._lock is not None:
-            raise RuntimeError("Postgres was started already")
+            raise RuntimeError("The folder is open already")
         lock = (self.data_dir / "owner.lock").open("a+", encoding="utf-8")
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -185,87 +244,37 @@ class EmbeddedPostgres:
         lock.flush()
         self._lock = lock
 
-    def _drop_lock(self) -> None:
-        if self._lock is not None:
-            self._lock.close()
-            self._lock = None
-
-    def _adopted(self) -> bool:
-        """Take over a server that an earlier owner left running; tell whether there was one."""
-        deadline = time.monotonic() + STRANGER_TIMEOUT.total_seconds()
-        while self._is_running():
-            socket_dir = self._socket_in_use()
-            response = _NO_RESPONSE if socket_dir is None else self._readiness(socket_dir)
-            if response == _READY:
-                self._socket_dir = socket_dir
-                return True
-            if response == _NO_RESPONSE and time.monotonic() > deadline:
-                # The id in the file now belongs to a stranger. Should it be ours after all,
-                # Postgres itself refuses to start beside its own shared memory.
-                self._pid_file.unlink(missing_ok=True)
-            time.sleep(0.05)
-        return False
-
-    def _is_running(self) -> bool:
-        return self._control("status")
-
-    def _socket_in_use(self) -> Path | None:
-        """Read where the running server listens; unknown while it boots."""
+    def _make_data(self) -> None:
         try:
-            lines = self._pid_file.read_text().splitlines()
-        except FileNotFoundError:
+            self._server.ensure_pgdata_inited()
+        except subprocess.CalledProcessError as error:
+            raise FolderNotMade(self._pgdata) from error
+
+    def _server_of_record(self) -> int | None:
+        try:
+            return int(self._pid_file.read_text().splitlines()[0])
+        except (FileNotFoundError, IndexError, ValueError):
             return None
-        return Path(lines[_SOCKET_LINE]) if len(lines) > _SOCKET_LINE and lines[_SOCKET_LINE] else None
 
-    def _readiness(self, socket_dir: Path) -> int:
-        command = [str(self._server.bin_path / "pg_isready"), "-q", "-h", str(socket_dir), "-p", str(PORT)]
-        return subprocess.run(command, check=False).returncode  # noqa: S603 - the wheel's own binary
-
-    def _control(self, *arguments: str) -> bool:
-        """Run `pg_ctl` on the folder; tell whether it succeeded."""
-        command = [str(self._server.bin_path / "pg_ctl"), "-D", str(self._pgdata), *arguments]
-        finished = subprocess.run(  # noqa: S603 - the wheel's own binary
-            command,
-            check=False,
-            user=self._server.system_user,
-            cwd=self._pgdata,
-            # The server inherits these; a pipe would stay open for as long as it runs.
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        return finished.returncode == 0
-
-    def _shut_down(self) -> None:
-        patience = str(int(STOP_TIMEOUT.total_seconds()))
-        if self._is_running() and not self._control("stop", "-w", "-m", "fast", "-t", patience):
-            self._control("stop", "-w", "-m", "immediate", "-t", patience)
-
-    def _launch(self) -> None:
-        server = self._server
-        socket_dir = find_suitable_socket_dir(self._pgdata, server.runtime_path)
-        if socket_dir != self._pgdata:
-            socket_dir.chmod(0o777)  # the server may run as another user than we do
-        settings = _OPTIONS if self.durable else _OPTIONS | _CARELESS
-        options = ["-k", str(socket_dir)]
-        for name, value in settings.items():
-            options += ["-c", f"{name}={value}"]
-        patience = str(int(START_TIMEOUT.total_seconds()))
-        if not self._control("start", "-w", "-t", patience, "-l", str(server.log), "-o", shlex.join(options)):
-            raise PostgresDidNotStart(server.log)
-        self._socket_dir = socket_dir
+    def _wait_until_it_answers(self, child: ChildProcess) -> None:
+        deadline = time.monotonic() + START_TIMEOUT.total_seconds()
+        while self.probe() is not None:
+            if child.exit_code is not None or time.monotonic() > deadline:
+                raise PostgresDidNotStart(child.log_path)
+            time.sleep(_BETWEEN_LOOKS_SECONDS)
 
 
-def _runs(process_id: int) -> bool:
+def _running_in(pgdata: Path) -> list[psutil.Process]:
+    """Return the servers' processes that work in the folder, as all of theirs do and no stranger's."""
+    return [
+        each
+        for each in psutil.process_iter(["name", "cwd"])
+        if each.info["name"] == "postgres" and each.info["cwd"] == str(pgdata)
+    ]
+
+
+def _tell(process: psutil.Process, number: signal.Signals) -> None:
     try:
-        os.kill(process_id, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:  # it runs as another user
-        pass
-    status = Path(f"/proc/{process_id}/stat")
-    try:
-        # A container without an init keeps the dead as zombies.
-        return status.read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:  # elsewhere than on Linux, where the dead are collected
-        return not Path("/proc/self").exists()
+        process.send_signal(number)
+    except psutil.NoSuchProcess:
+        return

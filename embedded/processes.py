@@ -22,26 +22,33 @@ class Command:
     environment: Mapping[str, str]
     """The whole environment of the child."""
     working_dir: Path
+    user: str | None = None
+    """The system's user it runs as; None is ours."""
     patience: timedelta = timedelta(seconds=3)
     """How long it may take to end when asked, before it is killed."""
+    stop_signal: signal.Signals = signal.SIGTERM
+    """Asks it to end."""
+    orphan_signal: signal.Signals = signal.SIGKILL
+    """What the system sends it when this process dies."""
 
 
 class ChildProcess:
     """A started command, in a session of its own so that a Ctrl-C at the terminal does not reach it.
 
-    On Linux it is killed by the system when this process dies, however that happens.
+    On Linux the system ends it when the thread that started it dies, however that happens.
     """
 
-    def __init__(self, command: Command, log_dir: Path) -> None:
-        """Start `command`; the log of its previous run is kept beside the new one as `NAME.log.1`."""
+    def __init__(self, command: Command, log_dir: Path, *, keeps_log: bool = False) -> None:
+        """Start `command`, and its log anew with the one before kept as `NAME.log.1`, or go on in it."""
         self.command = command
         self.log_path = log_dir / f"{command.name}.log"
         log_dir.mkdir(parents=True, exist_ok=True)
-        if self.log_path.exists():
+        if self.log_path.exists() and not keeps_log:
             self.log_path.replace(self.log_path.with_suffix(".log.1"))
-        with self.log_path.open("wb") as log:
+        tie = (str(os.getpid()), str(command.orphan_signal.value), command.user or "")
+        with self.log_path.open("ab") as log:
             self._process = subprocess.Popen(  # noqa: S603 - the command line is ours
-                [sys.executable, "-I", "-S", str(_TETHER), str(os.getpid()), *command.argv],
+                [sys.executable, "-I", "-S", str(_TETHER), *tie, *command.argv],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -68,7 +75,7 @@ class ChildProcess:
     def stop(self) -> None:
         """Ask it to end, wait, then kill it and whatever it started. Returns when it is gone."""
         if self._process.poll() is None:
-            self._process.terminate()
+            self._process.send_signal(self.command.stop_signal)
             try:
                 self._process.wait(self.command.patience.total_seconds())
             except subprocess.TimeoutExpired:
@@ -81,3 +88,13 @@ class ChildProcess:
             os.killpg(self._process.pid, signal.SIGKILL)
         except (ProcessLookupError, PermissionError):  # macOS says EPERM of a group of zombies
             return
+
+
+def how_it_ended(exit_code: int) -> str:
+    """Say how a process ended, as the rest of a sentence about it."""
+    if exit_code >= 0:
+        return f"ended by itself with exit code {exit_code}"
+    try:
+        return f"was killed by {signal.Signals(-exit_code).name}"
+    except ValueError:
+        return f"was killed by signal {-exit_code}"

@@ -35,9 +35,14 @@ def wait_until_ready(wait: Wait, stop: StopRequest) -> None:
             if child.exit_code is not None:
                 raise PartDied(child.name, child.exit_code, child.log_path)
         if time.monotonic() > deadline:
-            logs = ", ".join(str(child.log_path) for child in wait.children)
-            raise PartNotReady(wait.name, wait.seconds, f"{reason}; see {logs}")
+            raise PartNotReady(wait.name, wait.seconds, f"{reason}; see {_logs(wait)}")
         stop.pause(_BETWEEN_PROBES_SECONDS)
+
+
+def _logs(wait: Wait) -> str:
+    """Name the log of what is waited for, or every log when that is more than one part."""
+    own = [child for child in wait.children if child.name == wait.name]
+    return ", ".join(str(child.log_path) for child in own or wait.children)
 
 
 def answers_ok(client: httpx.Client, url: str) -> str | None:

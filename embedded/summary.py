@@ -5,7 +5,8 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from embedded.stack import RunningStack, Say
+from embedded.stack import RunningStack
+from embedded.supervisor import Say
 
 _CREATE = 'apollo campaigns create --name "First calls" --agent agent_demo --phone +14155550180'
 

@@ -98,6 +98,20 @@ class TemporalServer:
         self._add_attributes(sorted(missing))
         return "its search attributes are being added"
 
+    def polls(self, client: httpx.Client, task_queue: str, process_id: int) -> bool:
+        """Tell whether a process has asked for activities of a task queue."""
+        url = (
+            f"http://{LOOPBACK}:{self._http_port}/api/v1/namespaces/{self._plan.namespace}"
+            f"/task-queues/{task_queue}"
+        )
+        try:
+            answer = client.get(url, params={"taskQueueType": "TASK_QUEUE_TYPE_ACTIVITY"})
+        except httpx.HTTPError:
+            return False
+        pollers = answer.json().get("pollers", []) if answer.is_success else []
+        # The SDK names a worker by the id of its process and its host.
+        return any(each.get("identity", "").startswith(f"{process_id}@") for each in pollers)
+
     def _add_attributes(self, names: list[str]) -> None:
         """Ask the command line, for the HTTP door cannot; a refusal shows in the next probe."""
         wanted = (("--name", name, "--type", self._plan.search_attributes[name]) for name in names)

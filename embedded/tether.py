@@ -1,4 +1,6 @@
-"""Become another program that dies with its parent: tether.py PARENT_PID PROGRAM [ARGUMENT …].
+"""Become another program that dies with its parent: tether.py PARENT SIGNAL USER PROGRAM [ARGUMENT …].
+
+SIGNAL is what it gets when the process PARENT dies; an empty USER is the present one.
 
 A program of its own instead of a hook between fork and exec, which is unsafe once threads run.
 Standard library only, so that it starts in milliseconds.
@@ -6,7 +8,7 @@ Standard library only, so that it starts in milliseconds.
 
 import ctypes
 import os
-import signal
+import pwd
 import sys
 
 PR_SET_PDEATHSIG = 1  # prctl(2)
@@ -14,13 +16,23 @@ PR_SET_PDEATHSIG = 1  # prctl(2)
 
 def main() -> None:
     """Tie this process to its parent's life where the system can, then run the program in its place."""
-    parent = int(sys.argv[1])
+    parent, death_signal, user = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
+    if user:
+        _become(user)
+    # After the change of user, which would undo it.
     if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, death_signal)
     # The parent may have died before the tie held; then nobody would ever end this process.
     if os.getppid() != parent:
         sys.exit(1)
-    os.execvp(sys.argv[2], sys.argv[2:])  # noqa: S606 - no shell is wanted
+    os.execvp(sys.argv[4], sys.argv[4:])  # noqa: S606 - no shell is wanted
+
+
+def _become(user: str) -> None:
+    entry = pwd.getpwnam(user)
+    os.initgroups(user, entry.pw_gid)
+    os.setgid(entry.pw_gid)
+    os.setuid(entry.pw_uid)
 
 
 if __name__ == "__main__":

@@ -12,25 +12,28 @@ from embedded.summary import say_on, show_summary
 from settings import Settings, inherited_environment
 
 
-def run_until_stopped(settings: Settings, console: Console) -> int:
-    """Run the whole stack; returns the exit code: 0 when all of it lived until the stop, else 1.
+def run_until_stopped(settings: Settings, console: Console) -> None:
+    """Run the whole stack until a stop is wished. The data folder of the settings is absolute.
 
-    The data folder of the settings is absolute.
-    Raises EmbeddedError when it cannot start, with nothing left running.
+    Raises EmbeddedError when it cannot start or a part keeps dying, with nothing left running.
     """
     plan = StackPlan(settings=settings, environment=inherited_environment(), working_dir=Path.cwd())
     with StopRequest() as stop:
         try:
-            with running(plan, stop, say_on(console)) as stack:
-                show_summary(stack, console)
-                all_lived = stack.watch()
-                console.print("Stopping …")
+            _run(plan, stop, console)
         except StopRequested:
-            all_lived = True
+            pass
         except EmbeddedError:
-            # A Ctrl-C also reaches the short-lived programs that start and stop Postgres.
+            # A Ctrl-C also reaches the short-lived programs that prepare Postgres.
             if not stop.is_raised:
                 raise
-            all_lived = True
     console.print("Stopped.")
-    return 0 if all_lived else 1
+
+
+def _run(plan: StackPlan, stop: StopRequest, console: Console) -> None:
+    with running(plan, stop, say_on(console)) as stack:
+        show_summary(stack, console)
+        try:
+            stack.watch()
+        finally:
+            console.print("Stopping …")

@@ -10,7 +10,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
@@ -74,6 +74,7 @@ class House:
     def __init__(self, stack: RunningStack) -> None:
         self.stack = stack
         self.api = ApiClient(stack.plan.api_url, stack.token)
+        self._beside: list[ChildProcess] = []
 
     def call_everybody(
         self, numbers: Sequence[str], *, limit: int, retry_policy: Mapping[str, object] | None = None
@@ -199,21 +200,22 @@ class House:
 
     def kill(self, name: str) -> None:
         """Kill a part with -9 and wait until it is gone."""
-        [part] = [child for child in self.stack.children if child.name == name]
+        everybody = [*self.stack.children, *self._beside]
+        [part] = [child for child in everybody if child.name == name and child.exit_code is None]
         os.killpg(part.pid, signal.SIGKILL)
         self.wait_for(lambda: part.exit_code is not None)
-        self.bury(part)
-
-    def bury(self, part: ChildProcess) -> None:
-        """Clear away a part that has ended."""
         part.stop()
-        self.stack.children.remove(part)
 
     def start(self, command: Command) -> ChildProcess:
-        """Start a part beside the others."""
+        """Start a process beside the stack's own."""
         part = ChildProcess(command, self.stack.plan.log_dir)
-        self.stack.adopt(part)
+        self._beside.append(part)
         return part
+
+    def close(self) -> None:
+        """Stop what was started beside the stack's own parts."""
+        for part in reversed(self._beside):
+            part.stop()
 
     def start_worker(self) -> None:
         """Start the worker again."""
@@ -236,10 +238,12 @@ class House:
 @contextmanager
 def a_house(plan: StackPlan) -> Iterator[House]:
     """Run a stack for the length of a `with` block."""
-    with running(plan, StopRequest(), lambda _: None) as stack:
-        house = House(stack)
-        with house.api:
-            yield house
+    with (
+        running(plan, StopRequest(), lambda _: None) as stack,
+        closing(House(stack)) as house,
+        house.api,
+    ):
+        yield house
 
 
 @contextmanager

@@ -6,19 +6,17 @@ One stack lives through all of it, in this order: no worker, no dial worker, all
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
-from functools import partial
 from pathlib import Path
 
 import pytest
 
 from embedded.module_command import module_command
-from embedded.processes import Command
-from embedded.readiness import Probe, answers_ok
 from embedded.stack import RunningStack
 from embedded.stop_request import StopRequest
+from embedded.supervisor import Part
 from tests.e2e.debugging import assert_everybody_was_called_once, debug, diagnosis, statuses
 from tests.e2e.house import House, a_plan
 from tests.e2e.scenes import a_batch, a_campaign, ahead
@@ -33,14 +31,11 @@ LIMIT = 3
 class WorkerlessStack(RunningStack):
     """Everything but a worker, as if nobody had polled for a long time."""
 
-    def _start(self, command: Command) -> None:
-        if command.name != "worker":
-            super()._start(command)
+    def _start(self, *parts: Part) -> None:
+        super()._start(*(part for part in parts if part.command.name != "worker"))
 
-    def _wait(self, name: str, probe: Probe) -> None:
-        waits_for_worker = name == "API with its worker"
-        alive = partial(answers_ok, self._client, f"{self.plan.api_url}/healthz")
-        super()._wait(name, alive if waits_for_worker else probe)
+    def _wait_until_whole(self) -> None:
+        """It never is."""
 
 
 @contextmanager
@@ -49,8 +44,7 @@ def a_house_without_worker() -> Iterator[House]:
     stack = WorkerlessStack(a_plan(folder, talk_seconds=TALK_SECONDS), StopRequest(), lambda _: None)
     try:
         stack.begin()
-        house = House(stack)
-        with house.api:
+        with closing(House(stack)) as house, house.api:
             yield house
     finally:
         stack.end()

@@ -64,8 +64,7 @@ def _call_statuses(contact: JsonObject) -> list[object]:
 
 def policy_versions(house: House, batch_id: str) -> set[tuple[str, int]]:
     """Return which numbers were shown under which version of the rules."""
-    assert house.stack.database is not None
-    with psycopg.connect(house.stack.database.url.replace("+psycopg", "")) as connection:
+    with psycopg.connect(house.stack.database_url.replace("+psycopg", "")) as connection:
         query = "SELECT from_number, policy_version FROM calls WHERE batch_id = %s"
         return {(str(number), int(version)) for number, version in connection.execute(query, [batch_id])}
 

@@ -36,7 +36,6 @@ def call_under_a_worker_that_dies(house: House, step: Step, numbers: list[str], 
     mortal = house.start(replace(house.stack.parts.worker(), name="mortal-worker", argv=argv))
     batch_id = house.call_everybody(numbers, limit=LIMIT)
     house.wait_for(lambda: mortal.exit_code is not None)
-    house.bury(mortal)
     house.start_worker()
     assert mortal.exit_code == -signal.SIGKILL
     return batch_id

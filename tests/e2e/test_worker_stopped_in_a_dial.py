@@ -60,7 +60,6 @@ def test_worker_that_is_stopped_in_a_dial_waits_for_the_answer_and_keeps_it(hous
         "EVENT_TYPE_ACTIVITY_TASK_STARTED",
         "EVENT_TYPE_ACTIVITY_TASK_COMPLETED",
     ]
-    house.bury(worker)
     house.start_worker()
     house.wait_for_end(batch_id)
     assert len(house.create_requests(batch_id)) == 1

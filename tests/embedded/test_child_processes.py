@@ -7,11 +7,14 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
-from embedded.processes import ChildProcess, Command
+import pytest
+
+from embedded.processes import ChildProcess, Command, how_it_ended
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -90,6 +93,16 @@ def test_child_writes_to_its_log_and_keeps_the_one_before(tmp_path: Path) -> Non
     assert (tmp_path / "logs" / "part.log.1").read_text() == "first\n"
 
 
+def test_child_that_follows_a_dead_one_goes_on_in_its_log(tmp_path: Path) -> None:
+    for word in ("first", "second"):
+        command = a_command(tmp_path, f"print('{word}')")
+        child = ChildProcess(command, tmp_path / "logs", keeps_log=word == "second")
+        wait_for(partial(has_ended, child))
+        child.stop()
+
+    assert child.log_path.read_text() == "first\nsecond\n"
+
+
 def test_child_gets_its_environment_and_working_directory(tmp_path: Path) -> None:
     script = "import os; print(os.environ['GREETING'], os.getcwd())"
     with a_child(tmp_path, script) as child:
@@ -126,6 +139,29 @@ def test_running_child_has_no_exit_code_and_ends_when_asked(tmp_path: Path) -> N
         child.stop()
 
         assert child.exit_code == -signal.SIGTERM
+
+
+def test_child_is_asked_to_end_by_the_signal_that_it_wants(tmp_path: Path) -> None:
+    command = replace(a_command(tmp_path, SLEEPER), stop_signal=signal.SIGQUIT)
+    child = ChildProcess(command, tmp_path)
+    wait_for(lambda: "up" in child.log_path.read_text())
+
+    child.stop()
+
+    assert child.exit_code == -signal.SIGQUIT
+
+
+@pytest.mark.parametrize(
+    ("exit_code", "text"),
+    [
+        pytest.param(0, "ended by itself with exit code 0", id="content"),
+        pytest.param(3, "ended by itself with exit code 3", id="by itself"),
+        pytest.param(-9, "was killed by SIGKILL", id="killed"),
+        pytest.param(-40, "was killed by signal 40", id="nameless signal"),
+    ],
+)
+def test_end_is_told_in_words(exit_code: int, text: str) -> None:
+    assert how_it_ended(exit_code) == text
 
 
 def test_child_that_ignores_sigterm_is_killed_after_its_patience(tmp_path: Path) -> None:
@@ -186,7 +222,7 @@ def test_tether_refuses_to_run_for_a_parent_that_is_gone(tmp_path: Path) -> None
     somebody_else = os.getppid()
 
     done = subprocess.run(  # noqa: S603 - our own script
-        [sys.executable, str(tether), str(somebody_else), sys.executable, "-c", "print('ran')"],
+        [sys.executable, str(tether), str(somebody_else), "9", "", sys.executable, "-c", "print('ran')"],
         capture_output=True,
         text=True,
         check=False,

@@ -23,9 +23,9 @@ class Answers:
         return self.left.pop(0) if self.left else None
 
 
-def a_child(tmp_path: Path, script: str) -> ChildProcess:
+def a_child(tmp_path: Path, script: str, name: str = "part") -> ChildProcess:
     command = Command(
-        name="part", argv=(sys.executable, "-c", script), environment=dict(os.environ), working_dir=tmp_path
+        name=name, argv=(sys.executable, "-c", script), environment=dict(os.environ), working_dir=tmp_path
     )
     return ChildProcess(command, tmp_path)
 
@@ -54,6 +54,17 @@ def test_wait_gives_up_saying_why_the_part_is_not_ready() -> None:
         pytest.raises(PartNotReady, match=r"The part was not ready after 0 s: it sulks"),
     ):
         wait_until_ready(wait, stop)
+
+
+def test_wait_that_gives_up_names_the_log_of_what_it_waited_for_and_no_other(tmp_path: Path) -> None:
+    children = [a_child(tmp_path, "import time; time.sleep(60)", name=name) for name in ("part", "other")]
+    wait = Wait(name="part", probe=lambda: "it sulks", seconds=0, children=children)
+    with StopRequest() as stop, pytest.raises(PartNotReady) as refusal:
+        wait_until_ready(wait, stop)
+
+    for child in children:
+        child.stop()
+    assert str(refusal.value).endswith(f"it sulks; see {tmp_path / 'part.log'}")
 
 
 def test_wait_ends_at_once_when_a_part_died_naming_code_and_log(tmp_path: Path) -> None:

@@ -46,7 +46,7 @@ def a_settings(data_dir: Path) -> Settings:
     return Settings.model_construct().model_copy(update={"data_dir": data_dir})
 
 
-def test_postgres_of_a_killed_process_is_stopped(tmp_path: Path) -> None:
+def test_postgres_of_a_killed_process_ends_with_everything_written_down(tmp_path: Path) -> None:
     starter = subprocess.Popen(  # noqa: S603 - our own script
         [sys.executable, "-c", STARTS_POSTGRES, str(tmp_path)], cwd=ROOT, stdout=subprocess.PIPE, text=True
     )
@@ -63,6 +63,8 @@ def test_postgres_of_a_killed_process_is_stopped(tmp_path: Path) -> None:
     while is_alive(postmaster):
         assert time.monotonic() < end
         time.sleep(0.05)
+    # It removes this file itself, at the very end of an orderly stop.
+    assert postmaster_of(tmp_path) is None
 
 
 def test_operators_command_starts_the_database_and_stops_it_again(tmp_path: Path) -> None:
@@ -76,7 +78,7 @@ def test_operators_command_starts_the_database_and_stops_it_again(tmp_path: Path
 def test_operators_command_uses_the_database_of_the_stack_that_runs(tmp_path: Path) -> None:
     with held(tmp_path), own_postgres(tmp_path) as of_the_stack:
         with operators_database(a_settings(tmp_path)) as url:
-            assert url == of_the_stack.url
+            assert url == of_the_stack
         # Still there: the command must not have stopped what it did not start.
         with psycopg.connect(url.replace("+psycopg", "")) as connection:
             assert connection.execute("SELECT 1").fetchone() == (1,)

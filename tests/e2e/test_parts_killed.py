@@ -1,0 +1,91 @@
+"""`apollo up` brings back whichever part is killed, and the batch that ran ends as if nothing had been."""
+
+import os
+import signal
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from console.ledger_check import faults, read_ledger, reckon
+from console.progress import read_progress
+from tests.e2e.apollo_up import ApolloUp, apollo_up
+from tests.e2e.house import TERMINAL, House
+from tests.e2e.scenes import fresh_numbers
+
+pytestmark = [pytest.mark.e2e, pytest.mark.server, pytest.mark.timeout(300)]
+
+CONTACTS, LIMIT, KILLED_AT = 40, 8, 6
+BACK_WITHIN_SECONDS = 60
+OVER_WITHIN_SECONDS = 60
+
+
+@pytest.fixture(scope="module")
+def stack() -> Iterator[tuple[ApolloUp, House]]:
+    with apollo_up() as running:
+        yield running
+
+
+def start_a_batch(house: House) -> str:
+    numbers = [number for _ in range(CONTACTS) for number in fresh_numbers("55")]
+    retry_policy = {"max_retries": 3, "cooldown_minutes": 0.02}
+    batch_id = house.call_everybody(numbers, limit=LIMIT, retry_policy=retry_policy)
+    house.wait_for(lambda: house.finished(batch_id) >= KILLED_AT, 30, every=0.05)
+    return batch_id
+
+
+def is_over(house: House, batch_id: str) -> bool:
+    """Tell it of a stack of which parts may be away."""
+    try:
+        answer = house.ask("GET", f"/batches/{batch_id}")
+    except httpx.HTTPError:
+        return False
+    return answer.is_success and answer.json()["status"] in TERMINAL
+
+
+def faults_of(house: House, batch_id: str, before: object, *, part: str) -> list[str]:
+    """Hold the batch against the ledger; the simulator's own death takes its newest lines along."""
+    ledger = house.ledger()
+    if part != "simulator":
+        return faults(house.reckoning(batch_id), contacts=CONTACTS, limit=LIMIT)
+    assert isinstance(before, dict)
+    known = {ring["call_sid"]: ring for ring in [*before["rings"], *ledger["rings"]]}
+    both = read_ledger({**ledger, "rings": list(known.values())})
+    counters = read_progress(house.api.batch(batch_id)).counters
+    found = faults(reckon(counters, house.contacts(batch_id), both), contacts=CONTACTS, limit=LIMIT)
+    return [fault for fault in found if not fault.endswith("recorded calls never rang")]
+
+
+@pytest.mark.parametrize("part", ["postgres", "temporal", "simulator", "worker", "api"])
+def test_killed_part_comes_back_by_itself_and_every_contact_is_rung_once_and_ends(
+    stack: tuple[ApolloUp, House], part: str
+) -> None:
+    up, house = stack
+    house.empty_ledger()
+    batch_id = start_a_batch(house)
+    killed, said, before = up.pid_of(part), len(up.lines), house.ledger()
+
+    up.kill(part)
+
+    up.wait_for(lambda: up.has_said(f"{part} was killed by SIGKILL", after=said), 1.5)
+    up.wait_for(lambda: up.has_said(f"{part} is back", after=said), BACK_WITHIN_SECONDS)
+    up.wait_for(lambda: is_over(house, batch_id), OVER_WITHIN_SECONDS)
+    assert up.pid_of(part) != killed
+    assert len(up.lines) == said + 2
+    assert faults_of(house, batch_id, before, part=part) == []
+    assert house.ask("GET", f"/batches/{batch_id}").json()["status"] == "completed"
+
+
+def test_interrupt_while_a_part_is_down_stops_everything(stack: tuple[ApolloUp, House]) -> None:
+    up, _ = stack
+    pids = {part: up.pid_of(part) for part in ("postgres", "temporal", "simulator", "worker", "api")}
+    said = len(up.lines)
+    os.kill(pids["worker"], signal.SIGKILL)
+    up.wait_for(lambda: up.has_said("worker was killed", after=said), 1.5)
+
+    assert up.interrupt() == 0
+
+    assert up.lines[-1] == "Stopped."
+    for part in ("postgres", "temporal", "simulator", "worker", "api"):
+        with pytest.raises(ProcessLookupError):
+            os.kill(pids[part], 0)
