@@ -1,11 +1,11 @@
 """How each part of Apollo is run as a child process, and what it is told through its environment."""
 
 import os
-import shlex
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 
+from embedded.by_hand import ByHand, Inherited, by_hand
 from embedded.module_command import module_command, python_path
 from embedded.plan import StackPlan
 from embedded.processes import Command
@@ -65,10 +65,13 @@ class Parts:
             patience=timedelta(seconds=2),
         )
 
-    def by_hand(self, command: Command) -> str:
-        """Return a shell command that starts the part again beside the running others."""
-        told = [f"{name}={value}" for name, value in sorted(self._told.items())]
-        return f"cd {shlex.quote(str(command.working_dir))} && {shlex.join(['env', *told, *command.argv])}"
+    def another_worker(self) -> ByHand:
+        """Return how to start another worker beside the one that runs."""
+        plan = self._plan
+        inherited = Inherited(
+            environment=plan.environment, database=not plan.owns_database, temporal=not plan.owns_temporal
+        )
+        return by_hand(self.worker(), self._told, inherited)
 
     def _command(self, name: str, module: str, *arguments: str, patience: timedelta) -> Command:
         return Command(

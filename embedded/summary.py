@@ -1,5 +1,7 @@
 """What the person at the terminal is told once everything runs."""
 
+from collections.abc import Iterator
+
 from rich.console import Console
 from rich.panel import Panel
 from rich.table import Table
@@ -28,8 +30,18 @@ def show_summary(stack: RunningStack, console: Console) -> None:
     )
     # Outside the frame and unwrapped, so that they can be copied.
     curl = f"curl -H 'Authorization: Bearer {stack.token}' {stack.plan.api_url}/api/v1/campaigns/"
-    for line in ("Try:", f"  {_CREATE}", f"  {curl}", "Ctrl-C stops everything; the data folder is kept."):
+    ending = "Ctrl-C stops everything; the data folder is kept."
+    for line in ("Try:", f"  {_CREATE}", f"  {curl}", *_another_worker(stack), ending):
         say_on(console)(line)
+
+
+def _another_worker(stack: RunningStack) -> Iterator[str]:
+    if stack.parts is None:
+        return
+    way = stack.parts.another_worker()
+    names = " and ".join(f"${name}" for name in way.secrets)
+    yield "Another worker, from another terminal" + (f" with {names} set there:" if names else ":")
+    yield f"  {way.line}"
 
 
 def _rows(stack: RunningStack) -> list[tuple[str, str]]:

@@ -2,7 +2,9 @@
 
 import os
 import signal
+import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import pytest
@@ -54,6 +56,28 @@ def faults_of(house: House, batch_id: str, before: object, *, part: str) -> list
     counters = read_progress(house.api.batch(batch_id)).counters
     found = faults(reckon(counters, house.contacts(batch_id), both), contacts=CONTACTS, limit=LIMIT)
     return [fault for fault in found if not fault.endswith("recorded calls never rang")]
+
+
+def test_printed_line_starts_another_worker_in_a_terminal_that_knows_nothing(
+    stack: tuple[ApolloUp, House], tmp_path: Path
+) -> None:
+    up, _ = stack
+    [line] = [each.strip() for each in up.lines if each.endswith("-m worker")]
+    log = tmp_path / "log"
+    with log.open("w") as written:
+        worker = subprocess.Popen(  # noqa: S603 - what our own program printed
+            ["/bin/sh", "-c", line],
+            env={"PATH": os.environ["PATH"]},
+            stdout=written,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    try:
+        up.wait_for(lambda: "worker is ready" in log.read_text(), BACK_WITHIN_SECONDS)
+    finally:
+        os.killpg(worker.pid, signal.SIGTERM)
+        worker.wait(BACK_WITHIN_SECONDS)
+    assert "APOLLO_DIAL_TIMEOUT_SECONDS=1" in line
 
 
 @pytest.mark.parametrize("part", ["postgres", "temporal", "simulator", "worker", "api"])
