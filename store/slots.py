@@ -236,10 +236,8 @@ async def _demands(
         held = await connection.scalar(_HELD, {"this_batch": batch.batch_id}) or 0
         return {batch.batch_id: SlotDemand(held=held, wants=held)}
     this = {"this_campaign": batch.campaign_id, "since": now - DEMAND_LASTS}
-    held = await connection.execute(_HELD_IN_CAMPAIGN, this)
-    holds = {BatchId(each): number for each, number in held}
-    wanted = await connection.execute(_DEMANDS, this)
-    wants = {BatchId(each): number for each, number, _ in wanted}
+    holds = {BatchId(each): number for each, number in await connection.execute(_HELD_IN_CAMPAIGN, this)}
+    wants = {BatchId(each): number for each, number, _ in await connection.execute(_DEMANDS, this)}
     return {
         each: SlotDemand(held=holds.get(each, 0), wants=max(wants.get(each, 0), holds.get(each, 0)))
         for each in {batch.batch_id, *holds, *wants}

@@ -47,6 +47,7 @@ def view(state: BatchState) -> dict[str, object]:
         "counted_at": state.counted_at,
         "concurrency_limit": stands.concurrency_limit if stands else None,
         "slots_in_use": stands.in_use if stands else 0,
+        "free_slots": max(0, stands.concurrency_limit - stands.in_use) if stands else 0,
         "campaign_limit": stands.campaign_limit if stands else None,
         "campaign_slots_in_use": stands.campaign_in_use if stands else None,
         "cursor": state.cursor,

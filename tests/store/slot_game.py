@@ -9,7 +9,6 @@ stop, everything ends.
 
 import argparse
 import asyncio
-import os
 import random
 import tempfile
 import time
@@ -460,7 +459,7 @@ class Game:
         contact_id = self.random.choice(people)
         with suppress(Conflict, ContactNotFound):
             await self.contacts.skip_by_hand(batch.batch_id, contact_id, self.now)
-            self.signal(batch, lambda: (self.stop(contact_id), self.wake(batch))[1])
+            self.signal(batch, lambda: self._skipped(batch, contact_id))
 
     async def _terminate_child(self) -> None:
         if not self.children:
@@ -471,7 +470,15 @@ class Game:
         if child.state == "talks" and child.record is not None:
             self.open_calls[contact_id] = child.record
         batch = self.batches[child.batch_id]
-        self.signal(batch, lambda: (batch.lost.add(contact_id), self.wake(batch))[1])
+        self.signal(batch, lambda: self._lost(batch, contact_id))
+
+    def _skipped(self, batch: Batch, contact_id: ContactId) -> None:
+        self.stop(contact_id)
+        self.wake(batch)
+
+    def _lost(self, batch: Batch, contact_id: ContactId) -> None:
+        batch.lost.add(contact_id)
+        self.wake(batch)
 
     async def _terminate_batch(self) -> None:
         self.random.choice(list(self.batches.values())).dispatcher = None
@@ -510,7 +517,7 @@ class Game:
         def amend(rules: CampaignRules, *_: object) -> CampaignRules:
             return replace(rules, metadata=metadata)
 
-        await self.campaigns.change(ORGANIZATION, campaign_id, amend, self.now)  # type: ignore[arg-type]
+        await self.campaigns.change(ORGANIZATION, campaign_id, amend, self.now)
         for batch in self.batches.values():
             self.signal(batch, lambda batch=batch: self._changed(batch))  # type: ignore[misc]
 
@@ -620,7 +627,7 @@ def main() -> None:
     arguments = parser.parse_args()
     began, failed = time.monotonic(), []
     with tempfile.TemporaryDirectory() as folder:
-        os.chmod(folder, 0o755)
+        Path(folder).chmod(0o755)
         server = EmbeddedPostgres(Path(folder) / "data", durable=False)
         server.start()
         try:
@@ -631,10 +638,12 @@ def main() -> None:
                     asyncio.run(play(server.url("game"), seed))
                 except BooksAreWrong as wrong:
                     failed.append(seed)
-                    print(wrong)
+                    print(wrong)  # noqa: T201
         finally:
             server.stop()
-    print(f"{arguments.games} games, {len(failed)} failed {failed}, {time.monotonic() - began:.0f} s")
+    print(  # noqa: T201
+        f"{arguments.games} games, {len(failed)} failed {failed}, {time.monotonic() - began:.0f} s"
+    )
 
 
 if __name__ == "__main__":
