@@ -51,14 +51,14 @@ class Unavailable:
 
 @dataclass(frozen=True)
 class Misconfigured:
-    """Certainly not dialled: wrong address, key or rights; a person must mend it."""
+    """Certainly not dialled, whoever is called: wrong address, key or account; a person must mend it."""
 
     reason: str
 
 
 @dataclass(frozen=True)
 class Refused:
-    """Certainly not dialled, and never will be with the same data."""
+    """Certainly not dialled, and never will be with the data of this one call."""
 
     reason: str
 

@@ -9,15 +9,14 @@ from telephony.retry_after import read_retry_after
 
 
 def read_not_dialled(
-    response: httpx.Response, now: datetime
+    response: httpx.Response, reason: str, now: datetime
 ) -> Throttled | Misconfigured | Unavailable | None:
     """Return why certainly nobody was dialled; None where the answer vouches for no such thing."""
     status = response.status_code
-    reason = f"provider answered {status}"
     if 300 <= status < 400:
         return Misconfigured(reason)
     match status:
-        case 401 | 403 | 404 | 405 | 413 | 415:
+        case 400 | 401 | 403 | 404 | 405 | 413 | 415:
             return Misconfigured(reason)
         case 429:
             return Throttled(read_retry_after(response.headers.get("Retry-After"), now))

@@ -5,7 +5,8 @@ from datetime import datetime
 
 import httpx
 
-from domain.telephony import Accepted, Ambiguous, DialResult, Refused
+from domain.telephony import Accepted, Ambiguous, DialResult, Misconfigured
+from telephony.answer_reason import reason_of
 from telephony.fields import FieldReader
 from telephony.not_dialled import read_not_dialled
 
@@ -13,23 +14,26 @@ _BARE_ERROR = "Internal Server Error"
 """The server that places the calls answered something else than 201, its own validation errors included."""
 
 
-def read_dial_answer(response: httpx.Response, now: datetime, *, refused_on_500: bool) -> DialResult:
+def read_dial_answer(
+    response: httpx.Response, now: datetime, *, unfit: frozenset[str], refused_on_500: bool
+) -> DialResult:
     """Classify an answer. Only what an answer vouches for counts as not dialled, the rest is ambiguous.
 
-    No reason quotes the answer, which may hold the number called.
+    Jambonz never looks at the number called before it dials, so none of these answers is about one person.
     """
-    reason = f"provider answered {response.status_code}"
     if response.is_success:
         return _read_success(response)
-    certain = read_not_dialled(response, now)
+    reason = reason_of(response, unfit)
+    certain = read_not_dialled(response, reason, now)
     if certain is not None:
         return certain
-    match response.status_code:
-        case 400:
-            return Refused(reason)
-        case 500 if refused_on_500 and response.text == _BARE_ERROR:
-            return Refused(reason)
-    return Ambiguous(reason)
+    is_vouched_for = refused_on_500 and is_bare_error(response)
+    return Misconfigured(reason) if is_vouched_for else Ambiguous(reason)
+
+
+def is_bare_error(response: httpx.Response) -> bool:
+    """Tell whether the server that places the calls was asked, and answered that it would not."""
+    return response.status_code == httpx.codes.INTERNAL_SERVER_ERROR and response.text == _BARE_ERROR
 
 
 def _read_success(response: httpx.Response) -> DialResult:

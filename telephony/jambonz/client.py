@@ -12,6 +12,7 @@ from domain.call import StatusEvent, has_ended
 from domain.errors import ProviderUnavailable
 from domain.identity import ExecutionId
 from domain.telephony import CallRequest, DialResult, HangUpResult, Refused
+from telephony.answer_reason import unfit_words
 from telephony.clock import Clock, utc_now
 from telephony.jambonz.answers import read_dial_answer
 from telephony.jambonz.configuration import JambonzSettings, JambonzSpeech
@@ -89,7 +90,10 @@ class JambonzProvider:
         answer = await self._line.dial("POST", f"{self._account_url}/Calls", content=body)
         if not isinstance(answer, httpx.Response):
             return answer
-        return read_dial_answer(answer, self._now(), refused_on_500=self._settings.refused_on_500)
+        unfit = unfit_words(request, self._settings.api_key)
+        return read_dial_answer(
+            answer, self._now(), unfit=unfit, refused_on_500=self._settings.refused_on_500
+        )
 
     async def get_call(self, provider_call_id: str) -> StatusEvent | None:
         """Return where a call stands, None when it is not known there. Raises ProviderUnavailable.

@@ -11,6 +11,7 @@ from domain.call import EventSource, StatusEvent
 from domain.errors import InvalidRequest, ProviderUnavailable
 from domain.identity import ExecutionId
 from domain.telephony import Accepted, Ambiguous, CallRequest, DialResult, HangUpResult
+from telephony.answer_reason import unfit_words
 from telephony.clock import Clock, utc_now
 from telephony.fields import FieldReader
 from telephony.provider_line import ProviderLine, can_travel, read_json
@@ -104,7 +105,12 @@ class RotaryProvider:
         )
         if not isinstance(response, httpx.Response):
             return response
-        answer = read_dial_answer(response, self._now(), call_id_paths=self._contract.call_id_paths)
+        answer = read_dial_answer(
+            response,
+            self._now(),
+            unfit=unfit_words(request, self._settings.api_key, *self._contract.extra_headers.values()),
+            call_id_paths=self._contract.call_id_paths,
+        )
         if isinstance(answer, KnownAlready):
             return await self._find_known_call(request)
         return answer

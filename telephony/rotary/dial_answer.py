@@ -7,6 +7,7 @@ from datetime import datetime
 import httpx
 
 from domain.telephony import Accepted, Ambiguous, DialResult, Refused
+from telephony.answer_reason import reason_of
 from telephony.not_dialled import read_not_dialled
 from telephony.rotary.wire import call_id_in
 
@@ -17,17 +18,20 @@ class KnownAlready:
 
 
 def read_dial_answer(
-    response: httpx.Response, now: datetime, *, call_id_paths: Sequence[str]
+    response: httpx.Response, now: datetime, *, unfit: frozenset[str], call_id_paths: Sequence[str]
 ) -> DialResult | KnownAlready:
-    """Classify an answer. Only what an answer vouches for counts as not dialled, the rest is ambiguous."""
+    """Classify an answer. Only what an answer vouches for counts as not dialled, the rest is ambiguous.
+
+    A 422 is about the one call that was asked for; a 400 is about how it was asked for, as all calls are.
+    """
     if response.is_success:
         return _read_success(response, call_id_paths)
-    certain = read_not_dialled(response, now)
+    reason = reason_of(response, unfit)
+    certain = read_not_dialled(response, reason, now)
     if certain is not None:
         return certain
-    reason = f"provider answered {response.status_code}"
     match response.status_code:
-        case 400 | 422:
+        case 422:
             return Refused(reason)
         case 409:
             return KnownAlready()

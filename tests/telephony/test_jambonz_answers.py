@@ -11,7 +11,6 @@ from domain.telephony import (
     Ambiguous,
     DialResult,
     Misconfigured,
-    Refused,
     Throttled,
     Unavailable,
 )
@@ -36,6 +35,11 @@ def an_error(status: int) -> Response:
     return JSONResponse({"msg": "to +14155550199 is wrong"}, status)
 
 
+def told(status: int) -> str:
+    """What is told of such an error."""
+    return f"provider answered {status}: to … is wrong"
+
+
 NO_CALL_ID = "provider answered 201 without a call id"
 
 ANSWERS = [
@@ -55,17 +59,19 @@ ANSWERS = [
         for status in (200, 202, 203)
     ),
     pytest.param(Response(status_code=204), Ambiguous("provider answered 204"), id="204"),
-    pytest.param(an_error(400), Refused("provider answered 400"), id="400"),
+    pytest.param(an_error(400), Misconfigured(told(400)), id="400"),
     pytest.param(
-        PlainTextResponse("Unauthorized", 401), Misconfigured("provider answered 401"), id="401 text"
+        PlainTextResponse("Unauthorized", 401),
+        Misconfigured("provider answered 401: Unauthorized"),
+        id="401 text",
     ),
     pytest.param(
         JSONResponse({"msg": "insufficient permissions"}, 403),
-        Misconfigured("provider answered 403"),
+        Misconfigured("provider answered 403: insufficient permissions"),
         id="403",
     ),
     *(
-        pytest.param(an_error(status), Misconfigured(f"provider answered {status}"), id=str(status))
+        pytest.param(an_error(status), Misconfigured(told(status)), id=str(status))
         for status in (404, 405, 413, 415)
     ),
     *(
@@ -80,16 +86,16 @@ ANSWERS = [
     pytest.param(PlainTextResponse("", 429), Throttled(timedelta(seconds=1)), id="429, no Retry-After"),
     pytest.param(
         JSONResponse({"msg": "no available feature servers at this time"}, 480),
-        Unavailable("provider answered 480"),
+        Unavailable("provider answered 480: no available feature servers at this time"),
         id="480",
     ),
-    pytest.param(BARE_ERROR, Ambiguous("provider answered 500"), id="500 bare"),
-    pytest.param(FETCH_FAILED, Ambiguous("provider answered 500"), id="500 fetch failed"),
+    pytest.param(BARE_ERROR, Ambiguous("provider answered 500: Internal Server Error"), id="500 bare"),
+    pytest.param(FETCH_FAILED, Ambiguous("provider answered 500: fetch failed"), id="500 fetch failed"),
     pytest.param(
         Response("<html>", 502, media_type="text/html"), Ambiguous("provider answered 502"), id="502"
     ),
     *(
-        pytest.param(an_error(status), Ambiguous(f"provider answered {status}"), id=str(status))
+        pytest.param(an_error(status), Ambiguous(told(status)), id=str(status))
         for status in (402, 406, 408, 409, 410, 418, 422, 423, 425, 451, 501, 503, 504, 520, 599)
     ),
 ]
@@ -97,7 +103,7 @@ ANSWERS = [
 
 @pytest.mark.parametrize(("answer", "result"), ANSWERS)
 def test_an_answer_to_a_dial_means(answer: Response, result: DialResult) -> None:
-    assert read_dial_answer(said(answer), NOW, refused_on_500=False) == result
+    assert read_dial_answer(said(answer), NOW, unfit=frozenset(), refused_on_500=False) == result
 
 
 @pytest.mark.parametrize(("answer", "result"), ANSWERS)
@@ -111,10 +117,12 @@ async def test_whatever_the_answer_a_dial_is_sent_once(answer: Response, result:
 @pytest.mark.parametrize(
     ("answer", "result"),
     [
-        pytest.param(BARE_ERROR, Refused("provider answered 500"), id="bare"),
-        pytest.param(FETCH_FAILED, Ambiguous("provider answered 500"), id="fetch failed"),
+        pytest.param(BARE_ERROR, Misconfigured("provider answered 500: Internal Server Error"), id="bare"),
+        pytest.param(FETCH_FAILED, Ambiguous("provider answered 500: fetch failed"), id="fetch failed"),
         pytest.param(
-            PlainTextResponse("Internal Server Error\n", 500), Ambiguous("provider answered 500"), id="longer"
+            PlainTextResponse("Internal Server Error\n", 500),
+            Ambiguous("provider answered 500: Internal Server Error"),
+            id="longer",
         ),
         pytest.param(
             Response("<h1>Internal Server Error</h1>", 500, media_type="text/html"),
@@ -122,9 +130,11 @@ async def test_whatever_the_answer_a_dial_is_sent_once(answer: Response, result:
             id="a page",
         ),
         pytest.param(
-            PlainTextResponse("Internal Server Error", 502), Ambiguous("provider answered 502"), id="502"
+            PlainTextResponse("Internal Server Error", 502),
+            Ambiguous("provider answered 502: Internal Server Error"),
+            id="502",
         ),
     ],
 )
 def test_only_the_exact_bare_error_can_be_vouched_for(answer: Response, result: DialResult) -> None:
-    assert read_dial_answer(said(answer), NOW, refused_on_500=True) == result
+    assert read_dial_answer(said(answer), NOW, unfit=frozenset(), refused_on_500=True) == result

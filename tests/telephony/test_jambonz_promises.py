@@ -65,7 +65,7 @@ async def test_a_wrong_key_is_a_matter_for_a_person_and_shows_nothing() -> None:
     async with a_provider(server, api_key="another-key") as provider:
         result = await provider.place_call(a_request())
         assert not await provider.is_well()
-    assert (result, server.records) == (Misconfigured("provider answered 401"), [])
+    assert (result, server.records) == (Misconfigured("provider answered 401: Unauthorized"), [])
 
 
 @pytest.mark.parametrize(

@@ -248,7 +248,9 @@ class TestTelephonyProvider:
         async with self.line(candidate) as line:
             result = await line.provider.place_call(a_request("10"))
             found = await line.provider.find_calls(ExecutionId("exec_1"), "+14155550110")
-        assert (result, found) == (Ambiguous("provider answered 500"), [])
+        assert isinstance(result, Ambiguous)
+        assert result.reason.startswith("provider answered 500")
+        assert found == []
 
     async def test_the_same_dial_again_rings_nobody_where_the_provider_knows_it(
         self, candidate: Candidate
@@ -265,7 +267,9 @@ class TestTelephonyProvider:
         async with self.line(candidate, api_key="another") as line:
             result = await line.provider.place_call(a_request("99"))
             ledger = await line.ledger()
-        assert (result, ledger["create_requests"]) == (Misconfigured("provider answered 401"), [])
+        assert isinstance(result, Misconfigured)
+        assert result.reason.startswith("provider answered 401")
+        assert ledger["create_requests"] == []
 
     async def test_a_provider_that_is_down_was_not_asked(self, candidate: Candidate) -> None:
         async with self.line(candidate) as line:

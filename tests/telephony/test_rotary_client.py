@@ -89,7 +89,9 @@ async def test_a_call_id_is_found_under_any_of_its_names(status: int, body: dict
         pytest.param(429, {"headers": {"Retry-After": "7"}}, Throttled(timedelta(seconds=7)), id="429"),
         pytest.param(429, {}, Throttled(timedelta(seconds=1)), id="429 without Retry-After"),
         pytest.param(480, {}, Unavailable("provider answered 480"), id="480 no capacity"),
-        pytest.param(400, {"json": {"msg": "+14155550199"}}, Refused("provider answered 400"), id="400"),
+        pytest.param(
+            400, {"json": {"msg": "+14155550199"}}, Misconfigured("provider answered 400"), id="400"
+        ),
         pytest.param(422, {}, Refused("provider answered 422"), id="422"),
         *(
             pytest.param(status, {}, Misconfigured(f"provider answered {status}"), id=str(status))
@@ -292,4 +294,4 @@ async def test_nothing_personal_is_in_a_reason() -> None:
     def reply(_: httpx.Request) -> httpx.Response:
         return httpx.Response(400, json={"msg": "to +14155550199 (Ada) is wrong"})
 
-    assert await dial(reply) == Refused("provider answered 400")
+    assert await dial(reply) == Misconfigured("provider answered 400: to … is wrong")
