@@ -23,6 +23,7 @@ from domain.telephony import (
     Accepted,
     Ambiguous,
     CallRequest,
+    CallSearch,
     DialResult,
     Misconfigured,
     Refused,
@@ -256,7 +257,13 @@ class CallActivities:
     async def _look_up(self, record: CallRecord) -> StatusEvent | None:
         if record.provider_call_id is not None:
             return await self._provider.get_call(record.provider_call_id)
-        found = await self._provider.find_calls(record.execution_id, record.to_number)
+        search = CallSearch(
+            execution_id=record.execution_id,
+            from_number=record.from_number or "",
+            to_number=record.to_number,
+            asked_at=self._asked_at(record),
+        )
+        found = await self._provider.find_calls(search)
         mine = [each for each in found if not await self._is_anothers(each, record)]
         # Of several calls none can be told to be ours; adopting the wrong one would hide a live call.
         return mine[0] if len(mine) == 1 else None

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from domain.identity import BatchId, CampaignId, ContactId, ExecutionId, OrganizationId
@@ -26,6 +26,26 @@ class CallRequest:
     """Campaign defaults with the contact's own values over them."""
     context: Mapping[str, object]
     """The batch's `call_context`."""
+
+
+CLOCK_TOLERANCE = timedelta(seconds=30)
+"""How far a provider's clock and ours may be apart when it is asked which call is ours."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CallSearch:
+    """A call that may have been placed for an attempt, and by what it is told from those of others."""
+
+    execution_id: ExecutionId
+    from_number: str
+    to_number: str
+    asked_at: datetime
+    """When the provider was asked for it, by our clock."""
+
+    @property
+    def began_after(self) -> datetime:
+        """Nothing that happened before this instant belongs to the call."""
+        return self.asked_at - CLOCK_TOLERANCE
 
 
 @dataclass(frozen=True)

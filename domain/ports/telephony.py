@@ -7,7 +7,7 @@ from typing import Protocol
 
 from domain.call import StatusEvent
 from domain.identity import ExecutionId
-from domain.telephony import CallRequest, DialResult, HangUpResult
+from domain.telephony import CallRequest, CallSearch, DialResult, HangUpResult
 
 
 class TelephonyProvider(Protocol):
@@ -36,10 +36,11 @@ class TelephonyProvider(Protocol):
         Raises ProviderUnavailable when the provider does not answer.
         """
 
-    async def find_calls(self, execution_id: ExecutionId, to_number: str) -> Sequence[StatusEvent]:
+    async def find_calls(self, search: CallSearch) -> Sequence[StatusEvent]:
         """Return every call that may belong to the attempt. Raises ProviderUnavailable.
 
-        A provider that is not asked by our id returns the calls to that number, other attempts' too.
+        A provider that is not asked by our id returns the calls between these numbers, other attempts' too;
+        never one that began before the attempt's, or that the provider says was placed otherwise.
         """
 
     async def hang_up(self, provider_call_id: str) -> HangUpResult:

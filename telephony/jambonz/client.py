@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Self
 from urllib.parse import quote
 
@@ -10,13 +10,12 @@ import httpx
 
 from domain.call import StatusEvent, has_ended
 from domain.errors import ProviderUnavailable
-from domain.identity import ExecutionId
-from domain.telephony import CallRequest, DialResult, HangUpResult, Refused
+from domain.telephony import CallRequest, CallSearch, DialResult, HangUpResult, Refused
 from telephony.answer_reason import unfit_words
 from telephony.clock import Clock, utc_now
 from telephony.jambonz.answers import read_dial_answer
 from telephony.jambonz.configuration import JambonzSettings, JambonzSpeech
-from telephony.jambonz.records import read_calls_to, read_detail_record, read_snapshot
+from telephony.jambonz.records import read_begins, read_calls_like, read_detail_record, read_snapshot
 from telephony.jambonz.shared_listing import SharedListing
 from telephony.jambonz.wire import create_call_body, fault_in
 from telephony.provider_line import NoTurn, ProviderLine, bearer, read_json
@@ -26,6 +25,8 @@ __all__ = ["JambonzProvider", "JambonzSettings", "JambonzSpeech"]
 
 _RECENT_CALLS = {"page": 1, "count": 25, "days": 2}
 """25 is the shortest page there is; a record of a call that ended may be looked for a day later."""
+_CALLS_WITH_A_NUMBER = {**_RECENT_CALLS, "count": 100}
+"""Newest first: as many calls of one number as end before a call may be looked for."""
 _END_OF_RINGING, _END_OF_TALK = "no-answer", "completed"
 
 
@@ -108,12 +109,19 @@ class JambonzProvider:
             raise ProviderUnavailable
         return event
 
-    async def find_calls(self, execution_id: ExecutionId, to_number: str) -> Sequence[StatusEvent]:  # noqa: ARG002 - Jambonz knows no id of ours
-        """Return the outbound calls to a number, other attempts' too. Raises ProviderUnavailable.
+    async def find_calls(self, search: CallSearch) -> Sequence[StatusEvent]:
+        """Return the calls that were placed as ours are, other attempts' too. Raises ProviderUnavailable.
 
         Every listing walks all calls of the whole system, so one serves all who ask at the same time.
+        The list tells no times. A call that is over counts only where the detail records say that it began
+        no earlier than ours.
         """
-        return read_calls_to(await self._listing.calls(), to_number, self._now())
+        calls = await self._listing.calls()
+        found = read_calls_like(calls, search, self._settings.application_sid, self._now())
+        if not any(has_ended(event.status) for event in found):
+            return found
+        begins = await self._begins_of_calls_with(search.to_number)
+        return [event for event in found if not has_ended(event.status) or _is_young(event, begins, search)]
 
     async def hang_up(self, provider_call_id: str) -> HangUpResult:
         """Ask to end a call, ringing or answered."""
@@ -133,6 +141,19 @@ class JambonzProvider:
             return isinstance(read_json(response), Mapping)
         except ProviderUnavailable:
             return False
+
+    async def _begins_of_calls_with(self, number: str) -> Mapping[str, datetime]:
+        """Return when the calls of a number began, by their ids; none where the records cannot be read."""
+        digits = number.removeprefix("+")
+        try:
+            response = await self._line.ask(
+                "GET", f"{self._account_url}/RecentCalls", params={**_CALLS_WITH_A_NUMBER, "filter": digits}
+            )
+            return read_begins(read_json(response))
+        except NoTurn:
+            raise
+        except ProviderUnavailable:
+            return {}
 
     async def _find_ending(self, call_sid: str) -> StatusEvent | None:
         try:
@@ -179,3 +200,8 @@ class JambonzProvider:
 
     def _call_url(self, call_sid: str) -> str:
         return f"{self._account_url}/Calls/{quote(call_sid, safe='')}"
+
+
+def _is_young(event: StatusEvent, begins: Mapping[str, datetime], search: CallSearch) -> bool:
+    began_at = begins.get(event.provider_call_id or "")
+    return began_at is not None and began_at >= search.began_after

@@ -1,16 +1,16 @@
 """What Jambonz keeps of its calls, in our words: the live record, the list, and the detail records."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
 from domain.call import CallStatus, EventSource, StatusEvent
 from domain.errors import InvalidRequest
+from domain.telephony import CallSearch
 from telephony.fields import FieldReader
-from telephony.jambonz.translate import translate_native
+from telephony.jambonz.translate import tagged_attempt, translate_native
+from telephony.numbers import are_the_same
 
-_NO_DIGIT = re.compile(r"[^0-9]")
 _BUSY = frozenset({486, 600, 603})
 _CANCELLED = 487
 
@@ -29,37 +29,56 @@ def read_snapshot(call: object, now: datetime) -> StatusEvent | None:
     return None if event is None else replace(event, source=EventSource.POLL)
 
 
-def read_calls_to(calls: Sequence[object], number: str, now: datetime) -> Sequence[StatusEvent]:
-    """Return the outbound calls to a number; one that cannot be read is left out.
+def read_calls_like(
+    calls: Sequence[object], search: CallSearch, application_sid: str | None, now: datetime
+) -> Sequence[StatusEvent]:
+    """Return the outbound calls that were placed as the one looked for; one that cannot be read is left out.
 
-    The numbers are compared by their digits: a `+` goes out to some carriers and not to others.
+    Others than Apollo call the same people from the same account: their caller or their application differs.
     """
-    wanted = _digits(number)
-    to_number = [
-        call
-        for call in calls
-        if isinstance(call, Mapping)
-        and call.get("direction") == "outbound"
-        and _digits(call.get("to")) == wanted
-    ]
-    events = [read_snapshot(call, now) for call in to_number]
+    alike = [call for call in calls if isinstance(call, Mapping) and _is_like(call, search, application_sid)]
+    events = [read_snapshot(call, now) for call in alike]
     return [event for event in events if event is not None]
+
+
+def _is_like(call: Mapping[str, object], search: CallSearch, application_sid: str | None) -> bool:
+    return (
+        call.get("direction") == "outbound"
+        and are_the_same(call.get("to"), search.to_number)
+        and are_the_same(call.get("from"), search.from_number)
+        and (call.get("application_sid") or None) == application_sid
+        and tagged_attempt(call) in (None, search.execution_id)
+    )
+
+
+def read_begins(answer: object) -> Mapping[str, datetime]:
+    """Return when each of the account's recent calls began, by its id."""
+    begins: dict[str, datetime] = {}
+    for row in _rows_of(answer):
+        fields = FieldReader(row)
+        call_sid, began_at = fields.text("call_sid"), fields.instant("attempted_at")
+        if call_sid is not None and began_at is not None:
+            # A call that went to one carrier after the other has several rows.
+            begins[call_sid] = min(began_at, begins.get(call_sid, began_at))
+    return begins
 
 
 def read_detail_record(answer: object, call_sid: str, now: datetime) -> StatusEvent | None:
     """Return how a call ended from the account's recent calls, None when they do not tell."""
-    rows = answer.get("data") if isinstance(answer, Mapping) else None
-    if not isinstance(rows, list):
-        return None
-    endings = [_read_ending(row, call_sid, now) for row in rows]
+    endings = [_read_ending(row, call_sid, now) for row in _rows_of(answer)]
     known = [ending for ending in endings if ending is not None]
     # A call that went to one carrier after the other has several rows: the one that answered is the call.
     known.sort(key=lambda ending: (ending.status is CallStatus.COMPLETED, ending.happened_at))
     return known[-1] if known else None
 
 
-def _read_ending(row: object, call_sid: str, now: datetime) -> StatusEvent | None:
-    if not isinstance(row, Mapping) or row.get("call_sid") != call_sid:
+def _rows_of(answer: object) -> Sequence[Mapping[str, object]]:
+    rows = answer.get("data") if isinstance(answer, Mapping) else None
+    return [row for row in rows if isinstance(row, Mapping)] if isinstance(rows, list) else []
+
+
+def _read_ending(row: Mapping[str, object], call_sid: str, now: datetime) -> StatusEvent | None:
+    if row.get("call_sid") != call_sid:
         return None
     fields = FieldReader(row)
     terminated_at = fields.instant("terminated_at")
@@ -87,7 +106,3 @@ def _ending_of(sip_status: int | None) -> CallStatus:
     if sip_status in _BUSY:
         return CallStatus.BUSY
     return CallStatus.NO_ANSWER if sip_status == _CANCELLED else CallStatus.FAILED
-
-
-def _digits(number: object) -> str | None:
-    return _NO_DIGIT.sub("", number) if isinstance(number, str) else None

@@ -25,7 +25,7 @@ def translate_native(body: Mapping[str, object], received_at: datetime) -> Statu
     fields = FieldReader(body)
     call_sid = fields.key("call_sid")
     status = BUILT_IN_WORDS.status_of(fields.required_text("call_status") or "")
-    execution_id = _attempt_id(body)
+    execution_id = tagged_attempt(body)
     parent_sid = fields.key("parent_call_sid") if execution_id is None else None
     event = None
     if call_sid is not None and status is not None and parent_sid is None:
@@ -50,8 +50,8 @@ def _read_event(fields: FieldReader, status: CallStatus, call_sid: str, received
     )
 
 
-def _attempt_id(body: Mapping[str, object]) -> ExecutionId | None:
-    """Our own id, which Jambonz gives back; a tag someone else set holds none."""
+def tagged_attempt(body: Mapping[str, object]) -> ExecutionId | None:
+    """Return our own id, which Jambonz gives back; a tag someone else set holds none."""
     for name in ("customerData", "tag"):
         tag = body.get(name)
         attempt_id = tag.get("attempt_id") if isinstance(tag, Mapping) else None

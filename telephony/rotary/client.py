@@ -9,11 +9,11 @@ import httpx
 
 from domain.call import EventSource, StatusEvent
 from domain.errors import InvalidRequest, ProviderUnavailable
-from domain.identity import ExecutionId
-from domain.telephony import Accepted, Ambiguous, CallRequest, DialResult, HangUpResult
+from domain.telephony import Accepted, Ambiguous, CallRequest, CallSearch, DialResult, HangUpResult
 from telephony.answer_reason import unfit_words
 from telephony.clock import Clock, utc_now
 from telephony.fields import FieldReader
+from telephony.numbers import are_the_same
 from telephony.provider_line import ProviderLine, can_travel, read_json
 from telephony.request_rate import RequestRate
 from telephony.rotary.contract import RotaryContract
@@ -23,6 +23,8 @@ from telephony.rotary.translate import read_status_event
 from telephony.rotary.wire import call_id_in, calls_in, create_call_body
 
 _NOBODYS_ATTEMPT = "exec_none"
+_KNOWN_SINCE = timedelta(hours=1)
+"""How long ago an attempt that the provider knows already may have been dialled."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,12 +127,14 @@ class RotaryProvider:
             raise ProviderUnavailable
         return self._read_call(call)
 
-    async def find_calls(self, execution_id: ExecutionId, to_number: str) -> Sequence[StatusEvent]:
+    async def find_calls(self, search: CallSearch) -> Sequence[StatusEvent]:
         """Return every call that may belong to the attempt. Raises ProviderUnavailable."""
-        calls = calls_in(read_json(await self._line.ask("GET", self._find_url(execution_id))))
+        calls = calls_in(read_json(await self._line.ask("GET", self._find_url(search.execution_id))))
         if calls is None:
             raise ProviderUnavailable
-        return [self._read_call(call) for call in calls if _belongs(call, execution_id, to_number)]
+        named = [self._read_call(call) for call in calls if call.get("execution_id") == search.execution_id]
+        nameless = [self._read_call(call) for call in calls if _may_be(call, search)]
+        return [*named, *(event for event in nameless if event.happened_at >= search.began_after)]
 
     async def hang_up(self, provider_call_id: str) -> HangUpResult:
         """Ask to end a call."""
@@ -157,13 +161,21 @@ class RotaryProvider:
 
     async def _find_known_call(self, request: CallRequest) -> DialResult:
         try:
-            calls = await self.find_calls(request.execution_id, request.to_number)
+            calls = await self.find_calls(self._search_for(request))
         except ProviderUnavailable:
             return Ambiguous("dialled before, and the look-up failed")
         call_ids = [call.provider_call_id for call in calls]
         if len(call_ids) == 1 and call_ids[0] is not None:
             return Accepted(call_ids[0])
         return Ambiguous(f"dialled before, and the look-up found {len(call_ids)} calls")
+
+    def _search_for(self, request: CallRequest) -> CallSearch:
+        return CallSearch(
+            execution_id=request.execution_id,
+            from_number=request.from_number,
+            to_number=request.to_number,
+            asked_at=self._now() - _KNOWN_SINCE,
+        )
 
     async def _ask_to_end(self, provider_call_id: str) -> httpx.Response:
         contract = self._contract
@@ -196,7 +208,8 @@ class RotaryProvider:
             raise ProviderUnavailable from error
 
 
-def _belongs(call: Mapping[str, object], execution_id: ExecutionId, to_number: str) -> bool:
-    """A list that was not filtered must not lead to the adoption of a stranger's call."""
-    named = call.get("execution_id")
-    return call.get("to") == to_number if named is None else named == execution_id
+def _may_be(call: Mapping[str, object], search: CallSearch) -> bool:
+    """Tell whether a call that names no attempt may be the one; the list may hold those of strangers."""
+    if call.get("execution_id") is not None or not are_the_same(call.get("to"), search.to_number):
+        return False
+    return call.get("from") is None or are_the_same(call.get("from"), search.from_number)

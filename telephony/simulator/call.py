@@ -50,6 +50,7 @@ class Order:
     ring_limit: float = inf
     talk_limit: float = inf
     account_sid: str | None = None
+    application_sid: str | None = None
     tag: Mapping[str, object] | None = None
 
     @property

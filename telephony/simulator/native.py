@@ -106,12 +106,16 @@ def _read_order(body: Mapping[str, object], account_sid: str) -> Order | None:
         ring_limit=limit_in(body, "timeout"),
         talk_limit=limit_in(body, "timeLimit"),
         account_sid=account_sid,
+        application_sid=_text(body.get("application_sid")),
         tag=tag,
     )
 
 
 def _tagged(tag: Mapping[str, object] | None, name: str) -> str | None:
-    value = tag.get(name) if tag is not None else None
+    return None if tag is None else _text(tag.get(name))
+
+
+def _text(value: object) -> str | None:
     return value if isinstance(value, str) else None
 
 
@@ -150,6 +154,8 @@ def event_body(call: SimulatedCall, moment: Moment) -> Mapping[str, object]:
     if moment.status is CallStatus.COMPLETED:
         body["duration"] = call.duration_seconds
         body["call_termination_by"] = _TERMINATED_BY[call.hangup_by or "callee"]
+    if call.order.application_sid is not None:
+        body["application_sid"] = call.order.application_sid
     if call.order.tag is not None:
         body["customerData"] = call.order.tag
     return body

@@ -21,7 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from domain.call import DialState, StatusEvent
 from domain.identity import ContactId, ExecutionId, MintId
 from domain.ports import AttemptClaim, ClaimAnswer, Claimed, TelephonyProvider
-from domain.telephony import CallRequest, DialResult, HangUpResult
+from domain.telephony import CallRequest, CallSearch, DialResult, HangUpResult
 from logs import configure_logs
 from process_exit import leave
 from settings import read_settings
@@ -121,9 +121,9 @@ class MortalProvider:
         """Return where a call stands."""
         return await self._provider.get_call(provider_call_id)
 
-    async def find_calls(self, execution_id: ExecutionId, to_number: str) -> Sequence[StatusEvent]:
+    async def find_calls(self, search: CallSearch) -> Sequence[StatusEvent]:
         """Return every call that may belong to the attempt."""
-        return await self._provider.find_calls(execution_id, to_number)
+        return await self._provider.find_calls(search)
 
     async def hang_up(self, provider_call_id: str) -> HangUpResult:
         """Ask to end a call."""

@@ -7,7 +7,7 @@ from datetime import timedelta
 from domain.call import StatusEvent
 from domain.errors import ProviderUnavailable
 from domain.identity import ExecutionId
-from domain.telephony import Accepted, CallRequest, DialResult, HangUpResult
+from domain.telephony import Accepted, CallRequest, CallSearch, DialResult, HangUpResult
 
 
 @dataclass
@@ -51,10 +51,10 @@ class FakeProvider:
         self._require_up()
         return self.standing.get(provider_call_id)
 
-    async def find_calls(self, execution_id: ExecutionId, to_number: str) -> Sequence[StatusEvent]:
+    async def find_calls(self, search: CallSearch) -> Sequence[StatusEvent]:
         """Return every call that may belong to the attempt."""
         self._require_up()
-        return tuple(self.found.get(execution_id, ()))
+        return tuple(self.found.get(search.execution_id, ()))
 
     async def hang_up(self, provider_call_id: str) -> HangUpResult:
         """Remember the wish to end a call."""

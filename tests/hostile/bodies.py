@@ -2,12 +2,12 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
-from tests.hostile.fault import Attempt, Form, Step
-from tests.hostile.reports import TRYING
+from tests.hostile.fault import Attempt, Form, Step, Unlike
+from tests.hostile.reports import COMPLETED, TRYING
 
 _TEN_MEGABYTES = 10_000_000
 _FOREIGN_LANDS = "hostile.example"
@@ -26,19 +26,27 @@ class Call:
     account_sid: str
     sid: str = field(default_factory=lambda: str(uuid4()))
     stands: Step = TRYING
+    application_sid: str | None = None
+    began_at: datetime = field(default_factory=lambda: datetime.now(UTC))
 
 
-def stranger_to(call: Call) -> Call:
-    """Return a call to the same number that somebody else placed."""
-    return Call(
-        attempt_id="",
-        number=call.number,
-        caller=call.caller,
-        hook="",
-        tag={},
-        treatment=call.treatment,
-        account_sid=call.account_sid,
-    )
+_LONG_AGO = timedelta(minutes=10)
+_ANOTHERS_CALLER = "+13125550176"
+_ANOTHERS_APPLICATION = "f0e1f0e1-0000-4000-8000-0ddba11ca11e"
+
+
+def stranger_to(call: Call, unlike: Unlike) -> Call:
+    """Return a call to the same number that nobody of Apollo asked for."""
+    stranger = replace(call, attempt_id="", hook="", tag={}, sid=str(uuid4()), stands=TRYING)
+    match unlike:
+        case Unlike.NOTHING:
+            return stranger
+        case Unlike.CALLER:
+            return replace(stranger, caller=_ANOTHERS_CALLER, stands=COMPLETED)
+        case Unlike.APPLICATION:
+            return replace(stranger, application_sid=_ANOTHERS_APPLICATION, stands=COMPLETED)
+        case Unlike.TIME:
+            return replace(stranger, began_at=call.began_at - _LONG_AGO, stands=COMPLETED)
 
 
 def report(call: Call, step: Step, victim: Call | None) -> bytes:
@@ -76,6 +84,7 @@ def detail_record(call: Call) -> Mapping[str, object]:
         "to": call.number,
         "answered": has_ended,
         "sip_status": call.stands.sip,
+        "attempted_at": call.began_at.isoformat(),
         "duration": 3 if has_ended else 0,
         "terminated_at": ended_at.isoformat(),
         "termination_reason": "caller hungup",
@@ -98,6 +107,8 @@ def _told(call: Call, step: Step) -> dict[str, object]:
         "trace_id": "c0ffee00c0ffee00c0ffee00c0ffee00",
         "fs_sip_address": "203.0.113.9:5060",
     }
+    if call.application_sid is not None:
+        body["application_sid"] = call.application_sid
     if step.sip > 100:
         body["sbc_callid"] = f"{call.sid[-8:]}@sbc.{_FOREIGN_LANDS}"
     if step.word == "completed":

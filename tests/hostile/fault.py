@@ -51,6 +51,16 @@ class Form(Enum):
     """Ten megabytes."""
 
 
+class Unlike(Enum):
+    """By what a call that somebody else placed can be told from ours."""
+
+    NOTHING = auto()
+    CALLER = auto()
+    APPLICATION = auto()
+    TIME = auto()
+    """It was over long before ours was asked for."""
+
+
 class Shown(Enum):
     """Where a look-up finds a call."""
 
@@ -90,7 +100,7 @@ class Attempt:
     early: int = 0
     """Steps reported before the request is answered."""
     shown: Shown = Shown.LIVE
-    strangers: int = 0
+    strangers: tuple[Unlike, ...] = ()
     """Calls to the same number that nobody of Apollo asked for."""
 
 

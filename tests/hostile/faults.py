@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from tests.hostile.fault import Answer, Attempt, Fault, Form, Pen, Shown, Step
+from tests.hostile.fault import Answer, Attempt, Fault, Form, Pen, Shown, Step, Unlike
 from tests.hostile.reports import (
     ACCEPTED,
     BUSY,
@@ -61,6 +61,7 @@ def _nothing_placed(name: str, answer: Answer) -> Fault:
     return _one(name, Attempt(ends="unknown", create=(answer,), rings=0))
 
 
+OTHER_TOOLS = (Unlike.CALLER, Unlike.APPLICATION, Unlike.TIME)
 _HIDDEN = Attempt(ends="unknown", create=(Answer.NEVER,), script=UNREPORTED_CALL, shown=Shown.NOWHERE)
 _FOUND_LATE = (late(COMPLETED, LEASE_SECONDS + 4),)
 _UNTAGGED_CALL = (
@@ -94,7 +95,19 @@ FAULTS: Mapping[str, Fault] = {
     "17": _nothing_placed("connection reset, nothing placed", Answer.RESET),
     "46": _one(
         "look-up shows two calls, either of which may be ours",
-        Attempt(ends="unknown", create=(Answer.FETCH_FAILED,), script=UNREPORTED_CALL, strangers=1),
+        Attempt(
+            ends="unknown", create=(Answer.FETCH_FAILED,), script=UNREPORTED_CALL, strangers=(Unlike.NOTHING,)
+        ),
+    ),
+    "50": _one(
+        "nothing placed, look-up shows calls of other tools that are over",
+        Attempt(ends="unknown", create=(Answer.FETCH_FAILED,), rings=0, strangers=OTHER_TOOLS),
+    ),
+    "51": _one(
+        "look-up shows ours among calls of other tools",
+        Attempt(
+            ends="completed", create=(Answer.FETCH_FAILED,), script=UNREPORTED_CALL, strangers=OTHER_TOOLS
+        ),
     ),
     "24": _answered("the whole call is over before the 201", Answer.SLOW, early=len(WHOLE_CALL)),
     "11": _answered("no answer, a call placed", Answer.NEVER),

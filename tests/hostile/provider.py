@@ -90,14 +90,17 @@ class HostileProvider:
         treatment = attempts[min(turn, len(attempts) - 1)]
         asked = self.ledger.requests[attempt_id]
         answer = treatment.create[min(asked, len(treatment.create)) - 1]
+        call = self._call(body, number, tag=tag, treatment=treatment)
+        for stranger in (stranger_to(call, unlike) for unlike in treatment.strangers):
+            self._calls[stranger.sid] = stranger
         if answer in NOT_DIALLED or not treatment.rings:
             return _reply(answer, sid="")
-        return await self._place(self._call(body, number, tag=tag, treatment=treatment), answer)
+        return await self._place(call, answer)
 
     def _call(
         self, body: dict[str, object], number: str, *, tag: dict[str, object], treatment: Attempt
     ) -> Call:
-        hook = body.get("call_status_hook")
+        hook, application = body.get("call_status_hook"), body.get("application_sid")
         return Call(
             attempt_id=str(tag["attempt_id"]),
             number=number,
@@ -106,13 +109,12 @@ class HostileProvider:
             tag=tag,
             treatment=treatment,
             account_sid=self.account.account_sid,
+            application_sid=None if application is None else str(application),
         )
 
     async def _place(self, call: Call, answer: Answer) -> Reply | Mischief:
         self.ledger.note_ring(call.attempt_id)
         self._calls[call.sid] = call
-        for stranger in (stranger_to(call) for _ in range(call.treatment.strangers)):
-            self._calls[stranger.sid] = stranger
         early = call.treatment.early
         pause = _JUST_IN_TIME_SECONDS if answer is Answer.SLOW else 0
         await asyncio.gather(
@@ -133,8 +135,9 @@ class HostileProvider:
         return [each for each in shown if wanted.items() <= each.items()]
 
     def _recent(self, request: Request) -> dict[str, object]:
-        kept = [call for call in self._calls.values() if call.treatment.shown is Shown.IN_RECORDS]
-        rows = [detail_record(call) for call in kept if request.query.get("filter") == call.sid]
+        wanted = request.query.get("filter", "")
+        kept = [call for call in self._calls.values() if call.treatment.shown is not Shown.NOWHERE]
+        rows = [detail_record(call) for call in kept if wanted == call.sid or wanted in call.number]
         return {"total": len(rows), "batch": 1, "page": 1, "data": rows}
 
     def _one(self, method: str, sid: str) -> Reply:

@@ -46,8 +46,9 @@ def a_record(call_status: str = "ringing", sip_status: int = 180, **fields: obje
         "service_url": "http://198.51.100.23:3000",
         "call_sid": CALL_SID,
         "direction": "outbound",
-        "from": "13125550176",
+        "from": "14155550181",
         "to": "+14155550199",
+        "application_sid": APPLICATION_SID,
         "call_id": "9f4e77b2@sip.example",
         "sbc_callid": "b2b-60d1@sbc.example",
         "sip_status": sip_status,
@@ -159,7 +160,9 @@ class JambonzServer:
         if refusal is not None:
             return refusal
         wanted = request.query_params["filter"]
-        rows = [each for each in self.detail_records if each["call_sid"] == wanted]
+        rows = [
+            each for each in self.detail_records if wanted == each["call_sid"] or wanted in str(each["to"])
+        ]
         return JSONResponse({"total": len(rows), "page_size": "25", "page": "1", "data": rows})
 
     async def _call_count(self, request: Request) -> Response:

@@ -6,7 +6,7 @@ import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TypedDict, TypeVar
 
 import httpx
@@ -14,7 +14,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from domain.identity import BatchId, CampaignId, ContactId, ExecutionId, OrganizationId
-from domain.telephony import CallRequest
+from domain.telephony import CallRequest, CallSearch
 from telephony.clock import Clock, utc_now
 from telephony.simulator.app import create_simulator
 from telephony.simulator.configuration import SimulatorSettings
@@ -221,6 +221,22 @@ def a_create_body(number: str, **fields: object) -> dict[str, object]:
         "status_callback_url": CALLBACK_URL,
         **fields,
     }
+
+
+def a_search(
+    to_number: str = "+14155550199",
+    execution_id: str = "exec_1",
+    *,
+    from_number: str = "+14155550181",
+    asked_at: datetime = datetime(2026, 3, 2, 11, 59, tzinfo=UTC),
+) -> CallSearch:
+    """Return a search for the call of a dial that was made before everything the tests play."""
+    return CallSearch(
+        execution_id=ExecutionId(execution_id),
+        from_number=from_number,
+        to_number=to_number,
+        asked_at=asked_at,
+    )
 
 
 def a_request(number: str = "99", execution_id: str = "exec_1") -> CallRequest:

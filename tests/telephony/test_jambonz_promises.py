@@ -5,7 +5,6 @@ from datetime import timedelta
 import pytest
 
 from domain.call import CallStatus
-from domain.identity import ExecutionId
 from domain.telephony import Accepted, HangUpResult, Misconfigured, Throttled
 from tests.telephony.jambonz_server import (
     CALL_SID,
@@ -15,7 +14,7 @@ from tests.telephony.jambonz_server import (
     a_provider,
     a_record,
 )
-from tests.telephony.stage import a_request
+from tests.telephony.stage import a_request, a_search
 
 
 async def test_a_call_can_be_looked_up_by_its_own_id() -> None:
@@ -31,8 +30,8 @@ async def test_a_call_is_found_by_its_number_however_that_went_out(strip_plus: b
     server = JambonzServer()
     async with a_provider(server, strip_plus=strip_plus) as provider:
         await provider.place_call(a_request("99"))
-        found = await provider.find_calls(ExecutionId("exec_1"), "+14155550199")
-        elsewhere = await provider.find_calls(ExecutionId("exec_1"), "+14155550198")
+        found = await provider.find_calls(a_search("+14155550199"))
+        elsewhere = await provider.find_calls(a_search("+14155550198"))
     assert [event.provider_call_id for event in found] == [CALL_SID]
     assert elsewhere == []
 
@@ -40,7 +39,7 @@ async def test_a_call_is_found_by_its_number_however_that_went_out(strip_plus: b
 async def test_nobody_knows_a_call_that_was_never_placed() -> None:
     async with a_provider() as provider:
         assert await provider.get_call("none") is None
-        assert await provider.find_calls(ExecutionId("exec_1"), "+14155550199") == []
+        assert await provider.find_calls(a_search("+14155550199")) == []
         assert await provider.hang_up("none") is HangUpResult.GONE
 
 

@@ -12,7 +12,6 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from domain.call import CallStatus, EventSource, StatusEvent
 from domain.errors import ProviderUnavailable
-from domain.identity import ExecutionId
 from domain.telephony import HangUpResult
 from telephony.jambonz.client import JambonzProvider
 from tests.telephony.jambonz_server import (
@@ -33,6 +32,7 @@ from tests.telephony.jambonz_server import (
     a_record,
 )
 from tests.telephony.rotary_replies import failing
+from tests.telephony.stage import a_search
 
 ENDED = datetime(2026, 3, 2, 11, 3, 31, tzinfo=UTC)
 
@@ -43,7 +43,7 @@ async def looked_up(server: JambonzServer, **changes: object) -> StatusEvent | N
 
 
 async def found_to(provider: JambonzProvider, number: str = "+14155550199") -> Sequence[str | None]:
-    events = await provider.find_calls(ExecutionId("exec_1"), number)
+    events = await provider.find_calls(a_search(number))
     return [event.provider_call_id for event in events]
 
 
@@ -244,17 +244,18 @@ async def test_a_search_finds_the_outbound_calls_to_the_number_only() -> None:
             a_record(call_sid="CA-7", parent_call_sid="CA-1"),
             {**a_record(call_sid="CA-8"), "sip_status": "x"},
             a_record(call_sid="CA-9", to=None),
-        ]
+        ],
+        detail_records=[a_detail_record(call_sid="CA-5", attempted_at=NOW.isoformat())],
     )
     async with a_provider(server) as provider:
-        found = await provider.find_calls(ExecutionId("exec_1"), "+14155550199")
+        found = await provider.find_calls(a_search("+14155550199"))
     assert [(event.provider_call_id, event.status) for event in found] == [
         ("CA-1", CallStatus.RINGING),
         ("CA-2", CallStatus.RINGING),
         ("CA-5", CallStatus.COMPLETED),
     ]
     assert {(event.source, event.happened_at) for event in found} == {(EventSource.POLL, NOW)}
-    assert [dict(each.url.params) for each in server.requests] == [{"direction": "outbound"}]
+    assert dict(server.requests[0].url.params) == {"direction": "outbound"}
 
 
 async def test_an_odd_row_does_not_hide_the_call() -> None:

@@ -16,7 +16,6 @@ from starlette.types import ASGIApp
 
 from domain.call import CallStatus, EventSource, has_ended
 from domain.errors import ProviderUnavailable
-from domain.identity import ExecutionId
 from domain.ports import TelephonyProvider
 from domain.telephony import Accepted, Ambiguous, HangUpResult, Misconfigured, Throttled, Unavailable
 from telephony.jambonz.client import JambonzProvider, JambonzSettings
@@ -29,6 +28,7 @@ from tests.telephony.stage import (
     LedgerRows,
     Mailbox,
     a_request,
+    a_search,
     a_served_simulator,
     eventually,
 )
@@ -175,7 +175,7 @@ class TestTelephonyProvider:
     async def test_a_call_can_be_looked_up_by_the_execution(self, candidate: Candidate) -> None:
         async with self.line(candidate) as line:
             call_id = await line.dialled("99")
-            found = await line.provider.find_calls(ExecutionId("exec_1"), "+14155550199")
+            found = await line.provider.find_calls(a_search("+14155550199"))
         assert [event.provider_call_id for event in found] == [call_id]
 
     async def test_a_search_for_another_attempt_finds_strangers_only_by_the_number(
@@ -183,7 +183,7 @@ class TestTelephonyProvider:
     ) -> None:
         async with self.line(candidate) as line:
             call_id = await line.dialled("99")
-            found = await line.provider.find_calls(ExecutionId("exec_2"), "+14155550199")
+            found = await line.provider.find_calls(a_search("+14155550199", "exec_2"))
         assert [event.provider_call_id for event in found] == (
             [call_id] if candidate.is_searched_by_number else []
         )
@@ -220,7 +220,7 @@ class TestTelephonyProvider:
     async def test_nobody_knows_a_call_that_was_never_placed(self, candidate: Candidate) -> None:
         async with self.line(candidate) as line:
             assert await line.provider.get_call("none") is None
-            assert await line.provider.find_calls(ExecutionId("exec_1"), "+14155550199") == []
+            assert await line.provider.find_calls(a_search("+14155550199")) == []
 
     async def test_a_throttled_dial_rang_nobody_and_may_be_asked_again(self, candidate: Candidate) -> None:
         async with self.line(candidate) as line:
@@ -236,7 +236,7 @@ class TestTelephonyProvider:
     ) -> None:
         async with self.line(candidate, dial_timeout=0.1, hold_seconds=30) as line:
             result = await line.provider.place_call(a_request("08"))
-            found = await line.provider.find_calls(ExecutionId("exec_1"), "+14155550108")
+            found = await line.provider.find_calls(a_search("+14155550108"))
             ledger = await line.ledger()
         assert result == Ambiguous("no answer to the dial: ReadTimeout")
         assert [event.provider_call_id for event in found] == [ledger["rings"][0]["call_sid"]]
@@ -247,7 +247,7 @@ class TestTelephonyProvider:
     ) -> None:
         async with self.line(candidate) as line:
             result = await line.provider.place_call(a_request("10"))
-            found = await line.provider.find_calls(ExecutionId("exec_1"), "+14155550110")
+            found = await line.provider.find_calls(a_search("+14155550110"))
         assert isinstance(result, Ambiguous)
         assert result.reason.startswith("provider answered 500")
         assert found == []
@@ -280,7 +280,7 @@ class TestTelephonyProvider:
             with pytest.raises(ProviderUnavailable):
                 await provider.get_call("none")
             with pytest.raises(ProviderUnavailable):
-                await provider.find_calls(ExecutionId("exec_1"), "+14155550199")
+                await provider.find_calls(a_search("+14155550199"))
 
     async def test_a_ringing_call_is_hung_up_unanswered(self, candidate: Candidate) -> None:
         async with self.line(candidate, ring_seconds=30) as line:

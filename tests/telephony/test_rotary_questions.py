@@ -7,9 +7,9 @@ import pytest
 
 from domain.call import CallStatus, EventSource, StatusEvent
 from domain.errors import ProviderUnavailable
-from domain.identity import ExecutionId
 from domain.telephony import HangUpResult
 from tests.telephony.rotary_replies import A_CALL, Reply, a_provider, answering, failing
+from tests.telephony.stage import a_search
 
 
 async def test_a_call_is_looked_up_in_our_words() -> None:
@@ -93,7 +93,7 @@ async def test_a_look_up_that_cannot_be_read_is_no_answer(reply: Reply) -> None:
 async def test_a_search_that_cannot_be_read_is_no_answer(reply: Reply) -> None:
     async with a_provider(reply) as provider:
         with pytest.raises(ProviderUnavailable):
-            await provider.find_calls(ExecutionId("exec_1"), "+14155550199")
+            await provider.find_calls(a_search("+14155550199"))
 
 
 @pytest.mark.parametrize(
@@ -116,7 +116,7 @@ async def test_a_search_that_cannot_be_read_is_no_answer(reply: Reply) -> None:
 )
 async def test_a_search_finds_the_attempts_calls_only(answer: object, call_ids: list[str]) -> None:
     async with a_provider(answering(200, json=answer)) as provider:
-        found = await provider.find_calls(ExecutionId("exec_1"), "+14155550199")
+        found = await provider.find_calls(a_search("+14155550199"))
     assert [event.provider_call_id for event in found] == call_ids
 
 

@@ -8,12 +8,11 @@ import pytest
 
 from domain.call import CallStatus
 from domain.errors import ProviderUnavailable
-from domain.identity import ExecutionId
 from domain.telephony import Accepted, Ambiguous, DialResult, HangUpResult
 from telephony.rotary.contract import HangUpMethod, RotaryContract
 from telephony.status_words import StatusWords
 from tests.telephony.rotary_replies import NOW, Reply, a_provider, answering, failing
-from tests.telephony.stage import a_request
+from tests.telephony.stage import a_request, a_search
 
 A_CALL = {"call_sid": "CA-1", "execution_id": "exec_1", "call_status": "ringing"}
 
@@ -43,7 +42,7 @@ async def test_every_request_goes_where_its_path_leads() -> None:
         await provider.place_call(a_request())
         await provider.get_call("CA-1")
         with pytest.raises(ProviderUnavailable):  # one call is no list
-            await provider.find_calls(ExecutionId("exec_1"), "+14155550199")
+            await provider.find_calls(a_search("+14155550199"))
         await provider.hang_up("CA-1")
 
     assert [f"{each.method} {each.url.raw_path.decode()}" for each in asked] == [

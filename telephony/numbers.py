@@ -1,0 +1,13 @@
+"""Phone numbers as providers write them back, with or without a plus."""
+
+import re
+
+_NO_DIGIT = re.compile(r"[^0-9]")
+
+
+def are_the_same(one: object, other: object) -> bool:
+    """Tell whether two texts name the same number: a `+` goes out to some carriers and not to others."""
+    if not isinstance(one, str) or not isinstance(other, str):
+        return False
+    digits = _NO_DIGIT.sub("", one)
+    return digits == _NO_DIGIT.sub("", other) if digits else one == other
