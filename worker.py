@@ -141,7 +141,7 @@ def build_workers(role: Role, around: Surroundings, settings: Settings) -> Itera
     of_contacts = ContactActivities(
         contacts, calls, reports=reports, directory=reports, limits=limits, clock=clock
     )
-    route = Route(provider, PostgresRouteStore(around.database), clock)
+    route = Route(provider, PostgresRouteStore(around.database), calls, clock)
     pace = CampaignPace(PostgresDialTurnStore(around.database), clock=clock)
     dialling = CallActivities(provider, calls, route=route, pace=pace, limits=limits, clock=clock)
     hanging_up = HangUpActivities(provider, contacts)

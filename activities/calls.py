@@ -148,8 +148,9 @@ class CallActivities:
             )
         if not claimed.may_ask:
             return self._asked_before(claimed.record)
-        passage.result = await self._provider.place_call(self._call_request(brief, claimed.record))
-        return await self._keep(claimed.record, passage.result)
+        answer = await self._provider.place_call(self._call_request(brief, claimed.record))
+        answer = self._route.hear(passage, claimed.record.execution_id, answer)
+        return await self._keep(claimed.record, answer)
 
     @activity.defn
     @translating_failures

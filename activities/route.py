@@ -2,26 +2,35 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
 
-from domain.breaker import Breaker, BreakerState, admit, failed, succeeded, undecided
+from activities.lone_refusals import LONE_REFUSALS, LoneRefusals
+from domain.breaker import (
+    Breaker,
+    BreakerState,
+    admit,
+    cleared,
+    failed,
+    succeeded,
+    unclear_dials,
+    undecided,
+)
 from domain.errors import StoreUnavailable
-from domain.ports import RouteReport, RouteStore, TelephonyProvider
+from domain.identity import ExecutionId
+from domain.ports import CallStore, RouteReport, RouteStore, TelephonyProvider
 from domain.telephony import Accepted, Ambiguous, DialResult, Misconfigured, Refused, Unavailable
 
 SPREAD = 0.2
 """Of the time to stay away: so much later at most, so that waiting contacts do not come at once."""
-REPORT_PATIENCE = timedelta(seconds=2)
-"""A dial waits no longer for its route's report to be kept."""
-MISCONFIGURED = Misconfigured.__name__.lower()
+STORE_PATIENCE = timedelta(seconds=2)
+"""A dial waits no longer for its route's report to be kept, or for what is known of earlier dials."""
 QUESTION = "question"
 """The kind of error of a provider that failed before it was asked for a call."""
-NOT_WELL = "does not answer a harmless question as it should"
 
 _log = structlog.get_logger()
 
@@ -33,64 +42,144 @@ class Passage:
     stay_away: timedelta
     """Zero for a dial that may be made now."""
     is_probe: bool = False
+    attempt: ExecutionId | None = None
+    """For which the provider was asked."""
     result: DialResult | None = None
-    """To be set as soon as the provider was asked; None means that it was not."""
+    """What it answered; None while it was not asked, or where its answer says nothing of it."""
+    refusals: int = 0
+    """How often it called itself misconfigured for this attempt alone."""
 
 
 class Route:
     """Keeps the breaker of one provider within this process, and writes down when it turns."""
 
-    def __init__(self, provider: TelephonyProvider, store: RouteStore, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        provider: TelephonyProvider,
+        store: RouteStore,
+        calls: CallStore,
+        clock: Callable[[], datetime],
+    ) -> None:
         self._provider = provider
         self._store = store
+        self._calls = calls
         self._clock = clock
         self._breaker = Breaker()
+        self._lone = LoneRefusals()
         self._is_told = False
+        self._told_reason: str | None = None
 
     @asynccontextmanager
     async def passage(self) -> AsyncIterator[Passage]:
         """Let a dial pass or send it away; when it is over, learn from its result.
 
-        When a probe is due the provider is first asked something that rings nobody.
+        A probe is the last resort: first the earlier dials are looked at, then the provider is asked
+        something that rings nobody.
         """
         admission = admit(self._breaker, self._clock())
         self._breaker = admission.breaker
         passage = Passage(_spread(admission.stay_away), is_probe=admission.is_probe)
         try:
-            if passage.is_probe and not await self._provider.is_well():
-                await self._fail(QUESTION, NOT_WELL, is_probe=True)
-                passage = Passage(_spread(admit(self._breaker, self._clock()).stay_away))
+            if passage.is_probe:
+                passage = await self._before_a_probe(passage)
             yield passage
         finally:
             await self._learn(passage)
 
+    def hear(self, passage: Passage, attempt: ExecutionId, answer: DialResult) -> DialResult:
+        """Take down an answer as soon as it is there, and return what it means for the attempt.
+
+        A provider that is misconfigured takes nobody. What is refused again and again while others are taken
+        would never be dialled, and keep opening the route for all: it is refused for good.
+        """
+        passage.attempt, passage.result = attempt, answer
+        if not isinstance(answer, Misconfigured):
+            return answer
+        passage.refusals = self._lone.note_refused(attempt)
+        if passage.refusals < LONE_REFUSALS:
+            return answer
+        passage.result = None
+        return Refused(answer.reason)
+
+    async def _before_a_probe(self, passage: Passage) -> Passage:
+        calls = await self._placed_among(unclear_dials(self._breaker))
+        if calls:
+            await self._turn(cleared(self._breaker, calls), error=None, reason=None)
+            return Passage(_spread(admit(self._breaker, self._clock()).stay_away))
+        trouble = await self._provider.check_health()
+        if trouble is None:
+            return passage
+        await self._fail(QUESTION, trouble, Passage(passage.stay_away, is_probe=True))
+        return Passage(_spread(admit(self._breaker, self._clock()).stay_away))
+
     async def _learn(self, passage: Passage) -> None:
         match passage.result:
-            case Accepted() | Refused():
+            case Accepted() | Refused() as answer:
+                if isinstance(answer, Accepted):
+                    self._lone.note_taken()
                 await self._turn(succeeded(), error=None, reason=None)
             case Unavailable(reason) | Ambiguous(reason) | Misconfigured(reason) as error:
-                await self._fail(type(error).__name__.lower(), reason, is_probe=passage.is_probe)
+                await self._fail(type(error).__name__.lower(), reason, passage)
             case _:
                 # Throttled, or nobody was asked: neither says whether dials work.
                 if passage.is_probe:
                     self._breaker = undecided(self._breaker)
 
-    async def _fail(self, kind: str, reason: str, *, is_probe: bool) -> None:
-        at_once = kind == MISCONFIGURED
-        after = failed(self._breaker, self._clock(), at_once=at_once, is_probe=is_probe)
+    async def _fail(self, kind: str, reason: str, passage: Passage) -> None:
+        after = self._after_error(passage)
+        if after.probe_at != self._breaker.probe_at:
+            calls = await self._placed_among(unclear_dials(after))
+            after = cleared(self._after_error(passage), calls)
         await self._turn(after, error=kind, reason=reason)
+
+    def _after_error(self, passage: Passage) -> Breaker:
+        return failed(
+            self._breaker,
+            self._clock(),
+            at_once=isinstance(passage.result, Misconfigured) and passage.refusals <= 1,
+            is_probe=passage.is_probe,
+            unclear=passage.attempt if isinstance(passage.result, Ambiguous) else None,
+        )
+
+    async def _placed_among(self, attempts: Collection[ExecutionId]) -> Collection[ExecutionId]:
+        """Return which of some unclear dials have become calls, as far as that can be told now."""
+        if not attempts:
+            return ()
+        try:
+            async with asyncio.timeout(STORE_PATIENCE.total_seconds()):
+                return await self._calls.placed_among(tuple(attempts))
+        except (StoreUnavailable, TimeoutError) as error:
+            _log.warning(
+                "earlier dials not looked at", provider=self._provider.name, cause=type(error).__name__
+            )
+            return ()
 
     async def _turn(self, after: Breaker, *, error: str | None, reason: str | None) -> None:
         """Take over the breaker as it stands now; say so when that stops or frees the dials."""
         before, self._breaker = self._breaker, after
         has_turned = before.probe_at != after.probe_at
         if has_turned:
-            _tell(self._provider.name, before, after, error)
+            self._tell(before, after, error, reason)
         is_first_success = not self._is_told and after == Breaker()
         if has_turned or is_first_success:
             # The first success of a process replaces what one that died may have left behind.
             self._is_told = True
             await self._report(after, reason)
+
+    def _tell(self, before: Breaker, after: Breaker, error: str | None, reason: str | None) -> None:
+        """Log a turn; the reason once, and again when it is another one."""
+        told: dict[str, str | None] = {"provider": self._provider.name, "state": after.state}
+        if after.state is BreakerState.CLOSED:
+            self._told_reason = None
+            _log.info("route closed: dialling goes on", **told)
+            return
+        told["error"] = error
+        if reason != self._told_reason:
+            told["reason"] = self._told_reason = reason
+        if before.state is BreakerState.CLOSED:
+            _log.warning("route opened: dialling pauses", **told)
+        else:
+            _log.warning("route reopened: the provider still fails", **told)
 
     async def _report(self, breaker: Breaker, reason: str | None) -> None:
         report = RouteReport(
@@ -102,7 +191,7 @@ class Route:
             probe_at=breaker.probe_at,
         )
         try:
-            async with asyncio.timeout(REPORT_PATIENCE.total_seconds()):
+            async with asyncio.timeout(STORE_PATIENCE.total_seconds()):
                 await self._store.report(report)
         except (StoreUnavailable, TimeoutError) as error:
             _log.warning("route not reported", provider=report.provider, cause=type(error).__name__)
@@ -110,14 +199,3 @@ class Route:
 
 def _spread(stay_away: timedelta) -> timedelta:
     return stay_away * (1 + SPREAD * random.random())  # noqa: S311 - spreads load, keeps no secret
-
-
-def _tell(provider: str, before: Breaker, after: Breaker, error: str | None) -> None:
-    if after.state is BreakerState.CLOSED:
-        _log.info("route closed: dialling goes on", provider=provider, state=after.state)
-    elif before.state is BreakerState.CLOSED:
-        _log.warning("route opened: dialling pauses", provider=provider, state=after.state, error=error)
-    else:
-        _log.warning(
-            "route reopened: the provider still fails", provider=provider, state=after.state, error=error
-        )

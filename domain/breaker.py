@@ -3,9 +3,12 @@
 A value without a clock: `now` is passed in, and every step returns the breaker after it.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+
+from domain.identity import ExecutionId
 
 ERRORS_THAT_OPEN = 5
 """Errors in a row after which nobody is dialled for a while."""
@@ -33,6 +36,11 @@ class Breaker:
     state: BreakerState = BreakerState.CLOSED
     errors: int = 0
     """Errors in a row, none while calls succeed."""
+    row: tuple[ExecutionId | None, ...] = ()
+    """The errors that led to where it stands, oldest first, at most `ERRORS_THAT_OPEN` of them.
+
+    Of a dial that may have placed a call the attempt, of any other error None.
+    """
     opened_at: datetime | None = None
     """When calls stopped flowing, None while closed."""
     pause: timedelta = timedelta()
@@ -72,24 +80,52 @@ def succeeded() -> Breaker:
     return Breaker()
 
 
-def failed(breaker: Breaker, now: datetime, *, at_once: bool = False, is_probe: bool = False) -> Breaker:
+def failed(
+    breaker: Breaker,
+    now: datetime,
+    *,
+    at_once: bool = False,
+    is_probe: bool = False,
+    unclear: ExecutionId | None = None,
+) -> Breaker:
     """Return the breaker after an error; `at_once` opens it without waiting for others.
 
     While it is open only the probe's error counts: the others were on their way before.
+    `unclear` is the attempt of a dial that may have placed a call all the same.
     """
-    if breaker.state is not BreakerState.CLOSED and not is_probe:
+    is_closed = breaker.state is BreakerState.CLOSED
+    if not is_closed and not is_probe:
         return breaker
     errors = breaker.errors + 1
-    if breaker.state is BreakerState.CLOSED and errors < ERRORS_THAT_OPEN and not at_once:
-        return replace(breaker, errors=errors)
+    row = (*breaker.row, unclear)[-ERRORS_THAT_OPEN:] if is_closed and not at_once else (unclear,)
+    if is_closed and errors < ERRORS_THAT_OPEN and not at_once:
+        return replace(breaker, errors=errors, row=row)
     pause = min(max(breaker.pause * 2, FIRST_PAUSE), LONGEST_PAUSE)
     return Breaker(
         state=BreakerState.OPEN,
         errors=errors,
+        row=row,
         opened_at=breaker.opened_at or now,
         pause=pause,
         probe_at=now + pause,
     )
+
+
+def unclear_dials(breaker: Breaker) -> tuple[ExecutionId, ...]:
+    """Return the attempts among the errors that may have been calls."""
+    return tuple(attempt for attempt in breaker.row if attempt is not None)
+
+
+def cleared(breaker: Breaker, calls: Collection[ExecutionId]) -> Breaker:
+    """Return the breaker once some unclear dials are known to have placed their `calls`.
+
+    Those were no errors, and like every call they end the row of the errors before them.
+    """
+    known = [place for place, attempt in enumerate(breaker.row) if attempt in calls]
+    if not known:
+        return breaker
+    rest = breaker.row[known[-1] + 1 :]
+    return Breaker(errors=len(rest), row=rest)
 
 
 def undecided(breaker: Breaker) -> Breaker:

@@ -79,6 +79,18 @@ OUTCOME_OF = {
 }
 
 
+PLACED_STATUSES = frozenset(
+    {
+        CallStatus.RINGING,
+        CallStatus.IN_PROGRESS,
+        CallStatus.COMPLETED,
+        CallStatus.BUSY,
+        CallStatus.NO_ANSWER,
+    }
+)
+"""Where only a call that was placed can stand; the others are also reached without one."""
+
+
 def has_ended(status: CallStatus) -> bool:
     """Tell whether nothing more is expected of the call."""
     return RANK[status] >= RANK[CallStatus.UNKNOWN]

@@ -1,13 +1,13 @@
 """Attempts, their calls, and the events received about them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, Text, and_, bindparam, case, false, func, or_, select, true, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from domain.call import CallStatus, DialState, StatusEvent
+from domain.call import PLACED_STATUSES, CallStatus, DialState, StatusEvent
 from domain.errors import ExecutionNotFound
 from domain.gates import Gate
 from domain.identity import ContactId, ExecutionId, MintId
@@ -111,6 +111,16 @@ class PostgresCallStore:
         """Return how many stored endings wait to be delivered, and since when."""
         async with single_statement(self._engine) as connection:
             return await deliveries.backlog(connection)
+
+    async def placed_among(self, execution_ids: Sequence[ExecutionId]) -> Collection[ExecutionId]:
+        """Return those attempts of which a call is known at the provider."""
+        c = calls.c
+        is_known = or_(c.provider_call_id.is_not(None), c.call_status.in_(PLACED_STATUSES))
+        async with single_statement(self._engine) as connection:
+            found = await connection.scalars(
+                select(c.execution_id).where(c.execution_id.in_(execution_ids), is_known)
+            )
+            return frozenset(map(ExecutionId, found))
 
     async def execution_of_provider_call(self, provider_call_id: str) -> ExecutionId | None:
         """Return the newest attempt that owns a provider's call id."""

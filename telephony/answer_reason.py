@@ -28,12 +28,13 @@ def reason_of(response: httpx.Response, unfit: frozenset[str]) -> str:
     return f"{code}: {told}" if told.strip(f"{HIDDEN} ") else code
 
 
-def unfit_words(request: CallRequest, *secrets: str) -> frozenset[str]:
-    """Return the words that no reason may hold: those of the people of a call, and of secrets.
+def unfit_words(secrets: Sequence[str], request: CallRequest | None = None) -> frozenset[str]:
+    """Return the words that no reason may hold: those of secrets, and of the person that is called.
 
     Numbers and ids need no mention, for no word with a digit is ever told.
     """
-    texts = [*secrets, *_texts_in(request.variables), *_texts_in(request.context)]
+    told = () if request is None else (request.variables, request.context)
+    texts = (*secrets, *_texts_in(told))
     return frozenset(word.lower() for text in texts for word in _LETTERS.findall(text))
 
 

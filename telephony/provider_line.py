@@ -143,6 +143,10 @@ class ProviderLine:
         return True
 
 
+UNANSWERED = "no proper answer to a harmless question"
+"""What is wrong with a provider that cannot be reached, takes no question just now, or answers none."""
+
+
 def read_json(response: httpx.Response) -> object:
     """Return what an answer 200 says. Raises ProviderUnavailable for any other, and for what is no JSON."""
     if response.status_code != httpx.codes.OK:

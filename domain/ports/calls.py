@@ -1,6 +1,6 @@
 """Attempts, their calls, and the events received about them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -161,6 +161,9 @@ class CallStore(Protocol):
 
     async def backlog(self) -> Backlog:
         """Return how many stored endings wait to be delivered, and since when."""
+
+    async def placed_among(self, execution_ids: Sequence[ExecutionId]) -> Collection[ExecutionId]:
+        """Return those attempts of which a call is known at the provider."""
 
     async def execution_of_provider_call(self, provider_call_id: str) -> ExecutionId | None:
         """Return the attempt that owns a provider's call id."""

@@ -46,8 +46,11 @@ class TelephonyProvider(Protocol):
     async def hang_up(self, provider_call_id: str) -> HangUpResult:
         """Ask to end a call."""
 
-    async def is_well(self) -> bool:
-        """Ask something that rings nobody, and tell whether the provider answered as it should."""
+    async def check_health(self) -> str | None:
+        """Ask something that rings nobody; None when it was answered as it should be.
+
+        Else what is wrong, in words that hold no number and no secret.
+        """
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,6 +13,8 @@ from telephony.not_dialled import read_not_dialled
 _BARE_ERROR = "Internal Server Error"
 """The server that places the calls answered something else than 201, its own validation errors included."""
 
+_GATEWAY_ERRORS = frozenset({502, 503, 504})
+
 
 def read_dial_answer(
     response: httpx.Response, now: datetime, *, unfit: frozenset[str], refused_on_500: bool
@@ -27,12 +29,21 @@ def read_dial_answer(
     certain = read_not_dialled(response, reason, now)
     if certain is not None:
         return certain
-    is_vouched_for = refused_on_500 and is_bare_error(response)
+    is_vouched_for = refused_on_500 and _is_bare_error(response)
     return Misconfigured(reason) if is_vouched_for else Ambiguous(reason)
 
 
-def is_bare_error(response: httpx.Response) -> bool:
-    """Tell whether the server that places the calls was asked, and answered that it would not."""
+def has_lost_its_dialler(response: httpx.Response) -> bool:
+    """Tell whether an answer says that the server that places the calls was not reached.
+
+    A 500 in any other form may be that server's own answer, behind a proxy in whatever words.
+    """
+    if response.status_code == httpx.codes.INTERNAL_SERVER_ERROR:
+        return "json" in response.headers.get("Content-Type", "")
+    return response.status_code in _GATEWAY_ERRORS
+
+
+def _is_bare_error(response: httpx.Response) -> bool:
     return response.status_code == httpx.codes.INTERNAL_SERVER_ERROR and response.text == _BARE_ERROR
 
 

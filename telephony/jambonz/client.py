@@ -11,14 +11,14 @@ import httpx
 from domain.call import StatusEvent, has_ended
 from domain.errors import ProviderUnavailable
 from domain.telephony import CallRequest, CallSearch, DialResult, HangUpResult, Refused
-from telephony.answer_reason import unfit_words
+from telephony.answer_reason import reason_of, unfit_words
 from telephony.clock import Clock, utc_now
-from telephony.jambonz.answers import read_dial_answer
+from telephony.jambonz.answers import has_lost_its_dialler, read_dial_answer
 from telephony.jambonz.configuration import JambonzSettings, JambonzSpeech
 from telephony.jambonz.records import read_begins, read_calls_like, read_detail_record, read_snapshot
 from telephony.jambonz.shared_listing import SharedListing
-from telephony.jambonz.wire import create_call_body, fault_in
-from telephony.provider_line import NoTurn, ProviderLine, bearer, read_json
+from telephony.jambonz.wire import create_call_body, fault_in, impossible_call_body
+from telephony.provider_line import UNANSWERED, NoTurn, ProviderLine, bearer, read_json
 from telephony.request_rate import RequestRate
 
 __all__ = ["JambonzProvider", "JambonzSettings", "JambonzSpeech"]
@@ -91,7 +91,7 @@ class JambonzProvider:
         answer = await self._line.dial("POST", f"{self._account_url}/Calls", content=body)
         if not isinstance(answer, httpx.Response):
             return answer
-        unfit = unfit_words(request, self._settings.api_key)
+        unfit = unfit_words([self._settings.api_key], request)
         return read_dial_answer(
             answer, self._now(), unfit=unfit, refused_on_500=self._settings.refused_on_500
         )
@@ -134,13 +134,26 @@ class JambonzProvider:
         except ProviderUnavailable:
             return HangUpResult.UNREACHABLE
 
-    async def is_well(self) -> bool:
-        """Ask how many calls there are, and tell whether that was answered."""
+    async def check_health(self) -> str | None:
+        """Ask how many calls there are, and for a call that cannot be placed; None when both were answered.
+
+        The second question goes all the way to the server that places the calls. An answer that would vouch
+        for no call is no trouble here: a dial that gets it costs nobody anything, and tells more.
+        """
         try:
             response = await self._line.ask("GET", f"{self._account_url}/CallCount")
-            return isinstance(read_json(response), Mapping)
+            if response.status_code != httpx.codes.OK:
+                return self._trouble(response)
+            if not isinstance(read_json(response), Mapping):
+                return UNANSWERED
+            body = impossible_call_body(self._settings)
+            response = await self._line.ask("POST", f"{self._account_url}/Calls", content=body)
         except ProviderUnavailable:
-            return False
+            return UNANSWERED
+        return self._trouble(response) if has_lost_its_dialler(response) else None
+
+    def _trouble(self, response: httpx.Response) -> str:
+        return reason_of(response, unfit_words([self._settings.api_key]))
 
     async def _begins_of_calls_with(self, number: str) -> Mapping[str, datetime]:
         """Return when the calls of a number began, by their ids; none where the records cannot be read."""

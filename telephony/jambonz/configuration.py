@@ -43,11 +43,14 @@ class JambonzSettings:
     amd_hook: str | None = field(default=None, repr=False)
     """Where answering machines are reported; None does not look for them."""
     trunk: str | None = None
-    """The carrier to call through; None lets the account choose."""
+    """The carrier to call through; None lets the account choose.
+
+    One with several outbound gateways may ring a phone once for each of them, out of our sight.
+    """
     strip_plus: bool = False
     """Numbers go out without their `+`, for carriers that want none."""
     refused_on_500: bool = False
-    """A bare `Internal Server Error` vouches for no call: true where no proxy stands between."""
+    """A bare `Internal Server Error` vouches for no call, and pauses all; where no proxy is between."""
     status_callback_url: str = field(repr=False)
     dial_timeout: timedelta = timedelta(seconds=12)
     """How long the answer to a create call may take; longer makes the dial ambiguous."""

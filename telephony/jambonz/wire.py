@@ -53,6 +53,21 @@ def create_call_body(request: CallRequest, settings: JambonzSettings) -> bytes:
     return json.dumps(body, separators=(",", ":")).encode("ascii")
 
 
+def impossible_call_body(settings: JambonzSettings) -> bytes:
+    """Return a request that comes as far as the server that places the calls, and places none.
+
+    That server refuses a ring limit that is no number before it does anything else. The address leads nowhere
+    either, so that one that does not look at the limit rings nobody.
+    """
+    body: dict[str, object] = {
+        "from": "apollo",
+        "to": {"type": "sip", "sipUri": "sip:nobody@nowhere.invalid"},
+        "timeout": "none",
+        **_what_it_runs(settings),
+    }
+    return json.dumps(body, separators=(",", ":")).encode("ascii")
+
+
 def sent_number(number: str, settings: JambonzSettings) -> str:
     """Return a number as it goes out."""
     return number.removeprefix("+") if settings.strip_plus else number

@@ -10,11 +10,11 @@ import httpx
 from domain.call import EventSource, StatusEvent
 from domain.errors import InvalidRequest, ProviderUnavailable
 from domain.telephony import Accepted, Ambiguous, CallRequest, CallSearch, DialResult, HangUpResult
-from telephony.answer_reason import unfit_words
+from telephony.answer_reason import reason_of, unfit_words
 from telephony.clock import Clock, utc_now
 from telephony.fields import FieldReader
 from telephony.numbers import are_the_same
-from telephony.provider_line import ProviderLine, can_travel, read_json
+from telephony.provider_line import UNANSWERED, ProviderLine, can_travel, read_json
 from telephony.request_rate import RequestRate
 from telephony.rotary.contract import RotaryContract
 from telephony.rotary.dial_answer import KnownAlready, read_dial_answer
@@ -110,7 +110,7 @@ class RotaryProvider:
         answer = read_dial_answer(
             response,
             self._now(),
-            unfit=unfit_words(request, self._settings.api_key, *self._contract.extra_headers.values()),
+            unfit=unfit_words(self._secrets, request),
             call_id_paths=self._contract.call_id_paths,
         )
         if isinstance(answer, KnownAlready):
@@ -151,13 +151,14 @@ class RotaryProvider:
                 return HangUpResult.WRONG_STATE
         return HangUpResult.UNREACHABLE
 
-    async def is_well(self) -> bool:
-        """Look for an attempt nobody has made, and tell whether the provider would talk to us."""
+    async def check_health(self) -> str | None:
+        """Look for an attempt nobody has made; None when the provider would talk to us, else why not."""
         try:
             response = await self._line.ask("GET", self._find_url(_NOBODYS_ATTEMPT))
         except ProviderUnavailable:
-            return False
-        return response.status_code < 500 and response.status_code not in (401, 403, 429)
+            return UNANSWERED
+        is_well = response.status_code < 500 and response.status_code not in (401, 403)
+        return None if is_well else reason_of(response, unfit_words(self._secrets))
 
     async def _find_known_call(self, request: CallRequest) -> DialResult:
         try:
@@ -185,6 +186,10 @@ class RotaryProvider:
             content=None if contract.hang_up_body is None else contract.hang_up_body.encode(),
             is_hang_up=True,
         )
+
+    @property
+    def _secrets(self) -> Sequence[str]:
+        return (self._settings.api_key, *self._contract.extra_headers.values())
 
     def _find_url(self, execution_id: str) -> str:
         return self._url(self._contract.find_path, execution_id=execution_id)

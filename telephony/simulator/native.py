@@ -25,6 +25,10 @@ _TERMINATED_BY = {"callee": "caller", "assistant": "jambonz"}
 _HANGS_UP = {"completed": CallStatus.IN_PROGRESS, "no-answer": CallStatus.RINGING}
 """Which update ends a call in which state."""
 
+_ADDRESS_OF = {"phone": "number", "sip": "sipUri"}
+"""Where each kind of callee is named."""
+_WHOLE_SECONDS = ("timeout", "timeLimit")
+
 
 class NativeContract:
     """Create, look up, list, hang up, and drop the record."""
@@ -62,8 +66,11 @@ class NativeContract:
     async def _create(self, request: Request) -> Response:
         body = await read_object(request)
         order = None if body is None else _read_order(body, request.path_params["account_sid"])
-        if order is None:
+        if body is None or order is None:
             return json_answer({"msg": "from and to are required"}, 400)
+        if not all(isinstance(body.get(name, 0), int) for name in _WHOLE_SECONDS):
+            # What only the server that places the calls looks at, and refuses without a reason.
+            return PlainTextResponse("Internal Server Error", 500)
         # Jambonz knows no idempotency: the same request twice is two calls.
         answer, call = self._exchange.take(order, dedupe=False)
         if call is not None:
@@ -89,7 +96,7 @@ class NativeContract:
 
 def _read_order(body: Mapping[str, object], account_sid: str) -> Order | None:
     to = body.get("to")
-    to_number = to.get("number") if isinstance(to, Mapping) else None
+    to_number = to.get(_ADDRESS_OF.get(str(to.get("type")), "number")) if isinstance(to, Mapping) else None
     from_number = body.get("from")
     if not isinstance(to_number, str) or not isinstance(from_number, str):
         return None

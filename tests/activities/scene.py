@@ -229,7 +229,7 @@ class Scene:
 
     def start_another_worker(self) -> None:
         """Let a new process dial, which knows nothing of what the former one learnt of the provider."""
-        route = Route(self.provider, self.routes, self.clock)
+        route = Route(self.provider, self.routes, self.calls, self.clock)
         pace = CampaignPace(FakeDialTurnStore(self.tables), clock=self.clock, sleep=self._sleep)
         self.dialling = CallActivities(
             self.provider, self.calls, route=route, pace=pace, limits=LIMITS, clock=self.clock

@@ -1,20 +1,22 @@
 """A provider that keeps failing is left alone by all dials of a worker, probed, and found well again."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from structlog.testing import capture_logs
 
+from activities.lone_refusals import LONE_REFUSALS
 from activities.messages import CheckCall, DialAnswer, PlaceCall, PlacedCall
-from activities.route import NOT_WELL
 from domain.batch import BatchStatus
 from domain.breaker import ERRORS_THAT_OPEN, PROBE_LIMIT, BreakerState
-from domain.call import AttemptKind, DialState
+from domain.call import AttemptKind, CallStatus, DialState
 from domain.contact import ContactStatus
-from domain.errors import ProviderUnavailable
+from domain.errors import ProviderUnavailable, StoreUnavailable
 from domain.gates import Gate
+from domain.identity import ExecutionId
 from domain.ports import RouteReport
 from domain.telephony import (
     Accepted,
@@ -32,6 +34,7 @@ from tests.builders import BATCH_ID, CONTACT_ID, MONDAY_NOON, a_batch
 DOWN = Unavailable("provider not reached")
 UNCLEAR = Ambiguous("no answer to the dial")
 WRONG_KEY = Misconfigured("provider answered 401")
+NOT_WELL = "provider answered 500: fetch failed"
 BUSY_LINE = Throttled(timedelta(seconds=2))
 TAKEN = Accepted("call-1")
 
@@ -163,7 +166,7 @@ async def test_provider_is_first_asked_something_harmless_and_then_for_one_call(
 async def test_harmless_question_that_fails_costs_no_attempt_and_doubles_the_pause() -> None:
     scene = await a_broken_scene()
     before, asked = scene.rows(), len(scene.provider.requests)
-    scene.provider.probes = [False]
+    scene.provider.troubles = [NOT_WELL]
     scene.clock.pass_time(seconds(5))
 
     placed = await dial(scene, 6)
@@ -301,17 +304,17 @@ async def test_every_turn_of_the_breaker_is_logged_once_and_written_down() -> No
     with capture_logs() as logs:
         await dials(scene, [DOWN] * 4 + [UNCLEAR])
         scene.clock.pass_time(seconds(5))
-        scene.provider.probes = [False]
+        scene.provider.troubles = [NOT_WELL]
         await dial(scene, 6)
         await dial(scene, 7)
         scene.clock.pass_time(seconds(10))
         await dial(scene, 8)
         await dial(scene, 9)
 
-    assert [(each["event"], each.get("error"), each["state"]) for each in logs] == [
-        ("route opened: dialling pauses", "ambiguous", "open"),
-        ("route reopened: the provider still fails", "question", "open"),
-        ("route closed: dialling goes on", None, "closed"),
+    assert [(each["event"], each.get("error"), each["state"], each.get("reason")) for each in logs] == [
+        ("route opened: dialling pauses", "ambiguous", "open", UNCLEAR.reason),
+        ("route reopened: the provider still fails", "question", "open", NOT_WELL),
+        ("route closed: dialling goes on", None, "closed", None),
     ]
     assert {each["provider"] for each in logs} == {"fake"}
     assert not any("+1415" in str(each) for each in logs)
@@ -375,3 +378,177 @@ async def test_looks_that_fail_say_nothing_about_dials() -> None:
 
     assert (await dial(scene, 2)).answer is DialAnswer.PLACED
     assert is_dialling(scene)
+
+
+async def test_reason_is_logged_once_while_it_is_the_same() -> None:
+    scene = a_crowd()
+    scene.provider.dial_results = [WRONG_KEY] * 3
+    with capture_logs() as logs:
+        for position in range(1, 4):
+            await dial(scene, position)
+            scene.clock.pass_time(seconds(60))
+        await dial(scene, 4)
+        scene.provider.dial_results = [WRONG_KEY]
+        await dial(scene, 5)
+
+    assert [each.get("reason") for each in logs] == [WRONG_KEY.reason, None, None, None, WRONG_KEY.reason]
+
+
+def becomes_a_call(scene: Scene, position: int, **changes: object) -> None:
+    """Let a webhook tell that the unclear dial of one of the crowd placed a call."""
+    [call] = [each for each in scene.tables.calls.values() if each.contact_id == f"con_{position}"]
+    told: dict[str, object] = {"call_status": CallStatus.RINGING}
+    scene.tables.calls[call.execution_id] = replace(call, **(changes or told))  # type: ignore[arg-type]  # by name
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        pytest.param({"call_status": CallStatus.RINGING}, id="it rang"),
+        pytest.param({"provider_call_id": "call-9"}, id="it has an id"),
+        pytest.param({"call_status": CallStatus.COMPLETED}, id="it is over"),
+    ],
+)
+async def test_unclear_dials_that_turned_out_to_be_calls_open_no_route(changes: dict[str, object]) -> None:
+    scene = a_crowd()
+    await dials(scene, [UNCLEAR] * 4)
+    for position in range(1, 5):
+        becomes_a_call(scene, position, **changes)
+
+    scene.provider.dial_results = [UNCLEAR]
+    await dial(scene, 5)
+
+    assert is_dialling(scene)
+    assert (await dial(scene, 6)).answer is DialAnswer.PLACED
+    assert scene.routes.told[-1].errors == 0
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        pytest.param({"call_status": CallStatus.QUEUED}, id="nothing is known"),
+        pytest.param({"call_status": CallStatus.UNKNOWN}, id="nobody can say"),
+        pytest.param({"call_status": CallStatus.FAILED}, id="it is known that there was none"),
+    ],
+)
+async def test_unclear_dials_that_nobody_heard_of_are_errors(changes: dict[str, object]) -> None:
+    scene = a_crowd()
+    await dials(scene, [UNCLEAR] * 4)
+    for position in range(1, 5):
+        becomes_a_call(scene, position, **changes)
+
+    scene.provider.dial_results = [UNCLEAR]
+    await dial(scene, 5)
+
+    assert not is_dialling(scene)
+
+
+async def test_call_among_the_errors_ends_the_row_of_those_before_it() -> None:
+    scene = a_crowd()
+    await dials(scene, [DOWN, UNCLEAR, DOWN, DOWN])
+    becomes_a_call(scene, 2)
+
+    await dials_from(scene, 5, [DOWN, DOWN])
+    assert is_dialling(scene)
+    await dials_from(scene, 7, [DOWN])
+    assert not is_dialling(scene)
+
+
+async def dials_from(scene: Scene, first: int, results: Sequence[DialResult]) -> None:
+    """Call one after the other, from a position on."""
+    scene.provider.dial_results = list(results)
+    for position in range(first, first + len(results)):
+        await dial(scene, position)
+
+
+async def test_news_of_the_unclear_dials_closes_the_route_without_a_probe() -> None:
+    scene = a_crowd()
+    await dials(scene, [UNCLEAR] * ERRORS_THAT_OPEN)
+    assert not is_dialling(scene)
+    becomes_a_call(scene, 5)
+    scene.clock.pass_time(seconds(5))
+
+    assert (await dial(scene, 6)).answer is DialAnswer.PLACED
+
+    assert (is_dialling(scene), scene.provider.probed) == (True, 0)
+
+
+async def test_probe_that_turned_out_to_be_a_call_closes_the_route() -> None:
+    scene = await a_broken_scene()
+    scene.clock.pass_time(seconds(5))
+    scene.provider.dial_results = [UNCLEAR]
+    await dial(scene, 6)
+    assert not is_dialling(scene)
+    becomes_a_call(scene, 6)
+    scene.clock.pass_time(seconds(10))
+
+    assert (await dial(scene, 7)).answer is DialAnswer.PLACED
+
+    assert (is_dialling(scene), scene.provider.probed) == (True, 1)
+
+
+async def test_store_that_knows_nothing_of_earlier_dials_leaves_them_errors() -> None:
+    scene = a_crowd()
+    await dials(scene, [UNCLEAR] * 4)
+    for position in range(1, 5):
+        becomes_a_call(scene, position)
+    looked = scene.calls.placed_among
+
+    async def fail(execution_ids: Sequence[ExecutionId]) -> Collection[ExecutionId]:
+        raise StoreUnavailable
+
+    scene.calls.placed_among = fail  # type: ignore[method-assign] # for one question
+    scene.provider.dial_results = [UNCLEAR]
+    with capture_logs() as logs:
+        await dial(scene, 5)
+    assert logs[0]["event"] == "earlier dials not looked at"
+    assert not is_dialling(scene)
+
+    scene.calls.placed_among = looked  # type: ignore[method-assign] # it is back
+    scene.clock.pass_time(seconds(5))
+    assert (await dial(scene, 6)).answer is DialAnswer.PLACED
+    assert scene.provider.probed == 0
+
+
+async def refuse(scene: Scene, position: int) -> PlacedCall:
+    """Let the provider call itself misconfigured for one of the crowd, once the route is free."""
+    scene.clock.pass_time(seconds(60))
+    scene.provider.dial_results = [WRONG_KEY]
+    return await dial(scene, position)
+
+
+async def test_contact_that_alone_is_refused_while_others_are_taken_is_given_up_in_the_end() -> None:
+    scene = a_crowd()
+    answers = []
+    for turn in range(LONE_REFUSALS):
+        answers.append((await refuse(scene, 1)).answer)
+        scene.clock.pass_time(seconds(60))
+        assert (await dial(scene, 10 + turn)).answer is DialAnswer.PLACED
+
+    assert answers == [DialAnswer.ASK_AGAIN] * (LONE_REFUSALS - 1) + [DialAnswer.PLACED]
+    [refused] = [each for each in scene.tables.calls.values() if each.contact_id == "con_1"]
+    assert (refused.call_status, refused.dial_state) == (CallStatus.FAILED, DialState.REFUSED)
+    assert refused.error == f"Refused by the provider: {WRONG_KEY.reason}"
+
+
+async def test_contact_that_alone_is_refused_opens_the_route_once() -> None:
+    scene = a_crowd()
+    await refuse(scene, 1)
+    assert not is_dialling(scene)
+    scene.clock.pass_time(seconds(60))
+    await dial(scene, 2)
+
+    await refuse(scene, 1)
+
+    assert is_dialling(scene)
+
+
+async def test_nobody_is_given_up_while_nobody_is_taken() -> None:
+    scene = a_crowd()
+
+    answers = {
+        (await refuse(scene, position)).answer for _ in range(2 * LONE_REFUSALS) for position in (1, 2)
+    }
+
+    assert answers == {DialAnswer.ASK_AGAIN}
+    assert {each.dial_state for each in scene.tables.calls.values()} == {DialState.READY}

@@ -12,10 +12,13 @@ from domain.breaker import (
     Breaker,
     BreakerState,
     admit,
+    cleared,
     failed,
     succeeded,
+    unclear_dials,
     undecided,
 )
+from domain.identity import ExecutionId
 
 BROKE_AT = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 
@@ -46,12 +49,17 @@ def test_calls_flow_while_errors_in_a_row_are_few() -> None:
     for _ in range(ERRORS_THAT_OPEN - 1):
         breaker = failed(breaker, BROKE_AT)
 
-    assert admit(breaker, BROKE_AT) == Admission(breaker=Breaker(errors=4))
+    assert admit(breaker, BROKE_AT) == Admission(breaker=Breaker(errors=4, row=(None,) * 4))
 
 
 def test_fifth_error_in_a_row_stops_the_calls_for_five_seconds() -> None:
     assert an_open_breaker() == Breaker(
-        state=BreakerState.OPEN, errors=5, opened_at=BROKE_AT, pause=seconds(5), probe_at=after(5)
+        state=BreakerState.OPEN,
+        errors=5,
+        row=(None,) * 5,
+        opened_at=BROKE_AT,
+        pause=seconds(5),
+        probe_at=after(5),
     )
 
 
@@ -66,7 +74,12 @@ def test_success_between_errors_makes_them_no_row() -> None:
 
 def test_error_only_a_person_can_mend_stops_the_calls_at_once() -> None:
     assert failed(Breaker(), BROKE_AT, at_once=True) == Breaker(
-        state=BreakerState.OPEN, errors=1, opened_at=BROKE_AT, pause=seconds(5), probe_at=after(5)
+        state=BreakerState.OPEN,
+        errors=1,
+        row=(None,),
+        opened_at=BROKE_AT,
+        pause=seconds(5),
+        probe_at=after(5),
     )
 
 
@@ -150,3 +163,60 @@ def test_never_are_two_probes_under_way(at: int) -> None:
 
     assert not (first.is_probe and second.is_probe)
     assert second.stay_away > timedelta()
+
+
+A, B, C, D, E = (ExecutionId(f"exec_{letter}") for letter in "abcde")
+
+
+def a_breaker_after(*row: ExecutionId | None) -> Breaker:
+    """Return the breaker after errors in a row: unclear dials by their attempts, others as None."""
+    breaker = Breaker()
+    for unclear in row:
+        breaker = failed(breaker, BROKE_AT, unclear=unclear)
+    return breaker
+
+
+@pytest.mark.parametrize(
+    ("row", "calls", "rest"),
+    [
+        pytest.param((A, B, C, D, E), {E}, (), id="the newest was a call"),
+        pytest.param((A, B, C, D, E), {A}, (B, C, D, E), id="the oldest was a call"),
+        pytest.param((A, None, B, None, C), {A, B}, (None, C), id="of several the newest counts"),
+        pytest.param((None, A, None), {A}, (None,), id="before it opens"),
+        pytest.param((A,), {A}, (), id="the only one"),
+    ],
+)
+def test_unclear_dial_that_was_a_call_ends_the_row_as_every_call(
+    row: tuple[ExecutionId | None, ...], calls: set[ExecutionId], rest: tuple[ExecutionId | None, ...]
+) -> None:
+    assert cleared(a_breaker_after(*row), calls) == Breaker(errors=len(rest), row=rest)
+
+
+@pytest.mark.parametrize("calls", [set(), {ExecutionId("exec_of_nobody")}])
+def test_other_calls_clear_nothing(calls: set[ExecutionId]) -> None:
+    breaker = a_breaker_after(A, None, B, C, None)
+
+    assert cleared(breaker, calls) == breaker
+    assert unclear_dials(breaker) == (A, B, C)
+
+
+def test_dials_before_an_error_for_a_person_say_nothing_of_it() -> None:
+    opened = failed(a_breaker_after(A, B), BROKE_AT, at_once=True)
+
+    assert opened.state is BreakerState.OPEN
+    assert cleared(opened, {A, B}) == opened
+
+
+def test_after_a_probe_only_the_probe_counts() -> None:
+    probing = admit(a_breaker_after(A, B, C, D, E), after(5)).breaker
+    reopened = failed(probing, after(5), is_probe=True)
+
+    assert cleared(reopened, {A, B, C, D, E}) == reopened
+    unclear = failed(probing, after(5), is_probe=True, unclear=ExecutionId("exec_probe"))
+    assert cleared(unclear, {ExecutionId("exec_probe")}) == Breaker()
+
+
+def test_row_never_grows_longer_than_what_opens() -> None:
+    breaker = a_breaker_after(*[A] * (3 * ERRORS_THAT_OPEN))
+
+    assert len(breaker.row) == ERRORS_THAT_OPEN

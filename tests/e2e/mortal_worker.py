@@ -129,9 +129,9 @@ class MortalProvider:
         """Ask to end a call."""
         return await self._provider.hang_up(provider_call_id)
 
-    async def is_well(self) -> bool:
-        """Tell whether the provider answers as it should."""
-        return await self._provider.is_well()
+    async def check_health(self) -> str | None:
+        """Ask what is wrong with the provider."""
+        return await self._provider.check_health()
 
     async def _die_while_asking(self, asking: "asyncio.Task[DialResult]", request: CallRequest) -> None:
         async with httpx.AsyncClient(trust_env=False) as client:

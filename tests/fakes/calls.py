@@ -1,12 +1,13 @@
 """Calls in memory."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
 from domain.call import (
     OUTCOME_OF,
+    PLACED_STATUSES,
     AttemptKind,
     CallRecord,
     CallStatus,
@@ -164,6 +165,16 @@ class FakeCallStore:
         self._tables.require_up()
         waiting = [each.arrived_at for each in self._tables.events if each.delivered_at is None]
         return Backlog(events=len(waiting), oldest_at=min(waiting, default=None))
+
+    async def placed_among(self, execution_ids: Sequence[ExecutionId]) -> Collection[ExecutionId]:
+        """Return those attempts of which a call is known at the provider."""
+        self._tables.require_up()
+        known = [self._tables.calls[each] for each in execution_ids if each in self._tables.calls]
+        return frozenset(
+            each.execution_id
+            for each in known
+            if each.provider_call_id is not None or each.call_status in PLACED_STATUSES
+        )
 
     async def execution_of_provider_call(self, provider_call_id: str) -> ExecutionId | None:
         """Return the newest attempt that owns a provider's call id."""

@@ -31,8 +31,8 @@ class FakeProvider:
     hung_up: list[str] = field(default_factory=list)
     turns: list[timedelta] = field(default_factory=list)
     """How long each caller is sent away; then every turn is free."""
-    probes: list[bool] = field(default_factory=list)
-    """What `is_well` answers, one after the other; then whether the provider is up."""
+    troubles: list[str] = field(default_factory=list)
+    """What `check_health` finds, one after the other; then nothing while the provider is up."""
     probed: int = 0
 
     async def next_turn(self) -> timedelta:
@@ -63,10 +63,12 @@ class FakeProvider:
         self.hung_up.append(provider_call_id)
         return self.hang_up_result
 
-    async def is_well(self) -> bool:
-        """Tell whether the provider answers as it should."""
+    async def check_health(self) -> str | None:
+        """Return what is wrong."""
         self.probed += 1
-        return self.probes.pop(0) if self.probes else not self.is_down
+        if self.troubles:
+            return self.troubles.pop(0)
+        return "is down" if self.is_down else None
 
     def _require_up(self) -> None:
         if self.is_down:

@@ -74,6 +74,8 @@ class HostileProvider:
 
     async def _create(self, request: Request) -> Reply | Mischief:
         body = request.json()
+        if not isinstance(body.get("timeout"), int):
+            return text_reply(500, "Internal Server Error")
         to, tag = body.get("to"), body.get("tag")
         if (
             not isinstance(to, dict)

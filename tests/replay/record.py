@@ -194,7 +194,7 @@ async def provider_was_broken(stage: Stage) -> Mapping[str, str]:
     """The key is refused, the route is probed twice, and then the same attempt is dialled."""
     stage.telephone.script = lambda _, call: SILENCE if call == 1 else ANSWERED
     stage.telephone.dial_results = [Misconfigured("provider answered 401")]
-    stage.telephone.probes = [False]
+    stage.telephone.troubles = ["is down"]
     batch_id = await stage.a_batch()
     [contact] = await _finished(stage, batch_id)
     assert contact.status is ContactStatus.COMPLETED

@@ -59,6 +59,22 @@ async def test_first_provider_call_id_stays(stores: Stores) -> None:
     assert await stores.calls.execution_of_provider_call("other") is None
 
 
+async def test_attempts_whose_call_is_known_at_the_provider_are_told_from_others(stores: Stores) -> None:
+    told = [CallStatus.RINGING, CallStatus.BUSY, CallStatus.FAILED, CallStatus.UNKNOWN]
+    people = await stores.people_of(await stores.a_kept_batch(6))
+    placed = [await stores.claimed(person) for person in people]
+    for record, status in zip(placed, told, strict=False):
+        await stores.hears(record, status)
+    await stores.calls.record_dial(placed[4].execution_id, DialState.ACCEPTED, provider_call_id="5b0c-77")
+
+    asked = [*(each.execution_id for each in placed), ExecutionId("exec_nothing")]
+    known = await stores.calls.placed_among(asked)
+
+    assert known == {placed[index].execution_id for index in (0, 1, 4)}
+    assert await stores.calls.placed_among(asked[:1]) == {asked[0]}
+    assert await stores.calls.placed_among(()) == set()
+
+
 async def test_dial_of_an_unknown_execution_is_refused(stores: Stores) -> None:
     with pytest.raises(ExecutionNotFound):
         await stores.calls.record_dial(ExecutionId("exec_nothing"), DialState.ACCEPTED)

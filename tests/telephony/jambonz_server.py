@@ -131,6 +131,8 @@ class JambonzServer:
         return JSONResponse(as_of_now)
 
     def _place(self, body: dict[str, Any]) -> Response:
+        if not isinstance(body["timeout"], int):
+            return BARE_ERROR
         sid = CALL_SID if not self.records else f"{CALL_SID[:-1]}{len(self.records)}"
         self.records.append(a_record("trying", 100, call_sid=sid, to=body["to"]["number"]))
         return JSONResponse({"sid": sid, "callId": "9f4e77b2@sip.example"}, 201)

@@ -14,7 +14,7 @@ from tests.telephony.stage import a_request
 
 def said(body: object, status: int = 400) -> str:
     """Return what is told of a JSON answer to a call of Ada's."""
-    return reason_of(httpx.Response(status, json=body), unfit_words(a_request(), "sesame"))
+    return reason_of(httpx.Response(status, json=body), unfit_words(["sesame"], a_request()))
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def test_no_answer_can_tell_a_name_or_a_number_that_was_sent(name: str, number: 
         httpx.Response(
             400, content=json.dumps({"msg": body}).encode(), headers={"Content-Type": "application/json"}
         ),
-        unfit_words(request),
+        unfit_words((), request),
     )
 
     rest = reason.removeprefix("provider answered 400")

@@ -63,7 +63,7 @@ async def test_a_wrong_key_is_a_matter_for_a_person_and_shows_nothing() -> None:
     server = JambonzServer()
     async with a_provider(server, api_key="another-key") as provider:
         result = await provider.place_call(a_request())
-        assert not await provider.is_well()
+        assert await provider.check_health() is not None
     assert (result, server.records) == (Misconfigured("provider answered 401: Unauthorized"), [])
 
 
@@ -93,5 +93,5 @@ async def test_an_ending_is_known_after_the_call_was_forgotten() -> None:
 async def test_it_is_well_while_it_answers() -> None:
     server = JambonzServer()
     async with a_provider(server) as provider:
-        assert await provider.is_well()
+        assert await provider.check_health() is None
     assert server.records == []

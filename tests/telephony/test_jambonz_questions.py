@@ -14,9 +14,11 @@ from domain.call import CallStatus, EventSource, StatusEvent
 from domain.errors import ProviderUnavailable
 from domain.telephony import HangUpResult
 from telephony.jambonz.client import JambonzProvider
+from telephony.provider_line import UNANSWERED
 from tests.telephony.jambonz_server import (
     ACCOUNT_SID,
     API_KEY,
+    APPLICATION_SID,
     BARE_ERROR,
     BASE_URL,
     CALL_SID,
@@ -229,7 +231,7 @@ async def test_a_provider_that_does_not_answer_is_unavailable() -> None:
         with pytest.raises(ProviderUnavailable):
             await found_to(provider)
         assert await provider.hang_up(CALL_SID) is HangUpResult.UNREACHABLE
-        assert not await provider.is_well()
+        assert await provider.check_health() is not None
 
 
 async def test_a_search_finds_the_outbound_calls_to_the_number_only() -> None:
@@ -435,21 +437,68 @@ async def test_an_id_cannot_lead_to_another_address() -> None:
     assert asked == [f"/api/v1/Accounts/{ACCOUNT_SID}/Calls/a%2Fb%3Fc%3D1"]
 
 
+ASKED, DIALLED = "GET CallCount", "POST Calls"
+BOTH = [ASKED, DIALLED]
+INTERNAL = "provider answered 500: Internal Server Error"
+A_PAGE = Response("<h1>Internal Server Error</h1>", 500, media_type="text/html")
+
+
+def said(status: int) -> Response:
+    return Response(status_code=status)
+
+
 @pytest.mark.parametrize(
-    ("answers", "is_well"),
+    ("answers", "trouble", "asked"),
     [
-        pytest.param({}, True, id="it counts"),
-        pytest.param({"GET CallCount": [UNAUTHORIZED]}, False, id="401"),
-        pytest.param({"GET CallCount": [TOO_MANY]}, False, id="429"),
-        pytest.param({"GET CallCount": [BARE_ERROR]}, False, id="500"),
-        pytest.param({"GET CallCount": [Response(status_code=302)]}, False, id="302"),
-        pytest.param({"GET CallCount": [PlainTextResponse("<html>")]}, False, id="a page"),
+        pytest.param({}, None, BOTH, id="it counts and can dial"),
+        pytest.param({ASKED: [UNAUTHORIZED]}, "provider answered 401: Unauthorized", [ASKED], id="401"),
+        pytest.param({ASKED: [TOO_MANY]}, UNANSWERED, [ASKED], id="429"),
+        pytest.param({ASKED: [BARE_ERROR]}, INTERNAL, [ASKED], id="500"),
+        pytest.param({ASKED: [Response(status_code=302)]}, "provider answered 302", [ASKED], id="302"),
+        pytest.param({ASKED: [PlainTextResponse("<html>")]}, UNANSWERED, [ASKED], id="a page"),
+        pytest.param({ASKED: [JSONResponse([])]}, UNANSWERED, [ASKED], id="a list"),
+        pytest.param(
+            {DIALLED: [FETCH_FAILED]},
+            "provider answered 500: fetch failed",
+            BOTH,
+            id="no dialler",
+        ),
+        pytest.param({DIALLED: [A_PAGE]}, None, BOTH, id="500, whoever says so"),
+        pytest.param({DIALLED: [TOO_MANY]}, UNANSWERED, BOTH, id="429 to the dial"),
+        *(
+            pytest.param(
+                {DIALLED: [said(status)]},
+                f"provider answered {status}",
+                BOTH,
+                id=str(status),
+            )
+            for status in (502, 503, 504)
+        ),
+        *(
+            pytest.param({DIALLED: [said(status)]}, None, BOTH, id=f"{status} to the dial")
+            for status in (400, 401, 403, 404, 480)
+        ),
     ],
 )
-async def test_it_is_well_when_it_says_how_many_calls_there_are(
-    answers: dict[str, list[Response]], is_well: bool
+async def test_health_check_says_what_would_make_a_dial_unclear(
+    answers: dict[str, list[Response]], trouble: str | None, asked: list[str]
 ) -> None:
     server = JambonzServer(answers={name: list(each) for name, each in answers.items()})
     async with a_provider(server) as provider:
-        assert await provider.is_well() is is_well
-    assert server.asked == ["GET CallCount"]
+        assert await provider.check_health() == trouble
+    assert server.asked == asked
+    assert server.records == []
+
+
+async def test_health_check_asks_for_a_call_that_rings_nobody() -> None:
+    server = JambonzServer()
+    async with a_provider(server) as provider:
+        await provider.check_health()
+    assert server.bodies == [
+        {
+            "from": "apollo",
+            "to": {"type": "sip", "sipUri": "sip:nobody@nowhere.invalid"},
+            "timeout": "none",
+            "application_sid": APPLICATION_SID,
+        }
+    ]

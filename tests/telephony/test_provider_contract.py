@@ -327,11 +327,11 @@ class TestTelephonyProvider:
     async def test_it_is_well_while_it_answers_and_rings_nobody_for_that(self, candidate: Candidate) -> None:
         async with self.line(candidate) as line:
             base_url = line.base_url
-            assert await line.provider.is_well()
+            assert await line.provider.check_health() is None
             assert (await line.ledger())["create_requests"] == []
         async with candidate.open(base_url, timedelta(seconds=1)) as provider:
-            assert not await provider.is_well()
+            assert await provider.check_health() is not None
 
     async def test_with_a_wrong_key_it_is_not_well(self, candidate: Candidate) -> None:
         async with self.line(candidate, api_key="another") as line:
-            assert not await line.provider.is_well()
+            assert await line.provider.check_health() is not None

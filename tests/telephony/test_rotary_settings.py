@@ -9,6 +9,7 @@ import pytest
 from domain.call import CallStatus
 from domain.errors import ProviderUnavailable
 from domain.telephony import Accepted, Ambiguous, DialResult, HangUpResult
+from telephony.provider_line import UNANSWERED
 from telephony.rotary.contract import HangUpMethod, RotaryContract
 from telephony.status_words import StatusWords
 from tests.telephony.rotary_replies import NOW, Reply, a_provider, answering, failing
@@ -183,17 +184,21 @@ async def test_a_look_up_understands_the_operators_words() -> None:
 
 
 @pytest.mark.parametrize(
-    ("reply", "is_well"),
+    ("reply", "trouble"),
     [
-        *(pytest.param(answering(status), True, id=str(status)) for status in (200, 204, 400, 404, 422)),
-        *(pytest.param(answering(status), False, id=str(status)) for status in (401, 403, 429, 500, 503)),
-        pytest.param(failing(httpx.ConnectError("x")), False, id="ConnectError"),
-        pytest.param(failing(httpx.ReadTimeout("x")), False, id="ReadTimeout"),
+        *(pytest.param(answering(status), None, id=str(status)) for status in (200, 204, 400, 404, 422)),
+        *(
+            pytest.param(answering(status), f"provider answered {status}", id=str(status))
+            for status in (401, 403, 500, 503)
+        ),
+        pytest.param(answering(429), UNANSWERED, id="429"),
+        pytest.param(failing(httpx.ConnectError("x")), UNANSWERED, id="ConnectError"),
+        pytest.param(failing(httpx.ReadTimeout("x")), UNANSWERED, id="ReadTimeout"),
     ],
 )
-async def test_a_provider_is_well_while_it_would_talk_to_us(reply: Reply, is_well: bool) -> None:
+async def test_a_provider_is_well_while_it_would_talk_to_us(reply: Reply, trouble: str | None) -> None:
     async with a_provider(reply) as provider:
-        assert await provider.is_well() is is_well
+        assert await provider.check_health() == trouble
 
 
 async def test_asking_whether_it_is_well_looks_for_an_attempt_nobody_made() -> None:
@@ -201,7 +206,7 @@ async def test_asking_whether_it_is_well_looks_for_an_attempt_nobody_made() -> N
     async with a_provider(
         remembering(asked, []), contract=a_contract(find_path="/by/{execution_id}")
     ) as provider:
-        assert await provider.is_well()
+        assert await provider.check_health() is None
 
     assert [f"{each.method} {each.url.path}" for each in asked] == ["GET /api/by/exec_none"]
 

@@ -143,6 +143,18 @@ async def test_from_and_to_are_required(body: object) -> None:
     assert (response.status_code, response.json()) == (400, {"msg": "from and to are required"})
 
 
+@pytest.mark.parametrize("changes", [{"timeout": "none"}, {"timeLimit": 2.5}, {"timeout": None}])
+async def test_native_limit_that_is_no_whole_number_is_refused_without_a_reason(
+    changes: dict[str, object],
+) -> None:
+    async with a_simulator() as stage:
+        callee = {"type": "sip", "sipUri": "sip:nobody@nowhere.invalid"}
+        response = await stage.client.post(CALLS, json={"from": "apollo", "to": callee, **changes})
+        ledger = await stage.ledger()
+    assert (response.status_code, response.text) == (500, "Internal Server Error")
+    assert (ledger["create_requests"], ledger["rings"]) == ([], [])
+
+
 async def test_throttled_and_broken_answers() -> None:
     async with a_simulator() as stage:
         throttled, accepted, broken = [await create(stage, number) for number in ("09", "09", "10")]

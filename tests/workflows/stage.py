@@ -273,7 +273,7 @@ def _workers(env: WorkflowEnvironment, tables: Tables, telephone: Telephone) -> 
     calls, contacts, batches = FakeCallStore(tables), FakeContactStore(tables), FakeBatchStore(tables)
     reports = TemporalReports(client)
     guard = [OneArgumentInterceptor()]
-    route = Route(telephone, FakeRouteStore(tables), server_time)
+    route = Route(telephone, FakeRouteStore(tables), calls, server_time)
     pace = CampaignPace(FakeDialTurnStore(tables), clock=server_time, sleep=_no_time)
     dialling = CallActivities(telephone, calls, route=route, pace=pace, limits=LIMITS, clock=server_time)
     of_batches = BatchActivities(batches, server_time)
