@@ -105,7 +105,8 @@ class Route:
         calls = await self._placed_among(unclear_dials(self._breaker))
         if calls:
             await self._turn(cleared(self._breaker, calls), error=None, reason=None)
-            return Passage(_spread(admit(self._breaker, self._clock()).stay_away))
+        if self._breaker.state is BreakerState.CLOSED:
+            return Passage(timedelta())
         trouble = await self._provider.check_health()
         if trouble is None:
             return passage
