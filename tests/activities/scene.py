@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TypeVar
 
+from activities.sleepers import SleeperActivities
 from temporalio.testing import ActivityEnvironment
 
 from activities.batches import BatchActivities
@@ -15,7 +16,6 @@ from activities.contacts import ContactActivities
 from activities.hang_ups import HangUpActivities
 from activities.messages import PlaceCall, SettleAttempt
 from activities.route import Route
-from activities.sleepers import SleeperActivities
 from domain.batch import BatchOverrides
 from domain.call import AttemptKind, CallRecord, CallStatus, DialState
 from domain.contact import Contact, ContactStatus

@@ -27,7 +27,7 @@ from temporal_client import DATA_CONVERTER, data_converter
 from tests.builders import a_batch, a_call_record
 from tests.fakes import FakeBatchStore, FakeCallStore, FakeContactStore
 from tests.workflows.stage import ANSWERED, BUSY, QUICK, SILENCE, Stage, a_real_server, a_stage, until
-from workflows import names, pace
+from workflows import names
 
 pytestmark = pytest.mark.server
 BATCH = BatchId("btc_1")
@@ -149,10 +149,29 @@ async def test_tally_of_a_terminated_workflow_is_not_believed(stage: Stage) -> N
     assert await TemporalGateway(stage.client).tally(batch_id) is None
 
 
-async def test_dispatch_starts_a_terminated_batch_anew_with_nobody_called_twice(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
+async def test_workflow_that_kept_its_slots_in_memory_is_replaced_once_with_nobody_called_twice(
+    stage: Stage,
 ) -> None:
-    monkeypatch.setattr(pace, "SWEEP_ORPHANS_EVERY", timedelta(seconds=1))
+    gateway = TemporalGateway(stage.client)
+    stage.telephone.script = lambda _request, _call: SILENCE
+    batch_id = await stage.a_batch(2, concurrency_limit=2)
+    former = await stage.start(batch_id)  # without the memo
+    await until(lambda: len(stage.telephone.requests) == 2)
+
+    await gateway.start_batch(stage.tables.batches[batch_id])
+    replaced = await stage.client.get_workflow_handle(names.batch_workflow_id(batch_id)).describe()
+    await gateway.start_batch(stage.tables.batches[batch_id])
+    standing = await stage.client.get_workflow_handle(names.batch_workflow_id(batch_id)).describe()
+    for record in stage.calls(batch_id):
+        now = await stage.env.get_current_time()
+        await stage.hear(record.execution_id, StatusEvent(status=CallStatus.COMPLETED, happened_at=now))
+
+    assert former.first_execution_run_id != replaced.run_id == standing.run_id
+    assert await stage.client.get_workflow_handle(names.batch_workflow_id(batch_id)).result() == "completed"
+    assert len(stage.telephone.requests) == 2
+
+
+async def test_dispatch_starts_a_terminated_batch_anew_with_nobody_called_twice(stage: Stage) -> None:
     gateway = TemporalGateway(stage.client)
     stage.telephone.script = lambda request, call: (
         SILENCE if request.to_number.endswith("1") else BUSY if call == 1 else ANSWERED
@@ -386,7 +405,7 @@ async def test_dispatcher_tells_what_it_knows_until_it_is_gone(stage: Stage) -> 
     await batch.terminate("by hand")
 
     assert view is not None
-    assert (view["status"], view["free_slots"], view["read_ahead"]) == ("in_progress", 0, 1)
+    assert (view["status"], view["free_slots"], view["slots_in_use"]) == ("in_progress", 0, 1)
     assert await gateway.dispatcher(batch_id) is None
 
 

@@ -99,7 +99,7 @@ def world() -> Iterator[tuple[House, Gate]]:
 def the_reason(house: House) -> tuple[str, str]:
     """Return where the route stands, and why."""
     assert house.stack.database is not None
-    engine = create_engine(house.stack.database.url)
+    engine = create_engine(house.stack.database_url)
     try:
         with engine.connect() as connection:
             [row] = connection.execute(text("SELECT state, coalesce(reason, '') FROM provider_routes"))
