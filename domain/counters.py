@@ -74,3 +74,12 @@ class BatchTally:
         in_flight = min(in_progress, self.live)
         shared = {each.name: getattr(self, each.name) for each in fields(self) if each.name != "live"}
         return Counters(dispatched=self.live - in_flight, in_flight=in_flight, **shared)
+
+
+@dataclass(frozen=True)
+class CounterDifference:
+    """A status in which the workflow and the rows see different numbers of contacts."""
+
+    status: ContactStatus
+    in_workflow: int
+    in_rows: int
