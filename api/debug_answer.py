@@ -7,12 +7,14 @@ from api.debug_facts import facts_of, window_of_the_batch
 from api.debugging import Reading
 from api.schemas.debug import (
     CapacityOut,
+    CircuitOut,
     DebugOut,
     DiagnosticsOut,
     OpenWindowOut,
     OutcomesOut,
     QueueOut,
     StatusShareOut,
+    WarningOut,
     WebhooksOut,
     WorkerOut,
     WorkflowOut,
@@ -20,7 +22,7 @@ from api.schemas.debug import (
 from domain.contact import ContactStatus
 from domain.diagnosing import diagnose, silent_queues
 from domain.diagnosis import UNKNOWN, BatchFacts, QueueRole
-from domain.ports import EndedCalls
+from domain.ports import EndedCalls, RouteReport
 
 
 def debug_answer(reading: Reading, now: datetime) -> DebugOut:
@@ -34,6 +36,8 @@ def debug_answer(reading: Reading, now: datetime) -> DebugOut:
         pending_sample=list(reading.stored.pending_sample),
         diagnostics=DiagnosticsOut(stuck_pending=finding.stuck_pending, tip=finding.tip),
         diagnosis=finding.diagnosis,
+        warnings=[WarningOut(code=each.code, tip=each.tip) for each in finding.warnings],
+        counters_agree=None if reading.counter_differences is None else not reading.counter_differences,
         worker=_worker(reading, facts, now),
         workflow=_workflow(reading),
         capacity=CapacityOut(
@@ -47,6 +51,7 @@ def debug_answer(reading: Reading, now: datetime) -> DebugOut:
             last_received_at=facts.last_webhook_at,
             dispatched_without_webhook=facts.dispatched_without_webhook,
         ),
+        provider_circuits=[_circuit(each) for each in reading.stored.routes],
         outcomes=_outcomes(reading.ended_calls or EndedCalls()),
         dispatcher=None if reading.dispatcher is None else dict(reading.dispatcher),
     )
@@ -82,6 +87,17 @@ def _workflow(reading: Reading) -> WorkflowOut:
 def _window(reading: Reading, now: datetime) -> OpenWindowOut:
     window = window_of_the_batch(reading, now)
     return OpenWindowOut(open=window.is_open, opens_at=window.opens_at, closes_at=window.closes_at)
+
+
+def _circuit(report: RouteReport) -> CircuitOut:
+    return CircuitOut(
+        provider=report.provider,
+        state=report.state,
+        since=report.since,
+        errors=report.errors,
+        reason=report.reason,
+        probe_at=report.probe_at,
+    )
 
 
 def _outcomes(calls: EndedCalls) -> OutcomesOut:

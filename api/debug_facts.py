@@ -20,6 +20,7 @@ def facts_of(reading: Reading, now: datetime) -> BatchFacts:
     batch, campaign, stored = reading.batch, reading.campaign, reading.stored
     ended = reading.ended_calls or EndedCalls()
     pending = stored.standings.get(ContactStatus.PENDING)
+    broken = [each for each in stored.routes if is_closed_to_calls(each, now)]
     return BatchFacts(
         batch_id=batch.batch_id,
         campaign_id=batch.campaign_id,
@@ -35,10 +36,14 @@ def facts_of(reading: Reading, now: datetime) -> BatchFacts:
         oldest_pending_at=None if pending is None else pending.oldest_updated_at,
         last_change_at=max((each.newest_updated_at for each in stored.standings.values()), default=None),
         dispatched_without_webhook=stored.silence.dispatched_without_webhook,
+        live_without_webhook=stored.silence.live_without_webhook,
         last_webhook_at=stored.silence.last_received_at,
+        recent_endings=stored.silence.recent_endings,
+        polled_endings=stored.silence.polled_endings,
         recent_attempts=stored.recent.ended,
         recent_failures=stored.recent.failed,
-        route_is_open=any(_is_closed_to_calls(each, now) for each in stored.routes),
+        route_is_open=bool(broken),
+        route_reason=next((each.reason for each in broken if each.reason), None),
         window=_window_of_the_pending(reading, now),
         withheld=stored.withheld,
         limit=concurrency_shown(batch.concurrency_limit, campaign.rules),
@@ -46,6 +51,7 @@ def facts_of(reading: Reading, now: datetime) -> BatchFacts:
         campaign_live=stored.campaign_live,
         ended_calls=ended.ended,
         no_answers=ended.no_answer,
+        counter_differences=reading.counter_differences or (),
     )
 
 
@@ -67,7 +73,8 @@ def _workflow(reading: Reading) -> WorkflowFacts:
     return WorkflowFacts(status=reading.workflow.status, pending_failure=reading.workflow.pending_failure)
 
 
-def _is_closed_to_calls(report: RouteReport, now: datetime) -> bool:
+def is_closed_to_calls(report: RouteReport, now: datetime) -> bool:
+    """Tell whether a worker that lives pauses its dials."""
     is_fresh = report.probe_at is not None and now - report.probe_at <= REPORT_LIFE
     return report.state is not BreakerState.CLOSED and is_fresh
 

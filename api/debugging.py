@@ -1,16 +1,18 @@
 """Why a batch is not dialling: every source is asked at once, and none is waited for long."""
 
 import asyncio
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TypeVar
 
+from api.counter_check import counter_differences
 from api.parts import ApiParts
 from domain.batch import TERMINAL_BATCH, Batch, BatchStatus, calling_hours_in_force
 from domain.campaign import Campaign
 from domain.contact import ContactStatus
-from domain.diagnosing import RECENT_ATTEMPTS, WEBHOOK_SILENCE
+from domain.counters import CounterDifference
+from domain.diagnosing import RECENT_ATTEMPTS, RECENT_ENDINGS, WEBHOOK_SILENCE
 from domain.diagnosis import RUNNING, QueueFacts, Withheld
 from domain.errors import EngineUnavailable, StoreUnavailable
 from domain.frequency import CapsAt
@@ -28,6 +30,7 @@ from domain.working_hours import is_open
 SOURCE_SECONDS = 1.5
 """A person who asks what is wrong gets within three seconds whatever is known by then."""
 DATABASE_SECONDS = 2.5
+ALL_SECONDS = 2.8
 PENDING_SAMPLE = 3
 LOOKED_AT = 20_000
 """Pending contacts whose numbers are looked up to learn whether anybody can be called."""
@@ -61,6 +64,8 @@ class Reading:
     workflow: WorkflowDescription | None
     queues: Sequence[QueueFacts] | None
     dispatcher: Mapping[str, object] | None
+    counter_differences: Collection[CounterDifference] | None = None
+    """Where workflow and rows count otherwise; empty when they agree."""
 
 
 async def read_batch(
@@ -69,7 +74,9 @@ async def read_batch(
     """Ask everybody about a batch. Raises BatchNotFound, StoreUnavailable."""
     batch, campaign = await parts.batches.get(organization_id, batch_id)
     timezone = batch.overrides.timezone or campaign.rules.timezone
-    stored, ended_calls, workflow, queues, dispatcher = await asyncio.gather(
+    deadline = asyncio.get_running_loop().time() + ALL_SECONDS
+    tally, stored, ended_calls, workflow, queues, dispatcher = await asyncio.gather(
+        _in_time(parts.engine.tally(batch_id)),
         _stored(parts, batch, campaign, now),
         _in_time(parts.diagnostics.ended_calls(batch_id, timezone)),
         _in_time(parts.engine.describe_batch(batch_id)),
@@ -84,6 +91,9 @@ async def read_batch(
         workflow=workflow,
         queues=queues,
         dispatcher=dispatcher,
+        counter_differences=await counter_differences(
+            parts, batch_id, tally, stored.standings, deadline=deadline
+        ),
     )
     return await _read_again(parts, reading, now) if _seems_left_alone(reading) else reading
 
@@ -114,7 +124,7 @@ async def _stored(parts: ApiParts, batch: Batch, campaign: Campaign, now: dateti
                 pending_sample=await numbers.longest_pending(batch_id, PENDING_SAMPLE),
                 pending_zones=await parts.contacts.pending_zones(batch_id),
                 campaign_live=await numbers.live_in_campaign(batch.campaign_id),
-                silence=await numbers.webhook_silence(batch_id, now - WEBHOOK_SILENCE),
+                silence=await numbers.webhook_silence(batch_id, now - WEBHOOK_SILENCE, RECENT_ENDINGS),
                 recent=await numbers.recent_attempts(batch_id, RECENT_ATTEMPTS),
                 routes=await parts.routes.reports(),
             )

@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from domain.batch import BatchStatus
-from domain.diagnosis import BatchFacts, Diagnosis, QueueRole
+from domain.batch import TERMINAL_BATCH, BatchStatus
+from domain.diagnosis import BatchFacts, Diagnosis, QueueRole, WarningCode, is_full, nobody_answers
 from domain.tips import tip
 
 POLL_SILENCE = timedelta(seconds=90)
@@ -19,9 +19,16 @@ RECENT_ATTEMPTS = 20
 """Newest ended attempts that tell whether the provider fails."""
 FEWEST_ATTEMPTS = 5
 """Below this number of ended attempts nothing is said of the provider."""
-FEWEST_CALLS = 20
-"""Below this number of ended calls nothing is said of answers."""
-NO_ANSWER_SHARE = 0.7
+RECENT_ENDINGS = 5
+"""Newest ended calls that tell whether webhooks arrive: so many in a row are lost by no accident."""
+
+
+@dataclass(frozen=True)
+class DiagnosisWarning:
+    """What else holds of a batch, and what to do about it."""
+
+    code: Diagnosis | WarningCode
+    tip: str
 
 
 @dataclass(frozen=True)
@@ -31,23 +38,36 @@ class Finding:
     diagnosis: Diagnosis
     tip: str
     stuck_pending: bool
+    warnings: Sequence[DiagnosisWarning]
+    """Every other code that holds, in the order of the diagnoses."""
 
 
 def diagnose(facts: BatchFacts, now: datetime) -> Finding:
-    """Return the first diagnosis whose condition holds."""
-    diagnosis = next(code for code, holds in _CONDITIONS if holds(facts, now))
-    return Finding(diagnosis, tip(diagnosis, facts), stuck_pending=is_stuck(facts, now))
+    """Return the first diagnosis whose condition holds, and what else holds."""
+    diagnosis, *others = [code for code, holds in _CONDITIONS if holds(facts, now)]
+    codes: list[Diagnosis | WarningCode] = [code for code in others if code not in _ONLY_ALONE]
+    if facts.counter_differences:
+        codes.append(WarningCode.COUNTERS_DIFFER)
+    return Finding(
+        diagnosis,
+        tip(diagnosis, facts),
+        stuck_pending=is_stuck(facts, now),
+        warnings=tuple(DiagnosisWarning(code, tip(code, facts)) for code in codes),
+    )
 
 
 def is_stuck(facts: BatchFacts, now: datetime) -> bool:
-    """Tell whether contacts wait although nothing that is known keeps them waiting."""
+    """Tell whether contacts wait although nothing that is known keeps them waiting.
+
+    Whatever keeps them waiting explains nothing while nobody is there who would see it end.
+    """
     changes = (facts.oldest_pending_at, facts.last_change_at)
+    nobody_works = any(silent_queues(facts, role, now) for role in QueueRole)
+    may_be_called = facts.window.is_open and not is_full(facts) and facts.withheld is None
     return (
         facts.pending > 0
         and facts.status is BatchStatus.IN_PROGRESS
-        and facts.window.is_open
-        and not _is_full(facts)
-        and facts.withheld is None
+        and (nobody_works or may_be_called)
         and all(at is not None and now - at > STUCK_AFTER for at in changes)
     )
 
@@ -61,23 +81,23 @@ def silent_queues(facts: BatchFacts, role: QueueRole, now: datetime) -> Sequence
     ]
 
 
-def _is_full(facts: BatchFacts) -> bool:
-    campaign_is_full = facts.campaign_limit is not None and facts.campaign_live >= facts.campaign_limit
-    return facts.live >= facts.limit or campaign_is_full
+def _workflow_is_missing(facts: BatchFacts, _now: datetime) -> bool:
+    return facts.workflow.is_gone and facts.status not in TERMINAL_BATCH
 
 
 def _webhooks_are_missing(facts: BatchFacts, now: datetime) -> bool:
-    is_silent = facts.last_webhook_at is None or now - facts.last_webhook_at > WEBHOOK_SILENCE
-    return facts.dispatched_without_webhook > 0 and is_silent
+    last = facts.last_webhook_at
+    is_silent = last is None or now - last > WEBHOOK_SILENCE
+    if facts.live_without_webhook > 0 and is_silent:
+        return True
+    # Calls of which nothing is heard are settled by asking, long before the silence is conspicuous.
+    is_telling = facts.recent_endings >= (1 if last is None else RECENT_ENDINGS)
+    return is_telling and facts.polled_endings == facts.recent_endings
 
 
 def _provider_fails(facts: BatchFacts, _now: datetime) -> bool:
     is_telling = facts.recent_attempts >= FEWEST_ATTEMPTS
     return facts.route_is_open or (is_telling and facts.recent_failures * 2 >= facts.recent_attempts)
-
-
-def _nobody_answers(facts: BatchFacts, _now: datetime) -> bool:
-    return facts.ended_calls >= FEWEST_CALLS and facts.no_answers >= NO_ANSWER_SHARE * facts.ended_calls
 
 
 _Condition = Callable[[BatchFacts, datetime], bool]
@@ -89,7 +109,7 @@ _CONDITIONS: Sequence[tuple[Diagnosis, _Condition]] = (
     (Diagnosis.TEMPORAL_DOWN, lambda facts, _: not facts.temporal_ok),
     (Diagnosis.PAUSED, lambda facts, _: facts.status is BatchStatus.PAUSED),
     (Diagnosis.SCHEDULED, lambda facts, _: facts.status is BatchStatus.PENDING),
-    (Diagnosis.WORKFLOW_MISSING, lambda facts, _: facts.workflow.is_gone),
+    (Diagnosis.WORKFLOW_MISSING, _workflow_is_missing),
     (Diagnosis.WORKER_DOWN, lambda facts, now: bool(silent_queues(facts, QueueRole.WORKFLOW, now))),
     (Diagnosis.WORKFLOW_FAILING, lambda facts, _: facts.workflow.pending_failure is not None),
     (Diagnosis.DIAL_WORKER_DOWN, lambda facts, now: bool(silent_queues(facts, QueueRole.DIAL, now))),
@@ -99,8 +119,11 @@ _CONDITIONS: Sequence[tuple[Diagnosis, _Condition]] = (
         Diagnosis.OUTSIDE_WORKING_HOURS,
         lambda facts, _: facts.live == 0 and facts.waiting > 0 and not facts.window.is_open,
     ),
-    (Diagnosis.WAITING_FOR_CAPACITY, lambda facts, _: facts.pending > 0 and _is_full(facts)),
+    (Diagnosis.WAITING_FOR_CAPACITY, lambda facts, _: facts.pending > 0 and is_full(facts)),
     (Diagnosis.STALLED, is_stuck),
-    (Diagnosis.HIGH_NO_ANSWER, _nobody_answers),
+    (Diagnosis.HIGH_NO_ANSWER, lambda facts, _: nobody_answers(facts)),
     (Diagnosis.HEALTHY, lambda _facts, _now: True),
 )
+
+_ONLY_ALONE = frozenset({Diagnosis.STALLED, Diagnosis.HEALTHY})
+"""Said only when none of those before them holds."""

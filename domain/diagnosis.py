@@ -1,11 +1,12 @@
 """What is looked at to learn why a batch is not dialling, and the codes that say so."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
 from domain.batch import BatchStatus, PausedBy
+from domain.counters import CounterDifference
 from domain.identity import BatchId, CampaignId
 from domain.working_hours import OpenWindow
 
@@ -33,6 +34,13 @@ class Diagnosis(StrEnum):
     STALLED = "stalled"
     HIGH_NO_ANSWER = "high_no_answer"
     HEALTHY = "healthy"
+
+
+class WarningCode(StrEnum):
+    """What is told beside a diagnosis and is none by itself; wire values of a warning's `code`."""
+
+    COUNTERS_DIFFER = "counters_differ"
+    """The workflow and the rows count otherwise."""
 
 
 class QueueRole(StrEnum):
@@ -109,12 +117,20 @@ class BatchFacts:
     last_change_at: datetime | None = None
     """The newest change of any contact."""
     dispatched_without_webhook: int = 0
-    """Dispatched for over two minutes without an event."""
+    """Dispatched for over two minutes without a webhook."""
+    live_without_webhook: int = 0
+    """Those, and calls that were learnt by asking to ring or talk, two minutes after their dial."""
     last_webhook_at: datetime | None = None
+    recent_endings: int = 0
+    """Newest ended calls whose ending was told by webhook or learnt by asking, up to five."""
+    polled_endings: int = 0
+    """Those of them that no webhook has told of."""
     recent_attempts: int = 0
     recent_failures: int = 0
     route_is_open: bool = False
     """Dialling pauses because the provider keeps failing."""
+    route_reason: str | None = None
+    """What the provider answered then."""
     window: OpenWindow = field(default_factory=lambda: OpenWindow(True, None, None))
     withheld: Withheld | None = None
     """None when nobody is pending, or somebody could be called now."""
@@ -123,3 +139,20 @@ class BatchFacts:
     campaign_live: int = 0
     ended_calls: int = 0
     no_answers: int = 0
+    counter_differences: Collection[CounterDifference] = ()
+
+
+FEWEST_CALLS = 20
+"""Below this number of ended calls nothing is said of answers."""
+NO_ANSWER_SHARE = 0.7
+
+
+def is_full(facts: BatchFacts) -> bool:
+    """Tell whether all slots of the batch or of its campaign are in use."""
+    campaign_is_full = facts.campaign_limit is not None and facts.campaign_live >= facts.campaign_limit
+    return facts.live >= facts.limit or campaign_is_full
+
+
+def nobody_answers(facts: BatchFacts) -> bool:
+    """Tell whether most of the batch's calls were not answered."""
+    return facts.ended_calls >= FEWEST_CALLS and facts.no_answers >= NO_ANSWER_SHARE * facts.ended_calls

@@ -3,13 +3,13 @@
 from collections.abc import Callable
 from datetime import datetime
 
-from domain.batch import PausedBy
-from domain.diagnosis import BatchFacts, Diagnosis
+from domain.batch import TERMINAL_BATCH, BatchStatus, PausedBy
+from domain.diagnosis import BatchFacts, Diagnosis, WarningCode, nobody_answers
 
 
-def tip(diagnosis: Diagnosis, facts: BatchFacts) -> str:
+def tip(code: Diagnosis | WarningCode, facts: BatchFacts) -> str:
     """Return what to do next about a batch."""
-    return _TIPS[diagnosis](facts)
+    return _TIPS[code](facts)
 
 
 def _wait(facts: BatchFacts) -> str:
@@ -19,8 +19,18 @@ def _wait(facts: BatchFacts) -> str:
     return f"{_counted(facts.pending, 'contact has', 'contacts have')} waited{since}."
 
 
-def _then_dispatch(facts: BatchFacts) -> str:
+def _dispatch(facts: BatchFacts) -> str:
     return f"POST /api/v1/batches/{facts.batch_id}/dispatch"
+
+
+def _dispatch_when_accepted(facts: BatchFacts) -> str:
+    first = {BatchStatus.PAUSED: "resume it, then ", BatchStatus.PENDING: "at its start, "}
+    return f"{first.get(facts.status, '')}{_dispatch(facts)}"
+
+
+def _worker_down(facts: BatchFacts) -> str:
+    down = f"No worker is running: {_wait(facts)} Start the worker"
+    return f"{down}." if facts.status in TERMINAL_BATCH else f"{down}, then {_dispatch_when_accepted(facts)}."
 
 
 def _resume_first(facts: BatchFacts) -> str:
@@ -34,7 +44,7 @@ def _resume_first(facts: BatchFacts) -> str:
 
 def _scheduled(facts: BatchFacts) -> str:
     at = f"at {_clock(facts.scheduled_start)}" if facts.scheduled_start else "as soon as a worker takes it"
-    return f"Starts {at}; {_then_dispatch(facts)}?now=true starts it at once."
+    return f"Starts {at}; {_dispatch(facts)}?now=true starts it at once."
 
 
 def _closed(facts: BatchFacts) -> str:
@@ -44,10 +54,16 @@ def _closed(facts: BatchFacts) -> str:
 
 
 def _full(facts: BatchFacts) -> str:
+    slots, limit = (
+        _all_slots(facts.campaign_limit or 0, "campaign"),
+        "the campaign's metadata.concurrency_limit",
+    )
     if facts.live >= facts.limit:
-        return f"{_all_slots(facts.limit, 'batch')}: wait, or raise concurrency_limit."
-    slots = _all_slots(facts.campaign_limit or 0, "campaign")
-    return f"{slots}: wait, or raise the campaign's metadata.concurrency_limit."
+        slots, limit = _all_slots(facts.limit, "batch"), "concurrency_limit"
+    if nobody_answers(facts):
+        # More calls at once are what makes carriers and callees distrust a number.
+        return f"{slots}, and {_share_unanswered(facts)}: wait, and call fewer at once."
+    return f"{slots}: wait, or raise {limit}."
 
 
 def _all_slots(limit: int, owner: str) -> str:
@@ -66,8 +82,44 @@ def _going_out(facts: BatchFacts) -> str:
 
 
 def _unanswered(facts: BatchFacts) -> str:
-    share = f"{facts.no_answers} of {facts.ended_calls} calls were not answered"
-    return f"{share}: look at hours, prefixes and concurrency. {_withheld(facts)}".rstrip()
+    look = "look at hours, prefixes and concurrency, and call fewer at once."
+    return f"{_share_unanswered(facts)}: {look} {_withheld(facts)}".rstrip()
+
+
+def _share_unanswered(facts: BatchFacts) -> str:
+    return f"{facts.no_answers} of {facts.ended_calls} calls were not answered"
+
+
+def _unheard(facts: BatchFacts) -> str:
+    if facts.live_without_webhook:
+        placed = _counted(facts.live_without_webhook, "call was", "calls were")
+        what = f"{placed} placed of which nothing is heard"
+    else:
+        last = "The last call" if facts.polled_endings == 1 else f"The last {facts.polled_endings} calls"
+        was = "was" if facts.polled_endings == 1 else "were"
+        what = f"{last} ended without a webhook and {was} settled by asking the provider, late"
+    return f"{what}: check APOLLO_WEBHOOK_URL at the provider and the way back to /webhooks/call-status."
+
+
+def _provider(facts: BatchFacts) -> str:
+    if not facts.route_is_open:
+        return (
+            f"{facts.recent_failures} of the last {facts.recent_attempts} calls failed: check the provider."
+        )
+    why = f" ({facts.route_reason})" if facts.route_reason else ""
+    return (
+        f"Dialling pauses because the provider keeps failing{why}, and goes on by itself once it does not:"
+        " check the provider, its address and its key."
+    )
+
+
+def _otherwise_counted(facts: BatchFacts) -> str:
+    found = sorted(facts.counter_differences, key=lambda each: each.status)
+    told = ", ".join(f"{each.status} {each.in_workflow}, in the rows {each.in_rows}" for each in found)
+    return (
+        f"The workflow counts otherwise than the rows ({told}):"
+        f" {_dispatch_when_accepted(facts)} has it read the rows again."
+    )
 
 
 def _withheld(facts: BatchFacts) -> str:
@@ -86,7 +138,7 @@ def _withheld(facts: BatchFacts) -> str:
         return ""
     if held.suppressed and not (held.capped or held.busy):
         only = f"Only suppressed numbers are pending ({held.suppressed})"
-        return f"{only}: they are skipped in their turn, at the latest after {_then_dispatch(facts)}."
+        return f"{only}: they are skipped in their turn, at the latest after {_dispatch(facts)}."
     return f"Nobody whose window is open can be called now: {told}. It goes on by itself."
 
 
@@ -94,7 +146,7 @@ def _nothing_left(facts: BatchFacts) -> str:
     return f"The batch is {facts.status}: nothing is left to do."
 
 
-_TIPS: dict[Diagnosis, Callable[[BatchFacts], str]] = {
+_TIPS: dict[Diagnosis | WarningCode, Callable[[BatchFacts], str]] = {
     Diagnosis.COMPLETED: _nothing_left,
     Diagnosis.CANCELLED: _nothing_left,
     Diagnosis.EXPIRED: _nothing_left,
@@ -104,11 +156,10 @@ _TIPS: dict[Diagnosis, Callable[[BatchFacts], str]] = {
     Diagnosis.PAUSED: _resume_first,
     Diagnosis.SCHEDULED: _scheduled,
     Diagnosis.WORKFLOW_MISSING: lambda facts: (
-        f"The batch has no running workflow: {_then_dispatch(facts)} restores it; nobody is called twice."
+        f"The batch has no running workflow: {_dispatch_when_accepted(facts)} restores it;"
+        " nobody is called twice."
     ),
-    Diagnosis.WORKER_DOWN: lambda facts: (
-        f"No worker is running: {_wait(facts)} Start the worker, then {_then_dispatch(facts)}."
-    ),
+    Diagnosis.WORKER_DOWN: _worker_down,
     Diagnosis.WORKFLOW_FAILING: lambda facts: (
         f"The workflow's task fails again and again ({facts.workflow.pending_failure}):"
         " fix the worker or roll it back."
@@ -116,22 +167,16 @@ _TIPS: dict[Diagnosis, Callable[[BatchFacts], str]] = {
     Diagnosis.DIAL_WORKER_DOWN: lambda facts: (
         f"No dial worker is running: {_wait(facts)} Start it: python worker.py --role dial."
     ),
-    Diagnosis.WEBHOOKS_MISSING: lambda facts: (
-        f"{_counted(facts.dispatched_without_webhook, 'call was', 'calls were')} placed of which nothing is"
-        " heard: check APOLLO_WEBHOOK_URL at the provider and the way back to /webhooks/call-status."
-    ),
-    Diagnosis.PROVIDER_FAILING: lambda facts: (
-        "Dialling pauses because the provider keeps failing, and goes on by itself: check the provider."
-        if facts.route_is_open
-        else f"{facts.recent_failures} of the last {facts.recent_attempts} calls failed: check the provider."
-    ),
+    Diagnosis.WEBHOOKS_MISSING: _unheard,
+    Diagnosis.PROVIDER_FAILING: _provider,
     Diagnosis.OUTSIDE_WORKING_HOURS: _closed,
     Diagnosis.WAITING_FOR_CAPACITY: _full,
     Diagnosis.STALLED: lambda facts: (
-        f"{_wait(facts)} {_then_dispatch(facts)}; then look up pending_sample in the worker's log."
+        f"{_wait(facts)} {_dispatch(facts)}; then look up pending_sample in the worker's log."
     ),
     Diagnosis.HIGH_NO_ANSWER: _unanswered,
     Diagnosis.HEALTHY: _going_out,
+    WarningCode.COUNTERS_DIFFER: _otherwise_counted,
 }
 
 

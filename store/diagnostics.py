@@ -3,10 +3,10 @@
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import ScalarSelect, func, select
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from domain.call import CallStatus, DialState, EventSource
+from domain.call import CallStatus
 from domain.contact import LIVE, ContactStatus
 from domain.diagnosis import Withheld
 from domain.frequency import CapsAt
@@ -14,11 +14,10 @@ from domain.identity import BatchId, CampaignId, ContactId
 from domain.ports.diagnostics import EndedCalls, RecentAttempts, StatusShare, WebhookSilence
 from store import call_endings
 from store.engine import single_statement
-from store.tables import batches, call_events, calls, contacts
+from store.tables import batches, calls, contacts
+from store.webhook_silence import webhook_silence
 from store.withheld import withheld
 
-_HEARD_OF = 2200
-"""Calls whose webhooks are looked at, live ones first: above the largest concurrency limit."""
 _FAILED = (CallStatus.FAILED, CallStatus.UNKNOWN)
 
 
@@ -76,35 +75,13 @@ class PostgresDiagnosticsStore:
         async with single_statement(self._engine) as connection:
             return (await connection.execute(live)).scalar_one()
 
-    async def webhook_silence(self, batch_id: BatchId, before: datetime) -> WebhookSilence:
-        """Tell what is heard of the batch, and who was dispatched before an instant and is not heard of.
+    async def webhook_silence(self, batch_id: BatchId, before: datetime, endings: int) -> WebhookSilence:
+        """Tell what is heard of the batch, and who was dialled before an instant and is not heard of.
 
         A webhook that repeats an ending of long ago is not noticed.
         """
-        c = calls.c
-        # Live calls have not ended, so they come first in this order, and those that ended last follow.
-        recent = (
-            select(c.execution_id)
-            .where(c.batch_id == batch_id)
-            .order_by(c.ended_at.desc().nulls_first())
-            .limit(_HEARD_OF)
-            .subquery("recent")
-        )
-        # Looked up call by call: joined, all events of all batches might be read.
-        heard_at = (
-            select(func.max(call_events.c.received_at))
-            .where(
-                call_events.c.execution_id == recent.c.execution_id,
-                call_events.c.source == EventSource.WEBHOOK,
-            )
-            .correlate(recent)
-            .scalar_subquery()
-        )
-        newest = select(func.max(heard_at)).select_from(recent)
-        both = select(newest.scalar_subquery(), _not_heard_of(batch_id, before))
         async with single_statement(self._engine) as connection:
-            last_received_at, silent = (await connection.execute(both)).one()
-        return WebhookSilence(last_received_at=last_received_at, dispatched_without_webhook=silent)
+            return await webhook_silence(connection, batch_id, before, endings)
 
     async def recent_attempts(self, batch_id: BatchId, limit: int) -> RecentAttempts:
         """Tell how the newest `limit` ended attempts ended; those given up before a call are not counted."""
@@ -126,34 +103,3 @@ class PostgresDiagnosticsStore:
         async with single_statement(self._engine) as connection:
             found = (await connection.execute(call_endings.counted(batch_id))).all()
         return call_endings.added_up(found, timezone)
-
-
-def _not_heard_of(batch_id: BatchId, before: datetime) -> ScalarSelect[int]:
-    """Count dispatched contacts whose newest call was asked for and has no webhook."""
-    c = contacts.c
-    others = calls.alias("others")
-    newest_attempt = (
-        select(func.max(others.c.attempt)).where(others.c.contact_id == c.contact_id).scalar_subquery()
-    )
-    was_heard_of = (
-        select(call_events.c.event_number)
-        .where(
-            call_events.c.execution_id == calls.c.execution_id, call_events.c.source == EventSource.WEBHOOK
-        )
-        .exists()
-    )
-    return (
-        select(func.count())
-        .select_from(contacts)
-        .join(calls, calls.c.contact_id == c.contact_id)
-        .where(
-            c.batch_id == batch_id,
-            c.status == ContactStatus.DISPATCHED,
-            c.updated_at < before,
-            calls.c.attempt == newest_attempt,
-            # Of an attempt nobody was asked for, nothing will ever be heard.
-            calls.c.dial_state != DialState.READY,
-            ~was_heard_of,
-        )
-        .scalar_subquery()
-    )

@@ -6,8 +6,9 @@ from pydantic import ConfigDict, Field
 
 from api.schemas.wire import WireOutput, WireTime
 from domain.batch import BatchStatus
+from domain.breaker import BreakerState
 from domain.contact import ContactStatus
-from domain.diagnosis import Diagnosis, QueueRole
+from domain.diagnosis import Diagnosis, QueueRole, WarningCode
 from domain.identity import BatchId, ContactId
 
 
@@ -22,9 +23,17 @@ class DiagnosticsOut(WireOutput):
     """What to do next."""
 
     stuck_pending: bool = Field(
-        description="Contacts have waited for over half an hour although nothing that is known holds them."
+        description="Contacts have waited for over half an hour while nothing changed; either nothing that is"
+        " known holds them, or nobody is there to see it end, for a task queue has no worker."
     )
     tip: str = Field(examples=["Calls are going out as they should."])
+
+
+class WarningOut(WireOutput):
+    """What else holds, and what to do about it."""
+
+    code: Diagnosis | WarningCode
+    tip: str
 
 
 class QueueOut(WireOutput):
@@ -84,6 +93,23 @@ class WebhooksOut(WireOutput):
     )
 
 
+class CircuitOut(WireOutput):
+    """Whether dials pass to a provider."""
+
+    provider: str = Field(examples=["jambonz"])
+    state: BreakerState = Field(
+        description="`open` while dialling pauses; `half_open` while one dial finds out whether it may go on."
+    )
+    since: WireTime
+    errors: int = Field(description="In a row, that led to it.")
+    reason: str | None = Field(
+        description="The newest error; null while `closed`.", examples=["provider answered 401"]
+    )
+    probe_at: WireTime | None = Field(
+        description="When it is tried again; null while `closed`. Long past: reported by a worker that died."
+    )
+
+
 class OutcomesOut(WireOutput):
     """How the batch's calls ended."""
 
@@ -103,11 +129,21 @@ class DebugOut(WireOutput):
     pending_sample: list[ContactId] = Field(description="Up to three contacts longest in `pending`.")
     diagnostics: DiagnosticsOut
     diagnosis: Diagnosis
+    warnings: list[WarningOut] = Field(
+        description="Every other code that holds, in the order of the diagnoses."
+    )
+    counters_agree: bool | None = Field(
+        description="Whether the workflow counts as the rows do, what is on its way left aside;"
+        " null when it does not answer."
+    )
     worker: WorkerOut
     workflow: WorkflowOut
     capacity: CapacityOut
     window: OpenWindowOut
     webhooks: WebhooksOut
+    provider_circuits: list[CircuitOut] = Field(
+        description="As the workers last told; empty before anybody was dialled."
+    )
     outcomes: OutcomesOut
     dispatcher: dict[str, object] | None = Field(
         description="The workflow's own view of itself; null when no worker answers."

@@ -28,6 +28,12 @@ class WebhookSilence:
     """The newest webhook of the calls that are live or ended last."""
     dispatched_without_webhook: int
     """Contacts dispatched for a while of whose call no webhook came."""
+    live_without_webhook: int
+    """Those, and contacts on the phone, dialled as long ago, of whom only asking has told."""
+    recent_endings: int
+    """Newest ended calls whose ending was told by webhook or learnt by asking."""
+    polled_endings: int
+    """Those of them that no webhook has told of."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,8 +79,11 @@ class DiagnosticsStore(Protocol):
     async def live_in_campaign(self, campaign_id: CampaignId) -> int:
         """Return how many contacts of all batches of a campaign are live."""
 
-    async def webhook_silence(self, batch_id: BatchId, before: datetime) -> WebhookSilence:
-        """Tell what is heard of the batch, and who was dispatched before an instant and is not heard of."""
+    async def webhook_silence(self, batch_id: BatchId, before: datetime, endings: int) -> WebhookSilence:
+        """Tell what is heard of the batch, and who was dialled before an instant and is not heard of.
+
+        Of the ended calls the newest `endings` count whose ending was told by webhook or learnt by asking.
+        """
 
     async def recent_attempts(self, batch_id: BatchId, limit: int) -> RecentAttempts:
         """Tell how the newest `limit` ended attempts ended; those given up before a call are not counted."""

@@ -10,6 +10,7 @@ from domain.batch import BatchStatus, PausedBy
 from domain.breaker import BreakerState
 from domain.call import AttemptKind, CallStatus, StatusEvent
 from domain.contact import ContactStatus
+from domain.counters import BatchTally
 from domain.diagnosis import Diagnosis, QueueFacts, QueueRole
 from domain.identity import BatchId
 from domain.ports import RouteReport, WorkflowDescription
@@ -195,6 +196,8 @@ async def test_answer_has_every_field_of_the_contract(house: House) -> None:
     batch_id = BatchId(uploaded["batch_id"])
     polled(house)
     house.engine.dispatchers[batch_id] = {"free_slots": 5}
+    house.engine.tallies[batch_id] = BatchTally(pending=3, completed=1)
+    await house.parts.routes.report(a_closed_route())
     await end_calls(house, batch_id, CallStatus.COMPLETED, 1)
     house.clock.pass_time(MINUTE)
 
@@ -212,6 +215,8 @@ async def test_answer_has_every_field_of_the_contract(house: House) -> None:
         "pending_sample": [each.contact_id for each in house.tables.contacts_of(batch_id)[1:]],
         "diagnostics": {"stuck_pending": False, "tip": "Calls are going out as they should."},
         "diagnosis": "healthy",
+        "warnings": [],
+        "counters_agree": True,
         "worker": {
             "state": "up",
             "task_queues": [
@@ -235,9 +240,30 @@ async def test_answer_has_every_field_of_the_contract(house: House) -> None:
         "capacity": {"limit": 5, "in_use": 0, "campaign_limit": 20, "campaign_in_use": 0},
         "window": {"open": True, "opens_at": None, "closes_at": "2026-09-04T23:00:00Z"},
         "webhooks": {"last_received_at": "2026-09-04T15:00:00Z", "dispatched_without_webhook": 0},
+        "provider_circuits": [
+            {
+                "provider": "simulator",
+                "state": "closed",
+                "since": "2026-09-04T12:00:00Z",
+                "errors": 0,
+                "reason": None,
+                "probe_at": None,
+            }
+        ],
         "outcomes": {"answer_rate": 1.0, "no_answer_by_hour": {}, "no_answer_by_prefix": {}},
         "dispatcher": {"free_slots": 5},
     }
+
+
+def a_closed_route() -> RouteReport:
+    return RouteReport(
+        provider="simulator",
+        state=BreakerState.CLOSED,
+        since=NOON,
+        errors=0,
+        reason=None,
+        probe_at=None,
+    )
 
 
 async def test_temporal_down_leaves_null_what_only_it_knows(house: House) -> None:
@@ -251,7 +277,7 @@ async def test_temporal_down_leaves_null_what_only_it_knows(house: House) -> Non
         "history_length": None,
         "pending_failure": None,
     }
-    assert told["dispatcher"] is None
+    assert (told["dispatcher"], told["counters_agree"]) == (None, None)
     assert told["status_breakdown"]["pending"]["count"] == 3
 
 

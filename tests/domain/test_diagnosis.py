@@ -6,8 +6,18 @@ from datetime import timedelta
 import pytest
 
 from domain.batch import BatchStatus, PausedBy
+from domain.contact import ContactStatus
+from domain.counters import CounterDifference
 from domain.diagnosing import Finding, diagnose, silent_queues
-from domain.diagnosis import BatchFacts, Diagnosis, QueueFacts, QueueRole, Withheld, WorkflowFacts
+from domain.diagnosis import (
+    BatchFacts,
+    Diagnosis,
+    QueueFacts,
+    QueueRole,
+    WarningCode,
+    Withheld,
+    WorkflowFacts,
+)
 from domain.working_hours import OpenWindow
 from tests.builders import BATCH_ID, CAMPAIGN_ID, MONDAY_NOON
 
@@ -37,6 +47,10 @@ def silent(queue: QueueFacts) -> QueueFacts:
     return replace(queue, last_seen=NOW - timedelta(seconds=91))
 
 
+DEAD = (silent(CONTROL), silent(DIAL))
+HELD = Withheld(capped=2, capped_until=NOW + HOUR, busy=1)
+NOBODY_ANSWERS = replace(RUNNING, ended_calls=20, no_answers=19)
+
 STATES = {
     Diagnosis.COMPLETED: replace(STUCK, status=BatchStatus.COMPLETED, temporal_ok=False),
     Diagnosis.CANCELLED: replace(STUCK, status=BatchStatus.CANCELLED, temporal_ok=False),
@@ -44,16 +58,14 @@ STATES = {
     Diagnosis.TEMPORAL_DOWN: replace(STUCK, temporal_ok=False, workflow=WorkflowFacts(status="unknown")),
     Diagnosis.PAUSED: replace(STUCK, status=BatchStatus.PAUSED, workflow=WorkflowFacts(status="missing")),
     Diagnosis.SCHEDULED: replace(STUCK, status=BatchStatus.PENDING, scheduled_start=NOW + HOUR),
-    Diagnosis.WORKFLOW_MISSING: replace(
-        STUCK, workflow=WorkflowFacts(status="terminated"), queues=(silent(CONTROL), silent(DIAL))
-    ),
-    Diagnosis.WORKER_DOWN: replace(STUCK, queues=(silent(CONTROL), silent(DIAL))),
+    Diagnosis.WORKFLOW_MISSING: replace(STUCK, workflow=WorkflowFacts(status="terminated"), queues=DEAD),
+    Diagnosis.WORKER_DOWN: replace(STUCK, queues=DEAD),
     Diagnosis.WORKFLOW_FAILING: replace(
         STUCK, workflow=WorkflowFacts(status="running", pending_failure="KeyError"), queues=(silent(DIAL),)
     ),
-    Diagnosis.DIAL_WORKER_DOWN: replace(STUCK, queues=(CONTROL, silent(DIAL)), dispatched_without_webhook=1),
+    Diagnosis.DIAL_WORKER_DOWN: replace(STUCK, queues=(CONTROL, silent(DIAL)), live_without_webhook=1),
     Diagnosis.WEBHOOKS_MISSING: replace(
-        STUCK, dispatched_without_webhook=2, recent_attempts=20, recent_failures=20
+        STUCK, live_without_webhook=2, recent_attempts=20, recent_failures=20
     ),
     Diagnosis.PROVIDER_FAILING: replace(STUCK, recent_attempts=6, recent_failures=3, window=CLOSED),
     Diagnosis.OUTSIDE_WORKING_HOURS: replace(STUCK, window=CLOSED),
@@ -88,6 +100,18 @@ def test_every_code_has_a_state_that_leads_to_it() -> None:
         pytest.param(STATES[Diagnosis.WORKFLOW_FAILING], "KeyError", id="failing"),
         pytest.param(STATES[Diagnosis.DIAL_WORKER_DOWN], "--role dial", id="dial worker"),
         pytest.param(STATES[Diagnosis.WEBHOOKS_MISSING], "APOLLO_WEBHOOK_URL", id="webhooks"),
+        pytest.param(
+            replace(RUNNING, recent_endings=5, polled_endings=5),
+            "The last 5 calls ended without a webhook and were settled by asking the provider, late:"
+            " check APOLLO_WEBHOOK_URL",
+            id="webhooks of endings",
+        ),
+        pytest.param(
+            replace(RUNNING, route_is_open=True, route_reason="provider answered 401"),
+            "because the provider keeps failing (provider answered 401)",
+            id="why the provider fails",
+        ),
+        pytest.param(NOBODY_ANSWERS, "call fewer at once", id="nobody answers"),
         pytest.param(STATES[Diagnosis.PROVIDER_FAILING], "3 of the last 6", id="provider"),
         pytest.param(replace(RUNNING, route_is_open=True), "goes on by itself", id="breaker"),
         pytest.param(STATES[Diagnosis.OUTSIDE_WORKING_HOURS], "opens at", id="hours"),
@@ -96,10 +120,10 @@ def test_every_code_has_a_state_that_leads_to_it() -> None:
             "never opens again",
             id="hours that never come",
         ),
-        pytest.param(STATES[Diagnosis.WAITING_FOR_CAPACITY], "raise concurrency_limit", id="batch limit"),
+        pytest.param(replace(STUCK, live=5), "wait, or raise concurrency_limit", id="batch limit"),
         pytest.param(
             replace(STUCK, campaign_limit=7, campaign_live=7),
-            "All 7 slots of the campaign",
+            "All 7 slots of the campaign are in use: wait, or raise",
             id="campaign limit",
         ),
         pytest.param(replace(STUCK, live=1, limit=1), "The only slot of the batch", id="one slot"),
@@ -112,7 +136,6 @@ def test_tip_names_the_next_step(facts: BatchFacts, words: str) -> None:
     assert words in diagnose(facts, NOW).tip
 
 
-HELD = Withheld(capped=2, capped_until=NOW + HOUR, busy=1)
 ON_ITS_OWN = "It goes on by itself."
 
 
@@ -144,7 +167,7 @@ def test_batch_all_of_whose_numbers_are_withheld_is_told_what_it_waits_for_and_n
     withheld: Withheld, tip: str
 ) -> None:
     finding = diagnose(replace(STUCK, withheld=withheld), NOW)
-    assert finding == Finding(Diagnosis.HEALTHY, tip, stuck_pending=False)
+    assert finding == Finding(Diagnosis.HEALTHY, tip, stuck_pending=False, warnings=())
 
 
 def test_withheld_numbers_are_told_beside_calls_that_go_out_and_calls_nobody_answers() -> None:
@@ -154,7 +177,8 @@ def test_withheld_numbers_are_told_beside_calls_that_go_out_and_calls_nobody_ans
     assert going_out.tip.startswith(f"Calls are going out as they should. {told}")
     assert (unanswered.diagnosis, unanswered.stuck_pending) == (Diagnosis.HIGH_NO_ANSWER, False)
     assert (
-        f"14 of 20 calls were not answered: look at hours, prefixes and concurrency. {told}" in unanswered.tip
+        "14 of 20 calls were not answered: look at hours, prefixes and concurrency,"
+        f" and call fewer at once. {told}" in unanswered.tip
     )
 
 
@@ -162,7 +186,24 @@ def test_withheld_numbers_are_told_beside_calls_that_go_out_and_calls_nobody_ans
     ("facts", "is_stuck"),
     [
         pytest.param(STUCK, True, id="nothing explains the wait"),
-        pytest.param(replace(STUCK, queues=(silent(CONTROL), silent(DIAL))), True, id="worker down"),
+        pytest.param(replace(STUCK, queues=DEAD), True, id="worker down"),
+        pytest.param(replace(STUCK, queues=DEAD, live=5), True, id="slots nobody will free"),
+        pytest.param(
+            replace(STUCK, queues=DEAD, campaign_limit=2, campaign_live=2), True, id="nor in the campaign"
+        ),
+        pytest.param(replace(STUCK, queues=DEAD, window=CLOSED), True, id="window nobody will see open"),
+        pytest.param(replace(STUCK, queues=DEAD, withheld=HELD), True, id="caps nobody will see let go"),
+        pytest.param(
+            replace(STUCK, queues=(CONTROL, silent(DIAL)), live=5), True, id="slots and no dial worker"
+        ),
+        pytest.param(
+            replace(STUCK, queues=DEAD, live=5, last_change_at=NOW - timedelta(minutes=29)),
+            False,
+            id="worker down, something moved",
+        ),
+        pytest.param(
+            replace(STUCK, queues=DEAD, live=5, status=BatchStatus.PAUSED), False, id="worker down, paused"
+        ),
         pytest.param(replace(STUCK, pending=0), False, id="nobody is pending"),
         pytest.param(
             replace(STUCK, oldest_pending_at=NOW - timedelta(minutes=30)), False, id="exactly thirty minutes"
@@ -174,6 +215,7 @@ def test_withheld_numbers_are_told_beside_calls_that_go_out_and_calls_nobody_ans
         pytest.param(replace(STUCK, window=CLOSED), False, id="window closed"),
         pytest.param(replace(STUCK, live=5), False, id="batch limit in use"),
         pytest.param(replace(STUCK, campaign_limit=2, campaign_live=2), False, id="campaign limit in use"),
+        pytest.param(replace(STUCK, withheld=HELD), False, id="everybody withheld"),
     ],
 )
 def test_only_an_unexplained_wait_counts_as_stuck(facts: BatchFacts, is_stuck: bool) -> None:
@@ -189,19 +231,171 @@ def test_only_an_unexplained_wait_counts_as_stuck(facts: BatchFacts, is_stuck: b
         pytest.param({"ended_calls": 19, "no_answers": 19}, Diagnosis.HEALTHY, id="too few calls"),
         pytest.param({"ended_calls": 20, "no_answers": 13}, Diagnosis.HEALTHY, id="below seventy percent"),
         pytest.param(
-            {"dispatched_without_webhook": 1, "last_webhook_at": NOW - timedelta(seconds=120)},
+            {"live_without_webhook": 1, "last_webhook_at": NOW - timedelta(seconds=120)},
             Diagnosis.HEALTHY,
             id="the batch was heard of two minutes ago",
         ),
         pytest.param(
-            {"dispatched_without_webhook": 1, "last_webhook_at": NOW - timedelta(seconds=121)},
+            {"live_without_webhook": 1, "last_webhook_at": NOW - timedelta(seconds=121)},
             Diagnosis.WEBHOOKS_MISSING,
             id="and nothing since",
         ),
+        pytest.param(
+            {"recent_endings": 1, "polled_endings": 1},
+            Diagnosis.WEBHOOKS_MISSING,
+            id="the only call was settled by asking and nothing was ever heard",
+        ),
+        pytest.param(
+            {"recent_endings": 5, "polled_endings": 5, "last_webhook_at": NOW - timedelta(seconds=40)},
+            Diagnosis.WEBHOOKS_MISSING,
+            id="five in a row were settled by asking",
+        ),
+        pytest.param(
+            {"recent_endings": 4, "polled_endings": 4, "last_webhook_at": NOW - timedelta(seconds=40)},
+            Diagnosis.HEALTHY,
+            id="four in a row of a batch that was heard of",
+        ),
+        pytest.param(
+            {"recent_endings": 5, "polled_endings": 4, "last_webhook_at": NOW - HOUR},
+            Diagnosis.HEALTHY,
+            id="one of the last five was told by webhook",
+        ),
+        pytest.param({"recent_endings": 0, "polled_endings": 0}, Diagnosis.HEALTHY, id="no call has ended"),
     ],
 )
 def test_thresholds_are_those_of_the_contract(changes: dict[str, object], diagnosis: Diagnosis) -> None:
     assert diagnose(replace(RUNNING, **changes), NOW).diagnosis is diagnosis  # type: ignore[arg-type]  # by name
+
+
+@pytest.mark.parametrize(
+    "full",
+    [
+        pytest.param({"live": 5}, id="slots of the batch"),
+        pytest.param({"campaign_limit": 7, "campaign_live": 7}, id="slots of the campaign"),
+    ],
+)
+def test_full_batch_that_nobody_answers_is_told_to_call_fewer_at_once_and_not_to_raise_its_limit(
+    full: dict[str, int],
+) -> None:
+    finding = diagnose(replace(NOBODY_ANSWERS, **full), NOW)  # type: ignore[arg-type]  # by name
+
+    assert finding.diagnosis is Diagnosis.WAITING_FOR_CAPACITY
+    assert "raise" not in finding.tip
+    assert "call fewer at once" in finding.tip
+    [warning] = finding.warnings
+    assert warning.code is Diagnosis.HIGH_NO_ANSWER
+    assert "call fewer at once" in warning.tip
+
+
+def test_batch_that_nobody_answers_with_a_slot_left_is_told_so_first() -> None:
+    assert diagnose(replace(NOBODY_ANSWERS, live=9, limit=10), NOW).diagnosis is Diagnosis.HIGH_NO_ANSWER
+
+
+EVERYTHING = replace(
+    STUCK,
+    live=5,
+    queues=DEAD,
+    workflow=WorkflowFacts(status="terminated", pending_failure="KeyError"),
+    live_without_webhook=1,
+    recent_attempts=5,
+    recent_failures=5,
+    ended_calls=20,
+    no_answers=20,
+    counter_differences=(CounterDifference(ContactStatus.SKIPPED, in_workflow=2, in_rows=1),),
+)
+BESIDE = (
+    Diagnosis.WORKER_DOWN,
+    Diagnosis.WORKFLOW_FAILING,
+    Diagnosis.DIAL_WORKER_DOWN,
+    Diagnosis.WEBHOOKS_MISSING,
+    Diagnosis.PROVIDER_FAILING,
+    Diagnosis.WAITING_FOR_CAPACITY,
+    Diagnosis.HIGH_NO_ANSWER,
+    WarningCode.COUNTERS_DIFFER,
+)
+
+
+@pytest.mark.parametrize(
+    ("facts", "diagnosis", "codes"),
+    [
+        pytest.param(RUNNING, Diagnosis.HEALTHY, (), id="healthy"),
+        pytest.param(STUCK, Diagnosis.STALLED, (), id="stalled"),
+        pytest.param(EVERYTHING, Diagnosis.WORKFLOW_MISSING, BESIDE, id="everything"),
+        pytest.param(
+            replace(STUCK, status=BatchStatus.PAUSED, window=CLOSED, queues=DEAD),
+            Diagnosis.PAUSED,
+            (Diagnosis.WORKER_DOWN, Diagnosis.DIAL_WORKER_DOWN, Diagnosis.OUTSIDE_WORKING_HOURS),
+            id="paused at night without a worker",
+        ),
+        pytest.param(
+            replace(STUCK, status=BatchStatus.PAUSED, workflow=WorkflowFacts(status="missing")),
+            Diagnosis.PAUSED,
+            (Diagnosis.WORKFLOW_MISSING,),
+            id="paused without a workflow",
+        ),
+        pytest.param(
+            replace(
+                RUNNING,
+                status=BatchStatus.COMPLETED,
+                pending=0,
+                live=0,
+                workflow=WorkflowFacts(status="completed"),
+                temporal_ok=False,
+                ended_calls=20,
+                no_answers=20,
+            ),
+            Diagnosis.COMPLETED,
+            (Diagnosis.TEMPORAL_DOWN, Diagnosis.HIGH_NO_ANSWER),
+            id="over",
+        ),
+        pytest.param(
+            replace(RUNNING, counter_differences=EVERYTHING.counter_differences),
+            Diagnosis.HEALTHY,
+            (WarningCode.COUNTERS_DIFFER,),
+            id="counters alone",
+        ),
+    ],
+)
+def test_warnings_are_every_other_code_that_holds(
+    facts: BatchFacts, diagnosis: Diagnosis, codes: tuple[Diagnosis | WarningCode, ...]
+) -> None:
+    finding = diagnose(facts, NOW)
+
+    assert finding.diagnosis is diagnosis
+    assert tuple(each.code for each in finding.warnings) == codes
+    assert all(each.tip for each in finding.warnings)
+
+
+@pytest.mark.parametrize("facts", STATES.values(), ids=STATES)
+def test_warnings_never_repeat_the_diagnosis_and_never_reassure(facts: BatchFacts) -> None:
+    finding = diagnose(facts, NOW)
+
+    assert not {finding.diagnosis, Diagnosis.HEALTHY} & {each.code for each in finding.warnings}
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        pytest.param(BatchStatus.IN_PROGRESS, f"POST /api/v1/batches/{BATCH_ID}/dispatch", id="running"),
+        pytest.param(
+            BatchStatus.PAUSED, f"resume it, then POST /api/v1/batches/{BATCH_ID}/dispatch", id="paused"
+        ),
+        pytest.param(
+            BatchStatus.PENDING, f"at its start, POST /api/v1/batches/{BATCH_ID}/dispatch", id="scheduled"
+        ),
+    ],
+)
+def test_counters_that_differ_are_told_with_what_repairs_them_where_it_is_accepted(
+    status: BatchStatus, words: str
+) -> None:
+    [warning] = diagnose(
+        replace(RUNNING, counter_differences=EVERYTHING.counter_differences, status=status), NOW
+    ).warnings
+
+    assert warning.tip == (
+        "The workflow counts otherwise than the rows (skipped 2, in the rows 1):"
+        f" {words} has it read the rows again."
+    )
 
 
 def test_queue_that_was_polled_within_ninety_seconds_is_served() -> None:

@@ -7,8 +7,8 @@ from zoneinfo import ZoneInfo
 
 import phonenumbers
 
-from domain.call import OUTCOME_OF, CallRecord, CallStatus, DialState, EventSource
-from domain.contact import LIVE, ContactStatus
+from domain.call import OUTCOME_OF, CallRecord, CallStatus, DialState, EventSource, has_ended
+from domain.contact import LIVE, Contact, ContactStatus
 from domain.diagnosis import Withheld
 from domain.frequency import CapsAt
 from domain.identity import BatchId, CampaignId, ContactId
@@ -77,17 +77,34 @@ class FakeDiagnosticsStore:
         contacts = self._tables.contacts.values()
         return sum(each.campaign_id == campaign_id and each.status in LIVE for each in contacts)
 
-    async def webhook_silence(self, batch_id: BatchId, before: datetime) -> WebhookSilence:
-        """Tell what is heard of the batch, and who was dispatched before an instant and is not heard of."""
+    async def webhook_silence(self, batch_id: BatchId, before: datetime, endings: int) -> WebhookSilence:
+        """Tell what is heard of the batch, and who was dialled before an instant and is not heard of."""
         self._tables.require_up()
-        heard = [each.arrived_at for call in self._calls(batch_id) for each in self._webhooks(call)]
-        silent = 0
-        for contact in self._tables.contacts_of(batch_id):
-            call = self._tables.newest_call(contact.contact_id)
-            is_due = contact.status is ContactStatus.DISPATCHED and contact.updated_at < before
-            if is_due and call and call.dial_state is not DialState.READY and not self._webhooks(call):
-                silent += 1
-        return WebhookSilence(last_received_at=max(heard, default=None), dispatched_without_webhook=silent)
+        calls = self._calls(batch_id)
+        heard = [each.arrived_at for call in calls for each in self._events(call, EventSource.WEBHOOK)]
+        silent = [
+            each.status
+            for each in self._tables.contacts_of(batch_id)
+            if self._is_silent(each, self._tables.newest_call(each.contact_id), before)
+        ]
+        ended = sorted(
+            (call for call in calls if call.ended_at is not None),
+            key=lambda call: call.ended_at or before,
+            reverse=True,
+        )
+        by_webhook = [self._has_told_ending(call, EventSource.WEBHOOK) for call in ended]
+        told = [
+            webhook
+            for call, webhook in zip(ended, by_webhook, strict=True)
+            if webhook or self._has_told_ending(call, EventSource.POLL)
+        ][:endings]
+        return WebhookSilence(
+            last_received_at=max(heard, default=None),
+            dispatched_without_webhook=silent.count(ContactStatus.DISPATCHED),
+            live_without_webhook=len(silent),
+            recent_endings=len(told),
+            polled_endings=told.count(False),
+        )
 
     async def recent_attempts(self, batch_id: BatchId, limit: int) -> RecentAttempts:
         """Tell how the newest `limit` ended attempts ended; those given up before a call are not counted."""
@@ -124,9 +141,21 @@ class FakeDiagnosticsStore:
     def _calls(self, batch_id: BatchId) -> list[CallRecord]:
         return [each for each in self._tables.calls.values() if each.batch_id == batch_id]
 
-    def _webhooks(self, call: CallRecord) -> list[StoredEvent]:
+    def _events(self, call: CallRecord, source: EventSource) -> list[StoredEvent]:
         of_call = [each for each in self._tables.events if each.execution_id == call.execution_id]
-        return [each for each in of_call if each.event is None or each.event.source is EventSource.WEBHOOK]
+        return [each for each in of_call if _source(each) is source]
+
+    def _has_told_ending(self, call: CallRecord, source: EventSource) -> bool:
+        events = self._events(call, source)
+        return any(each.event is not None and has_ended(each.event.status) for each in events)
+
+    def _is_silent(self, contact: Contact, call: CallRecord | None, before: datetime) -> bool:
+        if call is None or call.dial_state is DialState.READY or self._events(call, EventSource.WEBHOOK):
+            return False
+        if contact.status is ContactStatus.DISPATCHED:
+            return contact.updated_at < before
+        is_on_the_phone = contact.status is ContactStatus.IN_PROGRESS
+        return is_on_the_phone and call.started_at is not None and call.started_at < before
 
     def _zone(self, call: CallRecord, timezone: str) -> ZoneInfo:
         name = self._tables.contacts[call.contact_id].timezone or timezone
@@ -136,3 +165,7 @@ class FakeDiagnosticsStore:
 def _prefix(number: str) -> str:
     country_code = phonenumbers.parse(number, None).country_code
     return number[: len(f"+{country_code}") + 3]
+
+
+def _source(stored: StoredEvent) -> EventSource:
+    return EventSource.WEBHOOK if stored.event is None else stored.event.source

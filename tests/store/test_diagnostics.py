@@ -1,5 +1,6 @@
 """What the rows tell of a batch that somebody asks about; the fakes say the same."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -20,6 +21,13 @@ pytestmark = pytest.mark.store
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 NOW = MONDAY_NOON + 3 * HOUR
 ONCE_AN_HOUR = CapsAt((FrequencyCap(1, HOUR),), NOW)
+NOTHING_HEARD = WebhookSilence(
+    last_received_at=None,
+    dispatched_without_webhook=0,
+    live_without_webhook=0,
+    recent_endings=0,
+    polled_endings=0,
+)
 ONE_CAPPED = Withheld(capped=1, capped_until=NOW + 50 * MINUTE)
 
 
@@ -148,9 +156,9 @@ async def test_live_contacts_are_counted_over_all_batches_of_a_campaign_and_no_o
 async def test_batch_nobody_called_is_silent_without_anybody_missing(house: House) -> None:
     batch = await house.a_kept_batch()
 
-    silence = await house.diagnostics.webhook_silence(batch.batch_id, LATER)
+    silence = await house.diagnostics.webhook_silence(batch.batch_id, LATER, 5)
 
-    assert silence == WebhookSilence(last_received_at=None, dispatched_without_webhook=0)
+    assert silence == NOTHING_HEARD
 
 
 async def test_call_that_was_asked_for_and_has_no_webhook_is_missed_once_it_is_old_enough(
@@ -165,8 +173,8 @@ async def test_call_that_was_asked_for_and_has_no_webhook_is_missed_once_it_is_o
     queued = a_status_event(CallStatus.QUEUED)
     await house.calls.record_event(heard_of.execution_id, queued, event_key="1", body=None)
 
-    early = await house.diagnostics.webhook_silence(batch.batch_id, MONDAY_NOON)
-    late = await house.diagnostics.webhook_silence(batch.batch_id, MONDAY_NOON + timedelta(seconds=1))
+    early = await house.diagnostics.webhook_silence(batch.batch_id, MONDAY_NOON, 5)
+    late = await house.diagnostics.webhook_silence(batch.batch_id, MONDAY_NOON + timedelta(seconds=1), 5)
 
     assert (early.dispatched_without_webhook, late.dispatched_without_webhook) == (0, 1)
     assert late.last_received_at is not None
@@ -178,9 +186,53 @@ async def test_what_the_provider_said_when_asked_is_no_webhook(house: House) -> 
     polled = a_status_event(CallStatus.QUEUED, source=EventSource.POLL)
     await house.calls.record_event(record.execution_id, polled, event_key="poll", body=None)
 
-    assert await house.diagnostics.webhook_silence(person.batch_id, LATER) == WebhookSilence(
-        last_received_at=None, dispatched_without_webhook=1
+    assert await house.diagnostics.webhook_silence(person.batch_id, LATER, 5) == replace(
+        NOTHING_HEARD, dispatched_without_webhook=1, live_without_webhook=1
     )
+
+
+async def test_call_that_only_asking_knows_to_go_on_is_missed_though_its_contact_is_on_the_phone(
+    house: House,
+) -> None:
+    person = await house.a_person()
+    record = await house.claimed(person)
+    await house.calls.record_dial(record.execution_id, DialState.ACCEPTED)
+    await polled_to(house, record, CallStatus.IN_PROGRESS)
+
+    early = await house.diagnostics.webhook_silence(person.batch_id, MONDAY_NOON, 5)
+    late = await house.diagnostics.webhook_silence(person.batch_id, LATER, 5)
+
+    assert (early, late) == (NOTHING_HEARD, replace(NOTHING_HEARD, live_without_webhook=1))
+
+
+async def test_newest_endings_tell_how_many_of_them_had_to_be_asked_for(house: House) -> None:
+    batch = await house.a_kept_batch(5)
+    first, second, third, refused, unclear = [
+        await house.claimed(each) for each in await house.people_of(batch)
+    ]
+    await polled_to(house, first, CallStatus.COMPLETED, minutes=1)
+    await polled_to(house, second, CallStatus.BUSY, minutes=2)
+    await house.hears(third, CallStatus.RINGING)
+    await polled_to(house, third, CallStatus.NO_ANSWER, minutes=3)
+    for record, status in ((refused, CallStatus.FAILED), (unclear, CallStatus.UNKNOWN)):
+        concluded = a_status_event(status, source=EventSource.DIAL, happened_at=MONDAY_NOON + 4 * MINUTE)
+        await house.calls.record_event(record.execution_id, concluded, event_key="dial", body=None)
+
+    every = await house.diagnostics.webhook_silence(batch.batch_id, MONDAY_NOON, 5)
+    await house.hears(second, CallStatus.BUSY)
+    told_late = await house.diagnostics.webhook_silence(batch.batch_id, MONDAY_NOON, 5)
+    newest = await house.diagnostics.webhook_silence(batch.batch_id, MONDAY_NOON, 1)
+
+    assert (every.recent_endings, every.polled_endings) == (3, 3)
+    assert (told_late.recent_endings, told_late.polled_endings) == (3, 2)
+    assert (newest.recent_endings, newest.polled_endings) == (1, 1)
+
+
+async def polled_to(house: House, record: CallRecord, status: CallStatus, minutes: float = 0) -> None:
+    """The provider was asked, and said this."""
+    happened_at = MONDAY_NOON + minutes * MINUTE
+    polled = a_status_event(status, source=EventSource.POLL, happened_at=happened_at)
+    await house.calls.record_event(record.execution_id, polled, event_key=f"poll:{status}", body=None)
 
 
 async def test_earlier_attempt_that_was_heard_of_does_not_hide_a_silent_one(house: House) -> None:
@@ -189,7 +241,7 @@ async def test_earlier_attempt_that_was_heard_of_does_not_hide_a_silent_one(hous
     await house.ended(person, CallStatus.BUSY, retry)
     await house.claimed(person, attempt=2, kind=AttemptKind.RETRY)
 
-    silence = await house.diagnostics.webhook_silence(person.batch_id, LATER)
+    silence = await house.diagnostics.webhook_silence(person.batch_id, LATER, 5)
 
     assert silence.dispatched_without_webhook == 1
     assert silence.last_received_at is not None
