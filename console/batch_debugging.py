@@ -41,12 +41,20 @@ def debug_batch(
 
 
 def _show_diagnosis(told: JsonObject, console: Console) -> None:
-    tip = _REQUEST.sub(_command, shown(_object(told, "diagnostics").get("tip")))
+    tip, warnings = _typed(_object(told, "diagnostics")), _objects(told, "warnings")
     if not console.is_terminal:
         show_list((), [["diagnosis", shown(told.get("diagnosis")), tip]], console)
+        show_list((), [["warning", shown(each.get("code")), _typed(each)] for each in warnings], console)
         return
     console.print(Text(shown(told.get("diagnosis")), style="bold"), Text(f"(batch is {told.get('status')})"))
     console.print(Text(tip))
+    for each in warnings:
+        console.print(Text(f"also {shown(each.get('code'))}: {_typed(each)}"))
+
+
+def _typed(advice: Mapping[str, object]) -> str:
+    """Return a tip with the command to type instead of the request to send."""
+    return _REQUEST.sub(_command, shown(advice.get("tip")))
 
 
 def _command(request: re.Match[str]) -> str:
@@ -62,8 +70,7 @@ def _standings(told: JsonObject) -> Iterator[Sequence[str]]:
 
 
 def _queues(told: JsonObject) -> Iterator[Sequence[str]]:
-    queues = _object(told, "worker").get("task_queues")
-    for queue in queues if isinstance(queues, list) else ():
+    for queue in _objects(_object(told, "worker"), "task_queues"):
         yield cells(queue, QUEUE_FIELDS)
 
 
@@ -71,6 +78,10 @@ def _facts(told: JsonObject) -> Iterator[Sequence[str]]:
     yield ["worker", shown(_object(told, "worker").get("state"))]
     yield ["stuck_pending", shown(_object(told, "diagnostics").get("stuck_pending"))]
     yield ["pending_sample", shown(told.get("pending_sample"))]
+    yield ["counters_agree", shown(told.get("counters_agree"))]
+    for circuit in _objects(told, "provider_circuits"):
+        for name in ("state", "reason"):
+            yield [f"provider_circuits.{circuit.get('provider')}.{name}", shown(circuit.get(name))]
     for part in _PARTS:
         for name, value in _object(told, part).items():
             yield [f"{part}.{name}", shown(value)]
@@ -79,3 +90,8 @@ def _facts(told: JsonObject) -> Iterator[Sequence[str]]:
 def _object(told: JsonObject, name: str) -> Mapping[str, object]:
     value = told.get(name)
     return value if isinstance(value, dict) else {}
+
+
+def _objects(told: Mapping[str, object], name: str) -> Sequence[JsonObject]:
+    values = told.get(name)
+    return [each for each in values if isinstance(each, dict)] if isinstance(values, list) else []

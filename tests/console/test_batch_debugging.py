@@ -22,6 +22,14 @@ TOLD = {
     "pending_sample": ["con_1", "con_2"],
     "diagnostics": {"stuck_pending": True, "tip": TIP},
     "diagnosis": "worker_down",
+    "warnings": [
+        {"code": "provider_failing", "tip": "Check the provider."},
+        {
+            "code": "counters_differ",
+            "tip": "They differ: POST /api/v1/batches/btc_1/dispatch has it read again.",
+        },
+    ],
+    "counters_agree": False,
     "worker": {
         "state": "down",
         "task_queues": [
@@ -38,6 +46,9 @@ TOLD = {
     "capacity": {"limit": 5, "in_use": 0},
     "window": {"open": True, "closes_at": None},
     "webhooks": {"dispatched_without_webhook": 0},
+    "provider_circuits": [
+        {"provider": "jambonz", "state": "open", "errors": 1, "reason": "provider answered 401"}
+    ],
     "outcomes": {"answer_rate": 1.0, "no_answer_by_hour": {"09": 2}},
     "dispatcher": None,
 }
@@ -57,12 +68,17 @@ def test_pipe_gets_the_diagnosis_first_and_then_a_line_for_every_fact() -> None:
         0,
         [
             f"diagnosis\tworker_down\t{TIP}",
+            "warning\tprovider_failing\tCheck the provider.",
+            "warning\tcounters_differ\tThey differ: apollo batches dispatch btc_1 has it read again.",
             "pending\t18\t2026-09-04T14:00:00Z",
             "completed\t6\t2026-09-04T14:02:10Z",
             "apollo-dial\tdial\t0\t3\t2026-09-04T14:04:50Z",
             "worker\tdown",
             "stuck_pending\ttrue",
             'pending_sample\t["con_1","con_2"]',
+            "counters_agree\tfalse",
+            "provider_circuits.jambonz.state\topen",
+            "provider_circuits.jambonz.reason\tprovider answered 401",
             "workflow.id\tbatch/btc_1",
             "workflow.status\trunning",
             "workflow.pending_failure\t",
@@ -87,6 +103,9 @@ def test_screen_shows_diagnosis_tip_and_tables(monkeypatch: pytest.MonkeyPatch) 
     lines = screen.getvalue().splitlines()
     assert lines[0] == "worker_down (batch is in_progress)"
     assert " ".join(lines[1:3]).startswith(TIP[:60])
+    told = " ".join(screen.getvalue().split())
+    assert "also provider_failing: Check the provider." in told
+    assert "also counters_differ: They differ: apollo batches dispatch btc_1 has it" in told
     for cell in ("oldest change", "2026-09-04T14:02:10Z", "last poll", "apollo-dial", "capacity.limit"):
         assert any(cell in line for line in lines)
 
@@ -118,6 +137,17 @@ def test_tip_names_the_command_to_type_instead_of_the_request(tip: str, typed: s
     result = apollo(StandInApi(ok(told)), "batches", "debug", "btc_1")
 
     assert result.stdout.splitlines()[0] == f"diagnosis\tworker_down\t{typed}"
+
+
+def test_answer_of_an_api_that_knows_no_warnings_is_shown_without_them() -> None:
+    new = ("warnings", "counters_agree", "provider_circuits")
+    told = {name: value for name, value in TOLD.items() if name not in new}
+
+    result = apollo(StandInApi(ok(told)), "batches", "debug", "btc_1")
+
+    lines = result.stdout.splitlines()
+    assert (result.exit_code, lines[1]) == (0, "pending\t18\t2026-09-04T14:00:00Z")
+    assert "counters_agree\t" in lines
 
 
 def test_unknown_batch_is_exit_code_1_and_one_line() -> None:
