@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import Client
 from temporalio.worker import Interceptor, UnsandboxedWorkflowRunner, Worker, WorkflowRunner
 
+from activities.attempt_log import AttemptLogInterceptor
 from activities.batches import BatchActivities
 from activities.calls import CallActivities, CallLimits
 from activities.campaign_pace import CampaignPace
@@ -127,7 +128,8 @@ def workflow_options() -> WorkflowOptions:
 def activity_options() -> ActivityOptions:
     """Return how activities are run."""
     return ActivityOptions(
-        interceptors=[LogContextInterceptor(), HeartbeatInterceptor()], graceful_shutdown_timeout=GRACE
+        interceptors=[LogContextInterceptor(), AttemptLogInterceptor(), HeartbeatInterceptor()],
+        graceful_shutdown_timeout=GRACE,
     )
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+import structlog
 from temporalio import activity
 
 from activities.calls import CallLimits
@@ -26,6 +27,8 @@ from domain.pacing import spread_after
 from domain.ports import AttemptReport, BatchReports, CallStore, ContactStore, DialBrief, WorkflowDirectory
 from domain.redial import taken_as
 from domain.settlement import Settlement, settle_attempt
+
+_log = structlog.get_logger()
 
 NOBODY_LEFT = "Its workflow was ended before it was called"
 
@@ -74,6 +77,14 @@ class ContactActivities:
         if stands.status in LIVE:
             # A newer attempt is under way: what was decided of this one fits no more.
             raise DecisionOvertaken
+        _log.info(
+            "attempt settled",
+            batch_id=request.batch_id,
+            contact_id=contact_id,
+            attempt=request.attempt,
+            outcome=brief.record.call_status,
+            status=stands.status,
+        )
         is_heard = await self._report(request, stands.status)
         return replace(_settled(stands, brief), batch_is_gone=not is_heard)
 

@@ -1,0 +1,79 @@
+"""A line in the worker's log for what came of asking for a call, so that a contact can be looked up there."""
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+
+import structlog
+from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
+
+from activities.messages import DialAnswer, PlaceCall, PlacedCall
+
+REPEATED_AFTER_SECONDS = 60.0
+"""A contact that asks again and again leaves the same line once in so many seconds."""
+REMEMBERED = 8192
+"""Lines that are known when they come again: above the largest number of contacts with a slot."""
+
+Line = tuple[object, ...]
+
+_log = structlog.get_logger()
+
+
+class RecentLines:
+    """What was logged of late, the newest of it."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._logged_at: OrderedDict[Line, float] = OrderedDict()
+
+    def is_news(self, line: Line) -> bool:
+        """Tell whether a line was not logged of late, and take it as logged now."""
+        now = self._clock()
+        if now - self._logged_at.get(line, float("-inf")) < REPEATED_AFTER_SECONDS:
+            return False
+        self._logged_at.pop(line, None)
+        self._logged_at[line] = now
+        if len(self._logged_at) > REMEMBERED:
+            self._logged_at.popitem(last=False)
+        return True
+
+
+class AttemptLogInterceptor(Interceptor):
+    """Log the answer to every dial; `clock` counts seconds."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._recent = RecentLines(clock)
+
+    def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:
+        """Wrap the activity."""
+        return _Telling(next, self._recent)
+
+
+class _Telling(ActivityInboundInterceptor):
+    def __init__(self, next: ActivityInboundInterceptor, recent: RecentLines) -> None:
+        super().__init__(next)
+        self._recent = recent
+
+    async def execute_activity(self, input: ExecuteActivityInput) -> object:
+        answer = await super().execute_activity(input)
+        request = input.args[0] if input.args else None
+        if isinstance(request, PlaceCall) and isinstance(answer, PlacedCall):
+            line = (request.contact_id, request.attempt, answer.answer, answer.gate)
+            if self._recent.is_news(line):
+                _tell(request, answer)
+        return answer
+
+
+def _tell(request: PlaceCall, placed: PlacedCall) -> None:
+    log = _log.bind(contact_id=request.contact_id, attempt=request.attempt)
+    match placed.answer:
+        case DialAnswer.PLACED:
+            log.info("attempt placed", call_status=placed.call_status)
+        case DialAnswer.AMBIGUOUS:
+            log.info("attempt may have been placed", call_status=placed.call_status)
+        case DialAnswer.WITHHELD:
+            until = None if placed.opens_at is None else placed.opens_at.isoformat()
+            log.info("attempt withheld", gate=placed.gate, until=until)
+        case DialAnswer.ASK_AGAIN:
+            pause = placed.ask_again_in
+            log.info("attempt put off", seconds=None if pause is None else round(pause.total_seconds(), 1))
