@@ -115,7 +115,7 @@ def _provider(facts: BatchFacts) -> str:
 
 def _otherwise_counted(facts: BatchFacts) -> str:
     found = sorted(facts.counter_differences, key=lambda each: each.status)
-    told = ", ".join(f"{each.status} {each.in_workflow}, in the rows {each.in_rows}" for each in found)
+    told = "; ".join(f"{each.status} {each.in_workflow}, in the rows {each.in_rows}" for each in found)
     return (
         f"The workflow counts otherwise than the rows ({told}):"
         f" {_dispatch_when_accepted(facts)} has it read the rows again."

@@ -3,6 +3,7 @@
 One stack lives through all of it, in this order: rows and calls, webhooks, workflow, provider.
 """
 
+import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -11,6 +12,7 @@ import pytest
 
 from embedded.listening import free_ports
 from embedded.module_command import module_command
+from settings import Settings
 from tests.e2e.debugging import (
     assert_everybody_was_called_once,
     change_rows,
@@ -192,6 +194,52 @@ def test_contact_its_workflow_lost_sight_of_is_stalled_and_called_once_after_a_d
     assert_everybody_was_called_once(house, batch_id, numbers, limit=10)
 
 
+def test_contact_of_the_pending_sample_is_found_in_the_workers_log_and_nobodys_number_is(
+    house: House,
+) -> None:
+    once_an_hour = [{"max_calls": 1, "hours": 1}]
+    numbers = many(1, RINGS_UNHEARD)
+    campaign_id = a_campaign(house, retry_policy=REDIAL_MUCH_LATER, frequency_caps=once_an_hour)
+    batch_id = a_batch(house, campaign_id, numbers, scheduled_start=ahead(hours=1))
+    [contact_id] = debug(house, batch_id)["pending_sample"]
+    house.ask("POST", f"/batches/{batch_id}/dispatch?now=true")
+    house.wait_for(lambda: statuses(debug(house, batch_id)) == {"retrying": 1}, 20)
+
+    lines = [each for each in worker_lines(house) if each.get("contact_id") == contact_id]
+
+    told = [(each["event"], each["batch_id"], each["attempt"]) for each in lines]
+    assert told == [("attempt placed", batch_id, 1), ("attempt settled", batch_id, 1)]
+    assert (lines[1]["outcome"], lines[1]["status"]) == ("no_answer", "retrying")
+    assert not any(numbers[0] in str(each) for each in worker_lines(house))
+    house.api.act("batches", batch_id, "cancel")
+
+
+def worker_lines(house: House) -> list[dict[str, object]]:
+    """Return what the worker has logged."""
+    log = house.stack.plan.log_dir / "worker.log"
+    return [json.loads(line) for line in log.read_text().splitlines() if line.startswith("{")]
+
+
+def test_row_that_moved_behind_the_workflows_back_makes_the_counters_differ(house: House) -> None:
+    lost, _ = numbers = answering_numbers()
+    batch_id = a_batch(house, a_campaign(house), numbers, scheduled_start=ahead(hours=1))
+    house.wait_until_quiet(f"batch/{batch_id}")
+    let_an_hour_pass(house, batch_id)
+    before = debug(house, batch_id)
+    hide_from_workflow(house, batch_id, lost)
+
+    told = debug(house, batch_id)
+
+    assert (before["counters_agree"], before["warnings"]) == (True, [])
+    assert (told["diagnosis"], told["counters_agree"]) == ("scheduled", False)
+    [warning] = told["warnings"]
+    assert warning["code"] == "counters_differ"
+    assert "(pending 2, in the rows 1; skipped 0, in the rows 1)" in warning["tip"]
+    house.ask("POST", f"/batches/{batch_id}/dispatch?now=true")
+    house.wait_for(lambda: statuses(debug(house, batch_id)) == {"skipped": 1, "completed": 1}, 20)
+    house.api.act("batches", batch_id, "cancel")
+
+
 def hide_from_workflow(house: House, batch_id: str, number: str) -> None:
     """Make the workflow pass somebody by whom it counts as pending."""
     skipped = "UPDATE contacts SET status = 'skipped', skip_reason = 'manual'"
@@ -208,8 +256,7 @@ def show_again(house: House, batch_id: str, number: str) -> None:
 
 def test_calls_nothing_is_heard_of_are_told_when_two_minutes_have_passed(house: House) -> None:
     house.kill("worker")
-    astray = f"http://127.0.0.1:{nowhere()}/webhooks/call-status"
-    start_worker(house, APOLLO_WEBHOOK_URL=astray, APOLLO_WEBHOOK_SILENCE_SECONDS="60")
+    start_worker_nobody_calls_back(house)
     batch_id = a_batch(house, a_campaign(house))
     house.wait_for(lambda: statuses(debug(house, batch_id)) == {"dispatched": 2}, 30)
     house.wait_for(lambda: len(house.create_requests(batch_id)) == 2, 10)
@@ -221,6 +268,30 @@ def test_calls_nothing_is_heard_of_are_told_when_two_minutes_have_passed(house: 
     assert (just_now, told["diagnosis"]) == ("healthy", "webhooks_missing")
     assert told["webhooks"] == {"last_received_at": None, "dispatched_without_webhook": 2}
     assert "check APOLLO_WEBHOOK_URL" in told["diagnostics"]["tip"]
+    house.kill("worker")
+
+
+def start_worker_nobody_calls_back(house: House) -> None:
+    """Start a worker that asks about silent calls as it is shipped, whose webhooks all go astray."""
+    astray = f"http://127.0.0.1:{nowhere()}/webhooks/call-status"
+    shipped = str(Settings.model_fields["webhook_silence_seconds"].default)
+    start_worker(house, APOLLO_WEBHOOK_URL=astray, APOLLO_WEBHOOK_SILENCE_SECONDS=shipped)
+
+
+def test_calls_that_had_to_be_asked_for_are_told_while_the_next_ones_are_made(house: House) -> None:
+    start_worker_nobody_calls_back(house)
+    numbers = many(3, "55")
+    batch_id = a_batch(house, a_campaign(house), numbers, concurrency_limit=2)
+    house.wait_for(lambda: statuses(debug(house, batch_id)) == {"dispatched": 2, "pending": 1}, 30)
+    at_first = debug(house, batch_id)
+    house.wait_for(lambda: statuses(debug(house, batch_id)).get("completed") == 2, 90, every=0.5)
+
+    told = debug(house, batch_id)
+
+    assert (at_first["diagnosis"], at_first["warnings"]) == ("waiting_for_capacity", [])
+    assert (told["diagnosis"], told["webhooks"]["last_received_at"]) == ("webhooks_missing", None)
+    assert told["diagnostics"]["tip"].startswith("The last 2 calls ended without a webhook")
+    house.api.act("batches", batch_id, "cancel")
     house.kill("worker")
 
 
