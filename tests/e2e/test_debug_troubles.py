@@ -255,7 +255,6 @@ def show_again(house: House, batch_id: str, number: str) -> None:
 
 
 def test_calls_nothing_is_heard_of_are_told_when_two_minutes_have_passed(house: House) -> None:
-    house.kill("worker")
     start_worker_nobody_calls_back(house)
     batch_id = a_batch(house, a_campaign(house))
     house.wait_for(lambda: statuses(debug(house, batch_id)) == {"dispatched": 2}, 30)
@@ -272,7 +271,9 @@ def test_calls_nothing_is_heard_of_are_told_when_two_minutes_have_passed(house: 
 
 
 def start_worker_nobody_calls_back(house: House) -> None:
-    """Start a worker that asks about silent calls as it is shipped, whose webhooks all go astray."""
+    """Put a worker in the other's place that asks about silent calls as shipped; its webhooks go astray."""
+    if any(child.name == "worker" for child in house.stack.children):
+        house.kill("worker")
     astray = f"http://127.0.0.1:{nowhere()}/webhooks/call-status"
     shipped = str(Settings.model_fields["webhook_silence_seconds"].default)
     start_worker(house, APOLLO_WEBHOOK_URL=astray, APOLLO_WEBHOOK_SILENCE_SECONDS=shipped)
@@ -282,13 +283,10 @@ def test_calls_that_had_to_be_asked_for_are_told_while_the_next_ones_are_made(ho
     start_worker_nobody_calls_back(house)
     numbers = many(3, "55")
     batch_id = a_batch(house, a_campaign(house), numbers, concurrency_limit=2)
-    house.wait_for(lambda: statuses(debug(house, batch_id)) == {"dispatched": 2, "pending": 1}, 30)
-    at_first = debug(house, batch_id)
     house.wait_for(lambda: statuses(debug(house, batch_id)).get("completed") == 2, 90, every=0.5)
 
     told = debug(house, batch_id)
 
-    assert (at_first["diagnosis"], at_first["warnings"]) == ("waiting_for_capacity", [])
     assert (told["diagnosis"], told["webhooks"]["last_received_at"]) == ("webhooks_missing", None)
     assert told["diagnostics"]["tip"].startswith("The last 2 calls ended without a webhook")
     house.api.act("batches", batch_id, "cancel")
