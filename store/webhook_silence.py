@@ -6,7 +6,7 @@ from sqlalchemy import CTE, ColumnElement, Select, and_, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.call import CallStatus, DialState, EventSource, has_ended
-from domain.contact import ContactStatus
+from domain.contact import LIVE, ContactStatus
 from domain.identity import BatchId
 from domain.ports.diagnostics import WebhookSilence
 from store.tables import call_events, calls, contacts
@@ -22,9 +22,10 @@ async def webhook_silence(
     connection: AsyncConnection, batch_id: BatchId, before: datetime, endings: int
 ) -> WebhookSilence:
     """Look at live calls and those that ended last; see `DiagnosticsStore.webhook_silence`."""
-    silent, told = _silent(batch_id, before), _told_endings(batch_id, endings)
+    recent, silent = _recent(batch_id), _silent(batch_id, before)
+    told = _told_endings(recent, endings)
     looked_at = select(
-        _last_received_at(batch_id).scalar_subquery(),
+        _last_received_at(recent).scalar_subquery(),
         select(func.count()).select_from(silent).scalar_subquery(),
         select(func.count())
         .select_from(silent)
@@ -33,26 +34,30 @@ async def webhook_silence(
         select(func.count()).select_from(told).scalar_subquery(),
         select(func.count()).select_from(told).where(~told.c.by_webhook).scalar_subquery(),
     )
-    last, live, dispatched, recent, polled = (await connection.execute(looked_at)).one()
+    last, live, dispatched, ended, polled = (await connection.execute(looked_at)).one()
     return WebhookSilence(
         last_received_at=last,
         dispatched_without_webhook=dispatched,
         live_without_webhook=live,
-        recent_endings=recent,
+        recent_endings=ended,
         polled_endings=polled,
     )
 
 
-def _last_received_at(batch_id: BatchId) -> Select[tuple[datetime | None]]:
+def _recent(batch_id: BatchId) -> CTE:
+    """Return the calls that are live, and those that ended last."""
     c = calls.c
-    # Live calls have not ended, so they come first in this order, and those that ended last follow.
-    recent = (
-        select(c.execution_id)
+    # Live calls have not ended, so they come first in this order.
+    return (
+        select(c.execution_id, c.ended_at)
         .where(c.batch_id == batch_id)
         .order_by(c.ended_at.desc().nulls_first())
         .limit(_HEARD_OF)
-        .subquery("recent")
+        .cte("recent")
     )
+
+
+def _last_received_at(recent: CTE) -> Select[tuple[datetime | None]]:
     # Looked up call by call: joined, all events of all batches might be read.
     heard_at = (
         select(func.max(call_events.c.received_at))
@@ -78,6 +83,7 @@ def _silent(batch_id: BatchId, before: datetime) -> CTE:
         .join(calls, calls.c.contact_id == c.contact_id)
         .where(
             c.batch_id == batch_id,
+            c.status.in_(sorted(LIVE)),  # told apart from what follows, an index finds them
             or_(
                 and_(c.status == ContactStatus.DISPATCHED, c.updated_at < before),
                 and_(c.status == ContactStatus.IN_PROGRESS, calls.c.started_at < before),
@@ -91,13 +97,12 @@ def _silent(batch_id: BatchId, before: datetime) -> CTE:
     )
 
 
-def _told_endings(batch_id: BatchId, limit: int) -> CTE:
+def _told_endings(recent: CTE, limit: int) -> CTE:
     """Return the newest calls whose ending was told or asked for, and whether a webhook told of it."""
-    c = calls.c
     ended = (
-        select(c.execution_id, c.ended_at)
-        .where(c.batch_id == batch_id, c.ended_at.is_not(None))
-        .order_by(c.ended_at.desc())
+        select(recent)
+        .where(recent.c.ended_at.is_not(None))
+        .order_by(recent.c.ended_at.desc())
         .limit(_ENDED_OF_LATE)
         .subquery("ended")
     )
