@@ -98,7 +98,7 @@ def world() -> Iterator[tuple[House, Gate]]:
 
 def the_reason(house: House) -> tuple[str, str]:
     """Return where the route stands, and why."""
-    assert house.stack.database is not None
+    assert house.stack.database_url is not None
     engine = create_engine(house.stack.database_url)
     try:
         with engine.connect() as connection:
