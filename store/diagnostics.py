@@ -7,14 +7,14 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from domain.call import CallStatus
-from domain.contact import LIVE, ContactStatus
+from domain.contact import ContactStatus
 from domain.diagnosis import Withheld
 from domain.frequency import CapsAt
 from domain.identity import BatchId, CampaignId, ContactId
 from domain.ports.diagnostics import EndedCalls, RecentAttempts, StatusShare, WebhookSilence
 from store import call_endings
 from store.engine import single_statement
-from store.tables import batches, calls, contacts
+from store.tables import calls, contacts, slots
 from store.webhook_silence import webhook_silence
 from store.withheld import withheld
 
@@ -64,16 +64,10 @@ class PostgresDiagnosticsStore:
             return await withheld(connection, batch_id, caps, limit, closed_zones)
 
     async def live_in_campaign(self, campaign_id: CampaignId) -> int:
-        """Return how many contacts of all batches of a campaign are live."""
-        c = contacts.c
-        live = (
-            select(func.count())
-            .select_from(contacts)
-            .join(batches, c.batch_id == batches.c.batch_id)
-            .where(batches.c.campaign_id == campaign_id, c.status.in_(sorted(LIVE)))
-        )
+        """Return how many slots of a campaign are in use, over all its batches."""
+        in_use = select(func.count()).where(slots.c.campaign_id == campaign_id)
         async with single_statement(self._engine) as connection:
-            return (await connection.execute(live)).scalar_one()
+            return (await connection.execute(in_use)).scalar_one()
 
     async def webhook_silence(self, batch_id: BatchId, before: datetime, endings: int) -> WebhookSilence:
         """Tell what is heard of the batch, and who was dialled before an instant and is not heard of.
