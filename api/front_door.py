@@ -1,6 +1,7 @@
 """The outermost layer: measures every request and keeps the inside of a defect inside."""
 
 import traceback
+from contextlib import ExitStack
 from time import perf_counter
 from uuid import uuid4
 
@@ -10,9 +11,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.problems import internal_problem
 from api.telemetry import Telemetry
+from domain.errors import ApolloError
 
 _log = structlog.get_logger()
 
+HELD = "apollo.held"
+"""Where the scope of a request keeps what is let go of after its answer, an ExitStack."""
 UNMATCHED = "unmatched"
 _CLIENT_LEFT = 499
 
@@ -31,7 +35,8 @@ class FrontDoor:
             return
         started, answer = perf_counter(), _Answer(send)
         try:
-            with structlog.contextvars.bound_contextvars(request_id=uuid4().hex):
+            with structlog.contextvars.bound_contextvars(request_id=uuid4().hex), ExitStack() as held:
+                scope[HELD] = held
                 await self._serve(scope, receive, answer)
         finally:
             self._telemetry.request_answered(
@@ -73,4 +78,5 @@ def _report(defect: Exception, route: str) -> None:
     frames = [
         f"{each.filename}:{each.lineno} {each.name}" for each in traceback.extract_tb(defect.__traceback__)
     ]
-    _log.error("request failed", route=route, defect=type(defect).__qualname__, frames=frames)
+    reason = defect.message if isinstance(defect, ApolloError) else None
+    _log.error("request failed", route=route, defect=type(defect).__qualname__, reason=reason, frames=frames)

@@ -13,7 +13,7 @@ from starlette.routing import Match
 
 from api.refusals import BodyTooLarge, RateLimited, UnsupportedMediaType
 from domain import errors
-from domain.errors import ApolloError, FieldError, InvalidRequest
+from domain.errors import ApolloError, FieldError, InvalidRequest, StoreUnavailable
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_SECONDS = 5
@@ -46,6 +46,7 @@ KIND_OF: Mapping[type[ApolloError], ProblemKind] = {
     errors.EngineUnavailable: UNAVAILABLE,
     errors.ProviderUnavailable: UNAVAILABLE,
     errors.DecisionOvertaken: UNAVAILABLE,
+    errors.StatementRefused: INTERNAL,
     errors.NotFound: NOT_FOUND,
     errors.Conflict: CONFLICT,
     errors.InvalidRequest: VALIDATION,
@@ -96,7 +97,12 @@ def of_error(error: ApolloError) -> Response:
         return internal_problem()
     if isinstance(error, InvalidRequest):
         return _invalid(error.message, error.errors, error.error_count)
-    return problem(kind, error.message, headers=_headers(error, kind))
+    return problem(kind, _detail(error), headers=_headers(error, kind))
+
+
+def _detail(error: ApolloError) -> str:
+    """Tell a client one thing of a database that cannot be used, as the contract does; /readyz tells more."""
+    return StoreUnavailable().message if isinstance(error, StoreUnavailable) else error.message
 
 
 def _headers(error: ApolloError, kind: ProblemKind) -> dict[str, str]:
@@ -127,6 +133,8 @@ def _allowed(request: Request) -> str:
 
 async def _on_apollo_error(_: Request, error: Exception) -> Response:
     assert isinstance(error, ApolloError)  # noqa: S101 - what it is registered for
+    if kind_of(type(error)) is INTERNAL:
+        raise error  # a defect, which the front door notes down
     return of_error(error)
 
 

@@ -3,9 +3,14 @@
     ApolloError
     ├── TechnicalError           try again later
     │   ├── StoreUnavailable
+    │   │   ├── StoreBusy
+    │   │   └── StoreReadOnly
     │   ├── EngineUnavailable
     │   ├── ProviderUnavailable
     │   └── DecisionOvertaken
+    ├── StatementRefused         a defect of ours, or of the data
+    │   ├── ConstraintViolated
+    │   └── UnstorableValue
     └── LogicalError             trying again changes nothing
         ├── NotFound
         │   ├── CampaignNotFound
@@ -54,6 +59,14 @@ class StoreUnavailable(TechnicalError):
     """Database is unreachable"""
 
 
+class StoreBusy(StoreUnavailable):
+    """Database did not answer in time"""
+
+
+class StoreReadOnly(StoreUnavailable):
+    """Database is read-only"""
+
+
 class EngineUnavailable(TechnicalError):
     """Temporal is unreachable"""
 
@@ -64,6 +77,23 @@ class ProviderUnavailable(TechnicalError):
 
 class DecisionOvertaken(TechnicalError):
     """What was decided no longer fits; decide again"""
+
+
+class StatementRefused(ApolloError):
+    """The database refused a statement"""
+
+
+class ConstraintViolated(StatementRefused):
+    """A row would have violated a constraint"""
+
+    def __init__(self, constraint: str | None) -> None:
+        super().__init__(f"{self.__doc__}: {constraint}")
+        self.constraint = constraint
+        """Its name in the schema; `table.column` of a column that must not be null."""
+
+
+class UnstorableValue(StatementRefused):
+    """A value does not fit into the database"""
 
 
 class LogicalError(ApolloError):

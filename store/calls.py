@@ -3,12 +3,24 @@
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Text, and_, bindparam, case, false, func, or_, select, true, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import (
+    ColumnElement,
+    Text,
+    Update,
+    and_,
+    bindparam,
+    case,
+    false,
+    func,
+    or_,
+    select,
+    true,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from domain.call import PLACED_STATUSES, CallStatus, DialState, StatusEvent
-from domain.errors import ExecutionNotFound
+from domain.errors import ConstraintViolated, ExecutionNotFound
 from domain.gates import Gate
 from domain.identity import ContactId, ExecutionId, MintId
 from domain.ports import AttemptClaim, Backlog, ClaimAnswer, DialBrief, RecordedEvent, UndeliveredEvent
@@ -39,8 +51,8 @@ class PostgresCallStore:
         try:
             async with transaction(self._engine) as connection:
                 return await claims.claim(connection, claim, now, self._mint)
-        except IntegrityError as error:
-            if not is_number_taken(error):
+        except ConstraintViolated as violated:
+            if not is_number_taken(violated):
                 raise
             return Gate.NUMBER_BUSY  # another claim on the number committed since ours looked
 
@@ -54,13 +66,16 @@ class PostgresCallStore:
         Raises ExecutionNotFound.
         """
         told = {"this_execution": execution_id, "told_id": provider_call_id}
+        try:
+            await self._update(_RECORD_DIAL[state], told)
+        except ConstraintViolated as violated:
+            if not is_number_taken(violated):
+                raise
+            await self._update(_RECORD_CALL_ID, told)
+
+    async def _update(self, statement: Update, told: Mapping[str, object]) -> None:
         async with single_statement(self._engine) as connection:
-            try:
-                kept = await connection.execute(_RECORD_DIAL[state], told)
-            except IntegrityError as error:
-                if not is_number_taken(error):
-                    raise
-                kept = await connection.execute(_RECORD_CALL_ID, told)
+            kept = await connection.execute(statement, told)
         if kept.rowcount == 0:
             raise ExecutionNotFound
 

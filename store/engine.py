@@ -1,4 +1,4 @@
-"""The way to Postgres: one pool, and the one place where its failures become errors of the domain."""
+"""The way to Postgres: one pool, and three ways to use a connection of it."""
 
 import select
 from collections.abc import AsyncIterator
@@ -6,49 +6,29 @@ from contextlib import asynccontextmanager
 from weakref import WeakKeyDictionary
 
 import psycopg
-from sqlalchemy import URL, event, make_url, text
-from sqlalchemy.exc import DataError, DisconnectionError, InterfaceError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy import URL, ExceptionContext, event, make_url, text
+from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from domain.errors import StoreUnavailable
+from domain.errors import StoreReadOnly
+from store.connection import BoundedConnection, Timeouts, bounded, connection_options
+from store.failures import READ_ONLY, sqlstate_of, translated_failures
+from store.tenancy import TenantShares
 
-CONNECT_SECONDS = 3
 POOL_WAIT_SECONDS = 10
 """How long a verb may wait for a free connection."""
+ORDINARY = Timeouts()
+BULK = Timeouts(statement=600, lock=60)
+"""Of statements over all contacts of a batch."""
 
-CONNECTION_OPTIONS: dict[str, int | str] = {
-    "connect_timeout": CONNECT_SECONDS,
-    "options": "-c TimeZone=UTC",
-    # A server that vanished without a word is noticed after some twenty seconds, not after hours.
-    "keepalives_idle": 10,
-    "keepalives_interval": 3,
-    "keepalives_count": 3,
-    "tcp_user_timeout": 20_000,
-}
-
-
-# COPY speaks to the driver itself, whose errors nobody wraps.
-_UNREACHABLE = (
-    OperationalError,
-    InterfaceError,
-    PoolTimeout,
-    psycopg.OperationalError,
-    psycopg.InterfaceError,
-)
-_UNSTORABLE = (DataError, psycopg.DataError, UnicodeEncodeError)
+_SET_BULK = text(
+    "SELECT set_config('statement_timeout', :statement, true), set_config('lock_timeout', :lock, true)"
+).bindparams(statement=f"{BULK.statement:.0f}s", lock=f"{BULK.lock:.0f}s")
 
 _IS_FRESH = "apollo_is_fresh"
 _autocommitting: WeakKeyDictionary[AsyncEngine, AsyncEngine] = WeakKeyDictionary()
-
-
-class UnstorableValue(ValueError):
-    """A value does not fit into the database"""
-
-    def __init__(self) -> None:
-        # Postgres quotes the value, which may be a person's, so its own words are not repeated.
-        super().__init__(self.__doc__)
+_shares: WeakKeyDictionary[AsyncEngine, TenantShares] = WeakKeyDictionary()
 
 
 def driver_url(database_url: str) -> URL:
@@ -56,9 +36,16 @@ def driver_url(database_url: str) -> URL:
     return make_url(database_url).set(drivername="postgresql+psycopg")
 
 
-def create_store_engine(database_url: str, *, pool_size: int = 10) -> AsyncEngine:
+def create_store_engine(
+    database_url: str,
+    *,
+    pool_size: int = 10,
+    timeouts: Timeouts = ORDINARY,
+    connections_per_tenant: int | None = None,
+) -> AsyncEngine:
     """Return an engine with at most `pool_size` connections, opened when first needed.
 
+    A tenant holds at most `connections_per_tenant` of them at once; None is all of them.
     Whoever asks for it closes it with `dispose`.
     """
     engine = create_async_engine(
@@ -67,10 +54,17 @@ def create_store_engine(database_url: str, *, pool_size: int = 10) -> AsyncEngin
         max_overflow=0,
         pool_timeout=POOL_WAIT_SECONDS,
         hide_parameters=True,  # they are numbers and names of people
-        connect_args=CONNECTION_OPTIONS,
+        connect_args={
+            **connection_options(timeouts),
+            "async_creator_fn": bounded(timeouts).connect,
+        },
         skip_autocommit_rollback=True,  # nothing is open that could be rolled back
     )
     event.listen(engine.sync_engine, "checkout", _refuse_dead_connection)
+    event.listen(engine.sync_engine, "handle_error", _leave_read_only_server)
+    _shares[engine] = TenantShares(
+        connections_each=connections_per_tenant or pool_size, wait_seconds=POOL_WAIT_SECONDS
+    )
     return engine
 
 
@@ -78,26 +72,48 @@ def create_store_engine(database_url: str, *, pool_size: int = 10) -> AsyncEngin
 async def transaction(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
     """Run several statements that hold together or not at all.
 
-    Raises StoreUnavailable, UnstorableValue.
+    Raises StoreUnavailable, ConstraintViolated, UnstorableValue, StatementRefused.
     """
-    async with _translated_failures(), engine.begin() as connection:
-        yield connection
+    with translated_failures():
+        async with _shares[engine].hold(), engine.begin() as connection:
+            yield connection
+
+
+@asynccontextmanager
+async def bulk_transaction(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+    """Run a transaction over all contacts of a batch, whose statements may take minutes.
+
+    Raises what `transaction` does.
+    """
+    async with transaction(engine) as connection:
+        await connection.execute(_SET_BULK)
+        driver = (await connection.get_raw_connection()).driver_connection
+        if not isinstance(driver, BoundedConnection):
+            raise TypeError("the engine does not use our connections")
+        ordinary, driver.answer_seconds = driver.answer_seconds, BULK.answer
+        try:
+            yield connection
+        finally:
+            driver.answer_seconds = ordinary
 
 
 @asynccontextmanager
 async def single_statement(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
     """Run statements that each hold for themselves, without the round trips that open and end a transaction.
 
-    Raises StoreUnavailable, UnstorableValue.
+    Raises what `transaction` does.
     """
-    async with _translated_failures(), _autocommit(engine).connect() as connection:
-        yield connection
+    with translated_failures():
+        async with _shares[engine].hold(), _autocommit(engine).connect() as connection:
+            yield connection
 
 
 async def ping(engine: AsyncEngine) -> None:
-    """Return when the database answers. Raises StoreUnavailable."""
+    """Return when the database answers and takes what is written. Raises StoreUnavailable."""
     async with single_statement(engine) as connection:
-        await connection.execute(text("SELECT 1"))
+        if await connection.scalar(text("SHOW transaction_read_only")) == "on":
+            await connection.invalidate()  # another server of the same address may be the one to write to
+            raise StoreReadOnly
 
 
 def _autocommit(engine: AsyncEngine) -> AsyncEngine:
@@ -108,14 +124,10 @@ def _autocommit(engine: AsyncEngine) -> AsyncEngine:
     return made
 
 
-@asynccontextmanager
-async def _translated_failures() -> AsyncIterator[None]:
-    try:
-        yield
-    except _UNREACHABLE as error:
-        raise StoreUnavailable from error
-    except _UNSTORABLE:
-        raise UnstorableValue from None
+def _leave_read_only_server(context: ExceptionContext) -> None:
+    """Give up the pool when its server became a standby: a new connection may reach the one that leads."""
+    if sqlstate_of(context.original_exception) == READ_ONLY:
+        context.is_disconnect = True
 
 
 def _refuse_dead_connection(_connection: object, entry: ConnectionPoolEntry, _proxy: object) -> None:
@@ -127,8 +139,9 @@ def _refuse_dead_connection(_connection: object, entry: ConnectionPoolEntry, _pr
         entry.info[_IS_FRESH] = False
         return
     connection = entry.driver_connection
+    if not isinstance(connection, psycopg.AsyncConnection) or connection.closed:
+        raise DisconnectionError
     poll = select.poll()
-    if connection is not None:
-        poll.register(connection.fileno(), select.POLLIN)
+    poll.register(connection.fileno(), select.POLLIN)
     if poll.poll(0):
         raise DisconnectionError

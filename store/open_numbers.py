@@ -1,8 +1,8 @@
 """Which numbers are on the phone right now: a unique index lets each have one open attempt at most."""
 
 from sqlalchemy import ColumnElement, Exists, exists, text
-from sqlalchemy.exc import IntegrityError
 
+from domain.errors import ConstraintViolated
 from store.schema import OPEN_ATTEMPT, OPEN_NUMBER_INDEX
 from store.tables import calls
 
@@ -12,7 +12,6 @@ def is_on_the_phone(number: ColumnElement[str], *but: ColumnElement[bool]) -> Ex
     return exists().where(calls.c.to_number == number, text(OPEN_ATTEMPT), *but)
 
 
-def is_number_taken(error: IntegrityError) -> bool:
+def is_number_taken(error: ConstraintViolated) -> bool:
     """Tell whether a statement failed because another attempt on its number is open."""
-    diagnosis = getattr(error.orig, "diag", None)
-    return getattr(diagnosis, "constraint_name", None) == OPEN_NUMBER_INDEX
+    return error.constraint == OPEN_NUMBER_INDEX

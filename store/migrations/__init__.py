@@ -3,14 +3,23 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from time import monotonic, sleep
 
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, NullPool, create_engine, func, select
-from sqlalchemy.exc import OperationalError
 
-from domain.errors import StoreUnavailable
-from store.engine import CONNECTION_OPTIONS, driver_url
+from domain.errors import StoreBusy
+from store.connection import Timeouts, connection_options
+from store.engine import driver_url
+from store.failures import translated_failures
+
+VERSIONS = str(Path(__file__).parent / "versions")
+TIMEOUTS = Timeouts(statement=0, lock=5, idle_in_transaction=0)
+"""A migration takes as long as it needs, but who waits for a lock on a table holds up all that come after."""
+OTHERS_SECONDS = 900
+"""How long the migrations of another process are waited for."""
+_BETWEEN_TRIES_SECONDS = 0.2
 
 # Any constant will do, as long as every version of Apollo uses the same.
 _ADVISORY_LOCK = 0x41504F4C4C4F
@@ -19,7 +28,8 @@ _ADVISORY_LOCK = 0x41504F4C4C4F
 def upgrade(database_url: str, revision: str = "head") -> None:
     """Bring the schema up to a revision; of two processes at once one works and the other finds it done.
 
-    Blocks, so it is not for an event loop. Raises StoreUnavailable.
+    Each migration is a transaction of its own, so one that fails leaves those before it done.
+    Blocks, so it is not for an event loop. Raises StoreUnavailable, ConstraintViolated, StatementRefused.
     """
     with _configured(database_url) as config:
         command.upgrade(config, revision)
@@ -36,6 +46,7 @@ def _configured(database_url: str) -> Iterator[Config]:
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
     config.set_main_option("path_separator", "os")
+    config.set_main_option("version_locations", VERSIONS.replace("%", "%%"))
     with _locked_connection(database_url) as connection:
         config.attributes["connection"] = connection
         yield config
@@ -43,14 +54,24 @@ def _configured(database_url: str) -> Iterator[Config]:
 
 @contextmanager
 def _locked_connection(database_url: str) -> Iterator[Connection]:
-    """Hold the lock until the migration's transaction has ended, and let go of it with the connection."""
+    """Hold the lock until the last migration has ended, and let go of it with the connection."""
+    options = dict(connection_options(TIMEOUTS))
     engine = create_engine(
-        driver_url(database_url), poolclass=NullPool, connect_args=CONNECTION_OPTIONS, hide_parameters=True
+        driver_url(database_url), poolclass=NullPool, connect_args=options, hide_parameters=True
     )
-    try:
-        with engine.connect() as connection:
-            connection.execute(select(func.pg_advisory_lock(_ADVISORY_LOCK)))
-            connection.commit()
-            yield connection
-    except OperationalError as error:
-        raise StoreUnavailable from error
+    with translated_failures(), engine.connect() as connection:
+        _wait_for_others(connection)
+        yield connection
+
+
+def _wait_for_others(connection: Connection) -> None:
+    """Take the lock by asking for it again and again: whoever waits in a statement has a snapshot,
+    and an index that is built concurrently would wait for that in turn.
+    """
+    deadline = monotonic() + OTHERS_SECONDS
+    while not connection.scalar(select(func.pg_try_advisory_lock(_ADVISORY_LOCK))):
+        connection.commit()
+        if monotonic() > deadline:
+            raise StoreBusy
+        sleep(_BETWEEN_TRIES_SECONDS)
+    connection.commit()

@@ -67,7 +67,7 @@ Moment = tuple[str, str]
 """`before` or `after`, and the step a place_call takes."""
 
 
-class WorkerKilled(Exception):
+class WorkerKilled(BaseException):
     """The process is gone; whoever comes next starts the activity over."""
 
 

@@ -1,5 +1,6 @@
 """Failures on their way to Temporal: a technical one is tried again, a logical one is final and named."""
 
+import traceback
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -92,9 +93,24 @@ async def test_technical_error_is_raised_as_it_is(kind: type[ApolloError]) -> No
     assert failure.value is error
 
 
-async def test_defect_is_raised_as_it_is() -> None:
-    with pytest.raises(ZeroDivisionError):
-        await ActivityEnvironment().run(failing_with(ZeroDivisionError()))
+async def test_defect_is_tried_again_and_told_by_its_class_and_place_alone() -> None:
+    number = "+14155550177"
+    with pytest.raises(ApplicationError) as failure:
+        await ActivityEnvironment().run(failing_with(KeyError(number)))
+
+    told = failure.value
+    assert (told.type, told.non_retryable) == ("KeyError", False)
+    assert "in fail" in "".join(traceback.format_tb(told.__traceback__))
+    assert number not in "".join(traceback.format_exception(told))
+
+
+async def test_failure_in_terms_of_temporal_is_raised_as_it_is() -> None:
+    meant = ApplicationError("as planned", type="Planned")
+
+    with pytest.raises(ApplicationError) as failure:
+        await ActivityEnvironment().run(failing_with(meant))
+
+    assert failure.value is meant
 
 
 @pytest.mark.parametrize(

@@ -11,11 +11,10 @@ from domain.call import CallStatus
 from domain.campaign import CampaignStatus
 from domain.contact import ContactStatus, SkipReason
 from domain.counters import Counters
-from domain.errors import BatchNotFound, CampaignClosed, CampaignNotFound
+from domain.errors import BatchNotFound, CampaignClosed, CampaignNotFound, UnstorableValue
 from domain.identity import BatchId, CampaignId, OrganizationId
 from domain.ports import Window
 from domain.settlement import Settlement
-from store.engine import UnstorableValue
 from tests.builders import (
     MONDAY_NOON,
     ORGANIZATION,

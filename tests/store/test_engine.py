@@ -8,11 +8,11 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from domain.errors import StoreUnavailable
+from domain.errors import StoreUnavailable, UnstorableValue
 from domain.identity import ContactId
 from store import engine as engine_module
 from store.calls import PostgresCallStore
-from store.engine import UnstorableValue, create_store_engine, driver_url, ping, single_statement, transaction
+from store.engine import create_store_engine, driver_url, ping, single_statement, transaction
 from store.identity import mint
 from tests.builders import MONDAY_NOON, a_claim, a_new_contact
 from tests.store.scenes import Stores
