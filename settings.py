@@ -60,6 +60,17 @@ class Settings(TelephonySettings, BaseSettings):
     bootstrap_organization: OrganizationId = OrganizationId("org_demo")
     rate_limit_per_minute: Annotated[int, Field(ge=0)] = 0
     """Requests per token and minute; 0 is off."""
+    concurrent_requests_per_token: Annotated[int, Field(ge=0)] = 200
+    """Requests of one token that one API process serves at once; 0 is unlimited."""
+
+    api_statement_timeout_seconds: Seconds = 10
+    """Of a statement in the API, but for those over all contacts of a batch."""
+    worker_statement_timeout_seconds: Seconds = 60
+    """The same in the worker."""
+    lock_timeout_seconds: Seconds = 5
+    """How long a statement may wait for a lock."""
+    idle_transaction_timeout_seconds: Seconds = 60
+    """How long a transaction may wait for its next statement."""
 
     ring_timeout_seconds: Annotated[int, Field(ge=5, le=600)] = 60
     max_call_seconds: Annotated[int, Field(ge=10, le=86400)] = 1800

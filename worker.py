@@ -35,6 +35,7 @@ from settings import Settings, read_settings
 from store.batches import PostgresBatchStore
 from store.calls import PostgresCallStore
 from store.clock import running_clock
+from store.connection import Timeouts
 from store.contacts import PostgresContactStore
 from store.dial_turns import PostgresDialTurnStore
 from store.engine import create_store_engine
@@ -178,7 +179,12 @@ async def serve(role: Role, settings: Settings, ports: DialPorts = DialPorts()) 
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     log = structlog.get_logger()
     async with AsyncExitStack() as stack:
-        database = create_store_engine(settings.required_database_url, pool_size=20)
+        timeouts = Timeouts(
+            statement=settings.worker_statement_timeout_seconds,
+            lock=settings.lock_timeout_seconds,
+            idle_in_transaction=settings.idle_transaction_timeout_seconds,
+        )
+        database = create_store_engine(settings.required_database_url, pool_size=20, timeouts=timeouts)
         stack.push_async_callback(database.dispose)
         clock = await stack.enter_async_context(running_clock(database))
         provider = await stack.enter_async_context(ports.provider(provider_choice(settings)))

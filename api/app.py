@@ -30,6 +30,7 @@ from store.batches import PostgresBatchStore
 from store.calls import PostgresCallStore
 from store.campaigns import PostgresCampaignStore
 from store.clock import running_clock
+from store.connection import Timeouts
 from store.contacts import PostgresContactStore
 from store.diagnostics import PostgresDiagnosticsStore
 from store.engine import create_store_engine, ping
@@ -39,6 +40,7 @@ from store.identity import mint
 from store.rescheduling import PostgresRescheduleStore
 from store.routes import PostgresRouteStore
 from store.suppressions import PostgresSuppressionStore
+from store.tenancy import work_for
 from store.tokens import PostgresTokenStore
 from telephony import signature
 from telephony.webhook import webhook_translator
@@ -47,7 +49,10 @@ from temporal_logs import forward_sdk_logs
 
 __all__ = ["build_production_app", "create_app", "from_environment"]
 
-CONNECTIONS = 20
+CONNECTIONS = 15
+CONNECTIONS_PER_TENANT = 10
+"""Of an organization at once, whatever its requests wait for; the others keep the rest."""
+WEBHOOK_CONNECTIONS = 5
 
 
 def from_environment() -> FastAPI:
@@ -76,13 +81,23 @@ def build_production_app(settings: Settings) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
-            database = create_store_engine(database_url, pool_size=CONNECTIONS)
+            timeouts = _timeouts(settings)
+            database = create_store_engine(
+                database_url,
+                pool_size=CONNECTIONS,
+                timeouts=timeouts,
+                connections_per_tenant=CONNECTIONS_PER_TENANT,
+            )
             stack.push_async_callback(database.dispose)
-            client = await connect(settings, lazy=True)
-            clock = await stack.enter_async_context(running_clock(database))
-            parts = production_parts(settings, database, TemporalGateway(client), clock)
-            install(app, parts)
-            await stack.enter_async_context(_in_background(app, parts))
+            # Of its own, so that events are taken in whatever clients do with the other connections.
+            of_webhooks = create_store_engine(database_url, pool_size=WEBHOOK_CONNECTIONS, timeouts=timeouts)
+            stack.push_async_callback(of_webhooks.dispose)
+            clock = await stack.enter_async_context(running_clock(of_webhooks))
+            gateway = TemporalGateway(await connect(settings, lazy=True))
+            parts = production_parts(settings, database, gateway, clock)
+            webhook_parts = production_parts(settings, of_webhooks, gateway, clock)
+            install(app, parts, webhook_parts)
+            await stack.enter_async_context(_in_background(app, parts, webhook_parts))
             yield
 
     return assemble(lifespan)
@@ -115,13 +130,15 @@ def production_parts(
         ping_database=partial(ping, database),
         clock=clock,
         rate_limit_per_minute=settings.rate_limit_per_minute,
+        requests_per_token=settings.concurrent_requests_per_token,
+        work_for=work_for,
         quiet_after_unknown=settings.ring_timeout + settings.max_call + CALL_GRACE,
     )
 
 
 @asynccontextmanager
-async def _in_background(app: FastAPI, parts: ApiParts) -> AsyncIterator[None]:
-    relaying = keep_relaying(parts, app.state.telemetry, app.state.direct_delivery)
+async def _in_background(app: FastAPI, parts: ApiParts, webhook_parts: ApiParts) -> AsyncIterator[None]:
+    relaying = keep_relaying(webhook_parts, app.state.telemetry, app.state.direct_delivery)
     tasks = [
         asyncio.create_task(keep_starting(parts), name="start reconciler"),
         asyncio.create_task(relaying, name="relay"),
@@ -133,6 +150,14 @@ async def _in_background(app: FastAPI, parts: ApiParts) -> AsyncIterator[None]:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _timeouts(settings: Settings) -> Timeouts:
+    return Timeouts(
+        statement=settings.api_statement_timeout_seconds,
+        lock=settings.lock_timeout_seconds,
+        idle_in_transaction=settings.idle_transaction_timeout_seconds,
+    )
 
 
 def _spare_what_stays() -> None:

@@ -13,6 +13,7 @@ from api.openapi import describe_with_schemas
 from api.parts import ApiParts
 from api.problems import speak_problems
 from api.rate_limit import RateLimit
+from api.request_places import RequestPlaces
 from api.routes import batches, campaigns, contacts, csv_files, debugging, health, suppressions, webhooks
 from api.telemetry import Telemetry
 
@@ -63,8 +64,10 @@ def assemble(lifespan: Lifespan | None) -> FastAPI:
     return app
 
 
-def install(app: FastAPI, parts: ApiParts) -> None:
-    """Give the app what it works with."""
+def install(app: FastAPI, parts: ApiParts, webhook_parts: ApiParts | None = None) -> None:
+    """Give the app what it works with; its webhooks may have parts of their own."""
     app.state.parts = parts
+    app.state.webhook_parts = webhook_parts or parts
     app.state.reading_places = CapacityLimiter(_UPLOADS_READ_AT_ONCE)
+    app.state.request_places = RequestPlaces(parts.requests_per_token)
     app.state.rate_limit = RateLimit(parts.rate_limit_per_minute)

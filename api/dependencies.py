@@ -16,6 +16,7 @@ from starlette.requests import Request
 from api.body import BATCH_LIMIT, ORDINARY_LIMIT, is_form, read_json, read_limited
 from api.direct_delivery import DirectDelivery
 from api.field_errors import field_errors
+from api.front_door import HELD
 from api.identifiers import batch_id_of
 from api.intake.batch import BatchUpload, read_upload
 from api.intake.csv_upload import read_form_upload
@@ -25,6 +26,7 @@ from api.multipart import new_form
 from api.parts import ApiParts
 from api.rate_limit import RateLimit
 from api.refusals import UnsupportedFile, UnsupportedMediaType, UnsupportedUpload
+from api.request_places import RequestPlaces
 from api.telemetry import Telemetry
 from domain.errors import BatchNotFound, ForeignOrganization, InvalidRequest, Unauthenticated
 from domain.identity import OrganizationId, TokenId
@@ -42,6 +44,11 @@ async def _parts(request: Request) -> ApiParts:
     return parts
 
 
+async def _webhook_parts(request: Request) -> ApiParts:
+    parts: ApiParts = request.app.state.webhook_parts
+    return parts
+
+
 async def _telemetry(request: Request) -> Telemetry:
     telemetry: Telemetry = request.app.state.telemetry
     return telemetry
@@ -53,6 +60,7 @@ async def _direct_delivery(request: Request) -> DirectDelivery:
 
 
 Parts = Annotated[ApiParts, Depends(_parts)]
+WebhookParts = Annotated[ApiParts, Depends(_webhook_parts)]
 Metrics = Annotated[Telemetry, Depends(_telemetry)]
 Direct = Annotated[DirectDelivery, Depends(_direct_delivery)]
 
@@ -86,11 +94,15 @@ async def _client_of(request: Request, parts: ApiParts, looks: JoinedReads[str, 
     if scheme.lower() != "bearer" or not secret.startswith(TOKEN_MARK):
         raise Unauthenticated
     now = parts.clock()
+    parts.work_for(None)
     token = await looks.ask(secret, partial(_look_up, parts, secret, now))
     if token is None:
         raise Unauthenticated
     limit: RateLimit = request.app.state.rate_limit
     limit.admit(token.token_id, now)
+    places: RequestPlaces = request.app.state.request_places
+    places.enter(token.token_id, request.scope[HELD])
+    parts.work_for(token.organization_id)
     _bind_ids(request, token.organization_id)
     return Client(token.organization_id, token.token_id)
 

@@ -70,6 +70,10 @@ class ApiParts:
     clock: Clock
     rate_limit_per_minute: int = 0
     """Requests per token and minute; 0 is off."""
+    requests_per_token: int = 0
+    """Requests of one token that are served at once; 0 is unlimited."""
+    work_for: Callable[[OrganizationId | None], None] = lambda _: None
+    """Have what this request asks of the database count for an organization, or for nobody."""
     quiet_after_unknown: timedelta = timedelta()
     """How long a call nobody can account for may still ring or talk; nobody is called again sooner."""
     live_numbers: SharedAnswers[BatchId, Counters | None] = field(default_factory=SharedAnswers)

@@ -18,7 +18,7 @@ from domain.ports import Page, Window
 from store.batch_actions import act_on_batch, dispatch_batch, expire_batch
 from store.completion import finish_batch
 from store.counting import counters_of
-from store.engine import single_statement, transaction
+from store.engine import bulk_transaction, single_statement, transaction
 from store.intake import create_batch, discard_batch
 from store.mapping import batch_of, campaign_of
 from store.tables import batches, campaigns, contacts
@@ -51,12 +51,12 @@ class PostgresBatchStore:
 
         Raises CampaignNotFound, CampaignClosed.
         """
-        async with transaction(self._engine) as connection:
+        async with bulk_transaction(self._engine) as connection:
             return await create_batch(connection, new, contacts, now, self._mint)
 
     async def discard(self, batch_id: BatchId) -> None:
         """Take back a batch; nothing happens to one that was started or has called somebody."""
-        async with transaction(self._engine) as connection:
+        async with bulk_transaction(self._engine) as connection:
             await discard_batch(connection, batch_id)
 
     async def mark_started(self, batch_id: BatchId, now: datetime) -> None:
@@ -164,7 +164,7 @@ class PostgresBatchStore:
 
         Raises BatchNotFound, IllegalTransition, CampaignPaused.
         """
-        async with transaction(self._engine) as connection:
+        async with bulk_transaction(self._engine) as connection:
             return await act_on_batch(connection, batch_id, action, now, organization_id=organization_id)
 
     async def expire(self, batch_id: BatchId, now: datetime) -> Batch:
@@ -172,7 +172,7 @@ class PostgresBatchStore:
 
         Raises BatchNotFound.
         """
-        async with transaction(self._engine) as connection:
+        async with bulk_transaction(self._engine) as connection:
             return await expire_batch(connection, batch_id, now)
 
     async def dispatch(

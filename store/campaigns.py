@@ -15,7 +15,7 @@ from domain.ports import Amendment, Page, Window
 from store.campaign_actions import act_on_campaign
 from store.campaign_changes import change_campaign, delete_campaign
 from store.counting import call_counters_of
-from store.engine import single_statement, transaction
+from store.engine import bulk_transaction, single_statement, transaction
 from store.mapping import campaign_of, rules_values
 from store.organizations import keep_organization
 from store.statistics import stats_of
@@ -83,7 +83,7 @@ class PostgresCampaignStore:
 
         Raises CampaignNotFound, IllegalTransition.
         """
-        async with transaction(self._engine) as connection:
+        async with bulk_transaction(self._engine) as connection:
             changed = await act_on_campaign(
                 connection, organization_id, campaign_id, action, now, all_batches=all_batches
             )

@@ -11,7 +11,7 @@ from domain.identity import ExecutionId, MintId, OrganizationId, SuppressionId, 
 from domain.ports import AddedSuppression, ImportedSuppressions, Page, Window
 from domain.suppression import NewSuppression, SkippedContact, Suppression
 from store import suppressing
-from store.engine import single_statement, transaction
+from store.engine import bulk_transaction, single_statement, transaction
 from store.mapping import suppression_of
 from store.organizations import keep_organization
 from store.tables import calls, campaigns, suppressions
@@ -53,7 +53,7 @@ class PostgresSuppressionStore:
         added_by: TokenId,
     ) -> ImportedSuppressions:
         """Do the same for many different numbers, all or none of them."""
-        async with transaction(self._engine) as connection:
+        async with bulk_transaction(self._engine) as connection:
             added = updated = 0
             skipped: list[SkippedContact] = []
             await keep_organization(connection, organization_id, now)

@@ -6,7 +6,7 @@ from starlette.responses import Response
 
 from api.body import WEBHOOK_LIMIT, parse_off_loop, read_limited, require_json
 from api.call_events import CallEvents
-from api.dependencies import Direct, Metrics, Parts
+from api.dependencies import Direct, Metrics, WebhookParts
 from api.direct_delivery import DirectDelivery
 from api.loopback import came_over_loopback
 from api.openapi import json_body, problems
@@ -35,7 +35,9 @@ _PROBLEMS = problems((401, 404, 413, 415, 422, 503))
     openapi_extra=json_body(StatusWebhook),
     summary="Receive Call Status (alias)",
 )
-async def receive_call_status(request: Request, parts: Parts, metrics: Metrics, direct: Direct) -> Response:
+async def receive_call_status(
+    request: Request, parts: WebhookParts, metrics: Metrics, direct: Direct
+) -> Response:
     """Store what a provider reports of a call, then tell the contact's workflow."""
     try:
         effect = await _take(request, parts, direct)

@@ -112,7 +112,11 @@ def bearer(secret: str) -> Mapping[str, str]:
 
 
 async def build_house(
-    *, webhook_secrets: Sequence[str] = (), unsigned_allowed: bool = True, rate_limit_per_minute: int = 0
+    *,
+    webhook_secrets: Sequence[str] = (),
+    unsigned_allowed: bool = True,
+    rate_limit_per_minute: int = 0,
+    requests_per_token: int = 0,
 ) -> House:
     """Put the API together over empty fakes, with a token for each of two organizations."""
     tables, engine, clock = fakes.Tables(), fakes.FakeEngine(), fakes.FakeClock()
@@ -141,6 +145,7 @@ async def build_house(
         ping_database=ping_database,
         clock=clock,
         rate_limit_per_minute=rate_limit_per_minute,
+        requests_per_token=requests_per_token,
     )
     await tokens.create(ORGANIZATION, "demo", SECRET, clock())
     await tokens.create(OTHER_ORGANIZATION, "other", OTHER_SECRET, clock())

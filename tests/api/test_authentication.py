@@ -1,15 +1,19 @@
 """Who may ask, and how often."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+import httpx
 import pytest
 
 from api.assembly import install
-from domain.ports import Token
+from domain.campaign import Campaign, CampaignStatus
+from domain.identity import OrganizationId
+from domain.ports import Page, Token, Window
 from tests.api.house import OTHER_SECRET, SECRET, House, a_campaign_body, a_problem, bearer, build_house
-from tests.fakes import FakeTokenStore
+from tests.fakes import FakeCampaignStore, FakeTokenStore, Tables
 
 UNAUTHORIZED = a_problem(401, "unauthorized", "Unauthorized", "Invalid or missing token")
 FORBIDDEN = a_problem(403, "forbidden", "Forbidden", "Token does not belong to this organization")
@@ -187,3 +191,57 @@ async def test_rate_limit_is_counted_per_token_and_lifted_after_a_minute() -> No
     assert limited.json() == a_problem(429, "rate-limited", "Too Many Requests", "Rate limit exceeded")
     assert (limited.status_code, limited.headers["retry-after"]) == (429, "40")
     assert (other.status_code, later.status_code) == (200, 200)
+
+
+class _SlowCampaigns(FakeCampaignStore):
+    """Lists campaigns once it is told to."""
+
+    def __init__(self, tables: Tables) -> None:
+        super().__init__(tables)
+        self.goes_on = asyncio.Event()
+
+    async def list_campaigns(
+        self, organization_id: OrganizationId, statuses: Sequence[CampaignStatus], window: Window
+    ) -> Page[Campaign]:
+        await self.goes_on.wait()
+        return await super().list_campaigns(organization_id, statuses, window)
+
+
+async def test_token_has_so_many_requests_at_once_and_others_have_theirs() -> None:
+    house = await build_house(requests_per_token=2)
+    campaigns = _SlowCampaigns(house.tables)
+    install(house.app, replace(house.parts, campaigns=campaigns))
+
+    async def ask(secret: str, path: str = "/api/v1/campaigns") -> httpx.Response:
+        return await house.client.get(path, headers=bearer(secret))
+
+    held = [asyncio.create_task(ask(SECRET)) for _ in range(2)]
+    await asyncio.sleep(0.05)
+    refused = await ask(SECRET, "/api/v1/batches")
+    other = await ask(OTHER_SECRET, "/api/v1/batches")
+    campaigns.goes_on.set()
+    answers = await asyncio.gather(*held)
+    again = await ask(SECRET)
+    await house.client.aclose()
+
+    expected = a_problem(429, "rate-limited", "Too Many Requests", "Rate limit exceeded")
+    assert (refused.status_code, refused.json(), refused.headers["retry-after"]) == (429, expected, "1")
+    assert [each.status_code for each in (*answers, other, again)] == [200, 200, 200, 200]
+
+
+async def test_place_of_a_request_that_is_refused_or_fails_is_free_again() -> None:
+    house = await build_house(requests_per_token=1)
+    install(house.app, replace(house.parts, campaigns=_BrokenCampaigns(house.tables)))
+
+    paths = ["/api/v1/batches?limit=0", "/api/v1/campaigns", "/api/v1/batches/btc_1", "/api/v1/batches"]
+    answers = [await house.client.get(path) for path in paths]
+    await house.client.aclose()
+
+    assert [each.status_code for each in answers] == [422, 500, 404, 200]
+
+
+class _BrokenCampaigns(FakeCampaignStore):
+    async def list_campaigns(
+        self, organization_id: OrganizationId, statuses: Sequence[CampaignStatus], window: Window
+    ) -> Page[Campaign]:
+        raise ZeroDivisionError
