@@ -1,4 +1,8 @@
-"""Where alembic enters: runs migrations on the connection it is handed, in one transaction."""
+"""Where alembic enters: runs each migration on the connection it is handed, in a transaction of its own.
+
+A transaction over all of them would leave no room for indexes, which are built outside of any:
+`store.migrations.concurrently`.
+"""
 
 from alembic import context
 from sqlalchemy import Connection
@@ -7,7 +11,7 @@ from store.tables import METADATA
 
 
 def _run(connection: Connection) -> None:
-    context.configure(connection=connection, target_metadata=METADATA)
+    context.configure(connection=connection, target_metadata=METADATA, transaction_per_migration=True)
     with context.begin_transaction():
         context.run_migrations()
 
