@@ -121,11 +121,12 @@ def production_parts(
         idempotency=PostgresIdempotencyStore(database),
         engine=engine,
         translate_webhook=webhook_translator(status_words(settings)),
-        verify_signature=WebhookDoor(
+        webhook_door=WebhookDoor(
             secrets=settings.webhook_secrets,
             unsigned_allowed=settings.webhook_allow_unsigned,
             local_unsigned_allowed=settings.unsigned_webhooks_allowed,
             is_signed=signature.verify,
+            can_be_signed=signature.can_verify,
         ),
         ping_database=partial(ping, database),
         clock=clock,

@@ -6,6 +6,7 @@ from contextlib import AbstractAsyncContextManager
 from anyio import CapacityLimiter
 from fastapi import FastAPI
 
+from api.body_bytes import BodyBytes
 from api.direct_delivery import DirectDelivery
 from api.docs_page import serve_docs
 from api.front_door import FrontDoor
@@ -16,6 +17,7 @@ from api.rate_limit import RateLimit
 from api.request_places import RequestPlaces
 from api.routes import batches, campaigns, contacts, csv_files, debugging, health, suppressions, webhooks
 from api.telemetry import Telemetry
+from api.upload_places import UploadPlaces
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
@@ -69,5 +71,7 @@ def install(app: FastAPI, parts: ApiParts, webhook_parts: ApiParts | None = None
     app.state.parts = parts
     app.state.webhook_parts = webhook_parts or parts
     app.state.reading_places = CapacityLimiter(_UPLOADS_READ_AT_ONCE)
+    app.state.upload_places = UploadPlaces()
+    app.state.body_bytes = BodyBytes()
     app.state.request_places = RequestPlaces(parts.requests_per_token)
     app.state.rate_limit = RateLimit(parts.rate_limit_per_minute)

@@ -1,12 +1,15 @@
 """Reading a request's body: its size first, then its type; parsing happens off the event loop."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from email.message import Message
 
 from anyio import to_thread
 from starlette.requests import Request
 
-from api.refusals import BodyTooLarge, UnsupportedMediaType
+from api.body_bytes import BodyBytes
+from api.front_door import HELD
+from api.refusals import BodyTooLarge, BodyTooSlow, UnsupportedMediaType
 from api.strict_json import parse_object
 
 MEGABYTE = 1024 * 1024
@@ -18,22 +21,58 @@ FORM = "multipart/form-data"
 _PARSED_INLINE_AT_MOST = 64 * 1024
 _DIGITS = 20
 
+PATIENCE_SECONDS = 15
+"""How long a sender may pause, and how late a body may be by the slowest rate."""
+SLOWEST_BYTES_PER_SECOND = 64 * 1024
+
 
 async def read_limited(request: Request, limit: int) -> bytes:
-    """Return the body. Raises BodyTooLarge as soon as it is, or says it is, over `limit` bytes."""
+    """Return the body. Raises what `limited_chunks` does."""
     kept = bytearray()
     async for chunk in limited_chunks(request, limit):
         kept += chunk
     return bytes(kept)
 
 
-async def limited_chunks(request: Request, limit: int) -> AsyncIterator[bytes]:
-    """Yield the body as it arrives. Raises BodyTooLarge once it is, or says it is, over `limit` bytes."""
-    _require_within(limit, _declared_length(request))
+async def pass_over(request: Request, limit: int) -> None:
+    """Let a body that nobody needs go by. Raises what `limited_chunks` does."""
+    async for _ in limited_chunks(request, limit, kept_in_memory=0):
+        pass
+
+
+async def limited_chunks(
+    request: Request, limit: int, *, kept_in_memory: int | None = None
+) -> AsyncIterator[bytes]:
+    """Yield the body as it arrives; of it so many bytes are going to be kept in memory, None for all.
+
+    Raises BodyTooLarge once it is, or says it is, over `limit` bytes; BodyTooSlow; BodiesExhausted.
+    """
+    _require_within(limit, declared_length(request))
+    most = limit if kept_in_memory is None else kept_in_memory
+    kept: BodyBytes = request.app.state.body_bytes
     read = 0
-    async for chunk in request.stream():
-        read += len(chunk)
+    async for chunk in _timely(request):
+        before, read = read, read + len(chunk)
         _require_within(limit, read)
+        kept.grow(min(before, most), min(read, most), request.scope[HELD])
+        yield chunk
+
+
+async def _timely(request: Request) -> AsyncIterator[bytes]:
+    """Yield the body as it arrives; the time its reader takes does not count. Raises BodyTooSlow."""
+    loop, stream = asyncio.get_running_loop(), request.stream()
+    waited, read = 0.0, 0
+    while True:
+        began = loop.time()
+        left = PATIENCE_SECONDS + read / SLOWEST_BYTES_PER_SECOND - waited
+        try:
+            async with asyncio.timeout(min(left, PATIENCE_SECONDS)):
+                chunk = await anext(stream, None)
+        except TimeoutError:
+            raise BodyTooSlow from None
+        if chunk is None:
+            return
+        waited, read = waited + loop.time() - began, read + len(chunk)
         yield chunk
 
 
@@ -43,7 +82,8 @@ def _require_within(limit: int, size: int) -> None:
         raise BodyTooLarge(f"Request body is limited to {limit // MEGABYTE} MB ({limit:,} bytes)")
 
 
-def _declared_length(request: Request) -> int:
+def declared_length(request: Request) -> int:
+    """Return how long a body says it is; 0 when it does not say."""
     declared = request.headers.get("content-length", "")
     return int(declared[:_DIGITS]) if declared.isdecimal() else 0
 

@@ -13,7 +13,15 @@ from fastapi import Depends, Header
 from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
 
-from api.body import BATCH_LIMIT, ORDINARY_LIMIT, is_form, read_json, read_limited
+from api.body import (
+    BATCH_LIMIT,
+    ORDINARY_LIMIT,
+    is_form,
+    parse_off_loop,
+    pass_over,
+    read_json,
+    require_json,
+)
 from api.direct_delivery import DirectDelivery
 from api.field_errors import field_errors
 from api.front_door import HELD
@@ -22,12 +30,13 @@ from api.intake.batch import BatchUpload, read_upload
 from api.intake.csv_upload import read_form_upload
 from api.intake.suppressions import SuppressionFile, read_suppression_form
 from api.joined_reads import JoinedReads
-from api.multipart import new_form
+from api.multipart import Form, FormReader, new_form
 from api.parts import ApiParts
 from api.rate_limit import RateLimit
 from api.refusals import UnsupportedFile, UnsupportedMediaType, UnsupportedUpload
 from api.request_places import RequestPlaces
 from api.telemetry import Telemetry
+from api.uploads import Upload, new_spool
 from domain.errors import BatchNotFound, ForeignOrganization, InvalidRequest, Unauthenticated
 from domain.identity import OrganizationId, TokenId
 from domain.ports import Token
@@ -145,38 +154,52 @@ def body_of(model: type[M]) -> Callable[[Request, Client], Awaitable[Posted[M]]]
 
 
 async def _unread(request: Request, _: Caller) -> None:
-    await read_limited(request, ORDINARY_LIMIT)
+    await pass_over(request, ORDINARY_LIMIT)
 
 
 IgnoredBody = Depends(_unread)
 """Of endpoints that need no body and ignore one, of whatever type, within the usual size."""
 
 
-async def _json_upload(request: Request, _: Caller) -> Posted[BatchUpload]:
-    return await _read_json_upload(request, UnsupportedMediaType)
+async def _json_upload(request: Request, caller: Caller) -> Posted[BatchUpload]:
+    return await _read_json_upload(request, caller, UnsupportedMediaType)
 
 
-async def _json_or_file_upload(request: Request, _: Caller) -> Posted[BatchUpload]:
+async def _json_or_file_upload(request: Request, caller: Caller) -> Posted[BatchUpload]:
     if not is_form(request):
-        return await _read_json_upload(request, UnsupportedUpload)
+        return await _read_json_upload(request, caller, UnsupportedUpload)
     with new_form() as reader:
-        form = await reader.read(request, BATCH_LIMIT)
+        form = await _read_form(reader, request, caller)
         upload, document = await to_thread.run_sync(read_form_upload, form, limiter=_reading_places(request))
     return Posted(upload, document)
 
 
-async def _suppression_file(request: Request, _: Caller, parts: Parts) -> SuppressionFile:
+async def _suppression_file(request: Request, caller: Caller, parts: Parts) -> SuppressionFile:
     if not is_form(request):
-        await read_limited(request, BATCH_LIMIT)
+        await pass_over(request, BATCH_LIMIT)
         raise UnsupportedFile
     now = parts.clock()
     with new_form() as reader:
-        form = await reader.read(request, BATCH_LIMIT)
+        form = await _read_form(reader, request, caller)
         return await to_thread.run_sync(read_suppression_form, form, now, limiter=_reading_places(request))
 
 
-async def _read_json_upload(request: Request, unsupported: type[UnsupportedMediaType]) -> Posted[BatchUpload]:
-    document = await read_json(request, BATCH_LIMIT, unsupported)
+async def _read_form(reader: FormReader, request: Request, caller: Client) -> Form:
+    body = Upload(request, caller.token_id, BATCH_LIMIT)
+    form = await reader.read(body)
+    await body.enter_memory()
+    return form
+
+
+async def _read_json_upload(
+    request: Request, caller: Client, unsupported: type[UnsupportedMediaType]
+) -> Posted[BatchUpload]:
+    body = Upload(request, caller.token_id, BATCH_LIMIT)
+    with new_spool() as spool:
+        await body.spool(spool)
+        require_json(request, unsupported)
+        await body.enter_memory()
+        document = await parse_off_loop(await body.read(spool))
     upload = await to_thread.run_sync(read_upload, document, limiter=_reading_places(request))
     return Posted(upload, document)
 

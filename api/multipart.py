@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from tempfile import SpooledTemporaryFile
 from typing import IO, TYPE_CHECKING
 
 from anyio import to_thread
@@ -11,7 +10,7 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.requests import Request
 
-from api.body import limited_chunks
+from api.uploads import BLOCK, Upload, new_spool
 from domain.errors import FieldError, InvalidRequest
 
 if TYPE_CHECKING:  # the parser's own description of itself, absent at run time
@@ -20,10 +19,6 @@ if TYPE_CHECKING:  # the parser's own description of itself, absent at run time
 FILE = "file"
 FIELD_LIMIT = 1024 * 1024
 PARTS_LIMIT = 100
-
-_KEPT_IN_MEMORY = 1024 * 1024
-_BLOCK = 256 * 1024
-"""Bytes handed to the parser at once; a hop to its thread costs some hundred microseconds."""
 
 _BODY = ("body",)
 
@@ -39,7 +34,7 @@ class Form:
 @contextmanager
 def new_form() -> Iterator["FormReader"]:
     """Open a reader, and drop at the end what it keeps on disk."""
-    with SpooledTemporaryFile(max_size=_KEPT_IN_MEMORY) as spool:
+    with new_spool() as spool:
         yield FormReader(spool)
 
 
@@ -56,19 +51,21 @@ class FormReader:
         self._disposition = b""
         self._name = ""
         self._text = bytearray()
+        self._text_size = 0
+        """Of all fields together; they stay in memory."""
         self._parts = 0
         self._has_ended = False
 
-    async def read(self, request: Request, limit: int) -> Form:
+    async def read(self, upload: Upload) -> Form:
         """Return the form; the parser works in a thread, since a hostile body can make it slow.
 
-        Raises BodyTooLarge, InvalidRequest.
+        Raises InvalidRequest, and what the chunks of an upload do.
         """
-        parser = self._parser(request)
+        parser = self._parser(upload.request)
         block = bytearray()
-        async for chunk in limited_chunks(request, limit):
+        async for chunk in upload.chunks():
             block += chunk
-            if len(block) >= _BLOCK:
+            if len(block) >= BLOCK:
                 parser = await to_thread.run_sync(self._feed, parser, bytes(block))
                 block.clear()
         parser = await to_thread.run_sync(self._feed, parser, bytes(block))
@@ -144,14 +141,15 @@ class FormReader:
     def _take_data(self, data: bytes, start: int, end: int) -> None:
         if self._name == FILE:
             self._spool.write(data[start:end])
-        elif len(self._text) <= FIELD_LIMIT:
+        elif self._text_size <= FIELD_LIMIT:
             self._text += data[start:end]
+            self._text_size += end - start
 
     def _end_part(self) -> None:
         if self._name == FILE:
             return
         loc = (*_BODY, self._name)
-        if len(self._text) > FIELD_LIMIT:
+        if self._text_size > FIELD_LIMIT:
             self._errors.append(FieldError(loc, "Field is limited to 1 MB", "too_large"))
         try:
             self._form.fields[self._name] = self._text.decode("utf-8")

@@ -1,12 +1,12 @@
 """What the front door is made of: ports and a few settings, handed in by the composition root or a test."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Protocol
 
 from api.joined_reads import JoinedReads, K, T
 from api.shared_answers import SharedAnswers
+from api.webhook_door import WebhookDoor
 from domain.batch import Batch
 from domain.campaign import Campaign
 from domain.counters import Counters
@@ -34,15 +34,6 @@ WATCHERS_REST_SECONDS = 0.05
 """A look waits so long at most for others to share its reads; whoever watches alone waits for nobody."""
 
 
-class VerifySignature(Protocol):
-    """Check who sent a webhook; `is_local` says that it came from this machine.
-
-    Raises InvalidSignature, UnsignedWebhook.
-    """
-
-    def __call__(self, headers: Mapping[str, str], body: bytes, now: datetime, *, is_local: bool) -> None: ...
-
-
 def _watchers_reads() -> JoinedReads[K, T]:
     return JoinedReads(rest_seconds=WATCHERS_REST_SECONDS)
 
@@ -64,7 +55,7 @@ class ApiParts:
     idempotency: IdempotencyStore
     engine: BatchEngine
     translate_webhook: WebhookTranslator
-    verify_signature: VerifySignature
+    webhook_door: WebhookDoor
     ping_database: Callable[[], Awaitable[None]]
     """Return when the database answers. Raises StoreUnavailable."""
     clock: Clock

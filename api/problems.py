@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Match
 
-from api.refusals import BodyTooLarge, RateLimited, UnsupportedMediaType
+from api.refusals import BodiesExhausted, BodyTooLarge, BodyTooSlow, RateLimited, UnsupportedMediaType
 from domain import errors
 from domain.errors import ApolloError, FieldError, InvalidRequest, StoreUnavailable
 
@@ -33,6 +33,7 @@ UNAUTHORIZED = ProblemKind(401, "unauthorized", "Unauthorized")
 FORBIDDEN = ProblemKind(403, "forbidden", "Forbidden")
 NOT_FOUND = ProblemKind(404, "not-found", "Not Found")
 METHOD_NOT_ALLOWED = ProblemKind(405, "method-not-allowed", "Method Not Allowed")
+REQUEST_TIMEOUT = ProblemKind(408, "request-timeout", "Request Timeout")
 CONFLICT = ProblemKind(409, "conflict", "Conflict")
 TOO_LARGE = ProblemKind(413, "too-large", "Content Too Large")
 UNSUPPORTED_MEDIA_TYPE = ProblemKind(415, "unsupported-media-type", "Unsupported Media Type")
@@ -54,7 +55,9 @@ KIND_OF: Mapping[type[ApolloError], ProblemKind] = {
     errors.InvalidSignature: UNAUTHORIZED,
     errors.UnsignedWebhook: UNAUTHORIZED,
     errors.ForeignOrganization: FORBIDDEN,
+    BodiesExhausted: UNAVAILABLE,
     BodyTooLarge: TOO_LARGE,
+    BodyTooSlow: REQUEST_TIMEOUT,
     UnsupportedMediaType: UNSUPPORTED_MEDIA_TYPE,
     RateLimited: RATE_LIMITED,
 }
@@ -108,6 +111,8 @@ def _detail(error: ApolloError) -> str:
 def _headers(error: ApolloError, kind: ProblemKind) -> dict[str, str]:
     if isinstance(error, errors.Unauthenticated):
         return {"WWW-Authenticate": "Bearer"}
+    if isinstance(error, BodyTooSlow):
+        return {"Connection": "close"}  # or the rest of the body would be waited for
     if isinstance(error, RateLimited):
         return {"Retry-After": str(error.retry_after_seconds)}
     if kind is UNAVAILABLE:

@@ -1,10 +1,18 @@
 """Requests refused by the front door itself, before any rule of the business is asked."""
 
-from domain.errors import LogicalError
+from domain.errors import LogicalError, TechnicalError
 
 
 class BodyTooLarge(LogicalError):
     """Request body is too large"""
+
+
+class BodyTooSlow(LogicalError):
+    """Request body took too long to arrive"""
+
+
+class BodiesExhausted(TechnicalError):
+    """Too many large request bodies at once"""
 
 
 class UnsupportedMediaType(LogicalError):

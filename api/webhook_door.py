@@ -18,6 +18,12 @@ class SignatureCheck(Protocol):
     def __call__(self, header: str | None, body: bytes, secrets: Sequence[str], now: datetime) -> bool: ...
 
 
+class HeaderCheck(Protocol):
+    """Tell whether the header alone could be that of a signed body, close to `now`."""
+
+    def __call__(self, header: str | None, now: datetime) -> bool: ...
+
+
 @dataclass(frozen=True, kw_only=True)
 class WebhookDoor:
     """Checks the sender of a webhook."""
@@ -28,19 +34,25 @@ class WebhookDoor:
     local_unsigned_allowed: bool = False
     """From this machine; the same."""
     is_signed: SignatureCheck
+    can_be_signed: HeaderCheck
 
-    def __call__(self, headers: Mapping[str, str], body: bytes, now: datetime, *, is_local: bool) -> None:
-        """Raises InvalidSignature with a secret set, UnsignedWebhook without one."""
+    def admit(self, headers: Mapping[str, str], now: datetime, *, is_local: bool) -> None:
+        """Refuse whom no body could help. Raises InvalidSignature with a secret set, else UnsignedWebhook."""
         if not self.secrets:
             if not (self.unsigned_allowed or (self.local_unsigned_allowed and is_local)):
                 raise UnsignedWebhook
-            return
-        if self._carries_token(headers.get(TOKEN_HEADER)):
+        elif not self._carries_token(headers) and not self.can_be_signed(headers.get(SIGNATURE_HEADER), now):
+            raise InvalidSignature
+
+    def check(self, headers: Mapping[str, str], body: bytes, now: datetime) -> None:
+        """Look at the body of whom the headers admitted. Raises InvalidSignature."""
+        if not self.secrets or self._carries_token(headers):
             return
         if not self.is_signed(headers.get(SIGNATURE_HEADER), body, self.secrets, now):
             raise InvalidSignature
 
-    def _carries_token(self, token: str | None) -> bool:
+    def _carries_token(self, headers: Mapping[str, str]) -> bool:
+        token = headers.get(TOKEN_HEADER)
         if token is None:
             return False
         given = token.encode()

@@ -24,16 +24,26 @@ def verify(header: str | None, body: bytes, secrets: Sequence[str], now: datetim
 
     A header may carry several `v1` parts and parts of other names, but one time only.
     """
-    parts = [part.strip().partition("=") for part in (header or "").split(",")]
-    times = [value for name, _, value in parts if name == "t"]
-    if len(times) != 1 or not _is_near(times[0], now):
-        return False
-    given = [value.encode() for name, _, value in parts if name == "v1"]
+    time, given = _read(header, now)
     return any(
-        hmac.compare_digest(_digest(secret, times[0], body).encode(), each)
+        hmac.compare_digest(_digest(secret, time, body).encode(), each.encode())
         for secret in secrets
         for each in given
     )
+
+
+def can_verify(header: str | None, now: datetime) -> bool:
+    """Tell whether some body could go with the header, before one byte of it is read."""
+    return bool(_read(header, now)[1])
+
+
+def _read(header: str | None, now: datetime) -> tuple[str, list[str]]:
+    """Return the time of a header and its signatures; none when the time is missing or far from now."""
+    parts = [part.strip().partition("=") for part in (header or "").split(",")]
+    times = [value for name, _, value in parts if name == "t"]
+    if len(times) != 1 or not _is_near(times[0], now):
+        return "", []
+    return times[0], [value for name, _, value in parts if name == "v1"]
 
 
 def _is_near(time: str, now: datetime) -> bool:

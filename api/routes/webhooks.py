@@ -49,8 +49,10 @@ async def receive_call_status(
 
 
 async def _take(request: Request, parts: ApiParts, direct: DirectDelivery) -> EventEffect:
+    door = parts.webhook_door
+    door.admit(request.headers, parts.clock(), is_local=came_over_loopback(request.scope))
     raw = await read_limited(request, WEBHOOK_LIMIT)
     now = parts.clock()
-    parts.verify_signature(request.headers, raw, now, is_local=came_over_loopback(request.scope))
+    door.check(request.headers, raw, now)
     require_json(request)
     return await CallEvents(parts, direct).take(raw, await parse_off_loop(raw), now)

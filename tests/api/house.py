@@ -139,8 +139,11 @@ async def build_house(
         idempotency=fakes.FakeIdempotencyStore(tables),
         engine=engine,
         translate_webhook=webhook_translator(BUILT_IN_WORDS),
-        verify_signature=WebhookDoor(
-            secrets=webhook_secrets, unsigned_allowed=unsigned_allowed, is_signed=signature.verify
+        webhook_door=WebhookDoor(
+            secrets=webhook_secrets,
+            unsigned_allowed=unsigned_allowed,
+            is_signed=signature.verify,
+            can_be_signed=signature.can_verify,
         ),
         ping_database=ping_database,
         clock=clock,
