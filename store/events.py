@@ -25,7 +25,7 @@ from domain.identity import ExecutionId
 from domain.ports import RecordedEvent
 from domain.redial import corrected_late, taken_as
 from store.mapping import call_of, call_values
-from store.storable import storable_json, storable_text
+from store.storable import storable_body, storable_text
 from store.tables import call_events, calls, contacts
 
 _ON_THE_PHONE = frozenset({CallStatus.RINGING, CallStatus.IN_PROGRESS})
@@ -122,7 +122,7 @@ async def keep(
             "source": EventSource.WEBHOOK,
             "received_at": received_at,
             "happened_at": received_at,
-            "body": storable_json(dict(body)),
+            "body": storable_body(body),
             "delivered_at": received_at,
         },
     )
@@ -152,7 +152,7 @@ async def _store(
             "source": event.source,
             "call_status": event.status,
             "happened_at": event.happened_at,
-            "body": None if received.body is None else storable_json(dict(received.body)),
+            "body": None if received.body is None else storable_body(received.body),
         },
     )
     number: int | None = stored.scalar_one_or_none()

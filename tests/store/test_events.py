@@ -15,6 +15,7 @@ from domain.ports import RecordedEvent
 from domain.settlement import Settlement
 from store.engine import transaction
 from store.migrations import downgrade
+from store.storable import LONGEST_TEXT
 from store.tables import call_events
 from tests.builders import MONDAY_NOON, a_status_event
 from tests.store.scenes import Stores
@@ -215,3 +216,23 @@ async def test_reports_without_a_status_go_where_the_schema_has_no_place_for_the
     await asyncio.to_thread(downgrade, database_url, "0001")
     async with transaction(stores.engine) as connection:
         assert (await connection.scalars(select(call_events.c.call_status))).all() == ["ringing"]
+
+
+async def test_text_that_is_too_long_is_cut_and_its_event_says_so(stores: Stores) -> None:
+    record = await stores.claimed(await stores.a_person())
+    long = "é" * LONGEST_TEXT
+    event = a_status_event(CallStatus.COMPLETED, transcript=f"x{long}", summary="short")
+    body = {"transcript": f"x{long}", "parts": [{"text": long}], "summary": "y" * LONGEST_TEXT}
+
+    recorded = await stores.calls.record_event(record.execution_id, event, event_key="k", body=body)
+
+    kept = (await stores.call(record)).transcript
+    assert kept == recorded.record.transcript == f"x{long}"[: LONGEST_TEXT // 2]
+    async with transaction(stores.engine) as connection:
+        stored = await connection.scalar(select(call_events.c.body))
+    assert stored == {
+        "transcript": kept,
+        "parts": [{"text": long[: LONGEST_TEXT // 2]}],
+        "summary": "y" * LONGEST_TEXT,
+        "apollo_cut": {"transcript": 2 * LONGEST_TEXT + 1, "parts.0.text": 2 * LONGEST_TEXT},
+    }
