@@ -7,6 +7,7 @@ from anyio import to_thread
 
 from api.csv_cells import csv_bytes
 from api.csv_columns import Column, ExportRows, columns
+from api.stretches import next_stretch
 from domain.call import CallRecord
 from domain.contact import Contact
 from domain.errors import BatchNotFound
@@ -48,7 +49,10 @@ class CsvExport:
             chunk = await to_thread.run_sync(self._written, await self._people(after, last))
             if chunk:
                 yield chunk
-            after, stretch = last, _next_stretch(stretch, len(chunk))
+            after, stretch = (
+                last,
+                next_stretch(stretch, len(chunk), aim=_BYTES_AT_ONCE, longest=_LONGEST_STRETCH),
+            )
 
     async def _people(self, after: int, last: int) -> Sequence[Person]:
         if self.rows is ExportRows.CALLS:
@@ -60,9 +64,3 @@ class CsvExport:
 
     def _written(self, people: Sequence[Person]) -> bytes:
         return csv_bytes([each.cell(contact, call) for each in self.columns] for contact, call in people)
-
-
-def _next_stretch(stretch: int, size: int) -> int:
-    if size > _BYTES_AT_ONCE:
-        return max(1, stretch * _BYTES_AT_ONCE // size)
-    return min(2 * stretch, _LONGEST_STRETCH)

@@ -1,6 +1,7 @@
 """The people of a batch over HTTP."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
@@ -11,10 +12,11 @@ from starlette.responses import Response
 from api.contact_actions import ContactActions
 from api.dependencies import Caller, IgnoredBody, Parts, Posted, body_of
 from api.identifiers import batch_id_of, contact_id_of
+from api.json_pieces import json_pieces
 from api.openapi import ACTS, ACTS_ON_BODY, READS_ONE, READS_WITHIN, json_body, problems
 from api.paging import paging_headers
 from api.parts import ApiParts
-from api.responses import json_answer, json_list
+from api.responses import json_answer
 from api.schemas.actions import ContactSkipped, FollowUpRequest, FollowUpScheduled
 from api.schemas.contacts import ContactOut, ContactWithCalls
 from api.schemas.queries import ContactsQuery
@@ -41,9 +43,8 @@ async def list_contacts(
     batch, _ = await parts.batches.get_uncounted(caller.organization_id, batch_id_of(batch_id))
     page = await parts.contacts.list_contacts(batch.batch_id, query.status, query.window)
     headers = paging_headers(request, query.window, page.total)
-    if query.include_calls:
-        return json_list(_WITH_CALLS, await _with_calls(parts, page.items), headers)
-    return json_list(_PLAIN, await _with_newest_call(parts, page.items), headers)
+    written = _written_with_calls if query.include_calls else _written_with_newest_call
+    return await json_pieces(page.items, partial(written, parts), headers)
 
 
 @router.get("/{contact_id}", response_model=ContactWithCalls, responses=problems(READS_ONE))
@@ -91,6 +92,14 @@ async def schedule_follow_up(
             follow_up_at=due_at,
         )
     )
+
+
+async def _written_with_calls(parts: ApiParts, contacts: Sequence[Contact]) -> bytes:
+    return _WITH_CALLS.dump_json(await _with_calls(parts, contacts))
+
+
+async def _written_with_newest_call(parts: ApiParts, contacts: Sequence[Contact]) -> bytes:
+    return _PLAIN.dump_json(await _with_newest_call(parts, contacts))
 
 
 async def _with_calls(parts: ApiParts, contacts: Sequence[Contact]) -> list[ContactWithCalls]:
