@@ -42,21 +42,22 @@ _MEANING = {
     401: "No valid token or signature.",
     403: "Another organization was named.",
     404: "No such object.",
+    408: "The body took too long to arrive.",
     409: "The state of the object forbids it.",
     413: "The body is too large.",
     415: "Another media type, or a compressed body.",
     422: "The request is malformed, or a value is out of range.",
     429: "Too many requests for this token.",
-    503: "The database or Temporal is unreachable.",
+    503: "The database or Temporal is unreachable, or too many large bodies are under way.",
 }
 READS = (401, 422, 429, 503)
 READS_ONE = (401, 404, 429, 503)
 READS_WITHIN = (401, 404, 422, 429, 503)
-WRITES = (401, 403, 404, 409, 413, 415, 422, 429, 503)
-CHANGES = (401, 404, 413, 415, 422, 429, 503)
-ACTS = (401, 404, 409, 413, 429, 503)
-ACTS_AS_ASKED = (401, 404, 409, 413, 422, 429, 503)
-ACTS_ON_BODY = (401, 404, 409, 413, 415, 422, 429, 503)
+WRITES = (401, 403, 404, 408, 409, 413, 415, 422, 429, 503)
+CHANGES = (401, 404, 408, 413, 415, 422, 429, 503)
+ACTS = (401, 404, 408, 409, 413, 429, 503)
+ACTS_AS_ASKED = (401, 404, 408, 409, 413, 422, 429, 503)
+ACTS_ON_BODY = (401, 404, 408, 409, 413, 415, 422, 429, 503)
 
 
 def problems(statuses: Iterable[int]) -> dict[int | str, Described]:

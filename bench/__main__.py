@@ -7,6 +7,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from bench.memory import measure_memory, show_memory
 from bench.slots import LIMIT, TALK_SECONDS, measure_slots, show_slots
 from bench.throughput import measure_throughput, show_throughput
 from bench.watching import measure_watching, show_watching
@@ -17,8 +18,8 @@ from embedded.stop_request import StopRequest
 from process_exit import leave
 from settings import Settings, inherited_environment
 
-CONTACTS = {"throughput": 400, "watching": 2000, "slots": 1000}
-ROUNDS = {"throughput": 3, "watching": 2, "slots": 1}
+CONTACTS = {"throughput": 400, "watching": 2000, "slots": 1000, "memory": 1000}
+ROUNDS = {"throughput": 3, "watching": 2, "slots": 1, "memory": 1}
 
 
 def bench_plan(data_dir: Path, *, talk_seconds: float = 0) -> StackPlan:
@@ -42,6 +43,9 @@ def measure(stack: RunningStack, console: Console, given: argparse.Namespace) ->
         case "slots":
             for _ in range(rounds):
                 show_slots(console, asyncio.run(measure_slots(stack, contacts=contacts, limit=given.limit)))
+        case "memory":
+            for _ in range(rounds):
+                show_memory(console, asyncio.run(measure_memory(stack, contacts=contacts)))
         case _:
             compared = asyncio.run(measure_throughput(stack, contacts=contacts, rounds=rounds))
             show_throughput(console, compared, contacts)

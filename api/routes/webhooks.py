@@ -19,7 +19,7 @@ from domain.errors import ApolloError
 
 router = APIRouter(tags=["webhooks"])
 
-_PROBLEMS = problems((401, 404, 413, 415, 422, 503))
+_PROBLEMS = problems((401, 404, 408, 413, 415, 422, 503))
 
 
 @router.post(

@@ -72,7 +72,19 @@ async def test_description_names_bodies_problems_and_the_token(house: House) -> 
     create = document["paths"]["/api/v1/batches/"]["post"]
     body = create["requestBody"]["content"]["application/json"]["schema"]
     assert body == {"$ref": "#/components/schemas/BatchCreate"}
-    assert set(create["responses"]) == {"201", "401", "403", "404", "409", "413", "415", "422", "429", "503"}
+    assert set(create["responses"]) == {
+        "201",
+        "401",
+        "403",
+        "404",
+        "408",
+        "409",
+        "413",
+        "415",
+        "422",
+        "429",
+        "503",
+    }
     assert create["security"] == [{"token": []}]
     assert "security" not in document["paths"]["/webhooks/call-status"]["post"]
     assert "HTTPValidationError" not in document["components"]["schemas"]
