@@ -39,6 +39,12 @@ class Upload:
     limit: int
     _size: int = field(default=0, init=False)
     _has_place: bool = field(default=False, init=False)
+    _arriving: ExitStack = field(default_factory=ExitStack, init=False)
+    """Closed when the body is read from disk, or with its answer."""
+
+    def __post_init__(self) -> None:
+        """Leave no place behind, whatever becomes of the request."""
+        self._held.push(self._arriving)
 
     async def chunks(self) -> AsyncIterator[bytes]:
         """Yield the body as it arrives; a large one waits, unread, for a place.
@@ -66,6 +72,7 @@ class Upload:
         """Wait until a body that has arrived may be worked on, until its answer. Raises RateLimited."""
         if self._size > KEPT_IN_MEMORY:
             await self._places.reading.take(self.token_id, self._held)
+            self._arriving.close()
 
     async def read(self, spool: IO[bytes]) -> bytes:
         """Return what was written to the file."""
@@ -81,7 +88,7 @@ class Upload:
     async def _take_place(self, size: int) -> None:
         if size > KEPT_IN_MEMORY and not self._has_place:
             self._has_place = True
-            await self._places.receiving.take(self.token_id, self._held)
+            await self._places.receiving.take(self.token_id, self._arriving)
 
     @property
     def _places(self) -> UploadPlaces:

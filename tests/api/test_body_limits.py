@@ -77,8 +77,12 @@ async def test_webhook_signed_for_another_body_is_refused_after_it_is_read() -> 
 
 async def test_large_bodies_have_a_budget_and_small_ones_do_not_need_it(house: House) -> None:
     house.app.state.body_bytes = BodyBytes(2 * MEGABYTE)
-    stuck = [Body(b" " * MEGABYTE, stops_after=MEGABYTE - 1) for _ in range(2)]
+    almost = MEGABYTE - 65536
+    stuck = [Body(b" " * MEGABYTE, stops_after=almost) for _ in range(2)]
     waiting = [asyncio.create_task(house.client.post(WEBHOOK, content=each, headers=JSON)) for each in stuck]
+    async with asyncio.timeout(10):
+        while any(each.sent < almost for each in stuck):  # noqa: ASYNC110 - a generator tells nobody
+            await asyncio.sleep(0.01)
     await asyncio.sleep(0.1)
 
     refused = await house.client.post(WEBHOOK, content=b" " * MEGABYTE, headers=JSON)
@@ -205,3 +209,21 @@ async def test_large_file_of_a_form_takes_its_places_too(house: House) -> None:
     taken = await house.client.post("/api/v1/batches/upload", **form)  # type: ignore[arg-type]
 
     assert [each.status_code for each in (refused, taken)] == [429, 201]
+
+
+async def test_place_to_arrive_is_free_while_an_upload_is_worked_on(house: House) -> None:
+    places = house.app.state.upload_places
+    places.receiving = Places(1, per_token=1, wait_seconds=0.5)
+    campaign_id = (await house.create_campaign())["campaign_id"]
+    content = a_large_upload(campaign_id)
+
+    answers = await asyncio.gather(
+        *(house.client.post("/api/v1/batches", content=content, headers=JSON) for _ in range(3))
+    )
+    async with asyncio.timeout(1):
+        await places.receiving._all.acquire()
+        await places.reading._all.acquire()
+        await places.reading._all.acquire()
+
+    assert [each.status_code for each in answers] == [201] * 3
+    assert (places.receiving._mine, places.reading._mine) == ({}, {})

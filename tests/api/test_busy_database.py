@@ -1,11 +1,12 @@
 """A database that is locked, read-only or refuses a row: what clients, webhooks and the log are told."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 
 import httpx
+import psutil
 import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -65,7 +66,10 @@ async def production(database_url: str, store_engine: AsyncEngine) -> AsyncItera
     await tokens.create(OTHER_ORGANIZATION, "other", OTHER_SECRET, now)
     (nobody_there,) = free_ports(1)
     settings = Settings(
-        database_url=database_url, temporal_address=f"127.0.0.1:{nobody_there}", lock_timeout_seconds=2
+        database_url=database_url,
+        temporal_address=f"127.0.0.1:{nobody_there}",
+        lock_timeout_seconds=2,
+        api_statement_timeout_seconds=3,
     )
     app = build_production_app(settings)
     async with (
@@ -96,6 +100,41 @@ async def test_locked_row_of_one_tenant_stops_neither_the_others_nor_the_webhook
     assert {each.status_code for each in answers} == {503}
     assert answers[0].json() == UNREACHABLE
     assert answers[0].headers["retry-after"] == "5"
+
+
+@contextmanager
+def _hung(server: psutil.Process) -> Iterator[None]:
+    stopped = [server, *server.children(recursive=True)]
+    for process in stopped:
+        process.suspend()
+    try:
+        yield
+    finally:
+        for process in stopped:
+            process.resume()
+
+
+async def test_database_that_hangs_is_503_while_the_client_still_waits(production: Production) -> None:
+    client = production.client
+    assert (await client.get("/api/v1/campaigns")).status_code == 200
+    async with single_statement(production.database) as connection:
+        pid = await connection.scalar(text("SELECT pg_backend_pid()"))
+    server = psutil.Process(pid).parent()
+    assert server is not None
+
+    with _hung(server):
+        async with asyncio.timeout(10):
+            list_, event, ready = await asyncio.gather(
+                client.get("/api/v1/campaigns"),
+                client.post("/webhooks/call-status", json=WEBHOOK),
+                client.get("/readyz"),
+            )
+    after = await client.get("/api/v1/campaigns")
+
+    assert (list_.status_code, list_.json()) == (503, UNREACHABLE)
+    assert (event.status_code, event.json()) == (503, UNREACHABLE)
+    assert ready.json()["parts"]["database"] == {"ok": False, "error": "Database is unreachable"}
+    assert after.status_code == 200
 
 
 async def test_database_that_only_reads_is_503_and_readiness_says_so(production: Production) -> None:

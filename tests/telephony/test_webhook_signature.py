@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from telephony.signature import sign, verify
+from telephony.signature import can_verify, sign, verify
 
 SECRET = "example-webhook-secret"
 SIGNED_AT = 1785000000
@@ -85,3 +85,19 @@ def test_without_the_right_secret_nothing_verifies(secrets: list[str]) -> None:
 
 def test_a_changed_body_is_refused() -> None:
     assert not verify(HEADER, BODY + b" ", [SECRET], NOW)
+
+
+@pytest.mark.parametrize(
+    ("header", "may_be"),
+    [
+        pytest.param(HEADER, True, id="signed"),
+        pytest.param(f"t={SIGNED_AT},v1=00", True, id="some signature"),
+        pytest.param(None, False, id="no header"),
+        pytest.param(f"v1={DIGEST}", False, id="no time"),
+        pytest.param(f"t={SIGNED_AT}", False, id="no signature"),
+        pytest.param(f"t={SIGNED_AT - 7200},v1={DIGEST}", False, id="long ago"),
+        pytest.param(f"t={'9' * 5000},v1={DIGEST}", False, id="endless time"),
+    ],
+)
+def test_header_alone_tells_whether_a_body_is_worth_reading(header: str | None, may_be: bool) -> None:
+    assert can_verify(header, NOW) is may_be
