@@ -37,6 +37,11 @@ class Suppression:
     created_at: datetime
     updated_at: datetime
 
+    @property
+    def is_opt_out(self) -> bool:
+        """Tell whether it stands for good because of a call: it lasts until somebody removes it."""
+        return self.execution_id is not None and self.expires_at is None
+
 
 @dataclass(frozen=True, kw_only=True)
 class SkippedContact:

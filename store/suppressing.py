@@ -18,6 +18,8 @@ from sqlalchemy import (
     Label,
     Select,
     Text,
+    and_,
+    case,
     func,
     literal,
     literal_column,
@@ -43,6 +45,7 @@ from domain.identity import (
 from domain.suppression import OPTED_OUT, NewSuppression, SkippedContact
 from store.counting import among
 from store.schema import INSTANT
+from store.suppressed_numbers import is_suppressed
 from store.tables import batches, calls, campaigns, contacts, suppressions
 from store.undialled import cancel_undialled
 
@@ -51,6 +54,9 @@ PIECE = 500
 
 _NAMES = ("suppression_id", "phone_number", "reason", "expires_at", "execution_id")
 _RENEWED = ("reason", "expires_at", "execution_id", "added_by", "updated_at")
+_IS_OPT_OUT = and_(suppressions.c.execution_id.is_not(None), suppressions.c.expires_at.is_(None))
+"""The same as `Suppression.is_opt_out`: nothing that is listed later takes the place of such an entry."""
+
 _number = attrgetter("phone_number")
 _IS_NEW: Label[bool] = literal_column("xmax = 0", Boolean).label(
     "is_new"
@@ -99,7 +105,9 @@ async def list_numbers(
     )
     listed = listed.on_conflict_do_update(
         index_elements=[suppressions.c.organization_id, suppressions.c.phone_number],
-        set_={name: listed.excluded[name] for name in _RENEWED},
+        set_={
+            name: case((_IS_OPT_OUT, suppressions.c[name]), else_=listed.excluded[name]) for name in _RENEWED
+        },
     )
     kept = listed.returning(_IS_NEW).cte("kept")
     counted = select(func.count().filter(kept.c.is_new), func.count().filter(not_(kept.c.is_new)))
@@ -146,7 +154,7 @@ async def opt_out(
         listed.on_conflict_do_update(
             index_elements=[suppressions.c.organization_id, suppressions.c.phone_number],
             set_={name: listed.excluded[name] for name in _RENEWED},
-            where=suppressions.c.expires_at.is_not(None),
+            where=not_(_IS_OPT_OUT),
         )
     )
     return await skip_sleepers(connection, organization_id, [number], now)
@@ -155,7 +163,10 @@ async def opt_out(
 async def skip_sleepers(
     connection: AsyncConnection, organization_id: OrganizationId, numbers: Sequence[str], now: datetime
 ) -> Sequence[SkippedContact]:
-    """Skip the contacts who wait to be called again on these numbers. Runs within a transaction."""
+    """Skip whoever waits to be called again on one of these numbers that is suppressed now.
+
+    Runs within a transaction.
+    """
     c = contacts.c
     sleepers = (
         select(c.contact_id, c.status)
@@ -165,6 +176,7 @@ async def skip_sleepers(
             c.status.in_(sorted(SLEEPING)),
             batches.c.organization_id == organization_id,
             batches.c.status.not_in(TERMINAL_BATCH),
+            is_suppressed(literal(organization_id), c.phone_number, now),
         )
         .with_for_update(key_share=True, of=contacts, skip_locked=True)
         .cte("sleepers")

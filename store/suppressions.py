@@ -27,12 +27,12 @@ class PostgresSuppressionStore:
     async def add(
         self, organization_id: OrganizationId, new: NewSuppression, now: datetime, *, added_by: TokenId
     ) -> AddedSuppression:
-        """List a number; one that is listed takes the new reason and expiry."""
+        """List a number; one that is listed takes the new reason and expiry, unless its callee opted out."""
         c = suppressions.c
         async with transaction(self._engine) as connection:
             await keep_organization(connection, organization_id, now)
             added, _ = await self._list(connection, organization_id, [new], now, added_by)
-            skipped = await suppressing.skip_sleepers(connection, organization_id, _in_force([new], now), now)
+            skipped = await suppressing.skip_sleepers(connection, organization_id, [new.phone_number], now)
             kept = await connection.execute(
                 select(suppressions).where(
                     c.organization_id == organization_id, c.phone_number == new.phone_number
@@ -63,7 +63,7 @@ class PostgresSuppressionStore:
                 added, updated = added + fresh, updated + known
             # Only now, so that contacts are held for the shorter part of it.
             for piece in pieces:
-                numbers = _in_force(piece, now)
+                numbers = [each.phone_number for each in piece]
                 skipped += await suppressing.skip_sleepers(connection, organization_id, numbers, now)
         return ImportedSuppressions(added=added, updated=updated, skipped=skipped)
 
@@ -138,7 +138,3 @@ class PostgresSuppressionStore:
         return await suppressing.list_numbers(
             connection, organization_id, new, now, added_by=added_by, mint=self._mint
         )
-
-
-def _in_force(new: Sequence[NewSuppression], now: datetime) -> list[str]:
-    return [each.phone_number for each in new if each.expires_at is None or each.expires_at > now]

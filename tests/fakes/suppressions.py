@@ -22,7 +22,7 @@ class FakeSuppressionStore:
     async def add(
         self, organization_id: OrganizationId, new: NewSuppression, now: datetime, *, added_by: TokenId
     ) -> AddedSuppression:
-        """List a number; one that is listed takes the new reason and expiry."""
+        """List a number; one that is listed takes the new reason and expiry, unless its callee opted out."""
         self._tables.require_up()
         known = self._find(organization_id, new.phone_number)
         kept = self._keep(organization_id, new, now, added_by)
@@ -51,9 +51,7 @@ class FakeSuppressionStore:
             raise ExecutionNotFound
         organization_id = self._tables.campaigns[call.campaign_id].organization_id
         wish = NewSuppression(phone_number=call.to_number, reason=OPTED_OUT, execution_id=execution_id)
-        known = self._find(organization_id, call.to_number)
-        if known is None or known.expires_at is not None:
-            self._keep(organization_id, wish, now, None)
+        self._keep(organization_id, wish, now, None)
         return self._skip_sleepers(organization_id, wish, now)
 
     async def number_called(self, organization_id: OrganizationId, execution_id: ExecutionId) -> str:
@@ -96,7 +94,10 @@ class FakeSuppressionStore:
     def _keep(
         self, organization_id: OrganizationId, new: NewSuppression, now: datetime, added_by: TokenId | None
     ) -> Suppression:
-        known = self._find(organization_id, new.phone_number) or Suppression(
+        listed = self._find(organization_id, new.phone_number)
+        if listed is not None and listed.is_opt_out:
+            return listed
+        known = listed or Suppression(
             suppression_id=SuppressionId(self._tables.mint(SUPPRESSION_PREFIX)),
             organization_id=organization_id,
             phone_number=new.phone_number,

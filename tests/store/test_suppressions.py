@@ -11,7 +11,7 @@ from domain.gates import Gate
 from domain.identity import ExecutionId, OrganizationId, SuppressionId, TokenId
 from domain.ports import Window
 from domain.settlement import Settlement
-from domain.suppression import OPTED_OUT, NewSuppression, SkippedContact
+from domain.suppression import OPTED_OUT, NewSuppression, SkippedContact, Suppression
 from tests.builders import CALLEE, MONDAY_NOON, ORGANIZATION, a_claim, a_new_contact
 from tests.store.scenes import LATER, House
 
@@ -166,13 +166,90 @@ async def test_opt_out_lists_the_called_number_for_good_and_names_the_attempt(ho
     assert entry.execution_id == record.execution_id
 
 
+async def _opted_out(house: House) -> Suppression:
+    record = await house.claimed(await house.a_person(people=NOBODY_TO_CALL))
+    await house.suppressions.opt_out(record.execution_id, MONDAY_NOON)
+    return await _entry(house)
+
+
+async def _entry(house: House) -> Suppression:
+    listed = house.suppressions.list_suppressions(ORGANIZATION, phone_number=CALLEE, window=Window())
+    (entry,) = (await listed).items
+    return entry
+
+
 async def test_repeated_opt_out_changes_nothing(house: House) -> None:
+    before = await _opted_out(house)
+    assert before.execution_id is not None
+    await house.suppressions.opt_out(before.execution_id, AGAIN)
+    assert await _entry(house) == before
+
+
+async def test_opt_out_in_a_later_call_changes_nothing(house: House) -> None:
     person = await house.a_person(people=NOBODY_TO_CALL)
-    record = await house.claimed(person)
-    entry = await _suppress(house, NewSuppression(phone_number=CALLEE, reason="by letter"))
-    before = await house.suppressions.get(ORGANIZATION, entry)
+    first = await house.ended(person, CallStatus.BUSY, RETRY)
+    second = await house.claimed(await house.a_person(people=NOBODY_TO_CALL))
+    await house.suppressions.opt_out(first.execution_id, MONDAY_NOON)
+    before = await _entry(house)
+    await house.suppressions.opt_out(second.execution_id, AGAIN)
+    assert await _entry(house) == before
+
+
+LATER_WISHES = [
+    pytest.param(NewSuppression(phone_number=CALLEE, reason="for a while", expires_at=LATER), id="shorter"),
+    pytest.param(NewSuppression(phone_number=CALLEE, expires_at=MONDAY_NOON), id="expired already"),
+    pytest.param(NewSuppression(phone_number=CALLEE, reason="by letter"), id="for good too"),
+    pytest.param(
+        NewSuppression(phone_number=CALLEE, expires_at=LATER, execution_id=ExecutionId("exec_other")),
+        id="from another call",
+    ),
+]
+
+
+@pytest.mark.parametrize("wish", LATER_WISHES)
+async def test_number_whose_callee_opted_out_keeps_its_entry_when_it_is_added_again(
+    house: House, wish: NewSuppression
+) -> None:
+    before = await _opted_out(house)
+    added = await house.suppressions.add(ORGANIZATION, wish, AGAIN, added_by=TOKEN)
+    assert (added.suppression, added.is_new) == (before, False)
+    assert await _entry(house) == before
+
+
+@pytest.mark.parametrize("wish", LATER_WISHES)
+async def test_number_whose_callee_opted_out_keeps_its_entry_in_an_import(
+    house: House, wish: NewSuppression
+) -> None:
+    before = await _opted_out(house)
+    imported = await house.suppressions.add_all(ORGANIZATION, [wish], AGAIN, added_by=TOKEN)
+    assert (imported.added, imported.updated) == (0, 1)
+    assert await _entry(house) == before
+
+
+async def test_number_a_client_lists_for_good_by_its_call_is_an_opt_out_as_well(house: House) -> None:
+    record = await house.claimed(await house.a_person(people=NOBODY_TO_CALL))
+    heard = NewSuppression(phone_number=CALLEE, reason="said no", execution_id=record.execution_id)
+    await _suppress(house, heard)
+    await _suppress(house, NewSuppression(phone_number=CALLEE, expires_at=LATER))
+    kept = await _entry(house)
+    assert (kept.reason, kept.expires_at, kept.execution_id) == ("said no", None, record.execution_id)
+
+
+async def test_opt_out_stands_on_a_number_that_was_listed_for_good_before(house: House) -> None:
+    record = await house.claimed(await house.a_person(people=NOBODY_TO_CALL))
+    await _suppress(house, NewSuppression(phone_number=CALLEE, reason="by letter"))
     await house.suppressions.opt_out(record.execution_id, AGAIN)
-    assert await house.suppressions.get(ORGANIZATION, entry) == before
+    before = await _entry(house)
+    assert (before.reason, before.added_by, before.is_opt_out) == (OPTED_OUT, None, True)
+    await _suppress(house, NewSuppression(phone_number=CALLEE, expires_at=LATER))
+    assert await _entry(house) == before
+
+
+async def test_opt_out_that_a_person_removed_is_gone(house: House) -> None:
+    opted_out = await _opted_out(house)
+    await house.suppressions.remove(ORGANIZATION, opted_out.suppression_id)
+    await _suppress(house, NewSuppression(phone_number=CALLEE, expires_at=LATER))
+    assert (await _entry(house)).expires_at == LATER
 
 
 async def test_opt_out_skips_the_same_person_sleeping_in_another_batch(house: House) -> None:
