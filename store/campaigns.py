@@ -14,6 +14,7 @@ from domain.lifecycle import Action
 from domain.ports import Amendment, Page, Window
 from store.campaign_actions import act_on_campaign
 from store.campaign_changes import change_campaign, delete_campaign
+from store.claim_locks import hold_claims
 from store.counting import call_counters_of
 from store.engine import bulk_transaction, single_statement, transaction
 from store.mapping import campaign_of, rules_values
@@ -98,7 +99,9 @@ class PostgresCampaignStore:
         """
         async with transaction(self._engine) as connection:
             unfinished = await change_campaign(connection, organization_id, campaign_id, amend, now)
-            return await _read_one(connection, organization_id, campaign_id), unfinished
+            changed = await _read_one(connection, organization_id, campaign_id)
+            await hold_claims(connection, organization_id)
+        return changed, unfinished
 
     async def delete(self, organization_id: OrganizationId, campaign_id: CampaignId, now: datetime) -> None:
         """Take a campaign out of sight; its rows stay. Raises CampaignNotFound, CampaignUnfinished."""

@@ -1,26 +1,27 @@
 """Takes the right to ask the provider for one call, so that a phone rings at most once per attempt.
 
-Rows are locked in the order campaign, batch, contact, call, here as everywhere in this room. Claims on one
-number pass one at a time, by a lock that only claims take, so that each counts the attempts of those before
-it. The number to show is chosen after all that may refuse the claim, since others wait for its turn. The
-number's place among the open attempts is taken with the call, last: whoever waits for it holds nothing that
-its holder still needs.
+Rows are locked in the order campaign, batch, contact, call, here as everywhere in this room; then come the
+locks that claims share. Only a statement that begins after all of them reads what the claim judges by: a
+statement's snapshot is older than the locks it waits for. Claims on one number pass one at a time, so that
+each counts the attempts of those before it. The number to show is chosen after all that may refuse the claim,
+since others wait for its turn. The number's place among the open attempts is taken with the call, last:
+whoever waits for it holds nothing that its holder still needs.
 """
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import (
-    Integer,
+    Interval,
     RowMapping,
     bindparam,
-    cast,
     exists,
     func,
     insert,
     literal,
     select,
     text,
+    type_coerce,
     update,
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -34,6 +35,7 @@ from domain.gates import Gate, GateFacts, closed_gate
 from domain.identity import EXECUTION_PREFIX, ExecutionId, MintId
 from domain.ports import AttemptClaim, Capped, ClaimAnswer, Claimed, RulesChanged
 from store.caller_ids import caller_id_for
+from store.claim_locks import claims_of, claims_on
 from store.frequency import capped_until
 from store.mapping import Values, call_of, call_values
 from store.open_numbers import is_on_the_phone
@@ -42,13 +44,25 @@ from store.shapes import frequency_cap_of
 from store.suppressed_numbers import instant, is_suppressed
 from store.tables import batches, calls, campaigns, contacts, slots
 
-_CLAIMS_ON_NUMBERS = 4_242
-"""The family of locks by which claims on one number pass one at a time."""
+WISH_LASTS = timedelta(seconds=2)
+"""Whoever waited longer for its locks rests on hours that may have closed since, and looks again."""
 
 # The share lock on the batch lets claims pass each other, and makes them and a pause wait for one another:
 # after a pause has committed no dial begins. The contact is locked against another claimant.
+_ROWS = (
+    select(contacts.c.phone_number, batches.c.organization_id)
+    .join_from(contacts, batches, contacts.c.batch_id == batches.c.batch_id)
+    .where(contacts.c.contact_id == bindparam("this_contact"))
+    .suffix_with(text("FOR SHARE OF batches FOR NO KEY UPDATE OF contacts"))
+    .subquery("held")
+)
+# Outside the query of the rows, so that they come after these: whoever holds the claims may hold contacts.
+_LOCKS = select(claims_on(_ROWS.c.phone_number), claims_of(_ROWS.c.organization_id))
+
+# The claim's instant moves on by what it waited; the clock is the database's, as it is for whoever waits.
+_WAITED = type_coerce(func.clock_timestamp() - func.transaction_timestamp(), Interval)
 # Whether the number is busy is a cheap look that spares most losers the write; the unique index decides.
-_LOCKED_FACTS = (
+_FACTS = (
     select(
         contacts.c.batch_id,
         contacts.c.campaign_id,
@@ -57,24 +71,22 @@ _LOCKED_FACTS = (
         contacts.c.last_attempted_at,
         batches.c.status.label("batch_status"),
         batches.c.organization_id,
+        func.coalesce(batches.c.scheduled_end <= instant("claimed_at") + _WAITED, False).label("is_time_up"),
         campaigns.c.status.label("campaign_status"),
         campaigns.c.frequency_caps,
+        campaigns.c.policy_version,
         is_suppressed(batches.c.organization_id, contacts.c.phone_number, instant("claimed_at")).label(
             "is_suppressed"
         ),
-        func.pg_advisory_xact_lock(
-            cast(literal(_CLAIMS_ON_NUMBERS), Integer), func.hashtext(contacts.c.phone_number)
-        ).label("turn"),
-        campaigns.c.policy_version,
         exists().where(slots.c.contact_id == contacts.c.contact_id).label("has_slot"),
         is_on_the_phone(contacts.c.phone_number, calls.c.contact_id != contacts.c.contact_id).label(
             "number_is_busy"
         ),
+        _WAITED.label("waited"),
     )
     .join_from(contacts, batches, contacts.c.batch_id == batches.c.batch_id)
     .join(campaigns, batches.c.campaign_id == campaigns.c.campaign_id)
     .where(campaigns.c.deleted_at.is_(None), contacts.c.contact_id == bindparam("this_contact"))
-    .suffix_with(text("FOR SHARE OF batches FOR NO KEY UPDATE OF contacts"))
 )
 
 _NEWEST_CALL = (
@@ -111,7 +123,8 @@ async def claim(connection: AsyncConnection, wish: AttemptClaim, now: datetime, 
 
     Fails with the violation of the index of open numbers when another claim took the number since.
     """
-    found = await connection.execute(_LOCKED_FACTS, {"this_contact": wish.contact_id, "claimed_at": now})
+    await connection.execute(_LOCKS, {"this_contact": wish.contact_id})
+    found = await connection.execute(_FACTS, {"this_contact": wish.contact_id, "claimed_at": now})
     facts = found.mappings().one_or_none()
     if facts is None:
         return Gate.BATCH_GONE
@@ -126,6 +139,8 @@ async def claim(connection: AsyncConnection, wish: AttemptClaim, now: datetime, 
         return Capped(until)
     if facts["number_is_busy"]:
         return Gate.NUMBER_BUSY
+    if facts["waited"] > WISH_LASTS:
+        return RulesChanged()
     given_back = newest if newest is not None and newest.attempt == wish.attempt else None
     ready = given_back or _new_record(facts, wish, mint)
     shown = await caller_id_for(connection, wish, facts, given_back)
@@ -163,6 +178,8 @@ def _closed_gate(facts: RowMapping, newest: CallRecord | None, wish: AttemptClai
     )
     if gate is not None:
         return gate
+    if facts["is_time_up"]:
+        return Gate.BATCH_OVER
     is_known = newest is not None and newest.attempt == wish.attempt
     if facts["contact_status"] == ContactStatus.DISPATCHED and not is_known:
         return Gate.CONTACT_CLOSED
@@ -172,7 +189,7 @@ def _closed_gate(facts: RowMapping, newest: CallRecord | None, wish: AttemptClai
 
 
 async def _capped_until(connection: AsyncConnection, facts: RowMapping, now: datetime) -> datetime | None:
-    """Count in a statement of its own, which sees the attempts of every claim that passed before."""
+    """Count the attempts at the number of every claim that passed before."""
     caps = CapsAt(tuple(map(frequency_cap_of, facts["frequency_caps"])), now)
     organization_id, number = literal(facts["organization_id"]), literal(facts["phone_number"])
     until: datetime | None = await connection.scalar(select(capped_until(organization_id, number, caps)))

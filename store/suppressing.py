@@ -43,6 +43,7 @@ from domain.identity import (
     TokenId,
 )
 from domain.suppression import OPTED_OUT, NewSuppression, SkippedContact
+from store.claim_locks import hold_claims
 from store.counting import among
 from store.schema import INSTANT
 from store.suppressed_numbers import is_suppressed
@@ -157,7 +158,9 @@ async def opt_out(
             where=not_(_IS_OPT_OUT),
         )
     )
-    return await skip_sleepers(connection, organization_id, [number], now)
+    skipped = await skip_sleepers(connection, organization_id, [number], now)
+    await hold_claims(connection, organization_id)
+    return skipped
 
 
 async def skip_sleepers(

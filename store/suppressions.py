@@ -11,6 +11,7 @@ from domain.identity import ExecutionId, MintId, OrganizationId, SuppressionId, 
 from domain.ports import AddedSuppression, ImportedSuppressions, Page, Window
 from domain.suppression import NewSuppression, SkippedContact, Suppression
 from store import suppressing
+from store.claim_locks import hold_claims
 from store.engine import bulk_transaction, single_statement, transaction
 from store.mapping import suppression_of
 from store.organizations import keep_organization
@@ -38,6 +39,7 @@ class PostgresSuppressionStore:
                     c.organization_id == organization_id, c.phone_number == new.phone_number
                 )
             )
+            await hold_claims(connection, organization_id)
             return AddedSuppression(
                 suppression=suppression_of(kept.mappings().one()),
                 is_new=added == 1,
@@ -65,6 +67,7 @@ class PostgresSuppressionStore:
             for piece in pieces:
                 numbers = [each.phone_number for each in piece]
                 skipped += await suppressing.skip_sleepers(connection, organization_id, numbers, now)
+            await hold_claims(connection, organization_id)
         return ImportedSuppressions(added=added, updated=updated, skipped=skipped)
 
     async def opt_out(self, execution_id: ExecutionId, now: datetime) -> Sequence[SkippedContact]:

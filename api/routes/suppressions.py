@@ -48,7 +48,8 @@ SuppressionBody = Annotated[Posted[SuppressionCreate], Depends(body_of(Suppressi
 async def suppress(caller: Caller, parts: Parts, posted: SuppressionBody) -> Response:
     """List a number: nobody of the organization calls it (again), and who waits for a redial is skipped.
 
-    A number that is listed already takes the new reason and expiry and is answered with 200.
+    A number that is listed already takes the new reason and expiry and is answered with 200;
+    an entry that stands for good because of a call stays as it is until it is removed.
     """
     asked, now = posted.value, parts.clock()
     expires_at = expiry_of(asked.expires_at, now)

@@ -53,7 +53,10 @@ class Claimed:
 
 @dataclass(frozen=True)
 class RulesChanged:
-    """The campaign's rules are no longer those the wish rests on: they are to be read again."""
+    """The campaign's rules are no longer those the wish rests on, or the wish had to wait for long:
+
+    what it rests on is to be read again.
+    """
 
 
 @dataclass(frozen=True)

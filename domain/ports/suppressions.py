@@ -40,7 +40,10 @@ class SuppressionStore(Protocol):
     async def add(
         self, organization_id: OrganizationId, new: NewSuppression, now: datetime, *, added_by: TokenId
     ) -> AddedSuppression:
-        """List a number; one that is listed takes the new reason and expiry."""
+        """List a number; one that is listed takes the new reason and expiry.
+
+        An opt-out stays as it is.
+        """
 
     async def add_all(
         self,
@@ -53,7 +56,7 @@ class SuppressionStore(Protocol):
         """Do the same for many different numbers, all or none of them."""
 
     async def opt_out(self, execution_id: ExecutionId, now: datetime) -> Sequence[SkippedContact]:
-        """List the number an attempt called, for good; an entry without expiry stays as it is.
+        """List the number an attempt called, for good; an earlier opt-out stays as it is.
 
         Raises ExecutionNotFound.
         """

@@ -239,13 +239,14 @@ class FakeCallStore:
 
     def _closed(self, contact: Contact, known: CallRecord | None, now: datetime) -> Gate | Capped | None:
         campaign, number = self._tables.campaigns[contact.campaign_id], contact.phone_number
+        batch = self._tables.batches[contact.batch_id]
         facts = GateFacts(
-            campaign_status=campaign.status,
-            batch_status=self._tables.batches[contact.batch_id].status,
-            contact_status=contact.status,
+            campaign_status=campaign.status, batch_status=batch.status, contact_status=contact.status
         )
         if (gate := closed_gate(facts)) is not None:
             return gate
+        if batch.scheduled_end is not None and batch.scheduled_end <= now:
+            return Gate.BATCH_OVER
         if contact.status is ContactStatus.DISPATCHED and known is None:
             return Gate.CONTACT_CLOSED
         self._tables.slots_of(contact.batch_id)
