@@ -1,4 +1,4 @@
-"""What bears on a contact's being called again, read while its batch is held as it is."""
+"""What bears on a contact's being called again, read while it and its batch are held as they are."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,7 +13,14 @@ from domain.identity import ContactId
 from store.suppressed_numbers import instant, is_suppressed
 from store.tables import batches, calls, contacts
 
-_LOCKED_BATCH = (
+# Locked first and read in a statement of its own, whose snapshot is no older than the locks.
+_LOCKED = (
+    select(contacts.c.contact_id)
+    .join_from(contacts, batches, contacts.c.batch_id == batches.c.batch_id)
+    .where(contacts.c.contact_id == bindparam("this_contact"))
+    .suffix_with(text("FOR SHARE OF batches FOR NO KEY UPDATE OF contacts"))
+)
+_FACTS = (
     select(
         batches.c.status.label("batch_status"),
         calls.c.call_status,
@@ -26,7 +33,6 @@ _LOCKED_BATCH = (
         calls, and_(calls.c.contact_id == contacts.c.contact_id, calls.c.attempt == bindparam("this_attempt"))
     )
     .where(contacts.c.contact_id == bindparam("this_contact"))
-    .suffix_with(text("FOR SHARE OF batches"))
 )
 
 
@@ -42,12 +48,13 @@ class BatchFacts:
 async def locked_batch_facts(
     connection: AsyncConnection, contact_id: ContactId, attempt: int, now: datetime
 ) -> BatchFacts:
-    """Keep the contact's batch as it is until the transaction ends; returns how it and the call stand.
+    """Keep the contact and its batch as they are until the transaction ends; returns how all stands.
 
     Raises ContactNotFound.
     """
     this = {"this_contact": contact_id, "this_attempt": attempt, "looked_at": now}
-    row = (await connection.execute(_LOCKED_BATCH, this)).mappings().one_or_none()
+    await connection.execute(_LOCKED, {"this_contact": contact_id})
+    row = (await connection.execute(_FACTS, this)).mappings().one_or_none()
     if row is None:
         raise ContactNotFound
     call_status = row[calls.c.call_status]

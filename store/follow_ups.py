@@ -13,13 +13,14 @@ from domain.lifecycle import require_room_for_follow_up
 from store.mapping import contact_of
 from store.tables import batches, calls, campaigns, contacts
 
-# The share lock on the batch keeps it from ending between the look at its status and the move.
+# All rows are locked, and so seen as they are: the share locks keep the rules as they are, and the batch from
+# ending, between the look and the move.
 _LOCKED = (
     select(contacts, batches.c.status.label("batch_status"), campaigns.c.max_follow_ups)
     .join_from(contacts, batches, contacts.c.batch_id == batches.c.batch_id)
     .join(campaigns, batches.c.campaign_id == campaigns.c.campaign_id)
     .where(campaigns.c.deleted_at.is_(None))
-    .suffix_with(text("FOR SHARE OF batches FOR NO KEY UPDATE OF contacts"))
+    .suffix_with(text("FOR SHARE OF campaigns FOR SHARE OF batches FOR NO KEY UPDATE OF contacts"))
 )
 
 

@@ -23,7 +23,8 @@ from store.undialled import cancel_undialled
 
 _NOBODY = RescheduledPage(changed=0, last_position=None)
 
-# The share lock keeps the batch from ending meanwhile; whoever is being called has the contact's lock.
+# The share locks keep the rules as they are and the batch from ending meanwhile: of two pages the later one
+# never goes by older rules. Whoever is being called has the contact's lock.
 _LOCKED_BATCH = (
     select(batches, campaigns)
     .join_from(batches, campaigns, batches.c.campaign_id == campaigns.c.campaign_id)
@@ -32,7 +33,7 @@ _LOCKED_BATCH = (
         batches.c.status.not_in(TERMINAL_BATCH),
         campaigns.c.deleted_at.is_(None),
     )
-    .suffix_with(text("FOR SHARE OF batches"))
+    .suffix_with(text("FOR SHARE OF campaigns FOR SHARE OF batches"))
 )
 
 _MOVE = (
@@ -94,10 +95,13 @@ class PostgresRescheduleStore:
             rules_row = found.mappings().one_or_none()
             if rules_row is None:
                 return _NOBODY
-            page = (await connection.execute(_waiting(batch_id, after_position, limit))).mappings().all()
-            moves = _moves(page, batch_of(rules_row), campaign_of(rules_row).rules, now, quiet_after_unknown)
+            held = (await connection.execute(_locked_page(batch_id, after_position, limit))).all()
+            page = (await connection.execute(_waiting([contact_id for contact_id, _ in held]))).mappings()
+            moves = _moves(
+                page.all(), batch_of(rules_row), campaign_of(rules_row).rules, now, quiet_after_unknown
+            )
             await _keep(connection, moves, now)
-        last = page[-1][contacts.c.position] if len(page) == limit else None
+        last = held[-1].position if len(held) == limit else None
         return RescheduledPage(changed=len(moves), last_position=last)
 
     async def mark_recomputed(self, campaign_id: CampaignId, policy_version: int) -> None:
@@ -111,8 +115,8 @@ class PostgresRescheduleStore:
             )
 
 
-def _waiting(batch_id: BatchId, after_position: int, limit: int) -> Select[*tuple[Any, ...]]:
-    """Select and lock the next waiting contacts, each with its newest call that has ended."""
+def _locked_page(batch_id: BatchId, after_position: int, limit: int) -> Select[str, int]:
+    """Select and lock the next contacts that wait; once they are locked some may wait no longer."""
     c = contacts.c
     halves = [
         select(c.contact_id, c.position)
@@ -124,6 +128,13 @@ def _waiting(batch_id: BatchId, after_position: int, limit: int) -> Select[*tupl
     ]
     both = union_all(*(select(half) for half in halves)).subquery()
     page = select(both.c.contact_id).order_by(both.c.position).limit(limit)
+    locked = select(c.contact_id, c.position).where(c.contact_id.in_(page)).order_by(c.position)
+    return locked.with_for_update(key_share=True)
+
+
+def _waiting(contact_ids: Sequence[str]) -> Select[*tuple[Any, ...]]:
+    """Select those of some contacts who wait, each with its newest call that has ended."""
+    c = contacts.c
     ended = calls.alias("ended")
     newest_ended = (
         select(func.max(ended.c.attempt))
@@ -144,9 +155,8 @@ def _waiting(batch_id: BatchId, after_position: int, limit: int) -> Select[*tupl
             calls.c.follow_up_at.label("agreed_at"),
         )
         .join_from(contacts, calls, and_(calls.c.contact_id == c.contact_id, calls.c.attempt == newest_ended))
-        .where(c.contact_id.in_(page), c.status.in_(sorted(SLEEPING)))
+        .where(c.contact_id == among(contact_ids), c.status.in_(sorted(SLEEPING)))
         .order_by(c.position)
-        .suffix_with(text("FOR NO KEY UPDATE OF contacts"))
     )
 
 

@@ -1,7 +1,9 @@
 """Moves one contact on, after a dial or by hand.
 
 Each move is one guarded update; when the guard does not hold, the verb reads and returns what stands.
-Who is sent to wait is sent under a share lock on the batch, so that nobody waits in one that is over.
+A guard that looks at more than the contact's own row holds its lock first: a statement that waits for a lock
+sees all other rows as they were before. Who is sent to wait is sent under a share lock on the batch, so that
+nobody waits in one that is over.
 """
 
 from datetime import datetime
@@ -41,7 +43,7 @@ from domain.contact import (
 from domain.errors import ContactNotFound
 from domain.identity import BatchId, ContactId
 from domain.lifecycle import require_skippable
-from domain.redial import corrected, taken_as
+from domain.redial import corrected, corrected_late, taken_as
 from domain.settlement import Settlement
 from store.batch_facts import locked_batch_facts
 from store.mapping import Values, contact_of
@@ -75,7 +77,7 @@ _SETTLE = (
     .returning(*_WHERE_IT_STANDS)
 )
 
-# The newest word on the call is read under the contact's lock, which a correction of the call takes too.
+# Whoever writes a new call or corrects one takes this lock too.
 _LOCKED_CONTACT = (
     select(contacts.c.contact_id)
     .where(contacts.c.contact_id == bindparam("this_contact"))
@@ -108,7 +110,9 @@ async def settle(
     """
     if settlement.status in WAITING:
         settlement = await _settlement_in_force(connection, contact_id, attempt, settlement, now)
-    elif settlement.status in _MAY_KNOW_TOO_LITTLE:
+    else:
+        await connection.execute(_LOCKED_CONTACT, {"this_contact": contact_id})
+    if settlement.status in _MAY_KNOW_TOO_LITTLE:
         settlement = await _corrected(connection, contact_id, attempt, settlement)
     values: Values = {
         "this_contact": contact_id,
@@ -276,14 +280,17 @@ async def _settlement_in_force(
 ) -> Settlement:
     facts = await locked_batch_facts(connection, contact_id, attempt, now)
     outcome = None if facts.call_status is None else OUTCOME_OF.get(facts.call_status)
-    is_final = facts.batch_status in TERMINAL_BATCH or facts.is_suppressed
-    return Settlement(status=taken_as(outcome)) if is_final and outcome is not None else decided
+    if outcome is None:
+        return decided
+    if facts.batch_status in TERMINAL_BATCH or facts.is_suppressed:
+        return Settlement(status=taken_as(outcome))
+    status = corrected_late(decided.status, outcome)
+    return decided if status is decided.status else Settlement(status=status)
 
 
 async def _corrected(
     connection: AsyncConnection, contact_id: ContactId, attempt: int, decided: Settlement
 ) -> Settlement:
-    await connection.execute(_LOCKED_CONTACT, {"this_contact": contact_id})
     this = {"this_contact": contact_id, "this_attempt": attempt}
     call_status = await connection.scalar(_CALL_STATUS, this)
     outcome = None if call_status is None else OUTCOME_OF.get(CallStatus(call_status))

@@ -94,5 +94,7 @@ class SuppressionsImported(WireOutput):
 
     received: int
     added: int
-    updated: int = Field(description="Numbers listed already, with a new reason and expiry unless a callee opted out.")
+    updated: int = Field(
+        description="Numbers listed already, with a new reason and expiry unless a callee opted out."
+    )
     duplicates: int = Field(description="Later rows of the same number, dropped.")

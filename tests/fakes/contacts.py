@@ -11,7 +11,7 @@ from domain.errors import ContactNotFound
 from domain.identity import BatchId, ContactId, ExecutionId
 from domain.lifecycle import require_room_for_follow_up, require_skippable
 from domain.ports import Page, Window
-from domain.redial import corrected, taken_as
+from domain.redial import corrected, corrected_late, taken_as
 from domain.settlement import Settlement
 from tests.fakes.tables import Tables, is_undialled, page_of
 
@@ -217,7 +217,10 @@ class FakeContactStore:
         if outcome is None:
             return decided
         if decided.status in WAITING:
-            return Settlement(status=taken_as(outcome)) if is_over else decided
+            if is_over:
+                return Settlement(status=taken_as(outcome))
+            status = corrected_late(decided.status, outcome)
+            return decided if status is decided.status else Settlement(status=status)
         return replace(decided, status=corrected(decided.status, outcome))
 
     def _find(self, contact_id: ContactId) -> Contact:
