@@ -91,7 +91,10 @@ class Withheld:
     capped_until: datetime | None = None
     """When the first frequency cap lets go."""
     busy: int = 0
-    """Their numbers are on the phone, called by this batch or another."""
+    """Their numbers are on the phone, called by this batch or another of the organization.
+
+    Those that another organization calls are not told apart from those that are free.
+    """
     suppressed: int = 0
     """Nothing else withholds them: they are skipped when their turn comes."""
 

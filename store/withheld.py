@@ -1,4 +1,7 @@
-"""Why nobody of a batch is called although it may call: whom caps, busy numbers and suppressions withhold."""
+"""Why nobody of a batch is called although it may call: whom caps, busy numbers and suppressions withhold.
+
+A number that another organization has on the phone is told as one that is free and waits its turn.
+"""
 
 from collections.abc import Collection
 
@@ -8,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from domain.diagnosis import Withheld
 from domain.frequency import CapsAt
 from domain.identity import BatchId
-from store.open_numbers import is_on_the_phone
+from store.open_numbers import is_on_own_call
 from store.schema import INSTANT
 from store.suppressed_numbers import is_suppressed
 from store.turns import capped_in, owner_of, pending_page
@@ -45,7 +48,7 @@ def _looked_at(batch_id: BatchId, caps: CapsAt, limit: int, closed_zones: Collec
     number = page.c.phone_number
     reasons = select(
         cast(capped_in(batch_id, number, caps), INSTANT).label("capped_until"),
-        is_on_the_phone(number).label("is_busy"),
+        is_on_own_call(number, owner_of(batch_id)).label("is_busy"),
         is_suppressed(owner_of(batch_id), number, caps.now).label("is_suppressed"),
     )
     return reasons.select_from(page).subquery("looked_at")

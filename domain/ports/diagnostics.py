@@ -73,7 +73,7 @@ class DiagnosticsStore(Protocol):
         """Tell why nobody among the first `limit` pending contacts outside the closed zones can be called.
 
         None when somebody can be, or nobody is there. Of one who waits for several reasons the cap is told
-        first, then the busy number.
+        first, then the busy number; one that another organization has on the phone counts as free.
         """
 
     async def live_in_campaign(self, campaign_id: CampaignId) -> int:

@@ -11,10 +11,10 @@ from domain.call import OUTCOME_OF, CallRecord, CallStatus, DialState, EventSour
 from domain.contact import LIVE, Contact, ContactStatus
 from domain.diagnosis import Withheld
 from domain.frequency import CapsAt
-from domain.identity import BatchId, CampaignId, ContactId
+from domain.identity import BatchId, CampaignId, ContactId, OrganizationId
 from domain.ports import EndedCalls, RecentAttempts, StatusShare, WebhookSilence
 from domain.wall_clock import zone_named
-from tests.fakes.tables import StoredEvent, Tables
+from tests.fakes.tables import StoredEvent, Tables, is_open
 
 
 class FakeDiagnosticsStore:
@@ -56,7 +56,7 @@ class FakeDiagnosticsStore:
         until = {each: self._tables.capped_until(owner, each, caps) for each in numbers}
         capped = [at for at in until.values() if at is not None]
         uncapped = [each for each in numbers if until[each] is None]
-        busy = [each for each in uncapped if self._tables.is_on_the_phone(each)]
+        busy = [each for each in uncapped if self._is_on_own_call(owner, each)]
         suppressed = [
             each
             for each in uncapped
@@ -70,6 +70,14 @@ class FakeDiagnosticsStore:
             busy=len(busy),
             suppressed=len(suppressed),
         )
+
+    def _is_on_own_call(self, owner: OrganizationId, number: str) -> bool:
+        owners = {
+            self._tables.campaigns[each.campaign_id].organization_id
+            for each in self._tables.calls.values()
+            if each.to_number == number and is_open(each)
+        }
+        return owner in owners
 
     async def live_in_campaign(self, campaign_id: CampaignId) -> int:
         """Return how many contacts of all batches of a campaign are live."""

@@ -9,11 +9,20 @@ from domain.call import AttemptKind, CallRecord, CallStatus, DialState, EventSou
 from domain.contact import Contact, ContactStatus
 from domain.diagnosis import Withheld
 from domain.frequency import CapsAt, FrequencyCap
-from domain.identity import TokenId
+from domain.gates import Gate
+from domain.identity import OrganizationId, TokenId
 from domain.ports import Claimed, EndedCalls, RecentAttempts, StatusShare, WebhookSilence
 from domain.settlement import Settlement
 from domain.suppression import NewSuppression
-from tests.builders import MONDAY_NOON, ORGANIZATION, a_claim, a_new_contact, a_status_event
+from tests.builders import (
+    MONDAY_NOON,
+    ORGANIZATION,
+    a_campaign_rules,
+    a_claim,
+    a_new_batch,
+    a_new_contact,
+    a_status_event,
+)
 from tests.store.scenes import LATER, House
 
 pytestmark = pytest.mark.store
@@ -311,3 +320,29 @@ async def test_only_the_ten_largest_prefixes_are_told(house: House) -> None:
     told = (await house.diagnostics.ended_calls(batch.batch_id, "UTC")).no_answer_by_prefix
 
     assert list(told.items()) == [("+1211", 2), *((f"+1{200 + each}", 1) for each in range(9))]
+
+
+async def _foreign_call(house: House, number: str) -> CallRecord:
+    """A call of another organization."""
+    others = OrganizationId("org_other")
+    campaign = await house.campaigns.create(others, a_campaign_rules(), MONDAY_NOON)
+    new = a_new_batch(campaign_id=campaign.campaign_id, organization_id=others)
+    batch = await house.batches.create(new, [a_new_contact(phone_number=number)], MONDAY_NOON)
+    return await house.claimed((await house.people_of(batch))[0])
+
+
+async def test_number_on_the_phone_with_another_organization_waits_and_nothing_tells_why(
+    house: House,
+) -> None:
+    batch = await house.a_kept_batch(2)
+    own, foreign = await house.people_of(batch)
+    no_caps = CapsAt((), NOW)
+    untouched = await house.diagnostics.standings(batch.batch_id)
+    await _foreign_call(house, foreign.phone_number)
+    await _on_the_phone(house, own.phone_number, NOW)
+
+    assert await house.calls.claim_attempt(a_claim(foreign.contact_id), NOW) is Gate.NUMBER_BUSY
+    assert await house.diagnostics.withheld(batch.batch_id, no_caps, 10) is None
+    assert await house.diagnostics.withheld(batch.batch_id, no_caps, 1) == Withheld(busy=1)
+    assert await house.diagnostics.standings(batch.batch_id) == untouched
+    assert await house.contact(foreign) == foreign
