@@ -7,6 +7,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from bench.history import BATCHES, run_history
 from bench.memory import measure_memory, show_memory
 from bench.slots import LIMIT, TALK_SECONDS, measure_slots, show_slots
 from bench.throughput import measure_throughput, show_throughput
@@ -18,7 +19,7 @@ from embedded.stop_request import StopRequest
 from process_exit import leave
 from settings import Settings, inherited_environment
 
-CONTACTS = {"throughput": 400, "watching": 2000, "slots": 1000, "memory": 1000}
+CONTACTS = {"throughput": 400, "watching": 2000, "slots": 1000, "memory": 1000, "history": 1_000_000}
 ROUNDS = {"throughput": 3, "watching": 2, "slots": 1, "memory": 1}
 
 
@@ -58,8 +59,12 @@ def main() -> None:
     parser.add_argument("--contacts", type=int, help="contacts of one round")
     parser.add_argument("--rounds", type=int)
     parser.add_argument("--limit", type=int, default=LIMIT, help="slots of the batch, with --only slots")
+    parser.add_argument("--batches", type=int, default=BATCHES, help="with --only history")
     given = parser.parse_args()
     console = Console()
+    if given.only == "history":
+        run_history(console, contacts=given.contacts or CONTACTS["history"], batches=given.batches)
+        leave(0)
     talk_seconds = TALK_SECONDS if given.only == "slots" else 0
     with (
         tempfile.TemporaryDirectory(prefix="apollo-bench-") as folder,

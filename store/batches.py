@@ -17,9 +17,10 @@ from domain.lifecycle import Action
 from domain.ports import Page, Window
 from store.batch_actions import act_on_batch, dispatch_batch, expire_batch
 from store.completion import finish_batch
-from store.counting import counters_of
+from store.counting import among, counters_of
 from store.engine import bulk_transaction, single_statement, transaction
 from store.intake import create_batch, discard_batch
+from store.kept_counts import keep_counts_of_settled
 from store.mapping import batch_of, campaign_of
 from store.tables import batches, campaigns, contacts
 
@@ -127,7 +128,10 @@ class PostgresBatchStore:
         if statuses:
             matching = matching.where(c.status.in_(statuses))
         async with single_statement(self._engine) as connection:
-            return await _read_page(connection, matching, window)
+            page = await _read_page(connection, matching, window)
+        over = [batch.batch_id for batch, _ in page.items if batch.status in TERMINAL_BATCH]
+        await keep_counts_of_settled(self._engine, c.batch_id == among(over))
+        return page
 
     async def begin(self, batch_id: BatchId, now: datetime) -> BatchStatus:
         """Move a `pending` batch to `in_progress`; returns the status that stands. Raises BatchNotFound."""

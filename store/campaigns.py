@@ -15,12 +15,13 @@ from domain.ports import Amendment, Page, Window
 from store.campaign_actions import act_on_campaign
 from store.campaign_changes import change_campaign, delete_campaign
 from store.claim_locks import hold_claims
-from store.counting import call_counters_of
+from store.counting import among, call_counters_of
 from store.engine import bulk_transaction, single_statement, transaction
+from store.kept_counts import keep_counts_of_settled
 from store.mapping import campaign_of, rules_values
 from store.organizations import keep_organization
 from store.statistics import stats_of
-from store.tables import campaigns
+from store.tables import batches, campaigns
 
 
 class PostgresCampaignStore:
@@ -67,7 +68,9 @@ class PostgresCampaignStore:
         async with single_statement(self._engine) as connection:
             total = await connection.execute(select(func.count()).select_from(campaigns).where(*matching))
             rows = (await connection.execute(page)).mappings().all()
-            counters = await call_counters_of(connection, [row[c.campaign_id] for row in rows])
+            listed_ids = [row[c.campaign_id] for row in rows]
+            counters = await call_counters_of(connection, listed_ids)
+        await keep_counts_of_settled(self._engine, batches.c.campaign_id == among(listed_ids))
         listed = [campaign_of(row, counters[row[c.campaign_id]]) for row in rows]
         return Page(items=listed, total=total.scalar_one())
 
@@ -112,7 +115,9 @@ class PostgresCampaignStore:
         """Count a campaign's contacts, batches and calls. Raises CampaignNotFound."""
         async with single_statement(self._engine) as connection:
             row = await _read_row(connection, organization_id, campaign_id)
-            return await stats_of(connection, campaign_of(row))
+            stats = await stats_of(connection, campaign_of(row))
+        await keep_counts_of_settled(self._engine, batches.c.campaign_id == campaign_id)
+        return stats
 
 
 async def _read_one(

@@ -10,6 +10,7 @@ from domain.batch import TERMINAL_BATCH, Batch, BatchStatus
 from domain.campaign import CampaignStatus
 from domain.identity import BatchId, CampaignId
 from store.batch_moves import ended, move_batches
+from store.kept_counts import keep_counts
 from store.locking import counted, locked_batch
 from store.tables import batches, campaigns
 
@@ -24,6 +25,7 @@ async def finish_batch(connection: AsyncConnection, batch_id: BatchId, now: date
         return batch
     is_this = batches.c.batch_id == batch_id
     (completed,) = await move_batches(connection, ended(BatchStatus.COMPLETED), now, is_this)
+    await keep_counts(connection, [batch_id])
     await complete_campaign(connection, batch.campaign_id, now)
     return replace(completed, counters=batch.counters)
 

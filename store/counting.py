@@ -1,9 +1,29 @@
-"""Numbers derived from contacts and calls at the moment they are read, one grouped query for a whole page."""
+"""Numbers derived from contacts and calls at the moment they are read, one grouped query for a whole page.
+
+Of batches that are over what was derived once may be kept in their rows, see `store.kept_counts`. Both halves
+are read by one statement, so that no change in between is counted twice or not at all.
+"""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
-from sqlalchemy import ARRAY, CollectionAggregate, Text, any_, bindparam, func, literal, select
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    CollectionAggregate,
+    ColumnElement,
+    CompoundSelect,
+    Select,
+    Text,
+    any_,
+    bindparam,
+    cast,
+    func,
+    literal,
+    not_,
+    select,
+    union_all,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.call import AttemptKind, CallStatus, DialState
@@ -11,7 +31,12 @@ from domain.campaign import CallCounters
 from domain.contact import WAITING, ContactStatus
 from domain.counters import Counters
 from domain.identity import BatchId, CampaignId
-from store.tables import calls, contacts, slots
+from store.tables import batches, calls, contacts, slots
+
+CONTACTS, CALLS, FOLLOW_UPS = "contacts", "calls", "follow_ups"
+"""What is kept with a batch: the first two by status."""
+ALL, DIALLED = "all", "dialled"
+"""The two counts of follow-ups."""
 
 ASKED = (DialState.DIALLING, DialState.ACCEPTED, DialState.AMBIGUOUS)
 """States in which the provider was asked and may have dialled."""
@@ -28,6 +53,7 @@ COUNTED_AS = {
 """The call counter each ending adds to; an unknown one counts as failed."""
 
 
+_DERIVED = batches.c.kept_counts.is_(None)
 _GRANTED = (
     select(contacts.c.batch_id, contacts.c.status, func.count())
     .join_from(slots, contacts, slots.c.contact_id == contacts.c.contact_id)
@@ -44,6 +70,63 @@ def among(ids: Sequence[str]) -> CollectionAggregate[bool]:
     return any_(literal(list(ids), ARRAY(Text)))
 
 
+def contacts_by_status(owner: ColumnElement[str], *of: ColumnElement[bool]) -> Select[str, str, int]:
+    """Count contacts by status, of the batches that match, for each `owner`, a column of `batches`."""
+    c = contacts.c
+    derived = (
+        select(owner, c.status, func.count())
+        .join_from(batches, contacts, c.batch_id == batches.c.batch_id)
+        .where(*of, _DERIVED)
+        .group_by(owner, c.status)
+    )
+    return _added_up(_kept(CONTACTS, owner, *of), derived)
+
+
+def calls_by_status(owner: ColumnElement[str], *of: ColumnElement[bool]) -> Select[str, str, int]:
+    """Count calls by status in the same way."""
+    c = calls.c
+    derived = (
+        select(owner, c.call_status, func.count())
+        .join_from(batches, calls, c.batch_id == batches.c.batch_id)
+        .where(*of, _DERIVED)
+        .group_by(owner, c.call_status)
+    )
+    return _added_up(_kept(CALLS, owner, *of), derived)
+
+
+def follow_ups(owner: ColumnElement[str], *of: ColumnElement[bool]) -> Select[str, str, int]:
+    """Count follow-up calls in the same way: `ALL` of them, and those that were `DIALLED`."""
+    c = calls.c
+    counted = (
+        select(
+            owner.label("owner"),
+            func.count().label(ALL),
+            func.count().filter(c.dial_state.in_(ASKED)).label(DIALLED),
+        )
+        .join_from(batches, calls, c.batch_id == batches.c.batch_id)
+        .where(*of, _DERIVED, c.kind == AttemptKind.FOLLOW_UP)
+        .group_by(owner)
+        .cte("counted")
+    )
+    derived = union_all(*(select(counted.c.owner, literal(name), counted.c[name]) for name in (ALL, DIALLED)))
+    return _added_up(_kept(FOLLOW_UPS, owner, *of), derived)
+
+
+def _kept(count: str, owner: ColumnElement[str], *of: ColumnElement[bool]) -> Select[str, str, int]:
+    each = func.jsonb_each_text(batches.c.kept_counts[count]).table_valued(
+        "key", "value", joins_implicitly=True
+    )
+    return select(owner, each.c.key, cast(each.c.value, BigInteger)).where(*of, not_(_DERIVED))
+
+
+def _added_up(
+    kept: Select[str, str, int], derived: Select[str, str, int] | CompoundSelect[str, str, int]
+) -> Select[str, str, int]:
+    both = union_all(kept, derived).subquery()
+    owner, status, number = both.c
+    return select(owner, status, cast(func.sum(number), BigInteger)).group_by(owner, status)
+
+
 async def counters_of(
     connection: AsyncConnection, batch_ids: Sequence[BatchId]
 ) -> Mapping[BatchId, Counters]:
@@ -51,12 +134,8 @@ async def counters_of(
 
     A contact that holds a slot and waits for its dial counts as dispatched.
     """
-    c = contacts.c
-    counted = await connection.execute(
-        select(c.batch_id, c.status, func.count())
-        .where(c.batch_id == among(batch_ids))
-        .group_by(c.batch_id, c.status)
-    )
+    b = batches.c.batch_id
+    counted = await connection.execute(contacts_by_status(b, b == among(batch_ids)))
     counts: dict[str, dict[ContactStatus, int]] = {batch_id: {} for batch_id in batch_ids}
     for batch_id, status, number in counted:
         counts[batch_id][ContactStatus(status)] = number
@@ -74,22 +153,17 @@ async def call_counters_of(
     connection: AsyncConnection, campaign_ids: Sequence[CampaignId]
 ) -> Mapping[CampaignId, CallCounters]:
     """Return the call counters of each campaign; an unknown ending counts as failed."""
-    c = calls.c
-    outcomes = await connection.execute(
-        select(c.campaign_id, c.call_status, func.count())
-        .where(c.campaign_id == among(campaign_ids), c.call_status.in_(COUNTED_AS))
-        .group_by(c.campaign_id, c.call_status)
-    )
-    follow_ups = await connection.execute(
-        select(c.campaign_id, func.count())
-        .where(c.campaign_id == among(campaign_ids), c.kind == AttemptKind.FOLLOW_UP, c.dial_state.in_(ASKED))
-        .group_by(c.campaign_id)
-    )
+    b = batches.c.campaign_id
+    these = b == among(campaign_ids)
+    outcomes = await connection.execute(calls_by_status(b, these))
+    dialled = await connection.execute(follow_ups(b, these))
     counts: dict[str, dict[str, int]] = {each: defaultdict(int) for each in campaign_ids}
     for campaign_id, status, number in outcomes:
-        counts[campaign_id][COUNTED_AS[CallStatus(status)]] += number
-    for campaign_id, number in follow_ups:
-        counts[campaign_id]["follow_up_calls"] += number
+        if status in COUNTED_AS:
+            counts[campaign_id][COUNTED_AS[CallStatus(status)]] += number
+    for campaign_id, name, number in dialled:
+        if name == DIALLED:
+            counts[campaign_id]["follow_up_calls"] += number
     return {CampaignId(each): CallCounters(**numbers) for each, numbers in counts.items()}
 
 

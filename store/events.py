@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ARRAY, Integer, Select, Text, any_, bindparam, func, select, update
+from sqlalchemy import ARRAY, Integer, Select, Text, any_, bindparam, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -26,7 +26,7 @@ from domain.ports import RecordedEvent
 from domain.redial import corrected_late, taken_as
 from store.mapping import call_of, call_values
 from store.storable import storable_body, storable_text
-from store.tables import call_events, calls, contacts
+from store.tables import batches, call_events, calls, contacts
 
 _ON_THE_PHONE = frozenset({CallStatus.RINGING, CallStatus.IN_PROGRESS})
 
@@ -36,6 +36,12 @@ _CALL = _FOUND.with_for_update(key_share=True)
 # Where the contact is going to move, it is locked before its call, as everywhere.
 _CALL_AND_CONTACT = _FOUND.join(contacts, contacts.c.contact_id == calls.c.contact_id).with_for_update(
     key_share=True, of=[contacts, calls]
+)
+# A correction may change what is counted of a batch that is over, so the batch is held before both.
+_CORRECTED_CALL = (
+    _FOUND.join(contacts, contacts.c.contact_id == calls.c.contact_id)
+    .join(batches, batches.c.batch_id == contacts.c.batch_id)
+    .suffix_with(text("FOR SHARE OF batches FOR NO KEY UPDATE OF contacts FOR NO KEY UPDATE OF calls"))
 )
 _INSERT_EVENT = (
     insert(call_events)
@@ -86,7 +92,7 @@ async def record(connection: AsyncConnection, received: ReceivedEvent) -> Record
 
 async def record_correction(connection: AsyncConnection, received: ReceivedEvent) -> RecordedEvent:
     """Store and apply an event of a call that ended as unknown, and correct the contact settled by that."""
-    before = await _locked_call(connection, received.execution_id, _CALL_AND_CONTACT)
+    before = await _locked_call(connection, received.execution_id, _CORRECTED_CALL)
     return await _apply(connection, received, before)
 
 

@@ -59,7 +59,7 @@ from store.slot_candidates import Candidates, find_candidates, has_come, may_cal
 from store.tables import batches, calls, campaigns, contacts, slot_demands, slots
 from store.turns import HOLDS_SLOT, next_attempt, next_due
 
-_GRANTS = 4_243
+_GRANTS = 4_244
 """The family of locks by which grants under one limit pass one at a time."""
 LOOK_AGAIN_FOR_CAPACITY = timedelta(seconds=3)
 """Before a batch whose campaign had no slot left looks again, also if nobody woke it."""

@@ -7,32 +7,34 @@ from sqlalchemy import Integer, Select, cast, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.batch import BatchStatus
-from domain.call import AttemptKind, CallStatus
+from domain.call import CallStatus
 from domain.campaign import CallCounters, Campaign
 from domain.campaign_stats import CampaignStats
 from domain.contact import ContactStatus
 from domain.identity import CampaignId
-from store.counting import ASKED, COUNTED_AS
-from store.tables import batches, calls, contacts
+from store.counting import ALL, COUNTED_AS, DIALLED, calls_by_status, contacts_by_status, follow_ups
+from store.tables import batches, contacts
 
 
 async def stats_of(connection: AsyncConnection, campaign: Campaign) -> CampaignStats:
     """Count the contacts, batches and calls of a campaign as they are stored."""
     campaign_id = campaign.campaign_id
     batch_counts, most_retries = await _batches(connection, campaign)
-    ended_as = await connection.execute(_calls(campaign_id))
-    call_counts: dict[str, int] = dict(ended_as.all())
-    dialled, follow_ups = (await connection.execute(_follow_ups(campaign_id))).one()
-    standing = await connection.execute(_contacts(campaign_id))
+    mine = batches.c.campaign_id == campaign_id
+    ended_as = await connection.execute(calls_by_status(batches.c.campaign_id, mine))
+    call_counts = {status: number for _, status, number in ended_as}
+    counted = await connection.execute(follow_ups(batches.c.campaign_id, mine))
+    follow_up_counts: dict[str, int] = {name: number for _, name, number in counted}
+    standing = await connection.execute(contacts_by_status(batches.c.campaign_id, mine))
     waiting = await connection.execute(_waiting_for_retry(campaign_id))
     return CampaignStats(
-        contacts={ContactStatus(status): number for status, number in standing},
+        contacts={ContactStatus(status): number for _, status, number in standing},
         batches=batch_counts,
-        calls=_counters(call_counts, dialled),
+        calls=_counters(call_counts, follow_up_counts.get(DIALLED, 0)),
         waiting_for_retry=dict(waiting.all()),
         most_retries=most_retries,
         attempts=sum(call_counts.values()),
-        follow_ups=follow_ups,
+        follow_ups=follow_up_counts.get(ALL, 0),
     )
 
 
@@ -49,35 +51,18 @@ async def _batches(connection: AsyncConnection, campaign: Campaign) -> tuple[Map
     return {BatchStatus(status): number for status, number, _ in rows}, most_retries
 
 
-def _contacts(campaign_id: CampaignId) -> Select[str, int]:
-    c = contacts.c
-    return select(c.status, func.count()).where(c.batch_id.in_(_batch_ids(campaign_id))).group_by(c.status)
-
-
 def _waiting_for_retry(campaign_id: CampaignId) -> Select[int, int]:
     c = contacts.c
     retry = c.retry_count + 1
+    # Nobody waits in a batch whose counts are kept.
+    unsettled = select(batches.c.batch_id).where(
+        batches.c.campaign_id == campaign_id, batches.c.kept_counts.is_(None)
+    )
     return (
         select(retry, func.count())
-        .where(c.batch_id.in_(_batch_ids(campaign_id)), c.status == ContactStatus.RETRYING)
+        .where(c.batch_id.in_(unsettled), c.status == ContactStatus.RETRYING)
         .group_by(retry)
     )
-
-
-def _calls(campaign_id: CampaignId) -> Select[str, int]:
-    c = calls.c
-    return select(c.call_status, func.count()).where(c.campaign_id == campaign_id).group_by(c.call_status)
-
-
-def _follow_ups(campaign_id: CampaignId) -> Select[int, int]:
-    """Count the follow-ups that were dialled, and all of them."""
-    c = calls.c
-    dialled = func.count().filter(c.dial_state.in_(ASKED))
-    return select(dialled, func.count()).where(c.campaign_id == campaign_id, c.kind == AttemptKind.FOLLOW_UP)
-
-
-def _batch_ids(campaign_id: CampaignId) -> Select[str]:
-    return select(batches.c.batch_id).where(batches.c.campaign_id == campaign_id)
 
 
 def _counters(by_status: Mapping[str, int], follow_ups: int) -> CallCounters:

@@ -96,6 +96,7 @@ class BatchRow(Row, table=True):
                 "workflow_started_at IS NULL AND status IN ('pending', 'in_progress', 'paused')"
             ),
         ),
+        Index("ix_batches_uncounted", "campaign_id", postgresql_where=text("kept_counts IS NULL")),
     )
 
     batch_id: str = Field(primary_key=True, sa_type=Text)
@@ -118,6 +119,8 @@ class BatchRow(Row, table=True):
     call_context: dict[str, object] = Field(sa_type=JSONB)
     client_metadata: dict[str, object] = Field(sa_type=JSONB)
     workflow_started_at: datetime | None = Field(sa_type=INSTANT)
+    kept_counts: dict[str, object] | None = Field(sa_type=JSON_OR_NULL)
+    """What was counted once nothing was under way any more; null while counts are derived."""
     created_at: datetime = Field(sa_type=INSTANT)
     updated_at: datetime = Field(sa_type=INSTANT)
 
@@ -186,9 +189,15 @@ class CallRow(Row, table=True):
         one_of("dial_state", DialState),
         CheckConstraint("attempt >= 1", name="attempt_counts_from_1"),
         UniqueConstraint("contact_id", "attempt"),
-        Index(None, "batch_id"),
+        # Live calls first, then those that ended last; calls are counted by status from the index alone.
+        Index(
+            "ix_calls_batch_newest",
+            "batch_id",
+            text("ended_at DESC"),  # nulls first
+            postgresql_include=["call_status"],
+        ),
         Index(None, "campaign_id", "call_status"),
-        Index("ix_calls_follow_up", "campaign_id", postgresql_where=text("kind = 'follow_up'")),
+        Index("ix_calls_follow_up", "batch_id", postgresql_where=text("kind = 'follow_up'")),
         Index(None, "provider_call_id", postgresql_where=text("provider_call_id IS NOT NULL")),
         # Frequency caps count the newest attempts at a number.
         Index(None, "to_number", "started_at"),

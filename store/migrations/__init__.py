@@ -23,6 +23,7 @@ _BETWEEN_TRIES_SECONDS = 0.2
 
 # Any constant will do, as long as every version of Apollo uses the same.
 _ADVISORY_LOCK = 0x41504F4C4C4F
+_BETWEEN_ASKS_SECONDS = 0.2
 
 
 def upgrade(database_url: str, revision: str = "head") -> None:

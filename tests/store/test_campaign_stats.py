@@ -144,4 +144,6 @@ async def test_numbers_are_those_of_the_rows(stores: Stores, own: int, uploads: 
         batch = await stores.a_kept_batch(len(upload.people), campaign=campaign, overrides=overrides)
         await _keep(stores, batch, upload)
 
-    assert await stores.campaigns.stats(ORGANIZATION, campaign.campaign_id) == _counted(own, uploads)
+    # The first look keeps what it counted of batches that are over; the next one finds it.
+    for _ in range(2):
+        assert await stores.campaigns.stats(ORGANIZATION, campaign.campaign_id) == _counted(own, uploads)
