@@ -72,7 +72,7 @@ async def read_batch(
     parts: ApiParts, organization_id: OrganizationId, batch_id: BatchId, now: datetime
 ) -> Reading:
     """Ask everybody about a batch. Raises BatchNotFound, StoreUnavailable."""
-    batch, campaign = await parts.batches.get(organization_id, batch_id)
+    batch, campaign = await parts.batches.get_uncounted(organization_id, batch_id)
     timezone = batch.overrides.timezone or campaign.rules.timezone
     deadline = asyncio.get_running_loop().time() + ALL_SECONDS
     tally, stored, ended_calls, workflow, queues, dispatcher = await asyncio.gather(
@@ -106,7 +106,7 @@ def _seems_left_alone(reading: Reading) -> bool:
 async def _read_again(parts: ApiParts, reading: Reading, now: datetime) -> Reading:
     """Look at the rows once more: a batch that ended meanwhile needs no workflow."""
     before = reading.batch
-    batch, campaign = await parts.batches.get(before.organization_id, before.batch_id)
+    batch, campaign = await parts.batches.get_uncounted(before.organization_id, before.batch_id)
     if batch.status not in TERMINAL_BATCH:
         return reading
     stored = await _stored(parts, batch, campaign, now)

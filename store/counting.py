@@ -12,16 +12,18 @@ from sqlalchemy import (
     BigInteger,
     CollectionAggregate,
     ColumnElement,
-    CompoundSelect,
     Select,
     Text,
     any_,
     bindparam,
+    case,
     cast,
     func,
     literal,
+    literal_column,
     not_,
     select,
+    true,
     union_all,
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -35,7 +37,7 @@ from store.tables import batches, calls, contacts, slots
 
 CONTACTS, CALLS, FOLLOW_UPS = "contacts", "calls", "follow_ups"
 """What is kept with a batch: the first two by status."""
-ALL, DIALLED = "all", "dialled"
+DIALLED, OTHERS = "dialled", "others"
 """The two counts of follow-ups."""
 
 ASKED = (DialState.DIALLING, DialState.ACCEPTED, DialState.AMBIGUOUS)
@@ -73,58 +75,47 @@ def among(ids: Sequence[str]) -> CollectionAggregate[bool]:
 def contacts_by_status(owner: ColumnElement[str], *of: ColumnElement[bool]) -> Select[str, str, int]:
     """Count contacts by status, of the batches that match, for each `owner`, a column of `batches`."""
     c = contacts.c
-    derived = (
-        select(owner, c.status, func.count())
-        .join_from(batches, contacts, c.batch_id == batches.c.batch_id)
-        .where(*of, _DERIVED)
-        .group_by(owner, c.status)
-    )
-    return _added_up(_kept(CONTACTS, owner, *of), derived)
+    counted = select(c.status.label("status"), func.count().label("number")).group_by(c.status)
+    return _added_up(CONTACTS, owner, counted.where(c.batch_id == batches.c.batch_id), *of)
 
 
 def calls_by_status(owner: ColumnElement[str], *of: ColumnElement[bool]) -> Select[str, str, int]:
     """Count calls by status in the same way."""
     c = calls.c
-    derived = (
-        select(owner, c.call_status, func.count())
-        .join_from(batches, calls, c.batch_id == batches.c.batch_id)
-        .where(*of, _DERIVED)
-        .group_by(owner, c.call_status)
-    )
-    return _added_up(_kept(CALLS, owner, *of), derived)
+    counted = select(c.call_status.label("status"), func.count().label("number")).group_by(c.call_status)
+    return _added_up(CALLS, owner, counted.where(c.batch_id == batches.c.batch_id), *of)
 
 
 def follow_ups(owner: ColumnElement[str], *of: ColumnElement[bool]) -> Select[str, str, int]:
-    """Count follow-up calls in the same way: `ALL` of them, and those that were `DIALLED`."""
+    """Count follow-up calls in the same way: those that were `DIALLED`, and the `OTHERS`."""
     c = calls.c
-    counted = (
-        select(
-            owner.label("owner"),
-            func.count().label(ALL),
-            func.count().filter(c.dial_state.in_(ASKED)).label(DIALLED),
-        )
-        .join_from(batches, calls, c.batch_id == batches.c.batch_id)
-        .where(*of, _DERIVED, c.kind == AttemptKind.FOLLOW_UP)
-        .group_by(owner)
-        .cte("counted")
+    was_dialled = case(
+        (c.dial_state.in_(ASKED), literal_column(f"'{DIALLED}'")), else_=literal_column(f"'{OTHERS}'")
     )
-    derived = union_all(*(select(counted.c.owner, literal(name), counted.c[name]) for name in (ALL, DIALLED)))
-    return _added_up(_kept(FOLLOW_UPS, owner, *of), derived)
-
-
-def _kept(count: str, owner: ColumnElement[str], *of: ColumnElement[bool]) -> Select[str, str, int]:
-    each = func.jsonb_each_text(batches.c.kept_counts[count]).table_valued(
-        "key", "value", joins_implicitly=True
-    )
-    return select(owner, each.c.key, cast(each.c.value, BigInteger)).where(*of, not_(_DERIVED))
+    counted = select(was_dialled.label("status"), func.count().label("number")).group_by(was_dialled)
+    mine = (c.batch_id == batches.c.batch_id, c.kind == AttemptKind.FOLLOW_UP)
+    return _added_up(FOLLOW_UPS, owner, counted.where(*mine), *of)
 
 
 def _added_up(
-    kept: Select[str, str, int], derived: Select[str, str, int] | CompoundSelect[str, str, int]
+    count: str, owner: ColumnElement[str], counted: Select[str, int], *of: ColumnElement[bool]
 ) -> Select[str, str, int]:
-    both = union_all(kept, derived).subquery()
-    owner, status, number = both.c
-    return select(owner, status, cast(func.sum(number), BigInteger)).group_by(owner, status)
+    """Add up what is kept and what `counted` counts of one batch, for all batches that match.
+
+    Each batch is counted by itself: with statistics from before the others were kept, a join would be planned
+    to read the rows of all.
+    """
+    each = func.jsonb_each_text(batches.c.kept_counts[count]).table_valued(
+        "key", "value", joins_implicitly=True
+    )
+    kept = select(
+        owner.label("owner"), each.c.key.label("status"), cast(each.c.value, BigInteger).label("number")
+    )
+    rows = counted.correlate(batches).lateral("counted")
+    derived = select(owner, rows.c.status, rows.c.number).select_from(batches).join(rows, true())
+    both = union_all(kept.where(*of, not_(_DERIVED)), derived.where(*of, _DERIVED)).subquery()
+    owner_id, status, number = both.c.owner, both.c.status, cast(func.sum(both.c.number), BigInteger)
+    return select(owner_id, status, number).group_by(owner_id, status)
 
 
 async def counters_of(

@@ -18,7 +18,7 @@ from domain.call import AttemptKind
 from domain.contact import TERMINAL, ContactStatus
 from domain.errors import StoreUnavailable
 from domain.identity import BatchId
-from store.counting import ALL, ASKED, CALLS, CONTACTS, DIALLED, FOLLOW_UPS, LIVE_CALLS, among
+from store.counting import ASKED, CALLS, CONTACTS, DIALLED, FOLLOW_UPS, LIVE_CALLS, OTHERS, among
 from store.engine import single_statement, transaction
 from store.tables import batches, calls, contacts
 
@@ -77,8 +77,10 @@ def _by_status(status: ColumnElement[str], owner: ColumnElement[str]) -> ScalarS
 
 
 def _follow_ups() -> ScalarSelect[Any]:
+    was_dialled = _C.dial_state.in_(ASKED)
     numbers = func.jsonb_build_object(
-        *_pair(ALL, func.count()), *_pair(DIALLED, func.count().filter(_C.dial_state.in_(ASKED)))
+        *_pair(DIALLED, func.count().filter(was_dialled)),
+        *_pair(OTHERS, func.count().filter(not_(was_dialled))),
     )
     mine = (_C.batch_id == _B.batch_id, _C.kind == AttemptKind.FOLLOW_UP)
     return select(numbers).where(*mine).correlate(batches).scalar_subquery()

@@ -12,7 +12,7 @@ from domain.campaign import CallCounters, Campaign
 from domain.campaign_stats import CampaignStats
 from domain.contact import ContactStatus
 from domain.identity import CampaignId
-from store.counting import ALL, COUNTED_AS, DIALLED, calls_by_status, contacts_by_status, follow_ups
+from store.counting import COUNTED_AS, DIALLED, calls_by_status, contacts_by_status, follow_ups
 from store.tables import batches, contacts
 
 
@@ -34,7 +34,7 @@ async def stats_of(connection: AsyncConnection, campaign: Campaign) -> CampaignS
         waiting_for_retry=dict(waiting.all()),
         most_retries=most_retries,
         attempts=sum(call_counts.values()),
-        follow_ups=follow_up_counts.get(ALL, 0),
+        follow_ups=sum(follow_up_counts.values()),
     )
 
 

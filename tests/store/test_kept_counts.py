@@ -52,7 +52,7 @@ async def test_counts_of_a_finished_batch_are_kept_at_once(stores: Stores) -> No
     assert await _kept(stores, batch) == {
         "contacts": {"failed": 1},
         "calls": {"unknown": 1},
-        "follow_ups": {"all": 0, "dialled": 0},
+        "follow_ups": {"dialled": 0, "others": 0},
     }
     assert await _read(stores) == Counters(failed=1)
 
