@@ -99,14 +99,13 @@ async def test_retry_decided_for_an_unknown_outcome_is_given_up_when_the_person_
     assert await house.status(person) is ContactStatus.COMPLETED
 
 
-@pytest.mark.parametrize("held", ["batches", "contacts"])
-async def test_real_ending_that_comes_while_a_retry_is_settled_is_taken(stores: Stores, held: str) -> None:
+async def test_real_ending_that_comes_while_a_retry_is_settled_is_taken(stores: Stores) -> None:
     person = await stores.a_person()
     record = await stores.claimed(person)
     await stores.hears(record, CallStatus.RINGING, CallStatus.UNKNOWN)
     settling = stores.contacts.settle(person.contact_id, 1, RETRY, MONDAY_NOON)
-    held_id = person.batch_id if held == "batches" else person.contact_id
-    async with _waiting(stores, held, held_id, settling) as settled, transaction(stores.engine) as hearing:
+    waiting = _waiting(stores, "contacts", person.contact_id, settling)
+    async with waiting as settled, transaction(stores.engine) as hearing:
         await hearing.execute(text("UPDATE calls SET call_status = 'completed'"))
     assert await settled == DONE
 
