@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bench.stored_history import ORGANIZATION, StoredHistory, keep_history
 from domain.contact import ContactStatus
-from domain.diagnosing import RECENT_ATTEMPTS, WEBHOOK_SILENCE
+from domain.diagnosing import RECENT_ATTEMPTS, RECENT_ENDINGS, WEBHOOK_SILENCE
 from domain.frequency import CapsAt
 from domain.identity import BatchId, TokenId
 from domain.ports import Window
@@ -105,7 +105,7 @@ class Questions:
         await self._numbers.longest_pending(batch_id, PENDING_SAMPLE)
         await self._contacts.pending_zones(batch_id)
         await self._numbers.live_in_campaign(self._stored.campaign_id)
-        await self._numbers.webhook_silence(batch_id, now - WEBHOOK_SILENCE)
+        await self._numbers.webhook_silence(batch_id, now - WEBHOOK_SILENCE, RECENT_ENDINGS)
         await self._numbers.recent_attempts(batch_id, RECENT_ATTEMPTS)
         await self._numbers.withheld(batch_id, CapsAt((), now), LOOKED_AT)
 

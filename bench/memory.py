@@ -153,9 +153,9 @@ def _pages(batch_id: str, contacts: int) -> Callable[[Bench], Awaitable[None]]:
 
 async def _call_everybody(stack: RunningStack, batch_id: str) -> None:
     """Write calls with long transcripts behind the API's back."""
-    if stack.database is None:
+    if stack.database_url is None:
         raise RuntimeError("the stack has no database of its own")
-    engine = create_store_engine(stack.database.url)
+    engine = create_store_engine(stack.database_url)
     told = {
         "batch_id": batch_id,
         "calls": CALLS_EACH,

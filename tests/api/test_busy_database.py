@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import httpx
 import psutil
@@ -170,7 +171,9 @@ async def test_database_that_only_reads_is_503_and_readiness_says_so(production:
 async def test_row_that_is_refused_is_500_and_nobody_is_named(
     production: Production, capsys: pytest.CaptureFixture[str], constraint: str
 ) -> None:
-    app = create_app(production_parts(Settings(), production.database, fakes.FakeEngine()))
+    app = create_app(
+        production_parts(Settings(), production.database, fakes.FakeEngine(), lambda: datetime.now(UTC))
+    )
     client = httpx.AsyncClient(
         transport=httpx.ASGITransport(app), base_url="http://apollo.test", headers=bearer(SECRET)
     )

@@ -7,8 +7,8 @@ for them kept their slots elsewhere: they are started anew.
 import sqlalchemy as sa
 from alembic import op
 
-revision = "slots"
-down_revision = "0006"
+revision = "0008"
+down_revision = "0007"
 branch_labels = None
 depends_on = None
 

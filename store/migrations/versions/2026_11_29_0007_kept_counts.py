@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = "kept_counts"
+revision = "0007"
 down_revision = "0006"
 branch_labels = None
 depends_on = None
