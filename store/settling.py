@@ -17,29 +17,17 @@ from sqlalchemy import (
     any_,
     bindparam,
     case,
-    delete,
-    exists,
     func,
     not_,
     null,
     select,
-    text,
     update,
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.batch import TERMINAL_BATCH, BatchStatus
 from domain.call import OUTCOME_OF, AttemptKind, CallStatus, Outcome
-from domain.contact import (
-    LIVE,
-    SLEEPING,
-    WAITING,
-    WAITS_AS,
-    Contact,
-    ContactStatus,
-    SkipReason,
-    may_become,
-)
+from domain.contact import LIVE, SLEEPING, WAITING, WAITS_AS, Contact, ContactStatus, SkipReason, may_become
 from domain.errors import ContactNotFound
 from domain.identity import BatchId, ContactId
 from domain.lifecycle import require_skippable
@@ -47,8 +35,8 @@ from domain.redial import corrected, corrected_late, taken_as
 from domain.settlement import Settlement
 from store.batch_facts import locked_batch_facts
 from store.mapping import Values, contact_of
-from store.schema import OPEN_ATTEMPT
-from store.tables import calls, contacts, slots
+from store.slots import release_slot
+from store.tables import calls, contacts
 from store.undialled import IS_UNDIALLED, cancel_undialled
 
 _ENDED_AS = {
@@ -87,13 +75,6 @@ _CALL_STATUS = select(calls.c.call_status).where(
     calls.c.contact_id == bindparam("this_contact"), calls.c.attempt == bindparam("this_attempt")
 )
 
-# A status that changes gives the slot back by itself; a contact that was never dialled keeps its own.
-_RELEASE = delete(slots).where(
-    slots.c.contact_id == bindparam("this_contact"),
-    ~exists().where(contacts.c.contact_id == slots.c.contact_id, contacts.c.status.in_(sorted(LIVE))),
-    ~exists().where(calls.c.contact_id == slots.c.contact_id, text(OPEN_ATTEMPT)),
-)
-
 
 async def settle(
     connection: AsyncConnection,
@@ -126,7 +107,7 @@ async def settle(
     moved = (await connection.execute(_SETTLE, values)).mappings().one_or_none()
     if moved is None:
         # Its batch may have skipped it while its call ended: neither saw the other.
-        await connection.execute(_RELEASE, {"this_contact": contact_id})
+        await release_slot(connection, contact_id)
     row = await _standing(connection, contact_id) if moved is None else moved
     c = contacts.c
     return Settlement(
@@ -148,7 +129,7 @@ async def give_back(
     """Undo a dispatch that led to no dial; see `ContactStore.give_back`. Runs within a transaction."""
     facts = await locked_batch_facts(connection, contact_id, attempt, now)
     status = await _return_to_waiting(connection, contact_id, attempt, now)
-    await connection.execute(_RELEASE, {"this_contact": contact_id})
+    await release_slot(connection, contact_id)
     reason = _ENDED_AS.get(facts.batch_status)
     if reason is None and facts.is_suppressed:
         reason = SkipReason.SUPPRESSED

@@ -4,43 +4,37 @@ Grants that share a limit pass one at a time, by a lock that only grants take: t
 has a cap, else that of the batch. What decides is read after the lock, so each grant knows those before it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import (
     ARRAY,
     BindParameter,
-    ColumnElement,
-    Integer,
     Select,
     Text,
     any_,
     bindparam,
-    case,
-    cast,
+    delete,
     exists,
     func,
     insert,
-    literal,
     not_,
     select,
     text,
     update,
 )
-from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from domain.batch import TERMINAL_BATCH, Batch, BatchStatus, concurrency_in_force
 from domain.call import AttemptKind
-from domain.campaign import CONCURRENCY_KEY, Campaign
-from domain.contact import TERMINAL, WAITING, ContactStatus
+from domain.campaign import Campaign
+from domain.contact import LIVE, TERMINAL, WAITING, ContactStatus
 from domain.counters import field_of
 from domain.identity import BatchId, ContactId
 from domain.ports.slots import HeldSlot
 from domain.slots import (
     CLOCKS_DIFFER_BY,
-    DEMAND_LASTS,
     OVERDUE_AFTER,
     GrantedSlot,
     GrantedSlots,
@@ -49,57 +43,24 @@ from domain.slots import (
     SlotGrants,
     Wake,
     free_slots,
-    waiting_batches,
 )
 from store.counting import counters_of
 from store.engine import single_statement, transaction
-from store.mapping import batch_of, campaign_of
 from store.schema import INSTANT, OPEN_ATTEMPT
 from store.slot_candidates import Candidates, find_candidates, has_come, may_call
-from store.tables import batches, calls, campaigns, contacts, slot_demands, slots
+from store.slot_demands import demands_of, locked_facts, others_that_wait, tell_demand
+from store.tables import calls, contacts, slots
 from store.turns import HOLDS_SLOT, next_attempt, next_due
 
-_GRANTS = 4_244
-"""The family of locks by which grants under one limit pass one at a time."""
 LOOK_AGAIN_FOR_CAPACITY = timedelta(seconds=3)
 """Before a batch whose campaign had no slot left looks again, also if nobody woke it."""
 UNATTENDED_AFTER = timedelta(seconds=10)
 """A slot without an open call for so long may have lost its workflow."""
-DEMAND_TOLD_EVERY = timedelta(seconds=5)
 HOLDERS_SHOWN = 100
 
 _this_batch: BindParameter[str] = bindparam("this_batch")
 _OPEN_CALL = exists().where(
     calls.c.contact_id == slots.c.contact_id, calls.c.attempt == slots.c.attempt, text(OPEN_ATTEMPT)
-)
-_WITH_CAMPAIGN = batches.join(campaigns, batches.c.campaign_id == campaigns.c.campaign_id)
-_HAS_CAP = campaigns.c.client_metadata.has_key(CONCURRENCY_KEY)
-
-
-def _lock(key: ColumnElement[str]) -> ColumnElement[None]:
-    return func.pg_advisory_xact_lock(cast(literal(_GRANTS), Integer), func.hashtext(key))
-
-
-_LOCK = (
-    select(_lock(case((_HAS_CAP, campaigns.c.campaign_id), else_=batches.c.batch_id)), _HAS_CAP)
-    .select_from(_WITH_CAMPAIGN)
-    .where(batches.c.batch_id == _this_batch)
-)
-_LOCK_CAMPAIGN = select(_lock(bindparam("this_campaign", type_=Text)))
-_FACTS = (
-    select(batches, campaigns)
-    .select_from(_WITH_CAMPAIGN)
-    .where(campaigns.c.deleted_at.is_(None), batches.c.batch_id == _this_batch)
-)
-_HELD = select(func.count()).where(slots.c.batch_id == _this_batch)
-_HELD_IN_CAMPAIGN = (
-    select(slots.c.batch_id, func.count())
-    .where(slots.c.campaign_id == bindparam("this_campaign"))
-    .group_by(slots.c.batch_id)
-)
-_DEMANDS = select(slot_demands.c.batch_id, slot_demands.c.wants, slot_demands.c.wanted_at).where(
-    slot_demands.c.campaign_id == bindparam("this_campaign"),
-    slot_demands.c.wanted_at > bindparam("since", type_=INSTANT),
 )
 _LOCKED_WAITING = (
     select(contacts.c.contact_id)
@@ -141,6 +102,19 @@ _HOLDERS = (
 )
 
 
+# A status that changes gives the slot back by itself; a contact that was never dialled keeps its own.
+_RELEASE = delete(slots).where(
+    slots.c.contact_id == bindparam("this_contact"),
+    ~exists().where(contacts.c.contact_id == slots.c.contact_id, contacts.c.status.in_(sorted(LIVE))),
+    ~exists().where(calls.c.contact_id == slots.c.contact_id, text(OPEN_ATTEMPT)),
+)
+
+
+async def release_slot(connection: AsyncConnection, contact_id: ContactId) -> None:
+    """Give back the slot of a contact that is neither live nor has an open call."""
+    await connection.execute(_RELEASE, {"this_contact": contact_id})
+
+
 class PostgresSlotStore:
     """The slots of all batches; implements `SlotStore`."""
 
@@ -150,7 +124,7 @@ class PostgresSlotStore:
     async def grant(self, request: SlotGrants, now: datetime) -> GrantedSlots | None:
         """Grant slots to contacts of a batch that may be called now; None when the batch does not exist."""
         async with transaction(self._engine) as connection:
-            facts = await _locked_facts(connection, request.batch_id)
+            facts = await locked_facts(connection, request.batch_id)
             return None if facts is None else await _grant(connection, *facts, request, now)
 
     async def unattended(
@@ -172,34 +146,19 @@ class PostgresSlotStore:
         ]
 
 
-async def _locked_facts(connection: AsyncConnection, batch_id: BatchId) -> tuple[Batch, Campaign] | None:
-    this = {"this_batch": batch_id}
-    locked = (await connection.execute(_LOCK, this)).one_or_none()
-    row = (await connection.execute(_FACTS, this)).mappings().one_or_none()
-    if locked is None or row is None:
-        return None
-    batch, campaign = batch_of(row), campaign_of(row)
-    if campaign.rules.concurrency_limit is not None and not locked[1]:
-        # The cap came between the two statements: others are granted slots under its lock already.
-        await connection.execute(_LOCK_CAMPAIGN, {"this_campaign": campaign.campaign_id})
-        row = (await connection.execute(_FACTS, this)).mappings().one()
-        batch, campaign = batch_of(row), campaign_of(row)
-    return batch, campaign
-
-
 async def _grant(
     connection: AsyncConnection, batch: Batch, campaign: Campaign, request: SlotGrants, now: datetime
 ) -> GrantedSlots:
     batch_id, cap = batch.batch_id, campaign.rules.concurrency_limit
     limit = concurrency_in_force(batch.concurrency_limit, campaign.rules)
-    demands = await _demands(connection, batch, cap, now)
+    demands = await demands_of(connection, batch, cap, now)
     held = demands[batch_id].held
     room = min(request.at_most, max(0, limit - held))
     found = await find_candidates(connection, batch, campaign, request, now, room)
     candidates = found.first[:room]
     wants = limit if room and len(candidates) == room else held + len(candidates)
     if cap is not None:
-        await _tell_demand(connection, batch, wants, now)
+        await tell_demand(connection, batch, wants, now)
     demands[batch_id] = SlotDemand(held=held, wants=wants)
     free = free_slots(limit, batch_id, demands, cap)
     before = await _held_already(connection, request) if held else []
@@ -223,40 +182,9 @@ async def _grant(
         zones=None if found.zones is None else tuple(found.zones),
         wakes=await _wakes(connection, batch, campaign, now, lacks_capacity=lacks_capacity),
         rereads=found.rereads(now),
-        waiting_batches=_others_that_wait(batch_id, demands, cap),
+        waiting_batches=others_that_wait(batch_id, demands, cap),
     )
     return await _with_standing(connection, stands, request, now)
-
-
-async def _demands(
-    connection: AsyncConnection, batch: Batch, cap: int | None, now: datetime
-) -> dict[BatchId, SlotDemand]:
-    """Return what each batch under the cap holds and wants; without a cap what this one holds."""
-    if cap is None:
-        held = await connection.scalar(_HELD, {"this_batch": batch.batch_id}) or 0
-        return {batch.batch_id: SlotDemand(held=held, wants=held)}
-    this = {"this_campaign": batch.campaign_id, "since": now - DEMAND_LASTS}
-    holds = {BatchId(each): number for each, number in await connection.execute(_HELD_IN_CAMPAIGN, this)}
-    wants = {BatchId(each): number for each, number, _ in await connection.execute(_DEMANDS, this)}
-    return {
-        each: SlotDemand(held=holds.get(each, 0), wants=max(wants.get(each, 0), holds.get(each, 0)))
-        for each in {batch.batch_id, *holds, *wants}
-    }
-
-
-async def _tell_demand(connection: AsyncConnection, batch: Batch, wants: int, now: datetime) -> None:
-    """Write down what the batch could use: at once when that changed, else every few seconds."""
-    c = slot_demands.c
-    new = postgresql.insert(slot_demands).values(
-        batch_id=batch.batch_id, campaign_id=batch.campaign_id, wants=wants, wanted_at=now
-    )
-    await connection.execute(
-        new.on_conflict_do_update(
-            index_elements=[c.batch_id],
-            set_={c.wants: wants, c.wanted_at: now},
-            where=(c.wants != wants) | (c.wanted_at < now - DEMAND_TOLD_EVERY),
-        )
-    )
 
 
 async def _write(
@@ -309,12 +237,6 @@ def _has_more(found: Candidates, room: int, *, free: int) -> bool:
     """Tell whether another request would be granted more at once: this one was cut short."""
     ready = len(found.first)
     return ready >= room if free > room else ready < room and not found.is_exhausted
-
-
-def _others_that_wait(
-    batch_id: BatchId, demands: Mapping[BatchId, SlotDemand], cap: int | None
-) -> tuple[BatchId, ...]:
-    return () if cap is None else tuple(each for each in waiting_batches(demands, cap) if each != batch_id)
 
 
 async def _wakes(

@@ -20,6 +20,7 @@ def create_index(
     columns: Sequence[str | sa.TextClause],
     *,
     unique: bool = False,
+    include: Sequence[str] = (),
     where: str | None = None,
 ) -> None:
     """Build an index; what an earlier try left half-built goes first."""
@@ -30,6 +31,7 @@ def create_index(
             table,
             list(columns),
             unique=unique,
+            postgresql_include=list(include),
             postgresql_where=None if where is None else sa.text(where),
             postgresql_concurrently=True,
         )

@@ -4,11 +4,12 @@ The counts are filled by whoever ends or reads a batch. What old code changes me
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
+
+from store.migrations.concurrently import create_index, drop_index
 
 revision = "0007"
 down_revision = "0006"
@@ -50,58 +51,24 @@ def upgrade() -> None:
             f"CREATE TRIGGER {name} {when} ON {table} FOR EACH ROW WHEN ({holds})"
             " EXECUTE FUNCTION drop_kept_counts()"
         )
-    with _outside_a_transaction():
-        op.create_index(
-            "ix_batches_uncounted",
-            "batches",
-            ["campaign_id"],
-            postgresql_where=sa.text("kept_counts IS NULL"),
-            postgresql_concurrently=True,
-            if_not_exists=True,
-        )
-        op.create_index(
-            "ix_calls_batch_newest",
-            "calls",
-            ["batch_id", sa.text("ended_at DESC")],
-            postgresql_include=["call_status"],
-            postgresql_concurrently=True,
-            if_not_exists=True,
-        )
-        op.drop_index("ix_calls_batch_id", table_name="calls", postgresql_concurrently=True, if_exists=True)
-        _replace_follow_up_index("batch_id")
+    create_index("ix_batches_uncounted", "batches", ["campaign_id"], where="kept_counts IS NULL")
+    create_index(
+        "ix_calls_batch_newest", "calls", ["batch_id", sa.text("ended_at DESC")], include=["call_status"]
+    )
+    drop_index("ix_calls_batch_id", "calls")
+    create_index("ix_calls_follow_up", "calls", ["batch_id"], where="kind = 'follow_up'")
 
 
 def downgrade() -> None:
     """Count everything anew each time."""
-    with _outside_a_transaction():
-        _replace_follow_up_index("campaign_id")
-        op.create_index(
-            "ix_calls_batch_id", "calls", ["batch_id"], postgresql_concurrently=True, if_not_exists=True
-        )
-        for table, name in (("calls", "ix_calls_batch_newest"), ("batches", "ix_batches_uncounted")):
-            op.drop_index(name, table_name=table, postgresql_concurrently=True, if_exists=True)
+    create_index("ix_calls_follow_up", "calls", ["campaign_id"], where="kind = 'follow_up'")
+    create_index("ix_calls_batch_id", "calls", ["batch_id"])
+    drop_index("ix_calls_batch_newest", "calls")
+    drop_index("ix_batches_uncounted", "batches")
     for table, name, _, _ in _triggers():
         op.execute(f"DROP TRIGGER {name} ON {table}")
     op.execute("DROP FUNCTION drop_kept_counts()")
     op.drop_column("batches", "kept_counts")
-
-
-@contextmanager
-def _outside_a_transaction() -> Iterator[None]:
-    with op.get_context().autocommit_block():
-        yield
-
-
-def _replace_follow_up_index(column: str) -> None:
-    op.drop_index("ix_calls_follow_up", table_name="calls", postgresql_concurrently=True, if_exists=True)
-    op.create_index(
-        "ix_calls_follow_up",
-        "calls",
-        [column],
-        postgresql_where=sa.text("kind = 'follow_up'"),
-        postgresql_concurrently=True,
-        if_not_exists=True,
-    )
 
 
 def _triggers() -> Iterator[tuple[str, str, str, str]]:
