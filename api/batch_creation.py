@@ -1,23 +1,31 @@
-"""Making a batch of an upload: everything is stored and started, or nothing is."""
+"""Making a batch of an upload.
+
+Until the commit every trouble is an answer, and nothing is stored. From the commit on the batch lives: what
+fails then is made good by the start reconciler, and the answer is 201 all the same.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 import structlog
 from anyio import move_on_after
 
 from api.dependencies import Client
+from api.idempotency import OnceOnly, keyed
 from api.identifiers import campaign_id_of
 from api.intake.batch import BatchUpload
 from api.intake.schedule import Schedule, read_schedule
 from api.parts import ApiParts
+from api.schemas.batches import BatchCreated
 from domain.batch import Batch, NewBatch, calling_hours_in_force
 from domain.campaign import Campaign, CampaignStatus
-from domain.errors import CampaignClosed, FieldError, InvalidRequest, TechnicalError
+from domain.errors import CampaignClosed, FieldError, InvalidRequest
 
 _log = structlog.get_logger()
 
-_UNDO_SECONDS = 5
+START_SECONDS = 5
+"""How long the answer may wait for the start of what is stored."""
 
 
 @dataclass(frozen=True)
@@ -27,12 +35,14 @@ class BatchCreation:
     parts: ApiParts
     client: Client
     upload: BatchUpload
+    once: OnceOnly | None
+    """How it may be repeated."""
 
-    async def run(self, now: datetime) -> tuple[Batch, Campaign]:
-        """Store the batch and start its workflow.
+    async def run(self, now: datetime) -> str:
+        """Store the batch and start its workflow; returns the JSON text of the answer.
 
         Raises InvalidRequest, ForeignOrganization, CampaignNotFound, CampaignClosed, EngineUnavailable,
-        StoreUnavailable; nothing is left behind then.
+        StoreUnavailable, IdempotencyKeyBusy, IdempotencyKeyUsed; nothing is left behind then.
         """
         head = self.upload.head
         read_schedule(head, head.timezone, now)
@@ -42,7 +52,13 @@ class BatchCreation:
         new = self._new_batch(campaign, schedule)
         _require_some_open_day(new, campaign)
         await self.parts.engine.ping()
-        return await self._store_and_start(new, now), campaign
+        tell = partial(self._answer, campaign)
+        batch = await self.parts.batches.create(new, self.upload.contacts, now, keyed(self.once, tell))
+        await self._start(batch, now)
+        return tell(batch)
+
+    def _answer(self, campaign: Campaign, batch: Batch) -> str:
+        return BatchCreated.of_import(batch, campaign, self.upload.report).model_dump_json()
 
     async def _campaign(self) -> Campaign:
         campaign_id = campaign_id_of(self.upload.head.campaign_id)
@@ -65,29 +81,22 @@ class BatchCreation:
             metadata=head.metadata or {},
         )
 
-    async def _store_and_start(self, new: NewBatch, now: datetime) -> Batch:
-        batch = await self.parts.batches.create(new, self.upload.contacts, now)
-        try:
-            await self.parts.engine.start_batch(batch)
-        except BaseException:
-            await self._undo(batch)
-            raise
-        await self._note_start(batch, now)
-        return batch
-
-    async def _undo(self, batch: Batch) -> None:
-        """Also when the request is being cancelled, for its sender will ask again."""
-        with move_on_after(_UNDO_SECONDS, shield=True):
+    async def _start(self, batch: Batch, now: datetime) -> None:
+        """Start the workflow, or leave that to the reconciler; the batch lives either way."""
+        with move_on_after(START_SECONDS) as patience:
             try:
-                await self.parts.batches.discard(batch.batch_id)
-            except TechnicalError:
-                _log.warning("batch not discarded; it will be started later", batch_id=batch.batch_id)
+                await self.parts.engine.start_batch(batch)
+                await self.parts.batches.mark_started(batch.batch_id, now)
+            except Exception as failure:  # noqa: BLE001 - an error would say that there is no batch
+                _tell_of_late_start(batch, type(failure).__qualname__)
+        if patience.cancelled_caught:
+            _tell_of_late_start(batch, "timeout")
 
-    async def _note_start(self, batch: Batch, now: datetime) -> None:
-        try:
-            await self.parts.batches.mark_started(batch.batch_id, now)
-        except TechnicalError:
-            _log.warning("start of the batch not noted; it is made good later", batch_id=batch.batch_id)
+
+def _tell_of_late_start(batch: Batch, failure: str) -> None:
+    _log.warning(
+        "batch not started by its request; it is started later", batch_id=batch.batch_id, failure=failure
+    )
 
 
 def _require_some_open_day(new: NewBatch, campaign: Campaign) -> None:

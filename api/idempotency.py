@@ -2,42 +2,56 @@
 
 import json
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
+from typing import TypeVar
 
-import structlog
-from anyio import move_on_after, to_thread
+from anyio import to_thread
+from starlette.background import BackgroundTask
 from starlette.responses import Response
 
 from api.parts import ApiParts
-from domain.errors import FieldError, IdempotencyKeyBusy, InvalidRequest, StoreUnavailable
+from domain.errors import (
+    FieldError,
+    IdempotencyKeyBusy,
+    IdempotencyKeyUsed,
+    InvalidRequest,
+    StoreUnavailable,
+)
 from domain.identity import OrganizationId
-from domain.ports import IdempotencyKey, InProgress, Mismatch, Replay
+from domain.ports import IdempotencyKey, InProgress, KeyedRequest, Mismatch, Replay
 
-_log = structlog.get_logger()
-
-_LAST_WORD_SECONDS = 5
-"""How long a request that is being cancelled may take to leave its key in order."""
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class OnceOnly:
-    """A request that may be repeated: its key, and the document it must be repeated with."""
+    """A request that may be repeated: its key, and the fingerprint of what it must be repeated with."""
 
     key: IdempotencyKey
-    document: dict[str, object]
+    fingerprint: str
 
 
-def once_only(
+async def once_only(
     organization_id: OrganizationId, kind: str, key: str | None, document: dict[str, object]
 ) -> OnceOnly | None:
     """Return how a request may be repeated, None without a key."""
     if key is None:
         return None
-    return OnceOnly(IdempotencyKey(organization_id=organization_id, kind=kind, key=key), document)
+    fingerprint = await to_thread.run_sync(_fingerprint, document)
+    return OnceOnly(IdempotencyKey(organization_id=organization_id, kind=kind, key=key), fingerprint)
+
+
+def keyed(once: OnceOnly | None, answer: Callable[[T], str]) -> KeyedRequest[T] | None:
+    """Return what the store needs to write the key beside the effect, None without a key."""
+    if once is None:
+        return None
+    return KeyedRequest(key=once.key, fingerprint=once.fingerprint, answer=answer)
 
 
 Work = Callable[[], Awaitable[str]]
+"""Has its effect by a store verb that takes the key, and returns the JSON text of the answer."""
 
 
 async def answer_created(parts: ApiParts, once: OnceOnly | None, work: Work) -> Response:
@@ -47,15 +61,29 @@ async def answer_created(parts: ApiParts, once: OnceOnly | None, work: Work) -> 
     """
     if once is None:
         return _created(await work())
-    fingerprint = await to_thread.run_sync(_fingerprint, once.document)
-    match await parts.idempotency.begin(once.key, fingerprint, parts.clock()):
+    answered = await _answered_before(parts, once)
+    if answered is not None:
+        return answered
+    try:
+        body = await work()
+    except IdempotencyKeyUsed:
+        # By a request that finished while this one was on its way to the store.
+        answered = await _answered_before(parts, once)
+        if answered is None:
+            raise IdempotencyKeyBusy from None
+        return answered
+    return _created(body, background=BackgroundTask(_forget_old, parts))
+
+
+async def _answered_before(parts: ApiParts, once: OnceOnly) -> Response | None:
+    match await parts.idempotency.look_up(once.key, once.fingerprint):
         case Replay(body=body):
             return _created(body, {"Idempotency-Replayed": "true"})
         case InProgress():
             raise IdempotencyKeyBusy
         case Mismatch():
             raise InvalidRequest([_MISMATCH])
-    return _created(await _do_first(parts, once.key, work))
+    return None
 
 
 _MISMATCH = FieldError(
@@ -63,31 +91,9 @@ _MISMATCH = FieldError(
 )
 
 
-async def _do_first(parts: ApiParts, key: IdempotencyKey, work: Work) -> str:
-    try:
-        body = await work()
-    except BaseException:
-        await _release(parts, key)
-        raise
-    await _keep(parts, key, body)
-    return body
-
-
-async def _release(parts: ApiParts, key: IdempotencyKey) -> None:
-    with move_on_after(_LAST_WORD_SECONDS, shield=True):
-        try:
-            await parts.idempotency.release(key)
-        except StoreUnavailable:
-            _log.warning("idempotency key not released; it lapses by itself")
-
-
-async def _keep(parts: ApiParts, key: IdempotencyKey, body: str) -> None:
-    """The work is done whether or not its answer can be kept, so a failure here is not the client's."""
-    with move_on_after(_LAST_WORD_SECONDS, shield=True):
-        try:
-            await parts.idempotency.keep(key, body, parts.clock())
-        except StoreUnavailable:
-            _log.warning("answer not kept for its idempotency key")
+async def _forget_old(parts: ApiParts) -> None:
+    with suppress(StoreUnavailable):
+        await parts.idempotency.forget_old()
 
 
 def _fingerprint(document: dict[str, object]) -> str:
@@ -95,5 +101,7 @@ def _fingerprint(document: dict[str, object]) -> str:
     return sha256(canonical.encode()).hexdigest()
 
 
-def _created(body: str, headers: dict[str, str] | None = None) -> Response:
-    return Response(body, 201, headers, "application/json")
+def _created(
+    body: str, headers: dict[str, str] | None = None, background: BackgroundTask | None = None
+) -> Response:
+    return Response(body, 201, headers, "application/json", background)

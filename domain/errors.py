@@ -22,8 +22,9 @@
         │   ├── IllegalTransition
         │   ├── CampaignClosed
         │   ├── CampaignPaused
-    │   ├── CampaignUnfinished
-        │   └── IdempotencyKeyBusy
+        │   ├── CampaignUnfinished
+        │   ├── IdempotencyKeyBusy
+        │   └── IdempotencyKeyUsed
         ├── InvalidRequest
         └── AccessDenied
             ├── Unauthenticated
@@ -157,6 +158,10 @@ class CampaignUnfinished(Conflict):
 
 class IdempotencyKeyBusy(Conflict):
     """A request with this Idempotency-Key is still in progress"""
+
+
+class IdempotencyKeyUsed(Conflict):
+    """A request with this Idempotency-Key was answered already"""
 
 
 @dataclass(frozen=True)

@@ -52,7 +52,10 @@ class SuppressionRow(Row, table=True):
 
 
 class IdempotencyKeyRow(Row, table=True):
-    """A request a client may repeat; without `finished_at` it is still being worked on."""
+    """A request a client may repeat, written with its effect.
+
+    One without `finished_at` was left by an older release, which wrote the row first.
+    """
 
     __tablename__ = "idempotency_keys"
     __table_args__ = (

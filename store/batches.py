@@ -14,12 +14,13 @@ from domain.counters import Counters
 from domain.errors import BatchNotFound
 from domain.identity import BatchId, CampaignId, MintId, OrganizationId
 from domain.lifecycle import Action
-from domain.ports import Page, Window
+from domain.ports import KeyedRequest, Page, Window
 from store.batch_actions import act_on_batch, dispatch_batch, expire_batch
 from store.completion import finish_batch
 from store.counting import among, counters_of
 from store.engine import bulk_transaction, single_statement, transaction
-from store.intake import create_batch, discard_batch
+from store.idempotency import effect_once
+from store.intake import create_batch
 from store.kept_counts import keep_counts_of_settled
 from store.mapping import batch_of, campaign_of
 from store.tables import batches, campaigns, contacts
@@ -47,18 +48,22 @@ class PostgresBatchStore:
         self._engine = engine
         self._mint = mint
 
-    async def create(self, new: NewBatch, contacts: Sequence[NewContact], now: datetime) -> Batch:
+    async def create(
+        self,
+        new: NewBatch,
+        contacts: Sequence[NewContact],
+        now: datetime,
+        keyed: KeyedRequest[Batch] | None = None,
+    ) -> Batch:
         """Keep a batch and all its contacts, in order, and bring its campaign to life.
 
-        Raises CampaignNotFound, CampaignClosed.
+        Raises CampaignNotFound, CampaignClosed, IdempotencyKeyBusy, IdempotencyKeyUsed.
         """
-        async with bulk_transaction(self._engine) as connection:
+
+        async def creation(connection: AsyncConnection) -> Batch:
             return await create_batch(connection, new, contacts, now, self._mint)
 
-    async def discard(self, batch_id: BatchId) -> None:
-        """Take back a batch; nothing happens to one that was started or has called somebody."""
-        async with bulk_transaction(self._engine) as connection:
-            await discard_batch(connection, batch_id)
+        return await effect_once(self._engine, keyed, creation)
 
     async def mark_started(self, batch_id: BatchId, now: datetime) -> None:
         """Keep that the batch's workflow was started; the first time stands."""

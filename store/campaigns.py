@@ -11,12 +11,13 @@ from domain.campaign_stats import CampaignStats
 from domain.errors import CampaignNotFound
 from domain.identity import CAMPAIGN_PREFIX, BatchId, CampaignId, MintId, OrganizationId
 from domain.lifecycle import Action
-from domain.ports import Amendment, Page, Window
+from domain.ports import Amendment, KeyedRequest, Page, Window
 from store.campaign_actions import act_on_campaign
 from store.campaign_changes import change_campaign, delete_campaign
 from store.claim_locks import hold_claims
 from store.counting import among, call_counters_of
 from store.engine import bulk_transaction, single_statement, transaction
+from store.idempotency import effect_once
 from store.kept_counts import keep_counts_of_settled
 from store.mapping import campaign_of, rules_values
 from store.organizations import keep_organization
@@ -31,8 +32,14 @@ class PostgresCampaignStore:
         self._engine = engine
         self._mint = mint
 
-    async def create(self, organization_id: OrganizationId, rules: CampaignRules, now: datetime) -> Campaign:
-        """Keep a campaign as `draft`."""
+    async def create(
+        self,
+        organization_id: OrganizationId,
+        rules: CampaignRules,
+        now: datetime,
+        keyed: KeyedRequest[Campaign] | None = None,
+    ) -> Campaign:
+        """Keep a campaign as `draft`. Raises IdempotencyKeyBusy, IdempotencyKeyUsed."""
         values = rules_values(rules) | {
             "campaign_id": self._mint(CAMPAIGN_PREFIX),
             "organization_id": organization_id,
@@ -40,10 +47,13 @@ class PostgresCampaignStore:
             "created_at": now,
             "updated_at": now,
         }
-        async with transaction(self._engine) as connection:
+
+        async def creation(connection: AsyncConnection) -> Campaign:
             await keep_organization(connection, organization_id, now)
             kept = await connection.execute(insert(campaigns).values(**values).returning(campaigns))
             return campaign_of(kept.mappings().one())
+
+        return await effect_once(self._engine, keyed, creation)
 
     async def get(self, organization_id: OrganizationId, campaign_id: CampaignId) -> Campaign:
         """Return a campaign with its call counters. Raises CampaignNotFound."""

@@ -1,4 +1,4 @@
-"""Writes a batch and all its contacts in one transaction, and takes one back."""
+"""Writes a batch and all its contacts in one transaction."""
 
 import asyncio
 import json
@@ -7,18 +7,18 @@ from dataclasses import replace
 from datetime import datetime
 
 import psycopg
-from sqlalchemy import RowMapping, delete, exists, func, insert, not_, select, text, update
+from sqlalchemy import exists, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from domain.batch import TERMINAL_BATCH, Batch, NewBatch, status_of_new_batch
+from domain.batch import Batch, NewBatch, status_of_new_batch
 from domain.campaign import CampaignStatus
 from domain.contact import ContactStatus, NewContact, SkipReason
 from domain.counters import Counters
 from domain.errors import CampaignClosed, CampaignNotFound
-from domain.identity import BATCH_PREFIX, CONTACT_PREFIX, BatchId, MintId
+from domain.identity import BATCH_PREFIX, CONTACT_PREFIX, MintId
 from store.mapping import batch_of, new_batch_values
 from store.suppressed_numbers import holds_at
-from store.tables import batches, calls, campaigns, contacts, suppressions
+from store.tables import batches, campaigns, contacts, suppressions
 
 _COPIED = (
     "contact_id",
@@ -73,28 +73,6 @@ async def create_batch(
         )
     pending, skipped = batch.counters.pending - suppressed, batch.counters.skipped + suppressed
     return replace(batch, counters=replace(batch.counters, pending=pending, skipped=skipped))
-
-
-async def discard_batch(connection: AsyncConnection, batch_id: BatchId) -> None:
-    """Take a batch back; see `BatchStore.discard`. Runs within a transaction.
-
-    One that was started or has called somebody stays, for it lives.
-    """
-    locked = (
-        select(batches.c.campaign_id, batches.c.workflow_started_at, campaigns.c.status)
-        .join_from(batches, campaigns, batches.c.campaign_id == campaigns.c.campaign_id)
-        .where(batches.c.batch_id == batch_id)
-        .suffix_with(text("FOR NO KEY UPDATE OF campaigns FOR UPDATE OF batches"))
-    )
-    row = (await connection.execute(locked)).mappings().one_or_none()
-    if row is None or row["workflow_started_at"] is not None:
-        return
-    has_called = select(exists().where(calls.c.batch_id == batch_id))
-    if await connection.scalar(has_called):
-        return
-    await connection.execute(delete(contacts).where(contacts.c.batch_id == batch_id))
-    await connection.execute(delete(batches).where(batches.c.batch_id == batch_id))
-    await _settle_campaign(connection, row)
 
 
 async def _locked_campaign_status(connection: AsyncConnection, new: NewBatch) -> CampaignStatus:
@@ -171,20 +149,3 @@ def _copied_rows(batch: Batch, uploaded: Sequence[NewContact], mint: MintId) -> 
             batch.created_at,
             batch.created_at,
         )
-
-
-async def _settle_campaign(connection: AsyncConnection, taken_back: RowMapping) -> None:
-    """Return a campaign that only the discarded batch kept alive to where it was."""
-    if taken_back["status"] != CampaignStatus.ACTIVE:
-        return
-    others = select(func.count(), func.count().filter(not_(batches.c.status.in_(TERMINAL_BATCH)))).where(
-        batches.c.campaign_id == taken_back["campaign_id"]
-    )
-    total, unfinished = (await connection.execute(others)).one()
-    if unfinished:
-        return
-    await connection.execute(
-        update(campaigns)
-        .where(campaigns.c.campaign_id == taken_back["campaign_id"])
-        .values(status=CampaignStatus.COMPLETED if total else CampaignStatus.DRAFT)
-    )

@@ -1,4 +1,4 @@
-"""What limits the slots of a batch: its row under the lock of the limit it shares, and the demand of others."""
+"""What limits the slots of a batch: its row under the lock of the limit it shares, and who else could use any."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta

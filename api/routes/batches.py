@@ -94,13 +94,9 @@ async def upload_batch(
 
 
 async def _create(caller: Client, parts: ApiParts, posted: Posted[BatchUpload], key: str | None) -> Response:
-    async def create() -> str:
-        creation = BatchCreation(parts, caller, posted.value)
-        batch, campaign = await creation.run(parts.clock())
-        return BatchCreated.of_import(batch, campaign, posted.value.report).model_dump_json()
-
-    once = once_only(caller.organization_id, "batch", key, posted.document)
-    return await answer_created(parts, once, create)
+    once = await once_only(caller.organization_id, "batch", key, posted.document)
+    creation = BatchCreation(parts, caller, posted.value, once)
+    return await answer_created(parts, once, lambda: creation.run(parts.clock()))
 
 
 @router.get("", include_in_schema=False)

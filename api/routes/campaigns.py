@@ -16,7 +16,7 @@ from api.dependencies import (
     Posted,
     body_of,
 )
-from api.idempotency import answer_created, once_only
+from api.idempotency import answer_created, keyed, once_only
 from api.identifiers import campaign_id_of
 from api.life_cycles import act_on_campaign
 from api.openapi import (
@@ -37,6 +37,7 @@ from api.schemas.batches import BatchOut
 from api.schemas.campaign_stats import CampaignStatsOut
 from api.schemas.campaigns import CampaignChange, CampaignCreate, CampaignOut
 from api.schemas.queries import BatchesOfCampaignQuery, CampaignsQuery
+from domain.campaign import Campaign
 from domain.lifecycle import Action
 
 router = APIRouter(prefix="/api/v1/campaigns", tags=["campaigns"])
@@ -71,14 +72,18 @@ async def create_campaign(
     caller: Caller, parts: Parts, posted: CampaignBody, key: IdempotencyKeyHeader = None
 ) -> Response:
     """Keep a campaign as `draft`; no call is placed."""
+    once = await once_only(caller.organization_id, "campaign", key, posted.document)
+
+    def tell(campaign: Campaign) -> str:
+        return CampaignOut.of(campaign).model_dump_json()
 
     async def create() -> str:
         caller.require_own(posted.value.organization_id)
         rules = posted.value.to_domain()
-        campaign = await parts.campaigns.create(caller.organization_id, rules, parts.clock())
-        return CampaignOut.of(campaign).model_dump_json()
+        return tell(
+            await parts.campaigns.create(caller.organization_id, rules, parts.clock(), keyed(once, tell))
+        )
 
-    once = once_only(caller.organization_id, "campaign", key, posted.document)
     return await answer_created(parts, once, create)
 
 

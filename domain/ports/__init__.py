@@ -4,17 +4,7 @@ Stores commit before they return; every verb is one transaction and may be repea
 A store that cannot reach its database raises StoreUnavailable.
 """
 
-from domain.ports.access import (
-    FirstUse,
-    IdempotencyKey,
-    IdempotencyStore,
-    InProgress,
-    KeyUse,
-    Mismatch,
-    Replay,
-    Token,
-    TokenStore,
-)
+from domain.ports.access import Token, TokenStore
 from domain.ports.batches import BatchStore
 from domain.ports.calls import (
     AttemptClaim,
@@ -55,6 +45,16 @@ from domain.ports.engine import (
     WorkflowDirectory,
 )
 from domain.ports.export import ExportStore
+from domain.ports.idempotency import (
+    IdempotencyKey,
+    IdempotencyStore,
+    InProgress,
+    KeyedRequest,
+    KeyUse,
+    Mismatch,
+    Replay,
+    Unused,
+)
 from domain.ports.paging import Page, Window
 from domain.ports.routes import RouteReport, RouteStore
 from domain.ports.slots import HeldSlot, SlotStore
@@ -84,13 +84,13 @@ __all__ = [
     "EngineDiagnostics",
     "EngineHealth",
     "ExportStore",
-    "FirstUse",
     "HeldSlot",
     "IdempotencyKey",
     "IdempotencyStore",
     "ImportedSuppressions",
     "InProgress",
     "KeyUse",
+    "KeyedRequest",
     "Mismatch",
     "OutdatedCampaign",
     "Page",
@@ -110,6 +110,7 @@ __all__ = [
     "Token",
     "TokenStore",
     "UndeliveredEvent",
+    "Unused",
     "WebhookSilence",
     "WebhookTranslator",
     "Window",

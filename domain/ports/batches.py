@@ -10,21 +10,25 @@ from domain.contact import NewContact
 from domain.counters import Counters
 from domain.identity import BatchId, CampaignId, OrganizationId
 from domain.lifecycle import Action
+from domain.ports.idempotency import KeyedRequest
 from domain.ports.paging import Page, Window
 
 
 class BatchStore(Protocol):
     """Uploads."""
 
-    async def create(self, new: NewBatch, contacts: Sequence[NewContact], now: datetime) -> Batch:
+    async def create(
+        self,
+        new: NewBatch,
+        contacts: Sequence[NewContact],
+        now: datetime,
+        keyed: KeyedRequest[Batch] | None = None,
+    ) -> Batch:
         """Keep a batch and all its contacts, in order, and bring its campaign to life.
 
         Contacts with `skip_detail` are kept as skipped, reason `invalid_number`.
-        Raises CampaignNotFound, CampaignClosed.
+        Raises CampaignNotFound, CampaignClosed, IdempotencyKeyBusy, IdempotencyKeyUsed.
         """
-
-    async def discard(self, batch_id: BatchId) -> None:
-        """Take back a batch whose workflow never started, with everything `create` did."""
 
     async def mark_started(self, batch_id: BatchId, now: datetime) -> None:
         """Keep that the batch's workflow was started."""

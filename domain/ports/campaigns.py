@@ -9,6 +9,7 @@ from domain.campaign import Campaign, CampaignRules, CampaignStatus
 from domain.campaign_stats import CampaignStats
 from domain.identity import BatchId, CampaignId, OrganizationId
 from domain.lifecycle import Action
+from domain.ports.idempotency import KeyedRequest
 from domain.ports.paging import Page, Window
 
 Amendment = Callable[[CampaignRules], CampaignRules]
@@ -40,8 +41,14 @@ class RescheduledPage:
 class CampaignStore(Protocol):
     """Standing rules."""
 
-    async def create(self, organization_id: OrganizationId, rules: CampaignRules, now: datetime) -> Campaign:
-        """Keep a campaign as `draft`."""
+    async def create(
+        self,
+        organization_id: OrganizationId,
+        rules: CampaignRules,
+        now: datetime,
+        keyed: KeyedRequest[Campaign] | None = None,
+    ) -> Campaign:
+        """Keep a campaign as `draft`. Raises IdempotencyKeyBusy, IdempotencyKeyUsed."""
 
     async def get(self, organization_id: OrganizationId, campaign_id: CampaignId) -> Campaign:
         """Raises CampaignNotFound."""

@@ -2,14 +2,16 @@
 
 import asyncio
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from api import batch_creation
 from api.assembly import install
 from domain.batch import Batch
 from domain.campaign import CampaignStatus
-from domain.errors import CampaignClosed, StoreUnavailable
+from domain.errors import CampaignClosed, EngineUnavailable, StoreUnavailable
 from domain.identity import BatchId, CampaignId
 from tests import fakes
 from tests.api.house import House, a_batch_body, a_problem, created, errors_of
@@ -256,10 +258,9 @@ async def test_hours_in_force_without_an_enabled_day_are_422(
     assert house.is_empty()
 
 
-@pytest.mark.parametrize("trouble", ["is_down", "fails_to_start"])
-async def test_temporal_down_is_503_and_leaves_nothing_behind(house: House, trouble: str) -> None:
+async def test_temporal_down_is_503_and_leaves_nothing_behind(house: House) -> None:
     campaign = await house.create_campaign()
-    setattr(house.engine, trouble, True)
+    house.engine.is_down = True
 
     answer = await house.client.post(BATCHES, json=a_batch_body(campaign["campaign_id"]))
 
@@ -269,39 +270,69 @@ async def test_temporal_down_is_503_and_leaves_nothing_behind(house: House, trou
     assert house.tables.campaigns[CampaignId(campaign["campaign_id"])].status is CampaignStatus.DRAFT
 
 
-class _HangingEngine(fakes.FakeEngine):
-    """Never gets to the end of a start."""
+KEY = {"Idempotency-Key": "k"}
 
-    def __init__(self) -> None:
+
+class _DeafEngine(fakes.FakeEngine):
+    """Takes a start, and its answer is lost in the way that a test chooses."""
+
+    def __init__(self, failure: BaseException | None) -> None:
         super().__init__()
         self.entered = asyncio.Event()
+        self._failure = failure
 
     async def start_batch(self, batch: Batch) -> None:
+        await super().start_batch(batch)
         self.entered.set()
-        await asyncio.Event().wait()
+        if self._failure is None:
+            await asyncio.Event().wait()
+        else:
+            raise self._failure
 
 
-async def test_request_cancelled_before_the_start_leaves_nothing_behind_and_frees_its_key(
+@pytest.mark.parametrize(
+    "failure",
+    [
+        pytest.param(EngineUnavailable(), id="its answer is lost"),
+        pytest.param(ValueError(), id="nobody foresaw it"),
+        pytest.param(None, id="it hangs"),
+    ],
+)
+async def test_stored_batch_is_created_whatever_becomes_of_its_start(
+    house: House, failure: BaseException | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batch_creation, "START_SECONDS", 0.05)
+    campaign = await house.create_campaign()
+    body = a_batch_body(campaign["campaign_id"])
+    install(house.app, replace(house.parts, engine=_DeafEngine(failure)))
+
+    first = created(await house.client.post(BATCHES, json=body, headers=KEY))
+    again = await house.client.post(BATCHES, json=body, headers=KEY)
+
+    assert (created(again), again.headers["idempotency-replayed"]) == (first, "true")
+    assert list(house.tables.batches) == [first["batch_id"]]
+    assert await house.parts.batches.unstarted(house.clock() + timedelta(hours=1), 10) == [first["batch_id"]]
+
+
+async def test_request_cut_after_the_commit_is_answered_with_its_batch_when_it_is_repeated(
     house: House,
 ) -> None:
     campaign = await house.create_campaign()
     body = a_batch_body(campaign["campaign_id"])
-    key = {"Idempotency-Key": "k"}
-    engine = _HangingEngine()
+    engine = _DeafEngine(None)
     install(house.app, replace(house.parts, engine=engine))
-    request = asyncio.create_task(house.client.post(BATCHES, json=body, headers=key))
+    request = asyncio.create_task(house.client.post(BATCHES, json=body, headers=KEY))
     await engine.entered.wait()
-    was_stored = bool(house.tables.batches)
+    [batch_id] = house.tables.batches
 
     request.cancel()
     await asyncio.wait([request])
-    was_empty = house.is_empty()
     install(house.app, house.parts)
-    repeated = await house.client.post(BATCHES, json=body, headers=key)
+    repeated = await house.client.post(BATCHES, json=body, headers=KEY)
 
-    assert was_stored
-    assert was_empty
-    assert repeated.status_code == 201
+    assert (created(repeated)["batch_id"], repeated.headers["idempotency-replayed"]) == (batch_id, "true")
+    assert created(repeated)["import_report"]["accepted"] == 2
+    assert list(house.tables.batches) == [batch_id]
 
 
 class _ForgetfulStore(fakes.FakeBatchStore):

@@ -1,19 +1,17 @@
 """A request with a key is done once."""
 
-import asyncio
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
 
 import httpx
 import pytest
 
 from api.assembly import install
-from domain.campaign import CampaignRules
 from domain.errors import StoreUnavailable
-from domain.identity import OrganizationId
+from domain.ports import IdempotencyKey, KeyUse, Unused
 from tests import fakes
 from tests.api.house import (
+    ORGANIZATION,
     OTHER_SECRET,
     House,
     a_batch_body,
@@ -61,14 +59,6 @@ async def test_other_body_with_the_same_key_is_422(house: House) -> None:
     assert len(house.tables.campaigns) == 1
 
 
-async def test_key_is_free_again_after_24_hours(house: House) -> None:
-    await _post(house)
-    house.clock.pass_time(timedelta(hours=24))
-    created(await _post(house, name="October"))
-
-    assert len(house.tables.campaigns) == 2
-
-
 async def test_key_is_scoped_to_the_organization_and_the_kind(house: House) -> None:
     campaign = created(await _post(house))
     other = await house.client.post(
@@ -81,32 +71,57 @@ async def test_key_is_scoped_to_the_organization_and_the_kind(house: House) -> N
     assert (other.status_code, batch.status_code) == (201, 201)
 
 
-class _SlowStore(fakes.FakeCampaignStore):
-    """Takes as long as it is told to."""
+@pytest.mark.parametrize("fields", [{}, {"name": "October"}, {"organization_id": "org_other"}])
+async def test_request_while_the_first_is_running_is_409_whatever_its_body(
+    house: House, fields: dict[str, object]
+) -> None:
+    key = IdempotencyKey(organization_id=ORGANIZATION, kind="campaign", key=KEY["Idempotency-Key"])
+    house.tables.keys_in_work.add(key)
+
+    answer = await _post(house, **fields)
+
+    detail = "A request with this Idempotency-Key is still in progress"
+    assert answer.json() == a_problem(409, "conflict", "Conflict", detail)
+    assert not house.tables.campaigns
+
+
+class _LateKeys(fakes.FakeIdempotencyStore):
+    """Knows of nothing at the first look: the other request is just ahead."""
 
     def __init__(self, tables: fakes.Tables) -> None:
         super().__init__(tables)
-        self.entered, self.may_leave = asyncio.Event(), asyncio.Event()
+        self.looks = 0
 
-    async def create(self, organization_id: OrganizationId, rules: CampaignRules, now: Any) -> Any:
-        self.entered.set()
-        await self.may_leave.wait()
-        return await super().create(organization_id, rules, now)
+    async def look_up(self, key: IdempotencyKey, fingerprint: str) -> KeyUse:
+        self.looks += 1
+        return Unused() if self.looks == 1 else await super().look_up(key, fingerprint)
 
 
-@pytest.mark.parametrize("name", ["September", "October"])
-async def test_request_while_the_first_is_running_is_409_whatever_its_body(house: House, name: str) -> None:
-    slow = _SlowStore(house.tables)
-    install(house.app, replace(house.parts, campaigns=slow))
-    first = asyncio.create_task(_post(house))
-    await slow.entered.wait()
+async def test_request_overtaken_by_its_twin_is_answered_with_what_that_made(house: House) -> None:
+    first = await _post(house)
+    install(house.app, replace(house.parts, idempotency=_LateKeys(house.tables)))
+    second = await _post(house)
 
-    second = await _post(house, name=name)
-    slow.may_leave.set()
+    assert (second.content, second.headers["idempotency-replayed"]) == (first.content, "true")
+    assert len(house.tables.campaigns) == 1
 
-    detail = "A request with this Idempotency-Key is still in progress"
-    assert second.json() == a_problem(409, "conflict", "Conflict", detail)
-    assert (await first).status_code == 201
+
+async def test_request_overtaken_by_one_with_another_body_is_422(house: House) -> None:
+    await _post(house)
+    install(house.app, replace(house.parts, idempotency=_LateKeys(house.tables)))
+    answer = await _post(house, name="October")
+
+    assert errors_of(answer) == [(["header", "Idempotency-Key"], "idempotency_mismatch")]
+    assert len(house.tables.campaigns) == 1
+
+
+async def test_request_overtaken_by_one_that_still_works_is_409(house: House) -> None:
+    key = IdempotencyKey(organization_id=ORGANIZATION, kind="campaign", key=KEY["Idempotency-Key"])
+    house.tables.keys_in_work.add(key)
+    install(house.app, replace(house.parts, idempotency=_LateKeys(house.tables)))
+
+    assert (await _post(house)).status_code == 409
+    assert not house.tables.campaigns
 
 
 @pytest.mark.parametrize(
@@ -147,15 +162,15 @@ async def test_batch_is_replayed_also_after_its_end_has_passed(house: House) -> 
     assert len(house.engine.started) == 1
 
 
-class _ForgetfulKeys(fakes.FakeIdempotencyStore):
-    """Cannot keep an answer."""
+class _BusyHousekeeping(fakes.FakeIdempotencyStore):
+    """Cannot clear away what is old."""
 
-    async def keep(self, *_: object) -> None:
+    async def forget_old(self) -> None:
         raise StoreUnavailable
 
 
-async def test_answer_that_could_not_be_kept_is_given_all_the_same(house: House) -> None:
-    install(house.app, replace(house.parts, idempotency=_ForgetfulKeys(house.tables)))
+async def test_answer_does_not_depend_on_clearing_away_old_keys(house: House) -> None:
+    install(house.app, replace(house.parts, idempotency=_BusyHousekeeping(house.tables)))
 
     created(await _post(house))
 

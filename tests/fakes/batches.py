@@ -17,7 +17,8 @@ from domain.lifecycle import (
     status_of_resumed_batch,
     step_of_batch,
 )
-from domain.ports import Page, Window
+from domain.ports import KeyedRequest, Page, Window
+from tests.fakes.idempotency import effect_once
 from tests.fakes.tables import CANCELLABLE, Tables, newest_first, page_of
 
 _REVIVED = frozenset({CampaignStatus.DRAFT, CampaignStatus.COMPLETED})
@@ -29,9 +30,20 @@ class FakeBatchStore:
     def __init__(self, tables: Tables) -> None:
         self._tables = tables
 
-    async def create(self, new: NewBatch, contacts: Sequence[NewContact], now: datetime) -> Batch:
-        """Keep a batch and its contacts, and bring its campaign to life."""
-        self._tables.require_up()
+    async def create(
+        self,
+        new: NewBatch,
+        contacts: Sequence[NewContact],
+        now: datetime,
+        keyed: KeyedRequest[Batch] | None = None,
+    ) -> Batch:
+        """Keep a batch and its contacts, and bring its campaign to life.
+
+        Raises CampaignNotFound, CampaignClosed, IdempotencyKeyBusy, IdempotencyKeyUsed.
+        """
+        return effect_once(self._tables, keyed, lambda: self._create(new, contacts, now))
+
+    def _create(self, new: NewBatch, contacts: Sequence[NewContact], now: datetime) -> Batch:
         campaign = self._campaign_for(new)
         status, paused_by = status_of_new_batch(campaign.status, new.scheduled_start, now)
         batch = Batch(
@@ -58,18 +70,6 @@ class FakeBatchStore:
         if campaign.status in _REVIVED:
             self._move_campaign(campaign, CampaignStatus.ACTIVE, now)
         return self._counted(batch)
-
-    async def discard(self, batch_id: BatchId) -> None:
-        """Take back a batch that was never started and called nobody."""
-        self._tables.require_up()
-        batch = self._tables.batches.get(batch_id)
-        has_called = any(each.batch_id == batch_id for each in self._tables.calls.values())
-        if batch is None or batch_id in self._tables.started_at or has_called:
-            return
-        for contact in self._tables.contacts_of(batch_id):
-            del self._tables.contacts[contact.contact_id]
-        del self._tables.batches[batch_id]
-        self._settle_campaign(batch.campaign_id)
 
     async def mark_started(self, batch_id: BatchId, now: datetime) -> None:
         """Keep that the batch's workflow was started; the first time stands."""
@@ -257,12 +257,3 @@ class FakeBatchStore:
     def _move_campaign(self, campaign: Campaign, status: CampaignStatus, now: datetime) -> None:
         moved = replace(campaign, status=status, updated_at=now)
         self._tables.campaigns[campaign.campaign_id] = moved
-
-    def _settle_campaign(self, campaign_id: CampaignId) -> None:
-        """Return a campaign that only a discarded batch kept alive to where it was."""
-        campaign = self._tables.campaigns[campaign_id]
-        if campaign.status is not CampaignStatus.ACTIVE or self._tables.has_unfinished(campaign_id):
-            return
-        has_any = any(each.campaign_id == campaign_id for each in self._tables.batches.values())
-        status = CampaignStatus.COMPLETED if has_any else CampaignStatus.DRAFT
-        self._tables.campaigns[campaign_id] = replace(campaign, status=status)

@@ -13,8 +13,9 @@ from domain.contact import ContactStatus, SkipReason
 from domain.errors import CampaignNotFound, CampaignUnfinished
 from domain.identity import CAMPAIGN_PREFIX, BatchId, CampaignId, OrganizationId
 from domain.lifecycle import Action, Effect, status_of_resumed_batch, step_of_campaign
-from domain.ports import Amendment, Page, Window
+from domain.ports import Amendment, KeyedRequest, Page, Window
 from domain.settlement import is_to_be_followed
+from tests.fakes.idempotency import effect_once
 from tests.fakes.tables import CANCELLABLE, Tables, newest_first, page_of
 
 _ASKED = (DialState.DIALLING, DialState.ACCEPTED, DialState.AMBIGUOUS)
@@ -26,9 +27,17 @@ class FakeCampaignStore:
     def __init__(self, tables: Tables) -> None:
         self._tables = tables
 
-    async def create(self, organization_id: OrganizationId, rules: CampaignRules, now: datetime) -> Campaign:
-        """Keep a campaign as `draft`."""
-        self._tables.require_up()
+    async def create(
+        self,
+        organization_id: OrganizationId,
+        rules: CampaignRules,
+        now: datetime,
+        keyed: KeyedRequest[Campaign] | None = None,
+    ) -> Campaign:
+        """Keep a campaign as `draft`. Raises IdempotencyKeyBusy, IdempotencyKeyUsed."""
+        return effect_once(self._tables, keyed, lambda: self._create(organization_id, rules, now))
+
+    def _create(self, organization_id: OrganizationId, rules: CampaignRules, now: datetime) -> Campaign:
         campaign = Campaign(
             campaign_id=CampaignId(self._tables.mint(CAMPAIGN_PREFIX)),
             organization_id=organization_id,

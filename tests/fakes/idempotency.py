@@ -1,26 +1,13 @@
-"""Idempotency keys in memory."""
+"""Idempotency keys in memory; nothing is ever forgotten, for no test lasts a day."""
 
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from collections.abc import Callable
+from typing import TypeVar
 
-from domain.ports import FirstUse, IdempotencyKey, InProgress, KeyUse, Mismatch, Replay
+from domain.errors import IdempotencyKeyBusy, IdempotencyKeyUsed
+from domain.ports import IdempotencyKey, InProgress, KeyedRequest, KeyUse, Mismatch, Replay, Unused
 from tests.fakes.tables import Tables
 
-KEPT_FOR = timedelta(hours=24)
-CLAIM_LAPSES_AFTER = timedelta(seconds=60)
-
-
-@dataclass
-class _Entry:
-    fingerprint: str
-    claimed_at: datetime
-    body: str | None = None
-    finished_at: datetime | None = None
-
-    def is_over(self, now: datetime) -> bool:
-        if self.finished_at is None:
-            return self.claimed_at <= now - CLAIM_LAPSES_AFTER
-        return self.finished_at <= now - KEPT_FOR
+T = TypeVar("T")
 
 
 class FakeIdempotencyStore:
@@ -28,29 +15,31 @@ class FakeIdempotencyStore:
 
     def __init__(self, tables: Tables) -> None:
         self._tables = tables
-        self._entries: dict[IdempotencyKey, _Entry] = {}
 
-    async def begin(self, key: IdempotencyKey, fingerprint: str, now: datetime) -> KeyUse:
-        """Claim a key for a body with this fingerprint."""
+    async def look_up(self, key: IdempotencyKey, fingerprint: str) -> KeyUse:
+        """Tell what is known of a key."""
         self._tables.require_up()
-        entry = self._entries.get(key)
-        if entry is None or entry.is_over(now):
-            self._entries[key] = _Entry(fingerprint, claimed_at=now)
-            return FirstUse()
-        if entry.body is None:
+        if key in self._tables.keys_in_work:
             return InProgress()
-        return Replay(entry.body) if entry.fingerprint == fingerprint else Mismatch()
+        if key not in self._tables.answers:
+            return Unused()
+        of, body = self._tables.answers[key]
+        return Replay(body) if of == fingerprint else Mismatch()
 
-    async def keep(self, key: IdempotencyKey, body: str, now: datetime) -> None:
-        """Keep the answer of a finished request."""
+    async def forget_old(self) -> None:
+        """Delete nothing."""
         self._tables.require_up()
-        entry = self._entries.get(key)
-        if entry is not None and entry.finished_at is None:
-            entry.body, entry.finished_at = body, now
 
-    async def release(self, key: IdempotencyKey) -> None:
-        """Forget a request that failed."""
-        self._tables.require_up()
-        entry = self._entries.get(key)
-        if entry is not None and entry.finished_at is None:
-            del self._entries[key]
+
+def effect_once(tables: Tables, keyed: KeyedRequest[T] | None, effect: Callable[[], T]) -> T:
+    """Have an effect and keep its answer under the key. Raises IdempotencyKeyBusy, IdempotencyKeyUsed."""
+    tables.require_up()
+    if keyed is None:
+        return effect()
+    if keyed.key in tables.keys_in_work:
+        raise IdempotencyKeyBusy
+    if keyed.key in tables.answers:
+        raise IdempotencyKeyUsed
+    made = effect()
+    tables.answers[keyed.key] = (keyed.fingerprint, keyed.answer(made))
+    return made

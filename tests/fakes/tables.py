@@ -24,7 +24,7 @@ from domain.identity import (
     OrganizationId,
     SuppressionId,
 )
-from domain.ports import Page, RouteReport, Window
+from domain.ports import IdempotencyKey, Page, RouteReport, Window
 from domain.suppression import Suppression
 
 T = TypeVar("T")
@@ -106,6 +106,10 @@ class Tables:
     slot_demands: dict[BatchId, int] = field(default_factory=dict)
     claims_need_slots: bool = False
     """As in Postgres; most tests of claims are not about slots."""
+    answers: dict[IdempotencyKey, tuple[str, str]] = field(default_factory=dict)
+    """Fingerprint of the body and JSON text of the answer, by the key of the request."""
+    keys_in_work: set[IdempotencyKey] = field(default_factory=set)
+    """Keys of requests that have not finished."""
     is_down: bool = False
 
     def require_up(self) -> None:

@@ -205,54 +205,6 @@ async def test_unknown_batch_is_not_found(stores: Stores) -> None:
         await stores.batches.finish(unknown, LATER)
 
 
-@pytest.mark.parametrize(
-    ("other", "campaign_becomes"),
-    [
-        pytest.param(None, CampaignStatus.DRAFT, id="its only batch"),
-        pytest.param(BatchStatus.IN_PROGRESS, CampaignStatus.ACTIVE, id="another runs"),
-        pytest.param(BatchStatus.COMPLETED, CampaignStatus.COMPLETED, id="others are over"),
-    ],
-)
-async def test_discarded_batch_leaves_no_trace(
-    stores: Stores, other: BatchStatus | None, campaign_becomes: CampaignStatus
-) -> None:
-    campaign = await stores.a_kept_campaign()
-    if other is not None:
-        await stores.a_kept_batch(campaign=campaign)
-        await stores.force("batches", status=other)
-    batch = await stores.a_kept_batch(3, campaign=campaign)
-    await stores.batches.discard(batch.batch_id)
-    assert await stores.people_of(batch) == []
-    with pytest.raises(BatchNotFound):
-        await stores.batches.load(batch.batch_id)
-    assert await _campaign_status(stores, campaign.campaign_id) is campaign_becomes
-
-
-async def test_batch_discarded_under_a_paused_campaign_leaves_it_paused(stores: Stores) -> None:
-    campaign = await stores.a_kept_campaign()
-    await stores.force("campaigns", status=CampaignStatus.PAUSED)
-    batch = await stores.a_kept_batch(campaign=campaign)
-    await stores.batches.discard(batch.batch_id)
-    assert await _campaign_status(stores, campaign.campaign_id) is CampaignStatus.PAUSED
-
-
-async def test_discarding_twice_changes_nothing(stores: Stores) -> None:
-    batch = await stores.a_kept_batch()
-    await stores.batches.discard(batch.batch_id)
-    await stores.batches.discard(batch.batch_id)
-    assert await _campaign_status(stores, batch.campaign_id) is CampaignStatus.DRAFT
-
-
-async def test_batch_that_lives_is_not_discarded(stores: Stores) -> None:
-    started, calling = await stores.a_kept_batch(), await stores.a_kept_batch()
-    await stores.batches.mark_started(started.batch_id, LATER)
-    await stores.claimed((await stores.people_of(calling))[0])
-    for batch in (started, calling):
-        await stores.batches.discard(batch.batch_id)
-        loaded, _ = await stores.batches.load(batch.batch_id)
-        assert loaded.total_contacts == 1
-
-
 async def test_batches_whose_workflow_was_never_started_are_found(stores: Stores) -> None:
     forgotten, started, over = [await stores.a_kept_batch() for _ in range(3)]
     await stores.batches.mark_started(started.batch_id, LATER)

@@ -8,10 +8,11 @@ from sqlalchemy import text
 from domain.call import AttemptKind, CallRecord, CallStatus, DialState
 from domain.contact import Contact, ContactStatus
 from domain.gates import Gate
+from domain.lifecycle import Action
 from domain.ports import ClaimAnswer, Claimed, FreshRows
 from domain.settlement import Settlement
 from store.engine import transaction
-from tests.builders import MONDAY_NOON, a_claim, a_new_contact, a_status_event
+from tests.builders import MONDAY_NOON, ORGANIZATION, a_claim, a_new_contact, a_status_event
 from tests.store.scenes import House, Stores
 
 pytestmark = pytest.mark.store
@@ -85,7 +86,8 @@ async def test_asked_attempt_is_told_again_and_not_that_its_own_number_is_busy(h
 async def test_closed_batch_is_named_before_a_busy_number(house: House) -> None:
     called, waiting = await _two_on_one_number(house)
     await house.claimed(called)
-    await house.batches.discard(waiting.batch_id)
+    await house.batches.act(waiting.batch_id, Action.CANCEL, MONDAY_NOON)
+    await house.campaigns.delete(ORGANIZATION, waiting.campaign_id, MONDAY_NOON)
     assert await _claim(house, waiting) is Gate.BATCH_GONE
 
 
