@@ -1,20 +1,20 @@
-"""Starts what was stored and never started: the process died in between, or Temporal did."""
+"""Starts what was stored and never started: the process died in between, or Temporal did not answer."""
 
 import asyncio
 from datetime import timedelta
 
 import structlog
+from anyio import CapacityLimiter
 
 from api.parts import ApiParts
-from domain.errors import BatchNotFound
 from domain.identity import BatchId
 
 _log = structlog.get_logger()
 
 EVERY = timedelta(seconds=20)
-GRACE = timedelta(seconds=10)
-"""Younger batches may still be in the hands of the request that made them."""
-AT_ONCE = 100
+PAGE = 100
+AT_ONCE = 4
+"""Starts under way; each takes up to the gateway's patience when Temporal does not answer."""
 
 
 async def keep_starting(parts: ApiParts, every: timedelta = EVERY) -> None:
@@ -28,21 +28,33 @@ async def keep_starting(parts: ApiParts, every: timedelta = EVERY) -> None:
 
 
 async def start_overdue(parts: ApiParts) -> int:
-    """Start the workflows of stored batches that have none; returns how many.
+    """Start the workflows of stored batches that have none, each for itself; returns how many started.
 
+    One that is just being started by its own request is not started twice by this.
     Raises EngineUnavailable, StoreUnavailable; what was not reached is found again next time.
     """
-    overdue = await parts.batches.unstarted(parts.clock() - GRACE, AT_ONCE)
-    for batch_id in overdue:
-        await _start(parts, batch_id)
-    return len(overdue)
+    started, last = 0, None
+    while True:
+        overdue = await parts.batches.unstarted(last, PAGE)
+        if not overdue:
+            return started
+        await parts.engine.ping()
+        places = CapacityLimiter(AT_ONCE)
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(_start(parts, each, places)) for each in overdue]
+        started += sum(task.result() for task in tasks)
+        last = overdue[-1]
 
 
-async def _start(parts: ApiParts, batch_id: BatchId) -> None:
-    try:
-        batch, _ = await parts.batches.load(batch_id)
-    except BatchNotFound:
-        return
-    await parts.engine.start_batch(batch)
-    await parts.batches.mark_started(batch_id, parts.clock())
+async def _start(parts: ApiParts, batch_id: BatchId, places: CapacityLimiter) -> bool:
+    """Start one batch; whatever is wrong with it is no other's trouble."""
+    async with places:
+        try:
+            batch, _ = await parts.batches.load(batch_id)
+            await parts.engine.start_batch(batch)
+            await parts.batches.mark_started(batch_id, parts.clock())
+        except Exception as failure:  # noqa: BLE001 - the others are to be started all the same
+            _log.warning("batch not started", batch_id=batch_id, failure=type(failure).__qualname__)
+            return False
     _log.info("batch started late", batch_id=batch_id)
+    return True

@@ -75,13 +75,15 @@ class PostgresBatchStore:
                 .values(workflow_started_at=now)
             )
 
-    async def unstarted(self, before: datetime, limit: int) -> Sequence[BatchId]:
-        """Return unfinished batches from before an instant whose workflow was never started, oldest first."""
+    async def unstarted(self, after: BatchId | None, limit: int) -> Sequence[BatchId]:
+        """Return unfinished batches whose workflow was never started, by id, those behind `after`."""
         c = batches.c
         forgotten = (
             select(c.batch_id)
-            .where(c.workflow_started_at.is_(None), c.status.not_in(TERMINAL_BATCH), c.created_at < before)
-            .order_by(c.created_at)
+            .where(
+                c.workflow_started_at.is_(None), c.status.not_in(TERMINAL_BATCH), c.batch_id > (after or "")
+            )
+            .order_by(c.batch_id)
             .limit(limit)
         )
         async with single_statement(self._engine) as connection:

@@ -33,8 +33,8 @@ class BatchStore(Protocol):
     async def mark_started(self, batch_id: BatchId, now: datetime) -> None:
         """Keep that the batch's workflow was started."""
 
-    async def unstarted(self, before: datetime, limit: int) -> Sequence[BatchId]:
-        """Return unfinished batches created before an instant whose workflow was never started."""
+    async def unstarted(self, after: BatchId | None, limit: int) -> Sequence[BatchId]:
+        """Return unfinished batches whose workflow was never started, by id, those behind `after`."""
 
     async def load(self, batch_id: BatchId) -> tuple[Batch, Campaign]:
         """Return a batch with counters from its contacts, whoever owns it. Raises BatchNotFound."""

@@ -1,32 +1,32 @@
-"""Batches that were stored and never started are started later."""
+"""Batches that were stored and never started are started later, each for itself."""
 
 import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import pytest
 
-from api.start_reconciler import GRACE, keep_starting, start_overdue
-from domain.batch import BatchStatus
+from api import start_reconciler
+from api.start_reconciler import keep_starting, start_overdue
+from domain.batch import Batch, BatchStatus
 from domain.errors import EngineUnavailable
 from domain.identity import BatchId
 from tests import fakes
 from tests.api.house import House
 
 
-async def _left_behind(house: House) -> BatchId:
+async def _left_behind(house: House, count: int = 1) -> list[BatchId]:
     campaign = await house.create_campaign()
-    batch = await house.create_batch(campaign["campaign_id"])
+    stored = [await house.create_batch(campaign["campaign_id"]) for _ in range(count)]
     house.tables.started_at.clear()
     house.engine.started.clear()
-    return BatchId(batch["batch_id"])
+    return [BatchId(each["batch_id"]) for each in stored]
 
 
 async def test_batch_left_behind_is_started_and_noted(house: House) -> None:
-    batch_id = await _left_behind(house)
-    house.clock.pass_time(GRACE + timedelta(seconds=1))
+    [batch_id] = await _left_behind(house)
 
     assert await start_overdue(house.parts) == 1
     assert await start_overdue(house.parts) == 0
@@ -34,25 +34,25 @@ async def test_batch_left_behind_is_started_and_noted(house: House) -> None:
     assert house.tables.started_at == {batch_id: house.clock()}
 
 
-async def test_batch_still_in_the_hands_of_its_request_is_left_alone(house: House) -> None:
-    await _left_behind(house)
-    house.clock.pass_time(GRACE)
+async def test_batch_of_a_replica_whose_clock_runs_ahead_is_started_all_the_same(house: House) -> None:
+    house.clock.pass_time(timedelta(hours=1))
+    [batch_id] = await _left_behind(house)
+    house.clock.pass_time(timedelta(hours=-1))
 
-    assert await start_overdue(house.parts) == 0
+    assert await start_overdue(house.parts) == 1
+    assert list(house.engine.started) == [batch_id]
 
 
 @pytest.mark.parametrize("status", [BatchStatus.CANCELLED, BatchStatus.EXPIRED])
 async def test_batch_that_is_over_is_not_started(house: House, status: BatchStatus) -> None:
-    batch_id = await _left_behind(house)
+    [batch_id] = await _left_behind(house)
     object.__setattr__(house.tables.batches[batch_id], "status", status)
-    house.clock.pass_time(timedelta(minutes=1))
 
     assert await start_overdue(house.parts) == 0
 
 
 async def test_batch_is_kept_for_later_while_temporal_is_down(house: House) -> None:
     await _left_behind(house)
-    house.clock.pass_time(timedelta(minutes=1))
     house.engine.is_down = True
     with pytest.raises(EngineUnavailable):
         await start_overdue(house.parts)
@@ -61,9 +61,61 @@ async def test_batch_is_kept_for_later_while_temporal_is_down(house: House) -> N
     assert await start_overdue(house.parts) == 1
 
 
+class _PickyEngine(fakes.FakeEngine):
+    """Cannot start some batches, and counts how many starts are under way."""
+
+    def __init__(self, refused: Sequence[BatchId]) -> None:
+        super().__init__()
+        self._refused = set(refused)
+        self._under_way = self.most_under_way = 0
+
+    async def start_batch(self, batch: Batch) -> None:
+        self._under_way += 1
+        self.most_under_way = max(self.most_under_way, self._under_way)
+        await asyncio.sleep(0)
+        self._under_way -= 1
+        if batch.batch_id in self._refused:
+            raise EngineUnavailable
+        await super().start_batch(batch)
+
+
+async def test_start_that_fails_holds_up_no_other(house: House) -> None:
+    batch_ids = await _left_behind(house, 3)
+    engine = _PickyEngine(batch_ids[:1])
+
+    assert await start_overdue(replace(house.parts, engine=engine)) == 2
+    assert sorted(engine.started) == batch_ids[1:]
+
+
+async def test_many_starts_that_fail_do_not_starve_the_newest(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(start_reconciler, "PAGE", 3)
+    batch_ids = await _left_behind(house, 10)
+    engine = _PickyEngine(batch_ids[:9])
+
+    assert await start_overdue(replace(house.parts, engine=engine)) == 1
+    assert list(engine.started) == batch_ids[9:]
+
+
+async def test_batch_that_is_gone_holds_up_no_other(house: House) -> None:
+    gone, other = *(await _left_behind(house)), *(await _left_behind(house))
+    house.tables.deleted.add(house.tables.batches[gone].campaign_id)
+
+    assert await start_overdue(house.parts) == 1
+    assert list(house.engine.started) == [other]
+
+
+async def test_only_a_few_starts_are_under_way_at_once(house: House) -> None:
+    engine = _PickyEngine([])
+    await _left_behind(house, 20)
+
+    assert await start_overdue(replace(house.parts, engine=engine)) == 20
+    assert engine.most_under_way == start_reconciler.AT_ONCE
+
+
 async def test_loop_survives_an_outage_and_ends_when_cancelled(house: House) -> None:
-    batch_id = await _left_behind(house)
-    house.clock.pass_time(timedelta(minutes=1))
+    batch_ids = await _left_behind(house)
     house.engine.is_down = True
     parts = replace(house.parts, batches=(store := _RecoveringStore(house)))
     loop = asyncio.create_task(keep_starting(parts, every=timedelta(milliseconds=1)))
@@ -75,8 +127,8 @@ async def test_loop_survives_an_outage_and_ends_when_cancelled(house: House) -> 
         await loop
 
     assert loop.cancelled()
-    assert list(house.engine.started) == [batch_id]
-    assert store.rounds == 3
+    assert list(house.engine.started) == batch_ids
+    assert store.rounds >= 3
 
 
 class _RecoveringStore(fakes.FakeBatchStore):
@@ -88,11 +140,11 @@ class _RecoveringStore(fakes.FakeBatchStore):
         self.rounds = 0
         self.noted = asyncio.Event()
 
-    async def unstarted(self, before: datetime, limit: int) -> Sequence[BatchId]:
+    async def unstarted(self, after: BatchId | None, limit: int) -> Sequence[BatchId]:
         self.rounds += 1
         self._engine.is_down = self.rounds < 3
-        return await super().unstarted(before, limit)
+        return await super().unstarted(after, limit)
 
-    async def mark_started(self, batch_id: BatchId, now: datetime) -> None:
-        await super().mark_started(batch_id, now)
+    async def mark_started(self, batch_id: BatchId, now: object) -> None:
+        await super().mark_started(batch_id, self._tables.batches[batch_id].created_at)
         self.noted.set()

@@ -77,18 +77,17 @@ class FakeBatchStore:
         if batch_id in self._tables.batches:
             self._tables.started_at.setdefault(batch_id, now)
 
-    async def unstarted(self, before: datetime, limit: int) -> Sequence[BatchId]:
-        """Return unfinished batches created before an instant and never started, oldest first."""
+    async def unstarted(self, after: BatchId | None, limit: int) -> Sequence[BatchId]:
+        """Return unfinished batches that were never started, by id, those behind `after`."""
         self._tables.require_up()
         overdue = [
-            each
+            each.batch_id
             for each in self._tables.batches.values()
             if each.batch_id not in self._tables.started_at
-            and each.created_at < before
+            and each.batch_id > (after or "")
             and each.status not in TERMINAL_BATCH
         ]
-        overdue.sort(key=lambda each: (each.created_at, each.batch_id))
-        return [each.batch_id for each in overdue[:limit]]
+        return sorted(overdue)[:limit]
 
     async def load(self, batch_id: BatchId) -> tuple[Batch, Campaign]:
         """Raises BatchNotFound."""

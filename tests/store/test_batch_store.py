@@ -205,14 +205,16 @@ async def test_unknown_batch_is_not_found(stores: Stores) -> None:
         await stores.batches.finish(unknown, LATER)
 
 
-async def test_batches_whose_workflow_was_never_started_are_found(stores: Stores) -> None:
-    forgotten, started, over = [await stores.a_kept_batch() for _ in range(3)]
+async def test_batches_whose_workflow_was_never_started_are_found_page_by_page(stores: Stores) -> None:
+    forgotten, started, over, other = [await stores.a_kept_batch() for _ in range(4)]
     await stores.batches.mark_started(started.batch_id, LATER)
     (person,) = await stores.people_of(over)
     await stores.ended(person, CallStatus.COMPLETED, COMPLETED)
     await stores.batches.finish(over.batch_id, LATER)
-    assert await stores.batches.unstarted(LATER, 10) == [forgotten.batch_id]
-    assert await stores.batches.unstarted(MONDAY_NOON, 10) == []
+    assert await stores.batches.unstarted(None, 10) == [forgotten.batch_id, other.batch_id]
+    assert await stores.batches.unstarted(None, 1) == [forgotten.batch_id]
+    assert await stores.batches.unstarted(forgotten.batch_id, 10) == [other.batch_id]
+    assert await stores.batches.unstarted(other.batch_id, 10) == []
 
 
 async def test_counters_follow_the_contacts(stores: Stores) -> None:
