@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 
 import psycopg
-from sqlalchemy import exists, insert, select, update
+from sqlalchemy import Select, exists, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.batch import Batch, NewBatch, status_of_new_batch
@@ -50,48 +50,76 @@ async def create_batch(
     now: datetime,
     mint: MintId,
 ) -> Batch:
-    """Keep a batch and its contacts; see `BatchStore.create`. Runs within a transaction."""
-    campaign_status = await _locked_campaign_status(connection, new)
-    status, paused_by = status_of_new_batch(campaign_status, new.scheduled_start, now)
-    values = new_batch_values(new) | {
-        "batch_id": mint(BATCH_PREFIX),
-        "status": status,
-        "paused_by": paused_by,
-        "total_contacts": len(uploaded),
-        "created_at": now,
-        "updated_at": now,
-    }
-    kept = await connection.execute(insert(batches).values(**values).returning(batches))
-    batch = batch_of(kept.mappings().one(), _counters(uploaded))
+    """Keep a batch and its contacts; see `BatchStore.create`. Runs within a transaction.
+
+    The campaign is locked last, for its other requests would wait as long as the contacts are being written.
+    """
+    seen = (await connection.execute(_campaign(new))).scalar_one_or_none()
+    batch = await _insert_batch(connection, new, _require_open(seen), len(uploaded), now, mint)
+    batch = replace(batch, counters=_counters(uploaded))
     await _copy_contacts(connection, batch, uploaded, mint)
     suppressed = await _skip_suppressed(connection, batch)
-    if campaign_status in _REVIVED:
-        await connection.execute(
-            update(campaigns)
-            .where(campaigns.c.campaign_id == new.campaign_id)
-            .values(status=CampaignStatus.ACTIVE, updated_at=now)
-        )
+    locked = await connection.execute(_campaign(new).with_for_update(key_share=True))
+    batch = await _follow_campaign(connection, batch, _require_open(locked.scalar_one_or_none()), now)
     pending, skipped = batch.counters.pending - suppressed, batch.counters.skipped + suppressed
     return replace(batch, counters=replace(batch.counters, pending=pending, skipped=skipped))
 
 
-async def _locked_campaign_status(connection: AsyncConnection, new: NewBatch) -> CampaignStatus:
+def _campaign(new: NewBatch) -> Select[str]:
     c = campaigns.c
-    found = await connection.execute(
-        select(c.status)
-        .where(
-            c.campaign_id == new.campaign_id,
-            c.organization_id == new.organization_id,
-            c.deleted_at.is_(None),
-        )
-        .with_for_update(key_share=True)
+    return select(c.status).where(
+        c.campaign_id == new.campaign_id,
+        c.organization_id == new.organization_id,
+        c.deleted_at.is_(None),
     )
-    status = found.scalar_one_or_none()
+
+
+def _require_open(status: str | None) -> CampaignStatus:
     if status is None:
         raise CampaignNotFound
     if status == CampaignStatus.CANCELLED:
         raise CampaignClosed
     return CampaignStatus(status)
+
+
+async def _insert_batch(
+    connection: AsyncConnection,
+    new: NewBatch,
+    campaign: CampaignStatus,
+    total_contacts: int,
+    now: datetime,
+    mint: MintId,
+) -> Batch:
+    status, paused_by = status_of_new_batch(campaign, new.scheduled_start, now)
+    values = new_batch_values(new) | {
+        "batch_id": mint(BATCH_PREFIX),
+        "status": status,
+        "paused_by": paused_by,
+        "total_contacts": total_contacts,
+        "created_at": now,
+        "updated_at": now,
+    }
+    kept = await connection.execute(insert(batches).values(**values).returning(batches))
+    return batch_of(kept.mappings().one())
+
+
+async def _follow_campaign(
+    connection: AsyncConnection, batch: Batch, campaign: CampaignStatus, now: datetime
+) -> Batch:
+    """Bring the campaign to life, and give the batch the status it has under the campaign as it stands."""
+    if campaign in _REVIVED:
+        await connection.execute(
+            update(campaigns)
+            .where(campaigns.c.campaign_id == batch.campaign_id)
+            .values(status=CampaignStatus.ACTIVE, updated_at=now)
+        )
+    status, paused_by = status_of_new_batch(campaign, batch.scheduled_start, now)
+    if status is batch.status:
+        return batch
+    await connection.execute(
+        update(batches).where(batches.c.batch_id == batch.batch_id).values(status=status, paused_by=paused_by)
+    )
+    return replace(batch, status=status, paused_by=paused_by)
 
 
 def _counters(uploaded: Sequence[NewContact]) -> Counters:

@@ -1,4 +1,4 @@
-"""What limits the slots of a batch: its row under the lock of the limit it shares, and who else could use any."""
+"""The limits a batch shares: its row behind their lock, and how many slots each batch holds and could use."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta

@@ -1,20 +1,24 @@
 """A batch is stored whole or not at all, counted from its contacts, and finished once."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import text
 
-from domain.batch import BatchOverrides, BatchStatus, PausedBy
+from domain.batch import Batch, BatchOverrides, BatchStatus, PausedBy
 from domain.call import CallStatus
-from domain.campaign import CampaignStatus
+from domain.campaign import Campaign, CampaignRules, CampaignStatus
 from domain.contact import ContactStatus, SkipReason
 from domain.counters import Counters
 from domain.errors import BatchNotFound, CampaignClosed, CampaignNotFound, UnstorableValue
 from domain.identity import BatchId, CampaignId, OrganizationId
 from domain.ports import Window
 from domain.settlement import Settlement
+from store.engine import single_statement, transaction
 from tests.builders import (
     MONDAY_NOON,
     ORGANIZATION,
@@ -312,3 +316,67 @@ async def test_cancelled_batch_is_not_completed(stores: Stores) -> None:
     batch = await stores.a_kept_batch([a_new_contact(skip_detail="bad")])
     await stores.force("batches", status=BatchStatus.CANCELLED)
     assert (await stores.batches.finish(batch.batch_id, LATER)).status is BatchStatus.CANCELLED
+
+
+@asynccontextmanager
+async def _held_up_create(stores: Stores, campaign: Campaign) -> AsyncIterator[asyncio.Task[Batch]]:
+    """Have a create that cannot write its contacts for the length of a `with` block."""
+    new = a_new_batch(campaign_id=campaign.campaign_id)
+    async with transaction(stores.engine) as holding:
+        await holding.execute(text("LOCK TABLE contacts IN SHARE MODE"))
+        creating = asyncio.create_task(stores.batches.create(new, [a_new_contact()], MONDAY_NOON))
+        await _until_somebody_waits(stores)
+        yield creating
+
+
+async def _until_somebody_waits(stores: Stores) -> None:
+    waiting = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+    async with asyncio.timeout(10), single_statement(stores.engine) as connection:
+        while not await connection.scalar(waiting):
+            await connection.execute(text("SELECT pg_sleep(0.01)"))
+
+
+async def test_campaign_is_not_locked_while_the_contacts_of_a_batch_are_written(stores: Stores) -> None:
+    campaign = await stores.a_kept_campaign()
+
+    def renamed(rules: CampaignRules) -> CampaignRules:
+        return replace(rules, name="October")
+
+    async with _held_up_create(stores, campaign) as creating:
+        async with asyncio.timeout(5):
+            await stores.campaigns.change(ORGANIZATION, campaign.campaign_id, renamed, LATER)
+        assert not creating.done()
+    await creating
+    assert (await stores.campaigns.get(ORGANIZATION, campaign.campaign_id)).rules.name == "October"
+
+
+async def test_campaign_cancelled_while_the_contacts_are_written_takes_no_batch(stores: Stores) -> None:
+    campaign = await stores.a_kept_campaign()
+    async with _held_up_create(stores, campaign) as creating, asyncio.timeout(5):
+        await stores.force("campaigns", status=CampaignStatus.CANCELLED)
+    with pytest.raises(CampaignClosed):
+        await creating
+    assert (await stores.campaigns.stats(ORGANIZATION, campaign.campaign_id)).contacts == {}
+
+
+@pytest.mark.parametrize(
+    ("becomes", "status", "paused_by", "campaign_becomes"),
+    [
+        pytest.param(CampaignStatus.PAUSED, BatchStatus.PAUSED, PausedBy.CAMPAIGN, CampaignStatus.PAUSED),
+        pytest.param(CampaignStatus.COMPLETED, BatchStatus.IN_PROGRESS, None, CampaignStatus.ACTIVE),
+    ],
+)
+async def test_batch_begins_under_its_campaign_as_that_stands_at_the_end(
+    stores: Stores,
+    becomes: CampaignStatus,
+    status: BatchStatus,
+    paused_by: PausedBy | None,
+    campaign_becomes: CampaignStatus,
+) -> None:
+    campaign = await stores.a_kept_campaign()
+    async with _held_up_create(stores, campaign) as creating, asyncio.timeout(5):
+        await stores.force("campaigns", status=becomes)
+    made = await creating
+    kept = await stores.batch(made)
+    assert (made.status, made.paused_by) == (kept.status, kept.paused_by) == (status, paused_by)
+    assert await _campaign_status(stores, campaign.campaign_id) is campaign_becomes
