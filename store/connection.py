@@ -41,15 +41,19 @@ class Timeouts:
         return self.statement + ANSWER_GRACE_SECONDS if self.statement else None
 
 
+_KEEPALIVES = {"idle": 10, "interval": 3, "count": 3}
+
+
 def connection_options(timeouts: Timeouts) -> Mapping[str, int | str]:
     """Return what a connection is opened with."""
     return {
         "connect_timeout": CONNECT_SECONDS,
-        "options": "-c TimeZone=UTC" + timeouts.options,
+        # The server in turn notices as soon that we vanished, and gives back the locks of what we were doing.
+        "options": "-c TimeZone=UTC"
+        + timeouts.options
+        + "".join(f" -c tcp_keepalives_{name}={value}" for name, value in _KEEPALIVES.items()),
         # A server that vanished without a word is noticed after some twenty seconds, not after hours.
-        "keepalives_idle": 10,
-        "keepalives_interval": 3,
-        "keepalives_count": 3,
+        **{f"keepalives_{name}": value for name, value in _KEEPALIVES.items()},
         "tcp_user_timeout": 20_000,
     }
 

@@ -46,6 +46,17 @@ async def test_database_that_answers_is_pinged(store_engine: AsyncEngine) -> Non
     await ping(store_engine)
 
 
+async def test_server_is_told_to_notice_soon_that_we_vanished(store_engine: AsyncEngine) -> None:
+    told = "SELECT name, reset_val FROM pg_settings WHERE name LIKE 'tcp_keepalives%' AND source = 'client'"
+    async with single_statement(store_engine) as connection:
+        rows = (await connection.execute(text(told))).all()
+    assert {(row.name, row.reset_val) for row in rows} == {
+        ("tcp_keepalives_idle", "10"),
+        ("tcp_keepalives_interval", "3"),
+        ("tcp_keepalives_count", "3"),
+    }
+
+
 async def test_connections_the_server_closed_are_replaced_unnoticed(store_engine: AsyncEngine) -> None:
     await asyncio.gather(*(ping(store_engine) for _ in range(3)))
     async with single_statement(store_engine) as connection:
