@@ -20,11 +20,11 @@ AT_ONCE = 4
 async def keep_starting(parts: ApiParts, every: timedelta = EVERY) -> None:
     """Start overdue batches again and again, until cancelled."""
     while True:
-        await asyncio.sleep(every.total_seconds())
         try:
             await start_overdue(parts)
         except Exception as failure:  # noqa: BLE001 - a loop that ends would strand every later batch
             _log.warning("starting overdue batches failed", failure=type(failure).__qualname__)
+        await asyncio.sleep(every.total_seconds())
 
 
 async def start_overdue(parts: ApiParts) -> int:

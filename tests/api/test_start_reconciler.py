@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -114,6 +114,19 @@ async def test_only_a_few_starts_are_under_way_at_once(house: House) -> None:
     assert engine.most_under_way == start_reconciler.AT_ONCE
 
 
+async def test_first_look_comes_at_once_for_a_process_may_have_died_before(house: House) -> None:
+    batch_ids = await _left_behind(house)
+    store = _NotingStore(house)
+    loop = asyncio.create_task(keep_starting(replace(house.parts, batches=store), every=timedelta(hours=1)))
+    async with asyncio.timeout(5):
+        await store.noted.wait()
+
+    loop.cancel()
+    await asyncio.wait([loop])
+
+    assert list(house.engine.started) == batch_ids
+
+
 async def test_loop_survives_an_outage_and_ends_when_cancelled(house: House) -> None:
     batch_ids = await _left_behind(house)
     house.engine.is_down = True
@@ -131,20 +144,27 @@ async def test_loop_survives_an_outage_and_ends_when_cancelled(house: House) -> 
     assert store.rounds >= 3
 
 
-class _RecoveringStore(fakes.FakeBatchStore):
-    """Ends the outage of Temporal with the third round."""
+class _NotingStore(fakes.FakeBatchStore):
+    """Tells when a start is noted."""
 
     def __init__(self, house: House) -> None:
         super().__init__(house.tables)
+        self.noted = asyncio.Event()
+
+    async def mark_started(self, batch_id: BatchId, now: datetime) -> None:
+        await super().mark_started(batch_id, now)
+        self.noted.set()
+
+
+class _RecoveringStore(_NotingStore):
+    """Ends the outage of Temporal with the third round."""
+
+    def __init__(self, house: House) -> None:
+        super().__init__(house)
         self._engine = house.engine
         self.rounds = 0
-        self.noted = asyncio.Event()
 
     async def unstarted(self, after: BatchId | None, limit: int) -> Sequence[BatchId]:
         self.rounds += 1
         self._engine.is_down = self.rounds < 3
         return await super().unstarted(after, limit)
-
-    async def mark_started(self, batch_id: BatchId, now: object) -> None:
-        await super().mark_started(batch_id, self._tables.batches[batch_id].created_at)
-        self.noted.set()
