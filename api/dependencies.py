@@ -219,6 +219,7 @@ IdempotencyKeyHeader = Annotated[
         min_length=1,
         max_length=255,
         pattern="^[ -~]+$",
-        description="Repeating a request with the same key returns the first answer and creates nothing.",
+        description="Repeating a request with the same key and body makes one object, wherever the first "
+        "was cut: what that made is answered again.",
     ),
 ]

@@ -75,7 +75,11 @@ _SOURCE_HEADER: dict[int | str, Described] = {
 async def create_batch(
     caller: Caller, parts: Parts, posted: UploadBody, key: IdempotencyKeyHeader = None
 ) -> Response:
-    """Keep an upload of contacts and start calling, at once or at `scheduled_start`."""
+    """Keep an upload of contacts and start calling, at once or at `scheduled_start`.
+
+    Send an `Idempotency-Key`: a request that is cut may have made its batch, and only its repetition with the
+    key is certain to make no second one. Without a key, look for it in the list, newest first.
+    """
     return await _create(caller, parts, posted, key)
 
 
