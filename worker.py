@@ -28,6 +28,7 @@ from activities.route import Route
 from activities.slots import SlotActivities
 from domain.identity import MintId
 from domain.ports import CallStore, TelephonyProvider
+from domain.wall_clock import rules_version
 from logs import configure_logs
 from process_exit import leave
 from provider_choice import provider_choice, warn_of_choice
@@ -212,6 +213,7 @@ def main() -> None:
     settings = read_settings()
     configure_logs(settings.log_level, process="worker", as_json=settings.log_format == "json")
     forward_sdk_logs()
+    structlog.get_logger().info("worker is starting", role=arguments.role, time_zones=rules_version())
     warn_of_choice(settings)
     try:
         asyncio.run(serve(arguments.role, settings))

@@ -11,6 +11,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime
 from functools import partial
 
+import structlog
 from fastapi import FastAPI
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -22,6 +23,7 @@ from api.start_reconciler import keep_starting
 from api.temporal_gateway import TemporalGateway
 from api.webhook_door import WebhookDoor
 from domain.ports import BatchEngine
+from domain.wall_clock import rules_version
 from domain.watchdog import CALL_GRACE
 from logs import configure_logs
 from provider_choice import status_words, warn_of_unsigned_webhooks
@@ -60,6 +62,7 @@ def from_environment() -> FastAPI:
     settings = read_settings()
     configure_logs(settings.log_level, process="api", as_json=settings.log_format == "json")
     forward_sdk_logs()
+    structlog.get_logger().info("API is starting", time_zones=rules_version())
     warn_of_unsigned_webhooks(settings)
     try:
         connect_config(settings, inherited_environment())

@@ -7,11 +7,11 @@ from api.dependencies import Client
 from api.engine_news import tell_engine
 from api.identifiers import batch_id_of, contact_id_of
 from api.parts import ApiParts
-from api.timestamps import GivenTime
 from domain.batch import Batch, calling_hours_in_force
 from domain.campaign import Campaign
 from domain.contact import Contact
 from domain.errors import FieldError, InvalidRequest
+from domain.given_time import GivenTime
 from domain.lifecycle import require_room_for_follow_up
 from domain.working_hours import next_opening
 

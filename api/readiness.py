@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from api.parts import ApiParts
 from domain.errors import EngineUnavailable, StoreUnavailable
 from domain.ports import EngineHealth
+from domain.wall_clock import rules_version
 
 CHECK_SECONDS = 3
 _NO_POLLERS = "No worker is polling"
@@ -34,6 +35,8 @@ async def check_readiness(parts: ApiParts) -> Readiness:
                 "workflow": health.workflow_pollers,
                 "dial": health.dial_pollers,
             },
+            # For people to see: by rules older than a country's, calls are placed outside hours.
+            "time_zones": {**_told(None), "version": rules_version()},
         },
         failure=database or temporal or pollers,
     )

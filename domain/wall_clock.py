@@ -1,12 +1,20 @@
-"""What the clocks of a time zone show, clock changes and skipped times included; no clock is read here."""
+"""What the clocks of a time zone show, clock changes and skipped times included; no clock is read here.
+
+The rules of the zones are those of the package `tzdata`, which is pinned, and of nothing else.
+`ZoneInfo(name)` prefers the files of the operating system, in some images years older, and those that the
+environment names; so every zone is made here, from a file of the package.
+"""
 
 from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from functools import lru_cache
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from functools import cache, lru_cache
+from importlib.resources import files
+from zoneinfo import ZoneInfo
 
+_PACKAGE = files("tzdata")
+_NO_PLACES = frozenset({"Factory"})
 _DAY = timedelta(days=1)
 _DAY_IN_SECONDS = 86_400
 # Beyond these the neighbouring days, or their local times, leave Python's calendar.
@@ -49,15 +57,26 @@ class ClockDay:
     """Times that, moved forward, may reach into this day; None also when zones skip a whole date."""
 
 
+@cache
+def zone_names() -> frozenset[str]:
+    """Return every IANA name there are rules for."""
+    return frozenset(_PACKAGE.joinpath("zones").read_text("ascii").split()) - _NO_PLACES
+
+
+@cache
+def rules_version() -> str:
+    """Return the release of the rules, such as 2026f."""
+    with _PACKAGE.joinpath("zoneinfo", "tzdata.zi").open(encoding="ascii") as source:
+        return source.readline().removeprefix("# version").strip()
+
+
 @lru_cache(maxsize=1024)
 def zone_named(name: str) -> ZoneInfo | None:
     """Return the zone with this IANA name, None when there is none."""
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        # All that ZoneInfo raises for a text: no such zone; a malformed name or a file that holds no zone;
-        # a name that is a folder of zones or too long for a file.
+    if name not in zone_names():
         return None
+    with _PACKAGE.joinpath("zoneinfo", *name.split("/")).open("rb") as rules:
+        return ZoneInfo.from_file(rules, key=name)
 
 
 @lru_cache(maxsize=4096)

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from api.schemas.batches import BatchHead
-from api.timestamps import GivenTime
 from domain.errors import FieldError, InvalidRequest
+from domain.given_time import GivenTime
 
 
 @dataclass(frozen=True)

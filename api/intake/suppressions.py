@@ -11,8 +11,8 @@ from api.intake.csv_file import FILE, HEADER_ROW, CsvFile
 from api.multipart import Form
 from api.refusals import BodyTooLarge
 from api.schemas.suppressions import SuppressionRow
-from api.timestamps import GivenTime
 from domain.errors import FieldError, InvalidRequest
+from domain.given_time import GivenTime
 from domain.suppression import NewSuppression
 
 MAX_NUMBERS = 100_000

@@ -27,12 +27,19 @@ class PollersHealth(PartHealth):
     dial: int
 
 
+class TimeZonesHealth(PartHealth):
+    """The rules by which local times are read."""
+
+    version: str = Field(description="Release of the IANA time zone database.", examples=["2026f"])
+
+
 class PartsHealth(WireOutput):
     """Every part."""
 
     database: PartHealth
     temporal: PartHealth
     pollers: PollersHealth
+    time_zones: TimeZonesHealth
 
 
 class Ready(WireOutput):

@@ -15,9 +15,10 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from api.intake.phone_numbers import is_possible_e164
-from api.intake.zones import known_zones
 from api.strict_json import compact
-from api.timestamps import GivenTime, parse_given_time, wire_time
+from api.timestamps import wire_time
+from domain.given_time import GivenTime, parse_given_time
+from domain.wall_clock import zone_names
 
 MAX_OBJECT_BYTES = 16_384
 
@@ -48,7 +49,7 @@ def _small(document: dict[str, object]) -> dict[str, object]:
 
 
 def _known_zone(name: str) -> str:
-    if name not in known_zones():
+    if name not in zone_names():
         raise PydanticCustomError("timezone", "Not an IANA time zone name")
     return name
 

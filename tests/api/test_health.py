@@ -8,10 +8,12 @@ import pytest
 
 from api.assembly import install
 from domain.ports import EngineHealth
+from domain.wall_clock import rules_version
 from tests import fakes
 from tests.api.house import House
 
 OK = {"ok": True}
+TIME_ZONES = {"ok": True, "version": rules_version()}
 
 
 async def _asked(house: House, path: str) -> httpx.Response:
@@ -38,6 +40,7 @@ async def test_ready_when_every_part_answers(house: House) -> None:
             "database": OK,
             "temporal": OK,
             "pollers": {"ok": True, "workflow": 2, "dial": 1},
+            "time_zones": TIME_ZONES,
         },
     }
 
@@ -59,6 +62,7 @@ async def test_database_down_is_named(house: House) -> None:
             "database": {"ok": False, "error": "Database is unreachable"},
             "temporal": OK,
             "pollers": {"ok": True, "workflow": 1, "dial": 1},
+            "time_zones": TIME_ZONES,
         },
     )
 
@@ -77,6 +81,7 @@ async def test_temporal_down_is_named_and_nobody_knows_of_pollers(house: House) 
                 "workflow": 0,
                 "dial": 0,
             },
+            "time_zones": TIME_ZONES,
         },
     )
 

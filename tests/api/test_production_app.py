@@ -1,6 +1,7 @@
 """The app as it is put together for real: a real database, and a Temporal that is not there."""
 
 import asyncio
+import json
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -12,6 +13,7 @@ from fastapi import FastAPI
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from api.app import build_production_app
+from domain.wall_clock import rules_version
 from embedded.listening import free_ports
 from settings import Settings
 from store.identity import mint
@@ -95,3 +97,26 @@ def test_process_of_the_api_searches_no_garbage_among_what_it_loaded() -> None:
     )
 
     assert int(told.stdout) > 10_000
+
+
+@pytest.mark.parametrize(
+    "start", ["from api.app import from_environment; from_environment()", "from worker import main; main()"]
+)
+def test_process_says_at_its_start_which_rules_of_time_zones_it_follows(start: str) -> None:
+    (nobody_there,) = free_ports(1)
+    environment = {
+        "APOLLO_DATABASE_URL": "postgresql://nobody@127.0.0.1:1/nothing",
+        "TEMPORAL_ADDRESS": f"127.0.0.1:{nobody_there}",
+    }
+    told = subprocess.run(  # noqa: S603 - our own words
+        [sys.executable, "-c", start],
+        env=environment,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,  # the worker finds no Temporal and gives up
+    )
+
+    lines = [json.loads(line) for line in told.stderr.splitlines() if line.startswith("{")]
+    assert [line["time_zones"] for line in lines if "time_zones" in line] == [rules_version()]

@@ -4,7 +4,8 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from api.timestamps import parse_given_time, wire_time
+from api.timestamps import wire_time
+from domain.given_time import parse_given_time
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Where the clock, chance and the environment may be read: at the edges, never where decisions are made."""
+"""Where the clock, chance, the environment and the rules of time zones may be read."""
 
 import ast
 from collections.abc import Iterator
@@ -14,6 +14,9 @@ READERS_OF_THE_ENVIRONMENT = {
 }
 ENVIRONMENT = ("os.environ", "os.environb", "os.getenv", "os.getenvb", "os.putenv", "os.unsetenv")
 
+MAKER_OF_ZONES = "domain/wall_clock.py"
+MODULES_OF_ZONES = ("zoneinfo", "dateutil", "pytz", "tzlocal", "tzdata")
+
 DECIDERS = ("domain", "workflows")
 UNSTEADY_MODULES = ("os", "random", "secrets", "time", "uuid")
 UNSTEADY_CALLS = ("now", "utcnow", "today")
@@ -28,6 +31,16 @@ def environment_readers(module: Module) -> Iterator[str]:
             yield f"{module.at(node)} {dotted(node)}"
     for statement in module.nodes(ast.stmt):
         yield from (f"{module.at(statement)} {name}" for name in imported(statement) if name in ENVIRONMENT)
+
+
+def makers_of_zones(module: Module) -> Iterator[str]:
+    """Each place that could make a zone by rules other than those of the pinned package."""
+    if module.path.as_posix() == MAKER_OF_ZONES:
+        return
+    for statement in module.nodes(ast.stmt):
+        for name in imported(statement):
+            if name.split(".")[0] in MODULES_OF_ZONES:
+                yield f"{module.at(statement)} imports {name}"
 
 
 def unsteady_decisions(module: Module) -> Iterator[str]:
@@ -60,6 +73,13 @@ def test_every_listed_reader_of_the_environment_still_reads_it() -> None:
     assert read == set(READERS_OF_THE_ENVIRONMENT), "Take the others off the list of this test."
 
 
+def test_zones_are_made_in_one_place() -> None:
+    found = breaches(makers_of_zones, product())
+
+    assert not found, told("Ask domain.wall_clock.zone_named for a zone, zone_names for them all:", found)
+    assert any(module.path.as_posix() == MAKER_OF_ZONES for module in product())
+
+
 def test_domain_and_workflows_read_no_clock_no_chance_and_no_environment() -> None:
     found = breaches(unsteady_decisions, product())
 
@@ -79,6 +99,19 @@ def test_domain_and_workflows_read_no_clock_no_chance_and_no_environment() -> No
 )
 def test_planted_reader_of_the_environment_is_found(line: str) -> None:
     assert len(list(environment_readers(Module.of("api/planted.py", line)))) == 1
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        pytest.param("from zoneinfo import ZoneInfo", id="class"),
+        pytest.param("import zoneinfo as z", id="module under another name"),
+        pytest.param("from dateutil.tz import gettz", id="another library"),
+    ],
+)
+def test_planted_maker_of_zones_is_found(line: str) -> None:
+    assert len(list(makers_of_zones(Module.of("api/planted.py", line)))) == 1
+    assert list(makers_of_zones(Module.of(MAKER_OF_ZONES, line))) == []
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from datetime import UTC, date, datetime, time
 from zoneinfo import ZoneInfo
 
+from domain.wall_clock import zone_named
 from domain.working_hours import (
     CallingHours,
     DailyWindow,
@@ -44,9 +45,16 @@ def hours_in(
     )
 
 
+def the_zone(name: str) -> ZoneInfo:
+    """Return a zone that exists."""
+    zone = zone_named(name)
+    assert zone is not None
+    return zone
+
+
 def in_zone(zone: str, text: str, *, fold: int = 0) -> datetime:
     """The instant at which clocks there show `text`; the second one with `fold=1`."""
-    return datetime.fromisoformat(text).replace(tzinfo=ZoneInfo(zone), fold=fold).astimezone(UTC)
+    return datetime.fromisoformat(text).replace(tzinfo=the_zone(zone), fold=fold).astimezone(UTC)
 
 
 def utc(text: str) -> datetime:
@@ -67,4 +75,4 @@ def open_times(hours: CallingHours, first: str, last: str) -> list[str]:
 
 
 def _shown(at: datetime, zone: str) -> str:
-    return at.astimezone(ZoneInfo(zone)).strftime("%a %d %H:%M%z")
+    return at.astimezone(the_zone(zone)).strftime("%a %d %H:%M%z")

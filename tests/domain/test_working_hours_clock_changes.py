@@ -3,12 +3,10 @@
 Each answer is read as local times with their distance from UTC, which tells repeated times apart.
 """
 
-from zoneinfo import ZoneInfo
-
 import pytest
 
 from domain.working_hours import OpenWindow, Weekday, window_around
-from tests.domain.calling_hours import hours_in, in_zone, open_times
+from tests.domain.calling_hours import hours_in, in_zone, open_times, the_zone
 
 SUNDAY = Weekday.SUNDAY
 BERLIN, NEW_YORK, LORD_HOWE = "Europe/Berlin", "America/New_York", "Australia/Lord_Howe"
@@ -198,7 +196,7 @@ def test_sunday_windows_when_clocks_move_back(
 
 def test_question_in_the_repeated_hour_is_answered_for_its_own_instant() -> None:
     hours = hours_in(BERLIN, "02:00-02:30", SUNDAY)
-    asked = in_zone(BERLIN, "2026-10-25T02:10", fold=1).astimezone(ZoneInfo(BERLIN))
+    asked = in_zone(BERLIN, "2026-10-25T02:10", fold=1).astimezone(the_zone(BERLIN))
 
     closes_at = in_zone(BERLIN, "2026-10-25T02:30", fold=1)
     assert window_around(hours, asked) == OpenWindow(is_open=True, opens_at=None, closes_at=closes_at)

@@ -16,7 +16,7 @@ from domain.working_hours import (
     next_opening,
     window_around,
 )
-from tests.domain.calling_hours import utc
+from tests.domain.calling_hours import the_zone, utc
 
 INSTANT, MINUTE, DAY = timedelta.resolution, timedelta(minutes=1), timedelta(days=1)
 
@@ -102,7 +102,7 @@ def shifts_by(local: datetime, zone: ZoneInfo) -> timedelta:
 
 def moved_minutes(hours: CallingHours, day: date) -> set[datetime]:
     """Walk the local minutes around a date; return where the runs move that are in a window and skipped."""
-    zone = ZoneInfo(hours.timezone)
+    zone = the_zone(hours.timezone)
     midnight = datetime.combine(day, time.min)
     listed = hours.blackout_dates
     found: set[datetime] = set()
@@ -120,7 +120,7 @@ def moved_minutes(hours: CallingHours, day: date) -> set[datetime]:
 
 def open_minutes(hours: CallingHours, start: datetime, count: int) -> list[bool]:
     """Walk the minutes from `start`, asking each what local clocks show."""
-    zone = ZoneInfo(hours.timezone)
+    zone = the_zone(hours.timezone)
     moved = moved_minutes(hours, start.date()) if hours.enforced else set()
     opened = []
     for at in (start + minute * MINUTE for minute in range(count)):
@@ -197,7 +197,7 @@ def test_window_around_says_what_the_other_two_say(question: tuple[CallingHours,
 def test_blackout_date_is_never_open(question: tuple[CallingHours, datetime], microseconds: int) -> None:
     hours, at = question
     instant = at + microseconds * INSTANT
-    shown = instant.astimezone(ZoneInfo(hours.timezone)).date()
+    shown = instant.astimezone(the_zone(hours.timezone)).date()
 
     assert not is_open(replace(hours, blackout_dates=hours.blackout_dates | {shown}), instant)
 

@@ -2,8 +2,7 @@
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime
-from zoneinfo import ZoneInfo
+from datetime import UTC, datetime, tzinfo
 
 import phonenumbers
 
@@ -165,9 +164,9 @@ class FakeDiagnosticsStore:
         is_on_the_phone = contact.status is ContactStatus.IN_PROGRESS
         return is_on_the_phone and call.started_at is not None and call.started_at < before
 
-    def _zone(self, call: CallRecord, timezone: str) -> ZoneInfo:
+    def _zone(self, call: CallRecord, timezone: str) -> tzinfo:
         name = self._tables.contacts[call.contact_id].timezone or timezone
-        return zone_named(name) or ZoneInfo("UTC")
+        return zone_named(name) or UTC
 
 
 def _prefix(number: str) -> str:
