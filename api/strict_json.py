@@ -1,4 +1,7 @@
-"""JSON as the contract reads it: UTF-8, finite numbers, only text that Postgres can store."""
+"""JSON as the contract reads it: UTF-8, finite numbers, only text that Postgres can store.
+
+Of a provider, whose report comes once, any text is taken: a stray byte must not cost the end of a call.
+"""
 
 import json
 import math
@@ -21,17 +24,17 @@ _BODY: Loc = ("body",)
 
 def parse_object(raw: bytes) -> dict[str, object]:
     """Return the object a body holds. Raises InvalidRequest for anything else."""
-    document = parse_value(raw, _BODY)
-    if not isinstance(document, dict):
-        raise InvalidRequest([FieldError(_BODY, "Body must be a JSON object", "object_type")])
-    return document
+    return _object(parse_value(raw, _BODY))
+
+
+def parse_report(raw: bytes) -> dict[str, object]:
+    """Return the object that a provider's report holds, its texts as they are. Raises InvalidRequest."""
+    return _object(_parse(raw, _BODY))
 
 
 def parse_value(raw: bytes, loc: Loc) -> object:
     """Return the value that the part of a request at `loc` holds. Raises InvalidRequest."""
     value = _parse(raw, loc)
-    if raw.count(b"{") + raw.count(b"[") > MAX_NESTING:
-        _refuse_deep(value, loc)
     if _SUSPICIOUS.search(raw):
         _refuse_unstorable(value, loc)
     return value
@@ -42,7 +45,20 @@ def compact(document: object) -> bytes:
     return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
 
 
+def _object(document: object) -> dict[str, object]:
+    if not isinstance(document, dict):
+        raise InvalidRequest([FieldError(_BODY, "Body must be a JSON object", "object_type")])
+    return document
+
+
 def _parse(raw: bytes, loc: Loc) -> object:
+    value = _loaded(raw, loc)
+    if raw.count(b"{") + raw.count(b"[") > MAX_NESTING:
+        _refuse_deep(value, loc)
+    return value
+
+
+def _loaded(raw: bytes, loc: Loc) -> object:
     try:
         return json.loads(raw.decode("utf-8"), parse_float=_finite, parse_constant=_refuse_constant)
     except UnicodeDecodeError:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from domain.given_time import GivenTime
 from domain.identity import BatchId, CampaignId, ContactId, ExecutionId
 
 
@@ -124,7 +125,22 @@ class StatusEvent:
     sentiment: str | None = None
     total_cost: float | None = None
     follow_up_at: datetime | None = None
+    local_follow_up: GivenTime | None = None
+    """A follow-up written without an offset, as long as the zone it is meant in is not known."""
     error: str | None = None
+    unread_fields: tuple[str, ...] = ()
+    """What of the report could not be read, each as `field: reason`; never a value."""
+
+    def in_zone(self, timezone: str) -> "StatusEvent":
+        """Return the event with its follow-up as an instant, taking a local one to be in `timezone`."""
+        if self.local_follow_up is None:
+            return self
+        try:
+            at = self.local_follow_up.instant(timezone)
+        except ValueError as error:
+            unread = (*self.unread_fields, f"follow_up_at: {error}")
+            return replace(self, local_follow_up=None, unread_fields=unread)
+        return replace(self, local_follow_up=None, follow_up_at=at)
 
 
 class EventEffect(StrEnum):
@@ -182,13 +198,18 @@ _REPORTED = (
     "error",
 )
 
+_UNTOLD = (None, "")
+
 
 def apply_event(record: CallRecord, event: StatusEvent) -> tuple[CallRecord, EventEffect]:
     """Return the record after `event`, and whether the event moved it.
 
     Status only moves forward and the first ending wins.
     A repeated ending may fill fields that are still empty, and moves nothing.
+    Raises ValueError for an event whose follow-up still waits for its zone.
     """
+    if event.local_follow_up is not None:
+        raise ValueError("A local time without a zone is no instant")
     if RANK[event.status] > RANK[record.call_status]:
         return _advance(record, event), EventEffect.ACCEPTED
     if event.status is record.call_status:
@@ -197,9 +218,9 @@ def apply_event(record: CallRecord, event: StatusEvent) -> tuple[CallRecord, Eve
 
 
 def _advance(record: CallRecord, event: StatusEvent) -> CallRecord:
-    happened_at = event.happened_at
-    if record.started_at is not None:
-        happened_at = max(happened_at, record.started_at)
+    # The clock of a provider may be wrong; what happens later is never told as earlier.
+    known = (record.started_at, record.answered_at)
+    happened_at = max([event.happened_at, *(at for at in known if at is not None)])
     filled = _fill_gaps(record, event)
     was_unknown = record.call_status is CallStatus.UNKNOWN
     return replace(
@@ -229,6 +250,6 @@ def _fill_gaps(record: CallRecord, event: StatusEvent) -> CallRecord:
     missing = {
         name: getattr(event, name)
         for name in _REPORTED
-        if getattr(record, name) is None and getattr(event, name) is not None
+        if getattr(record, name) in _UNTOLD and getattr(event, name) not in _UNTOLD
     }
     return replace(record, **missing) if missing else record

@@ -26,7 +26,7 @@ from domain.ports import RecordedEvent
 from domain.redial import corrected_late, taken_as
 from store.mapping import call_of, call_values
 from store.storable import storable_body, storable_text
-from store.tables import batches, call_events, calls, contacts
+from store.tables import batches, call_events, calls, campaigns, contacts
 
 _ON_THE_PHONE = frozenset({CallStatus.RINGING, CallStatus.IN_PROGRESS})
 
@@ -52,6 +52,12 @@ _INSERT_EVENT = (
 _INSERT_NEWS = _INSERT_EVENT.values(delivered_at=None)
 _INSERT_NO_NEWS = _INSERT_EVENT.values(delivered_at=func.now())
 _IS_KNOWN = select(calls.c.execution_id).where(calls.c.execution_id == bindparam("this_execution"))
+# Of times without an offset, in requests for follow-ups as in reports of them.
+_ZONE = (
+    select(func.coalesce(batches.c.timezone, campaigns.c.timezone))
+    .join_from(batches, campaigns, batches.c.campaign_id == campaigns.c.campaign_id)
+    .where(batches.c.batch_id == bindparam("this_batch"))
+)
 _UPDATE_CALL = update(calls).where(calls.c.execution_id == bindparam("this_execution"))
 _MOVE_CONTACT = (
     update(contacts)
@@ -97,7 +103,7 @@ async def record_correction(connection: AsyncConnection, received: ReceivedEvent
 
 
 async def _apply(connection: AsyncConnection, received: ReceivedEvent, before: CallRecord) -> RecordedEvent:
-    event = _storable(received.event)
+    event = _storable(await _with_instants(connection, received.event, before))
     after, effect = apply_event(before, event)
     event_number = await _store(connection, received, event, effect)
     if event_number is None:
@@ -107,6 +113,13 @@ async def _apply(connection: AsyncConnection, received: ReceivedEvent, before: C
     if effect is EventEffect.ACCEPTED:
         await _move_contact(connection, before, after)
     return RecordedEvent(effect=effect, record=after, event_number=event_number)
+
+
+async def _with_instants(connection: AsyncConnection, event: StatusEvent, call: CallRecord) -> StatusEvent:
+    if event.local_follow_up is None:
+        return event
+    timezone: str = await connection.scalar(_ZONE, {"this_batch": call.batch_id})
+    return event.in_zone(timezone)
 
 
 async def keep(
@@ -159,6 +172,7 @@ async def _store(
             "call_status": event.status,
             "happened_at": event.happened_at,
             "body": None if received.body is None else storable_body(received.body),
+            "unread_fields": list(event.unread_fields) or None,
         },
     )
     number: int | None = stored.scalar_one_or_none()

@@ -261,6 +261,8 @@ class CallEventRow(Row, table=True):
     body: dict[str, object] | None = Field(sa_type=JSON_OR_NULL)
     delivered_at: datetime | None = Field(sa_type=INSTANT)
     """When the contact's workflow was told, or the arrival of what it need not be told."""
+    unread_fields: list[str] | None = Field(sa_type=ARRAY(Text))
+    """What of the body could not be read, each as `field: reason`; null when all of it was."""
 
 
 class ProviderRouteRow(Row, table=True):

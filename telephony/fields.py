@@ -1,6 +1,8 @@
-"""Strict reading of single fields from a provider's JSON; every fault is collected, none is guessed away.
+"""Reading single fields from a provider's JSON, so that a bad one costs itself and never the event.
 
-JSON null counts as absent. Texts that a database cannot hold (null characters, lone surrogates) are faults.
+Null, a blank text, and the dates with which programs write *no date* count as absent. A number written as a
+text is that number. What a field holds besides is lost, and remembered; only what an event cannot do without
+is a fault that refuses it. Of texts, what no database can hold goes and the rest stays.
 """
 
 import re
@@ -8,13 +10,18 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from domain.errors import FieldError, InvalidRequest
+from domain.given_time import GivenTime, parse_given_time
 
 LARGEST_NUMBER = 2**31 - 1
 """What a database integer holds."""
 LONGEST_KEY = 255
 """Characters of an id that is looked up later."""
 
-_DATE_AND_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}")
+_PLAIN_NUMBER = re.compile(r"[+-]?[0-9]{1,15}(\.[0-9]{1,15})?", re.ASCII)
+_TRUE, _FALSE = frozenset({"true", "1"}), frozenset({"false", "0"})
+_ZERO_DATES = frozenset({"0000-00-00", "0001-01-01", "1601-01-01", "1899-12-30", "1900-01-01"})
+"""The first days of the calendars of MySQL, .NET and Go, Windows, spreadsheets, and SQL Server."""
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class FieldReader:
@@ -23,113 +30,132 @@ class FieldReader:
     def __init__(self, body: Mapping[str, object]) -> None:
         self._body = body
         self._errors: list[FieldError] = []
+        self._lost: dict[str, str] = {}
+
+    @property
+    def lost(self) -> tuple[str, ...]:
+        """What could not be read so far, each as `field: reason`; never a value."""
+        return tuple(f"{name}: {reason}" for name, reason in self._lost.items())
 
     def raise_for_errors(self) -> None:
-        """Raise InvalidRequest when any field read so far was missing or wrong."""
+        """Raise InvalidRequest when any field read so far was missing or wrong that must be there."""
         if self._errors:
             raise InvalidRequest(self._errors)
 
     def reject(self, name: str, msg: str, kind: str) -> None:
-        """Remember a fault of the named field."""
+        """Remember a fault of a field that must be there."""
         self._errors.append(FieldError(("body", name), msg, kind))
 
     def required_text(self, name: str) -> str | None:
         """Return a text that must be there; None, and a fault, when it is not."""
-        if self._body.get(name) is None:
+        text = self.text(name)
+        if name in self._lost:
+            self.reject(name, self._lost.pop(name), "string_type")
+        elif text is None:
             self.reject(name, "Field required", "missing")
-        return self.text(name)
+        return text
+
+    def required_word(self, name: str) -> str | None:
+        """Return a text that must be there, though it may be blank; None, and a fault, when it is not."""
+        value = self._body.get(name)
+        return value if isinstance(value, str) else self.required_text(name)
 
     def text(self, name: str) -> str | None:
-        """Return a text of any length."""
-        value = self._body.get(name)
-        if value is None:
-            return None
-        if not isinstance(value, str):
-            self.reject(name, "Input should be a valid string", "string_type")
-            return None
-        if not can_be_kept(value):
-            self.reject(name, "Input should hold no null character or lone surrogate", "string_unicode")
-            return None
-        return value
+        """Return a text of any length, not blank."""
+        value = self._given(name)
+        if value is None or isinstance(value, str):
+            return value
+        self._lose(name, "Input should be a valid string")
+        return None
 
     def key(self, name: str) -> str | None:
-        """Return a text of 1 to 255 characters."""
+        """Return an id of 1 to 255 characters, as it is: without some of them it would be another's."""
         value = self.text(name)
-        if value is None or 1 <= len(value) <= LONGEST_KEY:
+        if value is None or (value == self._body[name] and len(value) <= LONGEST_KEY):
             return value
-        kind = "string_too_long" if value else "string_too_short"
-        self.reject(name, f"String should have 1 to {LONGEST_KEY} characters", kind)
+        self._lose(name, f"String should have 1 to {LONGEST_KEY} characters that a database can hold")
         return None
 
     def whole_number(self, name: str) -> int | None:
-        """Return an integer; `true` and `200.0` are none."""
-        value = self._body.get(name)
+        """Return an integer; `200.0` and `"200"` are one, `true` is none."""
+        value = self._number(name)
         if value is None:
             return None
-        if isinstance(value, bool) or not isinstance(value, int):
-            self.reject(name, "Input should be a valid integer", "int_type")
+        if isinstance(value, float) and not value.is_integer():
+            self._lose(name, "Input should be a valid integer")
             return None
         if abs(value) > LARGEST_NUMBER:
-            self.reject(name, f"Input should be within {LARGEST_NUMBER} of zero", "less_than_equal")
+            self._lose(name, f"Input should be within {LARGEST_NUMBER} of zero")
             return None
-        return value
+        return int(value)
 
     def amount(self, name: str) -> float | None:
         """Return a finite number, 0 or more."""
-        value = self._body.get(name)
+        value = self._number(name)
         if value is None:
             return None
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            self.reject(name, "Input should be a valid number", "float_type")
-            return None
-        if value < 0:
-            self.reject(name, "Input should be greater than or equal to 0", "greater_than_equal")
-            return None
-        # Not `value > …`: nothing compares with NaN. Before float(): a thousand digits fit no float.
-        if not value <= LARGEST_NUMBER:
-            self.reject(name, f"Input should be less than or equal to {LARGEST_NUMBER}", "less_than_equal")
+        # Nothing compares with NaN. Before float(): a thousand digits fit no float.
+        if not 0 <= value <= LARGEST_NUMBER:
+            self._lose(name, f"Input should be from 0 to {LARGEST_NUMBER}")
             return None
         return float(value)
 
     def flag(self, name: str) -> bool:
-        """Return a boolean, false when it is absent."""
-        value = self._body.get(name)
-        if value is not None and not isinstance(value, bool):
-            self.reject(name, "Input should be a valid boolean", "bool_type")
-        return value is True
+        """Return a boolean, also as a text or as 1 or 0; false when it is absent."""
+        value = self._given(name)
+        word = "" if value is None else str(value).strip().lower()
+        if word and word not in _TRUE | _FALSE:
+            self._lose(name, "Input should be a valid boolean")
+        return word in _TRUE
 
     def seconds(self, name: str) -> int | None:
         """Return a length of time, 0 or more, cut to whole seconds."""
         value = self.amount(name)
         return None if value is None else int(value)
 
-    def instant(self, name: str) -> datetime | None:
-        """Return a date and time as UTC; without an offset it is taken as UTC."""
-        value = self._body.get(name)
-        if value is None:
+    def given_time(self, name: str) -> GivenTime | None:
+        """Return a date and time as it is written, perhaps without an offset."""
+        value = self._given(name)
+        if value is None or str(value).strip()[:10] in _ZERO_DATES:
             return None
-        instant = _read_instant(value)
-        if instant is None:
-            self.reject(name, "Input should be an ISO 8601 date and time", "datetime_parsing")
-        return instant
+        try:
+            given = parse_given_time(value.strip() if isinstance(value, str) else "")
+            return None if given.instant("UTC") == _EPOCH else given
+        except ValueError as error:
+            self._lose(name, str(error))
+        return None
+
+    def utc(self, name: str) -> datetime | None:
+        """Return a date and time; without an offset it is taken as UTC."""
+        given = self.given_time(name)
+        return None if given is None else given.instant("UTC")
+
+    def _given(self, name: str) -> object:
+        """Return what a field holds; None for what counts as absent."""
+        value = self._body.get(name)
+        if not isinstance(value, str):
+            return value
+        text = storable(value)
+        return text if text.strip() else None
+
+    def _number(self, name: str) -> int | float | None:
+        value = self._given(name)
+        if isinstance(value, str) and _PLAIN_NUMBER.fullmatch(value.strip()):
+            value = float(value) if "." in value else int(value)
+        if value is None or (isinstance(value, int | float) and not isinstance(value, bool)):
+            return value
+        self._lose(name, "Input should be a valid number")
+        return None
+
+    def _lose(self, name: str, reason: str) -> None:
+        self._lost[name] = reason
+
+
+def storable(text: str) -> str:
+    """Return a text without the null characters and lone surrogates that no database holds."""
+    return text.replace("\x00", "").encode("utf-8", "replace").decode("utf-8")
 
 
 def can_be_kept(text: str) -> bool:
     """Tell whether a database can hold the text, or even be asked for it."""
-    if "\x00" in text:
-        return False
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-def _read_instant(value: object) -> datetime | None:
-    if not isinstance(value, str) or not _DATE_AND_TIME.match(value):
-        return None
-    try:
-        instant = datetime.fromisoformat(value.upper())
-        return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
-    except (ValueError, OverflowError):  # an offset can lead out of the calendar
-        return None
+    return storable(text) == text

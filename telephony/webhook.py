@@ -19,7 +19,7 @@ def webhook_translator(words: StatusWords) -> WebhookTranslator:
     """
 
     def translate(body: Mapping[str, object], received_at: datetime) -> StatusReport:
-        if body.get("execution_id") is None and body.get("call_sid") is not None:
+        if body.get("execution_id") in (None, "") and body.get("call_sid") is not None:
             return translate_native(body, received_at)
         return _translate_neutral(body, received_at, words)
 

@@ -14,6 +14,7 @@ from api.parts import ApiParts
 from api.problems import kind_of
 from api.responses import json_answer
 from api.schemas.webhooks import StatusWebhook, WebhookResult
+from api.strict_json import parse_report
 from domain.call import EventEffect
 from domain.errors import ApolloError
 
@@ -55,4 +56,4 @@ async def _take(request: Request, parts: ApiParts, direct: DirectDelivery) -> Ev
     now = parts.clock()
     door.check(request.headers, raw, now)
     require_json(request)
-    return await CallEvents(parts, direct).take(raw, await parse_off_loop(raw), now)
+    return await CallEvents(parts, direct).take(raw, await parse_off_loop(raw, parse_report), now)

@@ -7,7 +7,11 @@ from domain.call import EventEffect
 
 
 class StatusWebhook(WireOutput):
-    """The neutral form; a body with `call_sid` and no `execution_id` is read in the native form."""
+    """The neutral form; a body with `call_sid` and no `execution_id` is read in the native form.
+
+    A blank text counts as absent, a number may be written as text, and a field that cannot be read costs
+    itself, not the event.
+    """
 
     model_config = ConfigDict(
         extra="allow",
@@ -30,7 +34,11 @@ class StatusWebhook(WireOutput):
     sentiment: str | None = None
     hangup_by: str | None = None
     hangup_reason: str | None = None
-    follow_up_at: str | None = Field(default=None, description="Only on the event that ends the attempt.")
+    follow_up_at: str | None = Field(
+        default=None,
+        description="Only on the event that ends the attempt; without an offset it is local time in the "
+        "zone of the batch, else of the campaign.",
+    )
     opted_out: bool | None = Field(
         default=None,
         description="The callee asked not to be called again: the number is suppressed for good, "

@@ -26,7 +26,9 @@ def read_snapshot(call: object, now: datetime) -> StatusEvent | None:
         event = translate_native(call, now).event
     except InvalidRequest:
         return None
-    return None if event is None else replace(event, source=EventSource.POLL)
+    if event is None or event.provider_call_id is None:
+        return None
+    return replace(event, source=EventSource.POLL)
 
 
 def read_calls_like(
@@ -81,16 +83,11 @@ def _read_ending(row: Mapping[str, object], call_sid: str, now: datetime) -> Sta
     if row.get("call_sid") != call_sid:
         return None
     fields = FieldReader(row)
-    terminated_at = fields.instant("terminated_at")
+    terminated_at = fields.utc("terminated_at")
     sip_status = fields.whole_number("sip_status")
     was_answered = row.get("answered") is True
     duration = fields.seconds("duration") if was_answered else None
-    try:
-        fields.raise_for_errors()
-    except InvalidRequest:
-        return None
-    # An end that was never written reads as the year 1970.
-    if terminated_at is None or terminated_at.timestamp() <= 0:
+    if terminated_at is None:
         return None
     return StatusEvent(
         status=CallStatus.COMPLETED if was_answered else _ending_of(sip_status),

@@ -1,6 +1,7 @@
 """Jambonz' status webhook in our words."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 
 from domain.call import CallStatus, StatusEvent
@@ -17,18 +18,20 @@ _REASON_TELLS = frozenset({CallStatus.BUSY, CallStatus.NO_ANSWER, CallStatus.FAI
 
 
 def translate_native(body: Mapping[str, object], received_at: datetime) -> StatusReport:
-    """Return what a body with `call_sid` says. Raises InvalidRequest.
+    """Return what a body with `call_sid` says. Raises InvalidRequest when it names neither call nor attempt.
 
     Jambonz sends neither an event time nor an event id.
     A leg made during the call says nothing of the call itself, unless it carries our tag.
     """
     fields = FieldReader(body)
     call_sid = fields.key("call_sid")
-    status = BUILT_IN_WORDS.status_of(fields.required_text("call_status") or "")
+    status = BUILT_IN_WORDS.status_of(fields.required_word("call_status") or "")
     execution_id = tagged_attempt(body)
+    if call_sid is None and execution_id is None:
+        fields.reject("call_sid", "Field required", "missing")
     parent_sid = fields.key("parent_call_sid") if execution_id is None else None
     event = None
-    if call_sid is not None and status is not None and parent_sid is None:
+    if status is not None and parent_sid is None:
         event = _read_event(fields, status, call_sid, received_at)
     fields.raise_for_errors()
     return StatusReport(
@@ -36,10 +39,12 @@ def translate_native(body: Mapping[str, object], received_at: datetime) -> Statu
     )
 
 
-def _read_event(fields: FieldReader, status: CallStatus, call_sid: str, received_at: datetime) -> StatusEvent:
+def _read_event(
+    fields: FieldReader, status: CallStatus, call_sid: str | None, received_at: datetime
+) -> StatusEvent:
     ended_by = fields.text("call_termination_by")
     reason = fields.text("sip_reason")
-    return StatusEvent(
+    event = StatusEvent(
         status=status,
         happened_at=received_at,
         provider_call_id=call_sid,
@@ -48,6 +53,7 @@ def _read_event(fields: FieldReader, status: CallStatus, call_sid: str, received
         hangup_by=None if ended_by is None else _HANGUP_BY.get(ended_by, ended_by),
         hangup_reason=reason if status in _REASON_TELLS else None,
     )
+    return replace(event, unread_fields=fields.lost)
 
 
 def tagged_attempt(body: Mapping[str, object]) -> ExecutionId | None:

@@ -1,5 +1,6 @@
 """The neutral contract's status body in our words: in webhooks and in answers to look-ups alike."""
 
+from dataclasses import replace
 from datetime import datetime
 
 from domain.call import CallStatus, EventSource, StatusEvent, has_ended
@@ -15,15 +16,17 @@ def read_status_event(
     source: EventSource,
     provider_call_id: str | None,
 ) -> StatusEvent:
-    """Return what a neutral body says of a call. Raises InvalidRequest with every fault `fields` has met.
+    """Return what a neutral body says of a call, and what of it could not be read.
 
+    Raises InvalidRequest with every fault `fields` has met in what must be there.
     The event time is never later than `received_at`, which also stands in for a missing one.
     """
     status = _read_status(fields, words)
-    follow_up_at = fields.instant("follow_up_at")
+    follow_up = fields.given_time("follow_up_at") if has_ended(status) else None
+    is_local = follow_up is not None and follow_up.is_local
     event = StatusEvent(
         status=status,
-        happened_at=min(fields.instant("timestamp") or received_at, received_at),
+        happened_at=min(fields.utc("timestamp") or received_at, received_at),
         source=source,
         provider_call_id=provider_call_id,
         sip_status=fields.whole_number("sip_status"),
@@ -35,14 +38,15 @@ def read_status_event(
         summary=fields.text("summary"),
         sentiment=fields.text("sentiment"),
         total_cost=fields.amount("total_cost"),
-        follow_up_at=follow_up_at if has_ended(status) else None,
+        follow_up_at=None if follow_up is None or is_local else follow_up.instant("UTC"),
+        local_follow_up=follow_up if is_local else None,
     )
     fields.raise_for_errors()
-    return event
+    return replace(event, unread_fields=fields.lost)
 
 
 def _read_status(fields: FieldReader, words: StatusWords) -> CallStatus:
-    word = fields.required_text("call_status")
+    word = fields.required_word("call_status")
     status = None if word is None else words.status_of(word)
     if status is not None:
         return status

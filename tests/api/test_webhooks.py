@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Any
 
@@ -338,26 +338,111 @@ async def test_what_cannot_be_stored_is_not_acknowledged(house: House) -> None:
     assert answer.status_code == 503
 
 
-@pytest.mark.parametrize("word", ["ringing", "singing"])
+@pytest.mark.parametrize(("word", "result"), [("ringing", "accepted"), ("singing", "ignored")])
 @pytest.mark.parametrize(
-    ("field", "loc"),
+    "field",
     [
-        pytest.param(rb'"note": "a\u0000b"', ["body", "note"], id="null character"),
-        pytest.param(rb'"note": [{"deep": "\u0000"}]', ["body", "note", 0, "deep"], id="deep inside"),
-        pytest.param(rb'"no\u0000te": 1', ["body"], id="in a name"),
-        pytest.param(rb'"note": "\ud800"', ["body", "note"], id="half a pair"),
+        pytest.param(rb'"note": "a\u0000b"', id="null character"),
+        pytest.param(rb'"note": [{"deep": "\u0000"}]', id="deep inside"),
+        pytest.param(rb'"no\u0000te": 1', id="in a name"),
+        pytest.param(rb'"note": "\ud800"', id="half a pair"),
     ],
 )
-async def test_unknown_field_that_the_database_cannot_keep_is_422_and_nothing_is_stored(
-    house: House, word: str, field: bytes, loc: list[str | int]
+async def test_unknown_field_that_the_database_cannot_keep_costs_no_event(
+    house: House, word: str, result: str, field: bytes
 ) -> None:
     call = await _dialled(house)
-    raw = f'{{"call_sid": "{call.provider_call_id}", "call_status": "{word}", '.encode() + field + b"}"
+    tag = f'"customerData": {{"attempt_id": "{call.execution_id}"}}'
+    raw = f'{{"call_sid": "{call.provider_call_id}", "call_status": "{word}", {tag}, '.encode() + field + b"}"
 
     answer = await house.client.post(PATHS[0], content=raw, headers=JSON)
 
-    assert errors_of(answer) == [(loc, "unstorable_text")]
-    assert not house.tables.events
+    assert (answer.json(), len(house.tables.events)) == ({"result": result}, 1)
+
+
+async def test_null_character_goes_and_the_rest_of_the_transcript_stays(house: House) -> None:
+    call = await _dialled(house)
+
+    told = await _report(house, call, "completed", transcript="Hel\x00lo.", summary="\x00")
+
+    record = house.tables.calls[call.execution_id]
+    assert (told, record.transcript, record.summary) == ((200, {"result": "accepted"}), "Hello.", None)
+
+
+async def test_empty_transcript_does_not_block_the_real_one(house: House) -> None:
+    call = await _dialled(house)
+
+    await _report(house, call, "completed", transcript="", event_id="")
+    told = await _report(house, call, "completed", transcript="Hello.", event_id="")
+
+    assert told == (200, {"result": "stale"})
+    assert house.tables.calls[call.execution_id].transcript == "Hello."
+
+
+async def test_wrong_field_is_lost_and_noted_and_the_ending_counts(house: House) -> None:
+    call = await _dialled(house)
+
+    told = await _report(
+        house, call, "completed", duration_seconds="67", total_cost={"usd": 1}, sip_status="OK"
+    )
+
+    (stored,) = house.tables.events
+    record = house.tables.calls[call.execution_id]
+    assert told == (200, {"result": "accepted"})
+    assert (record.call_status, record.duration_seconds, record.total_cost) == ("completed", 67, None)
+    assert stored.event is not None
+    assert [each.split(":")[0] for each in stored.event.unread_fields] == ["sip_status", "total_cost"]
+
+
+@pytest.mark.parametrize("zone", ["America/New_York", "Asia/Kolkata"])
+async def test_follow_up_without_an_offset_means_what_it_means_to_the_endpoint(
+    house: House, zone: str
+) -> None:
+    campaign = await house.create_campaign(timezone=zone, max_follow_ups=3)
+    batch = await house.create_batch(campaign["campaign_id"])
+    call = await house.dial_first(batch)
+    await _report(house, call, "completed", follow_up_at="2026-12-03T15:00:00")
+    told = house.tables.calls[call.execution_id].follow_up_at
+
+    house.tables.contacts[call.contact_id] = replace(
+        house.tables.contacts[call.contact_id], status=ContactStatus.COMPLETED
+    )
+    path = f"/api/v1/batches/{batch['batch_id']}/contacts/{call.contact_id}/follow-up"
+    asked = await house.client.post(path, json={"at": "2026-12-03T15:00:00"})
+
+    assert told == datetime.fromisoformat(asked.json()["follow_up_at"])
+
+
+async def test_zone_of_the_batch_comes_before_that_of_its_campaign(house: House) -> None:
+    campaign = await house.create_campaign(timezone="Asia/Kolkata")
+    call = await house.dial_first(
+        await house.create_batch(campaign["campaign_id"], timezone="America/New_York")
+    )
+
+    await _report(house, call, "completed", follow_up_at="2026-12-03T15:00:00")
+
+    assert house.tables.calls[call.execution_id].follow_up_at == datetime(2026, 12, 3, 20, tzinfo=UTC)
+
+
+async def test_zero_date_is_no_follow_up(house: House) -> None:
+    call = await _dialled(house)
+
+    await _report(house, call, "completed", follow_up_at="0001-01-01T00:00:00Z")
+
+    assert house.tables.calls[call.execution_id].follow_up_at is None
+
+
+async def test_time_of_a_wrong_clock_leaves_no_call_that_ended_before_its_answer(house: House) -> None:
+    call = await _dialled(house)
+    house.clock.pass_time(timedelta(seconds=20))
+    await _report(house, call, "in_progress")
+    house.clock.pass_time(timedelta(seconds=30))
+
+    await _report(house, call, "completed", timestamp="0001-01-01T00:00:00Z")
+
+    record = house.tables.calls[call.execution_id]
+    assert record.answered_at is not None
+    assert record.ended_at == house.clock()
 
 
 @pytest.mark.parametrize(
@@ -382,14 +467,7 @@ async def test_unknown_execution_is_404(house: House, body: dict[str, object]) -
         pytest.param(
             {"execution_id": "exec_1", "call_status": "singing"}, "call_status", id="unknown status"
         ),
-        pytest.param(
-            {"execution_id": "exec_1", "call_status": "ringing", "event_id": ""},
-            "event_id",
-            id="empty event id",
-        ),
-        pytest.param(
-            {"execution_id": "exec_1", "call_status": "ringing", "timestamp": "soon"}, "timestamp", id="time"
-        ),
+        pytest.param({"execution_id": "", "call_status": "ringing"}, "execution_id", id="blank id"),
     ],
 )
 async def test_malformed_report_is_422(house: House, body: dict[str, object], name: str) -> None:

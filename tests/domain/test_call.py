@@ -16,6 +16,7 @@ from domain.call import (
     apply_event,
     has_ended,
 )
+from domain.given_time import parse_given_time
 from domain.identity import BatchId, CampaignId, ContactId, ExecutionId
 
 STARTED_AT = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
@@ -132,3 +133,45 @@ def test_follow_up_is_taken_only_from_the_ending() -> None:
     ended, _ = apply_event(RECORD, replace(event(CallStatus.COMPLETED), follow_up_at=asked))
 
     assert (ringing.follow_up_at, ended.follow_up_at) == (None, asked)
+
+
+@pytest.mark.parametrize("clock", [-30.0, 1.0])
+def test_call_never_ends_before_it_was_answered(clock: float) -> None:
+    answered, _ = apply_event(RECORD, event(CallStatus.IN_PROGRESS, 4))
+
+    ended, _ = apply_event(answered, event(CallStatus.COMPLETED, clock))
+
+    assert (ended.answered_at, ended.ended_at) == (after(4), after(4))
+
+
+def test_empty_text_blocks_no_later_one() -> None:
+    ended, _ = apply_event(RECORD, replace(event(CallStatus.COMPLETED, 30), transcript="", summary="Short."))
+
+    filled, _ = apply_event(ended, replace(event(CallStatus.COMPLETED, 90), transcript="Hello.", summary=""))
+
+    assert (filled.transcript, filled.summary) == ("Hello.", "Short.")
+
+
+def local_follow_up(written: str) -> StatusEvent:
+    return replace(event(CallStatus.COMPLETED), local_follow_up=parse_given_time(written))
+
+
+def test_local_follow_up_is_an_instant_once_its_zone_is_known() -> None:
+    asked = local_follow_up("2026-12-03T15:00:00")
+
+    with pytest.raises(ValueError, match="zone"):
+        apply_event(RECORD, asked)
+    ended, _ = apply_event(RECORD, asked.in_zone("America/New_York"))
+
+    assert ended.follow_up_at == datetime(2026, 12, 3, 20, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("written", "timezone"),
+    [("9999-12-31T23:00:00", "America/New_York"), ("2026-12-03T15:00:00", "Mars/Base")],
+)
+def test_follow_up_beyond_the_calendar_or_in_no_zone_is_none_and_noted(written: str, timezone: str) -> None:
+    read = local_follow_up(written).in_zone(timezone)
+
+    assert (read.follow_up_at, read.local_follow_up) == (None, None)
+    assert [each.split(":")[0] for each in read.unread_fields] == ["follow_up_at"]

@@ -107,6 +107,8 @@ class FakeCallStore:
         before = self._call(execution_id)
         if self._has_event(execution_id, event_key):
             return RecordedEvent(effect=EventEffect.DUPLICATE, record=before, event_number=None)
+        if event.local_follow_up is not None:
+            event = event.in_zone(self._timezone(before))
         after, effect = apply_event(before, event)
         is_ending = effect is EventEffect.ACCEPTED and has_ended(event.status)
         is_news = is_ending and event.source is EventSource.WEBHOOK
@@ -192,6 +194,10 @@ class FakeCallStore:
         if record is None:
             raise ExecutionNotFound
         return record
+
+    def _timezone(self, call: CallRecord) -> str:
+        own = self._tables.batches[call.batch_id].overrides.timezone
+        return own or self._tables.campaigns[call.campaign_id].rules.timezone
 
     def _has_event(self, execution_id: ExecutionId, event_key: str) -> bool:
         key = (execution_id, event_key)

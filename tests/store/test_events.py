@@ -2,14 +2,16 @@
 
 import asyncio
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import select
 
+from domain.batch import BatchOverrides
 from domain.call import AttemptKind, CallStatus, DialState, EventEffect, apply_event
 from domain.contact import ContactStatus
 from domain.errors import ExecutionNotFound
+from domain.given_time import parse_given_time
 from domain.identity import ExecutionId
 from domain.ports import RecordedEvent
 from domain.settlement import Settlement
@@ -17,7 +19,7 @@ from store.engine import transaction
 from store.migrations import downgrade
 from store.storable import LONGEST_TEXT
 from store.tables import call_events
-from tests.builders import MONDAY_NOON, a_status_event
+from tests.builders import MONDAY_NOON, a_campaign_rules, a_status_event
 from tests.store.scenes import Stores
 
 pytestmark = pytest.mark.store
@@ -55,6 +57,7 @@ async def test_event_is_stored_as_it_came(stores: Stores) -> None:
         "happened_at": SOON,
         "body": {"x": [1]},
         "delivered_at": SOON,
+        "unread_fields": None,
     }
 
 
@@ -188,6 +191,7 @@ async def test_report_without_a_status_is_stored_once_and_moves_nothing(stores: 
             "happened_at": SOON,
             "body": {"call_status": "singing"},
             "delivered_at": SOON,
+            "unread_fields": None,
         }
     ]
     assert (await stores.call(record), await stores.contact(person)) == (record, before)
@@ -236,3 +240,26 @@ async def test_text_that_is_too_long_is_cut_and_its_event_says_so(stores: Stores
         "summary": "y" * LONGEST_TEXT,
         "apollo_cut": {"transcript": 2 * LONGEST_TEXT + 1, "parts.0.text": 2 * LONGEST_TEXT},
     }
+
+
+async def test_what_could_not_be_read_of_an_event_is_kept_beside_it(stores: Stores) -> None:
+    record = await stores.claimed(await stores.a_person())
+    event = a_status_event(CallStatus.BUSY, unread_fields=("sip_status: Input should be a valid number",))
+    await stores.calls.record_event(record.execution_id, event, event_key="a", body={"sip_status": "OK"})
+    async with transaction(stores.engine) as connection:
+        row = (await connection.execute(select(call_events))).mappings().one()
+    assert row["unread_fields"] == ["sip_status: Input should be a valid number"]
+
+
+@pytest.mark.parametrize(("own", "hour"), [(None, 9), ("America/New_York", 20)])
+async def test_follow_up_without_an_offset_is_meant_in_the_zone_of_batch_or_campaign(
+    stores: Stores, own: str | None, hour: int
+) -> None:
+    campaign = await stores.a_kept_campaign(a_campaign_rules(timezone="Asia/Kolkata"))
+    person = await stores.a_person(campaign=campaign, overrides=BatchOverrides(timezone=own))
+    record = await stores.claimed(person)
+    event = a_status_event(CallStatus.COMPLETED, local_follow_up=parse_given_time("2026-12-03T15:00:00"))
+    recorded = await stores.calls.record_event(record.execution_id, event, event_key="a", body=None)
+    minute = 30 if own is None else 0  # 15:00 - 5:30 is 9:30
+    agreed_at = datetime(2026, 12, 3, hour, minute, tzinfo=UTC)
+    assert (recorded.record.follow_up_at, (await stores.call(record)).follow_up_at) == (agreed_at, agreed_at)

@@ -157,7 +157,7 @@ async def test_an_end_is_never_later_than_now() -> None:
         pytest.param([a_detail_record(terminated_at=None)], id="not over"),
         pytest.param([a_detail_record(terminated_at="1970-01-01T00:00:00.000Z")], id="end never written"),
         pytest.param([a_detail_record(terminated_at="soon")], id="no time"),
-        pytest.param([a_detail_record(sip_status="200")], id="wrong type"),
+        pytest.param([a_detail_record(terminated_at=1772449411000)], id="end of a wrong type"),
     ],
 )
 async def test_a_call_of_which_nothing_is_told_is_not_known(rows: list[dict[str, object]]) -> None:
@@ -207,7 +207,7 @@ UNREADABLE = [
         pytest.param(JSONResponse([a_record()]), id="a list"),
         pytest.param(JSONResponse({"call_sid": CALL_SID}), id="no status"),
         pytest.param(JSONResponse(a_record("gone")), id="unknown status"),
-        pytest.param(JSONResponse({**a_record(), "sip_status": "x"}), id="wrong type"),
+        pytest.param(JSONResponse({**a_record(), "call_status": 7}), id="status of a wrong type"),
         pytest.param(JSONResponse(a_record(parent_call_sid="another")), id="a leg"),
     ],
 )
@@ -244,7 +244,8 @@ async def test_a_search_finds_the_outbound_calls_to_the_number_only() -> None:
             a_record("completed", 200, call_sid="CA-5"),
             a_record("gone", call_sid="CA-6"),
             a_record(call_sid="CA-7", parent_call_sid="CA-1"),
-            {**a_record(call_sid="CA-8"), "sip_status": "x"},
+            {**a_record(call_sid="CA-8"), "call_status": 7},
+            {**a_record(call_sid="CA-10"), "sip_status": "x"},
             a_record(call_sid="CA-9", to=None),
         ],
         detail_records=[a_detail_record(call_sid="CA-5", attempted_at=NOW.isoformat())],
@@ -255,6 +256,7 @@ async def test_a_search_finds_the_outbound_calls_to_the_number_only() -> None:
         ("CA-1", CallStatus.RINGING),
         ("CA-2", CallStatus.RINGING),
         ("CA-5", CallStatus.COMPLETED),
+        ("CA-10", CallStatus.RINGING),
     ]
     assert {(event.source, event.happened_at) for event in found} == {(EventSource.POLL, NOW)}
     assert dict(server.requests[0].url.params) == {"direction": "outbound"}

@@ -73,7 +73,7 @@ UNREADABLE = [
         pytest.param(answering(200, json={"call_status": "ringing"}), id="no call id"),
         pytest.param(answering(200, json={"call_sid": "CA-1"}), id="no status"),
         pytest.param(answering(200, json={**A_CALL, "call_status": "gone"}), id="unknown status"),
-        pytest.param(answering(200, json={**A_CALL, "sip_status": "x"}), id="wrong type"),
+        pytest.param(answering(200, json={**A_CALL, "call_status": 7}), id="status of a wrong type"),
     ],
 )
 async def test_a_look_up_that_cannot_be_read_is_no_answer(reply: Reply) -> None:

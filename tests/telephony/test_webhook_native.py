@@ -4,6 +4,7 @@ import hashlib
 import hmac
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -178,19 +179,46 @@ def test_the_sip_reason_counts_only_where_nobody_was_reached(word: str, reason: 
     [
         pytest.param({"call_status": None}, "call_status", "missing", id="no status"),
         pytest.param({"call_status": 3}, "call_status", "string_type", id="status is a number"),
-        pytest.param({"call_sid": 3}, "call_sid", "string_type", id="call id is a number"),
-        pytest.param({"call_sid": ""}, "call_sid", "string_too_short", id="empty call id"),
-        pytest.param(
-            {"customerData": None, "parent_call_sid": 3},
-            "parent_call_sid",
-            "string_type",
-            id="parent is a number",
-        ),
-        pytest.param({"sip_status": "180"}, "sip_status", "int_type", id="sip status as text"),
-        pytest.param({"duration": -1}, "duration", "greater_than_equal", id="negative duration"),
+        pytest.param({"customerData": None, "call_sid": 3}, "call_sid", "missing", id="neither id"),
+        pytest.param({"customerData": None, "call_sid": ""}, "call_sid", "missing", id="blank call id"),
     ],
 )
-def test_a_wrong_field_is_named(fields: Mapping[str, object], loc: str, kind: str) -> None:
+def test_event_without_call_or_status_is_refused(fields: Mapping[str, object], loc: str, kind: str) -> None:
     with pytest.raises(InvalidRequest) as caught:
         translate(**fields)
     assert [(error.loc, error.type) for error in caught.value.errors] == [(("body", loc), kind)]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        pytest.param("sip_status", "OK", id="sip status"),
+        pytest.param("duration", -1, id="negative duration"),
+        pytest.param("call_termination_by", 3, id="who hung up"),
+        pytest.param("sip_reason", [], id="reason"),
+    ],
+)
+def test_wrong_field_costs_itself_and_is_noted(name: str, value: object) -> None:
+    expected = event_of(call_status="busy", sip_status=None, sip_reason=None)
+
+    event = event_of(**{"call_status": "busy", "sip_status": None, "sip_reason": None, name: value})
+
+    assert [each.split(":")[0] for each in event.unread_fields] == [name]
+    assert replace(event, unread_fields=()) == expected
+
+
+@pytest.mark.parametrize("call_sid", ["", 3, "c" * 256])
+def test_ending_whose_call_cannot_be_named_is_that_of_the_attempt_in_our_tag(call_sid: object) -> None:
+    report = translate(call_status="completed", call_sid=call_sid)
+
+    assert (report.execution_id, report.provider_call_id) == ("exec_1", None)
+    assert report.event is not None
+    assert report.event.status is CallStatus.COMPLETED
+
+
+def test_numbers_as_texts_are_read_and_blank_texts_are_absent() -> None:
+    event = event_of(
+        call_status="completed", duration="67", sip_status="200", call_termination_by="", execution_id=""
+    )
+
+    assert (event.duration_seconds, event.sip_status, event.hangup_by) == (67, 200, None)
