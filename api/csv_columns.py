@@ -8,18 +8,13 @@ from operator import attrgetter
 from api.csv_cells import cell, guarded, guarded_number
 from domain.call import CallRecord
 from domain.contact import Contact, ContactStatus
+from domain.contact_file import CALL_COLUMNS, COURSE_COLUMNS, LAST, PROVIDER_COLUMNS
 
 CALLEE_NAME = "callee_name"
 
 _NUMBERS = frozenset({"phone_number", "from_number", "to_number", "last_from_number"})
 _WHO = ("contact_id", "external_id", "phone_number")
 _STANDING = ("status", "skip_reason", "retry_count", "follow_up_count", "last_attempted_at", "next_retry_at")
-_CALL = ("execution_id", "attempt", "kind", "call_status")
-_PROVIDER = ("provider", "provider_call_id")
-_COURSE = (
-    *("started_at", "answered_at", "ended_at", "duration_seconds", "hangup_by", "hangup_reason"),
-    *("sip_status", "total_cost", "sentiment", "summary", "transcript", "recording_url", "error"),
-)
 
 
 class ExportRows(StrEnum):
@@ -85,6 +80,8 @@ def _shortest_cost(call: CallRecord) -> float | int | None:
 
 _LAST_CALL = (
     *(_of_contact(name) for name in _STANDING),
-    *(_of_call(name, "last_") for name in (*_CALL, "from_number", *_COURSE)),
+    *(_of_call(name, LAST) for name in (*CALL_COLUMNS, "from_number", *COURSE_COLUMNS)),
 )
-_EACH_CALL = tuple(_of_call(name) for name in (*_CALL, *_PROVIDER, "from_number", "to_number", *_COURSE))
+_EACH_CALL = tuple(
+    _of_call(name) for name in (*CALL_COLUMNS, *PROVIDER_COLUMNS, "from_number", "to_number", *COURSE_COLUMNS)
+)

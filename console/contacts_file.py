@@ -2,22 +2,14 @@
 
 import csv
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from console.api_client import JsonObject
 from console.failures import UsageWrong
+from domain.contact_file import ContactColumns, is_blank
 
 MAX_CONTACTS = 100_000
-_NUMBER_COLUMNS = ("phone_number", "mobile_number")
-_CONTACT_FIELDS = ("external_id", "timezone")
 _MAX_CELL_CHARACTERS = 1_000_000
-
-
-@dataclass(frozen=True)
-class _Header:
-    columns: Sequence[str]
-    number_column: str
 
 
 def read_contacts(path: Path) -> list[JsonObject]:
@@ -41,38 +33,27 @@ def read_contacts(path: Path) -> list[JsonObject]:
 
 
 def _contacts(path: Path, lines: Iterator[list[str]]) -> Iterator[JsonObject]:
-    rows = (line for line in lines if not _is_blank(line))
-    header = _header(path, next(rows, None))
+    rows = (line for line in lines if not is_blank(line))
+    columns = _columns(path, next(rows, None))
     for number, row in enumerate(rows, start=2):
         if number - 1 > MAX_CONTACTS:
             raise UsageWrong(f"{path}: more than {MAX_CONTACTS} contacts")
-        if len(row) > len(header.columns):
+        if len(row) > len(columns.names):
             raise UsageWrong(f"{path}: row {number} has more cells than the header")
-        yield _contact(header, row)
+        # A blank number is the API's to refuse, as it is in its own import.
+        yield {"phone_number": "", **columns.contact(row)}
 
 
-def _is_blank(row: Sequence[str]) -> bool:
-    return len(row) == 0 or (len(row) == 1 and not row[0].strip())
-
-
-def _header(path: Path, row: Sequence[str] | None) -> _Header:
-    columns = [name.strip() for name in row or ()]
-    if not columns:
+def _columns(path: Path, row: Sequence[str] | None) -> ContactColumns:
+    names = [name.strip() for name in row or ()]
+    if not names:
         raise UsageWrong(f"{path}: no header row")
-    if "" in columns:
-        raise UsageWrong(f"{path}: column {columns.index('') + 1} of the header has no name")
-    repeated = next((name for name in columns if columns.count(name) > 1), None)
+    if "" in names:
+        raise UsageWrong(f"{path}: column {names.index('') + 1} of the header has no name")
+    repeated = next((name for name in names if names.count(name) > 1), None)
     if repeated is not None:
         raise UsageWrong(f"{path}: the header names {repeated} twice")
-    number_column = next((name for name in _NUMBER_COLUMNS if name in columns), None)
-    if number_column is None:
+    columns = ContactColumns.of(names)
+    if columns is None:
         raise UsageWrong(f"{path}: the header names neither phone_number nor mobile_number")
-    return _Header(columns, number_column)
-
-
-def _contact(header: _Header, row: Sequence[str]) -> JsonObject:
-    # Empty cells are left out, so that the campaign's defaults apply; an empty number is the API's to refuse.
-    cells = {name: cell for name, cell in zip(header.columns, row, strict=False) if cell != ""}
-    number = cells.pop(header.number_column, "")
-    fields = {name: cells.pop(name) for name in _CONTACT_FIELDS if name in cells}
-    return {"phone_number": number, **fields, "call_variables": cells}
+    return columns

@@ -8,14 +8,16 @@ from dataclasses import dataclass, field
 
 from api.body import BATCH_LIMIT
 from api.field_errors import FieldErrors
+from domain.contact_file import NUMBER_COLUMNS, ContactColumns, is_blank
 from domain.errors import FieldError, InvalidRequest
 
 FILE = ("file",)
 HEADER_ROW = 1
 
-_NUMBER_COLUMNS = ("phone_number", "mobile_number")
-_CONTACT_COLUMNS = ("external_id", "timezone")
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+_NONE = ContactColumns((), NUMBER_COLUMNS[0], frozenset())
+"""Until the header is read."""
 
 # The size of a cell is a rule about its row, so the module must not give up the whole file for it.
 csv.field_size_limit(BATCH_LIMIT)
@@ -38,15 +40,14 @@ class CsvFile:
     """
 
     lines: Iterable[bytes]
-    columns: Sequence[str] = ()
-    number_column: str = _NUMBER_COLUMNS[0]
+    columns: ContactColumns = _NONE
     _row: int = HEADER_ROW
     _digest: "hashlib._Hash" = field(default_factory=hashlib.sha256)
 
     def rows(self) -> Iterator[CsvRow]:
         """Yield the contacts in order."""
         records = self.records()
-        self._read_header(next(records, []))
+        self.columns = _read_header(next(records, []))
         for cells in records:
             row = self._contact(cells)
             self._digest.update(json.dumps([row.contact, bool(row.flaw)], sort_keys=True).encode())
@@ -66,7 +67,7 @@ class CsvFile:
                 raise self._broken("Not valid CSV: the quotes or line ends are wrong here", "csv") from None
             if cells is None:
                 return
-            if not _is_blank(cells):
+            if not is_blank(cells):
                 yield cells
                 self._row += 1
 
@@ -84,32 +85,22 @@ class CsvFile:
     def _broken(self, message: str, code: str) -> InvalidRequest:
         return InvalidRequest([FieldError((*FILE, self._row), message, code)])
 
-    def _read_header(self, cells: Sequence[str]) -> None:
-        self.columns = [name.strip() for name in cells]
-        flaws = FieldErrors()
-        for each in _header_flaws(self.columns):
-            flaws.add(each)
-        flaws.raise_any()
-        self.number_column = next(name for name in _NUMBER_COLUMNS if name in self.columns)
-
     def _contact(self, cells: Sequence[str]) -> CsvRow:
-        """Empty cells are left out, so that the campaign's defaults apply."""
-        variables: dict[str, object] = {
-            name: cell for name, cell in zip(self.columns, cells, strict=False) if cell != ""
-        }
-        contact: dict[str, object] = {}
-        if self.number_column in variables:
-            contact["phone_number"] = variables.pop(self.number_column)
-        contact.update({name: variables.pop(name) for name in _CONTACT_COLUMNS if name in variables})
-        contact["call_variables"] = variables
-        width = len(self.columns)
+        contact, width = self.columns.contact(cells), len(self.columns.names)
         if len(cells) <= width:
             return CsvRow(contact)
         return CsvRow(contact, FieldError((width + 1,), "Row has more cells than the header", "surplus_cell"))
 
 
-def _is_blank(cells: Sequence[str]) -> bool:
-    return len(cells) == 0 or (len(cells) == 1 and not cells[0].strip())
+def _read_header(cells: Sequence[str]) -> ContactColumns:
+    names = [name.strip() for name in cells]
+    flaws = FieldErrors()
+    for each in _header_flaws(names):
+        flaws.add(each)
+    flaws.raise_any()
+    columns = ContactColumns.of(names)
+    assert columns is not None  # noqa: S101 - a missing column of numbers is among the flaws
+    return columns
 
 
 def _header_flaws(columns: Sequence[str]) -> Iterator[FieldError]:
@@ -124,6 +115,6 @@ def _header_flaws(columns: Sequence[str]) -> Iterator[FieldError]:
         elif name in seen:
             yield FieldError((*header, name), "Column is named twice", "column_repeated")
         seen.add(name)
-    if not seen.intersection(_NUMBER_COLUMNS):
+    if not seen.intersection(NUMBER_COLUMNS):
         message = "The header names neither phone_number nor mobile_number"
-        yield FieldError((*header, _NUMBER_COLUMNS[0]), message, "missing")
+        yield FieldError((*header, NUMBER_COLUMNS[0]), message, "missing")

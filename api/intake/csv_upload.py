@@ -39,7 +39,7 @@ def _take_rows(lines: Iterable[bytes], intake: RowIntake) -> str:
     try:
         for row in file.rows():
             if intake.received == 0:
-                intake.places = replace(intake.places, number_field=file.number_column)
+                intake.places = replace(intake.places, number_field=file.columns.number_column)
             if intake.received == MAX_CONTACTS:
                 raise too_many_contacts()
             intake.take(row.contact, row.flaw)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from api.field_errors import FieldErrors
+from api.schemas.batches import BatchHead
 from api.strict_json import parse_value
 from domain.errors import FieldError, InvalidRequest
 
@@ -11,9 +12,14 @@ STRUCTURES = frozenset({"call_context", "metadata", "retry_policy", "working_hou
 
 
 def read_fields(fields: Mapping[str, str], errors: FieldErrors) -> dict[str, object]:
-    """Return what an upload says about its batch; what is no JSON where it should be is noted."""
+    """Return what an upload says about its batch; what is no JSON where it should be is noted.
+
+    A known field left blank is absent, as browsers send it; an unknown one is not, for it may be misspelt.
+    """
     document: dict[str, object] = {}
     for name, text in fields.items():
+        if not text.strip() and name in BatchHead.model_fields:
+            continue
         try:
             document[name] = _value_of(name, text)
         except InvalidRequest as invalid:

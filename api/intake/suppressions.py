@@ -103,11 +103,11 @@ def _columns(header: Sequence[str]) -> Sequence[str]:
 def _row(
     columns: Sequence[str], cells: Sequence[str], now: datetime
 ) -> NewSuppression | Sequence[FieldError]:
-    """Return the number of a row, or what is wrong with it; an empty cell is none."""
+    """Return the number of a row, or what is wrong with it; a blank cell is none."""
     if len(cells) > len(columns):
         return [FieldError((len(columns) + 1,), "Row has more cells than the header", "surplus_cell")]
     given: Mapping[str, object] = {
-        name: cell for name, cell in zip(columns, cells, strict=False) if cell != ""
+        name: cell for name, cell in zip(columns, cells, strict=False) if cell.strip()
     }
     try:
         row = SuppressionRow.model_validate(given)

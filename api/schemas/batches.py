@@ -110,12 +110,13 @@ class BatchCreate(BatchHead):
 class BatchForm(BatchHead):
     """An upload as a form: one text field per member, and the contacts as a CSV file.
 
-    Numbers and booleans are plain text, objects and arrays JSON text.
+    Numbers and booleans are plain text, objects and arrays JSON text; a blank field is absent.
     """
 
     file: bytes = Field(
         description="CSV in UTF-8 with a header. `phone_number` or `mobile_number` is required, "
-        "`external_id` and `timezone` fill the contact's fields, every other column is a call variable."
+        "`external_id` and `timezone` fill the contact's fields, columns by which an export tells how calls "
+        "went are left out, every other column is a call variable. Rows of blank cells are passed over."
     )
 
 

@@ -48,7 +48,8 @@ def _small(document: dict[str, object]) -> dict[str, object]:
     return document
 
 
-def _known_zone(name: str) -> str:
+def _known_zone(text: str) -> str:
+    name = text.strip()
     if name not in zone_names():
         raise PydanticCustomError("timezone", "Not an IANA time zone name")
     return name

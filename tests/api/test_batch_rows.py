@@ -174,3 +174,13 @@ async def test_more_than_100_000_contacts_are_413_before_any_row_is_read(house: 
 
     expected = a_problem(413, "too-large", "Content Too Large", "A batch is limited to 100,000 contacts")
     assert (answer.status_code, answer.json()) == (413, expected)
+
+
+async def test_blanks_around_a_zone_are_trimmed_wherever_one_is_given(house: House) -> None:
+    campaign = await house.create_campaign(timezone=" America/Denver")
+    row = {"phone_number": "+14155550123", "timezone": "Asia/Kolkata\n"}
+
+    batch = await house.create_batch(campaign["campaign_id"], timezone="\tEurope/Berlin ", contacts=[row])
+
+    zones = (campaign["timezone"], batch["timezone"], (await _contacts(house, batch))[0]["timezone"])
+    assert zones == ("America/Denver", "Europe/Berlin", "Asia/Kolkata")

@@ -326,6 +326,32 @@ async def test_exported_people_can_be_imported_again(house: House) -> None:
     assert (second.call_variables["vars.due"], second.call_variables["status"]) == ("2026-09-18", "pending")
 
 
+@pytest.mark.parametrize(
+    ("rows", "standing"),
+    [
+        (ExportRows.CONTACTS, {"status", "retry_count", "follow_up_count", "last_attempted_at"}),
+        (ExportRows.CALLS, set()),
+    ],
+)
+async def test_export_with_long_transcripts_can_be_imported_again(
+    house: House, rows: ExportRows, standing: set[str]
+) -> None:
+    batch = await _a_batch(house, [{"phone_number": "+14155550104", "call_variables": {"due": "2026-09-18"}}])
+    call = await house.dial_first(batch)
+    house.tables.calls[call.execution_id] = replace(call, transcript="Hello. " * 4096, summary="Short.")
+    exported = await _export(house, batch, rows=rows)
+
+    imported = await house.client.post(
+        "/api/v1/batches/upload",
+        data={"campaign_id": batch["campaign_id"]},
+        files={"file": ("export.csv", exported.content, "text/csv")},
+    )
+
+    assert imported.status_code == 201, imported.text
+    (person,) = house.tables.contacts_of(BatchId(imported.json()["batch_id"]))
+    assert set(person.call_variables) == {"contact_id", "vars.due"} | standing
+
+
 async def test_batch_of_another_organization_is_404_before_anything_is_sent(house: House) -> None:
     batch = await _a_batch(house, [{"phone_number": "+14155550104"}])
     path = f"/api/v1/batches/{batch['batch_id']}/export.csv"

@@ -32,6 +32,13 @@ async def test_rows_are_listed_with_their_reasons_and_expiries(house: House) -> 
     assert (second.reason, second.expires_at) == (None, None)
 
 
+async def test_rows_of_blank_cells_are_passed_over(house: House) -> None:
+    file = f'phone_number,reason,expires_at\n,,\n{NUMBERS[0]},  , \n"",""\n,,,,\n{NUMBERS[1]}\n'
+    report = await _import(house, ("file", file))
+    assert report == {"received": 2, "added": 2, "updated": 0, "duplicates": 0}
+    assert {each.reason for each in house.tables.suppressions.values()} == {None}
+
+
 async def test_known_numbers_are_updated_and_repeated_rows_dropped(house: House) -> None:
     await _import(house, ("file", f"phone_number\n{NUMBERS[0]}\n"))
     file = f"phone_number,reason\n{NUMBERS[0]},new\n{NUMBERS[1]},first\n{NUMBERS[1]},second\n"

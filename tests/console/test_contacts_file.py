@@ -58,6 +58,18 @@ def a_contact(number: str = "+14155550104", **call_variables: str) -> dict[str, 
             id="blank lines and CRLF",
         ),
         pytest.param("\ufeffphone_number\n+14155550104\n", [a_contact()], id="byte order mark"),
+        pytest.param(
+            'phone_number,due\n,\n+14155550104,\n"",""\n , ,\n', [a_contact()], id="rows of blank cells"
+        ),
+        pytest.param('phone_number\n""\n+14155550104\n', [a_contact()], id="a blank cell in quotes"),
+        pytest.param(
+            "phone_number,external_id,timezone\n+14155550104, , \n", [a_contact()], id="blank fields"
+        ),
+        pytest.param(
+            "execution_id,phone_number,transcript,last_error,due\nexec_1,+14155550104,Hello.,x,y\n",
+            [a_contact(due="y")],
+            id="how calls went",
+        ),
     ],
 )
 def test_contacts_are_read(tmp_path: Path, content: str, contacts: list[JsonObject]) -> None:

@@ -1,0 +1,67 @@
+"""What rows and columns of a file of contacts mean, to the API and to the command line alike."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+NUMBER_COLUMNS = ("phone_number", "mobile_number")
+"""Where both stand, the first is the number and the second a call variable."""
+
+CALL_COLUMNS = ("execution_id", "attempt", "kind", "call_status")
+PROVIDER_COLUMNS = ("provider", "provider_call_id")
+COURSE_COLUMNS = (
+    *("started_at", "answered_at", "ended_at", "duration_seconds", "hangup_by", "hangup_reason"),
+    *("sip_status", "total_cost", "sentiment", "summary", "transcript", "recording_url", "error"),
+)
+LAST = "last_"
+"""What an export of contacts puts before the columns of each one's newest call."""
+
+_CONTACT_COLUMNS = ("external_id", "timezone")
+_OF_LAST_CALL = frozenset(LAST + name for name in (*CALL_COLUMNS, "from_number", *COURSE_COLUMNS))
+_OF_EACH_CALL = frozenset((*CALL_COLUMNS, *PROVIDER_COLUMNS, "from_number", "to_number", *COURSE_COLUMNS))
+_MARK_OF_AN_EXPORT_OF_CALLS = CALL_COLUMNS[0]
+
+
+def is_blank(cells: Sequence[str]) -> bool:
+    """Tell whether a row holds nothing, whatever number of cells it has."""
+    return not any(cell.strip() for cell in cells)
+
+
+@dataclass(frozen=True)
+class ContactColumns:
+    """The header of a file that has a column of numbers."""
+
+    names: Sequence[str]
+    number_column: str
+    ignored: frozenset[str]
+
+    @classmethod
+    def of(cls, names: Sequence[str]) -> "ContactColumns | None":
+        """Return what the columns mean, None when none is of numbers."""
+        number_column = next((name for name in NUMBER_COLUMNS if name in names), None)
+        return None if number_column is None else cls(names, number_column, _of_calls(names))
+
+    def contact(self, cells: Sequence[str]) -> dict[str, object]:
+        """Return a row as an upload's contact, whose number is absent where it is blank.
+
+        Empty cells are left out, so that the campaign's defaults apply; a blank variable is a text.
+        How former calls went is left out too: it is long, and no variable of the next call.
+        """
+        variables: dict[str, object] = {
+            name: cell
+            for name, cell in zip(self.names, cells, strict=False)
+            if cell != "" and name not in self.ignored
+        }
+        fields = {self.number_column: "phone_number", **{name: name for name in _CONTACT_COLUMNS}}
+        contact: dict[str, object] = {}
+        for column, field in fields.items():
+            cell = str(variables.pop(column, ""))
+            if cell.strip():
+                contact[field] = cell
+        return {**contact, "call_variables": variables}
+
+
+def _of_calls(names: Collection[str]) -> frozenset[str]:
+    """The plain names are any client's words, unless a call is named beside them."""
+    if _MARK_OF_AN_EXPORT_OF_CALLS in names:
+        return _OF_LAST_CALL | _OF_EACH_CALL
+    return _OF_LAST_CALL
