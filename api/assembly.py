@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from api.body_bytes import BodyBytes
 from api.direct_delivery import DirectDelivery
 from api.docs_page import serve_docs
+from api.early_answers import EarlyAnswers
 from api.front_door import FrontDoor
 from api.openapi import describe_with_schemas
 from api.parts import ApiParts
@@ -57,7 +58,9 @@ def assemble(lifespan: Lifespan | None) -> FastAPI:
     )
     app.state.telemetry = telemetry
     app.state.direct_delivery = DirectDelivery()
+    # The last one added is the outermost.
     app.add_middleware(FrontDoor, telemetry=telemetry)
+    app.add_middleware(EarlyAnswers)
     speak_problems(app)
     for router in ROUTERS:
         app.include_router(router)

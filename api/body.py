@@ -77,7 +77,7 @@ async def _timely(request: Request) -> AsyncIterator[bytes]:
 
 
 def _require_within(limit: int, size: int) -> None:
-    # The server drops what a client goes on sending after its answer, so nobody here has to read it.
+    # What a client goes on sending after its answer is dropped by EarlyAnswers: nobody here has to read it.
     if size > limit:
         raise BodyTooLarge(f"Request body is limited to {limit // MEGABYTE} MB ({limit:,} bytes)")
 
