@@ -11,6 +11,7 @@ from api.direct_delivery import DirectDelivery
 from api.docs_page import serve_docs
 from api.early_answers import EarlyAnswers
 from api.front_door import FrontDoor
+from api.head_requests import HeadRequests
 from api.openapi import describe_with_schemas
 from api.parts import ApiParts
 from api.problems import speak_problems
@@ -60,6 +61,7 @@ def assemble(lifespan: Lifespan | None) -> FastAPI:
     app.state.direct_delivery = DirectDelivery()
     # The last one added is the outermost.
     app.add_middleware(FrontDoor, telemetry=telemetry)
+    app.add_middleware(HeadRequests)
     app.add_middleware(EarlyAnswers)
     speak_problems(app)
     for router in ROUTERS:

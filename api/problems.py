@@ -17,6 +17,7 @@ from domain.errors import ApolloError, FieldError, InvalidRequest, StoreUnavaila
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_SECONDS = 5
+_SERVED_AS = {"HEAD": "GET"}
 _METHODS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
 
 
@@ -127,13 +128,12 @@ def _invalid(detail: str, listed: Sequence[FieldError], error_count: int) -> Res
 
 def _allowed(request: Request) -> str:
     """Every method some route has for this path, since routes with one path each know only their own."""
+    return ", ".join(method for method in _METHODS if _is_routed(request, _SERVED_AS.get(method, method)))
+
+
+def _is_routed(request: Request, method: str) -> bool:
     routes = request.app.router.routes
-    allowed = [
-        method
-        for method in _METHODS
-        if any(route.matches({**request.scope, "method": method})[0] is Match.FULL for route in routes)
-    ]
-    return ", ".join(allowed)
+    return any(route.matches({**request.scope, "method": method})[0] is Match.FULL for route in routes)
 
 
 async def _on_apollo_error(_: Request, error: Exception) -> Response:

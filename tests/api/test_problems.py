@@ -60,13 +60,13 @@ async def test_collections_answer_with_and_without_a_trailing_slash(house: House
 @pytest.mark.parametrize(
     ("method", "path", "allowed"),
     [
-        ("PUT", "/api/v1/campaigns", "GET, POST"),
-        ("PATCH", "/api/v1/batches/", "GET, POST"),
-        ("POST", "/api/v1/batches/btc_1", "GET"),
-        ("DELETE", "/api/v1/batches/btc_1/contacts", "GET"),
+        ("PUT", "/api/v1/campaigns", "GET, HEAD, POST"),
+        ("PATCH", "/api/v1/batches/", "GET, HEAD, POST"),
+        ("POST", "/api/v1/batches/btc_1", "GET, HEAD"),
+        ("DELETE", "/api/v1/batches/btc_1/contacts", "GET, HEAD"),
         ("GET", "/webhooks/call-status", "POST"),
-        ("POST", "/healthz", "GET"),
-        ("PUT", "/api/v1/batches/upload", "GET, POST"),
+        ("POST", "/healthz", "GET, HEAD"),
+        ("PUT", "/api/v1/batches/upload", "GET, HEAD, POST"),
     ],
 )
 async def test_wrong_method_is_405_and_names_every_allowed_one(
