@@ -263,3 +263,15 @@ async def test_follow_up_without_an_offset_is_meant_in_the_zone_of_batch_or_camp
     minute = 30 if own is None else 0  # 15:00 - 5:30 is 9:30
     agreed_at = datetime(2026, 12, 3, hour, minute, tzinfo=UTC)
     assert (recorded.record.follow_up_at, (await stores.call(record)).follow_up_at) == (agreed_at, agreed_at)
+
+
+async def test_what_postgres_cannot_hold_of_a_report_goes_and_the_rest_stays(stores: Stores) -> None:
+    record = await stores.claimed(await stores.a_person())
+    body = {"no\x00te": ["a\x00b", "\ud83d"], "execution_id": record.execution_id}
+    event = a_status_event(CallStatus.COMPLETED, transcript="Hel\x00lo.")
+    await stores.calls.record_event(record.execution_id, event, event_key="a", body=body)
+    await stores.calls.keep_event(record.execution_id, event_key="b", body=body, received_at=SOON)
+    async with transaction(stores.engine) as connection:
+        bodies = (await connection.scalars(select(call_events.c.body))).all()
+    kept = {"note": ["ab", "?"], "execution_id": record.execution_id}
+    assert (bodies, (await stores.call(record)).transcript) == ([kept, kept], "Hello.")
