@@ -58,7 +58,7 @@ def read_begins(answer: object) -> Mapping[str, datetime]:
     begins: dict[str, datetime] = {}
     for row in _rows_of(answer):
         fields = FieldReader(row)
-        call_sid, began_at = fields.text("call_sid"), fields.instant("attempted_at")
+        call_sid, began_at = fields.text("call_sid"), fields.utc("attempted_at")
         if call_sid is not None and began_at is not None:
             # A call that went to one carrier after the other has several rows.
             begins[call_sid] = min(began_at, begins.get(call_sid, began_at))

@@ -102,8 +102,8 @@ def strike(house: House, blow: Blow, seconds: float, watch: Watch) -> None:
 
 
 def _driver_address(house: House) -> str:
-    assert house.stack.database is not None
-    address = make_url(house.stack.database.url).set(drivername="postgresql")
+    assert house.stack.database_url is not None
+    address = make_url(house.stack.database_url).set(drivername="postgresql")
     return address.render_as_string(hide_password=False)
 
 
