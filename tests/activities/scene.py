@@ -1,7 +1,7 @@
 """The hands of a worker without a worker: activities over fakes, one person to call, and a fuse."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TypeVar
@@ -16,12 +16,13 @@ from activities.contacts import ContactActivities
 from activities.hang_ups import HangUpActivities
 from activities.messages import PlaceCall, SettleAttempt
 from activities.route import Route
+from activities.slots import SlotActivities
 from domain.batch import BatchOverrides
 from domain.call import AttemptKind, CallRecord, CallStatus, DialState
 from domain.contact import Contact, ContactStatus
 from domain.errors import EngineUnavailable, StoreUnavailable
 from domain.identity import BatchId, ContactId, ExecutionId
-from domain.ports import AttemptClaim, AttemptReport, ClaimAnswer, DialBrief, MovedTime, RouteReport
+from domain.ports import AttemptClaim, AttemptReport, Attendance, ClaimAnswer, DialBrief, RouteReport
 from domain.telephony import CallRequest, DialResult
 from domain.watchdog import CallTiming
 from tests.builders import (
@@ -43,7 +44,7 @@ from tests.fakes import (
     FakeDialTurnStore,
     FakeProvider,
     FakeRouteStore,
-    FakeSleeperStore,
+    FakeSlotStore,
     Tables,
 )
 
@@ -168,32 +169,27 @@ class FakeDirectory:
 
     is_down: bool = False
     running: set[tuple[BatchId, ContactId]] = field(default_factory=set)
-    by_hand: set[tuple[BatchId, ContactId]] = field(default_factory=set)
-    """Whose workflow somebody terminated or cancelled."""
+    over: set[tuple[BatchId, ContactId]] = field(default_factory=set)
+    """Whose workflow was terminated, cancelled or failed."""
     stopped: list[tuple[BatchId, tuple[ContactId, ...]]] = field(default_factory=list)
     """Who was woken together."""
-    moved: list[tuple[BatchId, tuple[MovedTime, ...]]] = field(default_factory=list)
-    """Who was told together of other times."""
 
-    async def closed_among(self, batch_id: BatchId, contact_ids: Sequence[ContactId]) -> Sequence[ContactId]:
-        """Return those whose workflow is not running."""
+    async def attendance(
+        self, batch_id: BatchId, contact_ids: Sequence[ContactId]
+    ) -> Mapping[ContactId, Attendance]:
+        """Return whether the workflow of each contact runs."""
         self._require_up()
-        return tuple(each for each in contact_ids if (batch_id, each) not in self.running)
-
-    async def ended_by_hand(self, batch_id: BatchId, contact_ids: Sequence[ContactId]) -> Sequence[ContactId]:
-        """Return those whose workflow somebody ended."""
-        self._require_up()
-        return tuple(each for each in contact_ids if (batch_id, each) in self.by_hand)
+        return {each: self._attendance((batch_id, each)) for each in contact_ids}
 
     async def stop(self, batch_id: BatchId, contact_ids: Sequence[ContactId]) -> None:
         """Remember who was woken."""
         self._require_up()
         self.stopped.append((batch_id, tuple(contact_ids)))
 
-    async def move(self, batch_id: BatchId, moved: Sequence[MovedTime]) -> None:
-        """Remember who was told of another time."""
-        self._require_up()
-        self.moved.append((batch_id, tuple(moved)))
+    def _attendance(self, contact: tuple[BatchId, ContactId]) -> Attendance:
+        if contact in self.running:
+            return Attendance.RUNNING
+        return Attendance.OVER if contact in self.over else Attendance.MISSING
 
     def _require_up(self) -> None:
         if self.is_down:
@@ -214,7 +210,7 @@ class Scene:
         contacts, batches = FakeContactStore(self.tables), FakeBatchStore(self.tables)
         self.start_another_worker()
         self.hanging_up = HangUpActivities(self.provider, contacts)
-        self.of_batches = BatchActivities(batches, contacts, self.clock)
+        self.of_batches = BatchActivities(batches, self.clock)
         self.of_contacts = ContactActivities(
             contacts,
             self.calls,
@@ -223,8 +219,7 @@ class Scene:
             limits=LIMITS,
             clock=self.clock,
         )
-        sleepers = FakeSleeperStore(self.tables)
-        self.of_sleepers = SleeperActivities(sleepers, batches, self.directory, self.clock)
+        self.of_slots = SlotActivities(FakeSlotStore(self.tables), self.directory, self.clock)
         self._put(brief or a_dial_brief())
 
     def start_another_worker(self) -> None:

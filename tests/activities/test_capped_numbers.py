@@ -6,15 +6,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from activities.messages import (
-    DialAnswer,
-    FreshContact,
-    FreshPage,
-    NextContacts,
-    PlaceCall,
-    PlacedCall,
-    ReturnSlot,
-)
+from activities.messages import DialAnswer, PlaceCall, PlacedCall, ReturnSlot
 from domain.batch import BatchOverrides
 from domain.call import AttemptKind
 from domain.contact import ContactStatus, SkipReason
@@ -132,24 +124,3 @@ async def test_suppressed_contact_is_withheld_and_skipped_when_it_gives_its_slot
     returned = await scene.run(scene.of_contacts.return_slot, request)
     assert returned.status is ContactStatus.SKIPPED
     assert scene.contact.skip_reason is SkipReason.SUPPRESSED
-
-
-@pytest.mark.parametrize(
-    ("scene", "capped_until"),
-    [
-        pytest.param(a_scene(ContactStatus.PENDING), FREE_AT, id="when the cap lets go"),
-        pytest.param(a_scene(ContactStatus.PENDING, hours=OFFICE), TUESDAY_NINE, id="at the next opening"),
-        pytest.param(
-            a_scene(ContactStatus.PENDING, scheduled_end=FREE_AT), None, id="never before the batch's end"
-        ),
-    ],
-)
-async def test_page_leaves_out_a_capped_number_and_says_when_to_read_it_again(
-    scene: Scene, capped_until: datetime | None
-) -> None:
-    scene.add(2, ContactStatus.PENDING, phone_number="+14155550102")
-    request = NextContacts(batch_id=BATCH_ID, after_position=0, limit=10)
-    page = await scene.run(scene.of_batches.next_contacts, request)
-    assert page == FreshPage(
-        contacts=[FreshContact("con_2", 2)], last_position=2, capped=1, capped_until=capped_until
-    )

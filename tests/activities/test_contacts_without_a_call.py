@@ -3,12 +3,11 @@
 import pytest
 
 from activities.contacts import NOBODY_LEFT
-from activities.messages import CloseContact, ClosedContact, FindClosedContacts, ReturnedSlot, ReturnSlot
+from activities.messages import CloseContact, ClosedContact, ReturnedSlot, ReturnSlot
 from domain.batch import BatchStatus
 from domain.call import AttemptKind, CallRecord, CallStatus, DialState
 from domain.contact import ContactStatus, SkipReason
 from domain.errors import EngineUnavailable
-from domain.identity import BatchId, ContactId
 from domain.ports import AttemptReport
 from tests.activities.scene import Scene, a_call_under_way, a_dialled_call
 from tests.builders import (
@@ -188,24 +187,3 @@ async def test_closing_twice_changes_nothing_more() -> None:
 
     assert closed == ClosedContact(was=ContactStatus.BUSY, status=ContactStatus.BUSY)
     assert scene.rows() == before
-
-
-async def test_contacts_whose_workflows_are_over_are_found_in_the_order_asked() -> None:
-    scene = Scene()
-    scene.directory.running = {(BATCH_ID, ContactId("con_2"))}
-    request = FindClosedContacts(batch_id=BATCH_ID, contact_ids=["con_3", "con_2", "con_1"])
-
-    assert await scene.run(scene.of_contacts.find_closed_contacts, request) == ["con_3", "con_1"]
-
-
-async def test_contacts_whose_workflows_somebody_ended_are_found_in_the_order_asked() -> None:
-    scene = Scene()
-    of_another_batch = (BatchId("btc_2"), ContactId("con_2"))
-    scene.directory.by_hand = {
-        (BATCH_ID, ContactId("con_1")),
-        (BATCH_ID, ContactId("con_3")),
-        of_another_batch,
-    }
-    request = FindClosedContacts(batch_id=BATCH_ID, contact_ids=["con_3", "con_2", "con_1"])
-
-    assert await scene.run(scene.of_contacts.find_contacts_ended_by_hand, request) == ["con_3", "con_1"]

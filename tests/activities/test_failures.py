@@ -2,6 +2,7 @@
 
 import traceback
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 
 import pytest
 from temporalio.exceptions import ApplicationError
@@ -13,16 +14,13 @@ from activities.messages import (
     BeginBatch,
     CheckCall,
     CloseContact,
-    DueContacts,
     ExpireBatch,
-    FindClosedContacts,
     FinishBatch,
     HangUpSkipped,
-    LoadBatch,
-    NextContacts,
     ReturnSlot,
 )
-from activities.sleeper_messages import StopStories, TellMoved
+from activities.sleeper_messages import StopStories
+from activities.slots import ContactOfBatch, FindLostSlots
 from domain import errors
 from domain.call import CallStatus
 from domain.errors import (
@@ -35,15 +33,16 @@ from domain.errors import (
     TechnicalError,
 )
 from domain.lifecycle import Action
+from domain.slots import SlotGrants
 from tests.activities.scene import FIRST_DIAL, SETTLE, Scene, a_call_under_way, a_dialled_call
-from tests.builders import BATCH_ID, CONTACT_ID, MONDAY_NOON
+from tests.builders import BATCH_ID, CONTACT_ID
 
 RETURN = ReturnSlot(batch_id=BATCH_ID, contact_id=CONTACT_ID, attempt=1)
 PAUSE = ActOnBatch(batch_id=BATCH_ID, action=Action.PAUSE)
-NEXT = NextContacts(batch_id=BATCH_ID, after_position=0, limit=1)
 STOP = StopStories(batch_id=BATCH_ID, after_position=0, limit=1)
-MOVED = TellMoved(batch_id=BATCH_ID, since=MONDAY_NOON, after_position=0, limit=1)
-FIND = FindClosedContacts(batch_id=BATCH_ID, contact_ids=[CONTACT_ID])
+GRANT = SlotGrants(batch_id=BATCH_ID, key="run/1", at_most=1)
+FIND = FindLostSlots(batch_id=BATCH_ID, limit=1, with_calls=True)
+THIS = ContactOfBatch(batch_id=BATCH_ID, contact_id=CONTACT_ID)
 
 Act = Callable[[Scene], Awaitable[object]]
 
@@ -127,9 +126,6 @@ async def test_failure_in_terms_of_temporal_is_raised_as_it_is() -> None:
             id="expire_batch",
         ),
         pytest.param(
-            lambda scene: scene.run(scene.of_batches.next_contacts, NEXT), "BatchNotFound", id="next_contacts"
-        ),
-        pytest.param(
             lambda scene: scene.run(scene.of_batches.finish_batch, FinishBatch("btc_none")),
             "BatchNotFound",
             id="finish_batch",
@@ -184,9 +180,6 @@ async def test_attempt_without_a_row_is_not_settled() -> None:
             id="close_contact",
         ),
         pytest.param(
-            lambda scene: scene.run(scene.of_batches.load_batch, LoadBatch(BATCH_ID)), id="load_batch"
-        ),
-        pytest.param(
             lambda scene: scene.run(scene.of_batches.begin_batch, BeginBatch(BATCH_ID)), id="begin_batch"
         ),
         pytest.param(lambda scene: scene.run(scene.of_batches.act_on_batch, PAUSE), id="act_on_batch"),
@@ -194,16 +187,12 @@ async def test_attempt_without_a_row_is_not_settled() -> None:
             lambda scene: scene.run(scene.of_batches.expire_batch, ExpireBatch(BATCH_ID)), id="expire_batch"
         ),
         pytest.param(lambda scene: scene.run(scene.of_contacts.stop_stories, STOP), id="stop_stories"),
-        pytest.param(lambda scene: scene.run(scene.of_sleepers.tell_moved, MOVED), id="tell_moved"),
         pytest.param(
             lambda scene: scene.run(scene.hanging_up.hang_up_skipped, HangUpSkipped(BATCH_ID)),
             id="hang_up_skipped",
         ),
-        pytest.param(lambda scene: scene.run(scene.of_batches.next_contacts, NEXT), id="next_contacts"),
-        pytest.param(
-            lambda scene: scene.run(scene.of_batches.due_contacts, DueContacts(batch_id=BATCH_ID, limit=1)),
-            id="due_contacts",
-        ),
+        pytest.param(lambda scene: scene.run(scene.of_slots.grant_slots, GRANT), id="grant_slots"),
+        pytest.param(lambda scene: scene.run(scene.of_slots.find_lost_slots, FIND), id="find_lost_slots"),
         pytest.param(
             lambda scene: scene.run(scene.of_batches.finish_batch, FinishBatch(BATCH_ID)), id="finish_batch"
         ),
@@ -223,15 +212,8 @@ async def test_database_that_is_down_is_waited_for(act: Act) -> None:
 @pytest.mark.parametrize(
     "act",
     [
-        pytest.param(
-            lambda scene: scene.run(scene.of_contacts.find_closed_contacts, FIND), id="find_closed_contacts"
-        ),
-        pytest.param(
-            lambda scene: scene.run(scene.of_contacts.find_contacts_ended_by_hand, FIND),
-            id="find_contacts_ended_by_hand",
-        ),
+        pytest.param(lambda scene: scene.run(scene.of_slots.is_over, THIS), id="is_over"),
         pytest.param(lambda scene: scene.run(scene.of_contacts.stop_stories, STOP), id="stop_stories"),
-        pytest.param(lambda scene: scene.run(scene.of_sleepers.tell_moved, MOVED), id="tell_moved"),
     ],
 )
 async def test_engine_that_is_down_is_waited_for(act: Act) -> None:
@@ -240,3 +222,13 @@ async def test_engine_that_is_down_is_waited_for(act: Act) -> None:
 
     with pytest.raises(EngineUnavailable):
         await act(scene)
+
+
+async def test_slots_are_not_called_lost_while_the_engine_is_down() -> None:
+    scene = Scene()
+    await scene.run(scene.of_slots.grant_slots, GRANT)
+    scene.clock.pass_time(timedelta(minutes=1))
+    scene.directory.is_down = True
+
+    with pytest.raises(EngineUnavailable):
+        await scene.run(scene.of_slots.find_lost_slots, FIND)

@@ -5,7 +5,7 @@ from temporalio.testing import ActivityEnvironment
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput
 
 from activities.log_context import LogContextInterceptor
-from activities.messages import CheckCall, LoadBatch
+from activities.messages import BeginBatch, CheckCall
 
 
 class Listening(ActivityInboundInterceptor):
@@ -34,5 +34,5 @@ async def test_ids_are_bound_while_the_activity_runs_and_not_after_it() -> None:
         "workflow_id": "test",
         "attempt": 3,
     }
-    assert "attempt" not in str(await bound_for(LoadBatch("btc_1")))
+    assert "attempt" not in str(await bound_for(BeginBatch("btc_1")))
     assert structlog.contextvars.get_contextvars() == before

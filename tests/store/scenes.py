@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from itertools import count
 from typing import Any
 
 from sqlalchemy import text, update
@@ -12,7 +13,7 @@ from domain.batch import Batch, BatchStatus
 from domain.call import AttemptKind, CallRecord, CallStatus, DialState
 from domain.campaign import Campaign, CampaignRules
 from domain.contact import Contact, ContactStatus, NewContact
-from domain.identity import ContactId
+from domain.identity import BatchId, ContactId
 from domain.lifecycle import Action
 from domain.ports import (
     AttemptClaim,
@@ -31,6 +32,7 @@ from domain.ports import (
     Window,
 )
 from domain.settlement import Settlement
+from domain.slots import OVERDUE_AFTER, GrantedSlot, GrantedSlots, SlotGrants
 from store.batches import PostgresBatchStore
 from store.calls import PostgresCallStore
 from store.campaigns import PostgresCampaignStore
@@ -69,6 +71,8 @@ from tests.fakes import (
 
 LATER = MONDAY_NOON + timedelta(hours=3)
 EVERYTHING = Window(limit=1000)
+AFTER_ALL = datetime(2100, 1, 1, tzinfo=UTC)
+_keys = count(1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -179,6 +183,25 @@ class House:
                 record.execution_id, a_status_event(status), event_key=f"webhook:{status}", body=None
             )
 
+    async def grant(
+        self, batch_id: BatchId, now: datetime = MONDAY_NOON, **request: Any
+    ) -> GrantedSlots:
+        """What a batch is granted by a request of its own; as much as there is, unless told otherwise."""
+        told = {"key": f"run/{next(_keys)}", "at_most": 100} | request
+        granted = await self.slots.grant(SlotGrants(batch_id=batch_id, **told), now)
+        assert granted is not None
+        return granted
+
+    async def due(self, batch_id: BatchId, at: datetime) -> Sequence[GrantedSlot]:
+        """Who is granted a slot because it is due then, without having asked."""
+        granted = (await self.grant(batch_id, at + OVERDUE_AFTER)).granted
+        return [each for each in granted if each.kind is not AttemptKind.INITIAL]
+
+    async def holders(self, batch: Batch) -> list[tuple[ContactId, int]]:
+        """Who holds a slot of a batch, and for which attempt."""
+        held = await self.slots.unattended(batch.batch_id, AFTER_ALL, 1000, with_calls=True)
+        return [(each.contact_id, each.attempt) for each in held]
+
     async def ended(self, contact: Contact, outcome: CallStatus, settlement: Settlement) -> CallRecord:
         """A whole first attempt."""
         record = await self.claimed(contact)
@@ -193,14 +216,15 @@ class SlottedCalls(PostgresCallStore):
 
     async def claim_attempt(self, claim: AttemptClaim, now: datetime) -> ClaimAnswer:
         async with transaction(self._engine) as connection:
-            await connection.execute(_A_SLOT, {"this_contact": claim.contact_id})
+            slot = {"this_contact": claim.contact_id, "attempt": claim.attempt, "kind": claim.kind}
+            await connection.execute(_A_SLOT, slot)
         return await super().claim_attempt(claim, now)
 
 
 _A_SLOT = text(
     """
     INSERT INTO slots (contact_id, batch_id, campaign_id, attempt, kind, granted_at, granted_by)
-    SELECT contact_id, batch_id, campaign_id, 1, 'initial', now(), 'a test' FROM contacts
+    SELECT contact_id, batch_id, campaign_id, :attempt, :kind, now(), 'a test' FROM contacts
     WHERE contact_id = :this_contact ON CONFLICT DO NOTHING
     """
 )

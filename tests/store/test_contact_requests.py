@@ -11,6 +11,7 @@ from domain.errors import ContactNotFound, IllegalTransition
 from domain.identity import BatchId
 from domain.lifecycle import Action
 from domain.settlement import Settlement
+from domain.slots import GrantedSlot
 from tests.builders import MONDAY_NOON, ORGANIZATION, a_campaign_rules, a_new_contact
 from tests.store.scenes import LATER, House, nobody
 
@@ -80,9 +81,9 @@ async def test_completed_person_is_given_a_follow_up_and_is_due_then(house: Hous
     agreed = await house.contacts.schedule_follow_up(person.batch_id, person.contact_id, LATER, MONDAY_NOON)
     assert agreed == replace(person, status=S.FOLLOWUP_SCHEDULED, follow_up_at=LATER, updated_at=MONDAY_NOON)
     assert await house.contact(person) == agreed
-    due = await house.contacts.due_contacts(person.batch_id, LATER, 10)
-    assert due == [(person.contact_id, 2, AttemptKind.FOLLOW_UP)]
     assert (await house.batches.finish(person.batch_id, LATER)).status is BatchStatus.IN_PROGRESS
+    slot = GrantedSlot(contact_id=person.contact_id, attempt=2, kind=AttemptKind.FOLLOW_UP)
+    assert await house.due(person.batch_id, LATER) == [slot]
 
 
 @pytest.mark.parametrize("status", sorted(set(S) - {S.COMPLETED}))
@@ -137,49 +138,3 @@ async def test_people_of_another_batch_are_not_found(house: House) -> None:
             await house.contacts.skip_by_hand(batch_id, contact_id, LATER)
         with pytest.raises(ContactNotFound):
             await house.contacts.schedule_follow_up(batch_id, contact_id, LATER, LATER)
-
-
-ZONES = (None, "Asia/Tokyo", None, "Europe/Berlin", "Asia/Tokyo")
-
-
-async def _a_batch_around_the_world(house: House) -> Batch:
-    return await house.a_kept_batch(
-        [a_new_contact(number, timezone=zone) for number, zone in enumerate(ZONES, start=1)]
-    )
-
-
-@pytest.mark.parametrize(
-    ("closed", "positions"),
-    [
-        pytest.param([], [1, 2, 3, 4, 5], id="all open"),
-        pytest.param(["Asia/Tokyo"], [1, 3, 4], id="one zone"),
-        pytest.param(["Asia/Tokyo", "Europe/Berlin"], [1, 3], id="two zones"),
-        pytest.param([None], [2, 4, 5], id="the batch's own"),
-        pytest.param([None, "Asia/Tokyo"], [4], id="the batch's own and one zone"),
-        pytest.param([None, "Asia/Tokyo", "Europe/Berlin"], [], id="every zone"),
-        pytest.param(["Asia/Kabul"], [1, 2, 3, 4, 5], id="nobody's zone"),
-    ],
-)
-async def test_people_in_closed_zones_are_left_out(
-    house: House, closed: list[str | None], positions: list[int]
-) -> None:
-    batch = await _a_batch_around_the_world(house)
-    page = await house.contacts.next_page(batch.batch_id, 0, 10, closed_zones=closed)
-    assert [position for _, position in page.rows] == positions
-
-
-async def test_page_is_filled_from_open_zones_behind_the_position(house: House) -> None:
-    batch = await _a_batch_around_the_world(house)
-    page = await house.contacts.next_page(batch.batch_id, 1, 1, closed_zones=frozenset({"Asia/Tokyo"}))
-    assert [position for _, position in page.rows] == [3]
-
-
-async def test_pending_zones_are_told_once_and_only_of_pending_people(house: House) -> None:
-    batch = await _a_batch_around_the_world(house)
-    assert set(await house.contacts.pending_zones(batch.batch_id)) == set(ZONES)
-    assert len(await house.contacts.pending_zones(batch.batch_id)) == 3
-    *_, berlin, _ = await house.people_of(batch)
-    await house.claimed(berlin)
-    assert set(await house.contacts.pending_zones(batch.batch_id)) == {None, "Asia/Tokyo"}
-    await house.batches.act(batch.batch_id, Action.CANCEL, LATER)
-    assert await house.contacts.pending_zones(batch.batch_id) == []

@@ -10,8 +10,9 @@ from domain.call import AttemptKind, CallStatus, DialState
 from domain.contact import Contact, ContactStatus, SkipReason
 from domain.errors import ContactNotFound
 from domain.identity import BatchId, ContactId
-from domain.ports import FreshRows, Page, Window
+from domain.ports import Page, Window
 from domain.settlement import Settlement
+from domain.slots import GrantedSlot
 from tests.builders import MONDAY_NOON, a_new_contact
 from tests.store.scenes import EVERYTHING, Stores, nobody
 
@@ -25,49 +26,6 @@ FOLLOW_UP = Settlement(status=ContactStatus.FOLLOWUP_SCHEDULED, follow_up_at=LAT
 
 def _ids(people: Sequence[Contact]) -> list[ContactId]:
     return [person.contact_id for person in people]
-
-
-async def test_next_page_holds_pending_contacts_behind_a_position_in_order(stores: Stores) -> None:
-    batch = await stores.a_kept_batch(5)
-    people = await stores.people_of(batch)
-    await stores.claimed(people[2])
-    page = await stores.contacts.next_page(batch.batch_id, 1, 2)
-    rows = [(people[1].contact_id, 2), (people[3].contact_id, 4)]
-    assert page == FreshRows(rows=rows, busy=0, last_position=4)
-    beyond = await stores.contacts.next_page(batch.batch_id, 5, 2)
-    assert beyond == FreshRows(rows=[], busy=0, last_position=None)
-
-
-async def test_due_contacts_are_follow_ups_first_then_the_longest_due(stores: Stores) -> None:
-    batch = await stores.a_kept_batch(5)
-    people = await stores.people_of(batch)
-    waits = {
-        0: Settlement(status=ContactStatus.RETRYING, next_retry_at=LATER),
-        1: Settlement(status=ContactStatus.RETRYING, next_retry_at=LATER - timedelta(minutes=1)),
-        2: Settlement(status=ContactStatus.FOLLOWUP_SCHEDULED, follow_up_at=LATER),
-        3: Settlement(status=ContactStatus.RETRYING, next_retry_at=LATER + timedelta(seconds=1)),
-    }
-    for index, settlement in waits.items():
-        await stores.ended(people[index], CallStatus.BUSY, settlement)
-    due = await stores.contacts.due_contacts(batch.batch_id, LATER, 10)
-    assert due == [
-        (people[2].contact_id, 2, AttemptKind.FOLLOW_UP),
-        (people[1].contact_id, 2, AttemptKind.RETRY),
-        (people[0].contact_id, 2, AttemptKind.RETRY),
-    ]
-    assert await stores.contacts.due_contacts(batch.batch_id, LATER, 2) == due[:2]
-
-
-async def test_live_contacts_are_those_being_called_each_with_its_newest_attempt(stores: Stores) -> None:
-    batch = await stores.a_kept_batch(4)
-    redialled, ringing, over, _waiting = await stores.people_of(batch)
-    await stores.ended(redialled, CallStatus.BUSY, RETRY)
-    await stores.claimed(redialled, 2, AttemptKind.RETRY)
-    await stores.hears(await stores.claimed(ringing), CallStatus.RINGING)
-    await stores.ended(over, CallStatus.COMPLETED, COMPLETED)
-    live = await stores.contacts.live_contacts(batch.batch_id, 10)
-    assert live == [(redialled.contact_id, 2), (ringing.contact_id, 1)]
-    assert await stores.contacts.live_contacts(batch.batch_id, 1) == live[:1]
 
 
 @pytest.mark.parametrize(
@@ -186,8 +144,8 @@ async def test_contact_given_back_is_due_again_with_the_same_attempt(stores: Sto
     record = await stores.claimed(person, 2, AttemptKind.RETRY)
     await stores.calls.record_dial(record.execution_id, DialState.READY)
     await stores.contacts.give_back(person.contact_id, 2, LATER)
-    due = await stores.contacts.due_contacts(person.batch_id, LATER, 10)
-    assert due == [(person.contact_id, 2, AttemptKind.RETRY)]
+    slot = GrantedSlot(contact_id=person.contact_id, attempt=2, kind=AttemptKind.RETRY)
+    assert await stores.due(person.batch_id, LATER) == [slot]
 
 
 async def test_contact_whose_dial_may_have_happened_is_not_given_back(stores: Stores) -> None:

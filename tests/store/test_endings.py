@@ -11,6 +11,7 @@ from domain.contact import Contact, ContactStatus, SkipReason
 from domain.identity import ContactId
 from domain.lifecycle import Action
 from domain.settlement import Settlement
+from domain.slots import GrantedSlot
 from tests.builders import MONDAY_NOON, ORGANIZATION, a_new_contact
 from tests.store.scenes import LATER, House
 
@@ -210,12 +211,12 @@ async def test_paused_batch_keeps_everybody_where_they_wait(house: House) -> Non
     before = await house.people_of(batch)
     await house.batches.act(batch.batch_id, Action.PAUSE, LATER)
     assert await house.people_of(batch) == before
-    due = await house.contacts.due_contacts(batch.batch_id, LATER, 10)
-    waiting: list[tuple[ContactId, int, AttemptKind]] = [
-        (people["agreed"].contact_id, 2, AttemptKind.FOLLOW_UP),
-        (people["retrying"].contact_id, 2, AttemptKind.RETRY),
+    assert await house.due(batch.batch_id, LATER) == []
+    await house.batches.act(batch.batch_id, Action.RESUME, LATER)
+    assert await house.due(batch.batch_id, LATER) == [
+        GrantedSlot(contact_id=people["agreed"].contact_id, attempt=2, kind=AttemptKind.FOLLOW_UP),
+        GrantedSlot(contact_id=people["retrying"].contact_id, attempt=2, kind=AttemptKind.RETRY),
     ]
-    assert due == waiting
 
 
 async def test_counters_of_an_ended_batch_are_told_with_it(house: House) -> None:

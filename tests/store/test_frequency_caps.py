@@ -1,18 +1,21 @@
 """No number is called more often than its campaign's caps allow; the real store and the fake agree."""
 
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 
 from domain.call import AttemptKind, CallStatus, DialState
 from domain.campaign import Campaign
 from domain.contact import Contact, ContactStatus
-from domain.frequency import CapsAt, FrequencyCap
+from domain.frequency import FrequencyCap
 from domain.gates import Gate
 from domain.identity import OrganizationId
 from domain.ports import Capped, Claimed
 from domain.settlement import Settlement
+from domain.slots import WINDOW_OPENS, Wake
 from tests.builders import CALLEE, MONDAY_NOON, a_campaign_rules, a_claim, a_new_batch, a_new_contact
+from tests.domain.calling_hours import a_week
 from tests.store.scenes import House
 
 pytestmark = pytest.mark.store
@@ -129,7 +132,7 @@ async def test_capped_retry_says_when_it_will_be_called(house: House) -> None:
     assert await house.contacts.give_back(person.contact_id, 2, MONDAY_NOON, due_at=at) == "retrying"
     stands = await house.contact(person)
     assert (stands.next_retry_at, stands.follow_up_at, stands.retry_count) == (at, None, 0)
-    assert await house.contacts.due_contacts(person.batch_id, at - HOUR, 10) == []
+    assert await house.due(person.batch_id, at - HOUR) == []
 
 
 async def test_retry_whose_cap_outlasts_its_batch_keeps_the_outcome_of_its_last_call(house: House) -> None:
@@ -160,26 +163,52 @@ async def test_somebody_who_was_never_called_waits_though_the_cap_outlasts_the_b
     assert await house.contacts.give_back(person.contact_id, 1, MONDAY_NOON, ends=True) == "pending"
 
 
-async def test_page_leaves_capped_numbers_out_and_says_until_when(house: House) -> None:
+async def test_grant_leaves_capped_numbers_out_and_says_until_when(house: House) -> None:
     await _called(house, MONDAY_NOON - HOUR)
-    campaign = await _capped_campaign(house)
-    people = [
-        a_new_contact(1),
-        a_new_contact(phone_number=CALLEE, timezone="Europe/Paris"),
-        a_new_contact(3),
-    ]
+    campaign = await _capped_campaign(house, (FrequencyCap(1, DAY), FrequencyCap(5, HOUR)))
+    people = [a_new_contact(1), a_new_contact(phone_number=CALLEE), a_new_contact(3)]
     batch = await house.a_kept_batch(people, campaign=campaign)
     first, _, third = await house.people_of(batch)
-    caps = CapsAt((FrequencyCap(1, DAY), FrequencyCap(5, HOUR)), MONDAY_NOON)
-    page = await house.contacts.next_page(batch.batch_id, 0, 10, caps=caps)
-    assert page.rows == [(first.contact_id, 1), (third.contact_id, 3)]
-    assert page.capped == (("Europe/Paris", MONDAY_NOON + 23 * HOUR),)
-    assert (page.busy, page.last_position) == (0, 3)
+    stands = await house.grant(batch.batch_id)
+    assert [each.contact_id for each in stands.granted] == [first.contact_id, third.contact_id]
+    assert stands.rereads == (Wake(23 * HOUR, "a number may be called again"),)
+    assert (await house.grant(batch.batch_id, MONDAY_NOON + 23 * HOUR)).granted != ()
 
 
-async def test_page_without_caps_in_force_leaves_nobody_out(house: House) -> None:
+@pytest.mark.parametrize(
+    ("rules", "scheduled_end", "again_in"),
+    [
+        pytest.param({}, None, 23 * HOUR, id="when the cap lets go"),
+        pytest.param(
+            {"working_hours_enforced": True, "working_hours": a_week("09:00-18:00"), "timezone": "Asia/Tokyo"},
+            None,
+            None,
+            id="its window is closed now",
+        ),
+        pytest.param(
+            {"working_hours_enforced": True, "working_hours": a_week("12:00-18:00"), "timezone": "UTC"},
+            None,
+            24 * HOUR,
+            id="at the opening after the cap lets go",
+        ),
+        pytest.param({}, MONDAY_NOON + 23 * HOUR, None, id="never before the batch's end"),
+    ],
+)
+async def test_capped_number_is_looked_at_again_when_it_may_be_called(
+    house: House, rules: dict[str, Any], scheduled_end: datetime | None, again_in: timedelta | None
+) -> None:
+    await _called(house, MONDAY_NOON - HOUR)
+    capped = a_campaign_rules(frequency_caps=(FrequencyCap(1, DAY),), **rules)
+    campaign = await house.a_kept_campaign(capped)
+    batch = await house.a_kept_batch(PERSON, campaign=campaign, scheduled_end=scheduled_end)
+    stands = await house.grant(batch.batch_id)
+    assert stands.granted == ()
+    again = [each.after for each in stands.rereads if each.what != WINDOW_OPENS]
+    assert again == [each for each in (again_in,) if each is not None]
+
+
+async def test_grant_without_caps_in_force_leaves_nobody_out(house: House) -> None:
     await _called(house, MONDAY_NOON - HOUR)
     batch = await house.a_kept_batch(PERSON, campaign=await _capped_campaign(house, ()))
-    for caps in (None, CapsAt((), MONDAY_NOON)):
-        page = await house.contacts.next_page(batch.batch_id, 0, 10, caps=caps)
-        assert (len(page.rows), page.busy, page.capped) == (1, 0, ())
+    stands = await house.grant(batch.batch_id)
+    assert (len(stands.granted), stands.rereads) == (1, ())

@@ -70,7 +70,7 @@ async def test_late_ending_redials_nobody_whatever_it_asks_for(house: House, ove
     await house.calls.record_event(record.execution_id, late, event_key="late", body=None)
     corrected = await house.contact(person)
     assert (corrected.status, corrected.follow_up_at, corrected.next_retry_at) == (S.COMPLETED, None, None)
-    assert await house.contacts.due_contacts(person.batch_id, LATER + timedelta(days=9), 10) == []
+    assert await house.due(person.batch_id, LATER + timedelta(days=9)) == []
 
 
 async def test_late_ending_is_counted_with_the_batch(house: House) -> None:

@@ -1,6 +1,7 @@
 """A number is on the phone with one attempt at a time, in whichever batch or campaign."""
 
 import asyncio
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import text
@@ -9,10 +10,19 @@ from domain.call import AttemptKind, CallRecord, CallStatus, DialState
 from domain.contact import Contact, ContactStatus
 from domain.gates import Gate
 from domain.lifecycle import Action
-from domain.ports import ClaimAnswer, Claimed, FreshRows
+from domain.ports import ClaimAnswer, Claimed
 from domain.settlement import Settlement
+from domain.slots import WINDOW_OPENS, Wake
 from store.engine import transaction
-from tests.builders import MONDAY_NOON, ORGANIZATION, a_claim, a_new_contact, a_status_event
+from tests.builders import (
+    MONDAY_NOON,
+    ORGANIZATION,
+    a_campaign_rules,
+    a_claim,
+    a_new_contact,
+    a_status_event,
+)
+from tests.domain.calling_hours import a_week
 from tests.store.scenes import House, Stores
 
 pytestmark = pytest.mark.store
@@ -119,29 +129,30 @@ async def test_call_accepted_after_it_was_given_back_keeps_its_id_and_takes_nobo
     assert (kept.dial_state, kept.provider_call_id) == (D.READY, "call-1")
 
 
-async def test_page_leaves_out_whose_number_is_on_the_phone_and_says_how_many(house: House) -> None:
+async def test_grant_leaves_out_whose_number_is_on_the_phone_and_looks_again_soon(house: House) -> None:
     elsewhere = await house.a_kept_batch(4)
     batch = await house.a_kept_batch(5)
     people = await house.people_of(batch)
     _, *called = await house.people_of(elsewhere)
     records = [await house.claimed(each) for each in called]
     await house.calls.record_dial(records[0].execution_id, D.READY)
-    rows = [(people[0].contact_id, 1), (people[1].contact_id, 2)]
-    page = house.contacts.next_page
-    assert await page(batch.batch_id, 0, 4) == FreshRows(rows=rows, busy=2, last_position=4)
-    assert await page(batch.batch_id, 2, 2) == FreshRows(rows=[], busy=2, last_position=4)
-    last = FreshRows(rows=[(people[4].contact_id, 5)], busy=0, last_position=5)
-    assert await page(batch.batch_id, 4, 4) == last
+    stands = await house.grant(batch.batch_id)
+    free = [people[place].contact_id for place in (0, 1, 4)]
+    assert [each.contact_id for each in stands.granted] == free
+    assert stands.rereads == (Wake(timedelta(seconds=5), "numbers were busy: look again"),)
 
 
 async def test_closed_zones_do_not_count_as_busy(house: House) -> None:
     called = await house.a_person()
-    uploaded = [a_new_contact(1, timezone="Asia/Tokyo"), a_new_contact(1), a_new_contact(2)]
-    batch = await house.a_kept_batch(uploaded)
+    hours = a_campaign_rules(working_hours_enforced=True, working_hours=a_week("09:00-18:00"), timezone="UTC")
+    campaign = await house.a_kept_campaign(hours)
+    uploaded = [a_new_contact(1, timezone="Asia/Tokyo"), a_new_contact(2)]
+    batch = await house.a_kept_batch(uploaded, campaign=campaign)
     await house.claimed(called)
-    page = await house.contacts.next_page(batch.batch_id, 0, 2, closed_zones=["Asia/Tokyo"])
+    stands = await house.grant(batch.batch_id)
     *_, last = await house.people_of(batch)
-    assert page == FreshRows(rows=[(last.contact_id, 3)], busy=1, last_position=3)
+    assert [each.contact_id for each in stands.granted] == [last.contact_id]
+    assert [each.what for each in stands.rereads] == [WINDOW_OPENS]
 
 
 async def test_of_claims_on_one_number_from_many_batches_at_once_exactly_one_dials(stores: Stores) -> None:

@@ -1,0 +1,157 @@
+"""Slots that are held: how they count, who holds them, and when somebody must look after them."""
+
+from datetime import timedelta
+
+import pytest
+
+from domain.call import AttemptKind, CallStatus, DialState
+from domain.contact import Contact, ContactStatus
+from domain.gates import Gate
+from domain.ports import Claimed, HeldSlot
+from domain.settlement import Settlement
+from store.calls import PostgresCallStore
+from store.identity import mint
+from tests.builders import MONDAY_NOON, a_claim
+from tests.store.scenes import LATER, House, Stores
+
+pytestmark = pytest.mark.store
+
+S = ContactStatus
+SECOND = timedelta(seconds=1)
+A_WHILE = MONDAY_NOON + 11 * SECOND
+
+
+def initial(person: Contact) -> HeldSlot:
+    return HeldSlot(contact_id=person.contact_id, attempt=1, kind=AttemptKind.INITIAL)
+
+
+async def test_contact_that_holds_a_slot_and_waits_for_its_dial_counts_as_dispatched(house: House) -> None:
+    batch = await house.a_kept_batch(4, concurrency_limit=3)
+    talking, *_ = await house.people_of(batch)
+    await house.grant(batch.batch_id)
+    await house.hears(await house.claimed(talking), CallStatus.RINGING)
+
+    stands = await house.grant(batch.batch_id)
+
+    assert stands.counts == dict.fromkeys(S, 0) | {S.IN_PROGRESS: 1, S.DISPATCHED: 2, S.PENDING: 1}
+    counters = (await house.batch(batch)).counters
+    assert (counters.pending, counters.dispatched, counters.in_progress, counters.total) == (1, 2, 1, 4)
+
+
+async def test_retry_that_holds_a_slot_counts_as_dispatched(house: House) -> None:
+    batch = await house.a_kept_batch(1)
+    (person,) = await house.people_of(batch)
+    await house.ended(person, CallStatus.BUSY, Settlement(status=S.RETRYING, next_retry_at=MONDAY_NOON))
+
+    before = await house.batches.count(batch.batch_id)
+    await house.grant(batch.batch_id, LATER)
+    granted = await house.batches.count(batch.batch_id)
+
+    assert [(each.retrying, each.dispatched, each.total) for each in (before, granted)] == [
+        (1, 0, 1),
+        (0, 1, 1),
+    ]
+
+
+async def test_holders_are_told_with_their_attempts_in_the_order_of_the_grant(house: House) -> None:
+    batch = await house.a_kept_batch(3)
+    people = await house.people_of(batch)
+    await house.grant(batch.batch_id, at_most=1)
+
+    stands = await house.grant(batch.batch_id, MONDAY_NOON + SECOND)
+
+    assert stands.holders == tuple((each.contact_id, 1) for each in people)
+
+
+async def test_request_that_is_not_to_be_counted_is_told_neither_counts_nor_holders(stores: Stores) -> None:
+    batch = await stores.a_kept_batch(3)
+
+    stands = await stores.grant(batch.batch_id, is_counted=False)
+
+    assert (stands.counts, stands.holders, stands.in_use) == (None, None, 3)
+
+
+async def test_only_the_first_hundred_holders_are_told(stores: Stores) -> None:
+    batch = await stores.a_kept_batch(102, concurrency_limit=102)
+
+    stands = await stores.grant(batch.batch_id, at_most=102)
+
+    assert stands.holders is not None
+    assert (stands.in_use, len(stands.holders)) == (102, 100)
+
+
+async def test_slot_without_an_open_call_is_unattended_after_a_while(house: House) -> None:
+    batch = await house.a_kept_batch(2)
+    called, waiting = await house.people_of(batch)
+    await house.grant(batch.batch_id)
+    record = await house.claimed(called)
+
+    early = await house.grant(batch.batch_id, MONDAY_NOON + 9 * SECOND)
+    late = await house.grant(batch.batch_id, A_WHILE)
+    found = await house.slots.unattended(batch.batch_id, A_WHILE, 10, with_calls=False)
+    looked_at = await house.grant(batch.batch_id, A_WHILE)
+    again = await house.grant(batch.batch_id, A_WHILE + 11 * SECOND)
+
+    assert [each.is_unattended for each in (early, late, looked_at, again)] == [False, True, False, True]
+    assert found == [initial(waiting)]
+    assert (await house.call(record)).call_status is CallStatus.QUEUED
+
+
+async def test_slot_whose_call_was_not_dialled_is_unattended_too(house: House) -> None:
+    batch = await house.a_kept_batch(1)
+    (person,) = await house.people_of(batch)
+    await house.grant(batch.batch_id)
+    record = await house.claimed(person)
+    await house.calls.record_dial(record.execution_id, DialState.READY)
+
+    assert (await house.grant(batch.batch_id, A_WHILE)).is_unattended
+
+
+async def test_slots_of_open_calls_are_looked_at_on_request(house: House) -> None:
+    batch = await house.a_kept_batch(2)
+    called, waiting = await house.people_of(batch)
+    await house.grant(batch.batch_id)
+    await house.claimed(called)
+
+    found = await house.slots.unattended(batch.batch_id, A_WHILE, 10, with_calls=True)
+
+    assert found == sorted([initial(called), initial(waiting)], key=lambda each: each.contact_id)
+
+
+async def test_those_looked_at_longest_ago_come_first(house: House) -> None:
+    batch = await house.a_kept_batch(3)
+    people = await house.people_of(batch)
+    await house.grant(batch.batch_id)
+
+    looks = [
+        await house.slots.unattended(batch.batch_id, A_WHILE + number * SECOND, 2, with_calls=False)
+        for number in range(3)
+    ]
+
+    one, two, three = map(initial, people)
+    assert looks == [[one, two], [one, three], [two, three]]
+
+
+async def test_claim_without_a_slot_is_refused(stores: Stores) -> None:
+    calls = PostgresCallStore(stores.engine, mint)
+    person = await stores.a_person()
+    claim = a_claim(person.contact_id)
+
+    refused = await calls.claim_attempt(claim, MONDAY_NOON)
+    await stores.grant(person.batch_id)
+    claimed = await calls.claim_attempt(claim, MONDAY_NOON)
+
+    assert refused is Gate.NO_SLOT
+    assert isinstance(claimed, Claimed)
+    assert claimed.may_ask
+
+
+async def test_attempt_that_was_dialled_is_found_by_its_rerun_without_a_slot(stores: Stores) -> None:
+    calls = PostgresCallStore(stores.engine, mint)
+    person = await stores.a_person()
+    await stores.ended(person, CallStatus.COMPLETED, Settlement(status=S.COMPLETED))
+
+    claimed = await calls.claim_attempt(a_claim(person.contact_id), MONDAY_NOON)
+
+    assert isinstance(claimed, Claimed)
+    assert not claimed.may_ask

@@ -1,0 +1,213 @@
+"""Who is granted a first slot: by position, and only where the window is open; real store and fake alike."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from domain.batch import Batch, BatchOverrides
+from domain.slots import WINDOW_OPENS, GrantedSlots
+from tests.builders import MONDAY_NOON, a_campaign_rules, a_new_contact
+from tests.domain.calling_hours import a_week, in_zone
+from tests.store.scenes import House, Stores
+
+pytestmark = pytest.mark.store
+
+# At Monday noon UTC it is 14:00 in Paris, 21:00 in Tokyo, 05:00 in Los Angeles.
+PARIS, TOKYO, LOS_ANGELES = "Europe/Paris", "Asia/Tokyo", "America/Los_Angeles"
+OPENS_IN_LOS_ANGELES = in_zone(LOS_ANGELES, "2026-09-07T09:00")
+OPENS_IN_TOKYO = in_zone(TOKYO, "2026-09-08T09:00")
+OFFICE = {"working_hours_enforced": True, "timezone": PARIS, "working_hours": a_week("09:00-18:00")}
+
+
+@dataclass(frozen=True)
+class Granted:
+    """Who was granted a slot, by position, and when the next closed window opens."""
+
+    positions: Sequence[int]
+    opens_at: datetime | None = None
+
+
+def at(*positions: int, opens_at: datetime | None = None) -> Granted:
+    return Granted(list(positions), opens_at)
+
+
+async def a_batch(
+    house: House,
+    zones: Sequence[str | None],
+    *,
+    overrides: BatchOverrides | None = None,
+    rules: dict[str, Any] | None = None,
+    scheduled_end: datetime | None = None,
+) -> Batch:
+    """A batch with one contact for each zone, from position 1; hours are 09:00-18:00 in Paris."""
+    campaign = await house.a_kept_campaign(a_campaign_rules(**OFFICE | (rules or {})))
+    people = [a_new_contact(number, timezone=zone) for number, zone in enumerate(zones, start=1)]
+    told = {"overrides": overrides} if overrides else {}
+    return await house.a_kept_batch(people, campaign=campaign, scheduled_end=scheduled_end, **told)
+
+
+async def granted(
+    house: House, batch: Batch, now: datetime = MONDAY_NOON, **request: Any
+) -> Granted:
+    """Ask for slots, and tell by position who got one."""
+    return await told(house, batch, await house.grant(batch.batch_id, now, **request), now)
+
+
+async def told(house: House, batch: Batch, stands: GrantedSlots, now: datetime) -> Granted:
+    positions = {each.contact_id: each.position for each in await house.people_of(batch)}
+    opens_in = next((each.after for each in stands.rereads if each.what == WINDOW_OPENS), None)
+    opens_at = None if opens_in is None else now + opens_in
+    return Granted([positions[each.contact_id] for each in stands.granted], opens_at)
+
+
+@pytest.mark.parametrize(
+    ("zones", "expected"),
+    [
+        pytest.param((None, PARIS, None, PARIS), at(1, 2, 3, 4), id="all open"),
+        pytest.param(
+            (TOKYO, None, TOKYO, PARIS), at(2, 4, opens_at=OPENS_IN_TOKYO), id="one zone closed"
+        ),
+        pytest.param(
+            (TOKYO, LOS_ANGELES, None, PARIS),
+            at(3, 4, opens_at=OPENS_IN_LOS_ANGELES),
+            id="the first of two openings",
+        ),
+        pytest.param(
+            (TOKYO, LOS_ANGELES, TOKYO, LOS_ANGELES), at(opens_at=OPENS_IN_LOS_ANGELES), id="all closed"
+        ),
+        pytest.param(
+            ("Mars/Olympus", None, LOS_ANGELES, "Mars/Olympus"),
+            at(2, opens_at=OPENS_IN_LOS_ANGELES),
+            id="a zone nobody knows is closed",
+        ),
+        pytest.param(
+            ("Mars/Olympus", None, None, None), at(2, 3, 4), id="a zone nobody knows never opens"
+        ),
+    ],
+)
+async def test_contacts_of_closed_zones_are_left_out_and_the_first_opening_is_named(
+    house: House, zones: tuple[str | None, ...], expected: Granted
+) -> None:
+    assert await granted(house, await a_batch(house, zones)) == expected
+
+
+async def test_closed_zone_does_not_use_up_the_slots(house: House) -> None:
+    batch = await a_batch(house, (TOKYO, TOKYO, None, TOKYO, None))
+
+    assert await granted(house, batch, at_most=2) == at(3, 5, opens_at=OPENS_IN_TOKYO)
+
+
+async def test_contact_that_was_left_out_is_found_from_the_start_once_its_window_opens(house: House) -> None:
+    batch = await a_batch(house, (TOKYO, None))
+    assert await granted(house, batch) == at(2, opens_at=OPENS_IN_TOKYO)
+
+    # 09:00 in Tokyo is 02:00 in Paris.
+    assert (await granted(house, batch, OPENS_IN_TOKYO)).positions == [1]
+
+
+async def test_zones_that_are_known_are_not_read_again(stores: Stores) -> None:
+    batch = await a_batch(stores, (TOKYO, None))
+    stands = await stores.grant(batch.batch_id)
+    assert set(stands.zones) == {None, TOKYO}
+
+    # As if the rows had none: nobody is asked for a zone, so nobody is left out for it.
+    assert (await granted(stores, batch, zones=())).positions == [1]
+
+
+async def test_zones_are_those_of_pending_people(stores: Stores) -> None:
+    batch = await a_batch(stores, (None, TOKYO, None, PARIS, TOKYO))
+    *_, paris, _ = await stores.people_of(batch)
+    await stores.claimed(paris)
+
+    assert (await stores.grant(batch.batch_id, at_most=1)).zones == (None, TOKYO)
+
+
+@pytest.mark.parametrize(
+    ("zone", "rules", "overrides", "expected"),
+    [
+        pytest.param(
+            None, {"timezone": TOKYO}, BatchOverrides(), at(opens_at=OPENS_IN_TOKYO), id="campaign's zone"
+        ),
+        pytest.param(
+            None,
+            {},
+            BatchOverrides(timezone=TOKYO),
+            at(opens_at=OPENS_IN_TOKYO),
+            id="batch's before the campaign's",
+        ),
+        pytest.param(
+            PARIS,
+            {"timezone": TOKYO},
+            BatchOverrides(timezone=TOKYO),
+            at(1),
+            id="contact's before the batch's",
+        ),
+        pytest.param(
+            TOKYO, {"working_hours_enforced": False}, BatchOverrides(), at(1), id="hours not enforced"
+        ),
+        pytest.param(
+            TOKYO,
+            {},
+            BatchOverrides(working_hours_enforced=False),
+            at(1),
+            id="hours not enforced by the batch",
+        ),
+        pytest.param(
+            None,
+            {},
+            BatchOverrides(working_hours=a_week("15:00-16:00")),
+            at(opens_at=in_zone(PARIS, "2026-09-07T15:00")),
+            id="batch's hours before the campaign's",
+        ),
+        pytest.param(
+            PARIS,
+            {"working_hours_enforced": False, "blackout_dates": (date(2026, 9, 7),)},
+            BatchOverrides(),
+            at(opens_at=in_zone(PARIS, "2026-09-08T00:00")),
+            id="blackout date without enforced hours",
+        ),
+        pytest.param(None, {"working_hours": a_week("")}, BatchOverrides(), at(), id="closed for ever"),
+    ],
+)
+async def test_hours_of_a_fresh_contact_are_those_in_force(
+    house: House, zone: str | None, rules: dict[str, Any], overrides: BatchOverrides, expected: Granted
+) -> None:
+    batch = await a_batch(house, (zone,), overrides=overrides, rules=rules)
+
+    assert await granted(house, batch) == expected
+
+
+@pytest.mark.parametrize(
+    ("scheduled_end", "opens_at"),
+    [
+        pytest.param(
+            OPENS_IN_TOKYO + timedelta.resolution, OPENS_IN_TOKYO, id="opens an instant before the end"
+        ),
+        pytest.param(OPENS_IN_TOKYO, None, id="opens at the end"),
+        pytest.param(MONDAY_NOON + timedelta(hours=1), None, id="opens after the end"),
+    ],
+)
+async def test_nobody_waits_for_a_window_that_opens_when_the_batch_is_over(
+    house: House, scheduled_end: datetime, opens_at: datetime | None
+) -> None:
+    batch = await a_batch(house, (TOKYO, None), scheduled_end=scheduled_end)
+
+    assert await granted(house, batch) == at(2, opens_at=opens_at)
+
+
+async def test_busy_number_is_looked_at_again_before_a_far_window_opens(house: House) -> None:
+    talking = await house.a_person()
+    await house.claimed(talking)
+    batch = await a_batch(house, (None, TOKYO))
+
+    stands = await house.grant(batch.batch_id)
+
+    assert stands.granted == ()
+    again_in = {each.what: each.after for each in stands.rereads}
+    assert again_in == {
+        WINDOW_OPENS: OPENS_IN_TOKYO - MONDAY_NOON,
+        "numbers were busy: look again": timedelta(seconds=5),
+    }
