@@ -24,6 +24,7 @@ LOOKED_AT_MOST = 5_000
 """Pending contacts one request looks at; the next one goes on behind them."""
 LOOK_AGAIN_WHEN_BUSY = timedelta(seconds=5)
 """Between two looks for contacts whose numbers were on the phone."""
+NUMBERS_WERE_BUSY = "numbers were busy: look again"
 
 
 @dataclass(kw_only=True)
@@ -63,7 +64,7 @@ class Candidates:
         again = {
             WINDOW_OPENS: self.opens_at,
             "a number may be called again": self.capped_until,
-            "numbers were busy: look again": now + LOOK_AGAIN_WHEN_BUSY if self.has_busy else None,
+            NUMBERS_WERE_BUSY: now + LOOK_AGAIN_WHEN_BUSY if self.has_busy else None,
         }
         return tuple(Wake(at - now, what) for what, at in again.items() if at is not None)
 

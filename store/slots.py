@@ -47,7 +47,14 @@ from domain.slots import (
 from store.counting import counters_of
 from store.engine import single_statement, transaction
 from store.schema import INSTANT, OPEN_ATTEMPT
-from store.slot_candidates import Candidates, find_candidates, has_come, may_call
+from store.slot_candidates import (
+    LOOK_AGAIN_WHEN_BUSY,
+    NUMBERS_WERE_BUSY,
+    Candidates,
+    find_candidates,
+    has_come,
+    may_call,
+)
 from store.slot_demands import demands_of, locked_facts, others_that_wait, tell_demand
 from store.tables import calls, contacts, slots
 from store.turns import HOLDS_SLOT, next_attempt, next_due
@@ -251,8 +258,10 @@ async def _wakes(
     if lacks_capacity:
         at["a slot of its campaign may be free"] = now + LOOK_AGAIN_FOR_CAPACITY
     if may_call(batch, campaign):
-        next_at = await connection.scalar(next_due(batch.batch_id, now - OVERDUE_AFTER))
+        coming = await connection.execute(next_due(batch.batch_id, now - OVERDUE_AFTER))
+        next_at, is_busy = coming.one()
         at["a retry or follow-up is due"] = None if next_at is None else next_at + OVERDUE_AFTER
+        at[NUMBERS_WERE_BUSY] = now + LOOK_AGAIN_WHEN_BUSY if is_busy else None
     return tuple(Wake(max(when - now, timedelta()), what) for what, when in at.items() if when is not None)
 
 

@@ -123,18 +123,28 @@ def next_attempt(contact_id: ColumnElement[str]) -> ColumnElement[int]:
     return func.coalesce(dialled, 0) + 1
 
 
-def next_due(batch_id: BatchId, now: datetime) -> Select[datetime | None]:
-    """Select when the next retry or follow-up falls due; null when none waits."""
+def next_due(batch_id: BatchId, now: datetime) -> Select[datetime | None, bool]:
+    """Select when the next retry or follow-up falls due, null when none waits, and if one is due and busy."""
+    c = contacts.c
+    kinds = (
+        (c.status == ContactStatus.FOLLOWUP_SCHEDULED, c.follow_up_at),
+        (c.status == ContactStatus.RETRYING, c.next_retry_at),
+    )
     firsts = [
-        select(func.min(due_at))
-        .where(contacts.c.batch_id == batch_id, contacts.c.status == status, due_at > now)
-        .scalar_subquery()
-        for status, due_at in (
-            (ContactStatus.FOLLOWUP_SCHEDULED, contacts.c.follow_up_at),
-            (ContactStatus.RETRYING, contacts.c.next_retry_at),
-        )
+        select(func.min(due_at)).where(c.batch_id == batch_id, of_kind, due_at > now).scalar_subquery()
+        for of_kind, due_at in kinds
     ]
-    return select(func.least(*firsts))
+    busy = [
+        exists().where(
+            c.batch_id == batch_id,
+            of_kind,
+            due_at <= now,
+            not_(HOLDS_SLOT),
+            is_on_the_phone(c.phone_number),
+        )
+        for of_kind, due_at in kinds
+    ]
+    return select(func.least(*firsts), or_(*busy))
 
 
 def skipped_stories(batch_id: BatchId, after_position: int) -> Select[str, int]:

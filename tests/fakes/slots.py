@@ -247,9 +247,18 @@ class _Grant:
                 and due_at > self._now - OVERDUE_AFTER
             ]
             at["a retry or follow-up is due"] = min(coming, default=None)
+            at["numbers were busy: look again"] = self._look_again_for_busy()
         return [
             Wake(max(when - self._now, timedelta()), what) for what, when in at.items() if when is not None
         ]
+
+    def _look_again_for_busy(self) -> datetime | None:
+        are_busy = any(
+            due_at <= self._now - OVERDUE_AFTER and self._tables.is_on_the_phone(each.phone_number)
+            for each in self._free_contacts()
+            if (due_at := each.follow_up_at or each.next_retry_at) is not None
+        )
+        return self._now + timedelta(seconds=5) if are_busy else None
 
     def _refused(self) -> tuple[NoSlot, ...]:
         soon = self._now + CLOCKS_DIFFER_BY

@@ -146,10 +146,10 @@ class Tables:
             self.slots[contact.contact_id] = replace(slot, waited_in=ContactStatus.DISPATCHED)
 
     def counters_of(self, batch_id: BatchId) -> Counters:
-        """Derive a batch's counters; who holds a slot and waits for its dial counts as dispatched."""
-        granted = {each.contact_id for each in self.slots_of(batch_id)}
+        """Derive a batch's counters; a contact that holds a slot and waits for its dial is dispatched."""
+        held = {each.contact_id for each in self.slots_of(batch_id)}
         statuses = [
-            ContactStatus.DISPATCHED if each.status in WAITING and each.contact_id in granted else each.status
+            ContactStatus.DISPATCHED if each.status in WAITING and each.contact_id in held else each.status
             for each in self.contacts_of(batch_id)
         ]
         return Counters.from_statuses({status: statuses.count(status) for status in set(statuses)})

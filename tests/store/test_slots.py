@@ -21,7 +21,7 @@ S = ContactStatus
 MINUTE, SECOND = timedelta(minutes=1), timedelta(seconds=1)
 COMPLETED = Settlement(status=S.COMPLETED)
 OVERDUE = LATER + 6 * SECOND
-CAPACITY = "a retry or follow-up is due"
+FALLS_DUE = "a retry or follow-up is due"
 
 
 def retry(at: datetime = LATER) -> Settlement:
@@ -216,8 +216,8 @@ async def test_batch_wakes_when_the_next_contact_is_overdue(house: House) -> Non
     before = await house.grant(batch.batch_id, LATER - 2 * MINUTE)
     between = await house.grant(batch.batch_id, LATER)
 
-    assert before.wakes == (Wake(MINUTE + 5 * SECOND, CAPACITY),)
-    assert between.wakes == (Wake(5 * SECOND, CAPACITY),)
+    assert before.wakes == (Wake(MINUTE + 5 * SECOND, FALLS_DUE),)
+    assert between.wakes == (Wake(5 * SECOND, FALLS_DUE),)
 
 
 @pytest.mark.parametrize("held", [BatchStatus.PENDING, BatchStatus.PAUSED, BatchStatus.CANCELLED])
