@@ -24,7 +24,7 @@ class ContactChildren:
         self._on_lost = on_lost
         self._under_way: set[asyncio.Task[object]] = set()
         self.started = 0
-        """Workflows started in this run; a run may have only so many open."""
+        """Workflows asked for in this run, also those not started yet; a run may have only so many open."""
 
     @property
     def are_told(self) -> bool:
@@ -57,6 +57,7 @@ class ContactChildren:
 
     def follow_up(self, agreed: FollowUpScheduled) -> None:
         """Start a contact's workflow again, to wait for its follow-up."""
+        self.started += 1
         contact = self._input(agreed.contact_id, agreed.attempt, AttemptKind.FOLLOW_UP, agreed)
         self._tell(self._start(contact, "follow-up by request"))
 
@@ -73,7 +74,12 @@ class ContactChildren:
         else:
             await self._begin(slot)
 
-    async def _begin(self, slot: GrantedSlot) -> None:
+    def _begin(self, slot: GrantedSlot) -> Coroutine[None, None, None]:
+        """Count a start at once: the next look must not ask for more than the run has room for."""
+        self.started += 1
+        return self._start_or_grant(slot)
+
+    async def _start_or_grant(self, slot: GrantedSlot) -> None:
         """Start a contact's workflow; one that runs already has the slot, or is just ending."""
         contact = self._input(slot.contact_id, slot.attempt, slot.kind)
         summary = f"attempt {slot.attempt}"
@@ -111,7 +117,6 @@ class ContactChildren:
             )
         except WorkflowAlreadyStartedError:
             return False
-        self.started += 1
         started.add_done_callback(lambda ended: self._child_ended(contact.contact_id, ended))
         return True
 
