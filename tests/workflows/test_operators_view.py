@@ -12,12 +12,12 @@ from pydantic import TypeAdapter, ValidationError
 from temporalio.client import WorkflowHandle
 
 from domain.batch import BatchStatus, PausedBy
-from domain.contact import ContactStatus
+from domain.contact import ContactStatus as S
 from domain.redial import RedialPolicy
+from domain.slots import WINDOW_OPENS, GrantedSlots
 from tests.workflows.stage import ANSWERED, BUSY, QUICK, SILENCE, Stage, until
 from workflows import attributes, dashboard, messages, names
 from workflows.batch import BatchWorkflow
-from workflows.campaign import CampaignWorkflow
 from workflows.contact import ContactWorkflow
 from workflows.meanings import MEANS
 from workflows.messages import BatchState, Entry
@@ -37,8 +37,6 @@ READS: Mapping[str, Callable[[str], object]] = {
     names.CALL_EVENT: messages.CALL_EVENT.validate_json,
     names.SLOT_GRANTED: messages.SLOT_GRANT.validate_json,
     names.DUE_CHANGED: messages.DUE_CHANGED.validate_json,
-    names.SLOTS_LEASED: messages.SLOTS_LEASED.validate_json,
-    names.SLOTS_NEEDED: messages.SLOTS_NEEDED.validate_json,
 }
 
 
@@ -62,27 +60,39 @@ async def debugged(stage: Stage, batch_id: str) -> dict[str, list[dict[str, str]
     return view
 
 
+def standing(**changes: Any) -> GrantedSlots:
+    """What a request for slots said of a paused batch of nine, with one of four slots in use."""
+    told: dict[str, Any] = {
+        "status": BatchStatus.PAUSED,
+        "paused_by": PausedBy.BATCH,
+        "total_contacts": 9,
+        "concurrency_limit": 4,
+        "campaign_limit": None,
+        "in_use": 1,
+        "campaign_in_use": None,
+    }
+    return GrantedSlots(**told | changes)
+
+
 def test_page_shows_slots_clocks_who_paused_and_what_was_asked_for() -> None:
+    opens_at = NOON + timedelta(hours=1)
     state = BatchState(
-        total_contacts=9,
-        concurrency_limit=4,
-        status=BatchStatus.PAUSED,
-        in_flight={"con_1": 1},
-        settled={ContactStatus.COMPLETED: 3, ContactStatus.RETRYING: 2},
+        stands=standing(campaign_limit=6, campaign_in_use=5),
+        counts={S.PENDING: 3, S.DISPATCHED: 1, S.RETRYING: 2, S.COMPLETED: 3, S.SKIPPED: 0},
+        rereads={WINDOW_OPENS: opens_at},
+        next_wake=(opens_at, WINDOW_OPENS),
         actions=[Entry(NOON, "resume by the API", "now in_progress"), Entry(NOON, "pause by ops: lunch")],
         notes=[Entry(NOON, "dispatch", "done, but its input was not understood")],
     )
-    alarms = [(NOON + timedelta(hours=1), "next window opens"), (NOON + timedelta(hours=5), "scheduled end")]
-    clocks = dashboard.Clocks(now=NOON, alarms=alarms, window_opens_at=alarms[0][0])
 
-    shown = dashboard.details(state, clocks).replace("\N{NO-BREAK SPACE}", " ")
+    shown = dashboard.details(state, NOON).replace("\N{NO-BREAK SPACE}", " ")
 
     assert re.sub(" +", " ", shown) == (
         "**paused** at 2030-01-31 12:00:00 UTC\n\n"
         "| | |\n|---|---|\n"
         "| paused by | pause by ops: lunch, 2030-01-31 12:00:00 UTC |\n"
         "| slots in use | 1 of 4 |\n"
-        "| wait for a slot | 0 |\n"
+        "| its campaign's slots in use | 5 of 6 |\n"
         "| calling hours | closed for some contacts until 2030-01-31 13:00:00 UTC |\n"
         "| next wake | 2030-01-31 13:00:00 UTC: next window opens |\n\n"
         "| contacts | of 9 |\n|---|---|\n"
@@ -103,11 +113,16 @@ def test_page_shows_slots_clocks_who_paused_and_what_was_asked_for() -> None:
     ],
 )
 def test_page_says_who_paused(paused_by: PausedBy, actions: list[Entry], told: str) -> None:
-    state = BatchState(status=BatchStatus.PAUSED, paused_by=paused_by, actions=actions)
+    state = BatchState(stands=standing(paused_by=paused_by), actions=actions)
 
-    shown = dashboard.details(state, dashboard.Clocks(now=NOON, alarms=[]))
+    shown = dashboard.details(state, NOON)
 
     assert re.search(rf"paused by\W+{told} \|", shown)
+
+
+def test_page_of_a_batch_nobody_has_looked_at_says_so() -> None:
+    assert dashboard.details(BatchState(), NOON) == "not looked at yet"
+    assert dashboard.view(BatchState())["status"] is None
 
 
 def test_text_somebody_typed_becomes_one_short_line_without_markup() -> None:
@@ -115,9 +130,9 @@ def test_text_somebody_typed_becomes_one_short_line_without_markup() -> None:
     assert plain("x" * 81) == "x" * 79 + "…"
 
 
-@pytest.mark.parametrize("workflow", [BatchWorkflow, CampaignWorkflow, ContactWorkflow])
+@pytest.mark.parametrize("workflow", [BatchWorkflow, ContactWorkflow])
 def test_every_signal_and_query_says_what_it_does_with_an_example_that_fits(
-    workflow: type[BatchWorkflow] | type[CampaignWorkflow] | type[ContactWorkflow],
+    workflow: type[BatchWorkflow] | type[ContactWorkflow],
 ) -> None:
     definition = workflow.__temporal_workflow_definition  # type: ignore[union-attr]
     handlers = {**definition.signals, **definition.queries}
