@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TypeVar
 
-from activities.sleepers import SleeperActivities
 from temporalio.testing import ActivityEnvironment
 
 from activities.batches import BatchActivities

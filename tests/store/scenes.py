@@ -183,11 +183,9 @@ class House:
                 record.execution_id, a_status_event(status), event_key=f"webhook:{status}", body=None
             )
 
-    async def grant(
-        self, batch_id: BatchId, now: datetime = MONDAY_NOON, **request: Any
-    ) -> GrantedSlots:
+    async def grant(self, batch_id: BatchId, now: datetime = MONDAY_NOON, **request: Any) -> GrantedSlots:
         """What a batch is granted by a request of its own; as much as there is, unless told otherwise."""
-        told = {"key": f"run/{next(_keys)}", "at_most": 100} | request
+        told: dict[str, Any] = {"key": f"run/{next(_keys)}", "at_most": 100} | request
         granted = await self.slots.grant(SlotGrants(batch_id=batch_id, **told), now)
         assert granted is not None
         return granted

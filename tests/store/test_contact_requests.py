@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from domain.batch import Batch, BatchStatus
+from domain.batch import BatchStatus
 from domain.call import AttemptKind, CallStatus, DialState
 from domain.contact import Contact, ContactStatus, SkipReason
 from domain.errors import ContactNotFound, IllegalTransition
@@ -12,7 +12,7 @@ from domain.identity import BatchId
 from domain.lifecycle import Action
 from domain.settlement import Settlement
 from domain.slots import GrantedSlot
-from tests.builders import MONDAY_NOON, ORGANIZATION, a_campaign_rules, a_new_contact
+from tests.builders import MONDAY_NOON, ORGANIZATION, a_campaign_rules
 from tests.store.scenes import LATER, House, nobody
 
 pytestmark = pytest.mark.store

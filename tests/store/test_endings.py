@@ -8,7 +8,6 @@ import pytest
 from domain.batch import Batch
 from domain.call import AttemptKind, CallRecord, CallStatus, DialState
 from domain.contact import Contact, ContactStatus, SkipReason
-from domain.identity import ContactId
 from domain.lifecycle import Action
 from domain.settlement import Settlement
 from domain.slots import GrantedSlot

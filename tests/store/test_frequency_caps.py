@@ -180,7 +180,11 @@ async def test_grant_leaves_capped_numbers_out_and_says_until_when(house: House)
     [
         pytest.param({}, None, 23 * HOUR, id="when the cap lets go"),
         pytest.param(
-            {"working_hours_enforced": True, "working_hours": a_week("09:00-18:00"), "timezone": "Asia/Tokyo"},
+            {
+                "working_hours_enforced": True,
+                "working_hours": a_week("09:00-18:00"),
+                "timezone": "Asia/Tokyo",
+            },
             None,
             None,
             id="its window is closed now",

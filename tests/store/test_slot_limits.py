@@ -54,9 +54,7 @@ async def test_limit_in_force_is_the_batchs_own_under_the_campaigns_cap(
     house: House, own: int | None, cap: int | None, in_force: int
 ) -> None:
     rules = a_campaign_rules(metadata={CONCURRENCY_KEY: cap} if cap else {})
-    batch = await house.a_kept_batch(
-        30, campaign=await house.a_kept_campaign(rules), concurrency_limit=own
-    )
+    batch = await house.a_kept_batch(30, campaign=await house.a_kept_campaign(rules), concurrency_limit=own)
 
     stands = await house.grant(batch.batch_id)
 

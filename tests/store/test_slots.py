@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -42,7 +43,7 @@ def places(people: Sequence[Contact], stands: GrantedSlots) -> list[int]:
     return [position[each] for each in ids(stands.granted)]
 
 
-async def a_waiting_batch(house: House, *waits: Settlement | None, **batch: object) -> Batch:
+async def a_waiting_batch(house: House, *waits: Settlement | None, **batch: Any) -> Batch:
     """A batch whose contacts wait as told: for a retry, a follow-up, or their first call (None)."""
     kept = await house.a_kept_batch(len(waits), **batch)
     for person, settlement in zip(await house.people_of(kept), waits, strict=True):

@@ -14,7 +14,7 @@ from domain.lifecycle import Action
 from domain.redial import RedialPolicy
 from domain.settlement import Settlement
 from domain.suppression import NewSuppression
-from tests.builders import MONDAY_NOON, ORGANIZATION
+from tests.builders import ORGANIZATION
 from tests.store.scenes import LATER, House
 
 pytestmark = pytest.mark.store

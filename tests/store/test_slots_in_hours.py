@@ -49,9 +49,7 @@ async def a_batch(
     return await house.a_kept_batch(people, campaign=campaign, scheduled_end=scheduled_end, **told)
 
 
-async def granted(
-    house: House, batch: Batch, now: datetime = MONDAY_NOON, **request: Any
-) -> Granted:
+async def granted(house: House, batch: Batch, now: datetime = MONDAY_NOON, **request: Any) -> Granted:
     """Ask for slots, and tell by position who got one."""
     return await told(house, batch, await house.grant(batch.batch_id, now, **request), now)
 
@@ -67,9 +65,7 @@ async def told(house: House, batch: Batch, stands: GrantedSlots, now: datetime) 
     ("zones", "expected"),
     [
         pytest.param((None, PARIS, None, PARIS), at(1, 2, 3, 4), id="all open"),
-        pytest.param(
-            (TOKYO, None, TOKYO, PARIS), at(2, 4, opens_at=OPENS_IN_TOKYO), id="one zone closed"
-        ),
+        pytest.param((TOKYO, None, TOKYO, PARIS), at(2, 4, opens_at=OPENS_IN_TOKYO), id="one zone closed"),
         pytest.param(
             (TOKYO, LOS_ANGELES, None, PARIS),
             at(3, 4, opens_at=OPENS_IN_LOS_ANGELES),
@@ -83,9 +79,7 @@ async def told(house: House, batch: Batch, stands: GrantedSlots, now: datetime) 
             at(2, opens_at=OPENS_IN_LOS_ANGELES),
             id="a zone nobody knows is closed",
         ),
-        pytest.param(
-            ("Mars/Olympus", None, None, None), at(2, 3, 4), id="a zone nobody knows never opens"
-        ),
+        pytest.param(("Mars/Olympus", None, None, None), at(2, 3, 4), id="a zone nobody knows never opens"),
     ],
 )
 async def test_contacts_of_closed_zones_are_left_out_and_the_first_opening_is_named(

@@ -113,7 +113,7 @@ async def test_operator_without_a_key_gets_an_answer_that_is_encrypted(sealed: S
     await until(lambda: len(sealed.telephone.requests) == 1)
 
     async with asyncio.timeout(10):
-        while (answer := await handle.query(names.COUNTERS))["live"] == 0:
+        while (answer := await handle.query(names.COUNTERS))["live"] == 0:  # noqa: ASYNC110 - a server's news
             await asyncio.sleep(0.1)  # counted anew within seconds
     shown = await temporal(sealed, "query", *of(batch_id), "--name", names.COUNTERS, "-o", "json")
 
