@@ -48,6 +48,7 @@ class BatchWorkflow:
         self._signals = 0
         self._looks = 0
         self._dispatcher = Dispatcher(BatchId(start.batch_id), self._state, workflow.now())
+        self._has_asked_to_end = False
         self._journal = Journal(start.batch_id, self._state)
         self._requests = Requests(self._wake)
         self._timer = WakeTimer(self._ring)
@@ -209,6 +210,9 @@ class BatchWorkflow:
         if stands.is_begin_due:
             await errands.begin(self._batch_id)
         elif stands.is_end_due:
+            if self._has_asked_to_end:  # by the clock of the worker that was asked it has not come yet
+                await workflow.sleep(pace.REST_BEFORE_END, summary="the end has not come by all clocks")
+            self._has_asked_to_end = True
             await errands.expire(self._batch_id)
         elif stands.is_done:
             await errands.finish(self._batch_id)

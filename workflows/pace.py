@@ -18,6 +18,8 @@ LONGEST_DOUBLING = 8
 COUNT_EVERY = timedelta(seconds=2)
 REST_AFTER_WITHHELD = timedelta(seconds=1)
 """A gate was found closed that the grant did not see: it is not asked again at once."""
+REST_BEFORE_END = timedelta(seconds=1)
+"""Between two tries to end a batch whose end one worker's clock sees and another's does not."""
 BATCHES_WOKEN_AT_ONCE = 20
 """Batches of the campaign that are told of free slots; others look by themselves."""
 CHECK_EVERY = timedelta(seconds=10)

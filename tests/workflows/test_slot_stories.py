@@ -4,12 +4,12 @@ import asyncio
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from temporalio.client import WorkflowHandle
 
-from domain.batch import BatchStatus
+from domain.batch import Batch, BatchStatus
 from domain.call import CallStatus, StatusEvent
 from domain.contact import Contact, ContactStatus
 from domain.counters import BatchTally
@@ -17,14 +17,14 @@ from domain.errors import StoreUnavailable
 from domain.identity import BatchId
 from domain.slots import GrantedSlots
 from domain.telephony import Throttled
-from tests.fakes import FakeCallStore, FakeContactStore
+from tests.fakes import FakeBatchStore, FakeCallStore, FakeContactStore
 from tests.workflows.stage import ANSWERED, BUSY, QUICK, SILENCE, Stage, until
 from workflows import names, pace
 from workflows.batch import BatchWorkflow
 
 pytestmark = pytest.mark.server
 
-Batch = WorkflowHandle[BatchWorkflow, str]
+Story = WorkflowHandle[BatchWorkflow, str]
 SOON = timedelta(seconds=1)
 
 
@@ -49,7 +49,7 @@ def held(stage: Stage, batch_id: BatchId) -> int:
     return len(stage.tables.slots_of(batch_id))
 
 
-async def skip(stage: Stage, batch: Batch, contact: Contact, *, times: int = 1) -> None:
+async def skip(stage: Stage, batch: Story, contact: Contact, *, times: int = 1) -> None:
     """Skip a waiting contact as the API does; its signal may come more than once."""
     now = await stage.env.get_current_time()
     await FakeContactStore(stage.tables).skip_by_hand(contact.batch_id, contact.contact_id, now)
@@ -65,7 +65,7 @@ async def end_calls(stage: Stage, batch_id: BatchId) -> None:
             await stage.hear(record.execution_id, StatusEvent(status=CallStatus.COMPLETED, happened_at=now))
 
 
-async def runs_of(stage: Stage, batch: Batch) -> Sequence[int]:
+async def runs_of(stage: Stage, batch: Story) -> Sequence[int]:
     """How many workflows each run of a batch started, first run first."""
     described = await batch.describe()
     run_id: str = described.raw_description.workflow_execution_info.first_run_id
@@ -241,7 +241,7 @@ async def test_look_that_is_older_than_the_news_is_dropped(live_stage: Stage) ->
     stage = live_stage
     stage.telephone.script = lambda _request, _call: SILENCE
     batch_id = await stage.a_batch(1)
-    batch: Batch
+    batch: Story
 
     async def be_overtaken(granted: GrantedSlots) -> GrantedSlots:
         """Rules change while the look is under way, longer than a workflow task may take."""
@@ -300,6 +300,26 @@ async def test_contact_of_a_paused_batch_whose_provider_wants_patience_waits_aga
     stage.telephone.script = lambda _request, _call: ANSWERED
     await batch.signal(names.RESUME)
     assert await batch.result() == "completed"
+
+
+async def test_end_that_has_not_come_by_another_workers_clock_is_asked_for_again_at_a_calm_pace(
+    live_stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage = live_stage
+    end_at = await stage.env.get_current_time() + SOON
+    asked, expire = [], FakeBatchStore.expire
+
+    async def behind(store: FakeBatchStore, batch_id: BatchId, now: datetime) -> Batch:
+        asked.append(now)
+        return await expire(store, batch_id, now - timedelta(seconds=2))
+
+    monkeypatch.setattr(FakeBatchStore, "expire", behind)
+    stage.telephone.is_down = True
+    batch_id = await stage.a_batch(1, scheduled_end=end_at, scheduled_start=end_at + SOON)
+
+    assert await (await stage.start(batch_id)).result() == "expired"
+
+    assert 2 <= len(asked) <= 5
 
 
 async def test_retry_skipped_with_its_slot_granted_ends_with_the_batch(live_stage: Stage) -> None:
