@@ -11,7 +11,9 @@ from domain.batch import BatchOverrides
 from domain.contact import ContactStatus
 from domain.identity import BatchId
 from domain.pacing import OPENING_SPREAD
+from domain.redial import RedialPolicy
 from domain.working_hours import DEFAULT_WORKING_HOURS, CallingHours, is_open
+from tests.domain.calling_hours import a_week
 from tests.workflows.stage import ANSWERED, BUSY, Stage, until
 
 pytestmark = pytest.mark.server
@@ -108,25 +110,35 @@ async def test_blackout_date_is_kept_also_without_working_hours(stage: Stage) ->
 
 
 async def test_redials_withheld_until_the_same_opening_are_called_after_it_and_their_rows_say_when(
-    stage: Stage,
+    live_stage: Stage,
 ) -> None:
+    """In real time: the skipping server refuses a task when a timer is cancelled just as it fires."""
+    stage = live_stage
     stage.telephone.script = lambda _, call: BUSY if call == 1 else ANSWERED
-    friday = await advance_to(stage, FRIDAY, time(17, 10))
-    batch_id = await stage.a_batch(20, concurrency_limit=20, rules={"timezone": "Asia/Kolkata"})
+    patient = {"retry_policy": RedialPolicy(cooldown=timedelta(seconds=4))}
+    batch_id = await stage.a_batch(20, concurrency_limit=20, rules=patient)
     batch = await stage.start(batch_id)
-    await until(lambda: {each.status for each in stage.contacts(batch_id)} == {ContactStatus.RETRYING})
-    campaign = stage.tables.campaigns[stage.tables.batches[batch_id].campaign_id]
-    closed = replace(campaign.rules, blackout_dates=(friday.astimezone(KOLKATA).date(),))
-    stage.tables.campaigns[campaign.campaign_id] = replace(campaign, rules=closed)
+    await until(lambda: len(stage.calls(batch_id)) == 20)
+    opens_at = close_until_soon(stage, batch_id, await stage.env.get_current_time())
 
-    await stage.env.sleep(timedelta(hours=2))  # their cooldowns end, and nobody has timed them anew
-
-    midnight = friday + timedelta(hours=6, minutes=50)
-    assert {each.next_retry_at for each in stage.contacts(batch_id)} == {midnight}
+    # Their cooldowns end, and nobody has timed them anew.
+    await until(lambda: {each.next_retry_at for each in stage.contacts(batch_id)} == {opens_at}, seconds=20)
     await batch.result()
     second = started(stage, batch_id, 2)
     assert len(second) == 20
-    assert midnight <= second[0] <= second[-1] < midnight + OPENING_SPREAD + timedelta(seconds=30)
+    assert opens_at <= second[0] <= second[-1] < opens_at + timedelta(seconds=30)
+
+
+def close_until_soon(stage: Stage, batch_id: BatchId, now: datetime) -> datetime:
+    """Let the window of a batch's campaign open in ten seconds, around noon in some zone."""
+    opens_at = now.replace(microsecond=0) + timedelta(seconds=10)
+    zone = f"Etc/GMT{opens_at.hour - 12:+d}"  # the sign is what must be added to reach UTC
+    local = opens_at.astimezone(ZoneInfo(zone)).time()
+    campaign = stage.tables.campaigns[stage.tables.batches[batch_id].campaign_id]
+    hours = a_week(f"{local:%H:%M:%S}-18:00")
+    closed = replace(campaign.rules, working_hours_enforced=True, timezone=zone, working_hours=hours)
+    stage.tables.campaigns[campaign.campaign_id] = replace(campaign, rules=closed)
+    return opens_at
 
 
 async def test_rule_that_cannot_be_read_calls_nobody(stage: Stage) -> None:
