@@ -105,6 +105,7 @@ async def test_contact_that_was_left_out_is_found_from_the_start_once_its_window
 async def test_zones_that_are_known_are_not_read_again(stores: Stores) -> None:
     batch = await a_batch(stores, (TOKYO, None))
     stands = await stores.grant(batch.batch_id)
+    assert stands.zones is not None
     assert set(stands.zones) == {None, TOKYO}
 
     # As if the rows had none: nobody is asked for a zone, so nobody is left out for it.
