@@ -24,7 +24,8 @@ LOOKED_AT_MOST = 5_000
 """Pending contacts one request looks at; the next one goes on behind them."""
 LOOK_AGAIN_WHEN_BUSY = timedelta(seconds=5)
 """Between two looks for contacts whose numbers were on the phone."""
-NUMBERS_WERE_BUSY = "numbers were busy: look again"
+NUMBERS_WERE_BUSY = "some could not be called: look again"
+"""Says no more: the call a number is on may be another organization's."""
 
 
 @dataclass(kw_only=True)

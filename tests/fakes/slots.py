@@ -227,7 +227,7 @@ class _Grant:
         again = {
             WINDOW_OPENS: min(filter(None, openings), default=None),
             "a number may be called again": min(filter(None, capped), default=None),
-            "numbers were busy: look again": self._now + timedelta(seconds=5) if busy else None,
+            "some could not be called: look again": self._now + timedelta(seconds=5) if busy else None,
         }
         return [Wake(at - self._now, what) for what, at in again.items() if at is not None]
 
@@ -247,7 +247,7 @@ class _Grant:
                 and due_at > self._now - OVERDUE_AFTER
             ]
             at["a retry or follow-up is due"] = min(coming, default=None)
-            at["numbers were busy: look again"] = self._look_again_for_busy()
+            at["some could not be called: look again"] = self._look_again_for_busy()
         return [
             Wake(max(when - self._now, timedelta()), what) for what, when in at.items() if when is not None
         ]

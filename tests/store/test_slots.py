@@ -207,7 +207,7 @@ async def test_due_contact_whose_number_is_busy_is_left_out_and_looked_for_again
     free = await house.grant(batch.batch_id, OVERDUE)
 
     assert (busy.granted, busy.refused) == ((), ())
-    assert Wake(5 * SECOND, "numbers were busy: look again") in busy.wakes
+    assert Wake(5 * SECOND, "some could not be called: look again") in busy.wakes
     assert (ids(free.granted), free.wakes) == ([person.contact_id], ())
 
 

@@ -204,5 +204,5 @@ async def test_busy_number_is_looked_at_again_before_a_far_window_opens(house: H
     again_in = {each.what: each.after for each in stands.rereads}
     assert again_in == {
         WINDOW_OPENS: OPENS_IN_TOKYO - MONDAY_NOON,
-        "numbers were busy: look again": timedelta(seconds=5),
+        "some could not be called: look again": timedelta(seconds=5),
     }
