@@ -10,7 +10,6 @@ _OUTSIDE = (
     "pydantic",
     "pydantic_core",
     "workflows.attributes",
-    "workflows.campaign_page",
     "workflows.dashboard",
     "workflows.markdown",
     "workflows.meanings",
@@ -18,7 +17,6 @@ _OUTSIDE = (
     "workflows.names",
     "workflows.options",
     "workflows.pace",
-    "workflows.slots",
     "workflows.words",
 )
 

@@ -16,11 +16,10 @@ from domain.contact import Contact, ContactStatus
 from domain.gates import Gate
 from domain.ports import Claimed
 from domain.settlement import Settlement
-from store.calls import PostgresCallStore
 from store.engine import create_store_engine, single_statement, transaction
 from store.identity import mint
 from tests.builders import MONDAY_NOON, a_claim, a_new_contact, some_caller_ids
-from tests.store.scenes import House, Stores
+from tests.store.scenes import House, SlottedCalls, Stores
 
 pytestmark = pytest.mark.store
 
@@ -100,7 +99,7 @@ async def test_forty_claims_at_once_show_three_numbers_equally_often(
 async def test_claims_of_two_worker_processes_share_the_turns(stores: Stores, database_url: str) -> None:
     people = await _people(stores, 30)
     engine = create_store_engine(database_url)
-    elsewhere = replace(stores, calls=PostgresCallStore(engine, mint))
+    elsewhere = replace(stores, calls=SlottedCalls(engine, mint))
     try:
         workers = [stores, elsewhere] * 15
         dials = (_dial(each, person, ROUND) for each, person in zip(workers, people, strict=True))

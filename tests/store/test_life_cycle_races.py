@@ -18,7 +18,9 @@ from domain.gates import Gate
 from domain.lifecycle import Action
 from domain.ports import Claimed
 from domain.settlement import Settlement
+from store.calls import PostgresCallStore
 from store.engine import transaction
+from store.identity import mint
 from tests.builders import MONDAY_NOON, ORGANIZATION, a_claim, a_new_contact
 from tests.store.scenes import LATER, Stores
 
@@ -46,16 +48,19 @@ async def test_twenty_thousand_people_are_skipped_in_one_statement(stores: Store
         cancelled = await stores.batches.act(batch.batch_id, Action.CANCEL, LATER)
     assert cancelled.counters.skipped == 20_000
     assert sum("UPDATE contacts" in statement for statement in told) == 1
-    assert len(told) <= 6
+    assert len(told) <= 7  # the counters read contacts, and who of them holds a slot
 
 
 async def test_first_claim_takes_three_statements_and_a_busy_number_two(stores: Stores) -> None:
     called, waiting = await stores.a_person(), await stores.a_person()
+    for each in (called, waiting):
+        await stores.grant(each.batch_id)
+    claim = PostgresCallStore(stores.engine, mint).claim_attempt
     with _statements(stores.engine) as told:
-        await stores.claimed(called)
+        assert isinstance(await claim(a_claim(called.contact_id), MONDAY_NOON), Claimed)
     assert len(told) == 3
     with _statements(stores.engine) as told:
-        assert await stores.calls.claim_attempt(a_claim(waiting.contact_id), MONDAY_NOON) is Gate.NUMBER_BUSY
+        assert await claim(a_claim(waiting.contact_id), MONDAY_NOON) is Gate.NUMBER_BUSY
     assert len(told) == 2
 
 
