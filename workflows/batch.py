@@ -7,11 +7,11 @@ from datetime import datetime
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from domain.batch import TERMINAL_BATCH, BatchStatus
+    from domain.batch import TERMINAL_BATCH
     from domain.identity import BatchId
     from domain.lifecycle import Action
     from domain.slots import GrantedSlots
-    from workflows import attributes, dashboard, errands, messages, names, pace
+    from workflows import dashboard, errands, messages, names, pace
     from workflows.children import ContactChildren
     from workflows.dispatcher import Dispatcher
     from workflows.journal import Journal
@@ -20,8 +20,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.requests import Requests
     from workflows.slot_check import SlotCheck
     from workflows.timer import WakeTimer
-
-_SKIPS_EVERYBODY = frozenset({BatchStatus.CANCELLED, BatchStatus.EXPIRED})
+    from workflows.transitions import Transitions
 
 
 @workflow.defn
@@ -48,7 +47,7 @@ class BatchWorkflow:
         self._signals = 0
         self._looks = 0
         self._dispatcher = Dispatcher(BatchId(start.batch_id), self._state, workflow.now())
-        self._has_asked_to_end = False
+        self._transitions = Transitions(start.batch_id, self._state)
         self._journal = Journal(start.batch_id, self._state)
         self._requests = Requests(self._wake)
         self._timer = WakeTimer(self._ring)
@@ -173,7 +172,7 @@ class BatchWorkflow:
             stands = await self._look()
             if stands is None:
                 return "nothing to call"
-            if await self._follow(stands):
+            if await self._transitions.run(stands):
                 continue
             self._hand_out(stands)
             if stands.status in TERMINAL_BATCH and not stands.in_use and self._requests.are_run:
@@ -200,28 +199,7 @@ class BatchWorkflow:
         self._dispatcher.take(stands, now)
         if self._requests.are_run:
             self._journal.settle(stands.status)
-        if stands.status is not before:
-            attributes.show_batch(stands.status)
-            if before is not None:
-                self._state.skipped_are_told = stands.status not in _SKIPS_EVERYBODY
-
-    async def _follow(self, stands: GrantedSlots) -> bool:
-        """Do what has fallen due for the whole batch; True when it was something."""
-        if stands.is_begin_due:
-            await errands.begin(self._batch_id)
-        elif stands.is_end_due:
-            if self._has_asked_to_end:  # by the clock of the worker that was asked it has not come yet
-                await workflow.sleep(pace.REST_BEFORE_END, summary="the end has not come by all clocks")
-            self._has_asked_to_end = True
-            await errands.expire(self._batch_id)
-        elif stands.is_done:
-            await errands.finish(self._batch_id)
-        elif not self._state.skipped_are_told:
-            self._state.skipped_are_told = True
-            await errands.stop_skipped(self._batch_id)
-        else:
-            return False
-        return True
+        self._transitions.note(before, stands.status)
 
     def _hand_out(self, stands: GrantedSlots) -> None:
         """Start and wake contacts that were granted a slot, and batches that may have one."""
