@@ -277,7 +277,8 @@ async def _with_standing(
         is_done=not is_unfinished and stands.status not in TERMINAL_BATCH,
         is_unattended=standing.is_unattended,
     )
-    if not request.is_counted:
+    is_last = stands.status in TERMINAL_BATCH and not stands.in_use
+    if not (request.is_counted or is_last):
         return added
     counters = (await counters_of(connection, [request.batch_id]))[request.batch_id]
     holders = await connection.execute(_HOLDERS, this)

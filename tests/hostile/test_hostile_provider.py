@@ -25,6 +25,7 @@ def ask_for_a_call(provider: HostileProvider, ending: str) -> httpx.Response:
         f"{account.base_url}/v1/Accounts/{account.account_sid}/Calls",
         json={
             "from": "+14155550180",
+            "timeout": 30,
             "to": {"type": "phone", "number": f"+141555501{ending}"},
             "tag": {"attempt_id": f"exec_{ending}"},
             "call_status_hook": {"url": "http://127.0.0.1:9/nobody", "method": "POST"},

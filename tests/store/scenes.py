@@ -7,7 +7,7 @@ from itertools import count
 from typing import Any
 
 from sqlalchemy import text, update
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from domain.batch import Batch, BatchStatus
 from domain.call import AttemptKind, CallRecord, CallStatus, DialState
@@ -214,9 +214,14 @@ class SlottedCalls(PostgresCallStore):
 
     async def claim_attempt(self, claim: AttemptClaim, now: datetime) -> ClaimAnswer:
         async with transaction(self._engine) as connection:
-            slot = {"this_contact": claim.contact_id, "attempt": claim.attempt, "kind": claim.kind}
-            await connection.execute(_A_SLOT, slot)
+            await grant_by_hand(connection, claim)
         return await super().claim_attempt(claim, now)
+
+
+async def grant_by_hand(connection: AsyncConnection, claim: AttemptClaim) -> None:
+    """Write the slot that a claim needs, unless the contact holds one."""
+    slot = {"this_contact": claim.contact_id, "attempt": claim.attempt, "kind": claim.kind}
+    await connection.execute(_A_SLOT, slot)
 
 
 _A_SLOT = text(

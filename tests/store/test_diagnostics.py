@@ -342,6 +342,7 @@ async def test_number_on_the_phone_with_another_organization_waits_and_nothing_t
     await _on_the_phone(house, own.phone_number, NOW)
 
     assert await house.calls.claim_attempt(a_claim(foreign.contact_id), NOW) is Gate.NUMBER_BUSY
+    await house.contacts.give_back(foreign.contact_id, 1, NOW)
     assert await house.diagnostics.withheld(batch.batch_id, no_caps, 10) is None
     assert await house.diagnostics.withheld(batch.batch_id, no_caps, 1) == Withheld(busy=1)
     assert await house.diagnostics.standings(batch.batch_id) == untouched

@@ -10,15 +10,16 @@ from domain.call import AttemptKind, CallRecord, CallStatus, DialState
 from domain.contact import Contact, ContactStatus, SkipReason
 from domain.lifecycle import Action
 from domain.settlement import Settlement
-from domain.slots import GrantedSlot
+from domain.slots import OVERDUE_AFTER, GrantedSlot
 from tests.builders import MONDAY_NOON, ORGANIZATION, a_new_contact
 from tests.store.scenes import LATER, House
 
 pytestmark = pytest.mark.store
 
 S = ContactStatus
-RETRY = Settlement(status=S.RETRYING, next_retry_at=LATER)
-FOLLOW_UP = Settlement(status=S.FOLLOWUP_SCHEDULED, follow_up_at=LATER)
+DUE = LATER - timedelta(minutes=1)
+RETRY = Settlement(status=S.RETRYING, next_retry_at=DUE)
+FOLLOW_UP = Settlement(status=S.FOLLOWUP_SCHEDULED, follow_up_at=DUE)
 COMPLETED = Settlement(status=S.COMPLETED)
 GROUPS = ("pending", "retrying", "agreed", "given_back", "released", "asked", "placed", "ringing", "done")
 CANCELS = ["cancel of the batch", "cancel of the campaign"]
@@ -210,9 +211,10 @@ async def test_paused_batch_keeps_everybody_where_they_wait(house: House) -> Non
     before = await house.people_of(batch)
     await house.batches.act(batch.batch_id, Action.PAUSE, LATER)
     assert await house.people_of(batch) == before
-    assert await house.due(batch.batch_id, LATER) == []
-    await house.batches.act(batch.batch_id, Action.RESUME, LATER)
-    assert await house.due(batch.batch_id, LATER) == [
+    just_before_its_end = LATER - 2 * OVERDUE_AFTER
+    assert await house.due(batch.batch_id, just_before_its_end) == []
+    await house.batches.act(batch.batch_id, Action.RESUME, just_before_its_end)
+    assert await house.due(batch.batch_id, just_before_its_end) == [
         GrantedSlot(contact_id=people["agreed"].contact_id, attempt=2, kind=AttemptKind.FOLLOW_UP),
         GrantedSlot(contact_id=people["retrying"].contact_id, attempt=2, kind=AttemptKind.RETRY),
     ]

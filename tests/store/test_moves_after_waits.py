@@ -122,6 +122,7 @@ async def test_attempt_settled_twice_leaves_the_next_attempt_alone_that_was_clai
         settled = asyncio.ensure_future(stores.contacts.settle(person.contact_id, 1, busy, MONDAY_NOON))
         await until_waiting(stores.engine)
         wish = a_claim(person.contact_id, attempt=2, kind=AttemptKind.RETRY)
+        await grant_by_hand(quicker, wish)
         assert isinstance(await claim(quicker, wish, MONDAY_NOON, mint), Claimed)
     assert await settled == Settlement(status=ContactStatus.DISPATCHED)
 
