@@ -8,10 +8,10 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from domain.errors import EngineUnavailable
 from domain.identity import BatchId, ContactId
-from domain.ports import AttemptReport, Attendance
+from domain.ports import AttemptReport, Attendance, RescheduledTime
 from temporal_requests import request_each
 from workflows import names
-from workflows.messages import AttemptReported
+from workflows.messages import AttemptReported, DueChanged
 
 _FINAL = frozenset(
     {
@@ -51,6 +51,13 @@ class TemporalReports:
     async def stop(self, batch_id: BatchId, contact_ids: Sequence[ContactId]) -> None:
         """Wake contacts that need not wait any longer; who is not running is not woken."""
         await request_each(contact_ids, lambda each: self._signal(batch_id, each, names.STOP))
+
+    async def reschedule(self, batch_id: BatchId, times: Sequence[RescheduledTime]) -> None:
+        """Tell contacts until when they sleep now; one that is not running is not told."""
+        changes = {each.contact_id: DueChanged(each.attempt, each.due_at) for each in times}
+        await request_each(
+            list(changes), lambda each: self._signal(batch_id, each, names.DUE_CHANGED, changes[each])
+        )
 
     async def _signal(
         self, batch_id: BatchId, contact_id: ContactId, signal: str, message: object = None

@@ -24,6 +24,7 @@ from activities.contacts import ContactActivities
 from activities.hang_ups import HangUpActivities
 from activities.heartbeat import HeartbeatInterceptor
 from activities.log_context import LogContextInterceptor
+from activities.rescheduled import RescheduledActivities
 from activities.route import Route
 from activities.slots import SlotActivities
 from domain.identity import MintId
@@ -41,6 +42,7 @@ from store.contacts import PostgresContactStore
 from store.dial_turns import PostgresDialTurnStore
 from store.engine import create_store_engine
 from store.identity import mint
+from store.rescheduled import PostgresRescheduledStore
 from store.routes import PostgresRouteStore
 from store.slots import PostgresSlotStore
 from telephony.registry import ProviderChoice, open_provider
@@ -141,6 +143,7 @@ def build_workers(role: Role, around: Surroundings, settings: Settings) -> Itera
     contacts, batches = PostgresContactStore(around.database), PostgresBatchStore(around.database, mint)
     reports, limits = TemporalReports(client), call_limits(settings)
     of_batches = BatchActivities(batches, clock)
+    of_rescheduled = RescheduledActivities(PostgresRescheduledStore(around.database), batches, reports, clock)
     of_slots = SlotActivities(PostgresSlotStore(around.database), reports, clock)
     of_contacts = ContactActivities(
         contacts, calls, reports=reports, directory=reports, limits=limits, clock=clock
@@ -169,7 +172,7 @@ def build_workers(role: Role, around: Surroundings, settings: Settings) -> Itera
         activities = [*dialling.all, *hanging_up.all]
         yield Worker(client, task_queue=names.DIAL_QUEUE, activities=activities, **activity_options())
     if role in (Role.ALL, Role.STORE):
-        activities = [*of_batches.all, *of_contacts.all, *of_slots.all]
+        activities = [*of_batches.all, *of_contacts.all, *of_rescheduled.all, *of_slots.all]
         yield Worker(client, task_queue=names.STORE_QUEUE, activities=activities, **activity_options())
 
 

@@ -18,6 +18,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.meanings import MEANS
     from workflows.messages import BatchInput, BatchState
     from workflows.requests import Requests
+    from workflows.rescheduled import RescheduledContacts
     from workflows.slot_check import SlotCheck
     from workflows.timer import WakeTimer
     from workflows.transitions import Transitions
@@ -48,6 +49,7 @@ class BatchWorkflow:
         self._looks = 0
         self._dispatcher = Dispatcher(BatchId(start.batch_id), self._state, workflow.now())
         self._transitions = Transitions(start.batch_id, self._state)
+        self._rescheduled = RescheduledContacts(start.batch_id, self._state)
         self._journal = Journal(start.batch_id, self._state)
         self._requests = Requests(self._wake)
         self._timer = WakeTimer(self._ring)
@@ -94,7 +96,9 @@ class BatchWorkflow:
     @workflow.signal(name=names.POLICY_CHANGED, description=MEANS[names.POLICY_CHANGED])
     def policy_changed(self, request: object = None) -> None:
         """Follow changed rules."""
-        self._journal.write_change(names.POLICY_CHANGED, request)
+        changed = self._journal.write_change(names.POLICY_CHANGED, request)
+        if changed is not None and changed.rescheduled_since is not None:
+            self._rescheduled.expect(changed.rescheduled_since)
         self._dispatcher.forget()
         self._wake()
 
@@ -175,6 +179,8 @@ class BatchWorkflow:
             if await self._transitions.run(stands):
                 continue
             self._hand_out(stands)
+            if await self._rescheduled.notify_next():
+                self._is_woken = True
             if stands.status in TERMINAL_BATCH and not stands.in_use and self._requests.are_run:
                 return await self._end(stands)
             self._slot_check.begin(stands, self._children)

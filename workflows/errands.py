@@ -1,6 +1,7 @@
 """What a batch's workflow has done for it: each activity with its options, one line a name."""
 
 from contextlib import suppress
+from datetime import datetime
 
 from temporalio import workflow
 from temporalio.exceptions import ActivityError
@@ -21,6 +22,7 @@ with workflow.unsafe.imports_passed_through():
         FinishBatch,
         HangUpSkipped,
     )
+    from activities.rescheduled import NotifyRescheduled, RescheduledActivities
     from activities.sleeper_messages import StopStories
     from activities.slots import ContactOfBatch, FindLostSlots, LostSlot, SlotActivities
     from domain.lifecycle import Action
@@ -28,6 +30,8 @@ with workflow.unsafe.imports_passed_through():
     from workflows.options import LOCAL, LOOK, STORE
 
 STORIES_PER_STOP = 500
+NOTIFIED_AT_ONCE = 200
+"""Rescheduled contacts told between two looks at the rows."""
 
 
 async def grant_slots(request: SlotGrants) -> GrantedSlots | None:
@@ -92,6 +96,20 @@ async def close(contact_id: str, attempt: int) -> ClosedContact:
     return await workflow.execute_activity_method(
         ContactActivities.close_contact, request, summary="end a contact whose workflow ended", **STORE
     )
+
+
+async def notify_rescheduled(batch_id: str, since: datetime, after_position: int) -> int | None:
+    """Tell the next contacts that were rescheduled since then; returns where to go on."""
+    request = NotifyRescheduled(
+        batch_id=batch_id, since=since, after_position=after_position, limit=NOTIFIED_AT_ONCE
+    )
+    notified = await workflow.execute_activity_method(
+        RescheduledActivities.notify_rescheduled,
+        request,
+        summary="tell contacts whose time has moved",
+        **STORE,
+    )
+    return notified.next_position
 
 
 async def stop_skipped(batch_id: str) -> None:

@@ -46,6 +46,10 @@ class BatchState:
     """Of pending contacts, None where they are to be read again."""
     rereads: dict[str, datetime] = field(default_factory=dict)
     """Why and when those in front of the cursor are looked at again."""
+    rescheduled_since: datetime | None = None
+    """Contacts that sleep were rescheduled at that instant or later, and are still to be told."""
+    notified_up_to: int = 0
+    """Position of the last one that was told."""
     skipped_are_told: bool = True
     """False while contacts that were skipped with their batch have yet to be woken."""
     idle_looks: int = 0

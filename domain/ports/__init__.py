@@ -42,6 +42,7 @@ from domain.ports.engine import (
     BatchEngine,
     BatchReports,
     EngineHealth,
+    RescheduledTime,
     WorkflowDirectory,
 )
 from domain.ports.export import ExportStore
@@ -56,6 +57,7 @@ from domain.ports.idempotency import (
     Unused,
 )
 from domain.ports.paging import Page, Window
+from domain.ports.rescheduled import RescheduledContact, RescheduledStore
 from domain.ports.routes import RouteReport, RouteStore
 from domain.ports.slots import HeldSlot, SlotStore
 from domain.ports.suppressions import AddedSuppression, ImportedSuppressions, SuppressionStore
@@ -98,7 +100,10 @@ __all__ = [
     "RecordedEvent",
     "Replay",
     "RescheduleStore",
+    "RescheduledContact",
     "RescheduledPage",
+    "RescheduledStore",
+    "RescheduledTime",
     "RouteReport",
     "RouteStore",
     "RulesChanged",

@@ -85,6 +85,17 @@ class BatchReports(Protocol):
         """Give a slot back; False when the batch's workflow is gone. Raises EngineUnavailable."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class RescheduledTime:
+    """When a contact that sleeps is to be called now."""
+
+    contact_id: ContactId
+    attempt: int
+    """The one it sleeps until; news of another one are none."""
+    due_at: datetime | None
+    """None where it need not wait any longer."""
+
+
 class Attendance(StrEnum):
     """Whether a workflow attends to a contact."""
 
@@ -105,6 +116,12 @@ class WorkflowDirectory(Protocol):
 
     async def stop(self, batch_id: BatchId, contact_ids: Sequence[ContactId]) -> None:
         """Wake contacts that need not wait any longer; who is not running is not woken.
+
+        Raises EngineUnavailable.
+        """
+
+    async def reschedule(self, batch_id: BatchId, times: Sequence[RescheduledTime]) -> None:
+        """Tell contacts until when they sleep now; one that is not running is not told.
 
         Raises EngineUnavailable.
         """

@@ -14,6 +14,7 @@ from activities.campaign_pace import CampaignPace
 from activities.contacts import ContactActivities
 from activities.hang_ups import HangUpActivities
 from activities.messages import PlaceCall, SettleAttempt
+from activities.rescheduled import RescheduledActivities
 from activities.route import Route
 from activities.slots import SlotActivities
 from domain.batch import BatchOverrides
@@ -21,7 +22,15 @@ from domain.call import AttemptKind, CallRecord, CallStatus, DialState
 from domain.contact import Contact, ContactStatus
 from domain.errors import EngineUnavailable, StoreUnavailable
 from domain.identity import BatchId, ContactId, ExecutionId
-from domain.ports import AttemptClaim, AttemptReport, Attendance, ClaimAnswer, DialBrief, RouteReport
+from domain.ports import (
+    AttemptClaim,
+    AttemptReport,
+    Attendance,
+    ClaimAnswer,
+    DialBrief,
+    RescheduledTime,
+    RouteReport,
+)
 from domain.telephony import CallRequest, DialResult
 from domain.watchdog import CallTiming
 from tests.builders import (
@@ -42,6 +51,7 @@ from tests.fakes import (
     FakeContactStore,
     FakeDialTurnStore,
     FakeProvider,
+    FakeRescheduledStore,
     FakeRouteStore,
     FakeSlotStore,
     Tables,
@@ -172,6 +182,8 @@ class FakeDirectory:
     """Whose workflow was terminated, cancelled or failed."""
     stopped: list[tuple[BatchId, tuple[ContactId, ...]]] = field(default_factory=list)
     """Who was woken together."""
+    moved: list[tuple[BatchId, tuple[RescheduledTime, ...]]] = field(default_factory=list)
+    """Who was told of another time."""
 
     async def attendance(
         self, batch_id: BatchId, contact_ids: Sequence[ContactId]
@@ -184,6 +196,11 @@ class FakeDirectory:
         """Remember who was woken."""
         self._require_up()
         self.stopped.append((batch_id, tuple(contact_ids)))
+
+    async def reschedule(self, batch_id: BatchId, times: Sequence[RescheduledTime]) -> None:
+        """Remember who was told."""
+        self._require_up()
+        self.moved.append((batch_id, tuple(times)))
 
     def _attendance(self, contact: tuple[BatchId, ContactId]) -> Attendance:
         if contact in self.running:
@@ -217,6 +234,9 @@ class Scene:
             directory=self.directory,
             limits=LIMITS,
             clock=self.clock,
+        )
+        self.of_rescheduled = RescheduledActivities(
+            FakeRescheduledStore(self.tables), batches, self.directory, self.clock
         )
         self.of_slots = SlotActivities(FakeSlotStore(self.tables), self.directory, self.clock)
         self._put(brief or a_dial_brief())

@@ -131,9 +131,13 @@ class House:
 
     def temporal(self, verb: str, *words: str) -> "subprocess.CompletedProcess[str]":
         """Run `temporal workflow VERB …` as an operator does."""
+        return self.run_temporal("workflow", verb, *words)
+
+    def run_temporal(self, *words: str) -> "subprocess.CompletedProcess[str]":
+        """Run `temporal …` as an operator does."""
         temporal = Path(sys.executable).with_name("temporal")
         return subprocess.run(  # noqa: S603 - our own words
-            [str(temporal), "workflow", verb, "--address", self.stack.temporal_address, *words],
+            [str(temporal), *words, "--address", self.stack.temporal_address],
             capture_output=True,
             check=False,
             text=True,

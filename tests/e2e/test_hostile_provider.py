@@ -96,7 +96,7 @@ def test_who_looks_for_secrets_finds_them_where_they_belong(night: Night) -> Non
 def test_no_log_holds_a_secret(night: Night) -> None:
     logs = [each for each in night.data_dir.rglob("*log*") if each.is_file()]
 
-    assert {"api.log", "worker.log", "temporal.log", "log"} <= {each.name for each in logs}
+    assert {"api.log", "worker.log", "temporal.log", "postgres.log"} <= {each.name for each in logs}
     assert found_in((each.read_bytes() for each in logs), night) == set()
 
 

@@ -34,7 +34,6 @@ MOVES: Mapping[str, str] = {
 BROKEN = ("A batch was terminated", "A batch was deleted", "A batch was reset")
 READS = (
     "Look at one batch",
-    "Look at a campaign's slots",
     "Look inside one contact",
     "Find batches and contacts",
     "See the backlog",

@@ -11,6 +11,7 @@ from tests.fakes.engine import FakeEngine
 from tests.fakes.export import FakeExportStore
 from tests.fakes.idempotency import FakeIdempotencyStore
 from tests.fakes.provider import FakeProvider
+from tests.fakes.rescheduled import FakeRescheduledStore
 from tests.fakes.rescheduling import FakeRescheduleStore
 from tests.fakes.routes import FakeRouteStore
 from tests.fakes.slots import FakeSlotStore
@@ -31,6 +32,7 @@ __all__ = [
     "FakeIdempotencyStore",
     "FakeProvider",
     "FakeRescheduleStore",
+    "FakeRescheduledStore",
     "FakeRouteStore",
     "FakeSlotStore",
     "FakeSuppressionStore",

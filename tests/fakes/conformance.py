@@ -13,6 +13,7 @@ def fit_their_ports(tables: fakes.Tables) -> tuple[object, ...]:
     calls: ports.CallStore = fakes.FakeCallStore(tables)
     tokens: ports.TokenStore = fakes.FakeTokenStore(tables)
     routes: ports.RouteStore = fakes.FakeRouteStore(tables)
+    rescheduled: ports.RescheduledStore = fakes.FakeRescheduledStore(tables)
     slots: ports.SlotStore = fakes.FakeSlotStore(tables)
     dial_turns: ports.DialTurnStore = fakes.FakeDialTurnStore(tables)
     diagnostics: ports.DiagnosticsStore = fakes.FakeDiagnosticsStore(tables)
@@ -30,6 +31,7 @@ def fit_their_ports(tables: fakes.Tables) -> tuple[object, ...]:
         calls,
         tokens,
         routes,
+        rescheduled,
         slots,
         dial_turns,
         diagnostics,

@@ -25,6 +25,7 @@ from domain.ports import (
     ContactStore,
     DiagnosticsStore,
     DialTurnStore,
+    RescheduledStore,
     RescheduleStore,
     RouteStore,
     SlotStore,
@@ -41,6 +42,7 @@ from store.diagnostics import PostgresDiagnosticsStore
 from store.dial_turns import PostgresDialTurnStore
 from store.engine import transaction
 from store.identity import mint
+from store.rescheduled import PostgresRescheduledStore
 from store.rescheduling import PostgresRescheduleStore
 from store.routes import PostgresRouteStore
 from store.schema import METADATA
@@ -62,6 +64,7 @@ from tests.fakes import (
     FakeContactStore,
     FakeDiagnosticsStore,
     FakeDialTurnStore,
+    FakeRescheduledStore,
     FakeRescheduleStore,
     FakeRouteStore,
     FakeSlotStore,
@@ -86,6 +89,7 @@ class House:
     routes: RouteStore
     dial_turns: DialTurnStore
     reschedules: RescheduleStore
+    rescheduled: RescheduledStore
     slots: SlotStore
     suppressions: SuppressionStore
     diagnostics: DiagnosticsStore
@@ -101,6 +105,7 @@ class House:
             routes=FakeRouteStore(tables),
             dial_turns=FakeDialTurnStore(tables),
             reschedules=FakeRescheduleStore(tables),
+            rescheduled=FakeRescheduledStore(tables),
             slots=FakeSlotStore(tables),
             suppressions=FakeSuppressionStore(tables),
             diagnostics=FakeDiagnosticsStore(tables),
@@ -250,6 +255,7 @@ class Stores(House):
             routes=PostgresRouteStore(engine),
             dial_turns=PostgresDialTurnStore(engine),
             reschedules=PostgresRescheduleStore(engine),
+            rescheduled=PostgresRescheduledStore(engine),
             slots=PostgresSlotStore(engine),
             suppressions=PostgresSuppressionStore(engine, mint),
             diagnostics=PostgresDiagnosticsStore(engine),

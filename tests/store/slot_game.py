@@ -33,7 +33,7 @@ from domain.errors import Conflict, ContactNotFound
 from domain.gates import Gate
 from domain.identity import BatchId, CampaignId, ContactId
 from domain.lifecycle import Action
-from domain.ports import AttemptReport, Attendance, Claimed
+from domain.ports import AttemptReport, Attendance, Claimed, RescheduledTime
 from domain.redial import RedialPolicy
 from domain.slots import GrantedSlot, GrantedSlots, SlotGrants
 from embedded.postgres import EmbeddedPostgres
@@ -152,6 +152,9 @@ class Workflows:
             else Attendance.MISSING
             for each in contact_ids
         }
+
+    async def reschedule(self, batch_id: BatchId, times: Sequence[RescheduledTime]) -> None:
+        """Nobody's rules change in this game."""
 
     async def stop(self, batch_id: BatchId, contact_ids: Sequence[ContactId]) -> None:
         """Wake contacts that need not wait any longer."""

@@ -24,7 +24,7 @@ from store.identity import mint
 from store.settling import settle
 from tests.builders import CALLEE, MONDAY_NOON, ORGANIZATION, a_claim, a_new_contact, a_status_event
 from tests.store.lock_waits import until_waiting
-from tests.store.scenes import House, Stores
+from tests.store.scenes import House, Stores, grant_by_hand
 
 pytestmark = pytest.mark.store
 

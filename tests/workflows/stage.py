@@ -22,6 +22,7 @@ from activities.campaign_pace import CampaignPace
 from activities.contacts import ContactActivities
 from activities.hang_ups import HangUpActivities
 from activities.heartbeat import HeartbeatInterceptor
+from activities.rescheduled import RescheduledActivities
 from activities.route import Route
 from activities.slots import SlotActivities
 from domain.batch import BatchStatus
@@ -42,6 +43,7 @@ from tests.fakes import (
     FakeContactStore,
     FakeDialTurnStore,
     FakeProvider,
+    FakeRescheduledStore,
     FakeRouteStore,
     FakeSlotStore,
     Tables,
@@ -305,6 +307,7 @@ def _workers(stage: Stage) -> list[Worker]:
     pace = CampaignPace(FakeDialTurnStore(tables), clock=server_time, sleep=_no_time)
     dialling = CallActivities(telephone, calls, route=route, pace=pace, limits=LIMITS, clock=server_time)
     of_batches = BatchActivities(batches, server_time)
+    of_rescheduled = RescheduledActivities(FakeRescheduledStore(tables), batches, reports, server_time)
     of_slots = SlotActivities(stage.slots, reports, server_time)
     of_contacts = ContactActivities(
         contacts, calls, reports=reports, directory=reports, limits=LIMITS, clock=server_time
@@ -337,7 +340,7 @@ def _workers(stage: Stage) -> list[Worker]:
         Worker(
             client,
             task_queue=names.STORE_QUEUE,
-            activities=[*of_batches.all, *of_contacts.all, *of_slots.all],
+            activities=[*of_batches.all, *of_contacts.all, *of_rescheduled.all, *of_slots.all],
             interceptors=beating,
         ),
     ]

@@ -1,0 +1,95 @@
+"""Activities about contacts that sleep while the rules they sleep by are changed."""
+
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from temporalio import activity
+
+from activities.failures import translating_failures
+from domain.batch import Batch, calling_hours_in_force
+from domain.campaign import CampaignRules
+from domain.errors import BatchNotFound
+from domain.identity import BatchId
+from domain.pacing import spread_after
+from domain.ports import BatchStore, RescheduledContact, RescheduledStore, RescheduledTime, WorkflowDirectory
+
+
+@dataclass(frozen=True, kw_only=True)
+class NotifyRescheduled:
+    """Ask to tell the contacts behind a position that were rescheduled at an instant or later."""
+
+    batch_id: str
+    since: datetime
+    after_position: int
+    limit: int
+
+
+@dataclass(frozen=True)
+class NotifiedRescheduled:
+    """How far they were told; None when nobody is left behind them."""
+
+    next_position: int | None
+
+
+class RescheduledActivities:
+    """Tell workflows that sleep how their rows have moved."""
+
+    def __init__(
+        self,
+        sleepers: RescheduledStore,
+        batches: BatchStore,
+        directory: WorkflowDirectory,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._sleepers = sleepers
+        self._batches = batches
+        self._directory = directory
+        self._clock = clock
+
+    @activity.defn
+    @translating_failures
+    async def notify_rescheduled(self, request: NotifyRescheduled) -> NotifiedRescheduled:
+        """Tell the next moved contacts until when they sleep, or that they need not; twice is harmless."""
+        batch_id = BatchId(request.batch_id)
+        page = await self._sleepers.rescheduled_since(
+            batch_id, request.since, request.after_position, request.limit
+        )
+        await self._directory.reschedule(batch_id, await self._times(batch_id, page))
+        return NotifiedRescheduled(page[-1].position if len(page) == request.limit else None)
+
+    async def _times(
+        self, batch_id: BatchId, page: Sequence[RescheduledContact]
+    ) -> Sequence[RescheduledTime]:
+        if not page:
+            return []
+        try:
+            batch, campaign = await self._batches.load(batch_id)
+        except BatchNotFound:
+            return []
+        now = self._clock()
+        return [
+            RescheduledTime(
+                contact_id=each.contact_id,
+                attempt=each.attempt,
+                due_at=_wakes_at(each, batch, campaign.rules, now),
+            )
+            for each in page
+        ]
+
+    @property
+    def all(self) -> tuple[Callable[..., object], ...]:
+        """Every activity of this class, to be registered with a worker."""
+        return (self.notify_rescheduled,)
+
+
+def _wakes_at(
+    sleeper: RescheduledContact, batch: Batch, rules: CampaignRules, now: datetime
+) -> datetime | None:
+    """Return when a contact is to ask for its slot; whoever waits for an opening asks a little after it."""
+    if sleeper.due_at is None or sleeper.due_at <= now:
+        return sleeper.due_at
+    hours = calling_hours_in_force(batch.overrides, rules, sleeper.timezone)
+    spread = spread_after(hours, sleeper.due_at, before=batch.scheduled_end)
+    return sleeper.due_at + spread * random.random()  # noqa: S311 - spreads load, keeps no secret

@@ -1,0 +1,34 @@
+"""Contacts that sleep until a later attempt, and whose time has moved."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from domain.identity import BatchId, ContactId
+
+
+@dataclass(frozen=True, kw_only=True)
+class RescheduledContact:
+    """Somebody who waited for a further attempt when the rules changed, as the row stands now."""
+
+    contact_id: ContactId
+    position: int
+    attempt: int
+    """The one that is waited for."""
+    due_at: datetime | None
+    """None once no further attempt follows."""
+    timezone: str | None
+    """The contact's own."""
+
+
+class RescheduledStore(Protocol):
+    """Contacts that sleep until a later attempt."""
+
+    async def rescheduled_since(
+        self, batch_id: BatchId, since: datetime, after_position: int, limit: int
+    ) -> Sequence[RescheduledContact]:
+        """Return who was moved at that instant or later and waits, or would wait still, by position.
+
+        Others who came to wait or to such an end since are among them.
+        """

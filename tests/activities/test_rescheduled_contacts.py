@@ -1,0 +1,174 @@
+"""Contacts whose times moved while they slept: told page by page until when, spread after an opening."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import pytest
+
+from activities.messages import ReturnedSlot, ReturnSlot
+from activities.rescheduled import NotifiedRescheduled, NotifyRescheduled
+from domain.campaign import CampaignRules
+from domain.contact import ContactStatus
+from domain.errors import EngineUnavailable
+from domain.identity import ContactId
+from domain.pacing import OPENING_SPREAD
+from domain.ports import RescheduledTime
+from tests.activities.scene import Scene
+from tests.builders import BATCH_ID, CAMPAIGN_ID, CONTACT_ID, MONDAY_NOON, a_campaign_rules
+
+SINCE = MONDAY_NOON - timedelta(seconds=5)
+LATER = MONDAY_NOON + timedelta(hours=2)
+TUESDAY_AT_NINE = MONDAY_NOON + timedelta(hours=21)
+OFFICE = a_campaign_rules(working_hours_enforced=True, timezone="UTC")
+
+
+def a_scene(rules: CampaignRules | None = None) -> Scene:
+    """A scene whose campaign has these rules; nobody was moved yet."""
+    scene = Scene()
+    campaign = scene.tables.campaigns[CAMPAIGN_ID]
+    if rules is not None:
+        scene.tables.campaigns[CAMPAIGN_ID] = replace(campaign, rules=rules)
+    return scene
+
+
+def moved_sleeper(
+    scene: Scene, position: int, due_at: datetime | None, status: ContactStatus = ContactStatus.RETRYING
+) -> None:
+    """Put somebody into the batch who was called once and moved at noon."""
+    moved = scene.add(position, status, next_retry_at=due_at, updated_at=MONDAY_NOON)
+    scene.add_call(moved)
+
+
+async def tell(
+    scene: Scene, *, after_position: int = 0, limit: int = 2, since: datetime = SINCE
+) -> NotifiedRescheduled:
+    """Tell the next contacts."""
+    request = NotifyRescheduled(batch_id=BATCH_ID, since=since, after_position=after_position, limit=limit)
+    return await scene.run(scene.of_rescheduled.notify_rescheduled, request)
+
+
+async def test_everybody_who_was_moved_is_told_once_page_by_page() -> None:
+    scene = a_scene()
+    for position in (2, 5, 9):
+        moved_sleeper(scene, position, LATER)
+
+    first = await tell(scene)
+    last = await tell(scene, after_position=5)
+
+    assert (first, last) == (
+        NotifiedRescheduled(next_position=5),
+        NotifiedRescheduled(next_position=None),
+    )
+    assert [(batch_id, [each.contact_id for each in page]) for batch_id, page in scene.directory.moved] == [
+        (BATCH_ID, ["con_2", "con_5"]),
+        (BATCH_ID, ["con_9"]),
+    ]
+
+
+async def test_sleeper_is_told_the_attempt_it_waits_for_and_when_it_comes() -> None:
+    scene = a_scene()
+    moved_sleeper(scene, 2, LATER)
+
+    await tell(scene)
+
+    assert scene.directory.moved == [
+        (BATCH_ID, (RescheduledTime(contact_id=ContactId("con_2"), attempt=2, due_at=LATER),))
+    ]
+
+
+async def test_contact_that_has_ended_is_told_that_it_need_not_wait() -> None:
+    scene = a_scene()
+    moved_sleeper(scene, 2, None, ContactStatus.MAX_RETRIES_REACHED)
+
+    assert await tell(scene) == NotifiedRescheduled(next_position=None)
+
+    assert scene.directory.moved == [
+        (BATCH_ID, (RescheduledTime(contact_id=ContactId("con_2"), attempt=2, due_at=None),))
+    ]
+
+
+async def test_contacts_that_wait_for_the_same_opening_are_told_times_within_a_minute_after_it() -> None:
+    scene = a_scene(OFFICE)
+    for position in range(2, 42):
+        moved_sleeper(scene, position, TUESDAY_AT_NINE)
+
+    await tell(scene, limit=100)
+
+    [(_, page)] = scene.directory.moved
+    late = [each.due_at - TUESDAY_AT_NINE for each in page if each.due_at is not None]
+    assert len(late) == 40
+    assert timedelta() <= min(late)
+    assert max(late) <= OPENING_SPREAD
+    assert max(late) - min(late) > timedelta(seconds=10)
+
+
+@pytest.mark.parametrize(
+    "due_at",
+    [
+        pytest.param(MONDAY_NOON - timedelta(hours=3), id="the opening is past"),
+        pytest.param(MONDAY_NOON, id="now"),
+        pytest.param(LATER, id="in the middle of the window"),
+    ],
+)
+async def test_nobody_whose_window_is_open_by_then_is_put_off(due_at: datetime) -> None:
+    scene = a_scene(OFFICE)
+    moved_sleeper(scene, 2, due_at)
+
+    await tell(scene)
+
+    [(_, [told])] = scene.directory.moved
+    assert told.due_at == due_at
+
+
+async def test_nobody_is_told_of_a_batch_where_nobody_was_moved() -> None:
+    scene = a_scene()
+    moved_sleeper(scene, 2, LATER)
+
+    assert await tell(scene, since=MONDAY_NOON + timedelta(microseconds=1)) == NotifiedRescheduled(
+        next_position=None
+    )
+    assert scene.directory.moved == [(BATCH_ID, ())]
+
+
+async def test_batch_that_is_gone_has_nobody_to_be_told() -> None:
+    scene = a_scene()
+    moved_sleeper(scene, 2, LATER)
+    del scene.tables.batches[BATCH_ID]
+
+    await tell(scene)
+
+    assert scene.directory.moved == [(BATCH_ID, ())]
+
+
+async def test_page_that_could_not_be_told_is_told_by_the_rerun() -> None:
+    scene = a_scene()
+    moved_sleeper(scene, 2, LATER)
+    scene.directory.is_down = True
+    with pytest.raises(EngineUnavailable):
+        await tell(scene)
+    scene.directory.is_down = False
+
+    assert await tell(scene) == NotifiedRescheduled(next_position=None)
+    assert len(scene.directory.moved) == 1
+
+
+@pytest.mark.parametrize(
+    ("due_at", "spread"),
+    [
+        pytest.param(TUESDAY_AT_NINE, OPENING_SPREAD, id="until an opening"),
+        pytest.param(LATER, timedelta(), id="within the window"),
+        pytest.param(None, timedelta(), id="not put off"),
+    ],
+)
+async def test_slot_returned_until_an_opening_says_how_far_the_wake_ups_are_spread(
+    due_at: datetime | None, spread: timedelta
+) -> None:
+    scene = a_scene(OFFICE)
+    contact = replace(scene.contact, status=ContactStatus.RETRYING, next_retry_at=MONDAY_NOON)
+    scene.tables.contacts[CONTACT_ID] = contact
+    request = ReturnSlot(batch_id=BATCH_ID, contact_id=CONTACT_ID, attempt=2, due_at=due_at)
+
+    returned = await scene.run(scene.of_contacts.return_slot, request)
+
+    assert returned == ReturnedSlot(status=ContactStatus.RETRYING, batch_is_gone=False, spread=spread)
+    assert scene.contact.next_retry_at == (due_at or MONDAY_NOON)

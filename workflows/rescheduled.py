@@ -1,0 +1,36 @@
+"""How a batch tells contacts that sleep of times that moved: page by page, between two looks at the rows."""
+
+from datetime import datetime
+
+from temporalio import workflow
+
+with workflow.unsafe.imports_passed_through():
+    from workflows import errands
+    from workflows.messages import BatchState
+
+
+class RescheduledContacts:
+    """Pages through contacts that were rescheduled, and begins again when more are."""
+
+    def __init__(self, batch_id: str, state: BatchState) -> None:
+        self._batch_id = batch_id
+        self._state = state
+        self._times_asked = 0
+
+    def expect(self, since: datetime) -> None:
+        """Have contacts told that were rescheduled since then, or since an older move still untold."""
+        known = self._state.rescheduled_since
+        self._state.rescheduled_since = since if known is None else min(known, since)
+        self._state.notified_up_to = 0
+        self._times_asked += 1
+
+    async def notify_next(self) -> bool:
+        """Tell a page of them; False when nobody is left. The newest times of the rows are told last."""
+        since, asked = self._state.rescheduled_since, self._times_asked
+        if since is None:
+            return False
+        next_position = await errands.notify_rescheduled(self._batch_id, since, self._state.notified_up_to)
+        if asked == self._times_asked:
+            self._state.notified_up_to = next_position or 0
+            self._state.rescheduled_since = None if next_position is None else since
+        return self._state.rescheduled_since is not None
