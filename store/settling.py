@@ -35,7 +35,7 @@ from domain.redial import corrected, corrected_late, taken_as
 from domain.settlement import Settlement
 from store.batch_facts import locked_batch_facts
 from store.mapping import Values, contact_of
-from store.slots import release_slot
+from store.slot_returns import release_slot
 from store.tables import calls, contacts
 from store.undialled import IS_UNDIALLED, cancel_undialled
 

@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
+from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.batch import Batch, calling_hours_in_force
@@ -12,10 +14,10 @@ from domain.campaign import Campaign
 from domain.contact import ContactStatus
 from domain.frequency import CapsAt
 from domain.gates import GateFacts, closed_gate
-from domain.identity import ContactId
-from domain.slots import WINDOW_OPENS, GrantedSlot, SlotGrants, Wake
+from domain.identity import BatchId, ContactId
+from domain.slots import CLOCKS_DIFFER_BY, OVERDUE_AFTER, WINDOW_OPENS, GrantedSlot, SlotGrants, Wake
 from domain.working_hours import CallingHours, is_open, next_opening
-from store.turns import due, pending, pending_zones
+from store.turns import DUE, PENDING_WITHOUT_CAPS, pending, pending_zones
 
 AT_HAND = 20
 """Pending contacts looked at beyond those that can be granted, for some may be busy or capped."""
@@ -88,7 +90,14 @@ async def find_candidates(
     openings = (next_opening(hours[zone], now, before=batch.scheduled_end) for zone in closed)
     found.opens_at = min((at for at in openings if at is not None), default=None)
     if room:
-        ready = await connection.execute(due(batch.batch_id, request.asked, now, room))
+        told = {
+            "this_batch": batch.batch_id,
+            "asked": list(request.asked),
+            "asked_by": now + CLOCKS_DIFFER_BY,
+            "overdue_at": now - OVERDUE_AFTER,
+            "room": room,
+        }
+        ready = await connection.execute(DUE, told)
         found.due = [
             GrantedSlot(contact_id=ContactId(contact_id), attempt=attempt, kind=AttemptKind(kind))
             for contact_id, attempt, kind in ready
@@ -129,8 +138,7 @@ async def _add_pending(
     caps = CapsAt(campaign.rules.frequency_caps, now)
     page, looked_at = room + AT_HAND, 0
     while True:
-        statement = pending(batch.batch_id, found.cursor, page, closed, caps)
-        rows = (await connection.execute(statement)).all()
+        rows = await _page(connection, batch.batch_id, found.cursor, page, closed, caps)
         for row in rows:
             if row.capped_until is not None:
                 opening = next_opening(
@@ -146,6 +154,22 @@ async def _add_pending(
         if found.is_exhausted or len(found.pending) >= room or looked_at >= LOOKED_AT_MOST:
             return
         page = MORE_AT_HAND
+
+
+async def _page(
+    connection: AsyncConnection,
+    batch_id: BatchId,
+    after: int,
+    page: int,
+    closed: Sequence[str | None],
+    caps: CapsAt,
+) -> Sequence[Row[*tuple[Any, ...]]]:
+    if caps.caps:
+        return (await connection.execute(pending(batch_id, after, page, closed, caps))).all()
+    named = [zone for zone in closed if zone is not None]
+    told = {"this_batch": batch_id, "after": after, "room": page, "closed": named}
+    told["others_are_closed"] = len(named) < len(closed)
+    return (await connection.execute(PENDING_WITHOUT_CAPS, told)).all()
 
 
 def _hours(batch: Batch, campaign: Campaign, zone: str | None) -> CallingHours:

@@ -1,16 +1,19 @@
 """The limits a batch shares: its row behind their lock, and how many slots each batch holds and could use."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import (
     BindParameter,
     ColumnElement,
     Integer,
+    RowMapping,
     Text,
     bindparam,
     case,
     cast,
+    exists,
     func,
     literal,
     select,
@@ -21,7 +24,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from domain.batch import Batch
 from domain.campaign import CONCURRENCY_KEY, Campaign
 from domain.identity import BatchId
-from domain.slots import DEMAND_LASTS, SlotDemand, waiting_batches
+from domain.slots import DEMAND_LASTS, SlotDemand, SlotGrants, waiting_batches
 from store.mapping import batch_of, campaign_of
 from store.schema import INSTANT
 from store.tables import batches, campaigns, slot_demands, slots
@@ -46,11 +49,17 @@ _LOCK = (
 )
 _LOCK_CAMPAIGN = select(_lock(bindparam("this_campaign", type_=Text)))
 _FACTS = (
-    select(batches, campaigns)
+    select(
+        batches,
+        campaigns,
+        select(func.count()).where(slots.c.batch_id == _this_batch).scalar_subquery().label("held"),
+        exists()
+        .where(slots.c.batch_id == _this_batch, slots.c.granted_by == bindparam("this_request"))
+        .label("is_repeated"),
+    )
     .select_from(_WITH_CAMPAIGN)
     .where(campaigns.c.deleted_at.is_(None), batches.c.batch_id == _this_batch)
 )
-_HELD = select(func.count()).where(slots.c.batch_id == _this_batch)
 _HELD_IN_CAMPAIGN = (
     select(slots.c.batch_id, func.count())
     .where(slots.c.campaign_id == bindparam("this_campaign"))
@@ -62,35 +71,52 @@ _DEMANDS = select(slot_demands.c.batch_id, slot_demands.c.wants, slot_demands.c.
 )
 
 
-async def locked_facts(connection: AsyncConnection, batch_id: BatchId) -> tuple[Batch, Campaign] | None:
-    """Take the lock of the limit a batch shares, and return how it and its campaign stand behind it."""
-    this = {"this_batch": batch_id}
-    locked = (await connection.execute(_LOCK, this)).one_or_none()
+@dataclass(frozen=True, kw_only=True)
+class LockedBatch:
+    """How a batch and its campaign stand behind the lock of the limit they share."""
+
+    batch: Batch
+    campaign: Campaign
+    held: int
+    """Slots of the batch."""
+    is_repeated: bool
+    """The same request was granted slots before."""
+
+
+async def locked_batch_of(connection: AsyncConnection, request: SlotGrants) -> LockedBatch | None:
+    """Take the lock of the limit a batch shares, and read what stands behind it; None without the batch."""
+    this = {"this_batch": request.batch_id, "this_request": request.key}
+    lock = (await connection.execute(_LOCK, this)).one_or_none()
     row = (await connection.execute(_FACTS, this)).mappings().one_or_none()
-    if locked is None or row is None:
+    if lock is None or row is None:
         return None
-    batch, campaign = batch_of(row), campaign_of(row)
-    if campaign.rules.concurrency_limit is not None and not locked[1]:
+    locked = _locked(row)
+    if locked.campaign.rules.concurrency_limit is not None and not lock[1]:
         # The cap came between the two statements: others are granted slots under its lock already.
-        await connection.execute(_LOCK_CAMPAIGN, {"this_campaign": campaign.campaign_id})
-        row = (await connection.execute(_FACTS, this)).mappings().one()
-        batch, campaign = batch_of(row), campaign_of(row)
-    return batch, campaign
+        await connection.execute(_LOCK_CAMPAIGN, {"this_campaign": locked.batch.campaign_id})
+        locked = _locked((await connection.execute(_FACTS, this)).mappings().one())
+    return locked
+
+
+def _locked(row: RowMapping) -> LockedBatch:
+    return LockedBatch(
+        batch=batch_of(row), campaign=campaign_of(row), held=row["held"], is_repeated=row["is_repeated"]
+    )
 
 
 async def demands_of(
-    connection: AsyncConnection, batch: Batch, cap: int | None, now: datetime
+    connection: AsyncConnection, locked: LockedBatch, now: datetime
 ) -> dict[BatchId, SlotDemand]:
     """Return what each batch under the cap holds and wants; without a cap what this one holds."""
-    if cap is None:
-        held = await connection.scalar(_HELD, {"this_batch": batch.batch_id}) or 0
-        return {batch.batch_id: SlotDemand(held=held, wants=held)}
-    this = {"this_campaign": batch.campaign_id, "since": now - DEMAND_LASTS}
+    batch_id = locked.batch.batch_id
+    if locked.campaign.rules.concurrency_limit is None:
+        return {batch_id: SlotDemand(held=locked.held, wants=locked.held)}
+    this = {"this_campaign": locked.batch.campaign_id, "since": now - DEMAND_LASTS}
     holds = {BatchId(each): number for each, number in await connection.execute(_HELD_IN_CAMPAIGN, this)}
     wants = {BatchId(each): number for each, number, _ in await connection.execute(_DEMANDS, this)}
     return {
         each: SlotDemand(held=holds.get(each, 0), wants=max(wants.get(each, 0), holds.get(each, 0)))
-        for each in {batch.batch_id, *holds, *wants}
+        for each in {batch_id, *holds, *wants}
     }
 
 

@@ -7,15 +7,16 @@ has a cap, else that of the batch. What decides is read after the lock, so each 
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import (
     ARRAY,
     BindParameter,
+    Row,
     Select,
     Text,
     any_,
     bindparam,
-    delete,
     exists,
     func,
     insert,
@@ -29,7 +30,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from domain.batch import TERMINAL_BATCH, Batch, BatchStatus, concurrency_in_force
 from domain.call import AttemptKind
 from domain.campaign import Campaign
-from domain.contact import LIVE, TERMINAL, WAITING, ContactStatus
+from domain.contact import TERMINAL, WAITING, ContactStatus
 from domain.counters import field_of
 from domain.identity import BatchId, ContactId
 from domain.ports.slots import HeldSlot
@@ -55,9 +56,9 @@ from store.slot_candidates import (
     has_come,
     may_call,
 )
-from store.slot_demands import demands_of, locked_facts, others_that_wait, tell_demand
+from store.slot_demands import LockedBatch, demands_of, locked_batch_of, others_that_wait, tell_demand
 from store.tables import calls, contacts, slots
-from store.turns import HOLDS_SLOT, next_attempt, next_due
+from store.turns import HOLDS_SLOT, NEXT_DUE, next_attempt
 
 LOOK_AGAIN_FOR_CAPACITY = timedelta(seconds=3)
 """Before a batch whose campaign had no slot left looks again, also if nobody woke it."""
@@ -77,7 +78,7 @@ _LOCKED_WAITING = (
     )
     .with_for_update(key_share=True, skip_locked=True)
 )
-_STANDING = select(
+_STANDING = NEXT_DUE.add_columns(
     exists()
     .where(contacts.c.batch_id == _this_batch, contacts.c.status.not_in(sorted(TERMINAL)))
     .label("is_unfinished"),
@@ -109,19 +110,6 @@ _HOLDERS = (
 )
 
 
-# A status that changes gives the slot back by itself; a contact that was never dialled keeps its own.
-_RELEASE = delete(slots).where(
-    slots.c.contact_id == bindparam("this_contact"),
-    ~exists().where(contacts.c.contact_id == slots.c.contact_id, contacts.c.status.in_(sorted(LIVE))),
-    ~exists().where(calls.c.contact_id == slots.c.contact_id, text(OPEN_ATTEMPT)),
-)
-
-
-async def release_slot(connection: AsyncConnection, contact_id: ContactId) -> None:
-    """Give back the slot of a contact that is neither live nor has an open call."""
-    await connection.execute(_RELEASE, {"this_contact": contact_id})
-
-
 class PostgresSlotStore:
     """The slots of all batches; implements `SlotStore`."""
 
@@ -131,8 +119,8 @@ class PostgresSlotStore:
     async def grant(self, request: SlotGrants, now: datetime) -> GrantedSlots | None:
         """Grant slots to contacts of a batch that may be called now; None when the batch does not exist."""
         async with transaction(self._engine) as connection:
-            facts = await locked_facts(connection, request.batch_id)
-            return None if facts is None else await _grant(connection, *facts, request, now)
+            locked = await locked_batch_of(connection, request)
+            return None if locked is None else await _grant(connection, locked, request, now)
 
     async def unattended(
         self, batch_id: BatchId, now: datetime, limit: int, *, with_calls: bool
@@ -154,11 +142,12 @@ class PostgresSlotStore:
 
 
 async def _grant(
-    connection: AsyncConnection, batch: Batch, campaign: Campaign, request: SlotGrants, now: datetime
+    connection: AsyncConnection, locked: LockedBatch, request: SlotGrants, now: datetime
 ) -> GrantedSlots:
+    batch, campaign = locked.batch, locked.campaign
     batch_id, cap = batch.batch_id, campaign.rules.concurrency_limit
     limit = concurrency_in_force(batch.concurrency_limit, campaign.rules)
-    demands = await demands_of(connection, batch, cap, now)
+    demands = await demands_of(connection, locked, now)
     held = demands[batch_id].held
     room = min(request.at_most, max(0, limit - held))
     found = await find_candidates(connection, batch, campaign, request, now, room)
@@ -168,10 +157,12 @@ async def _grant(
         await tell_demand(connection, batch, wants, now)
     demands[batch_id] = SlotDemand(held=held, wants=wants)
     free = free_slots(limit, batch_id, demands, cap)
-    before = await _held_already(connection, request) if held else []
+    has_before = locked.is_repeated or request.asked
+    before = await _held_already(connection, request) if has_before else []
     granted = await _write(connection, batch, candidates[:free], request.key, now)
     demands[batch_id] = SlotDemand(held=held + len(granted), wants=wants)
     lacks_capacity = free < len(candidates)
+    standing = await _standing(connection, batch_id, now)
     stands = GrantedSlots(
         status=batch.status,
         paused_by=batch.paused_by,
@@ -182,16 +173,19 @@ async def _grant(
         campaign_in_use=None if cap is None else sum(each.held for each in demands.values()),
         is_begin_due=batch.status is BatchStatus.PENDING and has_come(batch.scheduled_start, now),
         is_end_due=batch.status not in TERMINAL_BATCH and has_come(batch.scheduled_end, now),
+        is_done=batch.status not in TERMINAL_BATCH and not (standing.is_unfinished or held or granted),
+        is_unattended=standing.is_unattended,
         granted=(*before, *granted),
         refused=await _refused(connection, request, now),
         has_more=not lacks_capacity and _has_more(found, room, free=max(0, limit - held)),
         cursor=found.cursor_behind(min(free, len(candidates))),
         zones=None if found.zones is None else tuple(found.zones),
-        wakes=await _wakes(connection, batch, campaign, now, lacks_capacity=lacks_capacity),
+        wakes=_wakes(batch, campaign, standing, now, lacks_capacity=lacks_capacity),
         rereads=found.rereads(now),
         waiting_batches=others_that_wait(batch_id, demands, cap),
     )
-    return await _with_standing(connection, stands, request, now)
+    is_last = batch.status in TERMINAL_BATCH and not stands.in_use
+    return await _counted(connection, stands, batch_id) if request.is_counted or is_last else stands
 
 
 async def _write(
@@ -246,8 +240,18 @@ def _has_more(found: Candidates, room: int, *, free: int) -> bool:
     return ready >= room if free > room else ready < room and not found.is_exhausted
 
 
-async def _wakes(
-    connection: AsyncConnection, batch: Batch, campaign: Campaign, now: datetime, *, lacks_capacity: bool
+async def _standing(connection: AsyncConnection, batch_id: BatchId, now: datetime) -> Row[*tuple[Any, ...]]:
+    """Read what the rows say after the grant."""
+    this = {
+        "this_batch": batch_id,
+        "overdue_at": now - OVERDUE_AFTER,
+        "a_while_ago": now - UNATTENDED_AFTER,
+    }
+    return (await connection.execute(_STANDING, this)).one()
+
+
+def _wakes(
+    batch: Batch, campaign: Campaign, standing: Row[*tuple[Any, ...]], now: datetime, *, lacks_capacity: bool
 ) -> tuple[Wake, ...]:
     """Return when the batch is to look again, besides for those in front of its cursor."""
     at: dict[str, datetime | None] = {}
@@ -258,32 +262,18 @@ async def _wakes(
     if lacks_capacity:
         at["a slot of its campaign may be free"] = now + LOOK_AGAIN_FOR_CAPACITY
     if may_call(batch, campaign):
-        coming = await connection.execute(next_due(batch.batch_id, now - OVERDUE_AFTER))
-        next_at, is_busy = coming.one()
+        next_at = standing.next_due_at
         at["a retry or follow-up is due"] = None if next_at is None else next_at + OVERDUE_AFTER
-        at[NUMBERS_WERE_BUSY] = now + LOOK_AGAIN_WHEN_BUSY if is_busy else None
+        at[NUMBERS_WERE_BUSY] = now + LOOK_AGAIN_WHEN_BUSY if standing.is_busy else None
     return tuple(Wake(max(when - now, timedelta()), what) for what, when in at.items() if when is not None)
 
 
-async def _with_standing(
-    connection: AsyncConnection, stands: GrantedSlots, request: SlotGrants, now: datetime
-) -> GrantedSlots:
-    """Add what the rows say after the grant."""
-    this = {"this_batch": request.batch_id, "a_while_ago": now - UNATTENDED_AFTER}
-    standing = (await connection.execute(_STANDING, this)).one()
-    is_unfinished = standing.is_unfinished or stands.in_use > 0
-    added = replace(
-        stands,
-        is_done=not is_unfinished and stands.status not in TERMINAL_BATCH,
-        is_unattended=standing.is_unattended,
-    )
-    is_last = stands.status in TERMINAL_BATCH and not stands.in_use
-    if not (request.is_counted or is_last):
-        return added
-    counters = (await counters_of(connection, [request.batch_id]))[request.batch_id]
-    holders = await connection.execute(_HOLDERS, this)
+async def _counted(connection: AsyncConnection, stands: GrantedSlots, batch_id: BatchId) -> GrantedSlots:
+    """Add the counters, and who holds a slot."""
+    counters = (await counters_of(connection, [batch_id]))[batch_id]
+    holders = await connection.execute(_HOLDERS, {"this_batch": batch_id})
     return replace(
-        added,
+        stands,
         counts={status: getattr(counters, field_of(status)) for status in ContactStatus},
         holders=tuple((ContactId(contact_id), attempt) for contact_id, attempt in holders),
     )

@@ -1,19 +1,23 @@
 """Whose turn it is: the contacts and calls a batch's dispatcher asks for, as statements."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
     ARRAY,
+    BindParameter,
+    Boolean,
     ColumnElement,
+    Integer,
     ScalarSelect,
     Select,
     Subquery,
     Text,
     all_,
-    and_,
     any_,
+    bindparam,
+    case,
     exists,
     func,
     literal,
@@ -28,10 +32,10 @@ from domain.call import AttemptKind
 from domain.contact import ContactStatus, SkipReason
 from domain.frequency import CapsAt
 from domain.identity import BatchId
-from domain.slots import CLOCKS_DIFFER_BY, OVERDUE_AFTER
 from store.counting import LIVE_CALLS
 from store.frequency import capped_until
 from store.open_numbers import is_on_the_phone
+from store.schema import INSTANT
 from store.tables import batches, calls, contacts, slots
 from store.undialled import IS_UNDIALLED
 
@@ -100,19 +104,6 @@ def pending_zones(batch_id: BatchId) -> Select[str | None]:
     return zones.group_by(c.timezone).order_by(c.timezone.nulls_first())
 
 
-def due(batch_id: BatchId, asked: Sequence[str], now: datetime, limit: int) -> Select[str, int, str]:
-    """Select who is due and holds no slot, follow-ups first, then the longest due, with the next attempt.
-
-    Due is a contact that asked at its time, or is overdue. Numbers that are on the phone are left out.
-    """
-    waiting = _due_contacts(batch_id, asked, now, limit)
-    return (
-        select(waiting.c.contact_id, next_attempt(waiting.c.contact_id), waiting.c.kind)
-        .order_by(waiting.c.turn, waiting.c.due_at, waiting.c.position)
-        .limit(limit)
-    )
-
-
 def next_attempt(contact_id: ColumnElement[str]) -> ColumnElement[int]:
     """Select the attempt a contact waits for; one that was given back undialled is made again."""
     dialled = (
@@ -121,30 +112,6 @@ def next_attempt(contact_id: ColumnElement[str]) -> ColumnElement[int]:
         .scalar_subquery()
     )
     return func.coalesce(dialled, 0) + 1
-
-
-def next_due(batch_id: BatchId, now: datetime) -> Select[datetime | None, bool]:
-    """Select when the next retry or follow-up falls due, null when none waits, and if one is due and busy."""
-    c = contacts.c
-    kinds = (
-        (c.status == ContactStatus.FOLLOWUP_SCHEDULED, c.follow_up_at),
-        (c.status == ContactStatus.RETRYING, c.next_retry_at),
-    )
-    firsts = [
-        select(func.min(due_at)).where(c.batch_id == batch_id, of_kind, due_at > now).scalar_subquery()
-        for of_kind, due_at in kinds
-    ]
-    busy = [
-        exists().where(
-            c.batch_id == batch_id,
-            of_kind,
-            due_at <= now,
-            not_(HOLDS_SLOT),
-            is_on_the_phone(c.phone_number),
-        )
-        for of_kind, due_at in kinds
-    ]
-    return select(func.least(*firsts), or_(*busy))
 
 
 def skipped_stories(batch_id: BatchId, after_position: int) -> Select[str, int]:
@@ -178,38 +145,6 @@ def calls_to_hang_up(batch_id: BatchId) -> Select[str, str]:
     )
 
 
-def _due_contacts(batch_id: BatchId, asked: Sequence[str], now: datetime, limit: int) -> Subquery:
-    """Select due contacts of each kind with the order of their turn; each half is read from its own index."""
-    follow_ups = _due_of_kind(
-        AttemptKind.FOLLOW_UP, ContactStatus.FOLLOWUP_SCHEDULED, contacts.c.follow_up_at, turn=1
-    )
-    retries = _due_of_kind(AttemptKind.RETRY, ContactStatus.RETRYING, contacts.c.next_retry_at, turn=2)
-    halves = [
-        half.where(
-            contacts.c.batch_id == batch_id,
-            _is_due(due_at, asked, now),
-            not_(HOLDS_SLOT),
-            not_(is_on_the_phone(contacts.c.phone_number)),
-        )
-        .order_by(due_at)
-        .limit(limit)
-        .subquery()
-        for half, due_at in (
-            (follow_ups, contacts.c.follow_up_at),
-            (retries, contacts.c.next_retry_at),
-        )
-    ]
-    return union_all(*(select(half) for half in halves)).subquery("due")
-
-
-def _is_due(due_at: ColumnElement[datetime], asked: Sequence[str], now: datetime) -> ColumnElement[bool]:
-    overdue = due_at <= now - OVERDUE_AFTER
-    if not asked:
-        return overdue
-    has_asked = contacts.c.contact_id == any_(literal(list(asked), ARRAY(Text)))
-    return or_(overdue, and_(due_at <= now + CLOCKS_DIFFER_BY, has_asked))
-
-
 def _due_of_kind(
     kind: AttemptKind, status: ContactStatus, due_at: ColumnElement[datetime], *, turn: int
 ) -> Select[*tuple[Any, ...]]:
@@ -221,3 +156,101 @@ def _due_of_kind(
         literal(kind.value).label("kind"),
         literal(turn).label("turn"),
     ).where(c.status == status)
+
+
+def _due_contacts() -> Subquery:
+    """Select due contacts of each kind with the order of their turn; each half is read from its own index."""
+    follow_ups = _due_of_kind(
+        AttemptKind.FOLLOW_UP, ContactStatus.FOLLOWUP_SCHEDULED, contacts.c.follow_up_at, turn=1
+    )
+    retries = _due_of_kind(AttemptKind.RETRY, ContactStatus.RETRYING, contacts.c.next_retry_at, turn=2)
+    has_asked = contacts.c.contact_id == any_(bindparam("asked", type_=ARRAY(Text)))
+    halves = [
+        half.where(
+            contacts.c.batch_id == _this_batch,
+            due_at <= bindparam("asked_by", type_=INSTANT),
+            or_(due_at <= bindparam("overdue_at", type_=INSTANT), has_asked),
+            not_(HOLDS_SLOT),
+            not_(is_on_the_phone(contacts.c.phone_number)),
+        )
+        .order_by(due_at)
+        .limit(_room)
+        .subquery()
+        for half, due_at in (
+            (follow_ups, contacts.c.follow_up_at),
+            (retries, contacts.c.next_retry_at),
+        )
+    ]
+    return union_all(*(select(half) for half in halves)).subquery("due")
+
+
+def _due() -> Select[str, int, str]:
+    waiting = _due_contacts()
+    return (
+        select(waiting.c.contact_id, next_attempt(waiting.c.contact_id), waiting.c.kind)
+        .order_by(waiting.c.turn, waiting.c.due_at, waiting.c.position)
+        .limit(_room)
+    )
+
+
+def _next_due() -> Select[datetime | None, bool]:
+    c, overdue_at = contacts.c, bindparam("overdue_at", type_=INSTANT)
+    kinds = (
+        (c.status == ContactStatus.FOLLOWUP_SCHEDULED, c.follow_up_at),
+        (c.status == ContactStatus.RETRYING, c.next_retry_at),
+    )
+    firsts = [
+        select(func.min(due_at))
+        .where(c.batch_id == _this_batch, of_kind, due_at > overdue_at)
+        .scalar_subquery()
+        for of_kind, due_at in kinds
+    ]
+    busy = [
+        exists().where(
+            c.batch_id == _this_batch,
+            of_kind,
+            due_at <= overdue_at,
+            not_(HOLDS_SLOT),
+            is_on_the_phone(c.phone_number),
+        )
+        for of_kind, due_at in kinds
+    ]
+    return select(func.least(*firsts).label("next_due_at"), or_(*busy).label("is_busy"))
+
+
+def _pending_without_caps() -> Select[str, int, str | None, bool]:
+    c = contacts.c
+    is_open = case(
+        (c.timezone.is_(None), not_(bindparam("others_are_closed", type_=Boolean))),
+        else_=c.timezone != all_(bindparam("closed", type_=ARRAY(Text))),
+    )
+    page = (
+        select(c.contact_id, c.position, c.timezone, c.phone_number)
+        .where(
+            c.batch_id == _this_batch,
+            c.status == ContactStatus.PENDING,
+            c.position > bindparam("after", type_=Integer),
+            not_(HOLDS_SLOT),
+            is_open,
+        )
+        .order_by(c.position)
+        .limit(_room)
+        .subquery("page")
+    )
+    busy = is_on_the_phone(page.c.phone_number).label("is_busy")
+    nobody = null().label("capped_until")
+    return select(page.c.contact_id, page.c.position, page.c.timezone, busy, nobody).order_by(page.c.position)
+
+
+# Asked for with every grant, and made once: putting such a statement together costs more than sending it.
+_this_batch: BindParameter[str] = bindparam("this_batch")
+_room = bindparam("room", type_=Integer)
+DUE = _due()
+"""Select who is due and holds no slot, follow-ups first, then the longest due, with the next attempt.
+
+Due is a contact that asked at its time, or is overdue. Numbers that are on the phone are left out.
+"""
+NEXT_DUE = _next_due()
+"""Select the next due time of a retry or follow-up, null when none waits; and whether one is due and busy."""
+PENDING_WITHOUT_CAPS = _pending_without_caps()
+"""The same as `pending`, where no cap is to be looked at."""

@@ -56,6 +56,7 @@ from tests.builders import (
     a_status_event,
 )
 from workflows import pace
+from workflows.contact import GRANT_PATIENCE
 from workflows.dispatcher import Dispatcher
 from workflows.messages import BatchState
 
@@ -66,7 +67,7 @@ COOLDOWN = timedelta(seconds=20)
 MOVES = 120
 ENDS_WITHIN = timedelta(minutes=1)
 """Between the end of a batch's last contact and that of the batch."""
-STUCK_AFTER = timedelta(minutes=20)
+STUCK_AFTER = timedelta(minutes=40)
 """Of calm, played time."""
 
 _OPEN_CALL = f"SELECT FROM calls WHERE calls.contact_id = contacts.contact_id AND {OPEN_ATTEMPT}"
@@ -395,8 +396,8 @@ class Game:
                 child.state = "has ended"
             case "has ended":
                 await self._settle(contact_id, child)
-            case "sleeps" if child.due_at is not None and child.due_at <= self.workflow_time():
-                child.state = "waits"
+            case "sleeps" | "waits" if child.due_at is not None and child.due_at <= self.workflow_time():
+                child.state, child.due_at = "waits", self.workflow_time() + GRANT_PATIENCE
                 batch = self.batches[child.batch_id]
                 self.signal(batch, lambda: self._asked(batch, contact_id))
             case _:
