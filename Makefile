@@ -22,8 +22,8 @@ demo: $(READY) ## Call 200 simulated people to the end and show the result
 up: $(READY) ## Start the whole stack and keep it running
 	@$(BIN)/apollo up
 
-test: $(READY) ## Run every test, three files at a time
-	@$(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
+test: $(READY) ## Run every test, two files at a time
+	@$(BIN)/python -m pytest --numprocesses 3 --dist loadfile
 
 test-sip: $(READY) ## Call real SIP phones on loopback (needs sipp and baresip)
 	@$(BIN)/python -m pytest tests/sip
