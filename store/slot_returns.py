@@ -1,4 +1,4 @@
-"""Gives slots back where no change of a status does: the triggers of `contacts` and `calls` do all the rest."""
+"""Gives slots back where no status changes; the triggers of `contacts` and `calls` do all the rest."""
 
 from sqlalchemy import bindparam, delete, exists, text
 from sqlalchemy.ext.asyncio import AsyncConnection

@@ -10,7 +10,7 @@ from console.ledger_check import faults
 from tests.e2e.house import House, a_fresh_house
 from tests.e2e.scenes import a_batch, a_campaign
 
-pytestmark = [pytest.mark.e2e, pytest.mark.server, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.e2e, pytest.mark.server, pytest.mark.timeout(600)]
 
 LIMIT, OWN_LIMIT = 15, 10
 SIZES = {"small": 100, "middle": 300, "large": 500}
@@ -47,7 +47,7 @@ def test_three_batches_share_their_campaigns_limit_though_the_worker_is_killed_t
     house.wait_for_end(batches["small"], every=0.5)
     assert all(house.finished(batches[name]) < SIZES[name] for name in ("middle", "large"))
     for batch_id in batches.values():
-        house.wait_for_end(batch_id, 200, every=1)
+        house.wait_for_end(batch_id, 400, every=1)
 
     reckoning = house.reckoning(*batches.values())
     assert faults(reckoning, contacts=sum(SIZES.values()), limit=LIMIT) == []

@@ -12,7 +12,7 @@ from console.ledger_check import faults
 from domain.watchdog import MAX_SILENCE_GROWTH
 from tests.e2e.house import SILENCE, House, a_fresh_house
 
-pytestmark = [pytest.mark.e2e, pytest.mark.server, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.e2e, pytest.mark.server, pytest.mark.timeout(600)]
 
 CONTACTS, LIMIT = 1000, 100
 NUMBERS = [f"+1415555{number:04}" for number in range(10_000) if number % 100 > 12][:CONTACTS]
@@ -87,7 +87,7 @@ def read_calls(house: House, batch_id: str) -> list[Call]:
 
 def test_a_thousand_calls_settle_once_each_though_webhooks_are_lost_doubled_and_late(house: House) -> None:
     batch_id = house.call_everybody(NUMBERS, limit=LIMIT)
-    house.wait_for_end(batch_id, 200, every=1)
+    house.wait_for_end(batch_id, 400, every=1)
     sent = WEBHOOKS_OF_A_CALL * CONTACTS - STRUCK["final_lost"] + STRUCK["final_doubled"]
     house.wait_for(lambda: house.ledger()["webhooks"]["sent"] >= sent, LATE.total_seconds() + 10)
 

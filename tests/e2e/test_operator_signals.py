@@ -190,7 +190,8 @@ def test_batch_whose_workflow_was_terminated_goes_on_after_a_dispatch_and_calls_
     dispatched = house.api.act("batches", batch_id, "dispatch")
     house.wait_for_end(batch_id)
 
-    assert dispatched["dispatched_count"] == 60 - called
+    # Who holds a slot and waits for its dial is dispatched already.
+    assert dispatched["dispatched_count"] in range(60 - called - 10, 60 - called + 1)
     assert 0 < called < 60
     reckoning = house.reckoning(batch_id)
     assert faults(reckoning, contacts=60, limit=10) == []

@@ -10,7 +10,7 @@ from console.ledger_check import faults
 from tests.e2e.house import House, a_fresh_house
 from tests.e2e.scenes import a_batch, a_campaign
 
-pytestmark = [pytest.mark.e2e, pytest.mark.server, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.e2e, pytest.mark.server, pytest.mark.timeout(480)]
 
 CONTACTS, LIMIT = 500, 50
 UNDER_WAY = timedelta(seconds=1)
@@ -41,7 +41,7 @@ def test_no_call_begins_while_a_busy_batch_is_paused_and_everybody_is_called_aft
     assert 0 < held["pending"] < CONTACTS
 
     house.api.act("batches", batch_id, "resume")
-    house.wait_for_end(batch_id)
+    house.wait_for_end(batch_id, 300)
 
     reckoning = house.reckoning(batch_id)
     assert faults(reckoning, contacts=CONTACTS, limit=LIMIT) == []
