@@ -65,7 +65,7 @@ _HELD_IN_CAMPAIGN = (
     .where(slots.c.campaign_id == bindparam("this_campaign"))
     .group_by(slots.c.batch_id)
 )
-_DEMANDS = select(slot_demands.c.batch_id, slot_demands.c.wants, slot_demands.c.wanted_at).where(
+_DEMANDS = select(slot_demands.c.batch_id, slot_demands.c.wants).where(
     slot_demands.c.campaign_id == bindparam("this_campaign"),
     slot_demands.c.wanted_at > bindparam("since", type_=INSTANT),
 )
@@ -113,7 +113,7 @@ async def demands_of(
         return {batch_id: SlotDemand(held=locked.held, wants=locked.held)}
     this = {"this_campaign": locked.batch.campaign_id, "since": now - DEMAND_LASTS}
     holds = {BatchId(each): number for each, number in await connection.execute(_HELD_IN_CAMPAIGN, this)}
-    wants = {BatchId(each): number for each, number, _ in await connection.execute(_DEMANDS, this)}
+    wants = {BatchId(each): number for each, number in await connection.execute(_DEMANDS, this)}
     return {
         each: SlotDemand(held=holds.get(each, 0), wants=max(wants.get(each, 0), holds.get(each, 0)))
         for each in {batch_id, *holds, *wants}
