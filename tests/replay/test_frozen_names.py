@@ -1,0 +1,146 @@
+"""Names that histories, databases and operators' habits hold: a change of one breaks what runs already."""
+
+import typing
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import fields, is_dataclass
+from enum import StrEnum
+
+from temporalio import activity, workflow
+
+from domain.batch import BatchStatus, PausedBy
+from domain.breaker import BreakerState
+from domain.call import AttemptKind, CallStatus, DialState, EventSource
+from domain.caller_id import CallerIdStrategy
+from domain.campaign import CampaignStatus
+from domain.contact import ContactStatus, SkipReason
+from domain.gates import Gate
+from domain.lifecycle import Action
+from store.tables import METADATA
+from tests.activities.scene import Scene
+from tests.replay import frozen_names as frozen
+from workflows import messages, names
+from workflows.batch import BatchWorkflow
+from workflows.contact import CONTINUE_WAITING, NOBODY_GRANTS, SLEEP_AGAIN, ContactWorkflow
+from workflows.sleep import GRANT_ENDS_SLEEP
+
+WORKFLOWS: tuple[type, ...] = (BatchWorkflow, ContactWorkflow)
+KEPT_WORDS: tuple[type[StrEnum], ...] = (
+    Action,
+    AttemptKind,
+    BatchStatus,
+    BreakerState,
+    CallStatus,
+    CallerIdStrategy,
+    CampaignStatus,
+    ContactStatus,
+    DialState,
+    EventSource,
+    Gate,
+    PausedBy,
+    SkipReason,
+)
+"""Values that stand in histories or in rows."""
+
+
+def found_workflows() -> Mapping[str, Mapping[str, str]]:
+    """Return what each type of workflow answers to."""
+    definitions = (workflow._Definition.must_from_class(each) for each in WORKFLOWS)
+    return {
+        str(each.name): {
+            "signals": _listed(map(str, each.signals)),
+            "queries": _listed(map(str, each.queries)),
+            "updates": _listed(map(str, each.updates)),
+        }
+        for each in definitions
+    }
+
+
+def activities() -> Mapping[str, Sequence[Callable[..., object]]]:
+    """Return what workers register, by task queue; local ones by the queue of their workflow."""
+    scene = Scene()
+    return {
+        names.CONTROL_QUEUE: scene.of_slots.local,
+        names.CONTACT_QUEUE: scene.of_contacts.beside_the_story,
+        names.DIAL_QUEUE: [*scene.dialling.all, *scene.hanging_up.all],
+        names.STORE_QUEUE: [
+            *scene.of_batches.all,
+            *scene.of_contacts.all,
+            *scene.of_rescheduled.all,
+            *scene.of_slots.all,
+        ],
+    }
+
+
+def found_activities() -> Mapping[str, str]:
+    """Return the types of activities by task queue."""
+    return {
+        queue: _listed(str(activity._Definition.must_from_callable(each).name) for each in registered)
+        for queue, registered in activities().items()
+    }
+
+
+def found_messages() -> Mapping[str, str]:
+    """Return the fields of everything that crosses to Temporal."""
+    asked = [each for registered in activities().values() for each in registered]
+    runs = [workflow._Definition.must_from_class(each).run_fn for each in WORKFLOWS]
+    signalled = [each for each in vars(messages).values() if isinstance(each, type) and is_dataclass(each)]
+    crossing = {each for function in (*asked, *runs) for each in _dataclasses(_hints(function))}
+    crossing |= set(_dataclasses(signalled))
+    return {each.__name__: _listed(field.name for field in fields(each)) for each in crossing}
+
+
+def found_tables() -> Mapping[str, str]:
+    """Return the columns of every table."""
+    return {each.name: _listed(each.columns.keys()) for each in METADATA.tables.values()}
+
+
+def found_words() -> Mapping[str, str]:
+    """Return the values of every enum that is kept."""
+    return {each.__name__: _listed(each) for each in KEPT_WORDS}
+
+
+def _listed(words: Iterable[str]) -> str:
+    return " ".join(sorted(words))
+
+
+def _hints(annotated: object) -> Iterable[object]:
+    return typing.get_type_hints(annotated).values()
+
+
+def _dataclasses(hints: Iterable[object], seen: set[type] | None = None) -> Iterator[type]:
+    seen = set() if seen is None else seen
+    for hint in hints:
+        yield from _dataclasses(typing.get_args(hint), seen)
+        if isinstance(hint, type) and is_dataclass(hint) and hint not in seen:
+            seen.add(hint)
+            yield hint
+            yield from _dataclasses(_hints(hint), seen)
+
+
+def test_workflows_go_by_their_names_and_answer_to_the_same_signals_and_queries() -> None:
+    assert found_workflows() == frozen.WORKFLOWS
+
+
+def test_activities_go_by_their_names_on_their_queues() -> None:
+    assert found_activities() == frozen.ACTIVITIES
+
+
+def test_messages_keep_their_fields() -> None:
+    assert found_messages() == frozen.MESSAGES
+
+
+def test_tables_keep_their_columns() -> None:
+    assert found_tables() == frozen.TABLES
+
+
+def test_kept_values_keep_their_words() -> None:
+    assert found_words() == frozen.WORDS
+
+
+def test_what_is_found_by_name_keeps_it() -> None:
+    assert names.batch_workflow_id("bat_1") == "batch/bat_1"
+    assert names.contact_workflow_id("bat_1", "con_1") == "batch/bat_1/c/con_1"
+    assert (CONTINUE_WAITING, SLEEP_AGAIN, GRANT_ENDS_SLEEP) == frozen.PATCHES
+    assert NOBODY_GRANTS == "nobody_grants_a_slot"
+    assert names.SLOTS_IN_DATABASE == "slots_in_database"
+    assert names.SEARCH_ATTRIBUTES == frozen.SEARCH_ATTRIBUTES
