@@ -14,13 +14,16 @@ from functools import partial
 from pathlib import Path
 
 from domain.batch import BatchStatus
-from domain.call import CallStatus, StatusEvent
+from domain.call import CallStatus, EventSource, StatusEvent
 from domain.campaign import CONCURRENCY_KEY
 from domain.contact import Contact, ContactStatus
+from domain.frequency import FrequencyCap
 from domain.identity import BatchId
 from domain.redial import RedialPolicy
+from domain.slots import GrantedSlots
 from domain.telephony import Ambiguous, Misconfigured, Throttled
 from process_exit import leave
+from tests.workflows.hours import close_until_soon
 from tests.workflows.stage import (
     ANSWERED,
     BUSY,
@@ -300,6 +303,100 @@ async def rescheduled(stage: Stage) -> Mapping[str, str]:
     }
 
 
+async def withheld_for_hours(stage: Stage) -> Mapping[str, str]:
+    """A redial has its slot when the window of its campaign closes, for ten seconds."""
+    stage.telephone.script = lambda _, call: BUSY if call == 1 else ANSWERED
+
+    async def close(granted: GrantedSlots) -> GrantedSlots:
+        if stage.telephone.requests and granted.granted:
+            stage.slots.once_granted = None
+            close_until_soon(stage, batch_id, await stage.env.get_current_time())
+        return granted
+
+    stage.slots.once_granted = close
+    batch_id = await stage.a_batch(rules=QUICK)
+    [contact] = await _finished(stage, batch_id)
+    return {
+        "contact_withheld_for_hours": _story(contact),
+        "batch_withheld_for_hours": names.batch_workflow_id(batch_id),
+    }
+
+
+async def withheld_for_caps(stage: Stage) -> Mapping[str, str]:
+    """A redial has its slot when a cap is set that lets go six seconds after the first call."""
+    stage.telephone.script = lambda _, call: BUSY if call == 1 else ANSWERED
+
+    async def cap(granted: GrantedSlots) -> GrantedSlots:
+        if stage.telephone.requests and granted.granted:
+            stage.slots.once_granted = None
+            campaign = stage.tables.campaigns[stage.tables.batches[batch_id].campaign_id]
+            caps = (FrequencyCap(max_calls=1, window=timedelta(seconds=6)),)
+            capped = replace(campaign, rules=replace(campaign.rules, frequency_caps=caps))
+            stage.tables.campaigns[campaign.campaign_id] = capped
+        return granted
+
+    stage.slots.once_granted = cap
+    batch_id = await stage.a_batch(rules=QUICK)
+    [contact] = await _finished(stage, batch_id)
+    return {
+        "contact_withheld_for_caps": _story(contact),
+        "batch_withheld_for_caps": names.batch_workflow_id(batch_id),
+    }
+
+
+async def held_with_its_slot(stage: Stage) -> Mapping[str, str]:
+    """A contact has its slot when its batch is paused, and is called once it is resumed."""
+    stage.telephone.script = lambda _, call: BUSY if call == 1 else ANSWERED
+
+    async def pause(granted: GrantedSlots) -> GrantedSlots:
+        if stage.telephone.requests and granted.granted:
+            stage.slots.once_granted = None
+            held = replace(stage.tables.batches[batch_id], status=BatchStatus.PAUSED)
+            stage.tables.batches[batch_id] = held
+        return granted
+
+    stage.slots.once_granted = pause
+    batch_id = await stage.a_batch(2, concurrency_limit=1, rules=QUICK)
+    batch = await stage.start(batch_id)
+    await until(lambda: stage.tables.batches[batch_id].status is BatchStatus.PAUSED)
+    await asyncio.sleep(2)
+    await batch.signal(names.RESUME)
+    await batch.result()
+    return {"batch_held_with_a_slot_granted": names.batch_workflow_id(batch_id)}
+
+
+async def took_turns(stage: Stage) -> Mapping[str, str]:
+    """One call in three seconds: the second contact waits for its turn."""
+    batch_id = await stage.a_batch(2, rules={"calls_per_second": 0.3})
+    await _finished(stage, batch_id)
+    last = stage.telephone.requests[-1].contact_id
+    return {"contact_that_waited_for_its_turn": names.contact_workflow_id(batch_id, last)}
+
+
+async def never_heard_of(stage: Stage) -> Mapping[str, str]:
+    """No webhook of a call comes; the provider tells how it ended when it is asked."""
+    stage.telephone.script = lambda _request, _call: SILENCE
+    now = await stage.env.get_current_time()
+    ended = StatusEvent(status=CallStatus.COMPLETED, happened_at=now, source=EventSource.POLL)
+    stage.telephone.standing["call-1"] = ended
+    batch_id = await stage.a_batch()
+    await _finished(stage, batch_id)
+    return {"contact_whose_webhooks_were_lost": _story(stage.contacts(batch_id)[0])}
+
+
+async def left_alone(stage: Stage) -> Mapping[str, str]:
+    """The batch's workflow is terminated while a contact sleeps: nobody is left to grant it a slot."""
+    stage.telephone.script = lambda _request, _call: BUSY
+    policy = RedialPolicy(cooldown=timedelta(seconds=3))
+    batch_id = await stage.a_batch(rules={"retry_policy": policy})
+    batch = await stage.start(batch_id)
+    await until(lambda: stage.contacts(batch_id)[0].status is ContactStatus.RETRYING)
+    await batch.terminate()
+    [contact] = stage.contacts(batch_id)
+    await stage.contact_story(contact).result()
+    return {"contact_nobody_granted_a_slot": _story(contact)}
+
+
 def _has_dialled(stage: Stage, count: int) -> bool:
     return len(stage.telephone.requests) == count
 
@@ -322,6 +419,12 @@ SCENES: tuple[Scene, ...] = (
     operated_by_hand,
     rescheduled,
     shared_slots,
+    withheld_for_hours,
+    withheld_for_caps,
+    held_with_its_slot,
+    took_turns,
+    never_heard_of,
+    left_alone,
 )
 LONGEST_HISTORY: Mapping[Scene, int] = {outage_outlasted_a_run: 25}
 """Where the server suggests early to continue as new."""

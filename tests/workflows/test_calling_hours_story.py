@@ -13,7 +13,7 @@ from domain.identity import BatchId
 from domain.pacing import OPENING_SPREAD
 from domain.redial import RedialPolicy
 from domain.working_hours import DEFAULT_WORKING_HOURS, CallingHours, is_open
-from tests.domain.calling_hours import a_week
+from tests.workflows.hours import close_until_soon
 from tests.workflows.stage import ANSWERED, BUSY, Stage, until
 
 pytestmark = pytest.mark.server
@@ -127,18 +127,6 @@ async def test_redials_withheld_until_the_same_opening_are_called_after_it_and_t
     second = started(stage, batch_id, 2)
     assert len(second) == 20
     assert opens_at <= second[0] <= second[-1] < opens_at + timedelta(seconds=30)
-
-
-def close_until_soon(stage: Stage, batch_id: BatchId, now: datetime) -> datetime:
-    """Let the window of a batch's campaign open in ten seconds, around noon in some zone."""
-    opens_at = now.replace(microsecond=0) + timedelta(seconds=10)
-    zone = f"Etc/GMT{opens_at.hour - 12:+d}"  # the sign is what must be added to reach UTC
-    local = opens_at.astimezone(ZoneInfo(zone)).time()
-    campaign = stage.tables.campaigns[stage.tables.batches[batch_id].campaign_id]
-    hours = a_week(f"{local:%H:%M:%S}-18:00")
-    closed = replace(campaign.rules, working_hours_enforced=True, timezone=zone, working_hours=hours)
-    stage.tables.campaigns[campaign.campaign_id] = replace(campaign, rules=closed)
-    return opens_at
 
 
 async def test_rule_that_cannot_be_read_calls_nobody(stage: Stage) -> None:
