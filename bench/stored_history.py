@@ -11,7 +11,7 @@ from domain.campaign import CampaignRules
 from domain.identity import BatchId, CampaignId, OrganizationId
 from store.batches import PostgresBatchStore
 from store.campaigns import PostgresCampaignStore
-from store.engine import single_statement, transaction
+from store.engine import bulk_transaction, single_statement
 from store.identity import mint
 
 ORGANIZATION = OrganizationId("org_bench")
@@ -102,6 +102,6 @@ async def _fill(  # noqa: PLR0913 - what one batch consists of
         "status": "completed" if is_over else "in_progress",
         "now": now,
     }
-    async with transaction(engine) as connection:
+    async with bulk_transaction(engine) as connection:
         for statement in (_PEOPLE, _CALLS, _EVENTS, _STANDING):
             await connection.execute(text(statement), told)
