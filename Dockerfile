@@ -17,8 +17,10 @@ COPY api api
 COPY console console
 COPY domain domain
 COPY embedded embedded
+COPY observability observability
 COPY store store
 COPY telephony telephony
+COPY temporal temporal
 COPY workflows workflows
 COPY *.py ./
 RUN pip wheel --no-deps --no-build-isolation --wheel-dir /wheels . \

@@ -27,11 +27,11 @@ from embedded.stop_request import StopRequest, StopRequested
 from embedded.summary import say_on
 from embedded.token_commands import tokens
 from embedded.up import run_until_stopped
-from process_exit import leave
-from provider_choice import provider_choice
 from settings import Settings, read_settings
 from store.migrations import upgrade
+from telephony.choice import provider_choice
 from telephony.registry import provider_settings
+from temporal.process_exit import leave
 
 DEMO_CONTACTS = Path(__file__).resolve().parent / "examples" / "demo.csv"
 

@@ -16,15 +16,16 @@ from pydantic import Field, HttpUrl, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from domain.identity import OrganizationId
-from telephony_settings import Port, ProviderName, TelephonySettings
+from telephony.settings import Port, ProviderName, TelephonySettings
 
-__all__ = ["ProviderName", "Settings", "inherited_environment", "read_settings"]
+__all__ = ["EMBEDDED_HOST", "ProviderName", "Settings", "inherited_environment", "read_settings"]
 
 Seconds = Annotated[float, Field(gt=0, le=86400)]
 
 TOKEN_MARK = "gat_"  # noqa: S105 - every API token starts with it
 DATABASE_SCHEMES = ("postgresql://", "postgres://", "postgresql+psycopg://")
 PAYLOAD_KEY_BYTES = 32
+EMBEDDED_HOST = "127.0.0.1"
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
 
 

@@ -19,20 +19,18 @@ from temporalio.worker import Interceptor, UnsandboxedWorkflowRunner, Worker, Wo
 from activities.attempt_log import AttemptLogInterceptor
 from activities.batches import BatchActivities
 from activities.calls import CallActivities, CallLimits
-from activities.campaign_pace import CampaignPace
+from activities.campaign_rate import CampaignPace
 from activities.contacts import ContactActivities
 from activities.hang_ups import HangUpActivities
 from activities.heartbeat import HeartbeatInterceptor
 from activities.log_context import LogContextInterceptor
+from activities.provider_circuit import Route
 from activities.rescheduled import RescheduledActivities
-from activities.route import Route
 from activities.slots import SlotActivities
 from domain.identity import MintId
 from domain.ports import CallStore, TelephonyProvider
 from domain.wall_clock import rules_version
-from logs import configure_logs
-from process_exit import leave
-from provider_choice import provider_choice, warn_of_choice
+from observability.logging import configure_logs
 from settings import Settings, read_settings
 from store.batches import PostgresBatchStore
 from store.calls import PostgresCallStore
@@ -45,15 +43,17 @@ from store.identity import mint
 from store.rescheduled import PostgresRescheduledStore
 from store.routes import PostgresRouteStore
 from store.slots import PostgresSlotStore
+from telephony.choice import provider_choice, warn_of_choice
 from telephony.registry import ProviderChoice, open_provider
-from temporal_attributes import require_search_attributes
-from temporal_client import connect
-from temporal_logs import forward_sdk_logs
-from temporal_reports import TemporalReports
+from temporal.client import connect
+from temporal.process_exit import leave
+from temporal.reports import TemporalReports
+from temporal.sdk_logging import forward_sdk_logs
+from temporal.search_attributes import require_search_attributes
 from workflows import names
-from workflows.batch import BatchWorkflow
-from workflows.contact import ContactWorkflow
-from workflows.interceptor import OneArgumentInterceptor
+from workflows.batch.workflow import BatchWorkflow
+from workflows.contact.workflow import ContactWorkflow
+from workflows.interceptors import OneArgumentInterceptor
 from workflows.options import DIAL
 
 GRACE = DIAL["start_to_close_timeout"]

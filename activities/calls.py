@@ -7,14 +7,14 @@ from datetime import datetime, timedelta
 
 from temporalio import activity
 
-from activities.campaign_pace import CampaignPace
+from activities.campaign_rate import CampaignPace
 from activities.dial_gates import capped, closed_gate_of, withheld
 from activities.failures import translating_failures
 from activities.messages import CheckCall, CheckedCall, DialAnswer, PlaceCall, PlacedCall
-from activities.route import Passage, Route
+from activities.provider_circuit import Passage, Route
 from domain.batch import caller_ids_in_force
 from domain.call import CallRecord, CallStatus, DialState, EventSource, StatusEvent, has_ended
-from domain.dial_turns import may_use
+from domain.dial_reservations import may_use
 from domain.errors import ProviderUnavailable
 from domain.gates import Gate
 from domain.identity import ContactId

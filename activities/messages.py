@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from domain.call import AttemptKind, CallStatus
 from domain.contact import ContactStatus
-from domain.dial_turns import DialTurn
+from domain.dial_reservations import DialTurn
 from domain.gates import Gate
 from domain.lifecycle import Action
 from domain.watchdog import CallTiming

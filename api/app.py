@@ -20,13 +20,11 @@ from api.parts import ApiParts
 from api.relay_loop import keep_relaying
 from api.rescheduling import Rescheduler
 from api.start_reconciler import keep_starting
-from api.temporal_gateway import TemporalGateway
 from api.webhook_door import WebhookDoor
 from domain.ports import BatchEngine
 from domain.wall_clock import rules_version
 from domain.watchdog import CALL_GRACE
-from logs import configure_logs
-from provider_choice import status_words, warn_of_unsigned_webhooks
+from observability.logging import configure_logs
 from settings import Settings, inherited_environment, read_settings
 from store.batches import PostgresBatchStore
 from store.calls import PostgresCallStore
@@ -45,9 +43,11 @@ from store.suppressions import PostgresSuppressionStore
 from store.tenancy import work_for
 from store.tokens import PostgresTokenStore
 from telephony import signature
+from telephony.choice import status_words, warn_of_unsigned_webhooks
 from telephony.webhook import webhook_translator
-from temporal_client import connect, connect_config
-from temporal_logs import forward_sdk_logs
+from temporal.client import connect, connect_config
+from temporal.gateway import TemporalGateway
+from temporal.sdk_logging import forward_sdk_logs
 
 __all__ = ["build_production_app", "create_app", "from_environment"]
 

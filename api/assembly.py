@@ -18,8 +18,8 @@ from api.problems import speak_problems
 from api.rate_limit import RateLimit
 from api.request_places import RequestPlaces
 from api.routes import batches, campaigns, contacts, csv_files, debugging, health, suppressions, webhooks
-from api.telemetry import Telemetry
 from api.upload_places import UploadPlaces
+from observability.metrics import Telemetry
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 

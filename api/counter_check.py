@@ -5,8 +5,8 @@ from collections.abc import Collection, Mapping
 
 from api.parts import ApiParts
 from domain.contact import ContactStatus
-from domain.counter_check import has_counted, unexplained_differences
 from domain.counters import BatchTally, CounterDifference
+from domain.diagnosis.counter_check import has_counted, unexplained_differences
 from domain.errors import TechnicalError
 from domain.identity import BatchId
 from domain.ports import StatusShare

@@ -20,8 +20,8 @@ from api.schemas.debug import (
     WorkflowOut,
 )
 from domain.contact import ContactStatus
-from domain.diagnosing import diagnose, silent_queues
-from domain.diagnosis import UNKNOWN, BatchFacts, QueueRole
+from domain.diagnosis.decision import diagnose, silent_queues
+from domain.diagnosis.facts import UNKNOWN, BatchFacts, QueueRole
 from domain.ports import EndedCalls, RouteReport
 
 

@@ -7,7 +7,7 @@ from api.debugging import Reading
 from domain.batch import calling_hours_in_force, concurrency_shown
 from domain.breaker import BreakerState
 from domain.contact import LIVE, WAITING, ContactStatus
-from domain.diagnosis import UNKNOWN, BatchFacts, WorkflowFacts
+from domain.diagnosis.facts import UNKNOWN, BatchFacts, WorkflowFacts
 from domain.ports import EndedCalls, RouteReport
 from domain.working_hours import OpenWindow, is_open, window_around
 

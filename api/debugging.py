@@ -12,8 +12,8 @@ from domain.batch import TERMINAL_BATCH, Batch, BatchStatus, calling_hours_in_fo
 from domain.campaign import Campaign
 from domain.contact import ContactStatus
 from domain.counters import CounterDifference
-from domain.diagnosing import RECENT_ATTEMPTS, RECENT_ENDINGS, WEBHOOK_SILENCE
-from domain.diagnosis import RUNNING, QueueFacts, Withheld
+from domain.diagnosis.decision import RECENT_ATTEMPTS, RECENT_ENDINGS, WEBHOOK_SILENCE
+from domain.diagnosis.facts import RUNNING, QueueFacts, Withheld
 from domain.errors import EngineUnavailable, StoreUnavailable
 from domain.frequency import CapsAt
 from domain.identity import BatchId, ContactId, OrganizationId

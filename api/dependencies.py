@@ -35,11 +35,11 @@ from api.parts import ApiParts
 from api.rate_limit import RateLimit
 from api.refusals import UnsupportedFile, UnsupportedMediaType, UnsupportedUpload
 from api.request_places import RequestPlaces
-from api.telemetry import Telemetry
 from api.uploads import Upload, new_spool
 from domain.errors import BatchNotFound, ForeignOrganization, InvalidRequest, Unauthenticated
 from domain.identity import OrganizationId, TokenId
 from domain.ports import Token
+from observability.metrics import Telemetry
 
 TOKEN_MARK = "gat_"  # noqa: S105 - how every token starts
 

@@ -10,8 +10,8 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.problems import internal_problem
-from api.telemetry import Telemetry
 from domain.errors import ApolloError
+from observability.metrics import Telemetry
 
 _log = structlog.get_logger()
 

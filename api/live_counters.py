@@ -5,11 +5,11 @@ from enum import StrEnum
 from functools import partial
 
 from api.parts import ApiParts
-from api.telemetry import Telemetry
 from domain.batch import TERMINAL_BATCH, Batch
 from domain.counters import Counters
 from domain.errors import EngineUnavailable
 from domain.identity import BatchId
+from observability.metrics import Telemetry
 
 PATIENCE_SECONDS = 1.0
 """The database has nearly the same answer."""

@@ -11,10 +11,10 @@ import structlog
 from api.direct_delivery import DirectDelivery
 from api.parts import ApiParts
 from api.relay_memory import RelayMemory
-from api.telemetry import RelayResult, Telemetry
 from domain.errors import EngineUnavailable
 from domain.identity import ExecutionId
 from domain.ports import UndeliveredEvent
+from observability.metrics import RelayResult, Telemetry
 
 _log = structlog.get_logger()
 

@@ -11,7 +11,7 @@ import structlog
 from api.direct_delivery import DirectDelivery
 from api.parts import ApiParts
 from api.relay import GRACE, Relay
-from api.telemetry import Telemetry
+from observability.metrics import Telemetry
 
 _log = structlog.get_logger()
 

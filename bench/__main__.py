@@ -16,8 +16,8 @@ from embedded.listening import free_ports
 from embedded.plan import StackPlan
 from embedded.stack import RunningStack, running
 from embedded.stop_request import StopRequest
-from process_exit import leave
 from settings import Settings, inherited_environment
+from temporal.process_exit import leave
 
 CONTACTS = {"throughput": 400, "watching": 2000, "slots": 1000, "memory": 1000, "history": 1_000_000}
 ROUNDS = {"throughput": 3, "watching": 2, "slots": 1, "memory": 1}

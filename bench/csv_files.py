@@ -17,7 +17,7 @@ from rich.table import Table
 from bench.__main__ import bench_plan
 from embedded.stack import RunningStack, running
 from embedded.stop_request import StopRequest
-from process_exit import leave
+from temporal.process_exit import leave
 
 MEGABYTE = 1024 * 1024
 _BETWEEN_POLLS_SECONDS = 0.02

@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bench.stored_history import ORGANIZATION, StoredHistory, keep_history
 from domain.contact import ContactStatus
-from domain.diagnosing import RECENT_ATTEMPTS, RECENT_ENDINGS, WEBHOOK_SILENCE
+from domain.diagnosis.decision import RECENT_ATTEMPTS, RECENT_ENDINGS, WEBHOOK_SILENCE
 from domain.frequency import CapsAt
 from domain.identity import BatchId, TokenId
 from domain.ports import Window

@@ -17,7 +17,7 @@ from rich.table import Table
 from bench.full_path import BatchUnderWay, rate_of, start_batch
 from bench.slot_story import SlotStory, Span, read_story
 from embedded.stack import RunningStack
-from temporal_client import connect
+from temporal.client import connect
 
 LIMIT, TALK_SECONDS = 50, 5.0
 GOAL = 0.9

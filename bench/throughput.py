@@ -16,7 +16,7 @@ from bench.fan_out import PARENT_QUEUE, WINDOW, BareFanOut, fan_out_workers
 from bench.full_path import run_batch
 from bench.processor_time import milliseconds_each, processor_seconds
 from embedded.stack import RunningStack
-from temporal_client import connect
+from temporal.client import connect
 
 
 @dataclass(frozen=True)

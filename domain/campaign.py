@@ -6,7 +6,7 @@ from datetime import date, datetime
 from enum import StrEnum
 
 from domain.caller_id import CallerIdStrategy
-from domain.dial_turns import Pace
+from domain.dial_reservations import Pace
 from domain.frequency import FrequencyCap
 from domain.identity import CampaignId, OrganizationId
 from domain.redial import RedialPolicy

@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from domain.call import CallStatus
 from domain.contact import ContactStatus
-from domain.diagnosis import Withheld
+from domain.diagnosis.facts import Withheld
 from domain.frequency import CapsAt
 from domain.identity import BatchId, CampaignId, ContactId
 from domain.ports.diagnostics import EndedCalls, RecentAttempts, StatusShare, WebhookSilence

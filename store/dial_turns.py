@@ -6,7 +6,7 @@ from sqlalchemy import Interval, bindparam, case, func
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from domain.dial_turns import DialTurn, Pace
+from domain.dial_reservations import DialTurn, Pace
 from domain.identity import CampaignId
 from store.engine import single_statement
 from store.schema import INSTANT

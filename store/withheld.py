@@ -8,7 +8,7 @@ from collections.abc import Collection
 from sqlalchemy import Subquery, and_, cast, func, literal, not_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from domain.diagnosis import Withheld
+from domain.diagnosis.facts import Withheld
 from domain.frequency import CapsAt
 from domain.identity import BatchId
 from store.open_numbers import is_on_own_call

@@ -11,8 +11,8 @@ ROOT = Path(__file__).parents[1]
 SPEAK = """
 import logging, sys
 import structlog
-from logs import configure_logs
-from temporal_logs import forward_sdk_logs
+from observability.logging import configure_logs
+from temporal.sdk_logging import forward_sdk_logs
 
 logging.getLogger("uvicorn").addHandler(logging.StreamHandler(sys.stdout))
 configure_logs("info", process="test", as_json=sys.argv[1] == "json")

@@ -10,8 +10,8 @@ from temporalio.exceptions import ApplicationError
 
 from activities.messages import PlaceCall
 from domain.call import AttemptKind
-from payload_codec import EncryptingCodec, PayloadUnreadable, UnknownPayloadKey, key_id
-from temporal_client import DATA_CONVERTER, data_converter
+from temporal.client import DATA_CONVERTER, data_converter
+from temporal.encryption import EncryptingCodec, PayloadUnreadable, UnknownPayloadKey, key_id
 
 OLD, NEW = b"o" * 32, b"n" * 32
 JSON = Payload(metadata={"encoding": b"json/plain"}, data=b'{"reason":"lunch"}')

@@ -6,8 +6,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from domain.call import CallStatus
-from provider_choice import provider_choice, status_words, warn_of_choice, warn_of_unsigned_webhooks
 from settings import Settings, inherited_environment, read_settings
+from telephony.choice import provider_choice, status_words, warn_of_choice, warn_of_unsigned_webhooks
 from telephony.registry import JambonzAccount, RotaryAccount
 from telephony.rotary.contract import HangUpMethod, RotaryContract
 from telephony.status_words import StatusWords

@@ -11,10 +11,10 @@ from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest
 from temporalio.client import Client
 from temporalio.testing import WorkflowEnvironment
 
-from api.temporal_gateway import TemporalGateway
 from domain.errors import EngineUnavailable
-from temporal_attributes import SearchAttributesMissing, require_search_attributes
-from temporal_client import DATA_CONVERTER
+from temporal.client import DATA_CONVERTER
+from temporal.gateway import TemporalGateway
+from temporal.search_attributes import SearchAttributesMissing, require_search_attributes
 from tests.builders import a_batch
 from workflows.names import SEARCH_ATTRIBUTES
 

@@ -18,7 +18,7 @@ from temporalio.envconfig import ClientConnectConfig
 from temporalio.service import TLSConfig
 
 from settings import Settings
-from temporal_client import connect, connect_config
+from temporal.client import connect, connect_config
 from tests.workflows.stage import a_real_server
 
 CLOUD = "apollo.a1b2c.tmprl.example:7233"

@@ -3,21 +3,21 @@
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 # Plain values and rules: loading them anew for every run costs much and guards nothing.
-# `workflows.batch` and `workflows.contact` themselves stay inside.
+# `workflows.batch.workflow` and `workflows.contact.workflow` themselves stay inside.
 _OUTSIDE = (
     "activities",
     "domain",
     "pydantic",
     "pydantic_core",
-    "workflows.attributes",
-    "workflows.dashboard",
+    "workflows.search_attributes",
+    "workflows.batch.dashboard",
     "workflows.markdown",
-    "workflows.meanings",
+    "workflows.descriptions",
     "workflows.messages",
     "workflows.names",
     "workflows.options",
-    "workflows.pace",
-    "workflows.words",
+    "workflows.batch.limits",
+    "workflows.text",
 )
 
 

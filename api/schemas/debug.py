@@ -8,7 +8,7 @@ from api.schemas.wire import WireOutput, WireTime
 from domain.batch import BatchStatus
 from domain.breaker import BreakerState
 from domain.contact import ContactStatus
-from domain.diagnosis import Diagnosis, QueueRole, WarningCode
+from domain.diagnosis.facts import Diagnosis, QueueRole, WarningCode
 from domain.identity import BatchId, ContactId
 
 

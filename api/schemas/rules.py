@@ -11,7 +11,7 @@ from api.schemas.repeats import without_repeats
 from api.schemas.wire import E164, JsonObject
 from domain.caller_id import CallerIdStrategy
 from domain.campaign import CONCURRENCY_KEY
-from domain.dial_turns import FASTEST, SLOWEST
+from domain.dial_reservations import FASTEST, SLOWEST
 
 MAX_CONCURRENCY = 2000
 _ISO_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")

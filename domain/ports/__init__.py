@@ -35,7 +35,7 @@ from domain.ports.diagnostics import (
     WebhookSilence,
     WorkflowDescription,
 )
-from domain.ports.dial_turns import DialTurnStore
+from domain.ports.dial_reservations import DialTurnStore
 from domain.ports.engine import (
     AttemptReport,
     Attendance,

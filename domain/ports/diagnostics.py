@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Protocol
 
 from domain.contact import ContactStatus
-from domain.diagnosis import QueueFacts, Withheld
+from domain.diagnosis.facts import QueueFacts, Withheld
 from domain.frequency import CapsAt
 from domain.identity import BatchId, CampaignId, ContactId
 

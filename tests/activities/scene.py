@@ -10,12 +10,12 @@ from temporalio.testing import ActivityEnvironment
 
 from activities.batches import BatchActivities
 from activities.calls import CallActivities, CallLimits
-from activities.campaign_pace import CampaignPace
+from activities.campaign_rate import CampaignPace
 from activities.contacts import ContactActivities
 from activities.hang_ups import HangUpActivities
 from activities.messages import PlaceCall, SettleAttempt
+from activities.provider_circuit import Route
 from activities.rescheduled import RescheduledActivities
-from activities.route import Route
 from activities.slots import SlotActivities
 from domain.batch import BatchOverrides
 from domain.call import AttemptKind, CallRecord, CallStatus, DialState

@@ -6,13 +6,13 @@ from itertools import pairwise
 import pytest
 
 from activities.calls import ASK_AGAIN_WITHOUT_TURN
-from activities.campaign_pace import COMES_EARLY, LONGEST_ABSENCE
+from activities.campaign_rate import COMES_EARLY, LONGEST_ABSENCE
 from activities.messages import DialAnswer, PlaceCall, PlacedCall
 from domain.batch import BatchStatus
 from domain.call import AttemptKind
 from domain.campaign import Campaign
 from domain.contact import ContactStatus
-from domain.dial_turns import STALE_AFTER, DialTurn
+from domain.dial_reservations import STALE_AFTER, DialTurn
 from domain.gates import Gate
 from domain.telephony import Misconfigured, Throttled
 from tests.activities.scene import FIRST_DIAL, Scene

@@ -2,7 +2,7 @@
 
 import pytest
 
-from domain.dial_turns import Pace
+from domain.dial_reservations import Pace
 from domain.identity import CampaignId
 from tests.api.house import House, a_campaign_body, errors_of
 

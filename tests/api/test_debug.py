@@ -11,7 +11,7 @@ from domain.breaker import BreakerState
 from domain.call import AttemptKind, CallStatus, StatusEvent
 from domain.contact import ContactStatus
 from domain.counters import BatchTally
-from domain.diagnosis import Diagnosis, QueueFacts, QueueRole
+from domain.diagnosis.facts import Diagnosis, QueueFacts, QueueRole
 from domain.identity import BatchId
 from domain.ports import RouteReport, WorkflowDescription
 from tests.api.house import OTHER_SECRET, House, Json, a_problem, bearer

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from domain.call import AttemptKind, CallStatus
-from domain.diagnosis import Withheld
+from domain.diagnosis.facts import Withheld
 from domain.frequency import CapsAt
 from domain.identity import BatchId
 from tests.api.house import House, Json, created

@@ -10,11 +10,11 @@ from structlog.testing import capture_logs
 
 from api.direct_delivery import MAX_FAILURES, DirectDelivery
 from api.relay import AT_ONCE, GIVEN_UP_AFTER, GRACE, PAGE, PAGES_PER_ROUND, Relay
-from api.telemetry import Telemetry
 from domain.call import AttemptKind, CallRecord, CallStatus, StatusEvent
 from domain.errors import EngineUnavailable, StoreUnavailable
 from domain.identity import ExecutionId
 from domain.ports import CallStore
+from observability.metrics import Telemetry
 from tests import fakes
 from tests.api.house import House
 

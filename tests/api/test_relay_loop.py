@@ -12,8 +12,8 @@ from structlog.testing import capture_logs
 
 from api.direct_delivery import DirectDelivery
 from api.relay_loop import Rhythm, keep_relaying
-from api.telemetry import Telemetry
 from domain.call import CallStatus, StatusEvent
+from observability.metrics import Telemetry
 from tests.api.house import House
 
 

@@ -8,10 +8,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from api.direct_delivery import DirectDelivery
 from api.relay import GRACE, PAGE, Relay
-from api.telemetry import Telemetry
 from domain.call import CallStatus
 from domain.errors import EngineUnavailable
 from domain.ports import Backlog
+from observability.metrics import Telemetry
 from tests import fakes
 from tests.api.house import House
 from tests.store.scenes import Stores

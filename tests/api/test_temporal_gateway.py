@@ -12,18 +12,18 @@ from temporalio.client import Client
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 
-from api.temporal_gateway import TemporalGateway
 from domain.call import CallStatus, StatusEvent
 from domain.contact import ContactStatus
 from domain.counters import BatchTally
-from domain.diagnosis import QueueFacts, QueueRole
+from domain.diagnosis.facts import QueueFacts, QueueRole
 from domain.errors import EngineUnavailable
 from domain.identity import BatchId, CampaignId, ContactId
 from domain.lifecycle import Action
 from domain.ports import EngineHealth, WorkflowDescription
 from embedded.listening import free_ports
-from payload_codec import key_id
-from temporal_client import DATA_CONVERTER, data_converter
+from temporal.client import DATA_CONVERTER, data_converter
+from temporal.encryption import key_id
+from temporal.gateway import TemporalGateway
 from tests.builders import a_batch, a_call_record
 from tests.fakes import FakeBatchStore, FakeCallStore, FakeContactStore
 from tests.workflows.stage import ANSWERED, BUSY, QUICK, SILENCE, Stage, a_real_server, a_stage, until

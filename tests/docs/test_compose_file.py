@@ -1,6 +1,7 @@
 """The compose file cannot be run here; what can be read of it is held against the code."""
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from pydantic import BaseModel, TypeAdapter
 
 from settings import Settings
 from telephony.registry import ROTARY
-from telephony_settings import TelephonySettings
+from telephony.settings import TelephonySettings
 from workflows.names import SEARCH_ATTRIBUTES
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -122,10 +123,9 @@ def test_search_attributes_are_registered_before_anything_of_ours_starts() -> No
 
 def test_image_holds_every_package_and_module_that_is_installed() -> None:
     dockerfile, ignored = (ROOT / "Dockerfile").read_text(), (ROOT / ".dockerignore").read_text()
-    project = (ROOT / "pyproject.toml").read_text()
-    packages = re.search(r"^packages = \[(.*?)\]", project, re.DOTALL | re.MULTILINE)
-    assert packages is not None
-    rooms = {name.partition(".")[0] for name in re.findall(r'"([\w.]+)"', packages.group(1))}
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    found = project["tool"]["setuptools"]["packages"]["find"]["include"]
+    rooms = {pattern.removesuffix("*") for pattern in found}
 
     assert rooms == set(re.findall(r"^COPY (\w+) \1$", dockerfile, re.MULTILINE))
     assert rooms == set(re.findall(r"^!(\w+)/$", ignored, re.MULTILINE))

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from domain.diagnosis import Diagnosis
+from domain.diagnosis.facts import Diagnosis
 
 RUNBOOK = Path(__file__).parents[2] / "docs" / "runbook.md"
 

@@ -5,8 +5,8 @@ from datetime import timedelta
 import pytest
 
 from domain.contact import ContactStatus
-from domain.counter_check import LAG, has_counted, unexplained_differences
 from domain.counters import BatchTally, CounterDifference
+from domain.diagnosis.counter_check import LAG, has_counted, unexplained_differences
 from domain.ports import StatusShare
 from tests.builders import MONDAY_NOON
 

@@ -8,8 +8,8 @@ import pytest
 from domain.batch import BatchStatus, PausedBy
 from domain.contact import ContactStatus
 from domain.counters import CounterDifference
-from domain.diagnosing import Finding, diagnose, silent_queues
-from domain.diagnosis import (
+from domain.diagnosis.decision import Finding, diagnose, silent_queues
+from domain.diagnosis.facts import (
     BatchFacts,
     Diagnosis,
     QueueFacts,

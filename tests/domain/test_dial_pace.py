@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from domain.dial_turns import STALE_AFTER, DialTurn, Pace, may_use
+from domain.dial_reservations import STALE_AFTER, DialTurn, Pace, may_use
 
 NOON = datetime(2026, 9, 7, 12, tzinfo=UTC)
 PACE = Pace(calls_per_second=2, version=3)

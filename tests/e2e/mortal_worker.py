@@ -22,12 +22,11 @@ from domain.call import DialState, StatusEvent
 from domain.identity import ContactId, ExecutionId, MintId
 from domain.ports import AttemptClaim, ClaimAnswer, Claimed, TelephonyProvider
 from domain.telephony import CallRequest, CallSearch, DialResult, HangUpResult
-from logs import configure_logs
-from process_exit import leave
-from settings import read_settings
+from observability.logging import configure_logs
+from settings import EMBEDDED_HOST, read_settings
 from store.calls import PostgresCallStore
 from telephony.registry import ProviderChoice, open_provider
-from temporal_client import EMBEDDED_HOST
+from temporal.process_exit import leave
 from worker import DialPorts, Role, serve
 
 BETWEEN_LOOKS_SECONDS = 0.005

@@ -5,10 +5,10 @@ import asyncio
 from temporalio import workflow
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
-from logs import configure_logs
-from process_exit import leave
+from observability.logging import configure_logs
 from settings import Settings, read_settings
-from temporal_client import connect
+from temporal.client import connect
+from temporal.process_exit import leave
 from workflows import names
 from workflows.messages import BatchInput
 

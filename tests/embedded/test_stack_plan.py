@@ -10,7 +10,7 @@ from pydantic import SecretStr
 from embedded.parts import Parts
 from embedded.plan import StackPlan, api_url_of, with_absolute_folder
 from settings import ProviderName, Settings
-from temporal_client import connect_config
+from temporal.client import connect_config
 from workflows.options import DIAL
 
 DATABASE_URL = "postgresql+psycopg://postgres@/apollo?host=/run/apollo"

@@ -8,7 +8,7 @@ import phonenumbers
 
 from domain.call import OUTCOME_OF, CallRecord, CallStatus, DialState, EventSource, has_ended
 from domain.contact import LIVE, Contact, ContactStatus
-from domain.diagnosis import Withheld
+from domain.diagnosis.facts import Withheld
 from domain.frequency import CapsAt
 from domain.identity import BatchId, CampaignId, ContactId, OrganizationId
 from domain.ports import EndedCalls, RecentAttempts, StatusShare, WebhookSilence

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from domain.dial_turns import DialTurn, Pace
+from domain.dial_reservations import DialTurn, Pace
 from domain.identity import CampaignId
 from tests.fakes.tables import Tables
 

@@ -9,7 +9,7 @@ from domain.batch import Batch
 from domain.call import CallRecord
 from domain.contact import ContactStatus
 from domain.counters import BatchTally
-from domain.diagnosis import QueueFacts
+from domain.diagnosis.facts import QueueFacts
 from domain.errors import EngineUnavailable
 from domain.identity import BatchId, CampaignId, ContactId
 from domain.lifecycle import Action

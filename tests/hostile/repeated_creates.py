@@ -19,7 +19,7 @@ from random import Random
 import httpx
 
 from console.api_client import JsonObject
-from process_exit import leave
+from temporal.process_exit import leave
 from tests.e2e.house import House, a_fresh_house
 from tests.hostile.blows import Blow, Moment, strike, watching
 

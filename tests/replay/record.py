@@ -22,7 +22,7 @@ from domain.identity import BatchId
 from domain.redial import RedialPolicy
 from domain.slots import GrantedSlots
 from domain.telephony import Ambiguous, Misconfigured, Throttled
-from process_exit import leave
+from temporal.process_exit import leave
 from tests.workflows.hours import close_until_soon
 from tests.workflows.stage import (
     ANSWERED,

@@ -19,9 +19,9 @@ from store.tables import METADATA
 from tests.activities.scene import Scene
 from tests.replay import frozen_names as frozen
 from workflows import messages, names
-from workflows.batch import BatchWorkflow
-from workflows.contact import CONTINUE_WAITING, NOBODY_GRANTS, SLEEP_AGAIN, ContactWorkflow
-from workflows.sleep import GRANT_ENDS_SLEEP
+from workflows.batch.workflow import BatchWorkflow
+from workflows.contact.retry_timer import GRANT_ENDS_SLEEP
+from workflows.contact.workflow import CONTINUE_WAITING, NOBODY_GRANTS, SLEEP_AGAIN, ContactWorkflow
 
 WORKFLOWS: tuple[type, ...] = (BatchWorkflow, ContactWorkflow)
 KEPT_WORDS: tuple[type[StrEnum], ...] = (

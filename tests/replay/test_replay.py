@@ -7,10 +7,10 @@ import pytest
 from temporalio.client import WorkflowHistory
 from temporalio.worker import Replayer
 
-from temporal_client import DATA_CONVERTER
-from workflows.batch import BatchWorkflow
-from workflows.contact import ContactWorkflow
-from workflows.interceptor import OneArgumentInterceptor
+from temporal.client import DATA_CONVERTER
+from workflows.batch.workflow import BatchWorkflow
+from workflows.contact.workflow import ContactWorkflow
+from workflows.interceptors import OneArgumentInterceptor
 from workflows.sandbox import sandboxed
 
 HISTORIES = sorted(Path(__file__).with_name("histories").glob("*.json"))

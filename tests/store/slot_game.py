@@ -55,9 +55,9 @@ from tests.builders import (
     a_new_contact,
     a_status_event,
 )
-from workflows import pace
-from workflows.contact import GRANT_PATIENCE
-from workflows.dispatcher import Dispatcher
+from workflows.batch import limits as pace
+from workflows.batch.dispatcher import Dispatcher
+from workflows.contact.workflow import GRANT_PATIENCE
 from workflows.messages import BatchState
 
 LIMITS = CallLimits(

@@ -7,7 +7,7 @@ import pytest
 
 from domain.call import AttemptKind, CallRecord, CallStatus, DialState, EventSource
 from domain.contact import Contact, ContactStatus
-from domain.diagnosis import Withheld
+from domain.diagnosis.facts import Withheld
 from domain.frequency import CapsAt, FrequencyCap
 from domain.gates import Gate
 from domain.identity import OrganizationId, TokenId

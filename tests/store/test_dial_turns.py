@@ -8,7 +8,7 @@ from itertools import pairwise
 import pytest
 
 from domain.campaign import CampaignRules
-from domain.dial_turns import DialTurn, Pace
+from domain.dial_reservations import DialTurn, Pace
 from domain.identity import CampaignId
 from store.dial_turns import PostgresDialTurnStore
 from store.engine import create_store_engine

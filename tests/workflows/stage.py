@@ -18,12 +18,12 @@ from temporalio.worker import Worker
 
 from activities.batches import BatchActivities
 from activities.calls import CallActivities, CallLimits
-from activities.campaign_pace import CampaignPace
+from activities.campaign_rate import CampaignPace
 from activities.contacts import ContactActivities
 from activities.hang_ups import HangUpActivities
 from activities.heartbeat import HeartbeatInterceptor
+from activities.provider_circuit import Route
 from activities.rescheduled import RescheduledActivities
-from activities.route import Route
 from activities.slots import SlotActivities
 from domain.batch import BatchStatus
 from domain.call import CallRecord, CallStatus, StatusEvent
@@ -32,9 +32,9 @@ from domain.identity import BatchId, CampaignId, ContactId
 from domain.redial import RedialPolicy
 from domain.slots import GrantedSlots, SlotGrants
 from domain.telephony import CallRequest, DialResult
-from temporal_attributes import register_search_attributes
-from temporal_client import DATA_CONVERTER
-from temporal_reports import TemporalReports
+from temporal.client import DATA_CONVERTER
+from temporal.reports import TemporalReports
+from temporal.search_attributes import register_search_attributes
 from tests.builders import ORGANIZATION, a_campaign_rules, a_new_batch, a_new_contact
 from tests.fakes import (
     FakeBatchStore,
@@ -48,10 +48,11 @@ from tests.fakes import (
     FakeSlotStore,
     Tables,
 )
-from workflows import attributes, names
-from workflows.batch import BatchWorkflow
-from workflows.contact import ContactWorkflow
-from workflows.interceptor import OneArgumentInterceptor
+from workflows import names
+from workflows import search_attributes as attributes
+from workflows.batch.workflow import BatchWorkflow
+from workflows.contact.workflow import ContactWorkflow
+from workflows.interceptors import OneArgumentInterceptor
 from workflows.messages import BatchInput, CallEvent
 from workflows.sandbox import sandboxed
 

@@ -13,7 +13,8 @@ from domain.counters import BatchTally
 from domain.identity import BatchId
 from domain.redial import RedialPolicy
 from tests.workflows.stage import ANSWERED, BUSY, QUICK, SILENCE, Stage, until
-from workflows import names, pace
+from workflows import names
+from workflows.batch import limits as pace
 
 pytestmark = pytest.mark.server
 

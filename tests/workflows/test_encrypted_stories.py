@@ -14,12 +14,12 @@ from temporalio.worker import Replayer
 from domain.batch import BatchStatus
 from domain.contact import ContactStatus
 from domain.identity import BatchId
-from temporal_client import data_converter
+from temporal.client import data_converter
 from tests.workflows.stage import ANSWERED, BUSY, QUICK, SILENCE, Stage, a_real_server, a_stage, until
 from workflows import names
-from workflows.batch import BatchWorkflow
-from workflows.contact import ContactWorkflow
-from workflows.interceptor import OneArgumentInterceptor
+from workflows.batch.workflow import BatchWorkflow
+from workflows.contact.workflow import ContactWorkflow
+from workflows.interceptors import OneArgumentInterceptor
 from workflows.sandbox import sandboxed
 
 pytestmark = pytest.mark.server

@@ -16,12 +16,14 @@ from domain.contact import ContactStatus as S
 from domain.redial import RedialPolicy
 from domain.slots import WINDOW_OPENS, GrantedSlots
 from tests.workflows.stage import ANSWERED, BUSY, QUICK, SILENCE, Stage, until
-from workflows import attributes, dashboard, messages, names
-from workflows.batch import BatchWorkflow
-from workflows.contact import ContactWorkflow
-from workflows.meanings import MEANS
+from workflows import messages, names
+from workflows import search_attributes as attributes
+from workflows.batch import dashboard
+from workflows.batch.workflow import BatchWorkflow
+from workflows.contact.workflow import ContactWorkflow
+from workflows.descriptions import MEANS
 from workflows.messages import BatchState, Entry
-from workflows.words import plain
+from workflows.text import plain
 
 NOON = datetime(2030, 1, 31, 12, tzinfo=UTC)
 AN_HOUR = {"retry_policy": RedialPolicy(cooldown=timedelta(hours=1))}

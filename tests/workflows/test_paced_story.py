@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 
-from activities.campaign_pace import COMES_EARLY
+from activities.campaign_rate import COMES_EARLY
 from domain.contact import ContactStatus
 from domain.identity import BatchId
 from tests.workflows.stage import ANSWERED, Stage

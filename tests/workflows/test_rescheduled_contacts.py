@@ -12,8 +12,10 @@ from domain.contact import Contact, ContactStatus
 from domain.identity import BatchId
 from domain.redial import RedialPolicy
 from tests.workflows.stage import ANSWERED, BUSY, Stage, until
-from workflows import attributes, errands, names
-from workflows.batch import BatchWorkflow
+from workflows import names
+from workflows import search_attributes as attributes
+from workflows.batch import activity_calls as errands
+from workflows.batch.workflow import BatchWorkflow
 from workflows.messages import BatchInput, BatchState, DueChanged, PolicyChanged, SlotRequested
 
 pytestmark = pytest.mark.server

@@ -19,8 +19,9 @@ from domain.slots import GrantedSlots
 from domain.telephony import Throttled
 from tests.fakes import FakeBatchStore, FakeCallStore, FakeContactStore
 from tests.workflows.stage import ANSWERED, BUSY, QUICK, SILENCE, Stage, until
-from workflows import names, pace
-from workflows.batch import BatchWorkflow
+from workflows import names
+from workflows.batch import limits as pace
+from workflows.batch.workflow import BatchWorkflow
 
 pytestmark = pytest.mark.server
 

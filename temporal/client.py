@@ -8,12 +8,11 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.converter import DataConverter, DefaultFailureConverterWithEncodedAttributes
 from temporalio.envconfig import ClientConfig, ClientConnectConfig
 
-from payload_codec import EncryptingCodec
-from settings import Settings, inherited_environment
+from settings import EMBEDDED_HOST, Settings, inherited_environment
+from temporal.encryption import EncryptingCodec
 
 DATA_CONVERTER = pydantic_data_converter
 """How values become payloads when nothing is encrypted."""
-EMBEDDED_HOST = "127.0.0.1"
 
 
 async def connect(settings: Settings, *, lazy: bool = False) -> Client:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from domain.batch import TERMINAL_BATCH, BatchStatus
-from domain.diagnosis import BatchFacts, Diagnosis, QueueRole, WarningCode, is_full, nobody_answers
-from domain.tips import tip
+from domain.diagnosis.facts import BatchFacts, Diagnosis, QueueRole, WarningCode, is_full, nobody_answers
+from domain.diagnosis.tips import tip
 
 POLL_SILENCE = timedelta(seconds=90)
 """A queue nobody polled for so long has no worker; a waiting worker polls again within 60 s."""

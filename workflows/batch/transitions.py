@@ -5,7 +5,9 @@ from temporalio import workflow
 with workflow.unsafe.imports_passed_through():
     from domain.batch import BatchStatus
     from domain.slots import GrantedSlots
-    from workflows import attributes, errands, pace
+    from workflows import search_attributes as attributes
+    from workflows.batch import activity_calls as errands
+    from workflows.batch import limits as pace
     from workflows.messages import BatchState
 
 _SKIPS_EVERYBODY = frozenset({BatchStatus.CANCELLED, BatchStatus.EXPIRED})

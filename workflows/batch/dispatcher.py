@@ -6,7 +6,7 @@ from datetime import datetime
 
 from domain.identity import BatchId, ContactId
 from domain.slots import OVERDUE_AFTER, GrantedSlots, SlotGrants
-from workflows import pace
+from workflows.batch import limits as pace
 from workflows.messages import BatchState
 
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from workflows import errands
+    from workflows.batch import activity_calls as errands
     from workflows.messages import BatchState
 
 

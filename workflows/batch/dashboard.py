@@ -11,7 +11,7 @@ from domain.lifecycle import Action
 from domain.slots import WINDOW_OPENS, GrantedSlots
 from workflows.markdown import NO_BREAK, table
 from workflows.messages import BatchState, Entry
-from workflows.words import instant
+from workflows.text import instant
 
 
 def tally(state: BatchState) -> BatchTally:

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Protocol
 
-from domain.dial_turns import DialTurn, Pace
+from domain.dial_reservations import DialTurn, Pace
 from domain.identity import CampaignId
 
 

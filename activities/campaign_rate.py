@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 
 from domain.campaign import Campaign
-from domain.dial_turns import DialTurn, may_use
+from domain.dial_reservations import DialTurn, may_use
 from domain.ports import DialTurnStore
 
 NEAR = timedelta(seconds=2)

@@ -20,20 +20,21 @@ from temporalio.common import QueryRejectCondition, WorkflowIDConflictPolicy, Wo
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
-from api.temporal_words import newest_failure, queue_facts, status_word, told_failure
 from domain.batch import Batch
 from domain.call import CallRecord
 from domain.contact import ContactStatus
 from domain.counters import BatchTally
-from domain.diagnosis import QueueFacts, QueueRole
+from domain.diagnosis.facts import QueueFacts, QueueRole
 from domain.errors import EngineUnavailable
 from domain.identity import BatchId, ContactId
 from domain.lifecycle import Action
 from domain.ports import EngineHealth, WorkflowDescription
-from payload_codec import PayloadUnreadable
-from workflows import attributes, names
+from temporal.descriptions import newest_failure, queue_facts, status_word, told_failure
+from temporal.encryption import PayloadUnreadable
+from workflows import names
+from workflows import search_attributes as attributes
 from workflows.messages import BatchInput, CallEvent, ContactSkipped, FollowUpScheduled, PolicyChanged
-from workflows.words import quantity
+from workflows.text import quantity
 
 BATCH_WORKFLOW = "BatchWorkflow"
 PATIENCE = timedelta(seconds=3)

@@ -12,8 +12,9 @@ with workflow.unsafe.imports_passed_through():
     from activities.slots import LostSlot
     from domain.identity import ContactId
     from domain.slots import GrantedSlot, GrantedSlots
-    from workflows import errands, pace
-    from workflows.children import ContactChildren
+    from workflows.batch import activity_calls as errands
+    from workflows.batch import limits as pace
+    from workflows.batch.children import ContactChildren
 
 
 class SlotCheck:

@@ -4,12 +4,11 @@ from datetime import timedelta
 
 import structlog
 
-from settings import ProviderName, Settings
+from settings import EMBEDDED_HOST, ProviderName, Settings
 from telephony.jambonz.client import JambonzSpeech
 from telephony.registry import JambonzAccount, ProviderChoice, RotaryAccount
 from telephony.rotary.contract import HangUpMethod, RotaryContract
 from telephony.status_words import StatusWords
-from temporal_client import EMBEDDED_HOST
 
 REMEMBERED = timedelta(seconds=3000)
 """Jambonz forgets a call an hour after its answer; ten minutes are left to learn how it ended."""

@@ -10,8 +10,11 @@ from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 with workflow.unsafe.imports_passed_through():
     from domain.call import AttemptKind
     from domain.slots import GrantedSlot, NoSlot
-    from workflows import attributes, errands, names, pace
-    from workflows.contact import ContactWorkflow
+    from workflows import names
+    from workflows import search_attributes as attributes
+    from workflows.batch import activity_calls as errands
+    from workflows.batch import limits as pace
+    from workflows.contact.workflow import ContactWorkflow
     from workflows.messages import BatchInput, ContactInput, DueChanged, FollowUpScheduled, SlotGrant
 
 

@@ -11,17 +11,20 @@ with workflow.unsafe.imports_passed_through():
     from domain.identity import BatchId
     from domain.lifecycle import Action
     from domain.slots import GrantedSlots
-    from workflows import dashboard, errands, messages, names, pace
-    from workflows.children import ContactChildren
-    from workflows.dispatcher import Dispatcher
-    from workflows.journal import Journal
-    from workflows.meanings import MEANS
+    from workflows import messages, names
+    from workflows.batch import activity_calls as errands
+    from workflows.batch import dashboard
+    from workflows.batch import limits as pace
+    from workflows.batch.children import ContactChildren
+    from workflows.batch.dispatcher import Dispatcher
+    from workflows.batch.journal import Journal
+    from workflows.batch.requests import Requests
+    from workflows.batch.rescheduled import RescheduledContacts
+    from workflows.batch.slot_check import SlotCheck
+    from workflows.batch.timer import WakeTimer
+    from workflows.batch.transitions import Transitions
+    from workflows.descriptions import MEANS
     from workflows.messages import BatchInput, BatchState
-    from workflows.requests import Requests
-    from workflows.rescheduled import RescheduledContacts
-    from workflows.slot_check import SlotCheck
-    from workflows.timer import WakeTimer
-    from workflows.transitions import Transitions
 
 
 @workflow.defn

@@ -9,7 +9,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from domain.errors import EngineUnavailable
 from domain.identity import BatchId, ContactId
 from domain.ports import AttemptReport, Attendance, RescheduledTime
-from temporal_requests import request_each
+from temporal.requests import request_each
 from workflows import names
 from workflows.messages import AttemptReported, DueChanged
 

@@ -9,7 +9,8 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from domain.contact import ContactStatus
-    from workflows import attributes, words
+    from workflows import search_attributes as attributes
+    from workflows import text as words
 
 GRANT_ENDS_SLEEP = "grant-ends-sleep"
 """Before this, a contact that was granted its slot early slept on and held it."""

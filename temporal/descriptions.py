@@ -10,7 +10,7 @@ from temporalio.api.history.v1 import HistoryEvent
 from temporalio.api.workflowservice.v1 import DescribeTaskQueueResponse
 from temporalio.exceptions import ApplicationError, FailureError
 
-from domain.diagnosis import QueueFacts, QueueRole
+from domain.diagnosis.facts import QueueFacts, QueueRole
 
 FAILURE_LENGTH = 200
 """Characters of a failure that are shown."""

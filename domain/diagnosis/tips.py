@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from domain.batch import TERMINAL_BATCH, BatchStatus, PausedBy
-from domain.diagnosis import BatchFacts, Diagnosis, WarningCode, nobody_answers
+from domain.diagnosis.facts import BatchFacts, Diagnosis, WarningCode, nobody_answers
 
 
 def tip(code: Diagnosis | WarningCode, facts: BatchFacts) -> str:

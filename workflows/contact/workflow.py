@@ -20,14 +20,15 @@ with workflow.unsafe.imports_passed_through():
         SettledAttempt,
     )
     from domain.contact import SLEEPING, WAITS_AS, ContactStatus
-    from domain.dial_turns import DialTurn
+    from domain.dial_reservations import DialTurn
     from domain.gates import Gate
-    from workflows import messages, names, words
-    from workflows.live_call import LiveCall
-    from workflows.meanings import MEANS
+    from workflows import messages, names
+    from workflows import text as words
+    from workflows.contact.live_call import LiveCall
+    from workflows.contact.retry_timer import Nap, Sleep
+    from workflows.descriptions import MEANS
     from workflows.messages import ContactInput, SlotRequested, read_request
     from workflows.options import DIAL, LOCAL, STORE
-    from workflows.sleep import Nap, Sleep
 
 ASK_AGAIN_PAUSE = timedelta(seconds=5)
 """Before the provider is asked again, where the answer names no pause."""

@@ -9,7 +9,7 @@ from temporalio import workflow
 with workflow.unsafe.imports_passed_through():
     from domain.batch import BatchStatus
     from domain.lifecycle import Action
-    from workflows import errands
+    from workflows.batch import activity_calls as errands
     from workflows.messages import (
         OPERATOR_REQUEST,
         POLICY_CHANGED,
@@ -20,7 +20,7 @@ with workflow.unsafe.imports_passed_through():
         PolicyChanged,
         read_request,
     )
-    from workflows.words import plain
+    from workflows.text import plain
 
 ACTIONS_KEPT = 10
 NOTES_KEPT = 5

@@ -1,0 +1,1 @@
+"""Everything that speaks to a Temporal server: connection, encryption, search attributes, gateways."""
