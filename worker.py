@@ -32,17 +32,17 @@ from domain.ports import CallStore, TelephonyProvider
 from domain.wall_clock import rules_version
 from observability.logging import configure_logs
 from settings import Settings, read_settings
-from store.batches import PostgresBatchStore
-from store.calls import PostgresCallStore
-from store.clock import running_clock
-from store.connection import Timeouts
-from store.contacts import PostgresContactStore
-from store.dial_turns import PostgresDialTurnStore
-from store.engine import create_store_engine
-from store.identity import mint
-from store.rescheduled import PostgresRescheduledStore
-from store.routes import PostgresRouteStore
-from store.slots import PostgresSlotStore
+from store.batches.repository import PostgresBatchStore
+from store.calls.circuits import PostgresRouteStore
+from store.calls.dial_reservations import PostgresDialTurnStore
+from store.calls.repository import PostgresCallStore
+from store.contacts.repository import PostgresContactStore
+from store.contacts.rescheduled import PostgresRescheduledStore
+from store.database.clock import running_clock
+from store.database.connection import Timeouts
+from store.database.engine import create_store_engine
+from store.database.ids import mint
+from store.slots.repository import PostgresSlotStore
 from telephony.choice import provider_choice, warn_of_choice
 from telephony.registry import ProviderChoice, open_provider
 from temporal.client import connect

@@ -26,22 +26,22 @@ from domain.wall_clock import rules_version
 from domain.watchdog import CALL_GRACE
 from observability.logging import configure_logs
 from settings import Settings, inherited_environment, read_settings
-from store.batches import PostgresBatchStore
-from store.calls import PostgresCallStore
-from store.campaigns import PostgresCampaignStore
-from store.clock import running_clock
-from store.connection import Timeouts
-from store.contacts import PostgresContactStore
-from store.diagnostics import PostgresDiagnosticsStore
-from store.engine import create_store_engine, ping
-from store.export import PostgresExportStore
-from store.idempotency import PostgresIdempotencyStore
-from store.identity import mint
-from store.rescheduling import PostgresRescheduleStore
-from store.routes import PostgresRouteStore
-from store.suppressions import PostgresSuppressionStore
-from store.tenancy import work_for
-from store.tokens import PostgresTokenStore
+from store.access.idempotency import PostgresIdempotencyStore
+from store.access.tokens import PostgresTokenStore
+from store.batches.export import PostgresExportStore
+from store.batches.repository import PostgresBatchStore
+from store.calls.circuits import PostgresRouteStore
+from store.calls.repository import PostgresCallStore
+from store.campaigns.repository import PostgresCampaignStore
+from store.contacts.repository import PostgresContactStore
+from store.contacts.rescheduling import PostgresRescheduleStore
+from store.database.clock import running_clock
+from store.database.connection import Timeouts
+from store.database.engine import create_store_engine, ping
+from store.database.ids import mint
+from store.database.tenancy import work_for
+from store.diagnostics.repository import PostgresDiagnosticsStore
+from store.suppressions.repository import PostgresSuppressionStore
 from telephony import signature
 from telephony.choice import status_words, warn_of_unsigned_webhooks
 from telephony.webhook import webhook_translator

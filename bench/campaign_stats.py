@@ -24,10 +24,10 @@ from domain.campaign import Campaign, CampaignRules
 from domain.contact import NewContact
 from domain.identity import OrganizationId
 from embedded.postgres import EmbeddedPostgres
-from store.batches import PostgresBatchStore
-from store.campaigns import PostgresCampaignStore
-from store.engine import create_store_engine, single_statement, transaction
-from store.identity import mint
+from store.batches.repository import PostgresBatchStore
+from store.campaigns.repository import PostgresCampaignStore
+from store.database.engine import create_store_engine, single_statement, transaction
+from store.database.ids import mint
 from store.migrations import upgrade
 
 ORGANIZATION = OrganizationId("org_bench")

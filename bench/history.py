@@ -24,14 +24,14 @@ from domain.identity import BatchId, TokenId
 from domain.ports import Window
 from domain.suppression import NewSuppression
 from embedded.postgres import EmbeddedPostgres
-from store.batches import PostgresBatchStore
-from store.campaigns import PostgresCampaignStore
-from store.contacts import PostgresContactStore
-from store.diagnostics import PostgresDiagnosticsStore
-from store.engine import create_store_engine
-from store.identity import mint
+from store.batches.repository import PostgresBatchStore
+from store.campaigns.repository import PostgresCampaignStore
+from store.contacts.repository import PostgresContactStore
+from store.database.engine import create_store_engine
+from store.database.ids import mint
+from store.diagnostics.repository import PostgresDiagnosticsStore
 from store.migrations import upgrade
-from store.suppressions import PostgresSuppressionStore
+from store.suppressions.repository import PostgresSuppressionStore
 
 ROUNDS = 10
 PENDING_SAMPLE, LOOKED_AT = 3, 20_000

@@ -18,7 +18,7 @@ from rich.table import Table
 from sqlalchemy import text
 
 from embedded.stack import RunningStack
-from store.engine import bulk_transaction, create_store_engine
+from store.database.engine import bulk_transaction, create_store_engine
 
 MEGABYTE = 1024 * 1024
 UNFINISHED, UNFINISHED_BYTES = 100, 5 * MEGABYTE

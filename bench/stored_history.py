@@ -9,10 +9,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from domain.batch import NewBatch
 from domain.campaign import CampaignRules
 from domain.identity import BatchId, CampaignId, OrganizationId
-from store.batches import PostgresBatchStore
-from store.campaigns import PostgresCampaignStore
-from store.engine import bulk_transaction, single_statement
-from store.identity import mint
+from store.batches.repository import PostgresBatchStore
+from store.campaigns.repository import PostgresCampaignStore
+from store.database.engine import bulk_transaction, single_statement
+from store.database.ids import mint
 
 ORGANIZATION = OrganizationId("org_bench")
 

@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 from domain.identity import OrganizationId, TokenId
 from domain.ports import Token, Window
 from embedded.data_folder import new_secret
-from store.engine import create_store_engine
-from store.identity import mint
-from store.tokens import PostgresTokenStore
+from store.access.tokens import PostgresTokenStore
+from store.database.engine import create_store_engine
+from store.database.ids import mint
 
 _LISTED = 1000
 

@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from embedded.postgres import EmbeddedPostgres
-from store.engine import create_store_engine
+from store.database.engine import create_store_engine
 from store.migrations import upgrade
 
 _SESSION = pytest.StashKey[pytest.Session]()

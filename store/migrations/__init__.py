@@ -10,9 +10,9 @@ from alembic.config import Config
 from sqlalchemy import Connection, NullPool, create_engine, func, select
 
 from domain.errors import StoreBusy
-from store.connection import Timeouts, connection_options
-from store.engine import driver_url
-from store.failures import translated_failures
+from store.database.connection import Timeouts, connection_options
+from store.database.engine import driver_url
+from store.database.failures import translated_failures
 
 VERSIONS = str(Path(__file__).parent / "versions")
 TIMEOUTS = Timeouts(statement=0, lock=5, idle_in_transaction=0)

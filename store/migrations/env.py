@@ -7,7 +7,7 @@ A transaction over all of them would leave no room for indexes, which are built 
 from alembic import context
 from sqlalchemy import Connection
 
-from store.tables import METADATA
+from store.schema.tables import METADATA
 
 
 def _run(connection: Connection) -> None:

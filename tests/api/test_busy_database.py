@@ -17,9 +17,9 @@ from api.app import build_production_app, production_parts
 from api.assembly import create_app
 from embedded.listening import free_ports
 from settings import Settings
-from store.engine import single_statement, transaction
-from store.identity import mint
-from store.tokens import PostgresTokenStore
+from store.access.tokens import PostgresTokenStore
+from store.database.engine import single_statement, transaction
+from store.database.ids import mint
 from tests import fakes
 from tests.api.house import (
     ORGANIZATION,

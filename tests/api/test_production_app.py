@@ -16,8 +16,8 @@ from api.app import build_production_app
 from domain.wall_clock import rules_version
 from embedded.listening import free_ports
 from settings import Settings
-from store.identity import mint
-from store.tokens import PostgresTokenStore
+from store.access.tokens import PostgresTokenStore
+from store.database.ids import mint
 from tests import fakes
 from tests.api.house import ORGANIZATION, SECRET, a_batch_body, a_campaign_body, a_problem, bearer, created
 

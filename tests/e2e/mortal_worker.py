@@ -24,7 +24,7 @@ from domain.ports import AttemptClaim, ClaimAnswer, Claimed, TelephonyProvider
 from domain.telephony import CallRequest, CallSearch, DialResult, HangUpResult
 from observability.logging import configure_logs
 from settings import EMBEDDED_HOST, read_settings
-from store.calls import PostgresCallStore
+from store.calls.repository import PostgresCallStore
 from telephony.registry import ProviderChoice, open_provider
 from temporal.process_exit import leave
 from worker import DialPorts, Role, serve

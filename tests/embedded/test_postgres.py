@@ -17,7 +17,7 @@ import psycopg
 import pytest
 
 from embedded.postgres import EmbeddedPostgres, FolderInUse, PostgresDidNotStart
-from store.engine import driver_url
+from store.database.engine import driver_url
 
 pytestmark = pytest.mark.store
 

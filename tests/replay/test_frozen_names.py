@@ -15,7 +15,7 @@ from domain.campaign import CampaignStatus
 from domain.contact import ContactStatus, SkipReason
 from domain.gates import Gate
 from domain.lifecycle import Action
-from store.tables import METADATA
+from store.schema.tables import METADATA
 from tests.activities.scene import Scene
 from tests.replay import frozen_names as frozen
 from workflows import messages, names

@@ -34,20 +34,20 @@ from domain.ports import (
 )
 from domain.settlement import Settlement
 from domain.slots import OVERDUE_AFTER, GrantedSlot, GrantedSlots, SlotGrants
-from store.batches import PostgresBatchStore
-from store.calls import PostgresCallStore
-from store.campaigns import PostgresCampaignStore
-from store.contacts import PostgresContactStore
-from store.diagnostics import PostgresDiagnosticsStore
-from store.dial_turns import PostgresDialTurnStore
-from store.engine import transaction
-from store.identity import mint
-from store.rescheduled import PostgresRescheduledStore
-from store.rescheduling import PostgresRescheduleStore
-from store.routes import PostgresRouteStore
-from store.schema import METADATA
-from store.slots import PostgresSlotStore
-from store.suppressions import PostgresSuppressionStore
+from store.batches.repository import PostgresBatchStore
+from store.calls.circuits import PostgresRouteStore
+from store.calls.dial_reservations import PostgresDialTurnStore
+from store.calls.repository import PostgresCallStore
+from store.campaigns.repository import PostgresCampaignStore
+from store.contacts.repository import PostgresContactStore
+from store.contacts.rescheduled import PostgresRescheduledStore
+from store.contacts.rescheduling import PostgresRescheduleStore
+from store.database.engine import transaction
+from store.database.ids import mint
+from store.diagnostics.repository import PostgresDiagnosticsStore
+from store.schema.base import METADATA
+from store.slots.repository import PostgresSlotStore
+from store.suppressions.repository import PostgresSuppressionStore
 from tests.builders import (
     MONDAY_NOON,
     ORGANIZATION,

@@ -37,15 +37,15 @@ from domain.ports import AttemptReport, Attendance, Claimed, RescheduledTime
 from domain.redial import RedialPolicy
 from domain.slots import GrantedSlot, GrantedSlots, SlotGrants
 from embedded.postgres import EmbeddedPostgres
-from store.batches import PostgresBatchStore
-from store.calls import PostgresCallStore
-from store.campaigns import PostgresCampaignStore
-from store.contacts import PostgresContactStore
-from store.engine import create_store_engine, single_statement
-from store.identity import mint
+from store.batches.repository import PostgresBatchStore
+from store.calls.repository import PostgresCallStore
+from store.campaigns.repository import PostgresCampaignStore
+from store.contacts.repository import PostgresContactStore
+from store.database.engine import create_store_engine, single_statement
+from store.database.ids import mint
 from store.migrations import upgrade
-from store.schema import OPEN_ATTEMPT
-from store.slots import PostgresSlotStore
+from store.schema.base import OPEN_ATTEMPT
+from store.slots.repository import PostgresSlotStore
 from tests.builders import (
     MONDAY_NOON,
     ORGANIZATION,

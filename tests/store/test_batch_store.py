@@ -18,7 +18,7 @@ from domain.errors import BatchNotFound, CampaignClosed, CampaignNotFound, Unsto
 from domain.identity import BatchId, CampaignId, OrganizationId
 from domain.ports import Window
 from domain.settlement import Settlement
-from store.engine import single_statement, transaction
+from store.database.engine import single_statement, transaction
 from tests.builders import (
     MONDAY_NOON,
     ORGANIZATION,

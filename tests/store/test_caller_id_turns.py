@@ -16,8 +16,8 @@ from domain.contact import Contact, ContactStatus
 from domain.gates import Gate
 from domain.ports import Claimed
 from domain.settlement import Settlement
-from store.engine import create_store_engine, single_statement, transaction
-from store.identity import mint
+from store.database.engine import create_store_engine, single_statement, transaction
+from store.database.ids import mint
 from tests.builders import MONDAY_NOON, a_claim, a_new_contact, some_caller_ids
 from tests.store.scenes import House, SlottedCalls, Stores
 

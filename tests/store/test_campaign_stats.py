@@ -14,9 +14,9 @@ from domain.campaign import CallCounters
 from domain.campaign_stats import CampaignStats
 from domain.contact import ContactStatus
 from domain.redial import RedialPolicy
-from store.counting import ASKED
-from store.engine import transaction
-from store.tables import batches, calls, contacts
+from store.batches.counting import ASKED
+from store.database.engine import transaction
+from store.schema.tables import batches, calls, contacts
 from tests.builders import ORGANIZATION, a_campaign_rules
 from tests.store.scenes import Stores
 

@@ -16,7 +16,7 @@ from domain.identity import OrganizationId
 from domain.lifecycle import Action
 from domain.ports import Claimed, RulesChanged
 from domain.redial import RedialPolicy
-from store.engine import single_statement
+from store.database.engine import single_statement
 from tests.builders import MONDAY_NOON, ORGANIZATION, a_campaign_rules, a_claim, a_new_batch
 from tests.store.scenes import EVERYTHING, House, Stores
 

@@ -12,7 +12,7 @@ from domain.contact import ContactStatus
 from domain.gates import Gate
 from domain.ports import Claimed
 from domain.settlement import Settlement
-from store.engine import transaction
+from store.database.engine import transaction
 from tests.builders import CALLER_ID, MONDAY_NOON, a_call_record, a_claim
 from tests.store.scenes import Stores, nobody
 

@@ -19,8 +19,8 @@ from domain.identity import TokenId
 from domain.ports import Capped, ClaimAnswer, Claimed, RulesChanged
 from domain.settlement import Settlement
 from domain.suppression import NewSuppression
-from store import claims
-from store.engine import transaction
+from store.calls import claims
+from store.database.engine import transaction
 from tests.builders import (
     CALLEE,
     MONDAY_NOON,

@@ -6,9 +6,9 @@ import pytest
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from store import clock as clocks
-from store.clock import DatabaseClock, running_clock
-from store.engine import create_store_engine, single_statement
+from store.database import clock as clocks
+from store.database.clock import DatabaseClock, running_clock
+from store.database.engine import create_store_engine, single_statement
 
 pytestmark = pytest.mark.store
 

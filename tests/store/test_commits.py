@@ -14,11 +14,11 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from domain.campaign import Campaign
 from domain.errors import StoreUnavailable
 from domain.ports import IdempotencyKey, KeyedRequest, Replay
-from store.campaigns import PostgresCampaignStore
-from store.commits import confirmed_transaction
-from store.engine import create_store_engine, transaction
-from store.idempotency import PostgresIdempotencyStore
-from store.identity import mint
+from store.access.idempotency import PostgresIdempotencyStore
+from store.campaigns.repository import PostgresCampaignStore
+from store.database.commits import confirmed_transaction
+from store.database.engine import create_store_engine, transaction
+from store.database.ids import mint
 from tests.builders import MONDAY_NOON, ORGANIZATION, a_campaign_rules
 from tests.store.scenes import EVERYTHING
 

@@ -9,7 +9,7 @@ from domain.call import CallRecord, CallStatus, EventSource
 from domain.contact import ContactStatus
 from domain.ports import Backlog, UndeliveredEvent
 from domain.settlement import Settlement
-from store.engine import transaction
+from store.database.engine import transaction
 from tests.builders import MONDAY_NOON, a_status_event
 from tests.store.scenes import House, Stores
 

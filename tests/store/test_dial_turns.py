@@ -10,8 +10,8 @@ import pytest
 from domain.campaign import CampaignRules
 from domain.dial_reservations import DialTurn, Pace
 from domain.identity import CampaignId
-from store.dial_turns import PostgresDialTurnStore
-from store.engine import create_store_engine
+from store.calls.dial_reservations import PostgresDialTurnStore
+from store.database.engine import create_store_engine
 from tests.builders import CAMPAIGN_ID, MONDAY_NOON, ORGANIZATION, a_campaign_rules
 from tests.store.scenes import House, Stores
 

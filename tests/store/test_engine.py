@@ -10,10 +10,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from domain.errors import StoreUnavailable, UnstorableValue
 from domain.identity import ContactId
-from store import engine as engine_module
-from store.calls import PostgresCallStore
-from store.engine import create_store_engine, driver_url, ping, single_statement, transaction
-from store.identity import mint
+from store.calls.repository import PostgresCallStore
+from store.database import engine as engine_module
+from store.database.engine import create_store_engine, driver_url, ping, single_statement, transaction
+from store.database.ids import mint
 from tests.builders import MONDAY_NOON, a_claim, a_new_contact
 from tests.store.scenes import Stores
 

@@ -15,10 +15,10 @@ from domain.given_time import parse_given_time
 from domain.identity import ExecutionId
 from domain.ports import RecordedEvent
 from domain.settlement import Settlement
-from store.engine import transaction
+from store.database.engine import transaction
+from store.database.text import LONGEST_TEXT
 from store.migrations import downgrade
-from store.storable import LONGEST_TEXT
-from store.tables import call_events
+from store.schema.tables import call_events
 from tests.builders import MONDAY_NOON, a_campaign_rules, a_status_event
 from tests.store.scenes import Stores
 

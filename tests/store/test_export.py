@@ -9,7 +9,7 @@ from domain.call import AttemptKind, CallStatus
 from domain.contact import ContactStatus
 from domain.ports import ExportStore
 from domain.settlement import Settlement
-from store.export import PostgresExportStore
+from store.batches.export import PostgresExportStore
 from tests.builders import MONDAY_NOON, a_new_contact
 from tests.fakes import FakeContactStore, FakeExportStore
 from tests.store.scenes import House, Stores

@@ -9,8 +9,8 @@ from domain.contact import Contact, ContactStatus
 from domain.gates import Gate
 from domain.ports import Claimed, HeldSlot
 from domain.settlement import Settlement
-from store.calls import PostgresCallStore
-from store.identity import mint
+from store.calls.repository import PostgresCallStore
+from store.database.ids import mint
 from tests.builders import MONDAY_NOON, a_claim
 from tests.store.scenes import LATER, House, Stores
 

@@ -14,9 +14,9 @@ from domain.campaign import Campaign, CampaignStatus
 from domain.errors import CampaignClosed, IdempotencyKeyBusy, IdempotencyKeyUsed, StoreUnavailable
 from domain.identity import OrganizationId
 from domain.ports import IdempotencyKey, InProgress, KeyedRequest, Mismatch, Replay, Unused
-from store.engine import transaction
-from store.idempotency import FORGOTTEN_AT_ONCE, PostgresIdempotencyStore, effect_once
-from store.tables import idempotency_keys
+from store.access.idempotency import FORGOTTEN_AT_ONCE, PostgresIdempotencyStore, effect_once
+from store.database.engine import transaction
+from store.schema.tables import idempotency_keys
 from tests.builders import MONDAY_NOON, ORGANIZATION, a_campaign_rules, a_new_batch, a_new_contact
 from tests.store.scenes import EVERYTHING, House, Stores
 

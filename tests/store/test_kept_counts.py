@@ -12,9 +12,9 @@ from domain.contact import ContactStatus
 from domain.counters import Counters
 from domain.lifecycle import Action
 from domain.settlement import Settlement
-from store.engine import single_statement, transaction
-from store.kept_counts import keep_counts_of_settled
-from store.tables import batches
+from store.batches.kept_counts import keep_counts_of_settled
+from store.database.engine import single_statement, transaction
+from store.schema.tables import batches
 from tests.builders import MONDAY_NOON, ORGANIZATION, a_status_event
 from tests.store.lock_waits import until_waiting
 from tests.store.scenes import EVERYTHING, LATER, Stores

@@ -11,7 +11,7 @@ from domain.call import AttemptKind, CallStatus, EventEffect
 from domain.contact import Contact, ContactStatus, SkipReason
 from domain.lifecycle import Action
 from domain.settlement import Settlement
-from store.engine import transaction
+from store.database.engine import transaction
 from tests.builders import MONDAY_NOON, a_status_event
 from tests.store.scenes import LATER, House, Stores
 

@@ -18,9 +18,9 @@ from domain.gates import Gate
 from domain.lifecycle import Action
 from domain.ports import Claimed
 from domain.settlement import Settlement
-from store.calls import PostgresCallStore
-from store.engine import transaction
-from store.identity import mint
+from store.calls.repository import PostgresCallStore
+from store.database.engine import transaction
+from store.database.ids import mint
 from tests.builders import MONDAY_NOON, ORGANIZATION, a_claim, a_new_contact
 from tests.store.scenes import LATER, Stores
 

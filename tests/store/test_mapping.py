@@ -16,10 +16,10 @@ from domain.campaign import CampaignRules
 from domain.contact import NewContact
 from domain.redial import RedialPolicy, RedialStrategy
 from domain.working_hours import DailyWindow, DayHours, WorkingHours
-from store.engine import single_statement
-from store.mapping import call_of, call_values
-from store.storable import storable_json, storable_text
-from store.tables import calls
+from store.database.engine import single_statement
+from store.database.text import storable_json, storable_text
+from store.schema.mapping import call_of, call_values
+from store.schema.tables import calls
 from tests.builders import ORGANIZATION, a_new_batch, a_new_contact
 from tests.store.scenes import Stores
 

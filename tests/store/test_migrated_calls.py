@@ -9,7 +9,7 @@ from sqlalchemy import text
 from domain.call import CallRecord, CallStatus
 from domain.contact import ContactStatus
 from domain.gates import Gate
-from store.engine import single_statement
+from store.database.engine import single_statement
 from store.migrations import downgrade, upgrade
 from tests.builders import MONDAY_NOON, a_claim, a_status_event
 from tests.store.scenes import Stores

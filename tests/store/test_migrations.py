@@ -15,9 +15,9 @@ from sqlalchemy import Connection, NullPool, create_engine, inspect, text
 from domain.errors import StoreBusy, StoreUnavailable
 from embedded.postgres import EmbeddedPostgres
 from store import migrations
-from store.connection import Timeouts
+from store.database.connection import Timeouts
 from store.migrations import downgrade, upgrade
-from store.tables import METADATA
+from store.schema.tables import METADATA
 
 pytestmark = pytest.mark.store
 

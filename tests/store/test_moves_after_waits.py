@@ -18,10 +18,10 @@ from domain.ports import Claimed
 from domain.redial import RedialPolicy
 from domain.settlement import Settlement
 from domain.suppression import NewSuppression
-from store.claims import claim
-from store.engine import transaction
-from store.identity import mint
-from store.settling import settle
+from store.calls.claims import claim
+from store.contacts.settlement import settle
+from store.database.engine import transaction
+from store.database.ids import mint
 from tests.builders import CALLEE, MONDAY_NOON, ORGANIZATION, a_claim, a_new_contact, a_status_event
 from tests.store.lock_waits import until_waiting
 from tests.store.scenes import House, Stores, grant_by_hand

@@ -13,7 +13,7 @@ from domain.lifecycle import Action
 from domain.ports import ClaimAnswer, Claimed
 from domain.settlement import Settlement
 from domain.slots import WINDOW_OPENS, Wake
-from store.engine import transaction
+from store.database.engine import transaction
 from tests.builders import (
     MONDAY_NOON,
     ORGANIZATION,

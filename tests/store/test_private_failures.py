@@ -21,7 +21,7 @@ from domain.errors import (
     StatementRefused,
     UnstorableValue,
 )
-from store.engine import single_statement, transaction
+from store.database.engine import single_statement, transaction
 from tests.builders import a_new_contact
 from tests.store.scenes import Stores
 

@@ -13,8 +13,8 @@ from domain.identity import TokenId
 from domain.ports import Claimed
 from domain.settlement import Settlement
 from domain.suppression import NewSuppression
-from store.engine import transaction
-from store.suppressing import PIECE, in_pieces
+from store.database.engine import transaction
+from store.suppressions.listing import PIECE, in_pieces
 from tests.builders import CALLEE, MONDAY_NOON, ORGANIZATION, a_claim, a_new_contact
 from tests.store.scenes import Stores
 

@@ -13,10 +13,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from domain.errors import StoreBusy, StoreReadOnly, StoreUnavailable
 from domain.identity import OrganizationId
-from store import engine as engine_module
-from store.connection import Timeouts
-from store.engine import bulk_transaction, create_store_engine, ping, single_statement, transaction
-from store.tenancy import work_for
+from store.database import engine as engine_module
+from store.database.connection import Timeouts
+from store.database.engine import bulk_transaction, create_store_engine, ping, single_statement, transaction
+from store.database.tenancy import work_for
 
 pytestmark = pytest.mark.store
 

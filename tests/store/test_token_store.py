@@ -8,10 +8,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from domain.identity import OrganizationId, TokenId
 from domain.ports import Page, Token, TokenStore, Window
-from store.engine import transaction
-from store.identity import mint
-from store.tables import tokens
-from store.tokens import PostgresTokenStore
+from store.access.tokens import PostgresTokenStore
+from store.database.engine import transaction
+from store.database.ids import mint
+from store.schema.tables import tokens
 from tests.builders import MONDAY_NOON, ORGANIZATION
 
 pytestmark = pytest.mark.store

@@ -1,0 +1,1 @@
+"""Organizations, their tokens, and the requests they repeat."""

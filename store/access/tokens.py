@@ -1,0 +1,87 @@
+"""Who may use the API; a secret is never stored, only its hash."""
+
+import hashlib
+from datetime import datetime, timedelta
+
+from sqlalchemy import bindparam, func, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from domain.identity import TOKEN_PREFIX, MintId, OrganizationId, TokenId
+from domain.ports import Page, Token, Window
+from store.access.organizations import keep_organization
+from store.database.engine import single_statement, transaction
+from store.schema.mapping import token_of
+from store.schema.tables import tokens
+
+USE_NOTED_EVERY = timedelta(minutes=1)
+
+_IS_LIVE = (tokens.c.secret_sha256 == bindparam("shown"), tokens.c.revoked_at.is_(None))
+_LIVE = select(tokens).where(*_IS_LIVE)
+_NOTE_USE = update(tokens).where(*_IS_LIVE).values(last_used_at=bindparam("used_at")).returning(tokens)
+
+
+class PostgresTokenStore:
+    """The API tokens of all organizations; implements `TokenStore`."""
+
+    def __init__(self, engine: AsyncEngine, mint: MintId) -> None:
+        self._engine = engine
+        self._mint = mint
+
+    async def create(self, organization_id: OrganizationId, name: str, secret: str, now: datetime) -> Token:
+        """Keep a token's hash, its organization too; the same secret again returns the token that has it."""
+        hashed = _hash(secret)
+        async with transaction(self._engine) as connection:
+            await keep_organization(connection, organization_id, now)
+            await connection.execute(
+                insert(tokens)
+                .values(
+                    token_id=self._mint(TOKEN_PREFIX),
+                    organization_id=organization_id,
+                    name=name,
+                    secret_sha256=hashed,
+                    created_at=now,
+                )
+                .on_conflict_do_nothing(index_elements=["secret_sha256"])
+            )
+            kept = await connection.execute(select(tokens).where(tokens.c.secret_sha256 == hashed))
+            return token_of(kept.mappings().one())
+
+    async def authenticate(self, secret: str, now: datetime) -> Token | None:
+        """Return the live token with this secret and note its use (to the minute)."""
+        shown = _hash(secret)
+        async with single_statement(self._engine) as connection:
+            row = (await connection.execute(_LIVE, {"shown": shown})).mappings().one_or_none()
+            if row is None:
+                return None
+            token = token_of(row)
+            if token.last_used_at is not None and now - token.last_used_at < USE_NOTED_EVERY:
+                return token
+            noted = await connection.execute(_NOTE_USE, {"shown": shown, "used_at": now})
+            row = noted.mappings().one_or_none()
+        return None if row is None else token_of(row)
+
+    async def list_tokens(self, window: Window) -> Page[Token]:
+        """Return all tokens, newest first."""
+        c = tokens.c
+        page = select(tokens).order_by(c.created_at.desc(), c.token_id.desc())
+        async with single_statement(self._engine) as connection:
+            total = await connection.execute(select(func.count()).select_from(tokens))
+            found = await connection.execute(page.offset(window.skip).limit(window.limit))
+        return Page(items=[token_of(row) for row in found.mappings()], total=total.scalar_one())
+
+    async def revoke(self, token_id: TokenId, now: datetime) -> bool:
+        """Revoke a token, once; False when there is none of this id."""
+        c = tokens.c
+        revoked = (
+            update(tokens)
+            .where(c.token_id == token_id)
+            .values(revoked_at=func.coalesce(c.revoked_at, now))
+            .returning(c.token_id)
+        )
+        async with single_statement(self._engine) as connection:
+            return (await connection.execute(revoked)).scalar_one_or_none() is not None
+
+
+def _hash(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest()

@@ -1,0 +1,1 @@
+"""Batches: intake, life cycle, counts, export."""

@@ -1,0 +1,91 @@
+"""What is done to one batch on request, or when its time is up; each within one transaction."""
+
+from datetime import datetime
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from domain.batch import TERMINAL_BATCH, Batch, BatchStatus, PausedBy
+from domain.campaign import CampaignStatus
+from domain.contact import WAITING, SkipReason
+from domain.errors import CampaignPaused
+from domain.identity import BatchId, OrganizationId
+from domain.lifecycle import Action, Effect, require_dispatchable, step_of_batch
+from store.batches.completion import complete_campaign
+from store.batches.locking import counted, locked_batch
+from store.batches.moves import ended, move_batches, paused, resumed
+from store.batches.skipping import CANCELLABLE, skip_everybody
+from store.schema.mapping import Values
+from store.schema.tables import batches, campaigns
+
+_KEPT = campaigns.c.deleted_at.is_(None)
+
+
+async def act_on_batch(
+    connection: AsyncConnection,
+    batch_id: BatchId,
+    action: Action,
+    now: datetime,
+    *,
+    organization_id: OrganizationId | None,
+) -> Batch:
+    """Pause, resume or cancel a batch; see `BatchStore.act`."""
+    c = batches.c
+    mine = [] if organization_id is None else [c.organization_id == organization_id]
+    batch, campaign_status = await locked_batch(connection, c.batch_id == batch_id, _KEPT, *mine)
+    if step_of_batch(batch.status, action).effect is Effect.NOTHING:
+        return await counted(connection, batch)
+    if action is Action.RESUME and campaign_status is CampaignStatus.PAUSED:
+        raise CampaignPaused
+    batch = await _move(connection, batch, _values_after(action, now), now)
+    if action is Action.CANCEL:
+        reason = SkipReason.BATCH_CANCELLED
+        await skip_everybody(connection, [batch_id], CANCELLABLE, reason=reason, now=now)
+        await complete_campaign(connection, batch.campaign_id, now)
+    return await counted(connection, batch)
+
+
+async def expire_batch(connection: AsyncConnection, batch_id: BatchId, now: datetime) -> Batch:
+    """End a batch whose time is up; see `BatchStore.expire`."""
+    batch, _ = await locked_batch(connection, batches.c.batch_id == batch_id, _KEPT)
+    is_time_up = batch.scheduled_end is not None and batch.scheduled_end <= now
+    if is_time_up and batch.status not in TERMINAL_BATCH:
+        batch = await _move(connection, batch, ended(BatchStatus.EXPIRED), now)
+        await skip_everybody(connection, [batch_id], WAITING, reason=SkipReason.BATCH_EXPIRED, now=now)
+        await complete_campaign(connection, batch.campaign_id, now)
+    return await counted(connection, batch)
+
+
+async def dispatch_batch(
+    connection: AsyncConnection,
+    organization_id: OrganizationId,
+    batch_id: BatchId,
+    now: datetime,
+    *,
+    start_now: bool,
+) -> Batch:
+    """Let a batch be handed to calling again; see `BatchStore.dispatch`."""
+    c = batches.c
+    matching = (c.batch_id == batch_id, c.organization_id == organization_id, _KEPT)
+    batch, _ = await locked_batch(connection, *matching)
+    require_dispatchable(batch, start_now=start_now)
+    if batch.status is BatchStatus.PENDING:
+        begun: Values = {"status": BatchStatus.IN_PROGRESS, "scheduled_start": now}
+        batch = await _move(connection, batch, begun, now)
+    return await counted(connection, batch)
+
+
+def _values_after(action: Action, now: datetime) -> Values:
+    match action:
+        case Action.PAUSE:
+            return paused(PausedBy.BATCH)
+        case Action.RESUME:
+            return resumed(now)
+        case Action.CANCEL:
+            return ended(BatchStatus.CANCELLED)
+        case Action.DISPATCH:
+            raise ValueError("a dispatch moves no batch")
+
+
+async def _move(connection: AsyncConnection, batch: Batch, values: Values, now: datetime) -> Batch:
+    (moved,) = await move_batches(connection, values, now, batches.c.batch_id == batch.batch_id)
+    return moved

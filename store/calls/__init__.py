@@ -1,0 +1,1 @@
+"""Attempts: claims, events, deliveries, and whose turn it is to dial."""

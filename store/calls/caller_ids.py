@@ -1,0 +1,75 @@
+"""Which number a claim shows, told from what contacts were shown and what numbers carry now.
+
+Claims that choose from one list pass one at a time from their turn to their commit, by the turn's row, so
+that each knows the choices before it. They hold all other locks already: nobody waits in a circle.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from sqlalchemy import RowMapping, bindparam, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from domain.call import CallRecord, CallStatus
+from domain.caller_id import CallerIdStrategy, ShownNumber, choose_caller_id, kept_caller_id, may_keep
+from domain.identity import CampaignId, ContactId
+from domain.ports import AttemptClaim
+from store.batches.counting import live_calls_of
+from store.schema.tables import caller_id_turns, calls
+
+_TURN = caller_id_turns.c.turn
+_TAKEN = insert(caller_id_turns).values(
+    owner_id=bindparam("this_owner"), strategy=bindparam("this_strategy"), turn=0
+)
+_TAKE_TURN = _TAKEN.on_conflict_do_update(
+    index_elements=caller_id_turns.primary_key.columns, set_={_TURN: _TURN + 1}
+).returning(_TURN)
+_SHOWN = select(calls.c.attempt, calls.c.from_number, calls.c.call_status).where(
+    calls.c.contact_id == bindparam("this_contact"), calls.c.from_number.is_not(None)
+)
+_NOTHING_LIVE: Mapping[str, int] = {}
+
+
+async def caller_id_for(
+    connection: AsyncConnection, wish: AttemptClaim, facts: RowMapping, known: CallRecord | None
+) -> str:
+    """Return the number to show; `known` is the attempt's row when it was given back."""
+    ids = wish.caller_ids
+    if len(ids.numbers) == 1:
+        return ids.numbers[0]
+    if known is not None and known.from_number is not None and known.from_number in ids.numbers:
+        return known.from_number
+    if may_keep(ids, wish.kind):
+        shown = await _shown(connection, wish.contact_id)
+        if (kept := kept_caller_id(ids, wish.kind, shown)) is not None:
+            return kept
+    return await _chosen(connection, wish, facts)
+
+
+async def _chosen(connection: AsyncConnection, wish: AttemptClaim, facts: RowMapping) -> str:
+    ids, campaign_id = wish.caller_ids, CampaignId(facts["campaign_id"])
+    turn, live_calls = 0, _NOTHING_LIVE
+    match ids.strategy:
+        case CallerIdStrategy.ROUND_ROBIN:
+            owner_id = facts["batch_id"] if ids.are_own else campaign_id
+            turn = await _take_turn(connection, owner_id, ids.strategy)
+        case CallerIdStrategy.LEAST_LOADED:
+            # Numbers of several lists may be the same, and their calls count together.
+            turn = await _take_turn(connection, campaign_id, ids.strategy)
+            # A statement of its own sees the calls of every claim that had a turn before.
+            live_calls = await live_calls_of(connection, campaign_id)
+    return choose_caller_id(ids.strategy, ids.numbers, turn=turn, draw=wish.draw, live_calls=live_calls)
+
+
+async def _take_turn(connection: AsyncConnection, owner_id: str, strategy: CallerIdStrategy) -> int:
+    taken = await connection.execute(_TAKE_TURN, {"this_owner": owner_id, "this_strategy": strategy})
+    turn: int = taken.scalar_one()
+    return turn
+
+
+async def _shown(connection: AsyncConnection, contact_id: ContactId) -> Sequence[ShownNumber]:
+    found = await connection.execute(_SHOWN, {"this_contact": contact_id})
+    return [
+        ShownNumber(attempt=attempt, number=number, has_reached=status == CallStatus.COMPLETED)
+        for attempt, number, status in found
+    ]

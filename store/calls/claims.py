@@ -1,0 +1,234 @@
+"""Takes the right to ask the provider for one call, so that a phone rings at most once per attempt.
+
+Rows are locked in the order campaign, batch, contact, call, here as everywhere in this room; then come the
+locks that claims share. Only a statement that begins after all of them reads what the claim judges by: a
+statement's snapshot is older than the locks it waits for. Claims on one number pass one at a time, so that
+each counts the attempts of those before it. The number to show is chosen after all that may refuse the claim,
+since others wait for its turn. The number's place among the open attempts is taken with the call, last:
+whoever waits for it holds nothing that its holder still needs.
+"""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from sqlalchemy import (
+    Interval,
+    RowMapping,
+    bindparam,
+    exists,
+    func,
+    insert,
+    literal,
+    select,
+    text,
+    type_coerce,
+    update,
+)
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from domain.batch import BatchStatus
+from domain.call import AttemptKind, CallRecord, CallStatus, DialState
+from domain.campaign import CampaignStatus
+from domain.contact import WAITING, ContactStatus
+from domain.frequency import CapsAt
+from domain.gates import Gate, GateFacts, closed_gate
+from domain.identity import EXECUTION_PREFIX, ExecutionId, MintId
+from domain.ports import AttemptClaim, Capped, ClaimAnswer, Claimed, RulesChanged
+from store.calls.caller_ids import caller_id_for
+from store.numbers.claim_locks import claims_of, claims_on
+from store.numbers.frequency import capped_until
+from store.numbers.on_the_phone import is_on_the_phone
+from store.numbers.suppressed import instant, is_suppressed
+from store.schema.base import INSTANT
+from store.schema.json_columns import frequency_cap_of
+from store.schema.mapping import Values, call_of, call_values
+from store.schema.tables import batches, calls, campaigns, contacts, slots
+
+WISH_LASTS = timedelta(seconds=2)
+"""Whoever waited longer for its locks rests on hours that may have closed since, and looks again."""
+
+# The share lock on the batch lets claims pass each other, and makes them and a pause wait for one another:
+# after a pause has committed no dial begins. The contact is locked against another claimant.
+_ROWS = (
+    select(contacts.c.phone_number, batches.c.organization_id)
+    .join_from(contacts, batches, contacts.c.batch_id == batches.c.batch_id)
+    .where(contacts.c.contact_id == bindparam("this_contact"))
+    .suffix_with(text("FOR SHARE OF batches FOR NO KEY UPDATE OF contacts"))
+    .subquery("held")
+)
+# Outside the query of the rows, so that they come after these: whoever holds the claims may hold contacts.
+_LOCKS = select(claims_on(_ROWS.c.phone_number), claims_of(_ROWS.c.organization_id))
+
+# The claim's instant moves on by what it waited; the clock is the database's, as it is for whoever waits.
+_WAITED = type_coerce(func.clock_timestamp() - func.transaction_timestamp(), Interval)
+# Whether the number is busy is a cheap look that spares most losers the write; the unique index decides.
+_FACTS = (
+    select(
+        contacts.c.batch_id,
+        contacts.c.campaign_id,
+        contacts.c.phone_number,
+        contacts.c.status.label("contact_status"),
+        contacts.c.last_attempted_at,
+        batches.c.status.label("batch_status"),
+        batches.c.organization_id,
+        func.coalesce(batches.c.scheduled_end <= instant("claimed_at") + _WAITED, False).label("is_time_up"),
+        campaigns.c.status.label("campaign_status"),
+        campaigns.c.frequency_caps,
+        campaigns.c.policy_version,
+        is_suppressed(batches.c.organization_id, contacts.c.phone_number, instant("claimed_at")).label(
+            "is_suppressed"
+        ),
+        exists().where(slots.c.contact_id == contacts.c.contact_id).label("has_slot"),
+        is_on_the_phone(contacts.c.phone_number, calls.c.contact_id != contacts.c.contact_id).label(
+            "number_is_busy"
+        ),
+        _WAITED.label("waited"),
+    )
+    .join_from(contacts, batches, contacts.c.batch_id == batches.c.batch_id)
+    .join(campaigns, batches.c.campaign_id == campaigns.c.campaign_id)
+    .where(campaigns.c.deleted_at.is_(None), contacts.c.contact_id == bindparam("this_contact"))
+)
+
+_NEWEST_CALL = (
+    select(calls)
+    .where(calls.c.contact_id == bindparam("this_contact"))
+    .order_by(calls.c.attempt.desc())
+    .limit(1)
+)
+
+_DISPATCH = (
+    update(contacts)
+    .where(contacts.c.contact_id == bindparam("this_contact"))
+    .values(
+        status=ContactStatus.DISPATCHED,
+        retry_count=contacts.c.retry_count + bindparam("retries_dialled"),
+        follow_up_count=contacts.c.follow_up_count + bindparam("follow_ups_dialled"),
+        last_attempted_at=bindparam("claimed_at", type_=INSTANT),
+        next_retry_at=None,
+        follow_up_at=None,
+        updated_at=bindparam("claimed_at", type_=INSTANT),
+    )
+    .cte("dispatch")
+)
+# The names differ from the columns', which an update beside an insert would take for its own.
+_CALL = {column.name: bindparam(f"call_{column.name}", type_=column.type) for column in calls.c}
+_INSERT_CALL = insert(calls).values(_CALL).add_cte(_DISPATCH)
+_REWRITE_CALL = (
+    update(calls).where(calls.c.execution_id == _CALL["execution_id"]).values(_CALL).add_cte(_DISPATCH)
+)
+
+
+async def claim(connection: AsyncConnection, wish: AttemptClaim, now: datetime, mint: MintId) -> ClaimAnswer:
+    """Write or find the attempt's row; see `CallStore.claim_attempt`. Runs within a transaction.
+
+    Fails with the violation of the index of open numbers when another claim took the number since.
+    """
+    await connection.execute(_LOCKS, {"this_contact": wish.contact_id})
+    found = await connection.execute(_FACTS, {"this_contact": wish.contact_id, "claimed_at": now})
+    facts = found.mappings().one_or_none()
+    if facts is None:
+        return Gate.BATCH_GONE
+    newest = await _newest_call(connection, wish, facts)
+    if newest is not None and newest.attempt == wish.attempt and not _may_be_asked(newest):
+        return Claimed(record=newest, may_ask=False)
+    if wish.policy_version not in (None, facts[campaigns.c.policy_version]):
+        return RulesChanged()
+    if (gate := _closed_gate(facts, newest, wish)) is not None:
+        return gate
+    if facts["frequency_caps"] and (until := await _capped_until(connection, facts, now)) is not None:
+        return Capped(until)
+    if facts["number_is_busy"]:
+        return Gate.NUMBER_BUSY
+    if facts["waited"] > WISH_LASTS:
+        return RulesChanged()
+    given_back = newest if newest is not None and newest.attempt == wish.attempt else None
+    ready = given_back or _new_record(facts, wish, mint)
+    shown = await caller_id_for(connection, wish, facts, given_back)
+    record = _dialling(ready, wish, shown, now)
+    write = _INSERT_CALL if given_back is None else _REWRITE_CALL
+    await connection.execute(write, _call_values(record, facts) | _dispatch_values(facts, wish, now))
+    return Claimed(record=record, may_ask=True)
+
+
+async def _newest_call(
+    connection: AsyncConnection, wish: AttemptClaim, facts: RowMapping
+) -> CallRecord | None:
+    """Read the newest call under the contact's lock, which every writer of a new call holds."""
+    if facts["last_attempted_at"] is None:
+        return None  # never claimed, so there is none
+    found = await connection.execute(_NEWEST_CALL, {"this_contact": wish.contact_id})
+    row = found.mappings().one_or_none()
+    return None if row is None else call_of(row)
+
+
+def _may_be_asked(record: CallRecord) -> bool:
+    """Tell whether certainly nobody dialled; a status heard of it says that somebody did."""
+    return record.dial_state is DialState.READY and record.call_status is CallStatus.QUEUED
+
+
+def _closed_gate(facts: RowMapping, newest: CallRecord | None, wish: AttemptClaim) -> Gate | None:
+    if newest is not None and newest.attempt > wish.attempt:
+        return Gate.CONTACT_CLOSED
+    gate = closed_gate(
+        GateFacts(
+            campaign_status=CampaignStatus(facts["campaign_status"]),
+            batch_status=BatchStatus(facts["batch_status"]),
+            contact_status=ContactStatus(facts["contact_status"]),
+        )
+    )
+    if gate is not None:
+        return gate
+    if facts["is_time_up"]:
+        return Gate.BATCH_OVER
+    is_known = newest is not None and newest.attempt == wish.attempt
+    if facts["contact_status"] == ContactStatus.DISPATCHED and not is_known:
+        return Gate.CONTACT_CLOSED
+    if not facts["has_slot"]:
+        return Gate.NO_SLOT
+    return Gate.SUPPRESSED if facts["is_suppressed"] else None
+
+
+async def _capped_until(connection: AsyncConnection, facts: RowMapping, now: datetime) -> datetime | None:
+    """Count the attempts at the number of every claim that passed before."""
+    caps = CapsAt(tuple(map(frequency_cap_of, facts["frequency_caps"])), now)
+    organization_id, number = literal(facts["organization_id"]), literal(facts["phone_number"])
+    until: datetime | None = await connection.scalar(select(capped_until(organization_id, number, caps)))
+    return until
+
+
+def _dialling(ready: CallRecord, wish: AttemptClaim, shown: str, now: datetime) -> CallRecord:
+    return replace(
+        ready,
+        dial_state=DialState.DIALLING,
+        provider=wish.provider,
+        from_number=shown,
+        started_at=now,
+    )
+
+
+def _new_record(facts: RowMapping, wish: AttemptClaim, mint: MintId) -> CallRecord:
+    return CallRecord(
+        execution_id=ExecutionId(mint(EXECUTION_PREFIX)),
+        contact_id=wish.contact_id,
+        batch_id=facts["batch_id"],
+        campaign_id=facts["campaign_id"],
+        attempt=wish.attempt,
+        kind=wish.kind,
+        to_number=facts["phone_number"],
+    )
+
+
+def _call_values(record: CallRecord, facts: RowMapping) -> Values:
+    values = call_values(record) | {"policy_version": facts[campaigns.c.policy_version]}
+    return {f"call_{name}": value for name, value in values.items()}
+
+
+def _dispatch_values(facts: RowMapping, wish: AttemptClaim, now: datetime) -> Values:
+    # A contact that was not given back is asked for again within the same dial, which is counted already.
+    is_counted = facts["contact_status"] in WAITING
+    return {
+        "this_contact": wish.contact_id,
+        "claimed_at": now,
+        "retries_dialled": int(is_counted and wish.kind is AttemptKind.RETRY),
+        "follow_ups_dialled": int(is_counted and wish.kind is AttemptKind.FOLLOW_UP),
+    }

@@ -1,0 +1,1 @@
+"""Campaigns: rules, life cycle, numbers."""

@@ -1,0 +1,1 @@
+"""Contacts: lists, settlement of their attempts, times that moved."""

@@ -1,0 +1,75 @@
+"""Finds who was moved by changed rules, so that workflows that sleep can be told."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import Select, and_, func, select, union_all
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from domain.call import OUTCOME_OF
+from domain.contact import SLEEPING, TERMINAL, ContactStatus
+from domain.identity import BatchId, ContactId
+from domain.ports import RescheduledContact
+from store.database.engine import single_statement
+from store.schema.tables import calls, contacts
+
+# Changed rules complete or skip nobody; who completed may wait for a follow-up by the time this is told.
+_ENDED = sorted(TERMINAL - {ContactStatus.COMPLETED, ContactStatus.SKIPPED})
+
+
+class PostgresRescheduledStore:
+    """The sleepers of all batches; implements `RescheduledStore`."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+
+    async def rescheduled_since(
+        self, batch_id: BatchId, since: datetime, after_position: int, limit: int
+    ) -> Sequence[RescheduledContact]:
+        """Return who was moved at that instant or later and waits, or would wait still, by position."""
+        async with single_statement(self._engine) as connection:
+            found = (await connection.execute(_moved(batch_id, since, after_position, limit))).all()
+        return [
+            RescheduledContact(
+                contact_id=ContactId(contact_id),
+                position=position,
+                attempt=newest + 1,
+                due_at=due_at,
+                timezone=timezone,
+            )
+            for contact_id, position, timezone, due_at, newest in found
+        ]
+
+
+def _moved(
+    batch_id: BatchId, since: datetime, after_position: int, limit: int
+) -> Select[str, int, str | None, datetime | None, int]:
+    """Select by position; each status is read from the index on its own, so that a page stops early."""
+    c = contacts.c
+    by_status = [
+        select(
+            c.contact_id,
+            c.position,
+            c.timezone,
+            func.coalesce(c.next_retry_at, c.follow_up_at).label("due_at"),
+        )
+        .where(c.batch_id == batch_id, c.status == status, c.updated_at >= since, c.position > after_position)
+        .order_by(c.position)
+        .limit(limit)
+        .subquery()
+        for status in (*sorted(SLEEPING), *_ENDED)
+    ]
+    moved = union_all(*(select(each) for each in by_status)).subquery("moved")
+    # An attempt that was given back undialled is the one that is waited for.
+    newest = (
+        select(func.max(calls.c.attempt))
+        .where(and_(calls.c.contact_id == moved.c.contact_id, calls.c.call_status.in_(OUTCOME_OF)))
+        .scalar_subquery()
+    )
+    return (
+        select(
+            moved.c.contact_id, moved.c.position, moved.c.timezone, moved.c.due_at, func.coalesce(newest, 0)
+        )
+        .order_by(moved.c.position)
+        .limit(limit)
+    )

@@ -1,0 +1,1 @@
+"""One pool of connections to Postgres: transactions, time limits, failures, its clock."""

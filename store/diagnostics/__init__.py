@@ -1,0 +1,1 @@
+"""What a diagnosis asks of the rows."""

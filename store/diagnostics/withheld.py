@@ -1,0 +1,54 @@
+"""Why nobody of a batch is called although it may call: whom caps, busy numbers and suppressions withhold.
+
+A number that another organization has on the phone is told as one that is free and waits its turn.
+"""
+
+from collections.abc import Collection
+
+from sqlalchemy import Subquery, and_, cast, func, literal, not_, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from domain.diagnosis.facts import Withheld
+from domain.frequency import CapsAt
+from domain.identity import BatchId
+from store.numbers.on_the_phone import is_on_own_call
+from store.numbers.suppressed import is_suppressed
+from store.schema.base import INSTANT
+from store.slots.due_contacts import capped_in, owner_of, pending_page
+
+
+async def withheld(
+    connection: AsyncConnection,
+    batch_id: BatchId,
+    caps: CapsAt,
+    limit: int,
+    closed_zones: Collection[str | None],
+) -> Withheld | None:
+    """Count the withheld; see `DiagnosticsStore.withheld`. Most often the first contact is free."""
+    looked_at = _looked_at(batch_id, caps, limit, closed_zones).c
+    uncapped = looked_at.capped_until.is_(None)
+    alone = and_(uncapped, not_(looked_at.is_busy))
+    free = select(literal(1)).where(alone, not_(looked_at.is_suppressed)).limit(1)
+    if (await connection.execute(free)).first() is not None:
+        return None
+    reasons = select(
+        func.count(looked_at.capped_until),
+        func.min(looked_at.capped_until),
+        func.count().filter(and_(uncapped, looked_at.is_busy)),
+        func.count().filter(alone),
+    )
+    capped, capped_until, busy, suppressed = (await connection.execute(reasons)).one()
+    if capped + busy + suppressed == 0:
+        return None
+    return Withheld(capped=capped, capped_until=capped_until, busy=busy, suppressed=suppressed)
+
+
+def _looked_at(batch_id: BatchId, caps: CapsAt, limit: int, closed_zones: Collection[str | None]) -> Subquery:
+    page = pending_page(batch_id, 0, limit, closed_zones)
+    number = page.c.phone_number
+    reasons = select(
+        cast(capped_in(batch_id, number, caps), INSTANT).label("capped_until"),
+        is_on_own_call(number, owner_of(batch_id)).label("is_busy"),
+        is_suppressed(owner_of(batch_id), number, caps.now).label("is_suppressed"),
+    )
+    return reasons.select_from(page).subquery("looked_at")

@@ -1,0 +1,35 @@
+"""Whose turn it is among caller IDs, and among the dials of a campaign with a pace, as tables.
+
+Small rows of their own: each is locked for every dial of a campaign, and nothing else waits for them.
+"""
+
+from datetime import datetime
+
+from sqlalchemy import BigInteger, Text
+from sqlmodel import Field
+
+from domain.caller_id import CallerIdStrategy
+from store.schema.base import INSTANT, Row, one_of
+
+
+class CallerIdTurnRow(Row, table=True):
+    """How far the turns of one list of numbers have come; none before the first."""
+
+    __tablename__ = "caller_id_turns"
+    __table_args__ = (one_of("strategy", CallerIdStrategy),)
+
+    owner_id: str = Field(primary_key=True, sa_type=Text)
+    """The campaign, or the batch that has numbers of its own."""
+    strategy: str = Field(primary_key=True, sa_type=Text)
+    turn: int = Field(sa_type=BigInteger)
+    """The newest one that was taken, from 0."""
+
+
+class DialTurnRow(Row, table=True):
+    """The first instant of a campaign that no dial has for itself yet."""
+
+    __tablename__ = "dial_turns"
+
+    campaign_id: str = Field(primary_key=True, sa_type=Text)
+    pace_version: int
+    next_dial_at: datetime = Field(sa_type=INSTANT)

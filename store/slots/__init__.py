@@ -1,0 +1,1 @@
+"""Slots: who may be dialled now."""
