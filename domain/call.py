@@ -58,6 +58,11 @@ class DialState(StrEnum):
     """The provider said no for good."""
 
 
+ASKED = (DialState.DIALLING, DialState.ACCEPTED, DialState.AMBIGUOUS)
+"""States in which the provider was asked and may have dialled."""
+LIVE_CALLS = (CallStatus.QUEUED, CallStatus.RINGING, CallStatus.IN_PROGRESS)
+
+
 RANK = {
     CallStatus.QUEUED: 10,
     CallStatus.RINGING: 20,

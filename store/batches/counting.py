@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from sqlalchemy import (
     ARRAY,
     BigInteger,
-    CollectionAggregate,
     ColumnElement,
     Select,
     Text,
@@ -19,7 +18,6 @@ from sqlalchemy import (
     case,
     cast,
     func,
-    literal,
     literal_column,
     not_,
     select,
@@ -28,22 +26,18 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from domain.call import AttemptKind, CallStatus, DialState
+from domain.call import ASKED, AttemptKind, CallStatus
 from domain.campaign import CallCounters
 from domain.contact import WAITING, ContactStatus
 from domain.counters import Counters
 from domain.identity import BatchId, CampaignId
+from store.database.parameters import among
 from store.schema.tables import batches, calls, contacts, slots
 
 CONTACTS, CALLS, FOLLOW_UPS = "contacts", "calls", "follow_ups"
 """What is kept with a batch: the first two by status."""
 DIALLED, OTHERS = "dialled", "others"
 """The two counts of follow-ups."""
-
-ASKED = (DialState.DIALLING, DialState.ACCEPTED, DialState.AMBIGUOUS)
-"""States in which the provider was asked and may have dialled."""
-
-LIVE_CALLS = (CallStatus.QUEUED, CallStatus.RINGING, CallStatus.IN_PROGRESS)
 
 COUNTED_AS = {
     CallStatus.COMPLETED: "completed_calls",
@@ -65,11 +59,6 @@ _GRANTED = (
     )
     .group_by(contacts.c.batch_id, contacts.c.status)
 )
-
-
-def among(ids: Sequence[str]) -> CollectionAggregate[bool]:
-    """Return the right side of `column == among(ids)`; one statement text for any number of ids."""
-    return any_(literal(list(ids), ARRAY(Text)))
 
 
 def contacts_by_status(owner: ColumnElement[str], *of: ColumnElement[bool]) -> Select[str, str, int]:
@@ -156,14 +145,3 @@ async def call_counters_of(
         if name == DIALLED:
             counts[campaign_id]["follow_up_calls"] += number
     return {CampaignId(each): CallCounters(**numbers) for each, numbers in counts.items()}
-
-
-async def live_calls_of(connection: AsyncConnection, campaign_id: CampaignId) -> Mapping[str, int]:
-    """Return how many calls each caller ID of a campaign carries now."""
-    c = calls.c
-    counted = await connection.execute(
-        select(c.from_number, func.count())
-        .where(c.campaign_id == campaign_id, c.call_status.in_(LIVE_CALLS), c.dial_state.in_(ASKED))
-        .group_by(c.from_number)
-    )
-    return {number: count for number, count in counted if number is not None}

@@ -14,12 +14,13 @@ from sqlalchemy import ColumnElement, ScalarSelect, and_, exists, func, literal_
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from domain.batch import TERMINAL_BATCH
-from domain.call import AttemptKind
+from domain.call import ASKED, LIVE_CALLS, AttemptKind
 from domain.contact import TERMINAL, ContactStatus
 from domain.errors import StoreUnavailable
 from domain.identity import BatchId
-from store.batches.counting import ASKED, CALLS, CONTACTS, DIALLED, FOLLOW_UPS, LIVE_CALLS, OTHERS, among
+from store.batches.counting import CALLS, CONTACTS, DIALLED, FOLLOW_UPS, OTHERS
 from store.database.engine import single_statement, transaction
+from store.database.parameters import among
 from store.schema.tables import batches, calls, contacts
 
 AT_ONCE = 20

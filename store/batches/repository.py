@@ -18,10 +18,11 @@ from domain.ports import KeyedRequest, Page, Window
 from store.access.idempotency import effect_once
 from store.batches.actions import act_on_batch, dispatch_batch, expire_batch
 from store.batches.completion import finish_batch
-from store.batches.counting import among, counters_of
+from store.batches.counting import counters_of
 from store.batches.intake import create_batch
 from store.batches.kept_counts import keep_counts_of_settled
 from store.database.engine import bulk_transaction, single_statement, transaction
+from store.database.parameters import among
 from store.schema.mapping import batch_of, campaign_of
 from store.schema.tables import batches, campaigns, contacts
 

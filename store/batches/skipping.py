@@ -8,8 +8,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.contact import WAITING, ContactStatus, SkipReason
 from domain.identity import BatchId
-from store.batches.counting import among
 from store.calls.undialled import cancel_undialled
+from store.database.parameters import among
 from store.schema.tables import calls, contacts
 
 CANCELLABLE = WAITING | {ContactStatus.DISPATCHED}

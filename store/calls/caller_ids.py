@@ -6,15 +6,14 @@ that each knows the choices before it. They hold all other locks already: nobody
 
 from collections.abc import Mapping, Sequence
 
-from sqlalchemy import RowMapping, bindparam, select
+from sqlalchemy import RowMapping, bindparam, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from domain.call import CallRecord, CallStatus
+from domain.call import ASKED, LIVE_CALLS, CallRecord, CallStatus
 from domain.caller_id import CallerIdStrategy, ShownNumber, choose_caller_id, kept_caller_id, may_keep
 from domain.identity import CampaignId, ContactId
 from domain.ports import AttemptClaim
-from store.batches.counting import live_calls_of
 from store.schema.tables import caller_id_turns, calls
 
 _TURN = caller_id_turns.c.turn
@@ -57,7 +56,7 @@ async def _chosen(connection: AsyncConnection, wish: AttemptClaim, facts: RowMap
             # Numbers of several lists may be the same, and their calls count together.
             turn = await _take_turn(connection, campaign_id, ids.strategy)
             # A statement of its own sees the calls of every claim that had a turn before.
-            live_calls = await live_calls_of(connection, campaign_id)
+            live_calls = await _live_calls(connection, campaign_id)
     return choose_caller_id(ids.strategy, ids.numbers, turn=turn, draw=wish.draw, live_calls=live_calls)
 
 
@@ -73,3 +72,14 @@ async def _shown(connection: AsyncConnection, contact_id: ContactId) -> Sequence
         ShownNumber(attempt=attempt, number=number, has_reached=status == CallStatus.COMPLETED)
         for attempt, number, status in found
     ]
+
+
+async def _live_calls(connection: AsyncConnection, campaign_id: CampaignId) -> Mapping[str, int]:
+    """Return how many calls each caller ID of a campaign carries now."""
+    c = calls.c
+    counted = await connection.execute(
+        select(c.from_number, func.count())
+        .where(c.campaign_id == campaign_id, c.call_status.in_(LIVE_CALLS), c.dial_state.in_(ASKED))
+        .group_by(c.from_number)
+    )
+    return {number: count for number, count in counted if number is not None}

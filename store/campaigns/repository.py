@@ -14,12 +14,13 @@ from domain.lifecycle import Action
 from domain.ports import Amendment, KeyedRequest, Page, Window
 from store.access.idempotency import effect_once
 from store.access.organizations import keep_organization
-from store.batches.counting import among, call_counters_of
+from store.batches.counting import call_counters_of
 from store.batches.kept_counts import keep_counts_of_settled
 from store.campaigns.actions import act_on_campaign
 from store.campaigns.changes import change_campaign, delete_campaign
 from store.campaigns.statistics import stats_of
 from store.database.engine import bulk_transaction, single_statement, transaction
+from store.database.parameters import among
 from store.numbers.claim_locks import hold_claims
 from store.schema.mapping import campaign_of, rules_values
 from store.schema.tables import batches, campaigns

@@ -15,10 +15,10 @@ from domain.errors import ContactNotFound
 from domain.identity import BatchId, ContactId, ExecutionId
 from domain.ports import Page, Window
 from domain.settlement import Settlement
-from store.batches.counting import among
 from store.contacts import follow_ups
 from store.contacts import settlement as settling
 from store.database.engine import single_statement, transaction
+from store.database.parameters import among
 from store.schema.mapping import call_of, contact_of
 from store.schema.tables import batches, calls, contacts
 from store.slots import due_contacts as turns

@@ -14,9 +14,9 @@ from domain.contact import SLEEPING, TERMINAL
 from domain.identity import BatchId, CampaignId
 from domain.ports import OutdatedCampaign, RescheduledPage
 from domain.settlement import EndedAttempt, Settlement, WaitingContact, settle_anew
-from store.batches.counting import among
 from store.calls.undialled import cancel_undialled
 from store.database.engine import single_statement, transaction
+from store.database.parameters import among
 from store.schema.base import INSTANT
 from store.schema.mapping import batch_of, campaign_of
 from store.schema.tables import batches, calls, campaigns, contacts

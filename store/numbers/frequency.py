@@ -4,8 +4,8 @@ from datetime import datetime
 
 from sqlalchemy import ColumnElement, ScalarSelect, func, literal, select
 
+from domain.call import ASKED
 from domain.frequency import CapsAt, FrequencyCap
-from store.batches.counting import ASKED
 from store.schema.base import INSTANT
 from store.schema.tables import calls, campaigns
 

@@ -28,11 +28,10 @@ from sqlalchemy import (
     union_all,
 )
 
-from domain.call import AttemptKind
+from domain.call import LIVE_CALLS, AttemptKind
 from domain.contact import ContactStatus, SkipReason
 from domain.frequency import CapsAt
 from domain.identity import BatchId
-from store.batches.counting import LIVE_CALLS
 from store.calls.undialled import IS_UNDIALLED
 from store.numbers.frequency import capped_until
 from store.numbers.on_the_phone import is_on_the_phone

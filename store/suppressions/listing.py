@@ -43,8 +43,8 @@ from domain.identity import (
     TokenId,
 )
 from domain.suppression import OPTED_OUT, NewSuppression, SkippedContact
-from store.batches.counting import among
 from store.calls.undialled import cancel_undialled
+from store.database.parameters import among
 from store.numbers.claim_locks import hold_claims
 from store.numbers.suppressed import is_suppressed
 from store.schema.base import INSTANT

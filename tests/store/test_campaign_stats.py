@@ -9,12 +9,11 @@ from hypothesis import strategies as st
 from sqlalchemy import insert, update
 
 from domain.batch import Batch, BatchOverrides, BatchStatus
-from domain.call import AttemptKind, CallStatus, DialState
+from domain.call import ASKED, AttemptKind, CallStatus, DialState
 from domain.campaign import CallCounters
 from domain.campaign_stats import CampaignStats
 from domain.contact import ContactStatus
 from domain.redial import RedialPolicy
-from store.batches.counting import ASKED
 from store.database.engine import transaction
 from store.schema.tables import batches, calls, contacts
 from tests.builders import ORGANIZATION, a_campaign_rules
