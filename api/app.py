@@ -16,11 +16,11 @@ from fastapi import FastAPI
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from api.assembly import assemble, create_app, install
-from api.parts import ApiParts
-from api.relay_loop import keep_relaying
-from api.rescheduling import Rescheduler
-from api.start_reconciler import keep_starting
-from api.webhook_door import WebhookDoor
+from api.batches.start_reconciler import keep_starting
+from api.campaigns.rescheduling import Rescheduler
+from api.http.dependencies import ApiParts
+from api.http.webhook_authenticator import WebhookDoor
+from api.webhooks.relay_loop import keep_relaying
 from domain.ports import BatchEngine
 from domain.wall_clock import rules_version
 from domain.watchdog import CALL_GRACE

@@ -6,19 +6,26 @@ from contextlib import AbstractAsyncContextManager
 from anyio import CapacityLimiter
 from fastapi import FastAPI
 
-from api.body_bytes import BodyBytes
-from api.direct_delivery import DirectDelivery
-from api.docs_page import serve_docs
-from api.early_answers import EarlyAnswers
-from api.front_door import FrontDoor
-from api.head_requests import HeadRequests
-from api.openapi import describe_with_schemas
-from api.parts import ApiParts
-from api.problems import speak_problems
-from api.rate_limit import RateLimit
-from api.request_places import RequestPlaces
-from api.routes import batches, campaigns, contacts, csv_files, debugging, health, suppressions, webhooks
-from api.upload_places import UploadPlaces
+from api.batches import routes as batches
+from api.campaigns import routes as campaigns
+from api.contacts import routes as contacts
+from api.diagnosis import routes as debugging
+from api.export import routes as csv_files
+from api.health import routes as health
+from api.http.body_bytes import BodyBytes
+from api.http.dependencies import ApiParts
+from api.http.docs_page import serve_docs
+from api.http.early_answers import EarlyAnswers
+from api.http.head_requests import HeadRequests
+from api.http.middleware import FrontDoor
+from api.http.openapi import describe_with_schemas
+from api.http.problems import speak_problems
+from api.http.rate_limit import RateLimit
+from api.http.request_places import RequestPlaces
+from api.http.upload_places import UploadPlaces
+from api.suppressions import routes as suppressions
+from api.webhooks import routes as webhooks
+from api.webhooks.direct_delivery import DirectDelivery
 from observability.metrics import Telemetry
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]

@@ -8,8 +8,8 @@ import httpx
 from fastapi import FastAPI
 
 from api.assembly import create_app
-from api.parts import ApiParts
-from api.webhook_door import WebhookDoor
+from api.http.dependencies import ApiParts
+from api.http.webhook_authenticator import WebhookDoor
 from domain.call import AttemptKind, CallRecord, DialState
 from domain.identity import ContactId, OrganizationId
 from domain.ports import AttemptClaim, Claimed

@@ -6,7 +6,7 @@ import httpx
 import pytest
 from structlog.testing import capture_logs
 
-from api.engine_news import AT_ONCE, tell_batches
+from api.http.notification import AT_ONCE, tell_batches
 from domain.batch import BatchStatus
 from domain.errors import EngineUnavailable
 from domain.identity import BatchId
@@ -232,7 +232,7 @@ async def test_many_batches_are_told_a_few_at_once_and_deaf_ones_stop_nobody() -
 
 
 async def test_client_does_not_wait_for_an_engine_that_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("api.engine_news.PATIENCE_SECONDS", 0.01)
+    monkeypatch.setattr("api.http.notification.PATIENCE_SECONDS", 0.01)
     engine = _HangingEngine()
 
     with capture_logs() as logs:

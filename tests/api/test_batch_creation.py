@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from api import batch_creation
 from api.assembly import install
+from api.batches import creation as batch_creation
 from domain.batch import Batch
 from domain.campaign import CampaignStatus
 from domain.errors import CampaignClosed, EngineUnavailable, StoreUnavailable

@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
-from api import body
-from api.body_bytes import SMALL, BodyBytes
-from api.upload_places import Places
+from api.http import body
+from api.http.body_bytes import SMALL, BodyBytes
+from api.http.upload_places import Places
 from telephony.signature import sign
 from tests.api.house import OTHER_SECRET, House, a_batch_body, a_problem, bearer, build_house
 

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from api.intake.csv_file import CsvFile
-from api.schemas.batches import MAX_CONTACTS, BatchHead
+from api.batches.schemas import MAX_CONTACTS, BatchHead
+from api.http.csv_file import CsvFile
 from domain.identity import BatchId
 from tests.api.house import House, Json, a_batch_body, a_problem, created, errors_of
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from api import counter_check
+from api.diagnosis import counter_check
 from domain.batch import BatchStatus, PausedBy
 from domain.breaker import BreakerState
 from domain.call import AttemptKind, CallStatus, EventSource

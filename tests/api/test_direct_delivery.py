@@ -1,6 +1,6 @@
 """Requests stop trying to tell workflows while none can be told."""
 
-from api.direct_delivery import MAX_FAILURES, PROBE_EVERY, DirectDelivery
+from api.webhooks.direct_delivery import MAX_FAILURES, PROBE_EVERY, DirectDelivery
 from tests.fakes.clock import NOON
 
 

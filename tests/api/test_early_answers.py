@@ -13,8 +13,8 @@ import uvicorn
 from fastapi import FastAPI
 from starlette.types import Message, Receive, Scope, Send
 
-from api import early_answers
-from api.early_answers import EarlyAnswers
+from api.http import early_answers
+from api.http.early_answers import EarlyAnswers
 from tests.api.house import SECRET, House
 
 Parser = Literal["auto", "httptools", "h11"]

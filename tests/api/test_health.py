@@ -102,7 +102,7 @@ class _HangingEngine(fakes.FakeEngine):
 
 
 async def test_part_that_hangs_counts_as_down(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("api.readiness.CHECK_SECONDS", 0.01)
+    monkeypatch.setattr("api.health.readiness.CHECK_SECONDS", 0.01)
 
     async def hang() -> None:
         await asyncio.Event().wait()

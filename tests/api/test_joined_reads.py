@@ -5,7 +5,7 @@ from functools import partial
 
 import pytest
 
-from api.joined_reads import JoinedReads
+from api.http.singleflight import JoinedReads
 
 
 class Shelf:

@@ -7,8 +7,10 @@ from datetime import datetime
 import httpx
 import pytest
 
-from api import live_counters, parts, shared_answers
 from api.assembly import install
+from api.batches import counters as live_counters
+from api.http import coalescing_cache as shared_answers
+from api.http import dependencies as parts
 from domain.batch import Batch, BatchStatus
 from domain.campaign import Campaign
 from domain.counters import BatchTally, Counters

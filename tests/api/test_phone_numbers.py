@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.intake.phone_numbers import is_possible_e164
+from api.http.phone_numbers import is_possible_e164
 
 
 def _by_the_contract(text: str) -> bool:

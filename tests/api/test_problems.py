@@ -4,7 +4,7 @@ import httpx
 import pytest
 from structlog.testing import capture_logs
 
-from api.problems import KIND_OF
+from api.http.problems import KIND_OF
 from domain.campaign import Campaign
 from domain.errors import ApolloError
 from tests.api.house import SECRET, House, a_problem, bearer

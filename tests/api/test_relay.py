@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 import pytest
 from structlog.testing import capture_logs
 
-from api.direct_delivery import MAX_FAILURES, DirectDelivery
-from api.relay import AT_ONCE, GIVEN_UP_AFTER, GRACE, PAGE, PAGES_PER_ROUND, Relay
+from api.webhooks.direct_delivery import MAX_FAILURES, DirectDelivery
+from api.webhooks.relay import AT_ONCE, GIVEN_UP_AFTER, GRACE, PAGE, PAGES_PER_ROUND, Relay
 from domain.call import AttemptKind, CallRecord, CallStatus, StatusEvent
 from domain.errors import EngineUnavailable, StoreUnavailable
 from domain.identity import ExecutionId
@@ -274,8 +274,8 @@ class _SilentEngine(Engine):
 async def test_temporal_that_does_not_answer_counts_as_down(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("api.relay.DELIVERY_SECONDS", 0.01)
-    monkeypatch.setattr("api.relay.PING_SECONDS", 0.01)
+    monkeypatch.setattr("api.webhooks.relay.DELIVERY_SECONDS", 0.01)
+    monkeypatch.setattr("api.webhooks.relay.PING_SECONDS", 0.01)
     await _ended(house, 2)
     house.clock.pass_time(A_MOMENT)
     post = _post(house, engine=_SilentEngine())

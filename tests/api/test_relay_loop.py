@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from api.direct_delivery import DirectDelivery
-from api.relay_loop import Rhythm, keep_relaying
+from api.webhooks.direct_delivery import DirectDelivery
+from api.webhooks.relay_loop import Rhythm, keep_relaying
 from domain.call import CallStatus, StatusEvent
 from observability.metrics import Telemetry
 from tests.api.house import House
@@ -129,8 +129,8 @@ async def test_depth_and_age_of_the_backlog_are_measured_every_round(night: Nigh
 async def test_round_after_a_full_one_follows_without_a_pause(
     night: Night, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("api.relay.PAGE", 1)
-    monkeypatch.setattr("api.relay.PAGES_PER_ROUND", 1)
+    monkeypatch.setattr("api.webhooks.relay.PAGE", 1)
+    monkeypatch.setattr("api.webhooks.relay.PAGES_PER_ROUND", 1)
     for _ in range(2):
         await _ended(night.house)
     night.house.clock.pass_time(timedelta(seconds=10))

@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from api.direct_delivery import DirectDelivery
-from api.relay import GRACE, PAGE, Relay
+from api.webhooks.direct_delivery import DirectDelivery
+from api.webhooks.relay import GRACE, PAGE, Relay
 from domain.call import CallStatus
 from domain.errors import EngineUnavailable
 from domain.ports import Backlog

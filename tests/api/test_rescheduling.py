@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 import pytest
 from structlog.testing import capture_logs
 
-from api.rescheduling import SETTLED_AFTER, Rescheduler, follow_change
+from api.campaigns.rescheduling import SETTLED_AFTER, Rescheduler, follow_change
 from domain.call import CallStatus
 from domain.campaign import CampaignRules
 from domain.contact import Contact, ContactStatus
@@ -100,7 +100,7 @@ async def test_batch_whose_sleepers_stay_where_they_were_is_told_of_no_move(hous
 async def test_sleepers_moved_off_the_request_are_told_too(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("api.rescheduling.CONTACTS_AT_ONCE", 2)
+    monkeypatch.setattr("api.campaigns.rescheduling.CONTACTS_AT_ONCE", 2)
     scene = await _busy_scene(house)
     await follow_change(house.parts, await _change(house, scene))
     house.clock.pass_time(timedelta(seconds=5))
@@ -134,7 +134,7 @@ async def test_sleepers_whose_news_was_lost_are_told_again_once_the_change_is_se
 async def test_large_batches_are_followed_in_pages_and_the_request_does_only_the_first(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("api.rescheduling.CONTACTS_AT_ONCE", 2)
+    monkeypatch.setattr("api.campaigns.rescheduling.CONTACTS_AT_ONCE", 2)
     scene = await _busy_scene(house)
 
     await follow_change(house.parts, await _change(house, scene))

@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from api import start_reconciler
-from api.start_reconciler import keep_starting, start_overdue
+from api.batches import start_reconciler
+from api.batches.start_reconciler import keep_starting, start_overdue
 from domain.batch import Batch, BatchStatus
 from domain.errors import EngineUnavailable
 from domain.identity import BatchId

@@ -2,7 +2,7 @@
 
 import pytest
 
-from api.intake import suppressions
+from api.suppressions import file as suppressions
 from tests.api.house import House, Json, a_problem, errors_of
 from tests.api.test_csv_import import FORM, a_form
 

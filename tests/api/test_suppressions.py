@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from api.schemas.suppressions import SuppressionOut
+from api.suppressions.schemas import SuppressionOut
 from domain.call import CallStatus
 from domain.contact import ContactStatus
 from domain.settlement import Settlement

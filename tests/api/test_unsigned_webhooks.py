@@ -10,7 +10,7 @@ import pytest
 import uvicorn
 
 from api.app import build_production_app
-from api.loopback import came_over_loopback
+from api.webhooks.loopback import came_over_loopback
 from settings import Settings
 from tests.api.test_webhooks import UNSIGNED
 

@@ -12,7 +12,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from api.assembly import install
-from api.direct_delivery import MAX_FAILURES, PROBE_EVERY
+from api.webhooks.direct_delivery import MAX_FAILURES, PROBE_EVERY
 from domain.call import AttemptKind, CallRecord, CallStatus, StatusEvent
 from domain.contact import ContactStatus
 from domain.errors import StoreUnavailable
@@ -146,7 +146,7 @@ class _SilentEngine(fakes.FakeEngine):
 async def test_answer_does_not_wait_for_temporal_longer_than_its_limit(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("api.call_events.DELIVERY_SECONDS", 0.02)
+    monkeypatch.setattr("api.webhooks.events.DELIVERY_SECONDS", 0.02)
     call = await _dialled(house)
     install(house.app, replace(house.parts, engine=_SilentEngine()))
 
@@ -160,7 +160,7 @@ async def test_answer_does_not_wait_for_temporal_longer_than_its_limit(
 async def test_storm_while_temporal_is_down_is_answered_at_once_after_a_few_failures(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("api.call_events.DELIVERY_SECONDS", 0.02)
+    monkeypatch.setattr("api.webhooks.events.DELIVERY_SECONDS", 0.02)
     campaign = await house.create_campaign()
     numbers = [f"+1415555{number:04d}" for number in range(1000, 1200)]
     batch = await house.create_batch(campaign["campaign_id"], numbers)

@@ -1,0 +1,174 @@
+"""Batches over HTTP."""
+
+from functools import partial
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from pydantic import TypeAdapter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api.batches.actions import BatchActed, BatchDispatched
+from api.batches.counters import CounterSource, live_counters
+from api.batches.creation import BatchCreation
+from api.batches.life_cycles import act_on_batch, dispatch_batch
+from api.batches.schemas import BatchCreate, BatchCreated, BatchForm, BatchOut
+from api.batches.upload import BatchUpload
+from api.http.authentication import (
+    Caller,
+    Client,
+    IdempotencyKeyHeader,
+    IgnoredBody,
+    Metrics,
+    Parts,
+    Posted,
+    UploadBody,
+    UploadBodyOrFile,
+    Watcher,
+)
+from api.http.dependencies import ApiParts
+from api.http.idempotency import answer_created, once_only
+from api.http.ids import batch_id_of, campaign_id_of
+from api.http.openapi import (
+    ACTS,
+    ACTS_AS_ASKED,
+    READS,
+    READS_ONE,
+    WRITES,
+    Described,
+    json_body,
+    json_or_form_body,
+    problems,
+)
+from api.http.paging import Flag, paging_headers
+from api.http.queries import BatchesQuery
+from api.http.responses import json_answer, json_list
+from domain.errors import CampaignNotFound
+from domain.lifecycle import Action
+
+router = APIRouter(prefix="/api/v1/batches", tags=["batches"])
+
+_BATCHES = TypeAdapter(list[BatchOut])
+StartNow = Annotated[
+    Flag, Query(alias="now", description="Start a batch whose `scheduled_start` lies ahead.")
+]
+_SOURCE_HEADER: dict[int | str, Described] = {
+    200: {
+        "headers": {
+            "X-Counters-Source": {
+                "description": "Where the counters come from.",
+                "schema": {"type": "string", "enum": list(CounterSource)},
+            }
+        }
+    }
+}
+
+
+@router.post("", include_in_schema=False)
+@router.post(
+    "/",
+    status_code=201,
+    response_model=BatchCreated,
+    responses=problems(WRITES),
+    openapi_extra=json_body(BatchCreate),
+)
+async def create_batch(
+    caller: Caller, parts: Parts, posted: UploadBody, key: IdempotencyKeyHeader = None
+) -> Response:
+    """Keep an upload of contacts and start calling, at once or at `scheduled_start`.
+
+    Send an `Idempotency-Key`: a request that is cut may have made its batch, and only its repetition with the
+    key is certain to make no second one. Without a key, look for it in the list, newest first.
+    """
+    return await _create(caller, parts, posted, key)
+
+
+@router.post(
+    "/upload",
+    status_code=201,
+    response_model=BatchCreated,
+    responses=problems(WRITES),
+    openapi_extra=json_or_form_body(BatchCreate, BatchForm),
+)
+async def upload_batch(
+    caller: Caller, parts: Parts, posted: UploadBodyOrFile, key: IdempotencyKeyHeader = None
+) -> Response:
+    """Do the same as `POST /batches/`, or read the contacts from a CSV file in a form."""
+    return await _create(caller, parts, posted, key)
+
+
+async def _create(caller: Client, parts: ApiParts, posted: Posted[BatchUpload], key: str | None) -> Response:
+    once = await once_only(caller.organization_id, "batch", key, posted.document)
+    creation = BatchCreation(parts, caller, posted.value, once)
+    return await answer_created(parts, once, lambda: creation.run(parts.clock()))
+
+
+@router.get("", include_in_schema=False)
+@router.get("/", response_model=list[BatchOut], responses=problems((*READS, 403)))
+async def list_batches(
+    request: Request,
+    caller: Caller,
+    parts: Parts,
+    query: Annotated[BatchesQuery, Query()],
+) -> Response:
+    """List batches, newest first, with counters from the stored contacts."""
+    caller.require_own(query.organization_id)
+    try:
+        campaign = None if query.campaign_id is None else campaign_id_of(query.campaign_id)
+    except CampaignNotFound:
+        return json_list(_BATCHES, [], paging_headers(request, query.window, 0))
+    page = await parts.batches.list_batches(
+        caller.organization_id, campaign_id=campaign, statuses=query.status, window=query.window
+    )
+    headers = paging_headers(request, query.window, page.total)
+    return json_list(_BATCHES, [BatchOut.of(*each) for each in page.items], headers)
+
+
+@router.get("/{batch_id}", response_model=BatchOut, responses={**problems(READS_ONE), **_SOURCE_HEADER})
+async def get_batch(watcher: Watcher, parts: Parts, metrics: Metrics, batch_id: str) -> Response:
+    """Return one batch, its counters live where its workflow answers."""
+    key = (watcher.organization_id, batch_id_of(batch_id))
+    batch, campaign = await parts.watched_batches.ask(key, partial(parts.batches.get_uncounted, *key))
+    counters, source = await live_counters(parts, metrics, batch)
+    return json_answer(BatchOut.of(batch, campaign, counters), {"X-Counters-Source": source})
+
+
+@router.post(
+    "/{batch_id}/pause", response_model=BatchActed, responses=problems(ACTS), dependencies=[IgnoredBody]
+)
+async def pause_batch(caller: Caller, parts: Parts, batch_id: str) -> Response:
+    """Hold a batch: no dial begins after the answer; live calls finish, waiting contacts are kept."""
+    batch = await act_on_batch(parts, caller, batch_id, Action.PAUSE)
+    return json_answer(BatchActed.of(batch, Action.PAUSE))
+
+
+@router.post(
+    "/{batch_id}/resume", response_model=BatchActed, responses=problems(ACTS), dependencies=[IgnoredBody]
+)
+async def resume_batch(caller: Caller, parts: Parts, batch_id: str) -> Response:
+    """Let a paused batch go on; it is `pending` while its `scheduled_start` lies ahead."""
+    batch = await act_on_batch(parts, caller, batch_id, Action.RESUME)
+    return json_answer(BatchActed.of(batch, Action.RESUME))
+
+
+@router.post(
+    "/{batch_id}/cancel", response_model=BatchActed, responses=problems(ACTS), dependencies=[IgnoredBody]
+)
+async def cancel_batch(caller: Caller, parts: Parts, batch_id: str) -> Response:
+    """Stop a batch for good and skip everybody who was not called."""
+    batch = await act_on_batch(parts, caller, batch_id, Action.CANCEL)
+    return json_answer(BatchActed.of(batch, Action.CANCEL))
+
+
+@router.post(
+    "/{batch_id}/dispatch",
+    response_model=BatchDispatched,
+    responses=problems(ACTS_AS_ASKED),
+    dependencies=[IgnoredBody],
+)
+async def dispatch(caller: Caller, parts: Parts, batch_id: str, start_now: StartNow = False) -> Response:
+    """Hand every pending contact to calling again; nobody is called twice because of it."""
+    batch, pending = await dispatch_batch(parts, caller, batch_id, start_now=start_now)
+    return json_answer(
+        BatchDispatched(batch_id=batch.batch_id, status=batch.status, dispatched_count=pending)
+    )

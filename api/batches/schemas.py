@@ -1,0 +1,222 @@
+"""Batches on the wire."""
+
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import ConfigDict, Field, ValidationInfo, field_validator
+
+from api.contacts.schemas import ContactRow
+from api.http.wire import JsonObject, RequestedTime, WireInput, WireOutput, WireTime, ZoneName
+from api.policy.retry_policy import RetryPolicyIn, RetryPolicyOut
+from api.policy.rules import CallerIds, ConcurrencyLimit, Strategy
+from api.policy.working_hours import WorkingHoursIn, WorkingHoursOut, require_some_open_day
+from domain.batch import Batch, BatchOverrides, BatchStatus, PausedBy, concurrency_shown
+from domain.caller_id import CallerIdStrategy
+from domain.campaign import Campaign
+from domain.counters import Counters
+from domain.identity import BatchId, CampaignId, OrganizationId
+
+MAX_CONTACTS = 100_000
+
+
+class OnInvalid(StrEnum):
+    """What happens to a bad row."""
+
+    REJECT = "reject"
+    """The whole upload is refused."""
+    SKIP = "skip"
+    """The row is stored as skipped."""
+
+
+class OnDuplicate(StrEnum):
+    """What happens when a number stands twice in one upload."""
+
+    KEEP_FIRST = "keep_first"
+    REJECT = "reject"
+
+
+class BatchHead(WireInput):
+    """Everything of an upload but its contacts."""
+
+    campaign_id: str = Field(examples=["cmp_01k2v7"])
+    organization_id: str | None = Field(default=None, description="Absent means the token's.")
+    name: Annotated[str, Field(min_length=1, max_length=255)] | None = None
+    scheduled_start: RequestedTime | None = Field(default=None, description="Absent or past means at once.")
+    scheduled_end: RequestedTime | None = Field(
+        default=None, description="Later than both now and `scheduled_start`; absent means no end."
+    )
+    concurrency_limit: ConcurrencyLimit | None = Field(
+        default=None, description="Absent follows the campaign."
+    )
+    max_retries_override: Annotated[int, Field(ge=0, le=20)] | None = None
+    call_context: JsonObject | None = Field(default=None, description="Handed to telephony with every call.")
+    metadata: JsonObject | None = Field(default=None, description="Only stored.")
+    timezone: ZoneName | None = None
+    working_hours_enforced: bool | None = None
+    working_hours: WorkingHoursIn | None = None
+    retry_policy: RetryPolicyIn | None = None
+    phone_numbers: CallerIds | None = None
+    phone_number_strategy: Strategy | None = None
+    on_invalid: Annotated[OnInvalid, Field(strict=False)] | None = Field(
+        default=None,
+        description="Default `reject`: one bad row refuses all; `skip` stores bad rows as skipped.",
+    )
+    on_duplicate: Annotated[OnDuplicate, Field(strict=False)] | None = Field(
+        default=None, description="Default `keep_first` drops later rows with the same number."
+    )
+
+    @field_validator("working_hours", mode="after")
+    @classmethod
+    def _some_day_open(cls, hours: WorkingHoursIn | None, info: ValidationInfo) -> WorkingHoursIn | None:
+        if info.data.get("working_hours_enforced") and hours is not None:
+            require_some_open_day(hours)
+        return hours
+
+    def overrides(self) -> BatchOverrides:
+        """Return what the batch decides instead of its campaign."""
+        return BatchOverrides(
+            max_retries_override=self.max_retries_override,
+            retry_policy=self.retry_policy.to_domain() if self.retry_policy else None,
+            working_hours_enforced=self.working_hours_enforced,
+            working_hours=self.working_hours.to_domain() if self.working_hours else None,
+            timezone=self.timezone,
+            phone_numbers=tuple(self.phone_numbers) if self.phone_numbers else None,
+            phone_number_strategy=self.phone_number_strategy,
+        )
+
+
+class BatchCreate(BatchHead):
+    """An upload of contacts under a campaign; `null` means not given."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "campaign_id": "cmp_01k2v7",
+                    "scheduled_start": "2026-09-07T08:00:00",
+                    "max_retries_override": 1,
+                    "contacts": [
+                        {"phone_number": "+14155550123", "call_variables": {"callee_name": "Ravi Odhiambo"}},
+                        {"phone_number": "+14155550102", "timezone": "America/Denver"},
+                    ],
+                }
+            ]
+        }
+    )
+
+    contacts: Annotated[list[ContactRow], Field(min_length=1, max_length=MAX_CONTACTS)]
+
+
+class BatchForm(BatchHead):
+    """An upload as a form: one text field per member, and the contacts as a CSV file.
+
+    Numbers and booleans are plain text, objects and arrays JSON text; a blank field is absent.
+    """
+
+    file: bytes = Field(
+        description="CSV in UTF-8 with a header. `phone_number` or `mobile_number` is required, "
+        "`external_id` and `timezone` fill the contact's fields, columns by which an export tells how calls "
+        "went are left out, every other column is a call variable. Rows of blank cells are passed over."
+    )
+
+
+class CountersOut(WireOutput):
+    """How many contacts stand where; the eleven sum to `total_contacts`."""
+
+    pending: int
+    dispatched: int
+    in_flight: int = Field(description="Contacts in `in_progress`.")
+    retrying: int
+    completed: int
+    failed: int
+    busy: int
+    no_answer: int
+    skipped: int
+    followup_scheduled: int
+    max_retries_reached: int
+
+    @classmethod
+    def of(cls, counters: Counters) -> "CountersOut":
+        """Show the counters as clients see them."""
+        return cls.model_validate(counters, from_attributes=True)
+
+
+class ImportReport(WireOutput):
+    """What became of the rows of an upload; `received` is the sum of the other three."""
+
+    received: int
+    accepted: int
+    invalid: int
+    duplicates: int
+
+
+class BatchOut(WireOutput):
+    """A batch."""
+
+    batch_id: BatchId = Field(examples=["btc_01k2w1"])
+    campaign_id: CampaignId = Field(examples=["cmp_01k2v7"])
+    organization_id: OrganizationId = Field(examples=["org_demo"])
+    name: str | None
+    status: BatchStatus
+    paused_by: PausedBy | None
+    total_contacts: int
+    concurrency_limit: int = Field(description="Its own, else the inherited one.")
+    scheduled_start: WireTime | None
+    scheduled_end: WireTime | None
+    max_retries_override: int | None
+    retry_policy: RetryPolicyOut | None
+    working_hours_enforced: bool | None
+    working_hours: WorkingHoursOut | None
+    timezone: str | None
+    phone_numbers: list[str] | None
+    phone_number_strategy: CallerIdStrategy | None
+    call_context: dict[str, object]
+    metadata: dict[str, object]
+    counters: CountersOut
+    created_at: WireTime
+    updated_at: WireTime
+
+    @classmethod
+    def of(cls, batch: Batch, campaign: Campaign, counters: Counters | None = None) -> "BatchOut":
+        """Show the batch as clients see it, with live counters where there are some."""
+        return cls.model_validate(_shown(batch, campaign, counters or batch.counters))
+
+
+class BatchCreated(BatchOut):
+    """A batch right after its upload."""
+
+    import_report: ImportReport
+
+    @classmethod
+    def of_import(cls, batch: Batch, campaign: Campaign, report: ImportReport) -> "BatchCreated":
+        """Show the batch and what became of its rows."""
+        return cls.model_validate({**_shown(batch, campaign, batch.counters), "import_report": report})
+
+
+def _shown(batch: Batch, campaign: Campaign, counters: Counters) -> dict[str, object]:
+    overrides = batch.overrides
+    hours, policy, numbers = overrides.working_hours, overrides.retry_policy, overrides.phone_numbers
+    return {
+        "batch_id": batch.batch_id,
+        "campaign_id": batch.campaign_id,
+        "organization_id": batch.organization_id,
+        "name": batch.name,
+        "status": batch.status,
+        "paused_by": batch.paused_by,
+        "total_contacts": batch.total_contacts,
+        "concurrency_limit": concurrency_shown(batch.concurrency_limit, campaign.rules),
+        "scheduled_start": batch.scheduled_start,
+        "scheduled_end": batch.scheduled_end,
+        "max_retries_override": overrides.max_retries_override,
+        "retry_policy": None if policy is None else RetryPolicyOut.of(policy),
+        "working_hours_enforced": overrides.working_hours_enforced,
+        "working_hours": None if hours is None else WorkingHoursOut.of(hours),
+        "timezone": overrides.timezone,
+        "phone_numbers": None if numbers is None else list(numbers),
+        "phone_number_strategy": overrides.phone_number_strategy,
+        "call_context": dict(batch.call_context),
+        "metadata": dict(batch.metadata),
+        "counters": CountersOut.of(counters),
+        "created_at": batch.created_at,
+        "updated_at": batch.updated_at,
+    }

@@ -1,0 +1,188 @@
+"""Campaigns over HTTP."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query
+from pydantic import TypeAdapter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api.batches.actions import CampaignActed
+from api.batches.life_cycles import act_on_campaign
+from api.batches.schemas import BatchOut
+from api.campaigns.changes import change_campaign, delete_campaign
+from api.campaigns.schemas import CampaignChange, CampaignCreate, CampaignOut
+from api.campaigns.stats import CampaignStatsOut
+from api.http.authentication import (
+    Caller,
+    IdempotencyKeyHeader,
+    IgnoredBody,
+    Parts,
+    Posted,
+    body_of,
+)
+from api.http.idempotency import answer_created, keyed, once_only
+from api.http.ids import campaign_id_of
+from api.http.openapi import (
+    ACTS,
+    ACTS_AS_ASKED,
+    CHANGES,
+    READS,
+    READS_ONE,
+    READS_WITHIN,
+    WRITES,
+    json_body,
+    problems,
+)
+from api.http.paging import Flag, paging_headers
+from api.http.queries import BatchesOfCampaignQuery, CampaignsQuery
+from api.http.responses import json_answer, json_list
+from domain.campaign import Campaign
+from domain.lifecycle import Action
+
+router = APIRouter(prefix="/api/v1/campaigns", tags=["campaigns"])
+
+_CAMPAIGNS = TypeAdapter(list[CampaignOut])
+_BATCHES = TypeAdapter(list[BatchOut])
+
+AllBatches = Annotated[
+    Flag, Query(alias="all", description="Also resume batches that were paused on their own.")
+]
+CampaignBody = Annotated[Posted[CampaignCreate], Depends(body_of(CampaignCreate))]
+ChangeBody = Annotated[Posted[CampaignChange], Depends(body_of(CampaignChange))]
+
+
+@router.post("", include_in_schema=False)
+@router.post(
+    "/",
+    status_code=201,
+    response_model=CampaignOut,
+    responses=problems(WRITES),
+    openapi_extra=json_body(CampaignCreate),
+)
+@router.post(
+    "/create",
+    status_code=201,
+    response_model=CampaignOut,
+    responses=problems(WRITES),
+    openapi_extra=json_body(CampaignCreate),
+    summary="Create Campaign (alias)",
+)
+async def create_campaign(
+    caller: Caller, parts: Parts, posted: CampaignBody, key: IdempotencyKeyHeader = None
+) -> Response:
+    """Keep a campaign as `draft`; no call is placed."""
+    once = await once_only(caller.organization_id, "campaign", key, posted.document)
+
+    def tell(campaign: Campaign) -> str:
+        return CampaignOut.of(campaign).model_dump_json()
+
+    async def create() -> str:
+        caller.require_own(posted.value.organization_id)
+        rules = posted.value.to_domain()
+        return tell(
+            await parts.campaigns.create(caller.organization_id, rules, parts.clock(), keyed(once, tell))
+        )
+
+    return await answer_created(parts, once, create)
+
+
+@router.get("", include_in_schema=False)
+@router.get("/", response_model=list[CampaignOut], responses=problems((*READS, 403)))
+async def list_campaigns(
+    request: Request,
+    caller: Caller,
+    parts: Parts,
+    query: Annotated[CampaignsQuery, Query()],
+) -> Response:
+    """List campaigns, newest first."""
+    caller.require_own(query.organization_id)
+    page = await parts.campaigns.list_campaigns(caller.organization_id, query.status, query.window)
+    headers = paging_headers(request, query.window, page.total)
+    return json_list(_CAMPAIGNS, [CampaignOut.of(each) for each in page.items], headers)
+
+
+@router.get("/{campaign_id}", response_model=CampaignOut, responses=problems(READS_ONE))
+async def get_campaign(caller: Caller, parts: Parts, campaign_id: str) -> Response:
+    """Return one campaign."""
+    campaign = await parts.campaigns.get(caller.organization_id, campaign_id_of(campaign_id))
+    return json_answer(CampaignOut.of(campaign))
+
+
+@router.patch(
+    "/{campaign_id}",
+    response_model=CampaignOut,
+    responses=problems(CHANGES),
+    openapi_extra=json_body(CampaignChange),
+)
+async def patch_campaign(caller: Caller, parts: Parts, campaign_id: str, posted: ChangeBody) -> Response:
+    """Change a campaign's rules, for every later dial and for contacts that wait already."""
+    campaign = await change_campaign(parts, caller, campaign_id, posted.value.amend)
+    return json_answer(CampaignOut.of(campaign))
+
+
+@router.delete("/{campaign_id}", status_code=204, responses=problems(ACTS), dependencies=[IgnoredBody])
+async def remove_campaign(caller: Caller, parts: Parts, campaign_id: str) -> Response:
+    """Take a campaign out of sight, with its batches and contacts; its data is kept."""
+    await delete_campaign(parts, caller, campaign_id)
+    return Response(status_code=204)
+
+
+@router.get("/{campaign_id}/stats", response_model=CampaignStatsOut, responses=problems(READS_ONE))
+async def campaign_stats(caller: Caller, parts: Parts, campaign_id: str) -> Response:
+    """Count a campaign's contacts, batches and calls as they are stored."""
+    known = campaign_id_of(campaign_id)
+    return json_answer(CampaignStatsOut.of(known, await parts.campaigns.stats(caller.organization_id, known)))
+
+
+@router.get("/{campaign_id}/batches/", include_in_schema=False)
+@router.get("/{campaign_id}/batches", response_model=list[BatchOut], responses=problems(READS_WITHIN))
+async def list_batches_of_campaign(
+    request: Request,
+    caller: Caller,
+    parts: Parts,
+    campaign_id: str,
+    query: Annotated[BatchesOfCampaignQuery, Query()],
+) -> Response:
+    """List a campaign's batches, newest first, with counters from the stored contacts."""
+    campaign = await parts.campaigns.get(caller.organization_id, campaign_id_of(campaign_id))
+    page = await parts.batches.list_batches(
+        caller.organization_id, campaign_id=campaign.campaign_id, statuses=query.status, window=query.window
+    )
+    headers = paging_headers(request, query.window, page.total)
+    return json_list(_BATCHES, [BatchOut.of(*each) for each in page.items], headers)
+
+
+@router.post(
+    "/{campaign_id}/pause", response_model=CampaignActed, responses=problems(ACTS), dependencies=[IgnoredBody]
+)
+async def pause_campaign(caller: Caller, parts: Parts, campaign_id: str) -> Response:
+    """Hold a campaign: no batch of it starts a call; live calls finish, waiting contacts are kept."""
+    campaign = await act_on_campaign(parts, caller, campaign_id, Action.PAUSE)
+    return json_answer(CampaignActed.of(campaign, Action.PAUSE))
+
+
+@router.post(
+    "/{campaign_id}/resume",
+    response_model=CampaignActed,
+    responses=problems(ACTS_AS_ASKED),
+    dependencies=[IgnoredBody],
+)
+async def resume_campaign(
+    caller: Caller, parts: Parts, campaign_id: str, all_batches: AllBatches = False
+) -> Response:
+    """Let a paused campaign go on, with the batches that were paused with it."""
+    campaign = await act_on_campaign(parts, caller, campaign_id, Action.RESUME, all_batches=all_batches)
+    return json_answer(CampaignActed.of(campaign, Action.RESUME))
+
+
+@router.post(
+    "/{campaign_id}/cancel",
+    response_model=CampaignActed,
+    responses=problems(ACTS),
+    dependencies=[IgnoredBody],
+)
+async def cancel_campaign(caller: Caller, parts: Parts, campaign_id: str) -> Response:
+    """Stop a campaign and its unfinished batches for good."""
+    campaign = await act_on_campaign(parts, caller, campaign_id, Action.CANCEL)
+    return json_answer(CampaignActed.of(campaign, Action.CANCEL))

@@ -1,0 +1,95 @@
+"""What clients do to one contact: skip it, or have it called again."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from api.http.authentication import Client
+from api.http.dependencies import ApiParts
+from api.http.ids import batch_id_of, contact_id_of
+from api.http.notification import tell_engine
+from domain.batch import Batch, calling_hours_in_force
+from domain.campaign import Campaign
+from domain.contact import Contact
+from domain.errors import FieldError, InvalidRequest
+from domain.given_time import GivenTime
+from domain.lifecycle import require_room_for_follow_up
+from domain.working_hours import next_opening
+
+
+@dataclass(frozen=True)
+class ContactActions:
+    """One contact as a client names it. Every verb raises BatchNotFound, ContactNotFound.
+
+    EngineUnavailable is raised only before anything is changed.
+    """
+
+    parts: ApiParts
+    client: Client
+    batch_id: str
+    contact_id: str
+
+    async def skip(self) -> Contact:
+        """Skip a contact that waits. Raises IllegalTransition."""
+        await self.parts.engine.ping()
+        _, _, before = await self._read()
+        skipped = await self.parts.contacts.skip_by_hand(
+            before.batch_id, before.contact_id, self.parts.clock()
+        )
+        news = self.parts.engine.contact_skipped(before.batch_id, before.contact_id, before.status)
+        await tell_engine(news, batch_id=before.batch_id, contact_id=before.contact_id)
+        self.parts.live_numbers.forget(before.batch_id)
+        return skipped
+
+    async def schedule_follow_up(self, wished: GivenTime) -> tuple[Contact, datetime]:
+        """Have a completed contact called again; returns it and the instant it is due.
+
+        Raises IllegalTransition, and InvalidRequest for a time without an opening before the batch's end.
+        """
+        await self.parts.engine.ping()
+        batch, campaign, before = await self._read()
+        # The store asks the same again when it moves the contact; here a state goes before a wrong time.
+        require_room_for_follow_up(before, batch.status, campaign.rules.max_follow_ups)
+        now = self.parts.clock()
+        at = _instant(wished, batch.overrides.timezone or campaign.rules.timezone)
+        due_at = _opening(before, batch, campaign, at, now)
+        # Counted before the change: once it is made, the very call may begin and be counted too.
+        attempt = await self._next_attempt(before)
+        scheduled = await self.parts.contacts.schedule_follow_up(
+            before.batch_id, before.contact_id, due_at, now, agreed_at=at
+        )
+        news = self.parts.engine.follow_up_scheduled(before.batch_id, before.contact_id, attempt, due_at)
+        await tell_engine(news, batch_id=before.batch_id, contact_id=before.contact_id)
+        self.parts.live_numbers.forget(before.batch_id)
+        return scheduled, due_at
+
+    async def _read(self) -> tuple[Batch, Campaign, Contact]:
+        batch, campaign = await self.parts.batches.get(
+            self.client.organization_id, batch_id_of(self.batch_id)
+        )
+        contact = await self.parts.contacts.get_contact(batch.batch_id, contact_id_of(self.contact_id))
+        return batch, campaign, contact
+
+    async def _next_attempt(self, contact: Contact) -> int:
+        newest = (await self.parts.contacts.latest_calls_of([contact.contact_id])).get(contact.contact_id)
+        return 1 if newest is None else newest.attempt + 1
+
+
+def _instant(wished: GivenTime, timezone: str) -> datetime:
+    try:
+        return wished.instant(timezone)
+    except ValueError as error:
+        raise _wrong(str(error), "datetime") from None
+
+
+def _opening(contact: Contact, batch: Batch, campaign: Campaign, at: datetime, now: datetime) -> datetime:
+    if batch.scheduled_end is not None and at >= batch.scheduled_end:
+        raise _wrong("Must be earlier than the batch's scheduled_end", "after_end")
+    hours = calling_hours_in_force(batch.overrides, campaign.rules, contact.timezone)
+    due_at = next_opening(hours, max(at, now), before=batch.scheduled_end)
+    if due_at is None:
+        raise _wrong("The contact may not be called between then and the batch's end", "no_opening")
+    return due_at
+
+
+def _wrong(message: str, code: str) -> InvalidRequest:
+    return InvalidRequest([FieldError(("body", "at"), message, code)])

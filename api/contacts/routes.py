@@ -1,0 +1,112 @@
+"""The people of a batch over HTTP."""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query
+from pydantic import TypeAdapter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api.batches.actions import ContactSkipped, FollowUpRequest, FollowUpScheduled
+from api.contacts.actions import ContactActions
+from api.contacts.schemas import ContactOut, ContactWithCalls
+from api.http.authentication import Caller, IgnoredBody, Parts, Posted, body_of
+from api.http.dependencies import ApiParts
+from api.http.ids import batch_id_of, contact_id_of
+from api.http.json_pieces import json_pieces
+from api.http.openapi import ACTS, ACTS_ON_BODY, READS_ONE, READS_WITHIN, json_body, problems
+from api.http.paging import paging_headers
+from api.http.queries import ContactsQuery
+from api.http.responses import json_answer
+from domain.contact import Contact
+
+router = APIRouter(prefix="/api/v1/batches/{batch_id}/contacts", tags=["contacts"])
+
+_PLAIN = TypeAdapter(list[ContactOut])
+_WITH_CALLS = TypeAdapter(list[ContactWithCalls])
+
+FollowUpBody = Annotated[Posted[FollowUpRequest], Depends(body_of(FollowUpRequest))]
+
+
+@router.get("/", include_in_schema=False)
+@router.get("", response_model=list[ContactWithCalls | ContactOut], responses=problems(READS_WITHIN))
+async def list_contacts(
+    request: Request,
+    caller: Caller,
+    parts: Parts,
+    batch_id: str,
+    query: Annotated[ContactsQuery, Query()],
+) -> Response:
+    """List a batch's contacts by position, each with its newest call, or with all of them."""
+    batch, _ = await parts.batches.get_uncounted(caller.organization_id, batch_id_of(batch_id))
+    page = await parts.contacts.list_contacts(batch.batch_id, query.status, query.window)
+    headers = paging_headers(request, query.window, page.total)
+    written = _written_with_calls if query.include_calls else _written_with_newest_call
+    return await json_pieces(page.items, partial(written, parts), headers)
+
+
+@router.get("/{contact_id}", response_model=ContactWithCalls, responses=problems(READS_ONE))
+async def get_contact(caller: Caller, parts: Parts, batch_id: str, contact_id: str) -> Response:
+    """Return one contact with all its calls."""
+    batch, _ = await parts.batches.get_uncounted(caller.organization_id, batch_id_of(batch_id))
+    contact = await parts.contacts.get_contact(batch.batch_id, contact_id_of(contact_id))
+    (shown,) = await _with_calls(parts, [contact])
+    return json_answer(shown)
+
+
+@router.post(
+    "/{contact_id}/skip", response_model=ContactSkipped, responses=problems(ACTS), dependencies=[IgnoredBody]
+)
+async def skip_contact(caller: Caller, parts: Parts, batch_id: str, contact_id: str) -> Response:
+    """Take a waiting contact out of the batch: nobody calls it (again)."""
+    contact = await ContactActions(parts, caller, batch_id, contact_id).skip()
+    return json_answer(
+        ContactSkipped(
+            batch_id=contact.batch_id,
+            contact_id=contact.contact_id,
+            status=contact.status,
+            skip_reason=contact.skip_reason,
+        )
+    )
+
+
+@router.post(
+    "/{contact_id}/follow-up",
+    response_model=FollowUpScheduled,
+    responses=problems(ACTS_ON_BODY),
+    openapi_extra=json_body(FollowUpRequest),
+)
+async def schedule_follow_up(
+    caller: Caller, parts: Parts, batch_id: str, contact_id: str, posted: FollowUpBody
+) -> Response:
+    """Have a completed contact called again at an agreed time, or at the next opening of its window."""
+    actions = ContactActions(parts, caller, batch_id, contact_id)
+    contact, due_at = await actions.schedule_follow_up(posted.value.at)
+    return json_answer(
+        FollowUpScheduled(
+            batch_id=contact.batch_id,
+            contact_id=contact.contact_id,
+            status=contact.status,
+            follow_up_at=due_at,
+        )
+    )
+
+
+async def _written_with_calls(parts: ApiParts, contacts: Sequence[Contact]) -> bytes:
+    return _WITH_CALLS.dump_json(await _with_calls(parts, contacts))
+
+
+async def _written_with_newest_call(parts: ApiParts, contacts: Sequence[Contact]) -> bytes:
+    return _PLAIN.dump_json(await _with_newest_call(parts, contacts))
+
+
+async def _with_calls(parts: ApiParts, contacts: Sequence[Contact]) -> list[ContactWithCalls]:
+    calls = await parts.contacts.calls_of([each.contact_id for each in contacts])
+    return [ContactWithCalls.of_calls(each, calls.get(each.contact_id, ())) for each in contacts]
+
+
+async def _with_newest_call(parts: ApiParts, contacts: Sequence[Contact]) -> list[ContactOut]:
+    calls = await parts.contacts.latest_calls_of([each.contact_id for each in contacts])
+    return [ContactOut.of(each, calls.get(each.contact_id)) for each in contacts]

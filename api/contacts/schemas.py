@@ -1,0 +1,116 @@
+"""Contacts on the wire: a row of an upload, and a person as clients see them."""
+
+from collections.abc import Sequence
+from typing import Annotated
+
+from pydantic import ConfigDict, Field
+
+from api.contacts.calls import CallRecordOut
+from api.http.wire import E164, JsonObject, WireInput, WireOutput, WireTime, ZoneName
+from domain.call import CallRecord
+from domain.contact import Contact, ContactStatus, NewContact, SkipReason
+from domain.identity import BatchId, CampaignId, ContactId
+
+
+class ContactRow(WireInput):
+    """One person to call."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "phone_number": "+14155550123",
+                    "call_variables": {"callee_name": "Ravi Odhiambo"},
+                    "external_id": "P-2301",
+                }
+            ]
+        }
+    )
+
+    phone_number: E164
+    call_variables: JsonObject | None = Field(
+        default=None, description="`callee_name` belongs here; at most 16 KB."
+    )
+    timezone: ZoneName | None = Field(default=None, description="The callee's zone; default the batch's.")
+    external_id: Annotated[str, Field(min_length=1, max_length=255)] | None = Field(
+        default=None, description="Your own reference."
+    )
+
+    def to_domain(self) -> NewContact:
+        """Return the row as the domain knows it."""
+        return NewContact(
+            phone_number=self.phone_number,
+            external_id=self.external_id,
+            timezone=self.timezone,
+            call_variables=self.call_variables or {},
+        )
+
+
+class ContactOut(WireOutput):
+    """A contact with its newest call."""
+
+    contact_id: ContactId = Field(examples=["con_01k2wa"])
+    batch_id: BatchId = Field(examples=["btc_01k2w1"])
+    campaign_id: CampaignId = Field(examples=["cmp_01k2v7"])
+    position: int = Field(description="1-based place among the stored contacts, in upload order.")
+    external_id: str | None
+    phone_number: str = Field(examples=["+14155550104"])
+    timezone: str | None
+    call_variables: dict[str, object]
+    status: ContactStatus
+    skip_reason: SkipReason | None
+    skip_detail: str | None
+    retry_count: int
+    follow_up_count: int
+    latest_retry_count: int
+    last_attempted_at: WireTime | None
+    next_retry_at: WireTime | None
+    follow_up_at: WireTime | None
+    current_call: CallRecordOut | None
+    created_at: WireTime
+    updated_at: WireTime
+
+    @classmethod
+    def of(cls, contact: Contact, current_call: CallRecord | None) -> "ContactOut":
+        """Show the contact as clients see it."""
+        return cls.model_validate(_shown(contact, current_call))
+
+
+class ContactWithCalls(ContactOut):
+    """A contact with all its calls, oldest first."""
+
+    call_records: list[CallRecordOut]
+
+    @classmethod
+    def of_calls(cls, contact: Contact, calls: Sequence[CallRecord]) -> "ContactWithCalls":
+        """Show the contact and its calls as clients see them."""
+        shown = _shown(contact, calls[-1] if calls else None)
+        return cls.model_validate({**shown, "call_records": [CallRecordOut.of(each) for each in calls]})
+
+
+def _shown(contact: Contact, current_call: CallRecord | None) -> dict[str, object]:
+    # Both times are kept in the store for the record; clients see them only while they lie ahead.
+    is_retrying = contact.status is ContactStatus.RETRYING
+    is_agreed = contact.status is ContactStatus.FOLLOWUP_SCHEDULED
+    return {
+        "contact_id": contact.contact_id,
+        "batch_id": contact.batch_id,
+        "campaign_id": contact.campaign_id,
+        "position": contact.position,
+        "external_id": contact.external_id,
+        "phone_number": contact.phone_number,
+        "timezone": contact.timezone,
+        "call_variables": dict(contact.call_variables),
+        "status": contact.status,
+        "skip_reason": contact.skip_reason,
+        "skip_detail": contact.skip_detail,
+        "retry_count": contact.retry_count,
+        "follow_up_count": contact.follow_up_count,
+        "latest_retry_count": contact.retry_count,
+        "last_attempted_at": contact.last_attempted_at,
+        "next_retry_at": contact.next_retry_at if is_retrying else None,
+        "follow_up_at": contact.follow_up_at if is_agreed else None,
+        "current_call": None if current_call is None else CallRecordOut.of(current_call),
+        "created_at": contact.created_at,
+        "updated_at": contact.updated_at,
+    }

@@ -1,0 +1,1 @@
+"""Why a batch is not dialling, over HTTP."""

@@ -1,0 +1,162 @@
+"""Why a batch is not dialling: every source is asked at once, and none is waited for long."""
+
+import asyncio
+from collections.abc import Awaitable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import TypeVar
+
+from api.diagnosis.counter_check import counter_differences
+from api.http.dependencies import ApiParts
+from domain.batch import TERMINAL_BATCH, Batch, BatchStatus, calling_hours_in_force
+from domain.campaign import Campaign
+from domain.contact import ContactStatus
+from domain.counters import CounterDifference
+from domain.diagnosis.decision import RECENT_ATTEMPTS, RECENT_ENDINGS, WEBHOOK_SILENCE
+from domain.diagnosis.facts import RUNNING, QueueFacts, Withheld
+from domain.errors import EngineUnavailable, StoreUnavailable
+from domain.frequency import CapsAt
+from domain.identity import BatchId, ContactId, OrganizationId
+from domain.ports import (
+    EndedCalls,
+    RecentAttempts,
+    RouteReport,
+    StatusShare,
+    WebhookSilence,
+    WorkflowDescription,
+)
+from domain.working_hours import is_open
+
+SOURCE_SECONDS = 1.5
+"""A person who asks what is wrong gets within three seconds whatever is known by then."""
+DATABASE_SECONDS = 2.5
+ALL_SECONDS = 2.8
+PENDING_SAMPLE = 3
+LOOKED_AT = 20_000
+"""Pending contacts whose numbers are looked up to learn whether anybody can be called."""
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoredFacts:
+    """What the database knows of a batch."""
+
+    standings: Mapping[ContactStatus, StatusShare]
+    pending_sample: Sequence[ContactId]
+    pending_zones: Sequence[str | None]
+    campaign_live: int
+    silence: WebhookSilence
+    recent: RecentAttempts
+    routes: Sequence[RouteReport]
+    withheld: Withheld | None = None
+    """Why nobody can be called whose window is open; None when somebody can."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reading:
+    """Everything that was learnt; None where a source did not answer."""
+
+    batch: Batch
+    campaign: Campaign
+    stored: StoredFacts
+    ended_calls: EndedCalls | None
+    workflow: WorkflowDescription | None
+    queues: Sequence[QueueFacts] | None
+    dispatcher: Mapping[str, object] | None
+    counter_differences: Collection[CounterDifference] | None = None
+    """Where workflow and rows count otherwise; empty when they agree."""
+
+
+async def read_batch(
+    parts: ApiParts, organization_id: OrganizationId, batch_id: BatchId, now: datetime
+) -> Reading:
+    """Ask everybody about a batch. Raises BatchNotFound, StoreUnavailable."""
+    batch, campaign = await parts.batches.get_uncounted(organization_id, batch_id)
+    timezone = batch.overrides.timezone or campaign.rules.timezone
+    deadline = asyncio.get_running_loop().time() + ALL_SECONDS
+    tally, stored, ended_calls, workflow, queues, dispatcher = await asyncio.gather(
+        _in_time(parts.engine.tally(batch_id)),
+        _stored(parts, batch, campaign, now),
+        _in_time(parts.diagnostics.ended_calls(batch_id, timezone)),
+        _in_time(parts.engine.describe_batch(batch_id)),
+        _in_time(parts.engine.queues()),
+        _in_time(parts.engine.dispatcher(batch_id)),
+    )
+    reading = Reading(
+        batch=batch,
+        campaign=campaign,
+        stored=stored,
+        ended_calls=ended_calls,
+        workflow=workflow,
+        queues=queues,
+        dispatcher=dispatcher,
+        counter_differences=await counter_differences(
+            parts, batch_id, tally, stored.standings, deadline=deadline
+        ),
+    )
+    return await _read_again(parts, reading, now) if _seems_left_alone(reading) else reading
+
+
+def _seems_left_alone(reading: Reading) -> bool:
+    is_gone = reading.workflow is not None and reading.workflow.status != RUNNING
+    return is_gone and reading.batch.status not in TERMINAL_BATCH
+
+
+async def _read_again(parts: ApiParts, reading: Reading, now: datetime) -> Reading:
+    """Look at the rows once more: a batch that ended meanwhile needs no workflow."""
+    before = reading.batch
+    batch, campaign = await parts.batches.get_uncounted(before.organization_id, before.batch_id)
+    if batch.status not in TERMINAL_BATCH:
+        return reading
+    stored = await _stored(parts, batch, campaign, now)
+    return replace(reading, batch=batch, campaign=campaign, stored=stored)
+
+
+async def _stored(parts: ApiParts, batch: Batch, campaign: Campaign, now: datetime) -> StoredFacts:
+    """Read one thing after the other, on one connection at a time: others need the pool too."""
+    numbers, batch_id = parts.diagnostics, batch.batch_id
+    deadline = asyncio.get_running_loop().time() + DATABASE_SECONDS
+    try:
+        async with asyncio.timeout_at(deadline):
+            stored = StoredFacts(
+                standings=await numbers.standings(batch_id),
+                pending_sample=await numbers.longest_pending(batch_id, PENDING_SAMPLE),
+                pending_zones=await parts.contacts.pending_zones(batch_id),
+                campaign_live=await numbers.live_in_campaign(batch.campaign_id),
+                silence=await numbers.webhook_silence(batch_id, now - WEBHOOK_SILENCE, RECENT_ENDINGS),
+                recent=await numbers.recent_attempts(batch_id, RECENT_ATTEMPTS),
+                routes=await parts.routes.reports(),
+            )
+    except TimeoutError:
+        raise StoreUnavailable from None
+    try:
+        async with asyncio.timeout_at(deadline):
+            return replace(stored, withheld=await _withheld(parts, batch, campaign, stored, now))
+    except TimeoutError:
+        return replace(stored, withheld=Withheld())
+
+
+async def _withheld(
+    parts: ApiParts, batch: Batch, campaign: Campaign, stored: StoredFacts, now: datetime
+) -> Withheld | None:
+    """Ask for those whose windows are open, while the batch may call at all."""
+    zones = stored.pending_zones
+    closed = [zone for zone in zones if not _is_open(batch, campaign, zone, now)]
+    if batch.status is not BatchStatus.IN_PROGRESS or len(closed) == len(zones):
+        return None
+    caps = CapsAt(campaign.rules.frequency_caps, now)
+    return await parts.diagnostics.withheld(batch.batch_id, caps, LOOKED_AT, closed_zones=closed)
+
+
+def _is_open(batch: Batch, campaign: Campaign, zone: str | None, now: datetime) -> bool:
+    return is_open(calling_hours_in_force(batch.overrides, campaign.rules, zone), now)
+
+
+async def _in_time(answer: Awaitable[T]) -> T | None:
+    """Return what a source answers, None when it does not in time. Raises StoreUnavailable."""
+    try:
+        async with asyncio.timeout(SOURCE_SECONDS):
+            return await answer
+    except (TimeoutError, EngineUnavailable):
+        return None

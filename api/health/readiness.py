@@ -1,0 +1,79 @@
+"""Whether every part the API leans on answers."""
+
+import asyncio
+from dataclasses import dataclass
+
+from api.http.dependencies import ApiParts
+from domain.errors import EngineUnavailable, StoreUnavailable
+from domain.ports import EngineHealth
+from domain.wall_clock import rules_version
+
+CHECK_SECONDS = 3
+_NO_POLLERS = "No worker is polling"
+
+
+@dataclass(frozen=True)
+class Readiness:
+    """What /readyz tells."""
+
+    parts: dict[str, dict[str, object]]
+    failure: str | None
+    """The first thing that is wrong, None when all is well."""
+
+
+async def check_readiness(parts: ApiParts) -> Readiness:
+    """Ask the database and Temporal at once, each for a few seconds."""
+    database, health = await asyncio.gather(_database_error(parts), _engine_health(parts))
+    temporal = None if health.ok else EngineUnavailable().message
+    pollers = _pollers_error(health)
+    return Readiness(
+        parts={
+            "database": _told(database),
+            "temporal": _told(temporal),
+            "pollers": {
+                **_told(pollers),
+                "workflow": health.workflow_pollers,
+                "dial": health.dial_pollers,
+            },
+            # For people to see: by rules older than a country's, calls are placed outside hours.
+            "time_zones": {**_told(None), "version": rules_version()},
+        },
+        failure=database or temporal or pollers,
+    )
+
+
+async def _database_error(parts: ApiParts) -> str | None:
+    pinging = asyncio.ensure_future(parts.ping_database())
+    # Not by a timeout around it: a driver that cleans up after a hung server takes longer than we have.
+    await asyncio.wait({pinging}, timeout=CHECK_SECONDS)
+    if not pinging.done():
+        pinging.cancel()
+        return StoreUnavailable().message
+    try:
+        pinging.result()
+    except StoreUnavailable as failure:
+        return failure.message
+    return None
+
+
+async def _engine_health(parts: ApiParts) -> EngineHealth:
+    try:
+        async with asyncio.timeout(CHECK_SECONDS):
+            return await parts.engine.health()
+    except TimeoutError:
+        return EngineHealth(ok=False)
+
+
+def _pollers_error(health: EngineHealth) -> str | None:
+    if not health.ok:
+        return "Unknown while Temporal is unreachable"
+    missing = [
+        role
+        for role, pollers in (("workflow", health.workflow_pollers), ("dial", health.dial_pollers))
+        if pollers == 0
+    ]
+    return f"{_NO_POLLERS}: {', '.join(missing)}" if missing else None
+
+
+def _told(error: str | None) -> dict[str, object]:
+    return {"ok": True} if error is None else {"ok": False, "error": error}

@@ -1,0 +1,1 @@
+"""What every endpoint shares: bodies, tokens, ids, paging, problems, and the layers around the app."""

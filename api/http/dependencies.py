@@ -1,0 +1,81 @@
+"""What the front door is made of: ports and a few settings, handed in by the composition root or a test."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from api.http.coalescing_cache import SharedAnswers
+from api.http.singleflight import JoinedReads, K, T
+from api.http.webhook_authenticator import WebhookDoor
+from domain.batch import Batch
+from domain.campaign import Campaign
+from domain.counters import Counters
+from domain.identity import BatchId, OrganizationId
+from domain.ports import (
+    BatchEngine,
+    BatchStore,
+    CallStore,
+    CampaignStore,
+    ContactStore,
+    DiagnosticsStore,
+    ExportStore,
+    IdempotencyStore,
+    RescheduleStore,
+    RouteStore,
+    SuppressionStore,
+    Token,
+    TokenStore,
+    WebhookTranslator,
+)
+
+Clock = Callable[[], datetime]
+
+WATCHERS_REST_SECONDS = 0.05
+"""A look waits so long at most for others to share its reads; whoever watches alone waits for nobody."""
+
+
+def _watchers_reads() -> JoinedReads[K, T]:
+    return JoinedReads(rest_seconds=WATCHERS_REST_SECONDS)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ApiParts:
+    """Everything the API reaches beyond itself."""
+
+    campaigns: CampaignStore
+    batches: BatchStore
+    contacts: ContactStore
+    calls: CallStore
+    routes: RouteStore
+    suppressions: SuppressionStore
+    reschedules: RescheduleStore
+    diagnostics: DiagnosticsStore
+    export: ExportStore
+    tokens: TokenStore
+    idempotency: IdempotencyStore
+    engine: BatchEngine
+    translate_webhook: WebhookTranslator
+    webhook_door: WebhookDoor
+    ping_database: Callable[[], Awaitable[None]]
+    """Return when the database answers. Raises StoreUnavailable."""
+    clock: Clock
+    rate_limit_per_minute: int = 0
+    """Requests per token and minute; 0 is off."""
+    requests_per_token: int = 0
+    """Requests of one token that are served at once; 0 is unlimited."""
+    work_for: Callable[[OrganizationId | None], None] = lambda _: None
+    """Have what this request asks of the database count for an organization, or for nobody."""
+    quiet_after_unknown: timedelta = timedelta()
+    """How long a call nobody can account for may still ring or talk; nobody is called again sooner."""
+    live_numbers: SharedAnswers[BatchId, Counters | None] = field(default_factory=SharedAnswers)
+    """What workflows told a moment ago; forgotten with every action on their batch."""
+    watched_batches: JoinedReads[tuple[OrganizationId, BatchId], tuple[Batch, Campaign]] = field(
+        default_factory=_watchers_reads
+    )
+    """Reads of the batches that many look at, without their counters."""
+    counted_batches: JoinedReads[BatchId, Counters] = field(default_factory=_watchers_reads)
+    """Counts of their contacts, where no workflow tells."""
+    shown_tokens: JoinedReads[str, Token | None] = field(default_factory=JoinedReads)
+    """Looks at the tokens that many requests show at once, by their secrets."""
+    watchers_tokens: JoinedReads[str, Token | None] = field(default_factory=_watchers_reads)
+    """The same of those who look at a batch."""

@@ -1,0 +1,130 @@
+"""The OpenAPI description: request bodies and problems that FastAPI cannot see in the signatures."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+
+from api.batches.actions import FollowUpRequest
+from api.batches.form_fields import STRUCTURES
+from api.batches.schemas import BatchCreate, BatchForm
+from api.campaigns.schemas import CampaignChange, CampaignCreate
+from api.http.body import FORM
+from api.http.problem_schemas import Problem, ValidationProblem
+from api.http.problems import MEDIA_TYPE
+from api.suppressions.schemas import SuppressionCreate, SuppressionForm
+from api.webhooks.schemas import StatusWebhook
+
+# OpenAPI is a free-form document, so its type is the one FastAPI gives it.
+Described = dict[str, Any]
+
+SUMMARY = "Outbound-call batches: a campaign holds the rules, a batch holds the people."
+_CHAPTERS = ("campaigns", "contacts", "batches", "suppressions", "webhooks", "health")
+"""In the order they are shown and read."""
+_REF = "#/components/schemas/{model}"
+_HIDDEN_MODELS: tuple[type[BaseModel], ...] = (
+    BatchCreate,
+    BatchForm,
+    CampaignChange,
+    CampaignCreate,
+    FollowUpRequest,
+    StatusWebhook,
+    SuppressionCreate,
+    SuppressionForm,
+    Problem,
+    ValidationProblem,
+)
+_FASTAPIS_OWN = ("HTTPValidationError", "ValidationError")
+_MEANING = {
+    401: "No valid token or signature.",
+    403: "Another organization was named.",
+    404: "No such object.",
+    408: "The body took too long to arrive.",
+    409: "The state of the object forbids it.",
+    413: "The body is too large.",
+    415: "Another media type, or a compressed body.",
+    422: "The request is malformed, or a value is out of range.",
+    429: "Too many requests for this token.",
+    503: "The database or Temporal is unreachable, or too many large bodies are under way.",
+}
+READS = (401, 422, 429, 503)
+READS_ONE = (401, 404, 429, 503)
+READS_WITHIN = (401, 404, 422, 429, 503)
+WRITES = (401, 403, 404, 408, 409, 413, 415, 422, 429, 503)
+CHANGES = (401, 404, 408, 413, 415, 422, 429, 503)
+ACTS = (401, 404, 408, 409, 413, 429, 503)
+ACTS_AS_ASKED = (401, 404, 408, 409, 413, 422, 429, 503)
+ACTS_ON_BODY = (401, 404, 408, 409, 413, 415, 422, 429, 503)
+
+
+def problems(statuses: Iterable[int]) -> dict[int | str, Described]:
+    """Describe the problems a route may answer with."""
+    return {status: _problem(status) for status in statuses}
+
+
+def json_body(model: type[BaseModel]) -> Described:
+    """Describe the body a route reads by itself."""
+    reference = {"$ref": _REF.format(model=model.__name__)}
+    return {"requestBody": {"required": True, "content": {"application/json": {"schema": reference}}}}
+
+
+def json_or_form_body(model: type[BaseModel], form: type[BaseModel]) -> Described:
+    """Describe a body that may also come as a form with a file."""
+    described = json_body(model)
+    described["requestBody"]["content"][FORM] = {
+        "schema": {"$ref": _REF.format(model=form.__name__)},
+        "encoding": {name: {"contentType": "application/json"} for name in sorted(STRUCTURES)},
+    }
+    return described
+
+
+def form_body(form: type[BaseModel]) -> Described:
+    """Describe a body that comes as a form with a file."""
+    reference = {"$ref": _REF.format(model=form.__name__)}
+    return {"requestBody": {"required": True, "content": {FORM: {"schema": reference}}}}
+
+
+def describe_with_schemas(app: FastAPI) -> None:
+    """Complete the description that the app serves."""
+
+    def described() -> Described:
+        if app.openapi_schema is None:
+            app.openapi_schema = _describe(app)
+        return app.openapi_schema
+
+    # FastAPI documents this way of replacing the generator; the type checker sees a method being assigned.
+    app.openapi = described  # type: ignore[method-assign]
+
+
+def _problem(status: int) -> Described:
+    model = ValidationProblem if status == 422 else Problem
+    reference = {"$ref": _REF.format(model=model.__name__)}
+    return {"description": _MEANING[status], "content": {MEDIA_TYPE: {"schema": reference}}}
+
+
+def _describe(app: FastAPI) -> Described:
+    document = get_openapi(title=app.title, version=app.version, summary=SUMMARY, routes=app.routes)
+    _, definitions = models_json_schema(
+        [(model, "validation") for model in _HIDDEN_MODELS], ref_template=_REF
+    )
+    document["tags"] = [{"name": each} for each in _CHAPTERS]
+    components = document.setdefault("components", {})
+    components.setdefault("schemas", {}).update(definitions["$defs"])
+    components["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer", "bearerFormat": "gat_…"}}
+    for path, operations in document["paths"].items():
+        for operation in operations.values():
+            _mend(operation, asks_token=path.startswith("/api/v1/") and "/webhooks/" not in path)
+    for unused in _FASTAPIS_OWN:
+        components["schemas"].pop(unused, None)
+    return document
+
+
+def _mend(operation: Described, *, asks_token: bool) -> None:
+    if asks_token:
+        operation["security"] = [{"token": []}]
+    # FastAPI adds it, in a form that is not ours, wherever there is a parameter; no opaque id is malformed.
+    if "application/json" in operation["responses"].get("422", {}).get("content", {}):
+        del operation["responses"]["422"]

@@ -1,1 +1,0 @@
-"""What is checked on the way in: phone numbers, time zones, rows of contacts."""

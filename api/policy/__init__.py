@@ -1,0 +1,1 @@
+"""Rules that campaigns and batches share, on the wire."""

@@ -1,1 +1,0 @@
-"""Ten-line handlers, one file per noun."""

@@ -1,0 +1,1 @@
+"""Suppressed numbers over HTTP."""

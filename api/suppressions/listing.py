@@ -1,0 +1,41 @@
+"""Listing numbers that must not be called, and telling the workflows of those who were skipped for it."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import datetime
+
+import structlog
+
+from api.http.dependencies import ApiParts
+from api.http.notification import AT_ONCE, PATIENCE_SECONDS, tell_engine
+from domain.identity import ExecutionId
+from domain.suppression import SkippedContact
+
+_log = structlog.get_logger()
+
+MAX_TOLD = 1000
+"""Whoever skips more leaves the others to their own waking, and their batches to the next sweep."""
+
+
+async def opt_out(parts: ApiParts, execution_id: ExecutionId, now: datetime) -> None:
+    """List the number of a call whose callee asked for it. Raises ExecutionNotFound, StoreUnavailable."""
+    skipped = await parts.suppressions.opt_out(execution_id, now)
+    await tell_of_skipped(parts, skipped)
+
+
+async def tell_of_skipped(parts: ApiParts, skipped: Sequence[SkippedContact]) -> None:
+    """Tell batches whom they need not wait for; one that is not told finds out by itself."""
+    places = asyncio.Semaphore(AT_ONCE)
+
+    async def tell(each: SkippedContact) -> None:
+        async with places:
+            news = parts.engine.contact_skipped(each.batch_id, each.contact_id, each.was)
+            await tell_engine(news, batch_id=each.batch_id, contact_id=each.contact_id)
+
+    for each in skipped:
+        parts.live_numbers.forget(each.batch_id)
+    try:
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            await asyncio.gather(*map(tell, skipped[:MAX_TOLD]))
+    except TimeoutError:
+        _log.warning("numbers suppressed, not every workflow told in time", contacts=len(skipped))

@@ -1,0 +1,59 @@
+"""Where providers report calls."""
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api.http.authentication import Direct, Metrics, WebhookParts
+from api.http.body import WEBHOOK_LIMIT, parse_off_loop, read_limited, require_json
+from api.http.dependencies import ApiParts
+from api.http.openapi import json_body, problems
+from api.http.problems import kind_of
+from api.http.responses import json_answer
+from api.http.strict_json import parse_report
+from api.webhooks.direct_delivery import DirectDelivery
+from api.webhooks.events import CallEvents
+from api.webhooks.loopback import came_over_loopback
+from api.webhooks.schemas import StatusWebhook, WebhookResult
+from domain.call import EventEffect
+from domain.errors import ApolloError
+
+router = APIRouter(tags=["webhooks"])
+
+_PROBLEMS = problems((401, 404, 408, 413, 415, 422, 503))
+
+
+@router.post(
+    "/webhooks/call-status",
+    response_model=WebhookResult,
+    responses=_PROBLEMS,
+    openapi_extra=json_body(StatusWebhook),
+)
+@router.post(
+    "/api/v1/webhooks/call-status",
+    response_model=WebhookResult,
+    responses=_PROBLEMS,
+    openapi_extra=json_body(StatusWebhook),
+    summary="Receive Call Status (alias)",
+)
+async def receive_call_status(
+    request: Request, parts: WebhookParts, metrics: Metrics, direct: Direct
+) -> Response:
+    """Store what a provider reports of a call, then tell the contact's workflow."""
+    try:
+        effect = await _take(request, parts, direct)
+    except ApolloError as refusal:
+        metrics.webhook_answered(kind_of(type(refusal)).slug)
+        raise
+    metrics.webhook_answered(effect)
+    return json_answer(WebhookResult(result=effect))
+
+
+async def _take(request: Request, parts: ApiParts, direct: DirectDelivery) -> EventEffect:
+    door = parts.webhook_door
+    door.admit(request.headers, parts.clock(), is_local=came_over_loopback(request.scope))
+    raw = await read_limited(request, WEBHOOK_LIMIT)
+    now = parts.clock()
+    door.check(request.headers, raw, now)
+    require_json(request)
+    return await CallEvents(parts, direct).take(raw, await parse_off_loop(raw, parse_report), now)
