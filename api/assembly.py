@@ -34,6 +34,7 @@ Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 ROUTERS = (
     webhooks.router,
     batches.router,
+    batches.of_campaign,
     campaigns.router,
     contacts.router,
     csv_files.router,

@@ -20,7 +20,7 @@ class Action(StrEnum):
     DISPATCH = "dispatch"
 
 
-_PARTICIPLE = {
+PAST = {
     Action.PAUSE: "paused",
     Action.RESUME: "resumed",
     Action.CANCEL: "cancelled",
@@ -78,7 +78,7 @@ def step_of_batch(status: BatchStatus, action: Action) -> Step:
     """Return what an action does to a batch. Raises IllegalTransition in the words of the contract."""
     step = _OF_BATCH.get((status, action))
     if step is None:
-        raise IllegalTransition.of("Batch", status, _PARTICIPLE[action])
+        raise IllegalTransition.of("Batch", status, PAST[action])
     return step
 
 
@@ -86,7 +86,7 @@ def step_of_campaign(status: CampaignStatus, action: Action) -> Step:
     """Return what an action does to a campaign. Raises IllegalTransition in the words of the contract."""
     step = _OF_CAMPAIGN.get((status, action))
     if step is None:
-        raise IllegalTransition.of("Campaign", status, _PARTICIPLE[action])
+        raise IllegalTransition.of("Campaign", status, PAST[action])
     return step
 
 

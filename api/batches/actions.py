@@ -1,83 +1,40 @@
-"""Answers of the endpoints that move a campaign, a batch or a contact along its life."""
+"""What clients do to batches: the store decides and keeps it, then the workflow is told."""
 
-from typing import Literal
-
-from pydantic import ConfigDict, Field
-
-from api.http.wire import RequestedTime, WireInput, WireOutput, WireTime
-from domain.batch import Batch, BatchStatus
-from domain.campaign import Campaign, CampaignStatus
-from domain.contact import ContactStatus, SkipReason
-from domain.identity import BatchId, CampaignId, ContactId
+from api.http.authentication import Client
+from api.http.dependencies import ApiParts
+from api.http.ids import batch_id_of
+from api.http.notification import tell_engine
+from domain.batch import Batch
 from domain.lifecycle import Action
 
-_DONE = {
-    Action.PAUSE: "paused successfully",
-    Action.RESUME: "resumed successfully",
-    Action.CANCEL: "cancelled successfully",
-}
+
+async def act_on_batch(parts: ApiParts, client: Client, batch: str, action: Action) -> Batch:
+    """Pause, resume or cancel a batch and return it as it stands.
+
+    Raises EngineUnavailable before anything is changed, BatchNotFound, IllegalTransition, CampaignPaused.
+    """
+    batch_id = batch_id_of(batch)
+    await parts.engine.ping()
+    acted = await parts.batches.act(batch_id, action, parts.clock(), organization_id=client.organization_id)
+    # A repeat that changes nothing is told too: it makes good for news that got lost.
+    await tell_engine(parts.engine.act(batch_id, action), batch_id=batch_id)
+    parts.live_numbers.forget(batch_id)
+    return acted
 
 
-class CampaignActed(WireOutput):
-    """Where an action left a campaign; one that changed nothing answers alike."""
+async def dispatch_batch(
+    parts: ApiParts, client: Client, batch: str, *, start_now: bool
+) -> tuple[Batch, int]:
+    """Hand a batch to calling again; returns it and the number of its pending contacts.
 
-    campaign_id: CampaignId = Field(examples=["cmp_01k2v7"])
-    status: CampaignStatus
-    message: str = Field(examples=["Campaign paused successfully"])
-
-    @classmethod
-    def of(cls, campaign: Campaign, action: Action) -> "CampaignActed":
-        """Tell the outcome as clients read it."""
-        return cls(
-            campaign_id=campaign.campaign_id, status=campaign.status, message=f"Campaign {_DONE[action]}"
-        )
-
-
-class BatchActed(WireOutput):
-    """Where an action left a batch; one that changed nothing answers alike."""
-
-    batch_id: BatchId = Field(examples=["btc_01k2w1"])
-    status: BatchStatus
-    message: str = Field(examples=["Batch paused successfully"])
-
-    @classmethod
-    def of(cls, batch: Batch, action: Action) -> "BatchActed":
-        """Tell the outcome as clients read it."""
-        return cls(batch_id=batch.batch_id, status=batch.status, message=f"Batch {_DONE[action]}")
-
-
-class BatchDispatched(WireOutput):
-    """A batch that was handed to calling again."""
-
-    batch_id: BatchId = Field(examples=["btc_01k2w1"])
-    status: BatchStatus
-    dispatched_count: int = Field(description="Contacts in `pending`.", examples=[12])
-    message: Literal["Batch dispatch re-triggered successfully"] = "Batch dispatch re-triggered successfully"
-
-
-class ContactSkipped(WireOutput):
-    """A contact that will not be called (again)."""
-
-    batch_id: BatchId = Field(examples=["btc_01k2w1"])
-    contact_id: ContactId = Field(examples=["con_01k2wa"])
-    status: ContactStatus
-    skip_reason: SkipReason | None
-    message: Literal["Contact skipped successfully"] = "Contact skipped successfully"
-
-
-class FollowUpRequest(WireInput):
-    """When a completed contact is to be called again."""
-
-    model_config = ConfigDict(json_schema_extra={"examples": [{"at": "2026-09-05T16:00:00Z"}]})
-
-    at: RequestedTime = Field(description="In the past means as soon as possible.")
-
-
-class FollowUpScheduled(WireOutput):
-    """A contact that is called again at an agreed time."""
-
-    batch_id: BatchId = Field(examples=["btc_01k2w1"])
-    contact_id: ContactId = Field(examples=["con_01k2wa"])
-    status: ContactStatus
-    follow_up_at: WireTime = Field(description="The first opening of the contact's window from `at` on.")
-    message: Literal["Follow-up scheduled successfully"] = "Follow-up scheduled successfully"
+    Raises EngineUnavailable, BatchNotFound, IllegalTransition.
+    """
+    batch_id = batch_id_of(batch)
+    await parts.engine.ping()
+    dispatched, pending = await parts.batches.dispatch(
+        client.organization_id, batch_id, parts.clock(), start_now=start_now
+    )
+    # To be told is all that was asked for, so a failure is said; asking again is safe.
+    await parts.engine.dispatch(dispatched)
+    parts.live_numbers.forget(batch_id)
+    return dispatched, pending

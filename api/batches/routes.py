@@ -8,32 +8,32 @@ from pydantic import TypeAdapter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.batches.actions import BatchActed, BatchDispatched
+from api.batches.actions import act_on_batch, dispatch_batch
+from api.batches.bodies import UploadBody, UploadBodyOrFile
 from api.batches.counters import CounterSource, live_counters
 from api.batches.creation import BatchCreation
-from api.batches.life_cycles import act_on_batch, dispatch_batch
-from api.batches.schemas import BatchCreate, BatchCreated, BatchForm, BatchOut
-from api.batches.upload import BatchUpload
-from api.http.authentication import (
-    Caller,
-    Client,
-    IdempotencyKeyHeader,
-    IgnoredBody,
-    Metrics,
-    Parts,
-    Posted,
-    UploadBody,
-    UploadBodyOrFile,
-    Watcher,
+from api.batches.form_fields import STRUCTURES
+from api.batches.schemas import (
+    BatchActed,
+    BatchCreate,
+    BatchCreated,
+    BatchDispatched,
+    BatchesOfCampaignQuery,
+    BatchesQuery,
+    BatchForm,
+    BatchOut,
 )
-from api.http.dependencies import ApiParts
-from api.http.idempotency import answer_created, once_only
+from api.batches.upload import BatchUpload
+from api.http.authentication import Caller, Client, Watcher
+from api.http.dependencies import ApiParts, Metrics, Parts
+from api.http.idempotency import IdempotencyKeyHeader, answer_created, once_only
 from api.http.ids import batch_id_of, campaign_id_of
 from api.http.openapi import (
     ACTS,
     ACTS_AS_ASKED,
     READS,
     READS_ONE,
+    READS_WITHIN,
     WRITES,
     Described,
     json_body,
@@ -41,12 +41,13 @@ from api.http.openapi import (
     problems,
 )
 from api.http.paging import Flag, paging_headers
-from api.http.queries import BatchesQuery
+from api.http.posted import IgnoredBody, Posted
 from api.http.responses import json_answer, json_list
 from domain.errors import CampaignNotFound
 from domain.lifecycle import Action
 
 router = APIRouter(prefix="/api/v1/batches", tags=["batches"])
+of_campaign = APIRouter(prefix="/api/v1/campaigns", tags=["campaigns"])
 
 _BATCHES = TypeAdapter(list[BatchOut])
 StartNow = Annotated[
@@ -88,7 +89,7 @@ async def create_batch(
     status_code=201,
     response_model=BatchCreated,
     responses=problems(WRITES),
-    openapi_extra=json_or_form_body(BatchCreate, BatchForm),
+    openapi_extra=json_or_form_body(BatchCreate, BatchForm, STRUCTURES),
 )
 async def upload_batch(
     caller: Caller, parts: Parts, posted: UploadBodyOrFile, key: IdempotencyKeyHeader = None
@@ -172,3 +173,21 @@ async def dispatch(caller: Caller, parts: Parts, batch_id: str, start_now: Start
     return json_answer(
         BatchDispatched(batch_id=batch.batch_id, status=batch.status, dispatched_count=pending)
     )
+
+
+@of_campaign.get("/{campaign_id}/batches/", include_in_schema=False)
+@of_campaign.get("/{campaign_id}/batches", response_model=list[BatchOut], responses=problems(READS_WITHIN))
+async def list_batches_of_campaign(
+    request: Request,
+    caller: Caller,
+    parts: Parts,
+    campaign_id: str,
+    query: Annotated[BatchesOfCampaignQuery, Query()],
+) -> Response:
+    """List a campaign's batches, newest first, with counters from the stored contacts."""
+    campaign = await parts.campaigns.get(caller.organization_id, campaign_id_of(campaign_id))
+    page = await parts.batches.list_batches(
+        caller.organization_id, campaign_id=campaign.campaign_id, statuses=query.status, window=query.window
+    )
+    headers = paging_headers(request, query.window, page.total)
+    return json_list(_BATCHES, [BatchOut.of(*each) for each in page.items], headers)

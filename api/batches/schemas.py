@@ -1,11 +1,12 @@
 """Batches on the wire."""
 
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field, ValidationInfo, field_validator
 
 from api.contacts.schemas import ContactRow
+from api.http.paging import ANY_OF, ListQuery
 from api.http.wire import JsonObject, RequestedTime, WireInput, WireOutput, WireTime, ZoneName
 from api.policy.retry_policy import RetryPolicyIn, RetryPolicyOut
 from api.policy.rules import CallerIds, ConcurrencyLimit, Strategy
@@ -15,6 +16,7 @@ from domain.caller_id import CallerIdStrategy
 from domain.campaign import Campaign
 from domain.counters import Counters
 from domain.identity import BatchId, CampaignId, OrganizationId
+from domain.lifecycle import PAST, Action
 
 MAX_CONTACTS = 100_000
 
@@ -220,3 +222,38 @@ def _shown(batch: Batch, campaign: Campaign, counters: Counters) -> dict[str, ob
         "created_at": batch.created_at,
         "updated_at": batch.updated_at,
     }
+
+
+class BatchesOfCampaignQuery(ListQuery):
+    """Which batches of one campaign."""
+
+    status: list[BatchStatus] = Field(default=[], description=ANY_OF)
+
+
+class BatchesQuery(BatchesOfCampaignQuery):
+    """Which batches."""
+
+    campaign_id: str | None = None
+    organization_id: str | None = Field(default=None, description="Absent means the token's.")
+
+
+class BatchActed(WireOutput):
+    """Where an action left a batch; one that changed nothing answers alike."""
+
+    batch_id: BatchId = Field(examples=["btc_01k2w1"])
+    status: BatchStatus
+    message: str = Field(examples=["Batch paused successfully"])
+
+    @classmethod
+    def of(cls, batch: Batch, action: Action) -> "BatchActed":
+        """Tell the outcome as clients read it."""
+        return cls(batch_id=batch.batch_id, status=batch.status, message=f"Batch {PAST[action]} successfully")
+
+
+class BatchDispatched(WireOutput):
+    """A batch that was handed to calling again."""
+
+    batch_id: BatchId = Field(examples=["btc_01k2w1"])
+    status: BatchStatus
+    dispatched_count: int = Field(description="Contacts in `pending`.", examples=[12])
+    message: Literal["Batch dispatch re-triggered successfully"] = "Batch dispatch re-triggered successfully"

@@ -7,21 +7,12 @@ from pydantic import TypeAdapter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.batches.actions import CampaignActed
-from api.batches.life_cycles import act_on_campaign
-from api.batches.schemas import BatchOut
-from api.campaigns.changes import change_campaign, delete_campaign
-from api.campaigns.schemas import CampaignChange, CampaignCreate, CampaignOut
+from api.campaigns.actions import act_on_campaign, change_campaign, delete_campaign
+from api.campaigns.schemas import CampaignActed, CampaignChange, CampaignCreate, CampaignOut, CampaignsQuery
 from api.campaigns.stats import CampaignStatsOut
-from api.http.authentication import (
-    Caller,
-    IdempotencyKeyHeader,
-    IgnoredBody,
-    Parts,
-    Posted,
-    body_of,
-)
-from api.http.idempotency import answer_created, keyed, once_only
+from api.http.authentication import Caller
+from api.http.dependencies import Parts
+from api.http.idempotency import IdempotencyKeyHeader, answer_created, keyed, once_only
 from api.http.ids import campaign_id_of
 from api.http.openapi import (
     ACTS,
@@ -29,13 +20,12 @@ from api.http.openapi import (
     CHANGES,
     READS,
     READS_ONE,
-    READS_WITHIN,
     WRITES,
     json_body,
     problems,
 )
 from api.http.paging import Flag, paging_headers
-from api.http.queries import BatchesOfCampaignQuery, CampaignsQuery
+from api.http.posted import IgnoredBody, Posted, body_of
 from api.http.responses import json_answer, json_list
 from domain.campaign import Campaign
 from domain.lifecycle import Action
@@ -43,7 +33,6 @@ from domain.lifecycle import Action
 router = APIRouter(prefix="/api/v1/campaigns", tags=["campaigns"])
 
 _CAMPAIGNS = TypeAdapter(list[CampaignOut])
-_BATCHES = TypeAdapter(list[BatchOut])
 
 AllBatches = Annotated[
     Flag, Query(alias="all", description="Also resume batches that were paused on their own.")
@@ -133,24 +122,6 @@ async def campaign_stats(caller: Caller, parts: Parts, campaign_id: str) -> Resp
     """Count a campaign's contacts, batches and calls as they are stored."""
     known = campaign_id_of(campaign_id)
     return json_answer(CampaignStatsOut.of(known, await parts.campaigns.stats(caller.organization_id, known)))
-
-
-@router.get("/{campaign_id}/batches/", include_in_schema=False)
-@router.get("/{campaign_id}/batches", response_model=list[BatchOut], responses=problems(READS_WITHIN))
-async def list_batches_of_campaign(
-    request: Request,
-    caller: Caller,
-    parts: Parts,
-    campaign_id: str,
-    query: Annotated[BatchesOfCampaignQuery, Query()],
-) -> Response:
-    """List a campaign's batches, newest first, with counters from the stored contacts."""
-    campaign = await parts.campaigns.get(caller.organization_id, campaign_id_of(campaign_id))
-    page = await parts.batches.list_batches(
-        caller.organization_id, campaign_id=campaign.campaign_id, statuses=query.status, window=query.window
-    )
-    headers = paging_headers(request, query.window, page.total)
-    return json_list(_BATCHES, [BatchOut.of(*each) for each in page.items], headers)
 
 
 @router.post(

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import ConfigDict, Field, PlainSerializer, ValidationInfo, field_validator
 
+from api.http.paging import ANY_OF, ListQuery
 from api.http.wire import JsonObject, WireInput, WireNumber, WireOutput, WireTime, ZoneName
 from api.policy.frequency_caps import FrequencyCapOut, FrequencyCapsIn
 from api.policy.retry_policy import RetryPolicyIn, RetryPolicyOut
@@ -15,6 +16,7 @@ from domain.caller_id import CallerIdStrategy
 from domain.campaign import Campaign, CampaignRules, CampaignStatus
 from domain.errors import FieldError, InvalidRequest
 from domain.identity import CampaignId, OrganizationId
+from domain.lifecycle import PAST, Action
 from domain.redial import RedialPolicy
 from domain.working_hours import DEFAULT_WORKING_HOURS
 
@@ -194,4 +196,28 @@ class CampaignOut(WireOutput):
             follow_up_calls=calls.follow_up_calls,
             created_at=campaign.created_at,
             updated_at=campaign.updated_at,
+        )
+
+
+class CampaignsQuery(ListQuery):
+    """Which campaigns."""
+
+    status: list[CampaignStatus] = Field(default=[], description=ANY_OF)
+    organization_id: str | None = Field(default=None, description="Absent means the token's.")
+
+
+class CampaignActed(WireOutput):
+    """Where an action left a campaign; one that changed nothing answers alike."""
+
+    campaign_id: CampaignId = Field(examples=["cmp_01k2v7"])
+    status: CampaignStatus
+    message: str = Field(examples=["Campaign paused successfully"])
+
+    @classmethod
+    def of(cls, campaign: Campaign, action: Action) -> "CampaignActed":
+        """Tell the outcome as clients read it."""
+        return cls(
+            campaign_id=campaign.campaign_id,
+            status=campaign.status,
+            message=f"Campaign {PAST[action]} successfully",
         )

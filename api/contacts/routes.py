@@ -9,16 +9,22 @@ from pydantic import TypeAdapter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.batches.actions import ContactSkipped, FollowUpRequest, FollowUpScheduled
 from api.contacts.actions import ContactActions
-from api.contacts.schemas import ContactOut, ContactWithCalls
-from api.http.authentication import Caller, IgnoredBody, Parts, Posted, body_of
-from api.http.dependencies import ApiParts
+from api.contacts.schemas import (
+    ContactOut,
+    ContactSkipped,
+    ContactsQuery,
+    ContactWithCalls,
+    FollowUpRequest,
+    FollowUpScheduled,
+)
+from api.http.authentication import Caller
+from api.http.dependencies import ApiParts, Parts
 from api.http.ids import batch_id_of, contact_id_of
 from api.http.json_pieces import json_pieces
 from api.http.openapi import ACTS, ACTS_ON_BODY, READS_ONE, READS_WITHIN, json_body, problems
 from api.http.paging import paging_headers
-from api.http.queries import ContactsQuery
+from api.http.posted import IgnoredBody, Posted, body_of
 from api.http.responses import json_answer
 from domain.contact import Contact
 

@@ -1,12 +1,13 @@
 """Contacts on the wire: a row of an upload, and a person as clients see them."""
 
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
 from api.contacts.calls import CallRecordOut
-from api.http.wire import E164, JsonObject, WireInput, WireOutput, WireTime, ZoneName
+from api.http.paging import ANY_OF, Flag, Limit, ListQuery
+from api.http.wire import E164, JsonObject, RequestedTime, WireInput, WireOutput, WireTime, ZoneName
 from domain.call import CallRecord
 from domain.contact import Contact, ContactStatus, NewContact, SkipReason
 from domain.identity import BatchId, CampaignId, ContactId
@@ -114,3 +115,39 @@ def _shown(contact: Contact, current_call: CallRecord | None) -> dict[str, objec
         "created_at": contact.created_at,
         "updated_at": contact.updated_at,
     }
+
+
+class ContactsQuery(ListQuery):
+    """Which contacts, and how much of them."""
+
+    limit: Limit = 100
+    status: list[ContactStatus] = Field(default=[], description=ANY_OF)
+    include_calls: Flag = Field(default=False, description="Show every call, not only the newest.")
+
+
+class ContactSkipped(WireOutput):
+    """A contact that will not be called (again)."""
+
+    batch_id: BatchId = Field(examples=["btc_01k2w1"])
+    contact_id: ContactId = Field(examples=["con_01k2wa"])
+    status: ContactStatus
+    skip_reason: SkipReason | None
+    message: Literal["Contact skipped successfully"] = "Contact skipped successfully"
+
+
+class FollowUpRequest(WireInput):
+    """When a completed contact is to be called again."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"at": "2026-09-05T16:00:00Z"}]})
+
+    at: RequestedTime = Field(description="In the past means as soon as possible.")
+
+
+class FollowUpScheduled(WireOutput):
+    """A contact that is called again at an agreed time."""
+
+    batch_id: BatchId = Field(examples=["btc_01k2w1"])
+    contact_id: ContactId = Field(examples=["con_01k2wa"])
+    status: ContactStatus
+    follow_up_at: WireTime = Field(description="The first opening of the contact's window from `at` on.")
+    message: Literal["Follow-up scheduled successfully"] = "Follow-up scheduled successfully"

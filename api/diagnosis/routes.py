@@ -6,7 +6,8 @@ from starlette.responses import Response
 from api.diagnosis.answer import debug_answer
 from api.diagnosis.reading import read_batch
 from api.diagnosis.schemas import DebugOut
-from api.http.authentication import Caller, Parts
+from api.http.authentication import Caller
+from api.http.dependencies import Parts
 from api.http.ids import batch_id_of
 from api.http.openapi import READS_ONE, problems
 from api.http.responses import json_answer

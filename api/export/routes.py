@@ -7,7 +7,8 @@ from starlette.responses import Response, StreamingResponse
 
 from api.export.columns import ExportRows
 from api.export.csv import CsvExport
-from api.http.authentication import Caller, Parts
+from api.http.authentication import Caller
+from api.http.dependencies import Parts
 from api.http.ids import batch_id_of
 from api.http.openapi import READS_WITHIN, Described, problems
 

@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from api.health.readiness import check_readiness
 from api.health.schemas import Alive, Ready
-from api.http.authentication import Metrics, Parts
+from api.http.dependencies import Metrics, Parts
 from api.http.openapi import problems
 from api.http.problems import RETRY_AFTER_SECONDS, UNAVAILABLE, problem
 from api.http.responses import JSON, json_answer

@@ -3,6 +3,10 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Annotated
+
+from fastapi import Depends
+from starlette.requests import Request
 
 from api.http.coalescing_cache import SharedAnswers
 from api.http.singleflight import JoinedReads, K, T
@@ -27,6 +31,7 @@ from domain.ports import (
     TokenStore,
     WebhookTranslator,
 )
+from observability.metrics import Telemetry
 
 Clock = Callable[[], datetime]
 
@@ -79,3 +84,25 @@ class ApiParts:
     """Looks at the tokens that many requests show at once, by their secrets."""
     watchers_tokens: JoinedReads[str, Token | None] = field(default_factory=_watchers_reads)
     """The same of those who look at a batch."""
+
+
+# A plain function would be run in a thread, which costs a request more than the rest of its dependencies.
+async def parts_of(request: Request) -> ApiParts:
+    """Return what the app works with."""
+    parts: ApiParts = request.app.state.parts
+    return parts
+
+
+async def _webhook_parts(request: Request) -> ApiParts:
+    parts: ApiParts = request.app.state.webhook_parts
+    return parts
+
+
+async def _telemetry(request: Request) -> Telemetry:
+    telemetry: Telemetry = request.app.state.telemetry
+    return telemetry
+
+
+Parts = Annotated[ApiParts, Depends(parts_of)]
+WebhookParts = Annotated[ApiParts, Depends(_webhook_parts)]
+Metrics = Annotated[Telemetry, Depends(_telemetry)]

@@ -5,9 +5,10 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 from anyio import to_thread
+from fastapi import Header
 from starlette.background import BackgroundTask
 from starlette.responses import Response
 
@@ -105,3 +106,16 @@ def _created(
     body: str, headers: dict[str, str] | None = None, background: BackgroundTask | None = None
 ) -> Response:
     return Response(body, 201, headers, "application/json", background)
+
+
+IdempotencyKeyHeader = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key",
+        min_length=1,
+        max_length=255,
+        pattern="^[ -~]+$",
+        description="Repeating a request with the same key and body makes one object, wherever the first "
+        "was cut: what that made is answered again.",
+    ),
+]

@@ -8,15 +8,9 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from api.batches.actions import FollowUpRequest
-from api.batches.form_fields import STRUCTURES
-from api.batches.schemas import BatchCreate, BatchForm
-from api.campaigns.schemas import CampaignChange, CampaignCreate
 from api.http.body import FORM
 from api.http.problem_schemas import Problem, ValidationProblem
 from api.http.problems import MEDIA_TYPE
-from api.suppressions.schemas import SuppressionCreate, SuppressionForm
-from api.webhooks.schemas import StatusWebhook
 
 # OpenAPI is a free-form document, so its type is the one FastAPI gives it.
 Described = dict[str, Any]
@@ -25,18 +19,8 @@ SUMMARY = "Outbound-call batches: a campaign holds the rules, a batch holds the 
 _CHAPTERS = ("campaigns", "contacts", "batches", "suppressions", "webhooks", "health")
 """In the order they are shown and read."""
 _REF = "#/components/schemas/{model}"
-_HIDDEN_MODELS: tuple[type[BaseModel], ...] = (
-    BatchCreate,
-    BatchForm,
-    CampaignChange,
-    CampaignCreate,
-    FollowUpRequest,
-    StatusWebhook,
-    SuppressionCreate,
-    SuppressionForm,
-    Problem,
-    ValidationProblem,
-)
+_documented: dict[str, type[BaseModel]] = {"Problem": Problem, "ValidationProblem": ValidationProblem}
+"""Models that no signature names, by name: routes add those of the bodies that they read by themselves."""
 _FASTAPIS_OWN = ("HTTPValidationError", "ValidationError")
 _MEANING = {
     401: "No valid token or signature.",
@@ -67,24 +51,22 @@ def problems(statuses: Iterable[int]) -> dict[int | str, Described]:
 
 def json_body(model: type[BaseModel]) -> Described:
     """Describe the body a route reads by itself."""
-    reference = {"$ref": _REF.format(model=model.__name__)}
-    return {"requestBody": {"required": True, "content": {"application/json": {"schema": reference}}}}
+    return {"requestBody": {"required": True, "content": {"application/json": {"schema": _reference(model)}}}}
 
 
-def json_or_form_body(model: type[BaseModel], form: type[BaseModel]) -> Described:
-    """Describe a body that may also come as a form with a file."""
+def json_or_form_body(model: type[BaseModel], form: type[BaseModel], structures: Iterable[str]) -> Described:
+    """Describe a body that may also come as a form with a file, whose `structures` are fields of JSON."""
     described = json_body(model)
     described["requestBody"]["content"][FORM] = {
-        "schema": {"$ref": _REF.format(model=form.__name__)},
-        "encoding": {name: {"contentType": "application/json"} for name in sorted(STRUCTURES)},
+        "schema": _reference(form),
+        "encoding": {name: {"contentType": "application/json"} for name in sorted(structures)},
     }
     return described
 
 
 def form_body(form: type[BaseModel]) -> Described:
     """Describe a body that comes as a form with a file."""
-    reference = {"$ref": _REF.format(model=form.__name__)}
-    return {"requestBody": {"required": True, "content": {FORM: {"schema": reference}}}}
+    return {"requestBody": {"required": True, "content": {FORM: {"schema": _reference(form)}}}}
 
 
 def describe_with_schemas(app: FastAPI) -> None:
@@ -99,6 +81,11 @@ def describe_with_schemas(app: FastAPI) -> None:
     app.openapi = described  # type: ignore[method-assign]
 
 
+def _reference(model: type[BaseModel]) -> Described:
+    _documented[model.__name__] = model
+    return {"$ref": _REF.format(model=model.__name__)}
+
+
 def _problem(status: int) -> Described:
     model = ValidationProblem if status == 422 else Problem
     reference = {"$ref": _REF.format(model=model.__name__)}
@@ -108,7 +95,7 @@ def _problem(status: int) -> Described:
 def _describe(app: FastAPI) -> Described:
     document = get_openapi(title=app.title, version=app.version, summary=SUMMARY, routes=app.routes)
     _, definitions = models_json_schema(
-        [(model, "validation") for model in _HIDDEN_MODELS], ref_template=_REF
+        [(model, "validation") for model in _documented.values()], ref_template=_REF
     )
     document["tags"] = [{"name": each} for each in _CHAPTERS]
     components = document.setdefault("components", {})

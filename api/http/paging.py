@@ -3,7 +3,7 @@
 import re
 from typing import Annotated
 
-from pydantic import BeforeValidator, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 from starlette.requests import Request
 
@@ -50,3 +50,20 @@ def _neighbours(window: Window, total: int) -> list[tuple[str, int]]:
     if window.skip > 0 and total > 0:
         neighbours.append(("prev", max(0, min(window.skip, total) - window.limit)))
     return neighbours
+
+
+ANY_OF = "May be repeated: any of them matches."
+
+
+class ListQuery(BaseModel):
+    """A stretch of a list."""
+
+    model_config = ConfigDict(frozen=True)
+
+    skip: Skip = 0
+    limit: Limit = 50
+
+    @property
+    def window(self) -> Window:
+        """Return the stretch as the stores know it."""
+        return Window(skip=self.skip, limit=self.limit)

@@ -8,12 +8,14 @@ from pydantic import TypeAdapter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.http.authentication import Caller, Parts, Posted, SuppressionFileBody, body_of
+from api.http.authentication import Caller
+from api.http.dependencies import Parts
 from api.http.ids import execution_id_of, suppression_id_of
 from api.http.openapi import READS, READS_ONE, form_body, json_body, problems
 from api.http.paging import paging_headers
-from api.http.queries import SuppressionsQuery
+from api.http.posted import Posted, body_of
 from api.http.responses import JSON, json_answer, json_list
+from api.suppressions.bodies import SuppressionFileBody
 from api.suppressions.file import expiry_of
 from api.suppressions.listing import tell_of_skipped
 from api.suppressions.schemas import (
@@ -21,6 +23,7 @@ from api.suppressions.schemas import (
     SuppressionForm,
     SuppressionOut,
     SuppressionsImported,
+    SuppressionsQuery,
 )
 from domain.suppression import NewSuppression
 

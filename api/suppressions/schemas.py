@@ -5,6 +5,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from api.http.paging import ListQuery
 from api.http.wire import E164, RequestedTime, WireInput, WireOutput, WireTime
 from domain.identity import ExecutionId, OrganizationId, SuppressionId, TokenId
 from domain.suppression import Suppression
@@ -98,3 +99,10 @@ class SuppressionsImported(WireOutput):
         description="Numbers listed already, with a new reason and expiry unless a callee opted out."
     )
     duplicates: int = Field(description="Later rows of the same number, dropped.")
+
+
+class SuppressionsQuery(ListQuery):
+    """Which suppressed numbers."""
+
+    phone_number: E164 | None = Field(default=None, description="Only the entry of this number.")
+    organization_id: str | None = Field(default=None, description="Absent means the token's.")

@@ -2,6 +2,10 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Annotated
+
+from fastapi import Depends
+from starlette.requests import Request
 
 MAX_FAILURES = 5
 PROBE_EVERY = timedelta(seconds=5)
@@ -32,3 +36,11 @@ class DirectDelivery:
         self.failures += 1
         self._probe_at = now + PROBE_EVERY
         return self.failures
+
+
+async def _direct_delivery(request: Request) -> DirectDelivery:
+    direct: DirectDelivery = request.app.state.direct_delivery
+    return direct
+
+
+Direct = Annotated[DirectDelivery, Depends(_direct_delivery)]

@@ -4,14 +4,13 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.http.authentication import Direct, Metrics, WebhookParts
 from api.http.body import WEBHOOK_LIMIT, parse_off_loop, read_limited, require_json
-from api.http.dependencies import ApiParts
+from api.http.dependencies import ApiParts, Metrics, WebhookParts
 from api.http.openapi import json_body, problems
 from api.http.problems import kind_of
 from api.http.responses import json_answer
 from api.http.strict_json import parse_report
-from api.webhooks.direct_delivery import DirectDelivery
+from api.webhooks.direct_delivery import Direct, DirectDelivery
 from api.webhooks.events import CallEvents
 from api.webhooks.loopback import came_over_loopback
 from api.webhooks.schemas import StatusWebhook, WebhookResult

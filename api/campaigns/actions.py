@@ -1,11 +1,31 @@
-"""What clients change about a campaign: its rules, or that it is there at all."""
+"""What clients do to campaigns: the store decides and keeps it, then the workflows are told."""
 
 from api.campaigns.rescheduling import follow_change
 from api.http.authentication import Client
 from api.http.dependencies import ApiParts
 from api.http.ids import campaign_id_of
+from api.http.notification import tell_batches
 from domain.campaign import Campaign
+from domain.lifecycle import Action
 from domain.ports import Amendment
+
+
+async def act_on_campaign(
+    parts: ApiParts, client: Client, campaign: str, action: Action, *, all_batches: bool = False
+) -> Campaign:
+    """Pause, resume or cancel a campaign and its batches, and return it as it stands.
+
+    Raises EngineUnavailable before anything is changed, CampaignNotFound, IllegalTransition.
+    """
+    campaign_id = campaign_id_of(campaign)
+    await parts.engine.ping()
+    acted, changed = await parts.campaigns.act(
+        client.organization_id, campaign_id, action, parts.clock(), all_batches=all_batches
+    )
+    await tell_batches(lambda batch_id: parts.engine.act(batch_id, action), changed)
+    for batch_id in changed:
+        parts.live_numbers.forget(batch_id)
+    return acted
 
 
 async def change_campaign(parts: ApiParts, client: Client, campaign: str, amend: Amendment) -> Campaign:
