@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from enum import StrEnum
 
+from pydantic import TypeAdapter
 from temporalio import activity, workflow
 
 from domain.batch import BatchStatus, PausedBy
@@ -80,13 +81,33 @@ def found_activities() -> Mapping[str, str]:
 
 
 def found_messages() -> Mapping[str, str]:
-    """Return the fields of everything that crosses to Temporal."""
-    asked = [each for registered in activities().values() for each in registered]
-    runs = [workflow._Definition.must_from_class(each).run_fn for each in WORKFLOWS]
-    signalled = [each for each in vars(messages).values() if isinstance(each, type) and is_dataclass(each)]
-    crossing = {each for function in (*asked, *runs) for each in _dataclasses(_hints(function))}
-    crossing |= set(_dataclasses(signalled))
-    return {each.__name__: _listed(field.name for field in fields(each)) for each in crossing}
+    """Return the fields of everything that crosses to Temporal, by what carries it."""
+    return dict(_fields())
+
+
+def _fields() -> Iterator[tuple[str, str]]:
+    for registered in activities().values():
+        for each in registered:
+            yield from _carried(str(activity._Definition.must_from_callable(each).name), each)
+    for each in WORKFLOWS:
+        yield from _carried(each.__name__, workflow._Definition.must_from_class(each).run_fn)
+    for name, adapter in vars(messages).items():
+        if isinstance(adapter, TypeAdapter):
+            yield from _within(name.lower(), adapter._type)
+
+
+def _carried(name: str, function: object) -> Iterator[tuple[str, str]]:
+    for part, hint in typing.get_type_hints(function).items():
+        yield from _within(f"{name} {'answer' if part == 'return' else 'request'}", hint)
+
+
+def _within(path: str, hint: object) -> Iterator[tuple[str, str]]:
+    if isinstance(hint, type) and is_dataclass(hint):
+        yield path, _listed(field.name for field in fields(hint))
+        for name, inner in typing.get_type_hints(hint).items():
+            yield from _within(f"{path}.{name}", inner)
+    for inner in typing.get_args(hint):
+        yield from _within(path, inner)
 
 
 def found_tables() -> Mapping[str, str]:
@@ -101,20 +122,6 @@ def found_words() -> Mapping[str, str]:
 
 def _listed(words: Iterable[str]) -> str:
     return " ".join(sorted(words))
-
-
-def _hints(annotated: object) -> Iterable[object]:
-    return typing.get_type_hints(annotated).values()
-
-
-def _dataclasses(hints: Iterable[object], seen: set[type] | None = None) -> Iterator[type]:
-    seen = set() if seen is None else seen
-    for hint in hints:
-        yield from _dataclasses(typing.get_args(hint), seen)
-        if isinstance(hint, type) and is_dataclass(hint) and hint not in seen:
-            seen.add(hint)
-            yield hint
-            yield from _dataclasses(_hints(hint), seen)
 
 
 def test_workflows_go_by_their_names_and_answer_to_the_same_signals_and_queries() -> None:
