@@ -16,7 +16,7 @@ from console.demo import Demo
 from console.failures import CommandFailed
 from console.group import ApolloGroup
 from console.suppression_commands import suppressions
-from console.surroundings import Surroundings
+from console.cli_context import Surroundings
 from console.watch import Watcher
 from embedded.data_folder import read_token
 from embedded.database import operators_database

@@ -15,7 +15,7 @@ from console.failures import REFUSED
 from console.life_cycle_commands import batch_actions
 from console.listing import cells, show_list, shown
 from console.progress import read_progress
-from console.surroundings import ApiToken, ApiUrl, Surroundings, surroundings_of
+from console.cli_context import ApiToken, ApiUrl, Surroundings, surroundings_of
 
 batches = typer.Typer(no_args_is_help=True, help="Lists of people to call under a campaign.")
 batches.add_typer(batch_actions)

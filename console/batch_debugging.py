@@ -13,7 +13,7 @@ from rich.text import Text
 
 from console.api_client import JsonObject
 from console.listing import cells, show_list, shown
-from console.surroundings import ApiToken, ApiUrl, surroundings_of
+from console.cli_context import ApiToken, ApiUrl, surroundings_of
 
 batch_debugging = typer.Typer()
 

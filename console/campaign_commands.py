@@ -12,7 +12,7 @@ from console.api_client import JsonObject
 from console.failures import UsageWrong
 from console.life_cycle_commands import CampaignId, campaign_actions
 from console.listing import cells, show_list, shown
-from console.surroundings import ApiToken, ApiUrl, surroundings_of
+from console.cli_context import ApiToken, ApiUrl, surroundings_of
 
 campaigns = typer.Typer(no_args_is_help=True, help="The standing rules under which people are called.")
 campaigns.add_typer(campaign_actions)

@@ -10,7 +10,7 @@ from typing import Annotated, BinaryIO
 import typer
 
 from console.failures import UsageWrong
-from console.surroundings import ApiToken, ApiUrl, surroundings_of
+from console.cli_context import ApiToken, ApiUrl, surroundings_of
 
 batch_export = typer.Typer()
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from console.api_client import JsonObject
-from console.surroundings import ApiToken, ApiUrl, surroundings_of
+from console.cli_context import ApiToken, ApiUrl, surroundings_of
 
 campaign_actions = typer.Typer()
 batch_actions = typer.Typer()

@@ -9,7 +9,7 @@ from rich.console import Console
 from console.api_client import ApiClient
 from console.failures import RequestRefused, UsageWrong
 from console.listing import cells, show_list, shown
-from console.surroundings import ApiToken, ApiUrl, surroundings_of
+from console.cli_context import ApiToken, ApiUrl, surroundings_of
 
 suppressions = typer.Typer(no_args_is_help=True, help="Numbers that must not be called.")
 

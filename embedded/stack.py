@@ -10,7 +10,7 @@ import httpx
 from embedded.data_folder import held, kept_token
 from embedded.database import embedded_postgres, publish
 from embedded.listening import refuse_taken_ports
-from embedded.parts import Parts
+from embedded.stack_commands import Parts
 from embedded.plan import StackPlan
 from embedded.processes import ChildProcess
 from embedded.readiness import Wait, answers_ok, api_and_worker_ready, wait_until_ready

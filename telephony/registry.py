@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from telephony.jambonz.client import JambonzProvider, JambonzSettings, JambonzSpeech
-from telephony.provider_line import can_travel
+from telephony.provider_http_client import can_travel
 from telephony.rotary.client import RotaryProvider, RotarySettings
 from telephony.rotary.contract import RotaryContract
 

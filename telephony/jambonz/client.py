@@ -18,7 +18,7 @@ from telephony.jambonz.configuration import JambonzSettings, JambonzSpeech
 from telephony.jambonz.records import read_begins, read_calls_like, read_detail_record, read_snapshot
 from telephony.jambonz.shared_listing import SharedListing
 from telephony.jambonz.wire import create_call_body, fault_in, impossible_call_body
-from telephony.provider_line import UNANSWERED, NoTurn, ProviderLine, bearer, read_json
+from telephony.provider_http_client import UNANSWERED, NoTurn, ProviderLine, bearer, read_json
 from telephony.request_rate import RequestRate
 
 __all__ = ["JambonzProvider", "JambonzSettings", "JambonzSpeech"]

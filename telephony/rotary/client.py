@@ -14,7 +14,7 @@ from telephony.answer_reason import reason_of, unfit_words
 from telephony.clock import Clock, utc_now
 from telephony.fields import FieldReader
 from telephony.numbers import are_the_same
-from telephony.provider_line import UNANSWERED, ProviderLine, can_travel, read_json
+from telephony.provider_http_client import UNANSWERED, ProviderLine, can_travel, read_json
 from telephony.request_rate import RequestRate
 from telephony.rotary.contract import RotaryContract
 from telephony.rotary.dial_answer import KnownAlready, read_dial_answer

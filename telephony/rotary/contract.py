@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from telephony.provider_line import can_travel
+from telephony.provider_http_client import can_travel
 from telephony.rotary.paths import CALL_ID, EXECUTION_ID, check_path
 from telephony.status_words import BUILT_IN_WORDS, StatusWords
 

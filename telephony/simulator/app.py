@@ -9,13 +9,13 @@ from starlette.responses import Response
 
 from telephony.clock import Clock, utc_now
 from telephony.simulator.configuration import SimulatorSettings
-from telephony.simulator.door import json_answer
-from telephony.simulator.exchange import Exchange
+from telephony.simulator.http import json_answer
+from telephony.simulator.call_engine import Exchange
 from telephony.simulator.ledger import Ledger
 from telephony.simulator.native import NativeContract
 from telephony.simulator.native_statistics import NativeStatistics
 from telephony.simulator.neutral import NeutralContract
-from telephony.simulator.postman import Postman
+from telephony.simulator.webhook_sender import Postman
 from telephony.simulator.sender import Deliver, WebhookSender
 
 _ACCOUNT = "/v1/Accounts/{account_sid}"

@@ -8,8 +8,8 @@ from starlette.responses import PlainTextResponse, Response
 from domain.call import CallStatus
 from telephony.simulator.call import Moment, Order, SimulatedCall, StatusHook
 from telephony.simulator.configuration import SimulatorSettings
-from telephony.simulator.door import has_key, json_answer, limit_in, read_object, wait_as_told
-from telephony.simulator.exchange import CreateAnswer, Exchange
+from telephony.simulator.http import has_key, json_answer, limit_in, read_object, wait_as_told
+from telephony.simulator.call_engine import CreateAnswer, Exchange
 from telephony.simulator.scenario import SIP_REASON
 
 _WORD_OF = {

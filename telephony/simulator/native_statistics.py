@@ -9,7 +9,7 @@ from domain.call import CallStatus, has_ended
 from telephony.simulator.call import SimulatedCall
 from telephony.simulator.call_memory import CallMemory
 from telephony.simulator.configuration import SimulatorSettings
-from telephony.simulator.door import has_key, json_answer
+from telephony.simulator.http import has_key, json_answer
 from telephony.simulator.ledger import Ledger
 
 _PAGE_LENGTHS = range(25, 501)

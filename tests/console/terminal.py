@@ -3,7 +3,7 @@
 from typer.testing import CliRunner, Result
 
 from cli import app
-from console.surroundings import Surroundings
+from console.cli_context import Surroundings
 from console.watch import Watcher
 from tests.console.stand_in_api import TOKEN, Clock, StandInApi
 

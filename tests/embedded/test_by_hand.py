@@ -9,7 +9,7 @@ import pytest
 from pydantic import SecretStr
 
 from embedded.by_hand import Inherited, by_hand
-from embedded.parts import Parts
+from embedded.stack_commands import Parts
 from embedded.plan import StackPlan
 from embedded.processes import Command
 from settings import Settings

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from embedded.parts import Parts
+from embedded.stack_commands import Parts
 from embedded.plan import StackPlan, api_url_of, with_absolute_folder
 from settings import ProviderName, Settings
 from temporal.client import connect_config

@@ -14,7 +14,7 @@ from domain.call import CallStatus, EventSource, StatusEvent
 from domain.errors import ProviderUnavailable
 from domain.telephony import HangUpResult
 from telephony.jambonz.client import JambonzProvider
-from telephony.provider_line import UNANSWERED
+from telephony.provider_http_client import UNANSWERED
 from tests.telephony.jambonz_server import (
     ACCOUNT_SID,
     API_KEY,

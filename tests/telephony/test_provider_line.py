@@ -11,7 +11,7 @@ import pytest
 
 from domain.errors import ProviderUnavailable
 from domain.telephony import Ambiguous, Unavailable
-from telephony.provider_line import NoTurn, ProviderLine, bearer
+from telephony.provider_http_client import NoTurn, ProviderLine, bearer
 from telephony.request_rate import RequestRate
 from tests.telephony.rotary_replies import answering
 
@@ -90,8 +90,8 @@ async def test_a_proxy_of_the_environment_is_not_used(monkeypatch: pytest.Monkey
 
 
 async def test_an_answer_that_trickles_in_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("telephony.provider_line.CONNECT_TIMEOUT", timedelta(seconds=0.1))
-    monkeypatch.setattr("telephony.provider_line.QUESTION_TIMEOUT", timedelta(seconds=0.1))
+    monkeypatch.setattr("telephony.provider_http_client.CONNECT_TIMEOUT", timedelta(seconds=0.1))
+    monkeypatch.setattr("telephony.provider_http_client.QUESTION_TIMEOUT", timedelta(seconds=0.1))
     trickle = [AN_ANSWER[at : at + 1] for at in range(len(AN_ANSWER))]
     async with (
         a_wire(*trickle, pause=0.05) as wire,

@@ -188,7 +188,7 @@ async def test_an_answer_that_trickles_in_too_slowly_is_ambiguous(monkeypatch: p
         await asyncio.sleep(30)
         raise AssertionError
 
-    monkeypatch.setattr("telephony.provider_line.CONNECT_TIMEOUT", timedelta(seconds=0.02))
+    monkeypatch.setattr("telephony.provider_http_client.CONNECT_TIMEOUT", timedelta(seconds=0.02))
     async with a_provider(reply, dial_timeout=timedelta(seconds=0.02)) as provider:
         assert await provider.place_call(a_request()) == Ambiguous("no answer to the dial: TimeoutError")
 

@@ -9,7 +9,7 @@ import pytest
 from domain.call import CallStatus
 from domain.errors import ProviderUnavailable
 from domain.telephony import Accepted, Ambiguous, DialResult, HangUpResult
-from telephony.provider_line import UNANSWERED
+from telephony.provider_http_client import UNANSWERED
 from telephony.rotary.contract import HangUpMethod, RotaryContract
 from telephony.status_words import StatusWords
 from tests.telephony.rotary_replies import NOW, Reply, a_provider, answering, failing

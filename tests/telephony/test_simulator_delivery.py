@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from telephony.signature import SIGNATURE_HEADER, verify
-from telephony.simulator import postman
+from telephony.simulator import webhook_sender as postman
 from telephony.simulator.app import create_simulator
 from telephony.simulator.sender import NoAnswer, WebhookSender
 from tests.telephony.stage import (

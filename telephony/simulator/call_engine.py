@@ -15,7 +15,7 @@ from telephony.simulator.call_memory import CallMemory, ShortMemory
 from telephony.simulator.configuration import SimulatorSettings
 from telephony.simulator.faults import fault_of
 from telephony.simulator.ledger import HELD, Ledger
-from telephony.simulator.postman import Postman
+from telephony.simulator.webhook_sender import Postman
 from telephony.simulator.scenario import (
     ORDINARY,
     CreateManner,
