@@ -58,7 +58,7 @@ from domain.ports.idempotency import (
 )
 from domain.ports.paging import Page, Window
 from domain.ports.rescheduled import RescheduledContact, RescheduledStore
-from domain.ports.routes import RouteReport, RouteStore
+from domain.ports.circuits import RouteReport, RouteStore
 from domain.ports.slots import HeldSlot, SlotStore
 from domain.ports.suppressions import AddedSuppression, ImportedSuppressions, SuppressionStore
 from domain.ports.telephony import StatusReport, TelephonyProvider, WebhookTranslator

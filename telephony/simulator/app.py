@@ -16,7 +16,7 @@ from telephony.simulator.native import NativeContract
 from telephony.simulator.native_statistics import NativeStatistics
 from telephony.simulator.neutral import NeutralContract
 from telephony.simulator.webhook_sender import Postman
-from telephony.simulator.sender import Deliver, WebhookSender
+from telephony.simulator.webhook_client import Deliver, WebhookSender
 
 _ACCOUNT = "/v1/Accounts/{account_sid}"
 _ACCOUNT_CALLS = _ACCOUNT + "/Calls"

@@ -11,7 +11,7 @@ from telephony.signature import SIGNATURE_HEADER, sign
 from telephony.simulator.call import Letter, Outbox
 from telephony.simulator.configuration import SimulatorSettings
 from telephony.simulator.ledger import WebhookCounts
-from telephony.simulator.sender import Deliver, NoAnswer
+from telephony.simulator.webhook_client import Deliver, NoAnswer
 
 FIRST_PAUSE_SECONDS = 0.2
 LONGEST_PAUSE_SECONDS = 5.0

@@ -8,7 +8,7 @@ from collections.abc import Coroutine
 from datetime import UTC, datetime
 
 from telephony.signature import SIGNATURE_HEADER, sign
-from telephony.simulator.sender import NoAnswer, WebhookSender
+from telephony.simulator.webhook_client import NoAnswer, WebhookSender
 from tests.sip.placed_call import Order, PlacedCall
 from tests.sip.user_agent import LineEvent, UserAgent
 

@@ -18,7 +18,7 @@ from domain.telephony import CallRequest, CallSearch
 from telephony.clock import Clock, utc_now
 from telephony.simulator.app import create_simulator
 from telephony.simulator.configuration import SimulatorSettings
-from telephony.simulator.sender import NoAnswer
+from telephony.simulator.webhook_client import NoAnswer
 
 T = TypeVar("T")
 

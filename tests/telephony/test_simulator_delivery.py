@@ -12,7 +12,7 @@ import pytest
 from telephony.signature import SIGNATURE_HEADER, verify
 from telephony.simulator import webhook_sender as postman
 from telephony.simulator.app import create_simulator
-from telephony.simulator.sender import NoAnswer, WebhookSender
+from telephony.simulator.webhook_client import NoAnswer, WebhookSender
 from tests.telephony.stage import (
     AN_INSTANT,
     Mailbox,
@@ -238,14 +238,14 @@ async def test_a_closed_port_has_no_answer() -> None:
 
 
 async def test_a_silent_receiver_has_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("telephony.simulator.sender.ANSWER_LIMIT_SECONDS", AN_INSTANT)
+    monkeypatch.setattr("telephony.simulator.webhook_client.ANSWER_LIMIT_SECONDS", AN_INSTANT)
     async with Receiver(b"HTTP/1.1 200").open() as receiver, a_sender() as send:
         with pytest.raises(NoAnswer):
             await send(receiver.url, {}, b"{}")
 
 
 async def test_an_answer_that_trickles_in_is_not_awaited_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("telephony.simulator.sender.ANSWER_LIMIT_SECONDS", 4 * AN_INSTANT)
+    monkeypatch.setattr("telephony.simulator.webhook_client.ANSWER_LIMIT_SECONDS", 4 * AN_INSTANT)
 
     async def trickle(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 200 OK\r\n")
@@ -273,7 +273,7 @@ async def test_a_proxy_of_the_environment_is_not_used(monkeypatch: pytest.Monkey
 
 
 async def test_an_idle_connection_is_not_used_again_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("telephony.simulator.sender.IDLE_LIMIT_SECONDS", -1)
+    monkeypatch.setattr("telephony.simulator.webhook_client.IDLE_LIMIT_SECONDS", -1)
     async with Receiver(OK).open() as receiver, a_sender() as send:
         for _ in range(2):
             await send(receiver.url, {}, b"{}")
