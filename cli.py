@@ -11,12 +11,12 @@ from rich.text import Text
 from console.api_client import ApiClient, JsonObject
 from console.batch_commands import batches
 from console.campaign_commands import campaigns
+from console.cli_context import CliContext
 from console.contacts_file import read_contacts
 from console.demo import Demo
 from console.failures import CommandFailed
 from console.group import ApolloGroup
 from console.suppression_commands import suppressions
-from console.cli_context import Surroundings
 from console.watch import Watcher
 from embedded.data_folder import read_token
 from embedded.database import operators_database
@@ -51,7 +51,7 @@ app.add_typer(tokens, name="tokens")
 @app.callback()
 def _prepare(context: typer.Context) -> None:
     if context.obj is None:
-        context.obj = _surroundings(with_absolute_folder(read_settings()))
+        context.obj = _cli_context(with_absolute_folder(read_settings()))
 
 
 @app.command()
@@ -104,8 +104,8 @@ def _refuse_wrong_provider(settings: Settings) -> None:
         sys.exit(str(error))
 
 
-def _surroundings(settings: Settings) -> Surroundings:
-    return Surroundings(
+def _cli_context(settings: Settings) -> CliContext:
+    return CliContext(
         api_url=api_url_of(settings),
         stack_token=lambda: read_token(settings.data_dir),
         watcher=Watcher(clock=time.monotonic, pause=time.sleep),

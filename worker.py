@@ -19,12 +19,12 @@ from temporalio.worker import Interceptor, UnsandboxedWorkflowRunner, Worker, Wo
 from activities.attempt_log import AttemptLogInterceptor
 from activities.batches import BatchActivities
 from activities.calls import CallActivities, CallLimits
-from activities.campaign_rate import CampaignPace
+from activities.campaign_rate import CampaignRateLimiter
 from activities.contacts import ContactActivities
 from activities.hang_ups import HangUpActivities
 from activities.heartbeat import HeartbeatInterceptor
 from activities.log_context import LogContextInterceptor
-from activities.provider_circuit import Route
+from activities.provider_circuit import ProviderCircuit
 from activities.rescheduled import RescheduledActivities
 from activities.slots import SlotActivities
 from domain.identity import MintId
@@ -33,8 +33,8 @@ from domain.wall_clock import rules_version
 from observability.logging import configure_logs
 from settings import Settings, read_settings
 from store.batches.repository import PostgresBatchStore
-from store.calls.circuits import PostgresRouteStore
-from store.calls.dial_reservations import PostgresDialTurnStore
+from store.calls.circuits import PostgresCircuitStore
+from store.calls.dial_reservations import PostgresDialReservationStore
 from store.calls.repository import PostgresCallStore
 from store.contacts.repository import PostgresContactStore
 from store.contacts.rescheduled import PostgresRescheduledStore
@@ -47,7 +47,7 @@ from telephony.choice import provider_choice, warn_of_choice
 from telephony.registry import ProviderChoice, open_provider
 from temporal.client import connect
 from temporal.process_exit import leave
-from temporal.reports import TemporalReports
+from temporal.reports import ContactWorkflows
 from temporal.sdk_logging import forward_sdk_logs
 from temporal.search_attributes import require_search_attributes
 from workflows import names
@@ -84,7 +84,7 @@ class DialPorts:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Surroundings:
+class WorkerResources:
     """What the workers of one process work with."""
 
     client: Client
@@ -137,20 +137,24 @@ def activity_options() -> ActivityOptions:
     )
 
 
-def build_workers(role: Role, around: Surroundings, settings: Settings) -> Iterator[Worker]:
+def build_workers(role: Role, resources: WorkerResources, settings: Settings) -> Iterator[Worker]:
     """Yield the workers of a role, one per task queue."""
-    client, calls, provider, clock = around.client, around.calls, around.provider, around.clock
-    contacts, batches = PostgresContactStore(around.database), PostgresBatchStore(around.database, mint)
-    reports, limits = TemporalReports(client), call_limits(settings)
+    client, calls, provider, clock = resources.client, resources.calls, resources.provider, resources.clock
+    contacts, batches = PostgresContactStore(resources.database), PostgresBatchStore(resources.database, mint)
+    reports, limits = ContactWorkflows(client), call_limits(settings)
     of_batches = BatchActivities(batches, clock)
-    of_rescheduled = RescheduledActivities(PostgresRescheduledStore(around.database), batches, reports, clock)
-    of_slots = SlotActivities(PostgresSlotStore(around.database), reports, clock)
+    of_rescheduled = RescheduledActivities(
+        PostgresRescheduledStore(resources.database), batches, reports, clock
+    )
+    of_slots = SlotActivities(PostgresSlotStore(resources.database), reports, clock)
     of_contacts = ContactActivities(
         contacts, calls, reports=reports, directory=reports, limits=limits, clock=clock
     )
-    route = Route(provider, PostgresRouteStore(around.database), calls, clock)
-    pace = CampaignPace(PostgresDialTurnStore(around.database), clock=clock)
-    dialling = CallActivities(provider, calls, route=route, pace=pace, limits=limits, clock=clock)
+    circuit = ProviderCircuit(provider, PostgresCircuitStore(resources.database), calls, clock)
+    rate_limiter = CampaignRateLimiter(PostgresDialReservationStore(resources.database), clock=clock)
+    dialling = CallActivities(
+        provider, calls, circuit=circuit, rate_limiter=rate_limiter, limits=limits, clock=clock
+    )
     hanging_up = HangUpActivities(provider, contacts)
     if role in (Role.ALL, Role.CONTROL):
         yield Worker(
@@ -165,7 +169,7 @@ def build_workers(role: Role, around: Surroundings, settings: Settings) -> Itera
             client,
             task_queue=names.CONTACT_QUEUE,
             workflows=[ContactWorkflow],
-            activities=of_contacts.beside_the_story,
+            activities=of_contacts.local,
             **workflow_options(),
         )
     if role in (Role.ALL, Role.DIAL):
@@ -192,15 +196,15 @@ async def serve(role: Role, settings: Settings, ports: DialPorts = DialPorts()) 
         stack.push_async_callback(database.dispose)
         clock = await stack.enter_async_context(running_clock(database))
         provider = await stack.enter_async_context(ports.provider(provider_choice(settings)))
-        around = Surroundings(
+        resources = WorkerResources(
             client=await connect(settings),
             database=database,
             calls=ports.call_store(database, mint),
             provider=provider,
             clock=clock,
         )
-        await require_search_attributes(around.client)
-        workers = [await stack.enter_async_context(each) for each in build_workers(role, around, settings)]
+        await require_search_attributes(resources.client)
+        workers = [await stack.enter_async_context(each) for each in build_workers(role, resources, settings)]
         log.info("worker is ready", role=role)
         await stop.wait()
         log.info("worker is stopping", role=role)

@@ -7,11 +7,11 @@ from datetime import datetime, timedelta
 
 from temporalio import activity
 
-from activities.campaign_rate import CampaignPace
+from activities.campaign_rate import CampaignRateLimiter
 from activities.dial_gates import capped, closed_gate_of, withheld
 from activities.failures import translating_failures
 from activities.messages import CheckCall, CheckedCall, DialAnswer, PlaceCall, PlacedCall
-from activities.provider_circuit import Passage, Route
+from activities.provider_circuit import CircuitPermit, ProviderCircuit
 from domain.batch import caller_ids_in_force
 from domain.call import CallRecord, CallStatus, DialState, EventSource, StatusEvent, has_ended
 from domain.dial_reservations import may_use
@@ -66,33 +66,33 @@ class CallActivities:
         provider: TelephonyProvider,
         calls: CallStore,
         *,
-        route: Route,
-        pace: CampaignPace,
+        circuit: ProviderCircuit,
+        rate_limiter: CampaignRateLimiter,
         limits: CallLimits,
         clock: Callable[[], datetime],
     ) -> None:
         self._provider = provider
         self._calls = calls
-        self._route = route
-        self._pace = pace
+        self._circuit = circuit
+        self._rate_limiter = rate_limiter
         self._limits = limits
         self._clock = clock
 
     @activity.defn
     @translating_failures
     async def place_call(self, request: PlaceCall) -> PlacedCall:
-        """Wait for the route and for turns, check every gate, write the attempt down, and ask at most once.
+        """Wait for the circuit and for turns, check every gate, write the attempt down, and ask at most once.
 
         May be run again at any point: an attempt somebody asked for before is never asked for again.
         """
-        async with self._route.passage() as passage:
+        async with self._circuit.permit() as permit:
             brief = await self._look(request)
             if isinstance(brief, PlacedCall):
                 return brief
-            ready = await self._wait_for_turns(brief, request, passage)
+            ready = await self._wait_for_turns(brief, request, permit)
             if isinstance(ready, PlacedCall):
                 return ready
-            return await self._dial(ready, request, passage)
+            return await self._dial(ready, request, permit)
 
     async def _look(self, request: PlaceCall) -> DialBrief | PlacedCall:
         """Read what the dial needs, or answer where a gate is closed or somebody asked before."""
@@ -107,22 +107,22 @@ class CallActivities:
         return brief
 
     async def _wait_for_turns(
-        self, brief: DialBrief, request: PlaceCall, passage: Passage
+        self, brief: DialBrief, request: PlaceCall, permit: CircuitPermit
     ) -> DialBrief | PlacedCall:
         """Wait for the campaign's turn and the provider's; return what holds after the wait.
 
         Who has to wait long is sent away before a turn of the provider is spent on it.
         """
         began_at, turn = self._clock(), request.turn
-        if not passage.stay_away:
-            turn = await self._pace.turn(brief.campaign, turn)
-        stay_away = passage.stay_away or self._pace.absence(turn) or await self._provider.next_turn()
+        if not permit.stay_away:
+            turn = await self._rate_limiter.reserve(brief.campaign, turn)
+        stay_away = permit.stay_away or self._rate_limiter.absence(turn) or await self._provider.acquire()
         if stay_away:
-            turn = self._pace.kept(brief.campaign, turn, stay_away)
+            turn = self._rate_limiter.renew(brief.campaign, turn, stay_away)
             return PlacedCall(
                 answer=DialAnswer.ASK_AGAIN, asked_at=began_at, ask_again_in=stay_away, turn=turn
             )
-        await self._pace.wait(turn)
+        await self._rate_limiter.wait(turn)
         if self._clock() - began_at <= LOOK_LASTS:
             return brief
         # What holds now is what counts.
@@ -133,7 +133,7 @@ class CallActivities:
             answer=DialAnswer.ASK_AGAIN, asked_at=self._clock(), ask_again_in=ASK_AGAIN_WITHOUT_TURN
         )
 
-    async def _dial(self, brief: DialBrief, request: PlaceCall, passage: Passage) -> PlacedCall:
+    async def _dial(self, brief: DialBrief, request: PlaceCall, permit: CircuitPermit) -> PlacedCall:
         now = self._clock()
         if (gate := closed_gate_of(brief, now)) is not None:
             return withheld(brief, gate, now)  # a window may have closed since the look
@@ -149,7 +149,7 @@ class CallActivities:
         if not claimed.may_ask:
             return self._asked_before(claimed.record)
         answer = await self._provider.place_call(self._call_request(brief, claimed.record))
-        answer = self._route.hear(passage, claimed.record.execution_id, answer)
+        answer = self._circuit.hear(permit, claimed.record.execution_id, answer)
         return await self._keep(claimed.record, answer)
 
     @activity.defn

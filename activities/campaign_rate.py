@@ -5,8 +5,8 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 
 from domain.campaign import Campaign
-from domain.dial_reservations import DialTurn, may_use
-from domain.ports import DialTurnStore
+from domain.dial_reservations import DialReservation, may_use
+from domain.ports import DialReservationStore
 
 NEAR = timedelta(seconds=2)
 """A dial waits so long for its instant; whoever would wait longer leaves the worker to others."""
@@ -16,21 +16,21 @@ LONGEST_ABSENCE = timedelta(minutes=1)
 """Whoever left looks again after so long, for the pace may be another one, or the batch held."""
 
 
-class CampaignPace:
+class CampaignRateLimiter:
     """Gives dials their instants; a campaign that dials as fast as it can costs nothing."""
 
     def __init__(
         self,
-        turns: DialTurnStore,
+        reservations: DialReservationStore,
         *,
         clock: Callable[[], datetime],
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        self._turns = turns
+        self._reservations = reservations
         self._clock = clock
         self._sleep = sleep
 
-    async def turn(self, campaign: Campaign, held: DialTurn | None) -> DialTurn | None:
+    async def reserve(self, campaign: Campaign, held: DialReservation | None) -> DialReservation | None:
         """Return the instant to dial at, None for a campaign without a pace.
 
         The one that is held is given up for a new one when it is too late for it, or the pace has changed.
@@ -40,19 +40,21 @@ class CampaignPace:
             return None
         if held is not None and may_use(held, pace, now):
             return held
-        return await self._turns.reserve(campaign.campaign_id, pace, now)
+        return await self._reservations.reserve(campaign.campaign_id, pace, now)
 
-    def absence(self, turn: DialTurn | None) -> timedelta:
+    def absence(self, turn: DialReservation | None) -> timedelta:
         """Return how long a dial had better stay away; zero when its instant is near."""
         away = timedelta() if turn is None else turn.at - self._clock()
         return timedelta() if away <= NEAR else min(away - COMES_EARLY, LONGEST_ABSENCE)
 
-    def kept(self, campaign: Campaign, turn: DialTurn | None, absence: timedelta) -> DialTurn | None:
+    def renew(
+        self, campaign: Campaign, turn: DialReservation | None, absence: timedelta
+    ) -> DialReservation | None:
         """Return the turn when the dial can still use it once it is back, else None."""
         is_worth_it = campaign.pace is not None and may_use(turn, campaign.pace, self._clock() + absence)
         return turn if is_worth_it else None
 
-    async def wait(self, turn: DialTurn | None) -> None:
+    async def wait(self, turn: DialReservation | None) -> None:
         """Return at the instant."""
         if turn is not None and (left := turn.at - self._clock()) > timedelta():
             await self._sleep(left.total_seconds())

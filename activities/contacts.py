@@ -17,7 +17,7 @@ from activities.messages import (
     SettleAttempt,
     SettledAttempt,
 )
-from activities.sleeper_messages import StoppedStories, StopStories
+from activities.sleeper_messages import StopContacts, StoppedContacts
 from domain.batch import calling_hours_in_force, redial_policy_in_force
 from domain.call import OUTCOME_OF, AttemptKind
 from domain.contact import LIVE, WAITING, ContactStatus, SkipReason
@@ -104,12 +104,12 @@ class ContactActivities:
 
     @activity.defn
     @translating_failures
-    async def stop_stories(self, request: StopStories) -> StoppedStories:
+    async def stop_stories(self, request: StopContacts) -> StoppedContacts:
         """Wake the next skipped contacts, so that their workflows end."""
         batch_id = BatchId(request.batch_id)
         page = await self._contacts.skipped_stories(batch_id, request.after_position, request.limit)
         await self._directory.stop(batch_id, [contact_id for contact_id, _ in page])
-        return StoppedStories(page[-1][1] if len(page) == request.limit else None)
+        return StoppedContacts(page[-1][1] if len(page) == request.limit else None)
 
     @activity.defn
     @translating_failures
@@ -156,7 +156,7 @@ class ContactActivities:
         )
 
     @property
-    def beside_the_story(self) -> tuple[Callable[..., object], ...]:
+    def local(self) -> tuple[Callable[..., object], ...]:
         """Every activity that runs inside a contact's workflow task, to be registered with its worker."""
         return (self.settle_attempt,)
 

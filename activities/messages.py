@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from domain.call import AttemptKind, CallStatus
 from domain.contact import ContactStatus
-from domain.dial_reservations import DialTurn
+from domain.dial_reservations import DialReservation
 from domain.gates import Gate
 from domain.lifecycle import Action
 from domain.watchdog import CallTiming
@@ -86,7 +86,7 @@ class PlaceCall:
     contact_id: str
     attempt: int
     kind: AttemptKind
-    turn: DialTurn | None = None
+    turn: DialReservation | None = None
     """The instant a former answer reserved, where its campaign has a pace."""
 
 
@@ -119,7 +119,7 @@ class PlacedCall:
 
     Of a number that was busy, when to ask again.
     """
-    turn: DialTurn | None = None
+    turn: DialReservation | None = None
     """The instant this dial has for itself, to be handed back when it is asked for again."""
 
 

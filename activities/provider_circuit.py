@@ -22,13 +22,13 @@ from domain.breaker import (
 )
 from domain.errors import StoreUnavailable
 from domain.identity import ExecutionId
-from domain.ports import CallStore, RouteReport, RouteStore, TelephonyProvider
+from domain.ports import CallStore, CircuitReport, CircuitStore, TelephonyProvider
 from domain.telephony import Accepted, Ambiguous, DialResult, Misconfigured, Refused, Unavailable
 
 SPREAD = 0.2
 """Of the time to stay away: so much later at most, so that waiting contacts do not come at once."""
 STORE_PATIENCE = timedelta(seconds=2)
-"""A dial waits no longer for its route's report to be kept, or for what is known of earlier dials."""
+"""A dial waits no longer for its circuit's report to be kept, or for what is known of earlier dials."""
 QUESTION = "question"
 """The kind of error of a provider that failed before it was asked for a call."""
 
@@ -36,7 +36,7 @@ _log = structlog.get_logger()
 
 
 @dataclass
-class Passage:
+class CircuitPermit:
     """What one dial may do, and what came of it."""
 
     stay_away: timedelta
@@ -50,13 +50,13 @@ class Passage:
     """How often it called itself misconfigured for this attempt alone."""
 
 
-class Route:
+class ProviderCircuit:
     """Keeps the breaker of one provider within this process, and writes down when it turns."""
 
     def __init__(
         self,
         provider: TelephonyProvider,
-        store: RouteStore,
+        store: CircuitStore,
         calls: CallStore,
         clock: Callable[[], datetime],
     ) -> None:
@@ -70,7 +70,7 @@ class Route:
         self._told_reason: str | None = None
 
     @asynccontextmanager
-    async def passage(self) -> AsyncIterator[Passage]:
+    async def permit(self) -> AsyncIterator[CircuitPermit]:
         """Let a dial pass or send it away; when it is over, learn from its result.
 
         A probe is the last resort: first the earlier dials are looked at, then the provider is asked
@@ -78,68 +78,68 @@ class Route:
         """
         admission = admit(self._breaker, self._clock())
         self._breaker = admission.breaker
-        passage = Passage(_spread(admission.stay_away), is_probe=admission.is_probe)
+        permit = CircuitPermit(_spread(admission.stay_away), is_probe=admission.is_probe)
         try:
-            if passage.is_probe:
-                passage = await self._before_a_probe(passage)
-            yield passage
+            if permit.is_probe:
+                permit = await self._before_a_probe(permit)
+            yield permit
         finally:
-            await self._learn(passage)
+            await self._learn(permit)
 
-    def hear(self, passage: Passage, attempt: ExecutionId, answer: DialResult) -> DialResult:
+    def hear(self, permit: CircuitPermit, attempt: ExecutionId, answer: DialResult) -> DialResult:
         """Take down an answer as soon as it is there, and return what it means for the attempt.
 
         A provider that is misconfigured takes nobody. What is refused again and again while others are taken
-        would never be dialled, and keep opening the route for all: it is refused for good.
+        would never be dialled, and keep opening the circuit for all: it is refused for good.
         """
-        passage.attempt, passage.result = attempt, answer
+        permit.attempt, permit.result = attempt, answer
         if not isinstance(answer, Misconfigured):
             return answer
-        passage.refusals = self._lone.note_refused(attempt)
-        if passage.refusals < LONE_REFUSALS:
+        permit.refusals = self._lone.note_refused(attempt)
+        if permit.refusals < LONE_REFUSALS:
             return answer
-        passage.result = None
+        permit.result = None
         return Refused(answer.reason)
 
-    async def _before_a_probe(self, passage: Passage) -> Passage:
+    async def _before_a_probe(self, permit: CircuitPermit) -> CircuitPermit:
         calls = await self._placed_among(unclear_dials(self._breaker))
         if calls:
             await self._turn(cleared(self._breaker, calls), error=None, reason=None)
         if self._breaker.state is BreakerState.CLOSED:
-            return Passage(timedelta())
+            return CircuitPermit(timedelta())
         trouble = await self._provider.check_health()
         if trouble is None:
-            return passage
-        await self._fail(QUESTION, trouble, Passage(passage.stay_away, is_probe=True))
-        return Passage(_spread(admit(self._breaker, self._clock()).stay_away))
+            return permit
+        await self._fail(QUESTION, trouble, CircuitPermit(permit.stay_away, is_probe=True))
+        return CircuitPermit(_spread(admit(self._breaker, self._clock()).stay_away))
 
-    async def _learn(self, passage: Passage) -> None:
-        match passage.result:
+    async def _learn(self, permit: CircuitPermit) -> None:
+        match permit.result:
             case Accepted() | Refused() as answer:
                 if isinstance(answer, Accepted):
                     self._lone.note_taken()
                 await self._turn(succeeded(), error=None, reason=None)
             case Unavailable(reason) | Ambiguous(reason) | Misconfigured(reason) as error:
-                await self._fail(type(error).__name__.lower(), reason, passage)
+                await self._fail(type(error).__name__.lower(), reason, permit)
             case _:
                 # Throttled, or nobody was asked: neither says whether dials work.
-                if passage.is_probe:
+                if permit.is_probe:
                     self._breaker = undecided(self._breaker)
 
-    async def _fail(self, kind: str, reason: str, passage: Passage) -> None:
-        after = self._after_error(passage)
+    async def _fail(self, kind: str, reason: str, permit: CircuitPermit) -> None:
+        after = self._after_error(permit)
         if after.probe_at != self._breaker.probe_at:
             calls = await self._placed_among(unclear_dials(after))
-            after = cleared(self._after_error(passage), calls)
+            after = cleared(self._after_error(permit), calls)
         await self._turn(after, error=kind, reason=reason)
 
-    def _after_error(self, passage: Passage) -> Breaker:
+    def _after_error(self, permit: CircuitPermit) -> Breaker:
         return failed(
             self._breaker,
             self._clock(),
-            at_once=isinstance(passage.result, Misconfigured) and passage.refusals <= 1,
-            is_probe=passage.is_probe,
-            unclear=passage.attempt if isinstance(passage.result, Ambiguous) else None,
+            at_once=isinstance(permit.result, Misconfigured) and permit.refusals <= 1,
+            is_probe=permit.is_probe,
+            unclear=permit.attempt if isinstance(permit.result, Ambiguous) else None,
         )
 
     async def _placed_among(self, attempts: Collection[ExecutionId]) -> Collection[ExecutionId]:
@@ -172,18 +172,18 @@ class Route:
         told: dict[str, str | None] = {"provider": self._provider.name, "state": after.state}
         if after.state is BreakerState.CLOSED:
             self._told_reason = None
-            _log.info("route closed: dialling goes on", **told)
+            _log.info("circuit closed: dialling goes on", **told)
             return
         told["error"] = error
         if reason != self._told_reason:
             told["reason"] = self._told_reason = reason
         if before.state is BreakerState.CLOSED:
-            _log.warning("route opened: dialling pauses", **told)
+            _log.warning("circuit opened: dialling pauses", **told)
         else:
-            _log.warning("route reopened: the provider still fails", **told)
+            _log.warning("circuit reopened: the provider still fails", **told)
 
     async def _report(self, breaker: Breaker, reason: str | None) -> None:
-        report = RouteReport(
+        report = CircuitReport(
             provider=self._provider.name,
             state=breaker.state,
             since=breaker.opened_at or self._clock(),
@@ -195,7 +195,7 @@ class Route:
             async with asyncio.timeout(STORE_PATIENCE.total_seconds()):
                 await self._store.report(report)
         except (StoreUnavailable, TimeoutError) as error:
-            _log.warning("route not reported", provider=report.provider, cause=type(error).__name__)
+            _log.warning("circuit not reported", provider=report.provider, cause=type(error).__name__)
 
 
 def _spread(stay_away: timedelta) -> timedelta:

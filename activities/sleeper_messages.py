@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, kw_only=True)
-class StopStories:
+class StopContacts:
     """Ask to wake the skipped contacts behind a position, so that their workflows end."""
 
     batch_id: str
@@ -13,7 +13,7 @@ class StopStories:
 
 
 @dataclass(frozen=True)
-class StoppedStories:
+class StoppedContacts:
     """How far the stories were stopped; None when none is left."""
 
     next_position: int | None

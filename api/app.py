@@ -18,8 +18,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from api.assembly import assemble, create_app, install
 from api.batches.start_reconciler import keep_starting
 from api.campaigns.rescheduling import Rescheduler
-from api.http.dependencies import ApiParts
-from api.http.webhook_authenticator import WebhookDoor
+from api.http.dependencies import ApiDependencies
+from api.http.webhook_authenticator import WebhookAuthenticator
 from api.webhooks.relay_loop import keep_relaying
 from domain.ports import BatchEngine
 from domain.wall_clock import rules_version
@@ -30,7 +30,7 @@ from store.access.idempotency import PostgresIdempotencyStore
 from store.access.tokens import PostgresTokenStore
 from store.batches.export import PostgresExportStore
 from store.batches.repository import PostgresBatchStore
-from store.calls.circuits import PostgresRouteStore
+from store.calls.circuits import PostgresCircuitStore
 from store.calls.repository import PostgresCallStore
 from store.campaigns.repository import PostgresCampaignStore
 from store.contacts.repository import PostgresContactStore
@@ -70,7 +70,7 @@ def from_environment() -> FastAPI:
         # Said here in one line, and not with a stack trace by the lifespan.
         sys.exit(str(error))
     app = build_production_app(settings)
-    _spare_what_stays()
+    _freeze_gc()
     return app
 
 
@@ -108,14 +108,14 @@ def build_production_app(settings: Settings) -> FastAPI:
 
 def production_parts(
     settings: Settings, database: AsyncEngine, engine: BatchEngine, clock: Callable[[], datetime]
-) -> ApiParts:
+) -> ApiDependencies:
     """Return the real parts over an open database and engine."""
-    return ApiParts(
+    return ApiDependencies(
         campaigns=PostgresCampaignStore(database, mint),
         batches=PostgresBatchStore(database, mint),
         contacts=PostgresContactStore(database),
         calls=PostgresCallStore(database, mint),
-        routes=PostgresRouteStore(database),
+        routes=PostgresCircuitStore(database),
         suppressions=PostgresSuppressionStore(database, mint),
         reschedules=PostgresRescheduleStore(database),
         diagnostics=PostgresDiagnosticsStore(database),
@@ -124,7 +124,7 @@ def production_parts(
         idempotency=PostgresIdempotencyStore(database),
         engine=engine,
         translate_webhook=webhook_translator(status_words(settings)),
-        webhook_door=WebhookDoor(
+        webhook_authenticator=WebhookAuthenticator(
             secrets=settings.webhook_secrets,
             unsigned_allowed=settings.webhook_allow_unsigned,
             local_unsigned_allowed=settings.unsigned_webhooks_allowed,
@@ -141,7 +141,9 @@ def production_parts(
 
 
 @asynccontextmanager
-async def _in_background(app: FastAPI, parts: ApiParts, webhook_parts: ApiParts) -> AsyncIterator[None]:
+async def _in_background(
+    app: FastAPI, parts: ApiDependencies, webhook_parts: ApiDependencies
+) -> AsyncIterator[None]:
     relaying = keep_relaying(webhook_parts, app.state.telemetry, app.state.direct_delivery)
     tasks = [
         asyncio.create_task(keep_starting(parts), name="start reconciler"),
@@ -164,7 +166,7 @@ def _timeouts(settings: Settings) -> Timeouts:
     )
 
 
-def _spare_what_stays() -> None:
+def _freeze_gc() -> None:
     """Have the garbage collector pass over what was loaded: to search it would hold up every request."""
     gc.collect()
     gc.freeze()

@@ -13,11 +13,11 @@ from api.diagnosis import routes as debugging
 from api.export import routes as csv_files
 from api.health import routes as health
 from api.http.body_bytes import BodyBytes
-from api.http.dependencies import ApiParts
+from api.http.dependencies import ApiDependencies
 from api.http.docs_page import serve_docs
 from api.http.early_answers import EarlyAnswers
 from api.http.head_requests import HeadRequests
-from api.http.middleware import FrontDoor
+from api.http.middleware import RequestMiddleware
 from api.http.openapi import describe_with_schemas
 from api.http.problems import speak_problems
 from api.http.rate_limit import RateLimit
@@ -47,7 +47,7 @@ _UPLOADS_READ_AT_ONCE = 2
 """Each takes a processor for seconds and holds up to 100,000 contacts meanwhile."""
 
 
-def create_app(parts: ApiParts) -> FastAPI:
+def create_app(parts: ApiDependencies) -> FastAPI:
     """Return the API over these parts; nothing runs in its background."""
     app = assemble(None)
     install(app, parts)
@@ -68,7 +68,7 @@ def assemble(lifespan: Lifespan | None) -> FastAPI:
     app.state.telemetry = telemetry
     app.state.direct_delivery = DirectDelivery()
     # The last one added is the outermost.
-    app.add_middleware(FrontDoor, telemetry=telemetry)
+    app.add_middleware(RequestMiddleware, telemetry=telemetry)
     app.add_middleware(HeadRequests)
     app.add_middleware(EarlyAnswers)
     speak_problems(app)
@@ -79,7 +79,7 @@ def assemble(lifespan: Lifespan | None) -> FastAPI:
     return app
 
 
-def install(app: FastAPI, parts: ApiParts, webhook_parts: ApiParts | None = None) -> None:
+def install(app: FastAPI, parts: ApiDependencies, webhook_parts: ApiDependencies | None = None) -> None:
     """Give the app what it works with; its webhooks may have parts of their own."""
     app.state.parts = parts
     app.state.webhook_parts = webhook_parts or parts

@@ -8,6 +8,7 @@ from rich.console import Console
 
 from console.api_client import ApiClient, JsonObject
 from console.batch_debugging import batch_debugging
+from console.cli_context import ApiToken, ApiUrl, CliContext, cli_context_of
 from console.contact_rows import CALL_COLUMNS, CONTACT_COLUMNS, call_rows, contact_rows
 from console.contacts_file import read_contacts
 from console.export_command import batch_export
@@ -15,7 +16,6 @@ from console.failures import REFUSED
 from console.life_cycle_commands import batch_actions
 from console.listing import cells, show_list, shown
 from console.progress import read_progress
-from console.cli_context import ApiToken, ApiUrl, Surroundings, surroundings_of
 
 batches = typer.Typer(no_args_is_help=True, help="Lists of people to call under a campaign.")
 batches.add_typer(batch_actions)
@@ -55,13 +55,13 @@ def create(  # noqa: PLR0913 - one parameter per option
         "on_invalid": "skip" if skip_invalid else None,
     }
     body.update({field: value for field, value in options.items() if value is not None})
-    surroundings = surroundings_of(context)
-    with surroundings.connect(api_url, token) as api:
+    here = cli_context_of(context)
+    with here.connect(api_url, token) as api:
         batch = api.create_batch(body)
         typer.echo(batch["batch_id"])
         typer.echo(_report(batch), err=True)
         if watch:
-            _follow(surroundings, api, str(batch["batch_id"]))
+            _follow(here, api, str(batch["batch_id"]))
 
 
 @batches.command("watch")
@@ -75,9 +75,9 @@ def watch_batch(
 
     Exit code 0 when it completed, 1 when it was cancelled or expired, 3 when the API stayed away.
     """
-    surroundings = surroundings_of(context)
-    with surroundings.connect(api_url, token) as api:
-        _follow(surroundings, api, batch_id)
+    here = cli_context_of(context)
+    with here.connect(api_url, token) as api:
+        _follow(here, api, batch_id)
 
 
 @batches.command("list")
@@ -89,7 +89,7 @@ def list_batches(
     token: ApiToken = None,
 ) -> None:
     """List batches, newest first."""
-    with surroundings_of(context).connect(api_url, token) as api:
+    with cli_context_of(context).connect(api_url, token) as api:
         rows = [_row(each) for each in api.batches(campaign_id=campaign, statuses=status or ())]
     show_list(("batch", "campaign", "name", "status", "done", "created"), rows, Console())
 
@@ -99,7 +99,7 @@ def show_batch(
     context: typer.Context, batch_id: BatchId, api_url: ApiUrl = None, token: ApiToken = None
 ) -> None:
     """Show everything about one batch, field by field."""
-    with surroundings_of(context).connect(api_url, token) as api:
+    with cli_context_of(context).connect(api_url, token) as api:
         batch = api.batch(batch_id)
     show_list(("field", "value"), ([name, shown(value)] for name, value in batch.items()), Console())
 
@@ -117,7 +117,7 @@ def list_contacts(  # noqa: PLR0913 - one parameter per option
     token: ApiToken = None,
 ) -> None:
     """List the contacts of a batch by position."""
-    with surroundings_of(context).connect(api_url, token) as api:
+    with cli_context_of(context).connect(api_url, token) as api:
         if calls:
             people = api.contacts_with_calls(batch_id, status or ())
             show_list(CALL_COLUMNS, call_rows(people), Console())
@@ -126,8 +126,8 @@ def list_contacts(  # noqa: PLR0913 - one parameter per option
             show_list(CONTACT_COLUMNS, contact_rows(people), Console())
 
 
-def _follow(surroundings: Surroundings, api: ApiClient, batch_id: str) -> None:
-    progress = surroundings.watcher.follow(api, batch_id, Console())
+def _follow(here: CliContext, api: ApiClient, batch_id: str) -> None:
+    progress = here.watcher.follow(api, batch_id, Console())
     if progress.status != "completed":
         raise typer.Exit(REFUSED)
 

@@ -12,8 +12,8 @@ from rich.console import Console
 from rich.text import Text
 
 from console.api_client import JsonObject
+from console.cli_context import ApiToken, ApiUrl, cli_context_of
 from console.listing import cells, show_list, shown
-from console.cli_context import ApiToken, ApiUrl, surroundings_of
 
 batch_debugging = typer.Typer()
 
@@ -31,7 +31,7 @@ def debug_batch(
     token: ApiToken = None,
 ) -> None:
     """Say why a batch is or is not dialling, and what to do next."""
-    with surroundings_of(context).connect(api_url, token) as api:
+    with cli_context_of(context).connect(api_url, token) as api:
         told = api.debug(batch_id)
     console = Console()
     _show_diagnosis(told, console)

@@ -9,10 +9,10 @@ import typer
 from rich.console import Console
 
 from console.api_client import JsonObject
+from console.cli_context import ApiToken, ApiUrl, cli_context_of
 from console.failures import UsageWrong
 from console.life_cycle_commands import CampaignId, campaign_actions
 from console.listing import cells, show_list, shown
-from console.cli_context import ApiToken, ApiUrl, surroundings_of
 
 campaigns = typer.Typer(no_args_is_help=True, help="The standing rules under which people are called.")
 campaigns.add_typer(campaign_actions)
@@ -54,7 +54,7 @@ def create(  # noqa: PLR0913 - one parameter per option
         }
     )
     body = _campaign_body(options, file)
-    with surroundings_of(context).connect(api_url, token) as api:
+    with cli_context_of(context).connect(api_url, token) as api:
         campaign_id = api.create_campaign(body)["campaign_id"]
     typer.echo(campaign_id)
     typer.echo(
@@ -66,7 +66,7 @@ def create(  # noqa: PLR0913 - one parameter per option
 def list_campaigns(context: typer.Context, api_url: ApiUrl = None, token: ApiToken = None) -> None:
     """Show every campaign, newest first."""
     fields = ("campaign_id", "name", "status", "created_at", "completed_calls")
-    with surroundings_of(context).connect(api_url, token) as api:
+    with cli_context_of(context).connect(api_url, token) as api:
         rows = [cells(each, fields) for each in api.campaigns()]
     show_list(("campaign", "name", "status", "created", "completed calls"), rows, Console())
 
@@ -76,7 +76,7 @@ def show_campaign(
     context: typer.Context, campaign_id: CampaignId, api_url: ApiUrl = None, token: ApiToken = None
 ) -> None:
     """Show everything about one campaign, field by field."""
-    with surroundings_of(context).connect(api_url, token) as api:
+    with cli_context_of(context).connect(api_url, token) as api:
         campaign = api.campaign(campaign_id)
     show_list(("field", "value"), ([name, shown(value)] for name, value in campaign.items()), Console())
 
@@ -86,7 +86,7 @@ def show_stats(
     context: typer.Context, campaign_id: CampaignId, api_url: ApiUrl = None, token: ApiToken = None
 ) -> None:
     """Show the numbers of one campaign: its contacts, batches, calls and waiting retries."""
-    with surroundings_of(context).connect(api_url, token) as api:
+    with cli_context_of(context).connect(api_url, token) as api:
         stats = api.campaign_stats(campaign_id)
     show_list(("number", "of", "count"), _numbers(stats), Console())
 
@@ -125,7 +125,7 @@ def update(  # noqa: PLR0913 - one parameter per option
         }
     )
     change = _change_body(options, reset or [], file)
-    with surroundings_of(context).connect(api_url, token) as api:
+    with cli_context_of(context).connect(api_url, token) as api:
         campaign = api.change_campaign(campaign_id, change)
     show_list(("field", "value"), ([name, shown(value)] for name, value in campaign.items()), Console())
 
@@ -135,7 +135,7 @@ def delete(
     context: typer.Context, campaign_id: CampaignId, api_url: ApiUrl = None, token: ApiToken = None
 ) -> None:
     """Take a campaign whose batches are over out of sight, with its contacts; data is kept."""
-    with surroundings_of(context).connect(api_url, token) as api:
+    with cli_context_of(context).connect(api_url, token) as api:
         api.delete_campaign(campaign_id)
     typer.echo("deleted")
     typer.echo("Campaign deleted.", err=True)

@@ -13,7 +13,7 @@ from console.watch import Watcher
 
 
 @dataclass(frozen=True, kw_only=True)
-class Surroundings:
+class CliContext:
     """Defaults for the connection, and a clock."""
 
     api_url: str
@@ -34,11 +34,11 @@ class Surroundings:
         return ApiClient(api_url or self.api_url, secret, self.transport)
 
 
-def surroundings_of(context: typer.Context) -> Surroundings:
+def cli_context_of(context: typer.Context) -> CliContext:
     """Return what the root handed down."""
-    found = context.find_object(Surroundings)
+    found = context.find_object(CliContext)
     if found is None:
-        raise RuntimeError("The root gave the command no surroundings")
+        raise RuntimeError("The root gave the command no context")
     return found
 
 

@@ -9,8 +9,8 @@ from typing import Annotated, BinaryIO
 
 import typer
 
+from console.cli_context import ApiToken, ApiUrl, cli_context_of
 from console.failures import UsageWrong
-from console.cli_context import ApiToken, ApiUrl, surroundings_of
 
 batch_export = typer.Typer()
 
@@ -36,7 +36,7 @@ def export_batch(  # noqa: PLR0913 - one parameter per option
 ) -> None:
     """Write a batch as CSV; a file appears only once it is whole."""
     with (
-        surroundings_of(context).connect(api_url, token) as api,
+        cli_context_of(context).connect(api_url, token) as api,
         api.export(batch_id, rows.value) as chunks,
         _opened(output) as file,
     ):

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from console.api_client import JsonObject
-from console.cli_context import ApiToken, ApiUrl, surroundings_of
+from console.cli_context import ApiToken, ApiUrl, cli_context_of
 
 campaign_actions = typer.Typer()
 batch_actions = typer.Typer()
@@ -22,7 +22,7 @@ def pause_campaign(
     context: typer.Context, campaign_id: CampaignId, api_url: ApiUrl = None, token: ApiToken = None
 ) -> None:
     """Hold a campaign and its batches; live calls finish."""
-    with surroundings_of(context).connect(api_url, token) as api:
+    with cli_context_of(context).connect(api_url, token) as api:
         _tell(api.act("campaigns", campaign_id, "pause"))
 
 
@@ -38,7 +38,7 @@ def resume_campaign(
 ) -> None:
     """Let a paused campaign go on, with the batches that were paused with it."""
     query = {"all": "true"} if all_batches else {}
-    with surroundings_of(context).connect(api_url, token) as api:
+    with cli_context_of(context).connect(api_url, token) as api:
         _tell(api.act("campaigns", campaign_id, "resume", **query))
 
 
@@ -47,7 +47,7 @@ def cancel_campaign(
     context: typer.Context, campaign_id: CampaignId, api_url: ApiUrl = None, token: ApiToken = None
 ) -> None:
     """Stop a campaign and its unfinished batches for good."""
-    with surroundings_of(context).connect(api_url, token) as api:
+    with cli_context_of(context).connect(api_url, token) as api:
         _tell(api.act("campaigns", campaign_id, "cancel"))
 
 
@@ -56,7 +56,7 @@ def pause_batch(
     context: typer.Context, batch_id: BatchId, api_url: ApiUrl = None, token: ApiToken = None
 ) -> None:
     """Hold a batch; live calls finish."""
-    with surroundings_of(context).connect(api_url, token) as api:
+    with cli_context_of(context).connect(api_url, token) as api:
         _tell(api.act("batches", batch_id, "pause"))
 
 
@@ -65,7 +65,7 @@ def resume_batch(
     context: typer.Context, batch_id: BatchId, api_url: ApiUrl = None, token: ApiToken = None
 ) -> None:
     """Let a paused batch go on."""
-    with surroundings_of(context).connect(api_url, token) as api:
+    with cli_context_of(context).connect(api_url, token) as api:
         _tell(api.act("batches", batch_id, "resume"))
 
 
@@ -74,7 +74,7 @@ def cancel_batch(
     context: typer.Context, batch_id: BatchId, api_url: ApiUrl = None, token: ApiToken = None
 ) -> None:
     """Stop a batch for good and skip everybody who was not called."""
-    with surroundings_of(context).connect(api_url, token) as api:
+    with cli_context_of(context).connect(api_url, token) as api:
         _tell(api.act("batches", batch_id, "cancel"))
 
 
@@ -88,7 +88,7 @@ def dispatch_batch(
 ) -> None:
     """Hand the pending contacts of a batch to calling again."""
     query = {"now": "true"} if now else {}
-    with surroundings_of(context).connect(api_url, token) as api:
+    with cli_context_of(context).connect(api_url, token) as api:
         answer = api.act("batches", batch_id, "dispatch", **query)
     _tell(answer, f": {answer.get('dispatched_count')} pending contacts")
 
@@ -102,7 +102,7 @@ def skip_contact(
     token: ApiToken = None,
 ) -> None:
     """Take a waiting contact out of its batch."""
-    with surroundings_of(context).connect(api_url, token) as api:
+    with cli_context_of(context).connect(api_url, token) as api:
         _tell(api.act("batches", batch_id, "contacts", contact_id, "skip"))
 
 

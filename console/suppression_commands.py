@@ -7,9 +7,9 @@ import typer
 from rich.console import Console
 
 from console.api_client import ApiClient
+from console.cli_context import ApiToken, ApiUrl, cli_context_of
 from console.failures import RequestRefused, UsageWrong
 from console.listing import cells, show_list, shown
-from console.cli_context import ApiToken, ApiUrl, surroundings_of
 
 suppressions = typer.Typer(no_args_is_help=True, help="Numbers that must not be called.")
 
@@ -37,7 +37,7 @@ def add(  # noqa: PLR0913 - one parameter per option
     if (number is None) is (execution is None):
         raise UsageWrong("Give either a number or --execution")
     given = {"phone_number": number, "execution_id": execution, "reason": reason, "expires_at": expires_at}
-    with surroundings_of(context).connect(api_url, token) as api:
+    with cli_context_of(context).connect(api_url, token) as api:
         entry = api.suppress({name: value for name, value in given.items() if value is not None})
     typer.echo(entry["suppression_id"])
     typer.echo(f"Suppressed until {entry.get('expires_at') or 'removed'}.", err=True)
@@ -51,7 +51,7 @@ def list_suppressions(
     token: ApiToken = None,
 ) -> None:
     """Show the entries, newest first, those that have expired too."""
-    with surroundings_of(context).connect(api_url, token) as api:
+    with cli_context_of(context).connect(api_url, token) as api:
         rows = [cells(each, _FIELDS) for each in api.suppressions(number)]
     show_list(("suppression", "number", "reason", "expires", "created"), rows, Console())
 
@@ -64,7 +64,7 @@ def remove(
     token: ApiToken = None,
 ) -> None:
     """Let a number be called again; whoever was skipped meanwhile stays so."""
-    with surroundings_of(context).connect(api_url, token) as api:
+    with cli_context_of(context).connect(api_url, token) as api:
         api.remove_suppression(_entry_of(api, entry) if entry.startswith(_NUMBER_MARK) else entry)
     typer.echo("removed")
     typer.echo("Suppression removed.", err=True)
@@ -81,7 +81,7 @@ def import_file(
 ) -> None:
     """List the numbers of a CSV file, all of them or none; prints what became of its rows."""
     try:
-        with file.open("rb") as content, surroundings_of(context).connect(api_url, token) as api:
+        with file.open("rb") as content, cli_context_of(context).connect(api_url, token) as api:
             report = api.import_suppressions(content)
     except OSError as error:
         raise UsageWrong(f"{file}: {error.strerror}") from error

@@ -25,7 +25,7 @@ class Pace:
 
 
 @dataclass(frozen=True, kw_only=True)
-class DialTurn:
+class DialReservation:
     """The instant that one dial of a campaign has for itself."""
 
     at: datetime
@@ -33,7 +33,7 @@ class DialTurn:
     """Of the pace it was given out under; under another one it is worth nothing."""
 
 
-def may_use(turn: DialTurn | None, pace: Pace | None, now: datetime) -> bool:
+def may_use(turn: DialReservation | None, pace: Pace | None, now: datetime) -> bool:
     """Tell whether a dial may wait for this turn, or take it now; without a pace it needs none."""
     if pace is None:
         return True

@@ -1,4 +1,4 @@
-"""Become another program that dies with its parent: tether.py PARENT SIGNAL USER PROGRAM [ARGUMENT …].
+"""Become another program that dies with its parent: die_with_parent.py PARENT SIGNAL USER PROGRAM [ARG …].
 
 SIGNAL is what it gets when the process PARENT dies; an empty USER is the present one.
 

@@ -10,10 +10,10 @@ import httpx
 from embedded.data_folder import held, kept_token
 from embedded.database import embedded_postgres, publish
 from embedded.listening import refuse_taken_ports
-from embedded.stack_commands import Parts
 from embedded.plan import StackPlan
 from embedded.processes import ChildProcess
 from embedded.readiness import Wait, answers_ok, api_and_worker_ready, wait_until_ready
+from embedded.stack_commands import StackCommands
 from embedded.stop_request import StopRequest
 from embedded.supervisor import Part, Say, Supervisor
 from embedded.temporal import TemporalPlan, TemporalServer
@@ -38,7 +38,7 @@ class RunningStack:
         self.database_url = ""
         self.temporal_address = plan.settings.temporal_address or ""
         self.temporal_ui_url: str | None = None
-        self.parts: Parts | None = None
+        self.parts: StackCommands | None = None
         self.supervisor = Supervisor(plan.log_dir, stop, say)
         self._stop = stop
         self._ending = ExitStack()
@@ -59,7 +59,9 @@ class RunningStack:
         refuse_taken_ports(plan.wanted_ports())
         self._open_database()
         server = self._start_temporal()
-        self.parts = Parts(plan, database_url=self.database_url, temporal_address=self.temporal_address)
+        self.parts = StackCommands(
+            plan, database_url=self.database_url, temporal_address=self.temporal_address
+        )
         if plan.owns_simulator:
             self._start(self._simulator(self.parts))
         self._start(self._worker(self.parts, server), self._api(self.parts))
@@ -71,7 +73,7 @@ class RunningStack:
             self.pause(_BETWEEN_LOOKS_SECONDS)
 
     def pause(self, seconds: float) -> None:
-        """Sleep, and keep every part alive meanwhile. Raises StopRequested, PartKeepsDying."""
+        """RetryTimer, and keep every part alive meanwhile. Raises StopRequested, PartKeepsDying."""
         self.supervisor.pause(seconds)
 
     def end(self) -> None:
@@ -128,11 +130,11 @@ class RunningStack:
         self.temporal_ui_url = server.ui_url
         return server
 
-    def _simulator(self, parts: Parts) -> Part:
+    def _simulator(self, parts: StackCommands) -> Part:
         url = f"{self.plan.simulator_url}/healthz"
         return Part(command=parts.simulator(), probe=lambda _: answers_ok(self._client, url))
 
-    def _worker(self, parts: Parts, server: TemporalServer | None) -> Part:
+    def _worker(self, parts: StackCommands, server: TemporalServer | None) -> Part:
         def probe(child: ChildProcess) -> str | None:
             # Of another Temporal server it is not known who polls there.
             is_ready = server is None or server.polls(self._client, STORE_QUEUE, child.pid)
@@ -140,7 +142,7 @@ class RunningStack:
 
         return Part(command=parts.worker(), probe=probe, needs=(_TEMPORAL,))
 
-    def _api(self, parts: Parts) -> Part:
+    def _api(self, parts: StackCommands) -> Part:
         # It answers this also while database and Temporal are away, which it starts without.
         url = f"{self.plan.api_url}/healthz"
         return Part(command=parts.api(), probe=lambda _: answers_ok(self._client, url))

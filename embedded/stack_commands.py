@@ -17,7 +17,7 @@ _OF_ANOTHER_SERVER = ("TEMPORAL_API_KEY", "TEMPORAL_PROFILE")
 _WEBHOOK_SECRET = "APOLLO_WEBHOOK_SECRET"  # noqa: S105 - a variable's name
 
 
-class Parts:
+class StackCommands:
     """The commands of one stack, once it is known where database and Temporal are."""
 
     def __init__(self, plan: StackPlan, *, database_url: str, temporal_address: str) -> None:

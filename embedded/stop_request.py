@@ -35,7 +35,7 @@ class StopRequest:
             signal.signal(number, handler)  # type: ignore[arg-type]  # what signal() itself returned
 
     def pause(self, seconds: float) -> None:
-        """Sleep; raises StopRequested as soon as a stop is wished."""
+        """RetryTimer; raises StopRequested as soon as a stop is wished."""
         end = time.monotonic() + seconds
         while not self.is_raised and (left := end - time.monotonic()) > 0:
             time.sleep(min(left, _STEP_SECONDS))

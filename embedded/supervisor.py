@@ -124,7 +124,7 @@ class Supervisor:
         each.ready_since = time.monotonic()
 
     def pause(self, seconds: float) -> None:
-        """Sleep, and keep the parts alive meanwhile. Raises StopRequested, PartKeepsDying."""
+        """RetryTimer, and keep the parts alive meanwhile. Raises StopRequested, PartKeepsDying."""
         end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0:
             self._stop.pause(min(left, _BETWEEN_LOOKS_SECONDS))

@@ -34,7 +34,7 @@ class NoTurn(ProviderUnavailable):
     """The provider takes no more questions just now"""
 
 
-class ProviderLine:
+class ProviderHttpClient:
     """Two connection pools to one provider. Never follows a redirect, never sends anything twice.
 
     A dial always opens its own connection, because on a reused one the provider's closing of an idle
@@ -83,7 +83,7 @@ class ProviderLine:
         await self._dialler.aclose()
         await self._asker.aclose()
 
-    async def next_turn(self) -> timedelta:
+    async def acquire(self) -> timedelta:
         """Take a turn for a dial that follows at once; zero, or how long to stay away."""
         return await self._rate.turn(LONGEST_WAIT_FOR_A_TURN)
 

@@ -31,8 +31,7 @@ from domain.lifecycle import Action
 from domain.ports import EngineHealth, WorkflowDescription
 from temporal.descriptions import newest_failure, queue_facts, status_word, told_failure
 from temporal.encryption import PayloadUnreadable
-from workflows import names
-from workflows import search_attributes as attributes
+from workflows import names, search_attributes
 from workflows.messages import BatchInput, CallEvent, ContactSkipped, FollowUpScheduled, PolicyChanged
 from workflows.text import quantity
 
@@ -164,7 +163,7 @@ class TemporalGateway:
             id_reuse_policy=reuse_policy,
             id_conflict_policy=conflict,
             memo={names.SLOTS_IN_DATABASE: True},
-            search_attributes=attributes.of_batch(
+            search_attributes=search_attributes.of_batch(
                 start, status=batch.status, begins_at=batch.scheduled_start
             ),
             static_summary=quantity(batch.total_contacts, "contact"),

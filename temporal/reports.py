@@ -23,7 +23,7 @@ _FINAL = frozenset(
 )
 
 
-class TemporalReports:
+class ContactWorkflows:
     """Signals and look-ups over a Temporal client; implements `BatchReports` and `WorkflowDirectory`."""
 
     def __init__(self, client: Client) -> None:

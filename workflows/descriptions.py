@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from workflows import names
 
-MEANS: Mapping[str, str] = {
+DESCRIPTIONS: Mapping[str, str] = {
     names.PAUSE: 'Start no more calls. Input is optional: {"reason": "lunch", "by": "night shift"}',
     names.RESUME: 'Go on after a pause. Input is optional: {"reason": "lunch", "by": "night shift"}',
     names.CANCEL: 'End the batch for good. Input is optional: {"reason": "lunch", "by": "night shift"}',

@@ -1,14 +1,14 @@
 """What clients do to batches: the store decides and keeps it, then the workflow is told."""
 
 from api.http.authentication import Client
-from api.http.dependencies import ApiParts
+from api.http.dependencies import ApiDependencies
 from api.http.ids import batch_id_of
 from api.http.notification import tell_engine
 from domain.batch import Batch
 from domain.lifecycle import Action
 
 
-async def act_on_batch(parts: ApiParts, client: Client, batch: str, action: Action) -> Batch:
+async def act_on_batch(parts: ApiDependencies, client: Client, batch: str, action: Action) -> Batch:
     """Pause, resume or cancel a batch and return it as it stands.
 
     Raises EngineUnavailable before anything is changed, BatchNotFound, IllegalTransition, CampaignPaused.
@@ -23,7 +23,7 @@ async def act_on_batch(parts: ApiParts, client: Client, batch: str, action: Acti
 
 
 async def dispatch_batch(
-    parts: ApiParts, client: Client, batch: str, *, start_now: bool
+    parts: ApiDependencies, client: Client, batch: str, *, start_now: bool
 ) -> tuple[Batch, int]:
     """Hand a batch to calling again; returns it and the number of its pending contacts.
 

@@ -4,7 +4,7 @@ import asyncio
 from enum import StrEnum
 from functools import partial
 
-from api.http.dependencies import ApiParts
+from api.http.dependencies import ApiDependencies
 from domain.batch import TERMINAL_BATCH, Batch
 from domain.counters import Counters
 from domain.errors import EngineUnavailable
@@ -23,7 +23,7 @@ class CounterSource(StrEnum):
 
 
 async def live_counters(
-    parts: ApiParts, telemetry: Telemetry, batch: Batch
+    parts: ApiDependencies, telemetry: Telemetry, batch: Batch
 ) -> tuple[Counters, CounterSource]:
     """Return the batch's counters and who told them; they always sum to its contacts.
 
@@ -39,13 +39,13 @@ async def live_counters(
     return await parts.counted_batches.ask(batch.batch_id, count), CounterSource.DATABASE
 
 
-async def _ask_and_count(parts: ApiParts, telemetry: Telemetry, batch_id: BatchId) -> Counters | None:
+async def _ask_and_count(parts: ApiDependencies, telemetry: Telemetry, batch_id: BatchId) -> Counters | None:
     counters = await _ask_workflow(parts, batch_id)
     telemetry.counters_asked_for(CounterSource.DATABASE if counters is None else CounterSource.WORKFLOW)
     return counters
 
 
-async def _ask_workflow(parts: ApiParts, batch_id: BatchId) -> Counters | None:
+async def _ask_workflow(parts: ApiDependencies, batch_id: BatchId) -> Counters | None:
     try:
         async with asyncio.timeout(PATIENCE_SECONDS):
             tally = await parts.engine.tally(batch_id)

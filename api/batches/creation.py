@@ -15,7 +15,7 @@ from api.batches.schedule import Schedule, read_schedule
 from api.batches.schemas import BatchCreated
 from api.batches.upload import BatchUpload
 from api.http.authentication import Client
-from api.http.dependencies import ApiParts
+from api.http.dependencies import ApiDependencies
 from api.http.idempotency import OnceOnly, keyed
 from api.http.ids import campaign_id_of
 from domain.batch import Batch, NewBatch, calling_hours_in_force
@@ -32,7 +32,7 @@ START_SECONDS = 5
 class BatchCreation:
     """One upload of one client."""
 
-    parts: ApiParts
+    parts: ApiDependencies
     client: Client
     upload: BatchUpload
     once: OnceOnly | None

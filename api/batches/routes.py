@@ -25,7 +25,7 @@ from api.batches.schemas import (
 )
 from api.batches.upload import BatchUpload
 from api.http.authentication import Caller, Client, Watcher
-from api.http.dependencies import ApiParts, Metrics, Parts
+from api.http.dependencies import ApiDependencies, Metrics, Parts
 from api.http.idempotency import IdempotencyKeyHeader, answer_created, once_only
 from api.http.ids import batch_id_of, campaign_id_of
 from api.http.openapi import (
@@ -98,7 +98,9 @@ async def upload_batch(
     return await _create(caller, parts, posted, key)
 
 
-async def _create(caller: Client, parts: ApiParts, posted: Posted[BatchUpload], key: str | None) -> Response:
+async def _create(
+    caller: Client, parts: ApiDependencies, posted: Posted[BatchUpload], key: str | None
+) -> Response:
     once = await once_only(caller.organization_id, "batch", key, posted.document)
     creation = BatchCreation(parts, caller, posted.value, once)
     return await answer_created(parts, once, lambda: creation.run(parts.clock()))

@@ -6,7 +6,7 @@ from datetime import timedelta
 import structlog
 from anyio import CapacityLimiter
 
-from api.http.dependencies import ApiParts
+from api.http.dependencies import ApiDependencies
 from domain.identity import BatchId
 
 _log = structlog.get_logger()
@@ -17,7 +17,7 @@ AT_ONCE = 4
 """Starts under way; each takes up to the gateway's patience when Temporal does not answer."""
 
 
-async def keep_starting(parts: ApiParts, every: timedelta = EVERY) -> None:
+async def keep_starting(parts: ApiDependencies, every: timedelta = EVERY) -> None:
     """Start overdue batches again and again, until cancelled."""
     while True:
         try:
@@ -27,7 +27,7 @@ async def keep_starting(parts: ApiParts, every: timedelta = EVERY) -> None:
         await asyncio.sleep(every.total_seconds())
 
 
-async def start_overdue(parts: ApiParts) -> int:
+async def start_overdue(parts: ApiDependencies) -> int:
     """Start the workflows of stored batches that have none, each for itself; returns how many started.
 
     One that is just being started by its own request is not started twice by this.
@@ -46,7 +46,7 @@ async def start_overdue(parts: ApiParts) -> int:
         last = overdue[-1]
 
 
-async def _start(parts: ApiParts, batch_id: BatchId, places: CapacityLimiter) -> bool:
+async def _start(parts: ApiDependencies, batch_id: BatchId, places: CapacityLimiter) -> bool:
     """Start one batch; whatever is wrong with it is no other's trouble."""
     async with places:
         try:

@@ -2,7 +2,7 @@
 
 from api.campaigns.rescheduling import follow_change
 from api.http.authentication import Client
-from api.http.dependencies import ApiParts
+from api.http.dependencies import ApiDependencies
 from api.http.ids import campaign_id_of
 from api.http.notification import tell_batches
 from domain.campaign import Campaign
@@ -11,7 +11,7 @@ from domain.ports import Amendment
 
 
 async def act_on_campaign(
-    parts: ApiParts, client: Client, campaign: str, action: Action, *, all_batches: bool = False
+    parts: ApiDependencies, client: Client, campaign: str, action: Action, *, all_batches: bool = False
 ) -> Campaign:
     """Pause, resume or cancel a campaign and its batches, and return it as it stands.
 
@@ -28,7 +28,9 @@ async def act_on_campaign(
     return acted
 
 
-async def change_campaign(parts: ApiParts, client: Client, campaign: str, amend: Amendment) -> Campaign:
+async def change_campaign(
+    parts: ApiDependencies, client: Client, campaign: str, amend: Amendment
+) -> Campaign:
     """Change a campaign's rules, for every later dial and for whoever waits; returns it as it stands.
 
     Temporal need not answer: nobody is called meanwhile, and its workflows are told later.
@@ -41,6 +43,6 @@ async def change_campaign(parts: ApiParts, client: Client, campaign: str, amend:
     return changed
 
 
-async def delete_campaign(parts: ApiParts, client: Client, campaign: str) -> None:
+async def delete_campaign(parts: ApiDependencies, client: Client, campaign: str) -> None:
     """Take a finished campaign out of sight. Raises CampaignNotFound, CampaignUnfinished."""
     await parts.campaigns.delete(client.organization_id, campaign_id_of(campaign), parts.clock())

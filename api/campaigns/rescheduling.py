@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from api.http.dependencies import ApiParts
+from api.http.dependencies import ApiDependencies
 from api.http.notification import tell_batches
 from domain.errors import TechnicalError
 from domain.identity import BatchId, CampaignId
@@ -29,7 +29,7 @@ BATCHES_AT_ONCE = 20
 """Looked into before the client gets its answer."""
 
 
-async def follow_change(parts: ApiParts, batches: Sequence[BatchId]) -> None:
+async def follow_change(parts: ApiDependencies, batches: Sequence[BatchId]) -> None:
     """Time the first waiting contacts anew and tell every batch; what is left or fails is done later."""
     moved_since: dict[BatchId, datetime] = {}
     try:
@@ -55,7 +55,7 @@ async def follow_change(parts: ApiParts, batches: Sequence[BatchId]) -> None:
 class Rescheduler:
     """Follows changes of rules to their end; one per process, others may do the same work twice."""
 
-    parts: ApiParts
+    parts: ApiDependencies
     _seen: dict[CampaignId, int] = field(default_factory=dict)
     """The version under which all waiting contacts of a campaign were timed, not yet marked as such."""
 
@@ -118,7 +118,7 @@ class Rescheduler:
         return moved
 
 
-async def _first_page(parts: ApiParts, batch_id: BatchId, now: datetime) -> RescheduledPage:
+async def _first_page(parts: ApiDependencies, batch_id: BatchId, now: datetime) -> RescheduledPage:
     return await parts.reschedules.reschedule(
         batch_id, 0, CONTACTS_AT_ONCE, now, quiet_after_unknown=parts.quiet_after_unknown
     )

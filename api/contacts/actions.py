@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from api.http.authentication import Client
-from api.http.dependencies import ApiParts
+from api.http.dependencies import ApiDependencies
 from api.http.ids import batch_id_of, contact_id_of
 from api.http.notification import tell_engine
 from domain.batch import Batch, calling_hours_in_force
@@ -23,7 +23,7 @@ class ContactActions:
     EngineUnavailable is raised only before anything is changed.
     """
 
-    parts: ApiParts
+    parts: ApiDependencies
     client: Client
     batch_id: str
     contact_id: str

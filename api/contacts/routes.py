@@ -19,7 +19,7 @@ from api.contacts.schemas import (
     FollowUpScheduled,
 )
 from api.http.authentication import Caller
-from api.http.dependencies import ApiParts, Parts
+from api.http.dependencies import ApiDependencies, Parts
 from api.http.ids import batch_id_of, contact_id_of
 from api.http.json_pieces import json_pieces
 from api.http.openapi import ACTS, ACTS_ON_BODY, READS_ONE, READS_WITHIN, json_body, problems
@@ -100,19 +100,19 @@ async def schedule_follow_up(
     )
 
 
-async def _written_with_calls(parts: ApiParts, contacts: Sequence[Contact]) -> bytes:
+async def _written_with_calls(parts: ApiDependencies, contacts: Sequence[Contact]) -> bytes:
     return _WITH_CALLS.dump_json(await _with_calls(parts, contacts))
 
 
-async def _written_with_newest_call(parts: ApiParts, contacts: Sequence[Contact]) -> bytes:
+async def _written_with_newest_call(parts: ApiDependencies, contacts: Sequence[Contact]) -> bytes:
     return _PLAIN.dump_json(await _with_newest_call(parts, contacts))
 
 
-async def _with_calls(parts: ApiParts, contacts: Sequence[Contact]) -> list[ContactWithCalls]:
+async def _with_calls(parts: ApiDependencies, contacts: Sequence[Contact]) -> list[ContactWithCalls]:
     calls = await parts.contacts.calls_of([each.contact_id for each in contacts])
     return [ContactWithCalls.of_calls(each, calls.get(each.contact_id, ())) for each in contacts]
 
 
-async def _with_newest_call(parts: ApiParts, contacts: Sequence[Contact]) -> list[ContactOut]:
+async def _with_newest_call(parts: ApiDependencies, contacts: Sequence[Contact]) -> list[ContactOut]:
     calls = await parts.contacts.latest_calls_of([each.contact_id for each in contacts])
     return [ContactOut.of(each, calls.get(each.contact_id)) for each in contacts]

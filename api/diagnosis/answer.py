@@ -22,7 +22,7 @@ from api.diagnosis.schemas import (
 from domain.contact import ContactStatus
 from domain.diagnosis.decision import diagnose, silent_queues
 from domain.diagnosis.facts import UNKNOWN, BatchFacts, QueueRole
-from domain.ports import EndedCalls, RouteReport
+from domain.ports import CircuitReport, EndedCalls
 
 
 def debug_answer(reading: Reading, now: datetime) -> DebugOut:
@@ -89,7 +89,7 @@ def _window(reading: Reading, now: datetime) -> OpenWindowOut:
     return OpenWindowOut(open=window.is_open, opens_at=window.opens_at, closes_at=window.closes_at)
 
 
-def _circuit(report: RouteReport) -> CircuitOut:
+def _circuit(report: CircuitReport) -> CircuitOut:
     return CircuitOut(
         provider=report.provider,
         state=report.state,

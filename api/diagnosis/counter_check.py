@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Collection, Mapping
 
-from api.http.dependencies import ApiParts
+from api.http.dependencies import ApiDependencies
 from domain.contact import ContactStatus
 from domain.counters import BatchTally, CounterDifference
 from domain.diagnosis.counter_check import has_counted, unexplained_differences
@@ -18,7 +18,7 @@ LOOK_SECONDS = 0.9
 
 
 async def counter_differences(
-    parts: ApiParts,
+    parts: ApiDependencies,
     batch_id: BatchId,
     tally: BatchTally | None,
     standings: Mapping[ContactStatus, StatusShare],

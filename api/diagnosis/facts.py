@@ -8,7 +8,7 @@ from domain.batch import calling_hours_in_force, concurrency_shown
 from domain.breaker import BreakerState
 from domain.contact import LIVE, WAITING, ContactStatus
 from domain.diagnosis.facts import UNKNOWN, BatchFacts, WorkflowFacts
-from domain.ports import EndedCalls, RouteReport
+from domain.ports import CircuitReport, EndedCalls
 from domain.working_hours import OpenWindow, is_open, window_around
 
 REPORT_LIFE = timedelta(minutes=2)
@@ -73,7 +73,7 @@ def _workflow(reading: Reading) -> WorkflowFacts:
     return WorkflowFacts(status=reading.workflow.status, pending_failure=reading.workflow.pending_failure)
 
 
-def is_closed_to_calls(report: RouteReport, now: datetime) -> bool:
+def is_closed_to_calls(report: CircuitReport, now: datetime) -> bool:
     """Tell whether a worker that lives pauses its dials."""
     is_fresh = report.probe_at is not None and now - report.probe_at <= REPORT_LIFE
     return report.state is not BreakerState.CLOSED and is_fresh

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TypeVar
 
 from api.diagnosis.counter_check import counter_differences
-from api.http.dependencies import ApiParts
+from api.http.dependencies import ApiDependencies
 from domain.batch import TERMINAL_BATCH, Batch, BatchStatus, calling_hours_in_force
 from domain.campaign import Campaign
 from domain.contact import ContactStatus
@@ -18,9 +18,9 @@ from domain.errors import EngineUnavailable, StoreUnavailable
 from domain.frequency import CapsAt
 from domain.identity import BatchId, ContactId, OrganizationId
 from domain.ports import (
+    CircuitReport,
     EndedCalls,
     RecentAttempts,
-    RouteReport,
     StatusShare,
     WebhookSilence,
     WorkflowDescription,
@@ -48,7 +48,7 @@ class StoredFacts:
     campaign_live: int
     silence: WebhookSilence
     recent: RecentAttempts
-    routes: Sequence[RouteReport]
+    routes: Sequence[CircuitReport]
     withheld: Withheld | None = None
     """Why nobody can be called whose window is open; None when somebody can."""
 
@@ -69,7 +69,7 @@ class Reading:
 
 
 async def read_batch(
-    parts: ApiParts, organization_id: OrganizationId, batch_id: BatchId, now: datetime
+    parts: ApiDependencies, organization_id: OrganizationId, batch_id: BatchId, now: datetime
 ) -> Reading:
     """Ask everybody about a batch. Raises BatchNotFound, StoreUnavailable."""
     batch, campaign = await parts.batches.get_uncounted(organization_id, batch_id)
@@ -103,7 +103,7 @@ def _seems_left_alone(reading: Reading) -> bool:
     return is_gone and reading.batch.status not in TERMINAL_BATCH
 
 
-async def _read_again(parts: ApiParts, reading: Reading, now: datetime) -> Reading:
+async def _read_again(parts: ApiDependencies, reading: Reading, now: datetime) -> Reading:
     """Look at the rows once more: a batch that ended meanwhile needs no workflow."""
     before = reading.batch
     batch, campaign = await parts.batches.get_uncounted(before.organization_id, before.batch_id)
@@ -113,7 +113,7 @@ async def _read_again(parts: ApiParts, reading: Reading, now: datetime) -> Readi
     return replace(reading, batch=batch, campaign=campaign, stored=stored)
 
 
-async def _stored(parts: ApiParts, batch: Batch, campaign: Campaign, now: datetime) -> StoredFacts:
+async def _stored(parts: ApiDependencies, batch: Batch, campaign: Campaign, now: datetime) -> StoredFacts:
     """Read one thing after the other, on one connection at a time: others need the pool too."""
     numbers, batch_id = parts.diagnostics, batch.batch_id
     deadline = asyncio.get_running_loop().time() + DATABASE_SECONDS
@@ -138,7 +138,7 @@ async def _stored(parts: ApiParts, batch: Batch, campaign: Campaign, now: dateti
 
 
 async def _withheld(
-    parts: ApiParts, batch: Batch, campaign: Campaign, stored: StoredFacts, now: datetime
+    parts: ApiDependencies, batch: Batch, campaign: Campaign, stored: StoredFacts, now: datetime
 ) -> Withheld | None:
     """Ask for those whose windows are open, while the batch may call at all."""
     zones = stored.pending_zones

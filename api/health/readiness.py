@@ -3,7 +3,7 @@
 import asyncio
 from dataclasses import dataclass
 
-from api.http.dependencies import ApiParts
+from api.http.dependencies import ApiDependencies
 from domain.errors import EngineUnavailable, StoreUnavailable
 from domain.ports import EngineHealth
 from domain.wall_clock import rules_version
@@ -21,7 +21,7 @@ class Readiness:
     """The first thing that is wrong, None when all is well."""
 
 
-async def check_readiness(parts: ApiParts) -> Readiness:
+async def check_readiness(parts: ApiDependencies) -> Readiness:
     """Ask the database and Temporal at once, each for a few seconds."""
     database, health = await asyncio.gather(_database_error(parts), _engine_health(parts))
     temporal = None if health.ok else EngineUnavailable().message
@@ -42,7 +42,7 @@ async def check_readiness(parts: ApiParts) -> Readiness:
     )
 
 
-async def _database_error(parts: ApiParts) -> str | None:
+async def _database_error(parts: ApiDependencies) -> str | None:
     pinging = asyncio.ensure_future(parts.ping_database())
     # Not by a timeout around it: a driver that cleans up after a hung server takes longer than we have.
     await asyncio.wait({pinging}, timeout=CHECK_SECONDS)
@@ -56,7 +56,7 @@ async def _database_error(parts: ApiParts) -> str | None:
     return None
 
 
-async def _engine_health(parts: ApiParts) -> EngineHealth:
+async def _engine_health(parts: ApiDependencies) -> EngineHealth:
     try:
         async with asyncio.timeout(CHECK_SECONDS):
             return await parts.engine.health()

@@ -10,12 +10,12 @@ import structlog
 from fastapi import Depends
 from starlette.requests import Request
 
-from api.http.dependencies import ApiParts, parts_of
+from api.http.dependencies import ApiDependencies, parts_of
 from api.http.ids import batch_id_of
 from api.http.middleware import HELD
 from api.http.rate_limit import RateLimit
 from api.http.request_places import RequestPlaces
-from api.http.singleflight import JoinedReads
+from api.http.singleflight import Singleflight
 from domain.errors import BatchNotFound, ForeignOrganization, Unauthenticated
 from domain.identity import OrganizationId, TokenId
 from domain.ports import Token
@@ -46,7 +46,9 @@ async def _watching(request: Request) -> Client:
     return await _client_of(request, parts, parts.watchers_tokens)
 
 
-async def _client_of(request: Request, parts: ApiParts, looks: JoinedReads[str, Token | None]) -> Client:
+async def _client_of(
+    request: Request, parts: ApiDependencies, looks: Singleflight[str, Token | None]
+) -> Client:
     scheme, _, secret = request.headers.get("authorization", "").partition(" ")
     secret = secret.strip()
     if scheme.lower() != "bearer" or not secret.startswith(TOKEN_MARK):
@@ -65,7 +67,7 @@ async def _client_of(request: Request, parts: ApiParts, looks: JoinedReads[str, 
     return Client(token.organization_id, token.token_id)
 
 
-async def _look_up(parts: ApiParts, secret: str, now: datetime) -> Token | None:
+async def _look_up(parts: ApiDependencies, secret: str, now: datetime) -> Token | None:
     return await parts.tokens.authenticate(secret, now)
 
 

@@ -15,7 +15,7 @@ K = TypeVar("K", bound=Hashable)
 T = TypeVar("T")
 
 
-class SharedAnswers(Generic[K, T]):
+class CoalescingCache(Generic[K, T]):
     """Asks once per key, however many wait for the answer, and gives it to those who come a moment later."""
 
     def __init__(self) -> None:

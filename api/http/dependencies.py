@@ -8,9 +8,9 @@ from typing import Annotated
 from fastapi import Depends
 from starlette.requests import Request
 
-from api.http.coalescing_cache import SharedAnswers
-from api.http.singleflight import JoinedReads, K, T
-from api.http.webhook_authenticator import WebhookDoor
+from api.http.coalescing_cache import CoalescingCache
+from api.http.singleflight import K, Singleflight, T
+from api.http.webhook_authenticator import WebhookAuthenticator
 from domain.batch import Batch
 from domain.campaign import Campaign
 from domain.counters import Counters
@@ -20,12 +20,12 @@ from domain.ports import (
     BatchStore,
     CallStore,
     CampaignStore,
+    CircuitStore,
     ContactStore,
     DiagnosticsStore,
     ExportStore,
     IdempotencyStore,
     RescheduleStore,
-    RouteStore,
     SuppressionStore,
     Token,
     TokenStore,
@@ -39,19 +39,19 @@ WATCHERS_REST_SECONDS = 0.05
 """A look waits so long at most for others to share its reads; whoever watches alone waits for nobody."""
 
 
-def _watchers_reads() -> JoinedReads[K, T]:
-    return JoinedReads(rest_seconds=WATCHERS_REST_SECONDS)
+def _watchers_reads() -> Singleflight[K, T]:
+    return Singleflight(rest_seconds=WATCHERS_REST_SECONDS)
 
 
 @dataclass(frozen=True, kw_only=True)
-class ApiParts:
+class ApiDependencies:
     """Everything the API reaches beyond itself."""
 
     campaigns: CampaignStore
     batches: BatchStore
     contacts: ContactStore
     calls: CallStore
-    routes: RouteStore
+    routes: CircuitStore
     suppressions: SuppressionStore
     reschedules: RescheduleStore
     diagnostics: DiagnosticsStore
@@ -60,7 +60,7 @@ class ApiParts:
     idempotency: IdempotencyStore
     engine: BatchEngine
     translate_webhook: WebhookTranslator
-    webhook_door: WebhookDoor
+    webhook_authenticator: WebhookAuthenticator
     ping_database: Callable[[], Awaitable[None]]
     """Return when the database answers. Raises StoreUnavailable."""
     clock: Clock
@@ -72,29 +72,29 @@ class ApiParts:
     """Have what this request asks of the database count for an organization, or for nobody."""
     quiet_after_unknown: timedelta = timedelta()
     """How long a call nobody can account for may still ring or talk; nobody is called again sooner."""
-    live_numbers: SharedAnswers[BatchId, Counters | None] = field(default_factory=SharedAnswers)
+    live_numbers: CoalescingCache[BatchId, Counters | None] = field(default_factory=CoalescingCache)
     """What workflows told a moment ago; forgotten with every action on their batch."""
-    watched_batches: JoinedReads[tuple[OrganizationId, BatchId], tuple[Batch, Campaign]] = field(
+    watched_batches: Singleflight[tuple[OrganizationId, BatchId], tuple[Batch, Campaign]] = field(
         default_factory=_watchers_reads
     )
     """Reads of the batches that many look at, without their counters."""
-    counted_batches: JoinedReads[BatchId, Counters] = field(default_factory=_watchers_reads)
+    counted_batches: Singleflight[BatchId, Counters] = field(default_factory=_watchers_reads)
     """Counts of their contacts, where no workflow tells."""
-    shown_tokens: JoinedReads[str, Token | None] = field(default_factory=JoinedReads)
+    shown_tokens: Singleflight[str, Token | None] = field(default_factory=Singleflight)
     """Looks at the tokens that many requests show at once, by their secrets."""
-    watchers_tokens: JoinedReads[str, Token | None] = field(default_factory=_watchers_reads)
+    watchers_tokens: Singleflight[str, Token | None] = field(default_factory=_watchers_reads)
     """The same of those who look at a batch."""
 
 
 # A plain function would be run in a thread, which costs a request more than the rest of its dependencies.
-async def parts_of(request: Request) -> ApiParts:
+async def parts_of(request: Request) -> ApiDependencies:
     """Return what the app works with."""
-    parts: ApiParts = request.app.state.parts
+    parts: ApiDependencies = request.app.state.parts
     return parts
 
 
-async def _webhook_parts(request: Request) -> ApiParts:
-    parts: ApiParts = request.app.state.webhook_parts
+async def _webhook_parts(request: Request) -> ApiDependencies:
+    parts: ApiDependencies = request.app.state.webhook_parts
     return parts
 
 
@@ -103,6 +103,6 @@ async def _telemetry(request: Request) -> Telemetry:
     return telemetry
 
 
-Parts = Annotated[ApiParts, Depends(parts_of)]
-WebhookParts = Annotated[ApiParts, Depends(_webhook_parts)]
+Parts = Annotated[ApiDependencies, Depends(parts_of)]
+WebhookParts = Annotated[ApiDependencies, Depends(_webhook_parts)]
 Metrics = Annotated[Telemetry, Depends(_telemetry)]

@@ -12,7 +12,7 @@ from fastapi import Header
 from starlette.background import BackgroundTask
 from starlette.responses import Response
 
-from api.http.dependencies import ApiParts
+from api.http.dependencies import ApiDependencies
 from domain.errors import (
     FieldError,
     IdempotencyKeyBusy,
@@ -55,7 +55,7 @@ Work = Callable[[], Awaitable[str]]
 """Has its effect by a store verb that takes the key, and returns the JSON text of the answer."""
 
 
-async def answer_created(parts: ApiParts, once: OnceOnly | None, work: Work) -> Response:
+async def answer_created(parts: ApiDependencies, once: OnceOnly | None, work: Work) -> Response:
     """Do the work and answer 201 with the JSON text it returns; with a key, at most once.
 
     Raises IdempotencyKeyBusy, InvalidRequest for a key used with another body, and what the work raises.
@@ -76,7 +76,7 @@ async def answer_created(parts: ApiParts, once: OnceOnly | None, work: Work) -> 
     return _created(body, background=BackgroundTask(_forget_old, parts))
 
 
-async def _answered_before(parts: ApiParts, once: OnceOnly) -> Response | None:
+async def _answered_before(parts: ApiDependencies, once: OnceOnly) -> Response | None:
     match await parts.idempotency.look_up(once.key, once.fingerprint):
         case Replay(body=body):
             return _created(body, {"Idempotency-Replayed": "true"})
@@ -92,7 +92,7 @@ _MISMATCH = FieldError(
 )
 
 
-async def _forget_old(parts: ApiParts) -> None:
+async def _forget_old(parts: ApiDependencies) -> None:
     with suppress(StoreUnavailable):
         await parts.idempotency.forget_old()
 

@@ -21,7 +21,7 @@ UNMATCHED = "unmatched"
 _CLIENT_LEFT = 499
 
 
-class FrontDoor:
+class RequestMiddleware:
     """ASGI middleware; the only place in the API that catches every exception."""
 
     def __init__(self, app: ASGIApp, telemetry: Telemetry) -> None:

@@ -9,7 +9,7 @@ K = TypeVar("K", bound=Hashable)
 T = TypeVar("T")
 
 
-class JoinedReads(Generic[K, T]):
+class Singleflight(Generic[K, T]):
     """Reads each key once at a time; a read is shared only by those who came before it began.
 
     So nobody is told of a time before he asked, whoever wrote meanwhile, here or in another process.

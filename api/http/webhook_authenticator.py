@@ -25,7 +25,7 @@ class HeaderCheck(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
-class WebhookDoor:
+class WebhookAuthenticator:
     """Checks the sender of a webhook."""
 
     secrets: Sequence[str] = field(repr=False)

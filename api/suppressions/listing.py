@@ -6,7 +6,7 @@ from datetime import datetime
 
 import structlog
 
-from api.http.dependencies import ApiParts
+from api.http.dependencies import ApiDependencies
 from api.http.notification import AT_ONCE, PATIENCE_SECONDS, tell_engine
 from domain.identity import ExecutionId
 from domain.suppression import SkippedContact
@@ -17,13 +17,13 @@ MAX_TOLD = 1000
 """Whoever skips more leaves the others to their own waking, and their batches to the next sweep."""
 
 
-async def opt_out(parts: ApiParts, execution_id: ExecutionId, now: datetime) -> None:
+async def opt_out(parts: ApiDependencies, execution_id: ExecutionId, now: datetime) -> None:
     """List the number of a call whose callee asked for it. Raises ExecutionNotFound, StoreUnavailable."""
     skipped = await parts.suppressions.opt_out(execution_id, now)
     await tell_of_skipped(parts, skipped)
 
 
-async def tell_of_skipped(parts: ApiParts, skipped: Sequence[SkippedContact]) -> None:
+async def tell_of_skipped(parts: ApiDependencies, skipped: Sequence[SkippedContact]) -> None:
     """Tell batches whom they need not wait for; one that is not told finds out by itself."""
     places = asyncio.Semaphore(AT_ONCE)
 

@@ -8,7 +8,7 @@ from hashlib import sha256
 
 import structlog
 
-from api.http.dependencies import ApiParts
+from api.http.dependencies import ApiDependencies
 from api.suppressions.listing import opt_out
 from api.webhooks.direct_delivery import MAX_FAILURES, DirectDelivery
 from domain.call import EventEffect, has_ended
@@ -26,7 +26,7 @@ DELIVERY_SECONDS = 0.8
 class CallEvents:
     """Takes in what providers report."""
 
-    parts: ApiParts
+    parts: ApiDependencies
     direct: DirectDelivery
 
     async def take(self, raw: bytes, body: Mapping[str, object], now: datetime) -> EventEffect:

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import structlog
 
-from api.http.dependencies import ApiParts
+from api.http.dependencies import ApiDependencies
 from api.webhooks.direct_delivery import DirectDelivery
 from api.webhooks.relay_memory import RelayMemory
 from domain.errors import EngineUnavailable
@@ -33,7 +33,7 @@ _NAMED_AT_MOST = 10
 class Relay:
     """Delivers what was stored and not delivered, oldest first; two of them do each other no harm."""
 
-    def __init__(self, parts: ApiParts, telemetry: Telemetry, direct: DirectDelivery) -> None:
+    def __init__(self, parts: ApiDependencies, telemetry: Telemetry, direct: DirectDelivery) -> None:
         self._parts = parts
         self._telemetry = telemetry
         self._direct = direct

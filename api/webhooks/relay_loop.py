@@ -8,7 +8,7 @@ from random import random
 
 import structlog
 
-from api.http.dependencies import ApiParts
+from api.http.dependencies import ApiDependencies
 from api.webhooks.direct_delivery import DirectDelivery
 from api.webhooks.relay import GRACE, Relay
 from observability.metrics import Telemetry
@@ -21,21 +21,21 @@ LONGEST_PAUSE = timedelta(seconds=30)
 BEHIND_AFTER = timedelta(seconds=30)
 """An ending that waits for longer is worth a line in the log."""
 
-Sleep = Callable[[float], Awaitable[None]]
+Wait = Callable[[float], Awaitable[None]]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Rhythm:
     """How long the relay waits between rounds; tests bring their own."""
 
-    sleep: Sleep = asyncio.sleep
+    sleep: Wait = asyncio.sleep
     chance: Callable[[], float] = random
     """A number from 0 to below 1."""
     every: timedelta = EVERY
 
 
 async def keep_relaying(
-    parts: ApiParts, telemetry: Telemetry, direct: DirectDelivery, rhythm: Rhythm | None = None
+    parts: ApiDependencies, telemetry: Telemetry, direct: DirectDelivery, rhythm: Rhythm | None = None
 ) -> None:
     """Relay round after round, until cancelled."""
     loop = _Loop(parts, telemetry, Relay(parts, telemetry, direct), rhythm or Rhythm())
@@ -44,7 +44,7 @@ async def keep_relaying(
 
 
 class _Loop:
-    def __init__(self, parts: ApiParts, telemetry: Telemetry, relay: Relay, rhythm: Rhythm) -> None:
+    def __init__(self, parts: ApiDependencies, telemetry: Telemetry, relay: Relay, rhythm: Rhythm) -> None:
         self._parts = parts
         self._telemetry = telemetry
         self._relay = relay

@@ -5,7 +5,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.http.body import WEBHOOK_LIMIT, parse_off_loop, read_limited, require_json
-from api.http.dependencies import ApiParts, Metrics, WebhookParts
+from api.http.dependencies import ApiDependencies, Metrics, WebhookParts
 from api.http.openapi import json_body, problems
 from api.http.problems import kind_of
 from api.http.responses import json_answer
@@ -48,8 +48,8 @@ async def receive_call_status(
     return json_answer(WebhookResult(result=effect))
 
 
-async def _take(request: Request, parts: ApiParts, direct: DirectDelivery) -> EventEffect:
-    door = parts.webhook_door
+async def _take(request: Request, parts: ApiDependencies, direct: DirectDelivery) -> EventEffect:
+    door = parts.webhook_authenticator
     door.admit(request.headers, parts.clock(), is_local=came_over_loopback(request.scope))
     raw = await read_limited(request, WEBHOOK_LIMIT)
     now = parts.clock()

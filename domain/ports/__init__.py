@@ -25,6 +25,7 @@ from domain.ports.campaigns import (
     RescheduledPage,
     RescheduleStore,
 )
+from domain.ports.circuits import CircuitReport, CircuitStore
 from domain.ports.contacts import ContactStore
 from domain.ports.diagnostics import (
     DiagnosticsStore,
@@ -35,7 +36,7 @@ from domain.ports.diagnostics import (
     WebhookSilence,
     WorkflowDescription,
 )
-from domain.ports.dial_reservations import DialTurnStore
+from domain.ports.dial_reservations import DialReservationStore
 from domain.ports.engine import (
     AttemptReport,
     Attendance,
@@ -58,7 +59,6 @@ from domain.ports.idempotency import (
 )
 from domain.ports.paging import Page, Window
 from domain.ports.rescheduled import RescheduledContact, RescheduledStore
-from domain.ports.circuits import RouteReport, RouteStore
 from domain.ports.slots import HeldSlot, SlotStore
 from domain.ports.suppressions import AddedSuppression, ImportedSuppressions, SuppressionStore
 from domain.ports.telephony import StatusReport, TelephonyProvider, WebhookTranslator
@@ -76,12 +76,14 @@ __all__ = [
     "CallStore",
     "CampaignStore",
     "Capped",
+    "CircuitReport",
+    "CircuitStore",
     "ClaimAnswer",
     "Claimed",
     "ContactStore",
     "DiagnosticsStore",
     "DialBrief",
-    "DialTurnStore",
+    "DialReservationStore",
     "EndedCalls",
     "EngineDiagnostics",
     "EngineHealth",
@@ -104,8 +106,6 @@ __all__ = [
     "RescheduledPage",
     "RescheduledStore",
     "RescheduledTime",
-    "RouteReport",
-    "RouteStore",
     "RulesChanged",
     "SlotStore",
     "StatusReport",

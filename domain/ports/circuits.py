@@ -9,7 +9,7 @@ from domain.breaker import BreakerState
 
 
 @dataclass(frozen=True, kw_only=True)
-class RouteReport:
+class CircuitReport:
     """Where the breaker of a route stands."""
 
     provider: str
@@ -26,11 +26,11 @@ class RouteReport:
     """
 
 
-class RouteStore(Protocol):
+class CircuitStore(Protocol):
     """The newest report of each route."""
 
-    async def report(self, report: RouteReport) -> None:
+    async def report(self, report: CircuitReport) -> None:
         """Keep a report in place of the route's former one."""
 
-    async def reports(self) -> Sequence[RouteReport]:
+    async def reports(self) -> Sequence[CircuitReport]:
         """Return the newest report of every route."""

@@ -21,7 +21,7 @@ class TelephonyProvider(Protocol):
     def lookup_is_proof(self) -> bool:
         """True only where *not found* by our execution id proves that nothing was dialled."""
 
-    async def next_turn(self) -> timedelta:
+    async def acquire(self) -> timedelta:
         """Wait for a turn within the provider's rate limit, for a dial that follows at once.
 
         Zero when the turn was taken; else how long to stay away before asking for one again.

@@ -7,19 +7,19 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from domain.breaker import BreakerState
-from domain.ports import RouteReport
+from domain.ports import CircuitReport
 from store.database.engine import single_statement
 from store.database.text import storable_text
 from store.schema.tables import provider_routes
 
 
-class PostgresRouteStore:
-    """The routes of all workers; implements `RouteStore`."""
+class PostgresCircuitStore:
+    """The routes of all workers; implements `CircuitStore`."""
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
 
-    async def report(self, report: RouteReport) -> None:
+    async def report(self, report: CircuitReport) -> None:
         """Keep a report in place of the route's former one, unless that one tells of a later instant."""
         reported = insert(provider_routes).values(
             provider=report.provider,
@@ -38,13 +38,13 @@ class PostgresRouteStore:
         async with single_statement(self._engine) as connection:
             await connection.execute(kept)
 
-    async def reports(self) -> Sequence[RouteReport]:
+    async def reports(self) -> Sequence[CircuitReport]:
         """Return the newest report of every route, by the provider's name."""
         c = provider_routes.c
         async with single_statement(self._engine) as connection:
             found = await connection.execute(select(provider_routes).order_by(c.provider))
         return [
-            RouteReport(
+            CircuitReport(
                 provider=row[c.provider],
                 state=BreakerState(row[c.state]),
                 since=row[c.since],

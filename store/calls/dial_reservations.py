@@ -6,7 +6,7 @@ from sqlalchemy import Interval, bindparam, case, func
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from domain.dial_reservations import DialTurn, Pace
+from domain.dial_reservations import DialReservation, Pace
 from domain.identity import CampaignId
 from store.database.engine import single_statement
 from store.schema.base import INSTANT
@@ -33,13 +33,13 @@ _RESERVE = _FIRST.on_conflict_do_update(
 ).returning((dial_turns.c.next_dial_at - _INTERVAL).label("turn_at"))
 
 
-class PostgresDialTurnStore:
-    """The turns of all campaigns with a pace; implements `DialTurnStore`."""
+class PostgresDialReservationStore:
+    """The turns of all campaigns with a pace; implements `DialReservationStore`."""
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
 
-    async def reserve(self, campaign_id: CampaignId, pace: Pace, now: datetime) -> DialTurn:
+    async def reserve(self, campaign_id: CampaignId, pace: Pace, now: datetime) -> DialReservation:
         """Give out the campaign's next instant, in one statement."""
         told = {
             "this_campaign": campaign_id,
@@ -50,4 +50,4 @@ class PostgresDialTurnStore:
         async with single_statement(self._engine) as connection:
             reserved = await connection.execute(_RESERVE, told)
         turn_at: datetime = reserved.scalar_one()
-        return DialTurn(at=turn_at, pace_version=pace.version)
+        return DialReservation(at=turn_at, pace_version=pace.version)

@@ -18,7 +18,7 @@ from telephony.jambonz.configuration import JambonzSettings, JambonzSpeech
 from telephony.jambonz.records import read_begins, read_calls_like, read_detail_record, read_snapshot
 from telephony.jambonz.shared_listing import SharedListing
 from telephony.jambonz.wire import create_call_body, fault_in, impossible_call_body
-from telephony.provider_http_client import UNANSWERED, NoTurn, ProviderLine, bearer, read_json
+from telephony.provider_http_client import UNANSWERED, NoTurn, ProviderHttpClient, bearer, read_json
 from telephony.request_rate import RequestRate
 
 __all__ = ["JambonzProvider", "JambonzSettings", "JambonzSpeech"]
@@ -48,7 +48,7 @@ class JambonzProvider:
         base_url = settings.base_url.rstrip("/").removesuffix("/v1")
         self._account_url = f"{base_url}/v1/Accounts/{quote(settings.account_sid, safe='')}"
         self._now = now
-        self._line = ProviderLine(
+        self._line = ProviderHttpClient(
             bearer(settings.api_key),
             dial_timeout=settings.dial_timeout,
             rate=RequestRate(settings.requests_per_second),
@@ -78,9 +78,9 @@ class JambonzProvider:
         await self._listing.aclose()
         await self._line.aclose()
 
-    async def next_turn(self) -> timedelta:
+    async def acquire(self) -> timedelta:
         """Wait for a turn within the rate limit; zero when it was taken, else how long to stay away."""
-        return await self._line.next_turn()
+        return await self._line.acquire()
 
     async def place_call(self, request: CallRequest) -> DialResult:
         """Ask once for a call; every outcome is a value."""

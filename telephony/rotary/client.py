@@ -14,7 +14,7 @@ from telephony.answer_reason import reason_of, unfit_words
 from telephony.clock import Clock, utc_now
 from telephony.fields import FieldReader
 from telephony.numbers import are_the_same
-from telephony.provider_http_client import UNANSWERED, ProviderLine, can_travel, read_json
+from telephony.provider_http_client import UNANSWERED, ProviderHttpClient, can_travel, read_json
 from telephony.request_rate import RequestRate
 from telephony.rotary.contract import RotaryContract
 from telephony.rotary.dial_answer import KnownAlready, read_dial_answer
@@ -65,7 +65,7 @@ class RotaryProvider:
         self._contract = settings.contract
         self._base_url = settings.base_url.rstrip("/")
         self._now = now
-        self._line = ProviderLine(
+        self._line = ProviderHttpClient(
             settings.contract.headers(settings.api_key),
             dial_timeout=settings.dial_timeout,
             rate=RequestRate(settings.requests_per_second),
@@ -93,9 +93,9 @@ class RotaryProvider:
         """Close every connection."""
         await self._line.aclose()
 
-    async def next_turn(self) -> timedelta:
+    async def acquire(self) -> timedelta:
         """Wait for a turn within the rate limit; zero when it was taken, else how long to stay away."""
-        return await self._line.next_turn()
+        return await self._line.acquire()
 
     async def place_call(self, request: CallRequest) -> DialResult:
         """Ask once for a call; every outcome is a value."""

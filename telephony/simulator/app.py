@@ -8,15 +8,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from telephony.clock import Clock, utc_now
+from telephony.simulator.call_engine import CallEngine
 from telephony.simulator.configuration import SimulatorSettings
 from telephony.simulator.http import json_answer
-from telephony.simulator.call_engine import Exchange
 from telephony.simulator.ledger import Ledger
 from telephony.simulator.native import NativeContract
 from telephony.simulator.native_statistics import NativeStatistics
 from telephony.simulator.neutral import NeutralContract
-from telephony.simulator.webhook_sender import Postman
-from telephony.simulator.webhook_client import Deliver, WebhookSender
+from telephony.simulator.webhook_client import Deliver, WebhookHttpClient
+from telephony.simulator.webhook_sender import WebhookSender
 
 _ACCOUNT = "/v1/Accounts/{account_sid}"
 _ACCOUNT_CALLS = _ACCOUNT + "/Calls"
@@ -34,13 +34,13 @@ def create_simulator(
     """
     closing = AsyncExitStack()
     if deliver is None:
-        deliver = sender = WebhookSender(settings.concurrent_webhooks)
-        closing.push_async_callback(sender.aclose)
+        deliver = client = WebhookHttpClient(settings.concurrent_webhooks)
+        closing.push_async_callback(client.aclose)
     ledger = Ledger(settings.memory_limit)
-    postman = Postman(settings, clock=clock, counts=lambda: ledger.webhooks, deliver=deliver)
-    closing.push_async_callback(postman.aclose)
-    exchange = Exchange(settings, clock=clock, ledger=ledger, postman=postman)
-    closing.push_async_callback(exchange.aclose)
+    sender = WebhookSender(settings, clock=clock, counts=lambda: ledger.webhooks, deliver=deliver)
+    closing.push_async_callback(sender.aclose)
+    engine = CallEngine(settings, clock=clock, ledger=ledger, sender=sender)
+    closing.push_async_callback(engine.aclose)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -48,24 +48,24 @@ def create_simulator(
             yield
 
     app = FastAPI(title="Apollo telephony simulator", lifespan=lifespan, openapi_url=None)
-    _add_contracts(app, exchange, settings)
-    _add_statistics(app, exchange, ledger, settings)
+    _add_contracts(app, engine, settings)
+    _add_statistics(app, engine, ledger, settings)
     _add_ledger(app, ledger)
     return app
 
 
-def _add_contracts(app: FastAPI, exchange: Exchange, settings: SimulatorSettings) -> None:
+def _add_contracts(app: FastAPI, engine: CallEngine, settings: SimulatorSettings) -> None:
     # Plain routes: declared parameters cost several times as much, and a load test pays for every call.
-    neutral = NeutralContract(exchange, settings)
+    neutral = NeutralContract(engine, settings)
     app.add_route("/calls", neutral.collection, ["GET", "POST"])
     app.add_route("/calls/{call_sid}", neutral.member, ["GET", "DELETE"])
-    native = NativeContract(exchange, settings)
+    native = NativeContract(engine, settings)
     app.add_route(_ACCOUNT_CALLS, native.collection, ["GET", "POST"])
     app.add_route(_ACCOUNT_CALLS + "/{call_sid}", native.member, ["GET", "PUT", "POST", "DELETE"])
 
 
-def _add_statistics(app: FastAPI, exchange: Exchange, ledger: Ledger, settings: SimulatorSettings) -> None:
-    statistics = NativeStatistics(exchange.calls, ledger, settings)
+def _add_statistics(app: FastAPI, engine: CallEngine, ledger: Ledger, settings: SimulatorSettings) -> None:
+    statistics = NativeStatistics(engine.calls, ledger, settings)
     app.add_route(_ACCOUNT + "/CallCount", statistics.call_count, ["GET"])
     app.add_route(_ACCOUNT + "/RecentCalls", statistics.recent_calls, ["GET"])
 

@@ -37,7 +37,7 @@ class WireForm(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
+class CreateCallRequest:
     """A create call, whichever contract it came by."""
 
     form: WireForm
@@ -63,7 +63,7 @@ class Order:
 class Outbox:
     """A call's webhooks in the order they must arrive in."""
 
-    letters: list["Letter"] = field(default_factory=list)
+    deliveries: list["WebhookDelivery"] = field(default_factory=list)
     draining: bool = False
     _first_is_settled: bool = False
     _waiter: Event | None = None
@@ -82,7 +82,7 @@ class Outbox:
 
 
 @dataclass(frozen=True, slots=True)
-class Letter:
+class WebhookDelivery:
     """One webhook."""
 
     hook: StatusHook
@@ -94,7 +94,7 @@ class SimulatedCall:
     """A call and everything known of it."""
 
     call_sid: str
-    order: Order
+    order: CreateCallRequest
     scenario: Scenario
     created_at: datetime
     moments: list[Moment] = field(default_factory=list)

@@ -10,12 +10,11 @@ from uuid import uuid4
 
 from domain.call import CallStatus, has_ended
 from telephony.clock import Clock
-from telephony.simulator.call import Letter, Moment, Order, SimulatedCall
+from telephony.simulator.call import CreateCallRequest, Moment, SimulatedCall, WebhookDelivery
 from telephony.simulator.call_memory import CallMemory, ShortMemory
 from telephony.simulator.configuration import SimulatorSettings
 from telephony.simulator.faults import fault_of
 from telephony.simulator.ledger import HELD, Ledger
-from telephony.simulator.webhook_sender import Postman
 from telephony.simulator.scenario import (
     ORDINARY,
     CreateManner,
@@ -24,6 +23,7 @@ from telephony.simulator.scenario import (
     scenario_of,
     steps_to,
 )
+from telephony.simulator.webhook_sender import WebhookSender
 
 
 class CreateAnswer(IntEnum):
@@ -35,22 +35,22 @@ class CreateAnswer(IntEnum):
     BROKEN = 500
 
 
-class Exchange:
-    """The telephone exchange behind every contract the simulator speaks."""
+class CallEngine:
+    """The telephone engine behind every contract the simulator speaks."""
 
     def __init__(
-        self, settings: SimulatorSettings, *, clock: Clock, ledger: Ledger, postman: Postman
+        self, settings: SimulatorSettings, *, clock: Clock, ledger: Ledger, sender: WebhookSender
     ) -> None:
         self._settings = settings
         self._clock = clock
         self._ledger = ledger
-        self._postman = postman
+        self._postman = sender
         self.calls = CallMemory(settings.memory_limit)
         self._tasks: set[asyncio.Task[None]] = set()
         self._throttled = ShortMemory(settings.memory_limit)
         self._called = ShortMemory(settings.memory_limit)
 
-    def take(self, order: Order, *, dedupe: bool) -> tuple[CreateAnswer, SimulatedCall | None]:
+    def take(self, order: CreateCallRequest, *, dedupe: bool) -> tuple[CreateAnswer, SimulatedCall | None]:
         """Answer a create call; with `ACCEPTED` comes the call that was placed."""
         answer = self._answer_to(order, dedupe=dedupe)
         if answer is not CreateAnswer.ACCEPTED:
@@ -80,7 +80,7 @@ class Exchange:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def _answer_to(self, order: Order, *, dedupe: bool) -> CreateAnswer:
+    def _answer_to(self, order: CreateCallRequest, *, dedupe: bool) -> CreateAnswer:
         execution_id = order.execution_id
         if dedupe and execution_id is not None and self.calls.of_execution(execution_id):
             return CreateAnswer.KNOWN
@@ -91,7 +91,7 @@ class Exchange:
                 return CreateAnswer.THROTTLED
         return CreateAnswer.ACCEPTED
 
-    def _scenario_for(self, order: Order) -> Scenario:
+    def _scenario_for(self, order: CreateCallRequest) -> Scenario:
         scenario = scenario_of(order.to_number)
         if scenario.first_call_only and self._called.note(order.callee) > 1:
             scenario = ORDINARY
@@ -99,7 +99,7 @@ class Exchange:
             return replace(ORDINARY, webhooks=fault_of(order.to_number, self._settings))
         return scenario
 
-    def _place(self, order: Order, scenario: Scenario) -> SimulatedCall:
+    def _place(self, order: CreateCallRequest, scenario: Scenario) -> SimulatedCall:
         call = SimulatedCall(call_sid=str(uuid4()), order=order, scenario=scenario, created_at=self._clock())
         self.calls.keep(call)
         self._ledger.note_placed(call)
@@ -151,9 +151,9 @@ class Exchange:
         body = call.order.form(call, moment) if hook is not None else None
         if hook is None or body is None:
             return
-        letter = Letter(hook, json.dumps(body, separators=(",", ":")).encode())
+        delivery = WebhookDelivery(hook, json.dumps(body, separators=(",", ":")).encode())
         for _ in range(_copies(call, moment)):
-            self._postman.send(call.outbox, letter)
+            self._postman.send(call.outbox, delivery)
 
 
 def _announced(call: SimulatedCall, moment: Moment) -> Iterable[Moment]:

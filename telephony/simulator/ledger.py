@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
-from telephony.simulator.call import Order, SimulatedCall
+from telephony.simulator.call import CreateCallRequest, SimulatedCall
 from telephony.simulator.scenario import WebhookManner
 
 HELD = "held"
@@ -40,7 +40,7 @@ class CreateRequest:
     """A create call and the code it was answered with."""
 
     at: datetime
-    order: Order
+    order: CreateCallRequest
     answer: int | str
 
     def row(self) -> Mapping[str, object]:
@@ -67,7 +67,7 @@ class Ledger:
         self._peak_live = 0
         self.webhooks = WebhookCounts()
 
-    def note_request(self, order: Order, answer: int | str, at: datetime) -> None:
+    def note_request(self, order: CreateCallRequest, answer: int | str, at: datetime) -> None:
         """Write down a create call, whatever became of it."""
         self._requests.append(CreateRequest(at, order, answer))
 

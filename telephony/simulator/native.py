@@ -6,10 +6,10 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from domain.call import CallStatus
-from telephony.simulator.call import Moment, Order, SimulatedCall, StatusHook
+from telephony.simulator.call import CreateCallRequest, Moment, SimulatedCall, StatusHook
+from telephony.simulator.call_engine import CallEngine, CreateAnswer
 from telephony.simulator.configuration import SimulatorSettings
 from telephony.simulator.http import has_key, json_answer, limit_in, read_object, wait_as_told
-from telephony.simulator.call_engine import CreateAnswer, Exchange
 from telephony.simulator.scenario import SIP_REASON
 
 _WORD_OF = {
@@ -33,8 +33,8 @@ _WHOLE_SECONDS = ("timeout", "timeLimit")
 class NativeContract:
     """Create, look up, list, hang up, and drop the record."""
 
-    def __init__(self, exchange: Exchange, settings: SimulatorSettings) -> None:
-        self._exchange = exchange
+    def __init__(self, engine: CallEngine, settings: SimulatorSettings) -> None:
+        self._exchange = engine
         self._settings = settings
 
     async def collection(self, request: Request) -> Response:
@@ -94,7 +94,7 @@ class NativeContract:
         return Response(status_code=202)
 
 
-def _read_order(body: Mapping[str, object], account_sid: str) -> Order | None:
+def _read_order(body: Mapping[str, object], account_sid: str) -> CreateCallRequest | None:
     to = body.get("to")
     to_number = to.get(_ADDRESS_OF.get(str(to.get("type")), "number")) if isinstance(to, Mapping) else None
     from_number = body.get("from")
@@ -102,7 +102,7 @@ def _read_order(body: Mapping[str, object], account_sid: str) -> Order | None:
         return None
     tag = body.get("tag")
     tag = tag if isinstance(tag, Mapping) else None
-    return Order(
+    return CreateCallRequest(
         form=event_body,
         execution_id=_tagged(tag, "attempt_id"),
         from_number=from_number,

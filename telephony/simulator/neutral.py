@@ -6,18 +6,18 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from domain.call import CallStatus, has_ended
-from telephony.simulator.call import Moment, Order, SimulatedCall, StatusHook
+from telephony.simulator.call import CreateCallRequest, Moment, SimulatedCall, StatusHook
+from telephony.simulator.call_engine import CallEngine, CreateAnswer
 from telephony.simulator.configuration import SimulatorSettings
 from telephony.simulator.http import has_key, json_answer, limit_in, read_object, wait_as_told
-from telephony.simulator.call_engine import CreateAnswer, Exchange
 from telephony.simulator.scenario import SIP_REASON
 
 
 class NeutralContract:
     """Create, look up and hang up."""
 
-    def __init__(self, exchange: Exchange, settings: SimulatorSettings) -> None:
-        self._exchange = exchange
+    def __init__(self, engine: CallEngine, settings: SimulatorSettings) -> None:
+        self._exchange = engine
         self._settings = settings
 
     async def collection(self, request: Request) -> Response:
@@ -62,12 +62,12 @@ class NeutralContract:
         return json_answer({"error": "no call was placed"}, answer)
 
 
-def _read_order(body: Mapping[str, object]) -> Order | None:
+def _read_order(body: Mapping[str, object]) -> CreateCallRequest | None:
     execution_id, from_number, to_number = _text(body, "execution_id"), _text(body, "from"), _text(body, "to")
     if execution_id is None or from_number is None or to_number is None:
         return None
     url = _text(body, "status_callback_url")
-    return Order(
+    return CreateCallRequest(
         form=event_body,
         execution_id=execution_id,
         from_number=from_number,

@@ -19,7 +19,7 @@ class NoAnswer(Exception):
     """Nothing that could be read came back."""
 
 
-class WebhookSender:
+class WebhookHttpClient:
     """Keeps up to `connections` open between webhooks; follows no redirect and no proxy setting."""
 
     def __init__(self, connections: int) -> None:

@@ -8,7 +8,7 @@ import structlog
 
 from telephony.clock import Clock
 from telephony.signature import SIGNATURE_HEADER, sign
-from telephony.simulator.call import Letter, Outbox
+from telephony.simulator.call import Outbox, WebhookDelivery
 from telephony.simulator.configuration import SimulatorSettings
 from telephony.simulator.ledger import WebhookCounts
 from telephony.simulator.webhook_client import Deliver, NoAnswer
@@ -23,8 +23,8 @@ _WORTH_A_RETRY = frozenset({404, 408, 429})
 log = structlog.get_logger(__name__)
 
 
-class Postman:
-    """Sends letters. `counts` returns the tally in force, which the ledger may replace."""
+class WebhookSender:
+    """Sends deliveries. `counts` returns the tally in force, which the ledger may replace."""
 
     def __init__(
         self,
@@ -42,9 +42,9 @@ class Postman:
         self._places = asyncio.Semaphore(settings.concurrent_webhooks)
         self._rounds: set[asyncio.Task[None]] = set()
 
-    def send(self, outbox: Outbox, letter: Letter) -> None:
-        """Put a letter behind the call's earlier ones; returns at once."""
-        outbox.letters.append(letter)
+    def send(self, outbox: Outbox, delivery: WebhookDelivery) -> None:
+        """Put a delivery behind the call's earlier ones; returns at once."""
+        outbox.deliveries.append(delivery)
         if outbox.draining:
             return
         outbox.draining = True
@@ -59,18 +59,18 @@ class Postman:
         await asyncio.gather(*self._rounds, return_exceptions=True)
 
     async def _drain(self, outbox: Outbox) -> None:
-        while outbox.letters:
-            await self._bring(outbox.letters.pop(0))
+        while outbox.deliveries:
+            await self._bring(outbox.deliveries.pop(0))
             outbox.settle_one()
         outbox.draining = False
 
-    async def _bring(self, letter: Letter) -> None:
+    async def _bring(self, delivery: WebhookDelivery) -> None:
         """Try until it is taken, refused for good, or patience ends."""
-        headers = self._headers(letter)
+        headers = self._headers(delivery)
         deadline = asyncio.get_running_loop().time() + self._patience
         pause = FIRST_PAUSE_SECONDS
         while True:
-            code = await self._try(letter, headers)
+            code = await self._try(delivery, headers)
             if code is not None and 200 <= code < 300:
                 self._counts().sent += 1
                 return
@@ -82,22 +82,22 @@ class Postman:
             await asyncio.sleep(pause)
             pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
 
-    async def _try(self, letter: Letter, headers: Mapping[str, str]) -> int | None:
+    async def _try(self, delivery: WebhookDelivery, headers: Mapping[str, str]) -> int | None:
         """Return the answer's code, None when there was no answer."""
         try:
             # Held for one try only: a call that waits for its next try keeps nobody else waiting.
             async with self._places:
-                return await self._deliver(letter.hook.url, headers, letter.body)
+                return await self._deliver(delivery.hook.url, headers, delivery.body)
         except NoAnswer:
             return None
 
-    def _headers(self, letter: Letter) -> Mapping[str, str]:
+    def _headers(self, delivery: WebhookDelivery) -> Mapping[str, str]:
         headers = {"Content-Type": "application/json", "User-Agent": "apollo-simulator"}
-        if letter.hook.credentials is not None:
-            credentials = b64encode(":".join(letter.hook.credentials).encode()).decode()
+        if delivery.hook.credentials is not None:
+            credentials = b64encode(":".join(delivery.hook.credentials).encode()).decode()
             headers["Authorization"] = f"Basic {credentials}"
         if self._secret is not None:
-            headers[SIGNATURE_HEADER] = sign(self._secret, int(self._clock().timestamp()), letter.body)
+            headers[SIGNATURE_HEADER] = sign(self._secret, int(self._clock().timestamp()), delivery.body)
         return headers
 
 

@@ -10,11 +10,11 @@ from temporalio.testing import ActivityEnvironment
 
 from activities.batches import BatchActivities
 from activities.calls import CallActivities, CallLimits
-from activities.campaign_rate import CampaignPace
+from activities.campaign_rate import CampaignRateLimiter
 from activities.contacts import ContactActivities
 from activities.hang_ups import HangUpActivities
 from activities.messages import PlaceCall, SettleAttempt
-from activities.provider_circuit import Route
+from activities.provider_circuit import ProviderCircuit
 from activities.rescheduled import RescheduledActivities
 from activities.slots import SlotActivities
 from domain.batch import BatchOverrides
@@ -26,10 +26,10 @@ from domain.ports import (
     AttemptClaim,
     AttemptReport,
     Attendance,
+    CircuitReport,
     ClaimAnswer,
     DialBrief,
     RescheduledTime,
-    RouteReport,
 )
 from domain.telephony import CallRequest, DialResult
 from domain.watchdog import CallTiming
@@ -47,12 +47,12 @@ from tests.builders import (
 from tests.fakes import (
     FakeBatchStore,
     FakeCallStore,
+    FakeCircuitStore,
     FakeClock,
     FakeContactStore,
-    FakeDialTurnStore,
+    FakeDialReservationStore,
     FakeProvider,
     FakeRescheduledStore,
-    FakeRouteStore,
     FakeSlotStore,
     Tables,
 )
@@ -140,15 +140,15 @@ class MortalCallStore(FakeCallStore):
         self._fuse.burn("after", "record_dial")
 
 
-class RememberingRouteStore(FakeRouteStore):
+class RememberingRouteStore(FakeCircuitStore):
     """Keeps every report in the order they came. `is_down` makes it raise StoreUnavailable."""
 
     def __init__(self, tables: Tables) -> None:
         super().__init__(tables)
         self.is_down = False
-        self.told: list[RouteReport] = []
+        self.told: list[CircuitReport] = []
 
-    async def report(self, report: RouteReport) -> None:
+    async def report(self, report: CircuitReport) -> None:
         """Keep a report."""
         if self.is_down:
             raise StoreUnavailable
@@ -221,7 +221,7 @@ class Scene:
         self.fuse = Fuse()
         self.provider = MortalProvider(fuse=self.fuse)
         self.calls = MortalCallStore(self.tables, self.fuse)
-        self.routes = RememberingRouteStore(self.tables)
+        self.circuits = RememberingRouteStore(self.tables)
         self.reports, self.directory = FakeReports(), FakeDirectory()
         contacts, batches = FakeContactStore(self.tables), FakeBatchStore(self.tables)
         self.start_another_worker()
@@ -243,10 +243,17 @@ class Scene:
 
     def start_another_worker(self) -> None:
         """Let a new process dial, which knows nothing of what the former one learnt of the provider."""
-        route = Route(self.provider, self.routes, self.calls, self.clock)
-        pace = CampaignPace(FakeDialTurnStore(self.tables), clock=self.clock, sleep=self._sleep)
+        circuit = ProviderCircuit(self.provider, self.circuits, self.calls, self.clock)
+        rate_limiter = CampaignRateLimiter(
+            FakeDialReservationStore(self.tables), clock=self.clock, sleep=self._sleep
+        )
         self.dialling = CallActivities(
-            self.provider, self.calls, route=route, pace=pace, limits=LIMITS, clock=self.clock
+            self.provider,
+            self.calls,
+            circuit=circuit,
+            rate_limiter=rate_limiter,
+            limits=LIMITS,
+            clock=self.clock,
         )
 
     async def _sleep(self, seconds: float) -> None:

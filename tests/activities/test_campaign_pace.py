@@ -12,7 +12,7 @@ from domain.batch import BatchStatus
 from domain.call import AttemptKind
 from domain.campaign import Campaign
 from domain.contact import ContactStatus
-from domain.dial_reservations import STALE_AFTER, DialTurn
+from domain.dial_reservations import STALE_AFTER, DialReservation
 from domain.gates import Gate
 from domain.telephony import Misconfigured, Throttled
 from tests.activities.scene import FIRST_DIAL, Scene
@@ -44,7 +44,7 @@ def a_crowd(calls_per_second: float | None, count: int = 40) -> Scene:
     return scene
 
 
-async def dial(scene: Scene, position: int, turn: DialTurn | None = None) -> PlacedCall:
+async def dial(scene: Scene, position: int, turn: DialReservation | None = None) -> PlacedCall:
     """Let one of the crowd be called for the first time."""
     request = PlaceCall(contact_id=f"con_{position}", attempt=1, kind=AttemptKind.INITIAL, turn=turn)
     return await scene.run(scene.dialling.place_call, request)
@@ -81,7 +81,7 @@ async def test_dial_whose_instant_is_far_comes_back_for_it_and_spends_nothing_me
 
     placed = await dial(scene, 2)
 
-    turn = DialTurn(at=MONDAY_NOON + seconds(10), pace_version=1)
+    turn = DialReservation(at=MONDAY_NOON + seconds(10), pace_version=1)
     assert placed == PlacedCall(
         answer=DialAnswer.ASK_AGAIN,
         asked_at=MONDAY_NOON,
@@ -109,7 +109,7 @@ async def test_dial_whose_instant_is_very_far_looks_again_every_minute_and_keeps
     scene = a_crowd(0.1)
     for position in range(1, 10):
         away = await dial(scene, position)
-    turn = DialTurn(at=MONDAY_NOON + seconds(80), pace_version=1)
+    turn = DialReservation(at=MONDAY_NOON + seconds(80), pace_version=1)
     assert (away.ask_again_in, away.turn) == (LONGEST_ABSENCE, turn)
     scene.clock.pass_time(LONGEST_ABSENCE)
 
@@ -129,7 +129,7 @@ async def test_dial_that_comes_late(late: timedelta, dials_at: timedelta) -> Non
     scene = a_crowd(1)
     scene.clock.pass_time(late)
 
-    placed = await dial(scene, 1, DialTurn(at=MONDAY_NOON, pace_version=1))
+    placed = await dial(scene, 1, DialReservation(at=MONDAY_NOON, pace_version=1))
 
     assert placed.asked_at == MONDAY_NOON + dials_at
     assert bool(scene.tables.dial_turns) is (late > STALE_AFTER)
@@ -137,7 +137,7 @@ async def test_dial_that_comes_late(late: timedelta, dials_at: timedelta) -> Non
 
 async def test_backlog_that_is_released_at_once_dials_at_the_pace() -> None:
     scene = a_crowd(5)
-    turns = [DialTurn(at=MONDAY_NOON + seconds(0.2 * count), pace_version=1) for count in range(20)]
+    turns = [DialReservation(at=MONDAY_NOON + seconds(0.2 * count), pace_version=1) for count in range(20)]
     scene.clock.pass_time(timedelta(minutes=10))
 
     waiting = [(position, turn) for position, turn in enumerate(turns, start=1)]
@@ -194,7 +194,7 @@ async def test_pace_that_changes_while_a_dial_waits_takes_its_turn_away(now: Cam
 
 async def test_turn_of_a_former_pace_is_given_up_for_one_of_the_new() -> None:
     scene = a_crowd(10)
-    former = DialTurn(at=MONDAY_NOON + timedelta(minutes=10), pace_version=0)
+    former = DialReservation(at=MONDAY_NOON + timedelta(minutes=10), pace_version=0)
 
     placed = await dial(scene, 1, former)
 
@@ -229,7 +229,7 @@ async def test_dial_that_the_provider_sends_away_keeps_a_turn_it_can_still_use(
 
     placed = await dial(scene, 3)
 
-    turn = DialTurn(at=MONDAY_NOON + seconds(2), pace_version=1)
+    turn = DialReservation(at=MONDAY_NOON + seconds(2), pace_version=1)
     assert (placed.ask_again_in, placed.turn) == (absence, turn if keeps else None)
 
 

@@ -19,7 +19,7 @@ from activities.messages import (
     HangUpSkipped,
     ReturnSlot,
 )
-from activities.sleeper_messages import StopStories
+from activities.sleeper_messages import StopContacts
 from activities.slots import ContactOfBatch, FindLostSlots
 from domain import errors
 from domain.call import CallStatus
@@ -39,7 +39,7 @@ from tests.builders import BATCH_ID, CONTACT_ID
 
 RETURN = ReturnSlot(batch_id=BATCH_ID, contact_id=CONTACT_ID, attempt=1)
 PAUSE = ActOnBatch(batch_id=BATCH_ID, action=Action.PAUSE)
-STOP = StopStories(batch_id=BATCH_ID, after_position=0, limit=1)
+STOP = StopContacts(batch_id=BATCH_ID, after_position=0, limit=1)
 GRANT = SlotGrants(batch_id=BATCH_ID, key="run/1", at_most=1)
 FIND = FindLostSlots(batch_id=BATCH_ID, limit=1, with_calls=True)
 THIS = ContactOfBatch(batch_id=BATCH_ID, contact_id=CONTACT_ID)

@@ -17,7 +17,7 @@ from domain.contact import ContactStatus
 from domain.errors import ProviderUnavailable, StoreUnavailable
 from domain.gates import Gate
 from domain.identity import ExecutionId
-from domain.ports import RouteReport
+from domain.ports import CircuitReport
 from domain.telephony import (
     Accepted,
     Ambiguous,
@@ -73,7 +73,7 @@ async def a_broken_scene() -> Scene:
 
 def is_dialling(scene: Scene) -> bool:
     """Tell whether the newest report says that calls flow."""
-    return not scene.routes.told or scene.routes.told[-1].state is BreakerState.CLOSED
+    return not scene.circuits.told or scene.circuits.told[-1].state is BreakerState.CLOSED
 
 
 @pytest.mark.parametrize(
@@ -175,7 +175,7 @@ async def test_harmless_question_that_fails_costs_no_attempt_and_doubles_the_pau
     assert placed.ask_again_in is not None
     assert seconds(10) <= placed.ask_again_in <= seconds(12)
     assert (scene.rows(), len(scene.provider.requests)) == (before, asked)
-    assert scene.routes.told[-1] == RouteReport(
+    assert scene.circuits.told[-1] == CircuitReport(
         provider="fake",
         state=BreakerState.OPEN,
         since=MONDAY_NOON,
@@ -270,7 +270,7 @@ async def test_turn_that_is_not_free_sends_the_dial_away_and_writes_nothing() ->
 
 async def test_gates_are_read_after_the_wait_for_a_turn() -> None:
     scene = a_crowd()
-    waited = scene.provider.next_turn
+    waited = scene.provider.acquire
 
     async def turn() -> timedelta:
         scene.clock.pass_time(seconds(1))
@@ -278,7 +278,7 @@ async def test_gates_are_read_after_the_wait_for_a_turn() -> None:
         scene.tables.batches[BATCH_ID] = ends_now
         return await waited()
 
-    scene.provider.next_turn = turn  # type: ignore[method-assign] # the batch ends while it waits
+    scene.provider.acquire = turn  # type: ignore[method-assign] # the batch ends while it waits
 
     assert (await dial(scene, 1)).gate is Gate.BATCH_OVER
     assert scene.provider.requests == []
@@ -287,13 +287,13 @@ async def test_gates_are_read_after_the_wait_for_a_turn() -> None:
 async def test_window_that_closes_during_a_short_wait_withholds_the_call() -> None:
     scene = a_crowd()
     scene.tables.batches[BATCH_ID] = a_batch(scheduled_end=scene.clock() + seconds(0.1))
-    waited = scene.provider.next_turn
+    waited = scene.provider.acquire
 
     async def turn() -> timedelta:
         scene.clock.pass_time(seconds(0.2))
         return await waited()
 
-    scene.provider.next_turn = turn  # type: ignore[method-assign] # too short to look at everything again
+    scene.provider.acquire = turn  # type: ignore[method-assign] # too short to look at everything again
 
     assert (await dial(scene, 1)).gate is Gate.BATCH_OVER
     assert scene.provider.requests == []
@@ -312,18 +312,18 @@ async def test_every_turn_of_the_breaker_is_logged_once_and_written_down() -> No
         await dial(scene, 9)
 
     assert [(each["event"], each.get("error"), each["state"], each.get("reason")) for each in logs] == [
-        ("route opened: dialling pauses", "ambiguous", "open", UNCLEAR.reason),
-        ("route reopened: the provider still fails", "question", "open", NOT_WELL),
-        ("route closed: dialling goes on", None, "closed", None),
+        ("circuit opened: dialling pauses", "ambiguous", "open", UNCLEAR.reason),
+        ("circuit reopened: the provider still fails", "question", "open", NOT_WELL),
+        ("circuit closed: dialling goes on", None, "closed", None),
     ]
     assert {each["provider"] for each in logs} == {"fake"}
     assert not any("+1415" in str(each) for each in logs)
-    assert [(each.state, each.errors, each.reason) for each in scene.routes.told] == [
+    assert [(each.state, each.errors, each.reason) for each in scene.circuits.told] == [
         (BreakerState.OPEN, 5, UNCLEAR.reason),
         (BreakerState.OPEN, 6, NOT_WELL),
         (BreakerState.CLOSED, 0, None),
     ]
-    assert scene.tables.routes["fake"] == RouteReport(
+    assert scene.tables.routes["fake"] == CircuitReport(
         provider="fake",
         state=BreakerState.CLOSED,
         since=MONDAY_NOON + seconds(15),
@@ -341,12 +341,12 @@ async def test_first_call_of_a_worker_replaces_what_one_that_died_left_behind() 
     assert (await dial(scene, 6)).answer is DialAnswer.PLACED
     assert (await dial(scene, 7)).answer is DialAnswer.PLACED
 
-    assert [each.state for each in scene.routes.told] == [BreakerState.OPEN, BreakerState.CLOSED]
+    assert [each.state for each in scene.circuits.told] == [BreakerState.OPEN, BreakerState.CLOSED]
 
 
 async def test_report_that_cannot_be_kept_stops_no_dial() -> None:
     scene = a_crowd()
-    scene.routes.is_down = True
+    scene.circuits.is_down = True
 
     with capture_logs() as logs:
         await dials(scene, [DOWN] * ERRORS_THAT_OPEN)
@@ -354,7 +354,7 @@ async def test_report_that_cannot_be_kept_stops_no_dial() -> None:
         placed = await dial(scene, 6)
 
     assert placed.answer is DialAnswer.PLACED
-    assert [each["cause"] for each in logs if each["event"] == "route not reported"] == [
+    assert [each["cause"] for each in logs if each["event"] == "circuit not reported"] == [
         "StoreUnavailable"
     ] * 2
 
@@ -420,7 +420,7 @@ async def test_unclear_dials_that_turned_out_to_be_calls_open_no_route(changes: 
 
     assert is_dialling(scene)
     assert (await dial(scene, 6)).answer is DialAnswer.PLACED
-    assert scene.routes.told[-1].errors == 0
+    assert scene.circuits.told[-1].errors == 0
 
 
 @pytest.mark.parametrize(
@@ -511,7 +511,7 @@ async def test_store_that_knows_nothing_of_earlier_dials_leaves_them_errors() ->
 
 
 async def refuse(scene: Scene, position: int) -> PlacedCall:
-    """Let the provider call itself misconfigured for one of the crowd, once the route is free."""
+    """Let the provider call itself misconfigured for one of the crowd, once the circuit is free."""
     scene.clock.pass_time(seconds(60))
     scene.provider.dial_results = [WRONG_KEY]
     return await dial(scene, position)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from activities.sleeper_messages import StoppedStories, StopStories
+from activities.sleeper_messages import StopContacts, StoppedContacts
 from domain.contact import ContactStatus, SkipReason
 from domain.errors import EngineUnavailable
 from domain.identity import ContactId
@@ -19,9 +19,9 @@ def a_cancelled_batch(*positions: int) -> Scene:
     return scene
 
 
-async def stop(scene: Scene, *, after_position: int = 0, limit: int = 2) -> StoppedStories:
+async def stop(scene: Scene, *, after_position: int = 0, limit: int = 2) -> StoppedContacts:
     """Wake the next contacts."""
-    request = StopStories(batch_id=BATCH_ID, after_position=after_position, limit=limit)
+    request = StopContacts(batch_id=BATCH_ID, after_position=after_position, limit=limit)
     return await scene.run(scene.of_contacts.stop_stories, request)
 
 
@@ -52,7 +52,7 @@ async def test_full_page_says_where_the_next_begins_and_the_last_says_that_none_
 
     first, last = await stop(scene), await stop(scene, after_position=5)
 
-    assert (first, last) == (StoppedStories(5), StoppedStories(None))
+    assert (first, last) == (StoppedContacts(5), StoppedContacts(None))
 
 
 async def test_contacts_that_have_no_story_or_go_on_are_not_woken() -> None:
@@ -73,5 +73,5 @@ async def test_page_that_could_not_be_stopped_is_stopped_by_the_rerun() -> None:
         await stop(scene)
     scene.directory.is_down = False
 
-    assert await stop(scene) == StoppedStories(None)
+    assert await stop(scene) == StoppedContacts(None)
     assert scene.directory.stopped == [(BATCH_ID, (ContactId("con_2"),))]

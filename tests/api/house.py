@@ -8,8 +8,8 @@ import httpx
 from fastapi import FastAPI
 
 from api.assembly import create_app
-from api.http.dependencies import ApiParts
-from api.http.webhook_authenticator import WebhookDoor
+from api.http.dependencies import ApiDependencies
+from api.http.webhook_authenticator import WebhookAuthenticator
 from domain.call import AttemptKind, CallRecord, DialState
 from domain.identity import ContactId, OrganizationId
 from domain.ports import AttemptClaim, Claimed
@@ -37,7 +37,7 @@ class House:
     clock: fakes.FakeClock
     tokens: fakes.FakeTokenStore
     calls: fakes.FakeCallStore
-    parts: ApiParts
+    parts: ApiDependencies
     app: FastAPI
     client: httpx.AsyncClient
 
@@ -125,12 +125,12 @@ async def build_house(
     async def ping_database() -> None:
         tables.require_up()
 
-    parts = ApiParts(
+    parts = ApiDependencies(
         campaigns=fakes.FakeCampaignStore(tables),
         batches=fakes.FakeBatchStore(tables),
         contacts=fakes.FakeContactStore(tables),
         calls=calls,
-        routes=fakes.FakeRouteStore(tables),
+        routes=fakes.FakeCircuitStore(tables),
         suppressions=fakes.FakeSuppressionStore(tables),
         reschedules=fakes.FakeRescheduleStore(tables),
         diagnostics=fakes.FakeDiagnosticsStore(tables),
@@ -139,7 +139,7 @@ async def build_house(
         idempotency=fakes.FakeIdempotencyStore(tables),
         engine=engine,
         translate_webhook=webhook_translator(BUILT_IN_WORDS),
-        webhook_door=WebhookDoor(
+        webhook_authenticator=WebhookAuthenticator(
             secrets=webhook_secrets,
             unsigned_allowed=unsigned_allowed,
             is_signed=signature.verify,

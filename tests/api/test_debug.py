@@ -13,7 +13,7 @@ from domain.contact import ContactStatus
 from domain.counters import BatchTally
 from domain.diagnosis.facts import Diagnosis, QueueFacts, QueueRole
 from domain.identity import BatchId
-from domain.ports import RouteReport, WorkflowDescription
+from domain.ports import CircuitReport, WorkflowDescription
 from tests.api.house import OTHER_SECRET, House, Json, a_problem, bearer
 from tests.fakes.clock import NOON
 
@@ -255,8 +255,8 @@ async def test_answer_has_every_field_of_the_contract(house: House) -> None:
     }
 
 
-def a_closed_route() -> RouteReport:
-    return RouteReport(
+def a_closed_route() -> CircuitReport:
+    return CircuitReport(
         provider="simulator",
         state=BreakerState.CLOSED,
         since=NOON,
@@ -348,7 +348,7 @@ async def test_open_route_counts_while_its_report_is_fresh(
     house: House, state: BreakerState, probe_in: timedelta | None, diagnosis: str
 ) -> None:
     batch_id = await a_batch(house)
-    report = RouteReport(
+    report = CircuitReport(
         provider="simulator",
         state=state,
         since=NOON,

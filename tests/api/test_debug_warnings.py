@@ -14,7 +14,7 @@ from domain.call import AttemptKind, CallStatus, EventSource
 from domain.contact import ContactStatus
 from domain.counters import BatchTally
 from domain.identity import BatchId
-from domain.ports import RouteReport
+from domain.ports import CircuitReport
 from tests.api.house import House, Json
 from tests.api.test_debug import HOUR, NUMBERS, SECOND, a_batch, debug, end_calls, move, polled
 from tests.builders import a_status_event
@@ -81,7 +81,7 @@ async def test_reason_of_a_provider_that_refuses_the_key_is_told_with_the_circui
     house: House,
 ) -> None:
     batch_id = await a_batch(house)
-    report = RouteReport(
+    report = CircuitReport(
         provider="jambonz",
         state=BreakerState.OPEN,
         since=NOON,

@@ -5,7 +5,7 @@ from functools import partial
 
 import pytest
 
-from api.http.singleflight import JoinedReads
+from api.http.singleflight import Singleflight
 
 
 class Shelf:
@@ -23,14 +23,14 @@ class Shelf:
         return found
 
 
-async def begun(shelf: Shelf, reads: JoinedReads[str, str], askers: int) -> list["asyncio.Task[str]"]:
+async def begun(shelf: Shelf, reads: Singleflight[str, str], askers: int) -> list["asyncio.Task[str]"]:
     asked = [asyncio.create_task(reads.ask("key", shelf.read)) for _ in range(askers)]
     await asyncio.sleep(0.01)
     return asked
 
 
 async def test_everybody_who_comes_while_a_read_runs_shares_the_next_one() -> None:
-    shelf, reads = Shelf(), JoinedReads[str, str]()
+    shelf, reads = Shelf(), Singleflight[str, str]()
     first = await begun(shelf, reads, 1)
     shelf.value = "new"
     later = await begun(shelf, reads, 50)
@@ -42,7 +42,7 @@ async def test_everybody_who_comes_while_a_read_runs_shares_the_next_one() -> No
 
 
 async def test_change_before_the_question_is_in_the_answer() -> None:
-    shelf, reads = Shelf(), JoinedReads[str, str]()
+    shelf, reads = Shelf(), Singleflight[str, str]()
     told = []
     shelf.may_end.set()
     for value in ("first", "second", "third"):
@@ -54,7 +54,7 @@ async def test_change_before_the_question_is_in_the_answer() -> None:
 
 
 async def test_failure_reaches_all_who_wait_and_the_next_read_begins_afresh() -> None:
-    reads = JoinedReads[str, int]()
+    reads = Singleflight[str, int]()
 
     async def fail() -> int:
         raise LookupError
@@ -69,7 +69,7 @@ async def test_failure_reaches_all_who_wait_and_the_next_read_begins_afresh() ->
 
 
 async def test_whoever_leaves_takes_nothing_away_from_the_others() -> None:
-    shelf, reads = Shelf(), JoinedReads[str, str]()
+    shelf, reads = Shelf(), Singleflight[str, str]()
     [impatient] = await begun(shelf, reads, 1)
     patient = await begun(shelf, reads, 2)
     impatient.cancel()
@@ -82,7 +82,7 @@ async def test_whoever_leaves_takes_nothing_away_from_the_others() -> None:
 
 
 async def test_keys_do_not_wait_for_each_other() -> None:
-    reads, slow = JoinedReads[str, str](), asyncio.Event()
+    reads, slow = Singleflight[str, str](), asyncio.Event()
 
     async def read(wait: bool) -> str:
         if wait:
@@ -99,7 +99,7 @@ async def test_keys_do_not_wait_for_each_other() -> None:
 
 async def test_reads_of_one_key_begin_apart_and_whoever_comes_meanwhile_shares_the_next() -> None:
     rest, loop = 0.3, asyncio.get_running_loop()
-    reads, begun_at = JoinedReads[str, int](rest_seconds=rest), list[float]()
+    reads, begun_at = Singleflight[str, int](rest_seconds=rest), list[float]()
 
     async def read() -> int:
         begun_at.append(loop.time())
@@ -113,7 +113,7 @@ async def test_reads_of_one_key_begin_apart_and_whoever_comes_meanwhile_shares_t
 
 
 async def test_first_read_of_a_key_waits_for_nobody() -> None:
-    reads = JoinedReads[str, None](rest_seconds=60)
+    reads = Singleflight[str, None](rest_seconds=60)
 
     async with asyncio.timeout(10):
         for key in ("one", "two", "three"):

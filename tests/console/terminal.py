@@ -3,7 +3,7 @@
 from typer.testing import CliRunner, Result
 
 from cli import app
-from console.cli_context import Surroundings
+from console.cli_context import CliContext
 from console.watch import Watcher
 from tests.console.stand_in_api import TOKEN, Clock, StandInApi
 
@@ -11,10 +11,10 @@ from tests.console.stand_in_api import TOKEN, Clock, StandInApi
 def apollo(api: StandInApi, *arguments: str, stack_token: str | None = TOKEN) -> Result:
     """Type a command."""
     clock = Clock()
-    surroundings = Surroundings(
+    context = CliContext(
         api_url="http://api.example",
         stack_token=lambda: stack_token,
         watcher=Watcher(clock=clock, pause=clock.pause, outage_seconds=3),
         transport=api.transport,
     )
-    return CliRunner().invoke(app, [*arguments], obj=surroundings)
+    return CliRunner().invoke(app, [*arguments], obj=context)

@@ -103,9 +103,9 @@ class MortalProvider:
         """True only where *not found* proves that nothing was dialled."""
         return self._provider.lookup_is_proof
 
-    async def next_turn(self) -> timedelta:
+    async def acquire(self) -> timedelta:
         """Wait for a turn within the rate limit."""
-        return await self._provider.next_turn()
+        return await self._provider.acquire()
 
     async def place_call(self, request: CallRequest) -> DialResult:
         """Ask for a call, or die while that is under way or when it is answered."""

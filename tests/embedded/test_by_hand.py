@@ -9,9 +9,9 @@ import pytest
 from pydantic import SecretStr
 
 from embedded.by_hand import Inherited, by_hand
-from embedded.stack_commands import Parts
 from embedded.plan import StackPlan
 from embedded.processes import Command
+from embedded.stack_commands import StackCommands
 from settings import Settings
 
 PASSWORD_URL = "postgresql://ada:hunter2@db.example/apollo"
@@ -141,7 +141,7 @@ def test_another_worker_is_told_where_the_stack_is_and_with_what_it_was_set() ->
     environment = {"APOLLO_DATABASE_URL": PASSWORD_URL, "APOLLO_RING_TIMEOUT_SECONDS": "20"}
     plan = StackPlan(settings=settings, environment=environment, working_dir=Path("/work place"))
 
-    way = Parts(plan, database_url=PASSWORD_URL, temporal_address="127.0.0.1:7233").another_worker()
+    way = StackCommands(plan, database_url=PASSWORD_URL, temporal_address="127.0.0.1:7233").another_worker()
 
     assert way.line.startswith("cd '/work place' && env APOLLO_API_HOST=127.0.0.1 APOLLO_API_PORT=9001 ")
     assert way.line.endswith(" -P -m worker")

@@ -218,11 +218,20 @@ def test_parent_killed_outright_leaves_no_child_not_even_a_stubborn_one(tmp_path
 
 
 def test_tether_refuses_to_run_for_a_parent_that_is_gone(tmp_path: Path) -> None:
-    tether = ROOT / "embedded" / "tether.py"
+    die_with_parent = ROOT / "embedded" / "die_with_parent.py"
     somebody_else = os.getppid()
 
     done = subprocess.run(  # noqa: S603 - our own script
-        [sys.executable, str(tether), str(somebody_else), "9", "", sys.executable, "-c", "print('ran')"],
+        [
+            sys.executable,
+            str(die_with_parent),
+            str(somebody_else),
+            "9",
+            "",
+            sys.executable,
+            "-c",
+            "print('ran')",
+        ],
         capture_output=True,
         text=True,
         check=False,

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from embedded.stack_commands import Parts
 from embedded.plan import StackPlan, api_url_of, with_absolute_folder
+from embedded.stack_commands import StackCommands
 from settings import ProviderName, Settings
 from temporal.client import connect_config
 from workflows.options import DIAL
@@ -21,8 +21,8 @@ def a_plan(**changes: object) -> StackPlan:
     return StackPlan(settings=settings, environment={"HOME": "/nowhere"}, working_dir=Path("/work place"))
 
 
-def the_parts(plan: StackPlan) -> Parts:
-    return Parts(plan, database_url=DATABASE_URL, temporal_address="127.0.0.1:7233")
+def the_parts(plan: StackPlan) -> StackCommands:
+    return StackCommands(plan, database_url=DATABASE_URL, temporal_address="127.0.0.1:7233")
 
 
 def test_every_port_of_the_whole_stack_is_wanted() -> None:

@@ -6,14 +6,14 @@ from tests.fakes.campaigns import FakeCampaignStore
 from tests.fakes.clock import FakeClock
 from tests.fakes.contacts import FakeContactStore
 from tests.fakes.diagnostics import FakeDiagnosticsStore
-from tests.fakes.dial_turns import FakeDialTurnStore
+from tests.fakes.dial_turns import FakeDialReservationStore
 from tests.fakes.engine import FakeEngine
 from tests.fakes.export import FakeExportStore
 from tests.fakes.idempotency import FakeIdempotencyStore
 from tests.fakes.provider import FakeProvider
 from tests.fakes.rescheduled import FakeRescheduledStore
 from tests.fakes.rescheduling import FakeRescheduleStore
-from tests.fakes.routes import FakeRouteStore
+from tests.fakes.routes import FakeCircuitStore
 from tests.fakes.slots import FakeSlotStore
 from tests.fakes.suppressions import FakeSuppressionStore
 from tests.fakes.tables import Tables
@@ -23,17 +23,17 @@ __all__ = [
     "FakeBatchStore",
     "FakeCallStore",
     "FakeCampaignStore",
+    "FakeCircuitStore",
     "FakeClock",
     "FakeContactStore",
     "FakeDiagnosticsStore",
-    "FakeDialTurnStore",
+    "FakeDialReservationStore",
     "FakeEngine",
     "FakeExportStore",
     "FakeIdempotencyStore",
     "FakeProvider",
     "FakeRescheduleStore",
     "FakeRescheduledStore",
-    "FakeRouteStore",
     "FakeSlotStore",
     "FakeSuppressionStore",
     "FakeTokenStore",

@@ -35,7 +35,7 @@ class FakeProvider:
     """What `check_health` finds, one after the other; then nothing while the provider is up."""
     probed: int = 0
 
-    async def next_turn(self) -> timedelta:
+    async def acquire(self) -> timedelta:
         """Wait for a turn within the rate limit."""
         return self.turns.pop(0) if self.turns else timedelta()
 

@@ -24,7 +24,7 @@ from domain.identity import (
     OrganizationId,
     SuppressionId,
 )
-from domain.ports import IdempotencyKey, Page, RouteReport, Window
+from domain.ports import CircuitReport, IdempotencyKey, Page, Window
 from domain.suppression import Suppression
 
 T = TypeVar("T")
@@ -99,7 +99,7 @@ class Tables:
     contacts: dict[ContactId, Contact] = field(default_factory=dict)
     calls: dict[ExecutionId, CallRecord] = field(default_factory=dict)
     events: list[StoredEvent] = field(default_factory=list)
-    routes: dict[str, RouteReport] = field(default_factory=dict)
+    routes: dict[str, CircuitReport] = field(default_factory=dict)
     suppressions: dict[SuppressionId, Suppression] = field(default_factory=dict)
     slots: dict[ContactId, Slot] = field(default_factory=dict)
     """Those given back included, until they are looked at."""

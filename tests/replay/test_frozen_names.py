@@ -61,7 +61,7 @@ def activities() -> Mapping[str, Sequence[Callable[..., object]]]:
     scene = Scene()
     return {
         names.CONTROL_QUEUE: scene.of_slots.local,
-        names.CONTACT_QUEUE: scene.of_contacts.beside_the_story,
+        names.CONTACT_QUEUE: scene.of_contacts.local,
         names.DIAL_QUEUE: [*scene.dialling.all, *scene.hanging_up.all],
         names.STORE_QUEUE: [
             *scene.of_batches.all,

@@ -8,7 +8,7 @@ from collections.abc import Coroutine
 from datetime import UTC, datetime
 
 from telephony.signature import SIGNATURE_HEADER, sign
-from telephony.simulator.webhook_client import NoAnswer, WebhookSender
+from telephony.simulator.webhook_client import NoAnswer, WebhookHttpClient
 from tests.sip.placed_call import Order, PlacedCall
 from tests.sip.user_agent import LineEvent, UserAgent
 
@@ -24,7 +24,7 @@ class Switchboard:
         self._phones = phones
         self._secret = secret
         self._agent: UserAgent | None = None
-        self._sender = WebhookSender(10)
+        self._sender = WebhookHttpClient(10)
         self._numbers = itertools.count(1)
         self._tasks: set[asyncio.Task[None]] = set()
         self.calls: dict[str, PlacedCall] = {}

@@ -20,14 +20,14 @@ from domain.ports import (
     BatchStore,
     CallStore,
     CampaignStore,
+    CircuitStore,
     ClaimAnswer,
     Claimed,
     ContactStore,
     DiagnosticsStore,
-    DialTurnStore,
+    DialReservationStore,
     RescheduledStore,
     RescheduleStore,
-    RouteStore,
     SlotStore,
     SuppressionStore,
     Window,
@@ -35,8 +35,8 @@ from domain.ports import (
 from domain.settlement import Settlement
 from domain.slots import OVERDUE_AFTER, GrantedSlot, GrantedSlots, SlotGrants
 from store.batches.repository import PostgresBatchStore
-from store.calls.circuits import PostgresRouteStore
-from store.calls.dial_reservations import PostgresDialTurnStore
+from store.calls.circuits import PostgresCircuitStore
+from store.calls.dial_reservations import PostgresDialReservationStore
 from store.calls.repository import PostgresCallStore
 from store.campaigns.repository import PostgresCampaignStore
 from store.contacts.repository import PostgresContactStore
@@ -61,12 +61,12 @@ from tests.fakes import (
     FakeBatchStore,
     FakeCallStore,
     FakeCampaignStore,
+    FakeCircuitStore,
     FakeContactStore,
     FakeDiagnosticsStore,
-    FakeDialTurnStore,
+    FakeDialReservationStore,
     FakeRescheduledStore,
     FakeRescheduleStore,
-    FakeRouteStore,
     FakeSlotStore,
     FakeSuppressionStore,
     Tables,
@@ -86,8 +86,8 @@ class House:
     batches: BatchStore
     contacts: ContactStore
     calls: CallStore
-    routes: RouteStore
-    dial_turns: DialTurnStore
+    routes: CircuitStore
+    dial_turns: DialReservationStore
     reschedules: RescheduleStore
     rescheduled: RescheduledStore
     slots: SlotStore
@@ -102,8 +102,8 @@ class House:
             batches=FakeBatchStore(tables),
             contacts=FakeContactStore(tables),
             calls=FakeCallStore(tables),
-            routes=FakeRouteStore(tables),
-            dial_turns=FakeDialTurnStore(tables),
+            routes=FakeCircuitStore(tables),
+            dial_turns=FakeDialReservationStore(tables),
             reschedules=FakeRescheduleStore(tables),
             rescheduled=FakeRescheduledStore(tables),
             slots=FakeSlotStore(tables),
@@ -252,8 +252,8 @@ class Stores(House):
             batches=PostgresBatchStore(engine, mint),
             contacts=PostgresContactStore(engine),
             calls=SlottedCalls(engine, mint),
-            routes=PostgresRouteStore(engine),
-            dial_turns=PostgresDialTurnStore(engine),
+            routes=PostgresCircuitStore(engine),
+            dial_turns=PostgresDialReservationStore(engine),
             reschedules=PostgresRescheduleStore(engine),
             rescheduled=PostgresRescheduledStore(engine),
             slots=PostgresSlotStore(engine),

@@ -55,7 +55,7 @@ from tests.builders import (
     a_new_contact,
     a_status_event,
 )
-from workflows.batch import limits as pace
+from workflows.batch import limits
 from workflows.batch.dispatcher import Dispatcher
 from workflows.contact.workflow import GRANT_PATIENCE
 from workflows.messages import BatchState
@@ -136,7 +136,7 @@ class Workflows:
         assert batch.dispatcher is not None
         if report.withheld:
             batch.dispatcher.forget()
-            batch.wakes_at = self._game.workflow_time() + pace.REST_AFTER_WITHHELD
+            batch.wakes_at = self._game.workflow_time() + limits.REST_AFTER_WITHHELD
         else:
             self._game.wake(batch)
 
@@ -353,11 +353,11 @@ class Game:
         for contact_id in lost:
             await self.of_contacts.close_contact(CloseContact(contact_id=contact_id, attempt=0))
         since = self.now - batch.checked_at
-        if not (since >= pace.CHECK_ALL_EVERY or (stands.is_unattended and since >= pace.CHECK_EVERY)):
+        if not (since >= limits.CHECK_ALL_EVERY or (stands.is_unattended and since >= limits.CHECK_EVERY)):
             return
         batch.checked_at = self.now
         held = await self.slots.unattended(
-            batch.batch_id, self.now, pace.CHECKED_AT_ONCE, with_calls=since >= pace.CHECK_ALL_EVERY
+            batch.batch_id, self.now, limits.CHECKED_AT_ONCE, with_calls=since >= limits.CHECK_ALL_EVERY
         )
         for slot in held:
             if slot.contact_id in self.children:
@@ -454,7 +454,7 @@ class Game:
         record = self.open_calls.pop(contact_id)
         await self._hear(record, CallStatus.COMPLETED)
         batch = self.batches[record.batch_id]
-        batch.checked_at -= pace.CHECK_ALL_EVERY
+        batch.checked_at -= limits.CHECK_ALL_EVERY
         self.signal(batch, lambda: self.wake(batch))
 
     async def _skip(self) -> None:
@@ -499,7 +499,7 @@ class Game:
             self._start(batch)
         batch.dispatcher = batch.dispatcher or Dispatcher(batch.batch_id, batch.state, self.workflow_time())
         batch.dispatcher.forget()
-        batch.checked_at -= pace.CHECK_ALL_EVERY
+        batch.checked_at -= limits.CHECK_ALL_EVERY
         self.wake(batch)
 
     async def _pause_or_resume(self) -> None:

@@ -8,9 +8,9 @@ from itertools import pairwise
 import pytest
 
 from domain.campaign import CampaignRules
-from domain.dial_reservations import DialTurn, Pace
+from domain.dial_reservations import DialReservation, Pace
 from domain.identity import CampaignId
-from store.calls.dial_reservations import PostgresDialTurnStore
+from store.calls.dial_reservations import PostgresDialReservationStore
 from store.database.engine import create_store_engine
 from tests.builders import CAMPAIGN_ID, MONDAY_NOON, ORGANIZATION, a_campaign_rules
 from tests.store.scenes import House, Stores
@@ -29,7 +29,7 @@ async def _reserved(house: House, now: datetime, pace: Pace = ONE_A_SECOND) -> d
 
 async def test_first_dial_is_now_and_the_others_wait_for_each_other(house: House) -> None:
     first = await house.dial_turns.reserve(CAMPAIGN_ID, ONE_A_SECOND, MONDAY_NOON)
-    assert first == DialTurn(at=MONDAY_NOON, pace_version=1)
+    assert first == DialReservation(at=MONDAY_NOON, pace_version=1)
     assert await _reserved(house, MONDAY_NOON) == MONDAY_NOON + SECOND
     assert await _reserved(house, MONDAY_NOON + SECOND / 2) == MONDAY_NOON + 2 * SECOND
 
@@ -54,7 +54,7 @@ async def test_campaigns_wait_for_themselves_alone(house: House) -> None:
 async def test_dials_of_two_worker_processes_at_once_lie_apart(stores: Stores, database_url: str) -> None:
     pace = Pace(calls_per_second=3, version=1)
     engine = create_store_engine(database_url)
-    elsewhere = PostgresDialTurnStore(engine)
+    elsewhere = PostgresDialReservationStore(engine)
     skewed = MONDAY_NOON + SECOND
     try:
         turns = await asyncio.gather(

@@ -6,14 +6,14 @@ from datetime import timedelta
 import pytest
 
 from domain.breaker import BreakerState
-from domain.ports import RouteReport
+from domain.ports import CircuitReport
 from tests.builders import MONDAY_NOON
 from tests.store.scenes import House, Stores
 
 pytestmark = pytest.mark.store
 
 SOON = MONDAY_NOON + timedelta(seconds=30)
-CLOSED = RouteReport(
+CLOSED = CircuitReport(
     provider="simulator",
     state=BreakerState.CLOSED,
     since=MONDAY_NOON,
@@ -21,7 +21,7 @@ CLOSED = RouteReport(
     reason=None,
     probe_at=None,
 )
-OPEN = RouteReport(
+OPEN = CircuitReport(
     provider="simulator",
     state=BreakerState.OPEN,
     since=SOON,

@@ -115,7 +115,7 @@ async def test_the_version_is_asked_for_once(base_url: str) -> None:
     ("changes", "names"),
     [
         pytest.param({"to_number": "14155550199"}, "to_number", id="to without plus"),
-        pytest.param({"to_number": "+1415555019x"}, "to_number", id="to with a letter"),
+        pytest.param({"to_number": "+1415555019x"}, "to_number", id="to with a delivery"),
         pytest.param({"to_number": "+1" * 12}, "to_number", id="to too long"),
         pytest.param({"to_number": "+1415555\n199"}, "to_number", id="to with a line break"),
         pytest.param({"to_number": "+١٤١٥٥٥٥٠١٩٩"}, "to_number", id="to in other digits"),
@@ -278,16 +278,16 @@ async def test_a_cancelled_dial_stays_cancelled() -> None:
 async def test_a_throttled_dial_sends_everybody_away_for_as_long_as_jambonz_says() -> None:
     server = JambonzServer(answers={"POST Calls": [TOO_MANY]})
     async with a_provider(server, requests_per_second=1.9) as provider:
-        assert await provider.next_turn() == timedelta()
+        assert await provider.acquire() == timedelta()
         assert await provider.place_call(a_request()) == Throttled(timedelta(seconds=17))
-        wait = await provider.next_turn()
+        wait = await provider.acquire()
     assert timedelta(seconds=16) < wait <= timedelta(seconds=17)
 
 
 async def test_turns_are_given_by_the_rate() -> None:
     async with a_provider(requests_per_second=0.1) as provider:
-        assert await provider.next_turn() == timedelta()
-        assert await provider.next_turn() > timedelta(seconds=12)
+        assert await provider.acquire() == timedelta()
+        assert await provider.acquire() > timedelta(seconds=12)
 
 
 async def test_it_says_who_it_is_and_proves_nothing_by_not_finding() -> None:

@@ -419,8 +419,8 @@ async def test_a_hang_up_comes_to(
 async def test_hang_ups_go_through_while_dials_use_up_the_rate() -> None:
     server = JambonzServer(records=[a_record()])
     async with a_provider(server, requests_per_second=0.2) as provider:
-        assert await provider.next_turn() == timedelta()
-        assert await provider.next_turn() > timedelta()
+        assert await provider.acquire() == timedelta()
+        assert await provider.acquire() > timedelta()
         assert await provider.hang_up(CALL_SID) is HangUpResult.ACCEPTED
         with pytest.raises(ProviderUnavailable):
             await provider.get_call(CALL_SID)

@@ -322,7 +322,7 @@ class TestTelephonyProvider:
 
     async def test_without_a_rate_every_turn_is_free(self, candidate: Candidate) -> None:
         async with self.line(candidate) as line:
-            assert [await line.provider.next_turn() for _ in range(100)] == [timedelta()] * 100
+            assert [await line.provider.acquire() for _ in range(100)] == [timedelta()] * 100
 
     async def test_it_is_well_while_it_answers_and_rings_nobody_for_that(self, candidate: Candidate) -> None:
         async with self.line(candidate) as line:

@@ -11,7 +11,7 @@ import pytest
 
 from domain.errors import ProviderUnavailable
 from domain.telephony import Ambiguous, Unavailable
-from telephony.provider_http_client import NoTurn, ProviderLine, bearer
+from telephony.provider_http_client import NoTurn, ProviderHttpClient, bearer
 from telephony.request_rate import RequestRate
 from tests.telephony.rotary_replies import answering
 
@@ -26,8 +26,8 @@ async def a_line(
     *,
     per_second: float | None = None,
     dial_timeout: timedelta = timedelta(seconds=5),
-) -> AsyncIterator[ProviderLine]:
-    async with ProviderLine(
+) -> AsyncIterator[ProviderHttpClient]:
+    async with ProviderHttpClient(
         bearer("key"),
         dial_timeout=dial_timeout,
         rate=RequestRate(per_second),
@@ -180,7 +180,7 @@ async def test_whoever_is_throttled_everybody_leaves_the_provider_alone(kind: st
         for is_hang_up in (False, True):
             with pytest.raises(NoTurn):
                 await line.ask("GET", URL, is_hang_up=is_hang_up)
-        wait = await line.next_turn()
+        wait = await line.acquire()
     assert timedelta(seconds=39) < wait <= timedelta(seconds=40)
     assert len(asked) == 1
 
@@ -193,7 +193,7 @@ async def test_without_a_turn_nothing_is_asked() -> None:
         return httpx.Response(200)
 
     async with a_line(reply, per_second=0.1) as line:
-        assert await line.next_turn() == timedelta()
+        assert await line.acquire() == timedelta()
         with pytest.raises(NoTurn):
             await line.ask("GET", URL)
         assert asked == []
@@ -203,7 +203,7 @@ async def test_without_a_turn_nothing_is_asked() -> None:
 
 async def test_a_dial_does_not_wait_for_a_second_turn() -> None:
     async with a_line(answering(201), per_second=0.1) as line:
-        assert await line.next_turn() == timedelta()
+        assert await line.acquire() == timedelta()
         assert isinstance(await line.dial("POST", URL, content=b"{}"), httpx.Response)
 
 
@@ -217,5 +217,5 @@ def test_a_key_no_header_can_carry_is_refused_and_not_shown(key: str) -> None:
 @pytest.mark.parametrize("headers", [{"X-Key": "sécret"}, {"X-Key": "secret\n"}, {"": "secret"}, {"Ké": "x"}])
 async def test_a_header_http_cannot_carry_is_refused_and_not_shown(headers: dict[str, str]) -> None:
     with pytest.raises(ValueError, match="no header can carry") as caught:
-        ProviderLine(headers, dial_timeout=timedelta(seconds=1), rate=RequestRate(None))
+        ProviderHttpClient(headers, dial_timeout=timedelta(seconds=1), rate=RequestRate(None))
     assert "secret" not in str(caught.value)

@@ -103,7 +103,7 @@ def test_requests_per_second(name: str, wanted: float | None, given: float | Non
 async def test_jambonz_without_a_limit_gives_every_turn_at_once() -> None:
     async with open_provider(a_choice("jambonz", requests_per_second=0.0)) as provider:
         assert isinstance(provider, JambonzProvider)
-        assert [await provider.next_turn() for _ in range(100)] == [timedelta()] * 100
+        assert [await provider.acquire() for _ in range(100)] == [timedelta()] * 100
 
 
 @pytest.mark.parametrize("name", ["simulator", "rotary", "jambonz"])

@@ -10,9 +10,9 @@ import httpx
 import pytest
 
 from telephony.signature import SIGNATURE_HEADER, verify
-from telephony.simulator import webhook_sender as postman
+from telephony.simulator import webhook_sender as sender
 from telephony.simulator.app import create_simulator
-from telephony.simulator.webhook_client import NoAnswer, WebhookSender
+from telephony.simulator.webhook_client import NoAnswer, WebhookHttpClient
 from tests.telephony.stage import (
     AN_INSTANT,
     Mailbox,
@@ -30,8 +30,8 @@ SECRET = "example-webhook-secret"
 
 @pytest.fixture
 def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(postman, "FIRST_PAUSE_SECONDS", 0.002)
-    monkeypatch.setattr(postman, "LONGEST_PAUSE_SECONDS", 0.004)
+    monkeypatch.setattr(sender, "FIRST_PAUSE_SECONDS", 0.002)
+    monkeypatch.setattr(sender, "LONGEST_PAUSE_SECONDS", 0.004)
 
 
 @pytest.mark.usefixtures("_short_pauses")
@@ -155,8 +155,8 @@ class Receiver:
 
 
 @asynccontextmanager
-async def a_sender() -> AsyncIterator[WebhookSender]:
-    sender = WebhookSender(connections=2)
+async def a_sender() -> AsyncIterator[WebhookHttpClient]:
+    sender = WebhookHttpClient(connections=2)
     try:
         yield sender
     finally:

@@ -18,11 +18,11 @@ from temporalio.worker import Worker
 
 from activities.batches import BatchActivities
 from activities.calls import CallActivities, CallLimits
-from activities.campaign_rate import CampaignPace
+from activities.campaign_rate import CampaignRateLimiter
 from activities.contacts import ContactActivities
 from activities.hang_ups import HangUpActivities
 from activities.heartbeat import HeartbeatInterceptor
-from activities.provider_circuit import Route
+from activities.provider_circuit import ProviderCircuit
 from activities.rescheduled import RescheduledActivities
 from activities.slots import SlotActivities
 from domain.batch import BatchStatus
@@ -33,23 +33,22 @@ from domain.redial import RedialPolicy
 from domain.slots import GrantedSlots, SlotGrants
 from domain.telephony import CallRequest, DialResult
 from temporal.client import DATA_CONVERTER
-from temporal.reports import TemporalReports
+from temporal.reports import ContactWorkflows
 from temporal.search_attributes import register_search_attributes
 from tests.builders import ORGANIZATION, a_campaign_rules, a_new_batch, a_new_contact
 from tests.fakes import (
     FakeBatchStore,
     FakeCallStore,
     FakeCampaignStore,
+    FakeCircuitStore,
     FakeContactStore,
-    FakeDialTurnStore,
+    FakeDialReservationStore,
     FakeProvider,
     FakeRescheduledStore,
-    FakeRouteStore,
     FakeSlotStore,
     Tables,
 )
-from workflows import names
-from workflows import search_attributes as attributes
+from workflows import names, search_attributes
 from workflows.batch.workflow import BatchWorkflow
 from workflows.contact.workflow import ContactWorkflow
 from workflows.interceptors import OneArgumentInterceptor
@@ -184,7 +183,7 @@ class Stage:
             id=names.batch_workflow_id(batch_id),
             task_queue=names.CONTROL_QUEUE,
             task_timeout=task_timeout,
-            search_attributes=attributes.of_batch(
+            search_attributes=search_attributes.of_batch(
                 start, status=stored.status if stored else BatchStatus.CANCELLED
             ),
         )
@@ -278,7 +277,7 @@ async def a_real_server(
     return await WorkflowEnvironment.start_local(
         data_converter=converter,
         dev_server_existing_path=str(Path(executable).with_name("temporal")),
-        search_attributes=attributes.KEYS,
+        search_attributes=search_attributes.KEYS,
         dev_server_log_level="error",
         dev_server_extra_args=["--dynamic-config-value", shorter] if longest_history else [],
     )
@@ -302,11 +301,13 @@ async def a_stage(server: WorkflowEnvironment) -> AsyncIterator[Stage]:
 def _workers(stage: Stage) -> list[Worker]:
     client, tables, telephone = stage.client, stage.tables, stage.telephone
     calls, contacts, batches = FakeCallStore(tables), FakeContactStore(tables), FakeBatchStore(tables)
-    reports = TemporalReports(client)
+    reports = ContactWorkflows(client)
     guard = [OneArgumentInterceptor()]
-    route = Route(telephone, FakeRouteStore(tables), calls, server_time)
-    pace = CampaignPace(FakeDialTurnStore(tables), clock=server_time, sleep=_no_time)
-    dialling = CallActivities(telephone, calls, route=route, pace=pace, limits=LIMITS, clock=server_time)
+    circuit = ProviderCircuit(telephone, FakeCircuitStore(tables), calls, server_time)
+    rate_limiter = CampaignRateLimiter(FakeDialReservationStore(tables), clock=server_time, sleep=_no_time)
+    dialling = CallActivities(
+        telephone, calls, circuit=circuit, rate_limiter=rate_limiter, limits=LIMITS, clock=server_time
+    )
     of_batches = BatchActivities(batches, server_time)
     of_rescheduled = RescheduledActivities(FakeRescheduledStore(tables), batches, reports, server_time)
     of_slots = SlotActivities(stage.slots, reports, server_time)
@@ -328,7 +329,7 @@ def _workers(stage: Stage) -> list[Worker]:
             client,
             task_queue=names.CONTACT_QUEUE,
             workflows=[ContactWorkflow],
-            activities=of_contacts.beside_the_story,
+            activities=of_contacts.local,
             interceptors=guard,
             workflow_runner=sandboxed(),
         ),

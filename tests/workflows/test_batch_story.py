@@ -14,7 +14,7 @@ from domain.identity import BatchId
 from domain.redial import RedialPolicy
 from tests.workflows.stage import ANSWERED, BUSY, QUICK, SILENCE, Stage, until
 from workflows import names
-from workflows.batch import limits as pace
+from workflows.batch import limits
 
 pytestmark = pytest.mark.server
 
@@ -144,8 +144,8 @@ async def test_contact_terminated_while_it_sleeps_is_skipped(stage: Stage) -> No
 async def test_contact_that_died_in_an_earlier_run_is_found_by_its_slot(
     live_stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pace, "CHECK_ALL_EVERY", timedelta(seconds=2))
-    monkeypatch.setattr(pace, "LOOK_EVERY", timedelta(seconds=1))
+    monkeypatch.setattr(limits, "CHECK_ALL_EVERY", timedelta(seconds=2))
+    monkeypatch.setattr(limits, "LOOK_EVERY", timedelta(seconds=1))
     live_stage.contacts_per_run = 1
     live_stage.telephone.script = lambda request, _: SILENCE if request.to_number.endswith("1") else ANSWERED
     batch_id = await live_stage.a_batch(2, concurrency_limit=2)
@@ -164,7 +164,7 @@ async def test_contact_that_died_in_an_earlier_run_is_found_by_its_slot(
 async def test_contacts_whose_request_was_not_remembered_are_found_among_the_rows(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pace, "ASKED_AT_MOST", 0)
+    monkeypatch.setattr(limits, "ASKED_AT_MOST", 0)
     stage.telephone.script = lambda _, call: BUSY if call == 1 else ANSWERED
     batch_id = await stage.a_batch(12, concurrency_limit=1)
 

@@ -16,12 +16,11 @@ from domain.contact import ContactStatus as S
 from domain.redial import RedialPolicy
 from domain.slots import WINDOW_OPENS, GrantedSlots
 from tests.workflows.stage import ANSWERED, BUSY, QUICK, SILENCE, Stage, until
-from workflows import messages, names
-from workflows import search_attributes as attributes
+from workflows import messages, names, search_attributes
 from workflows.batch import dashboard
 from workflows.batch.workflow import BatchWorkflow
 from workflows.contact.workflow import ContactWorkflow
-from workflows.descriptions import MEANS
+from workflows.descriptions import DESCRIPTIONS
 from workflows.messages import BatchState, Entry
 from workflows.text import plain
 
@@ -140,10 +139,10 @@ def test_every_signal_and_query_says_what_it_does_with_an_example_that_fits(
     handlers = {**definition.signals, **definition.queries}
 
     assert {name: each.description for name, each in handlers.items()} == {
-        name: MEANS[str(name)] for name in handlers
+        name: DESCRIPTIONS[str(name)] for name in handlers
     }
     for name in handlers:
-        example = re.search(r"{.*}", MEANS[str(name)])
+        example = re.search(r"{.*}", DESCRIPTIONS[str(name)])
         assert (example is not None) == (name in READS)
         if example is not None:
             READS[str(name)](example[0])
@@ -169,7 +168,7 @@ def test_instant_without_a_zone_does_not_fit(shape: TypeAdapter[object], said: M
 
 
 def test_search_attributes_are_the_registered_ones() -> None:
-    typed = {key.name: key._metadata_type for key in attributes.KEYS}
+    typed = {key.name: key._metadata_type for key in search_attributes.KEYS}
 
     assert typed == dict(names.SEARCH_ATTRIBUTES)
 
@@ -244,11 +243,11 @@ async def test_contact_that_sleeps_long_is_found_by_why_until_when_and_for_which
 
     story = stage.contact_story(stage.contacts(batch_id)[0])
     found = (await story.describe()).typed_search_attributes
-    at = found[attributes.NEXT_ACTION_AT]
+    at = found[search_attributes.NEXT_ACTION_AT]
     first, second = stage.calls(batch_id)
 
     assert (await kinds_of(story)).count("UPSERT_WORKFLOW_SEARCH_ATTRIBUTES") == 1
-    assert (found[attributes.CONTACT_STATUS], found[attributes.ATTEMPT]) == ("retrying", 2)
+    assert (found[search_attributes.CONTACT_STATUS], found[search_attributes.ATTEMPT]) == ("retrying", 2)
     assert first.ended_at is not None
     assert timedelta(hours=1) <= at - first.ended_at < timedelta(hours=1, minutes=1)
     assert second.started_at is not None

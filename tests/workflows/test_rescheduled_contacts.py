@@ -12,9 +12,8 @@ from domain.contact import Contact, ContactStatus
 from domain.identity import BatchId
 from domain.redial import RedialPolicy
 from tests.workflows.stage import ANSWERED, BUSY, Stage, until
-from workflows import names
-from workflows import search_attributes as attributes
-from workflows.batch import activity_calls as errands
+from workflows import names, search_attributes
+from workflows.batch import activity_calls
 from workflows.batch.workflow import BatchWorkflow
 from workflows.messages import BatchInput, BatchState, DueChanged, PolicyChanged, SlotRequested
 
@@ -199,22 +198,22 @@ async def test_sleeper_can_be_found_by_the_time_it_was_moved_to(stage: Stage) ->
     for moved_by in (timedelta(hours=4), timedelta(minutes=20)):
         await tell(stage, contact, now + moved_by)
         found = (await story.describe()).typed_search_attributes
-        while found[attributes.NEXT_ACTION_AT] != now + moved_by:
+        while found[search_attributes.NEXT_ACTION_AT] != now + moved_by:
             found = (await story.describe()).typed_search_attributes
-        assert (found[attributes.CONTACT_STATUS], found[attributes.ATTEMPT]) == ("retrying", 2)
+        assert (found[search_attributes.CONTACT_STATUS], found[search_attributes.ATTEMPT]) == ("retrying", 2)
 
     move_row(stage, contact, now, now)
     await tell(stage, contact, now)
     await batch.result()
 
-    shown = (await story.describe()).typed_search_attributes[attributes.NEXT_ACTION_AT]
+    shown = (await story.describe()).typed_search_attributes[search_attributes.NEXT_ACTION_AT]
     assert shown.astimezone(UTC) - now < SOON
 
 
 async def test_moved_sleepers_are_told_page_by_page_and_all_of_them(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(errands, "NOTIFIED_AT_ONCE", 2)
+    monkeypatch.setattr(activity_calls, "NOTIFIED_AT_ONCE", 2)
     batch_id, batch = await asleep(stage, 5)
     now = await stage.env.get_current_time()
     for contact in stage.contacts(batch_id):

@@ -20,7 +20,7 @@ from domain.telephony import Throttled
 from tests.fakes import FakeBatchStore, FakeCallStore, FakeContactStore
 from tests.workflows.stage import ANSWERED, BUSY, QUICK, SILENCE, Stage, until
 from workflows import names
-from workflows.batch import limits as pace
+from workflows.batch import limits
 from workflows.batch.workflow import BatchWorkflow
 
 pytestmark = pytest.mark.server
@@ -32,8 +32,8 @@ SOON = timedelta(seconds=1)
 @pytest.fixture
 def quick_checks(live_stage: Stage, monkeypatch: pytest.MonkeyPatch) -> Stage:
     """The real server, where lost slots are looked for every second."""
-    monkeypatch.setattr(pace, "CHECK_EVERY", SOON)
-    monkeypatch.setattr(pace, "LOOK_EVERY", SOON)
+    monkeypatch.setattr(limits, "CHECK_EVERY", SOON)
+    monkeypatch.setattr(limits, "LOOK_EVERY", SOON)
     live_stage.tables.unattended_after = SOON
     return live_stage
 

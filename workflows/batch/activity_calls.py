@@ -23,7 +23,7 @@ with workflow.unsafe.imports_passed_through():
         HangUpSkipped,
     )
     from activities.rescheduled import NotifyRescheduled, RescheduledActivities
-    from activities.sleeper_messages import StopStories
+    from activities.sleeper_messages import StopContacts
     from activities.slots import ContactOfBatch, FindLostSlots, LostSlot, SlotActivities
     from domain.lifecycle import Action
     from domain.slots import GrantedSlots, SlotGrants
@@ -123,7 +123,7 @@ async def stop_skipped(batch_id: str) -> None:
         )
     position: int | None = 0
     while position is not None:
-        request = StopStories(batch_id=batch_id, after_position=position, limit=STORIES_PER_STOP)
+        request = StopContacts(batch_id=batch_id, after_position=position, limit=STORIES_PER_STOP)
         stopped = await workflow.execute_activity_method(
             ContactActivities.stop_stories, request, summary="wake skipped contacts that sleep", **STORE
         )

@@ -10,10 +10,8 @@ from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 with workflow.unsafe.imports_passed_through():
     from domain.call import AttemptKind
     from domain.slots import GrantedSlot, NoSlot
-    from workflows import names
-    from workflows import search_attributes as attributes
-    from workflows.batch import activity_calls as errands
-    from workflows.batch import limits as pace
+    from workflows import names, search_attributes
+    from workflows.batch import activity_calls, limits
     from workflows.contact.workflow import ContactWorkflow
     from workflows.messages import BatchInput, ContactInput, DueChanged, FollowUpScheduled, SlotGrant
 
@@ -72,7 +70,7 @@ class ContactChildren:
     async def _wake(self, slot: GrantedSlot) -> None:
         if await self._signal(slot.contact_id, names.SLOT_GRANTED, SlotGrant(slot.attempt)):
             return
-        if await errands.is_over(self._batch_id, slot.contact_id):
+        if await activity_calls.is_over(self._batch_id, slot.contact_id):
             self._on_lost(slot.contact_id)
         else:
             await self._begin(slot)
@@ -88,7 +86,7 @@ class ContactChildren:
         summary = f"attempt {slot.attempt}"
         if not await self._start(contact, summary):
             await self._signal(slot.contact_id, names.SLOT_GRANTED, SlotGrant(slot.attempt))
-            await workflow.sleep(pace.START_AGAIN_AFTER, summary="a former workflow may still be ending")
+            await workflow.sleep(limits.START_AGAIN_AFTER, summary="a former workflow may still be ending")
             await self._start(contact, summary)
 
     def _input(
@@ -114,7 +112,7 @@ class ContactChildren:
                 parent_close_policy=workflow.ParentClosePolicy.ABANDON,
                 # The attempt's row guards the phone; a contact that was withheld needs another workflow.
                 id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
-                search_attributes=attributes.of_contact(self._batch, contact),
+                search_attributes=search_attributes.of_contact(self._batch, contact),
                 static_summary=summary,
                 static_details=f"{contact.contact_id} of {self._batch_id}, under {contact.campaign_id}",
             )

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from domain.identity import BatchId, ContactId
 from domain.slots import OVERDUE_AFTER, GrantedSlots, SlotGrants
-from workflows.batch import limits as pace
+from workflows.batch import limits
 from workflows.messages import BatchState
 
 
@@ -32,11 +32,11 @@ class Dispatcher:
         return SlotGrants(
             batch_id=self._batch_id,
             key=key,
-            at_most=max(1, min(pace.GRANTED_AT_ONCE, at_most)),
+            at_most=max(1, min(limits.GRANTED_AT_ONCE, at_most)),
             cursor=self._state.cursor,
             zones=self._state.zones,
-            asked=tuple(ContactId(each) for each in list(self._state.asked)[: pace.ASKED_AT_ONCE]),
-            is_counted=counted_at is None or now - counted_at >= pace.COUNT_EVERY,
+            asked=tuple(ContactId(each) for each in list(self._state.asked)[: limits.ASKED_AT_ONCE]),
+            is_counted=counted_at is None or now - counted_at >= limits.COUNT_EVERY,
         )
 
     def take(self, stands: GrantedSlots, now: datetime) -> None:
@@ -58,7 +58,7 @@ class Dispatcher:
 
     def ask(self, contact_id: str, now: datetime) -> None:
         """Remember a contact that is due; one that is not remembered is found once it is overdue."""
-        if len(self._state.asked) < pace.ASKED_AT_MOST:
+        if len(self._state.asked) < limits.ASKED_AT_MOST:
             self._state.asked[contact_id] = now
 
     def forget(self) -> None:
@@ -74,7 +74,7 @@ class Dispatcher:
     def must_look_at_once(self, stands: GrantedSlots) -> bool:
         """Tell whether another look would grant more."""
         was_answered = bool(stands.granted or stands.refused)
-        return stands.has_more or (was_answered and len(self._state.asked) > pace.ASKED_AT_ONCE)
+        return stands.has_more or (was_answered and len(self._state.asked) > limits.ASKED_AT_ONCE)
 
     def next_wake(self, stands: GrantedSlots, now: datetime) -> tuple[datetime, str]:
         """Return when to look again by itself, and why."""
@@ -82,13 +82,13 @@ class Dispatcher:
         due += [(at, what) for what, at in self._state.rereads.items()]
         due.append((self._level_look_at(), "look at the rows again"))
         if stands.counts is None and self._state.counted_at is not None:
-            due.append((self._state.counted_at + pace.COUNT_EVERY, "count"))
+            due.append((self._state.counted_at + limits.COUNT_EVERY, "count"))
         return min(due)
 
     def _level_look_at(self) -> datetime:
         """Return when everybody is looked at again, signal or not: ever later while nothing happens."""
-        doublings: int = 2 ** min(self._state.idle_looks, pace.LONGEST_DOUBLING)
-        return self._leveled_at + min(pace.LOOK_EVERY * doublings, pace.LOOK_IDLE_EVERY)
+        doublings: int = 2 ** min(self._state.idle_looks, limits.LONGEST_DOUBLING)
+        return self._leveled_at + min(limits.LOOK_EVERY * doublings, limits.LOOK_IDLE_EVERY)
 
     def _drop_asked(self, answered: Set[str], now: datetime) -> None:
         """Forget contacts that were answered, or that are overdue by now and found without having asked."""

@@ -9,7 +9,7 @@ from temporalio import workflow
 with workflow.unsafe.imports_passed_through():
     from domain.batch import BatchStatus
     from domain.lifecycle import Action
-    from workflows.batch import activity_calls as errands
+    from workflows.batch import activity_calls
     from workflows.messages import (
         OPERATOR_REQUEST,
         POLICY_CHANGED,
@@ -38,7 +38,7 @@ class Journal:
         return partial(self._act, action, self.write(action, request))
 
     async def _act(self, action: Action, entry: Entry) -> None:
-        acted = await errands.act(self._batch_id, action)
+        acted = await activity_calls.act(self._batch_id, action)
         if acted is not None:
             entry.came_of = acted.came_of
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from workflows.batch import activity_calls as errands
+    from workflows.batch import activity_calls
     from workflows.messages import BatchState
 
 
@@ -29,7 +29,9 @@ class RescheduledContacts:
         since, asked = self._state.rescheduled_since, self._times_asked
         if since is None:
             return False
-        next_position = await errands.notify_rescheduled(self._batch_id, since, self._state.notified_up_to)
+        next_position = await activity_calls.notify_rescheduled(
+            self._batch_id, since, self._state.notified_up_to
+        )
         if asked == self._times_asked:
             self._state.notified_up_to = next_position or 0
             self._state.rescheduled_since = None if next_position is None else since

@@ -12,8 +12,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.slots import LostSlot
     from domain.identity import ContactId
     from domain.slots import GrantedSlot, GrantedSlots
-    from workflows.batch import activity_calls as errands
-    from workflows.batch import limits as pace
+    from workflows.batch import activity_calls, limits
     from workflows.batch.children import ContactChildren
 
 
@@ -44,9 +43,9 @@ class SlotCheck:
             return
         now = workflow.now()
         with_calls = self._is_due or (
-            stands.in_use > 0 and now - self._all_checked_at >= pace.CHECK_ALL_EVERY
+            stands.in_use > 0 and now - self._all_checked_at >= limits.CHECK_ALL_EVERY
         )
-        is_suspicious = stands.is_unattended and now - self._checked_at >= pace.CHECK_EVERY
+        is_suspicious = stands.is_unattended and now - self._checked_at >= limits.CHECK_EVERY
         if with_calls or is_suspicious or self._lost:
             self._note(now, with_calls=with_calls)
             lost, self._lost = sorted(self._lost), set()
@@ -72,7 +71,9 @@ class SlotCheck:
         for contact_id in lost:
             await self._close(contact_id, attempt=0)
         if looks_at_slots:
-            found = await errands.lost_slots(self._batch_id, pace.CHECKED_AT_ONCE, with_calls=with_calls)
+            found = await activity_calls.lost_slots(
+                self._batch_id, limits.CHECKED_AT_ONCE, with_calls=with_calls
+            )
             await asyncio.gather(*(self._recover(each, children) for each in found))
 
     async def _recover(self, slot: LostSlot, children: ContactChildren) -> None:
@@ -85,7 +86,7 @@ class SlotCheck:
 
     async def _close(self, contact_id: str, attempt: int) -> None:
         with suppress(ActivityError):  # found again by the next look
-            await errands.close(contact_id, attempt)
+            await activity_calls.close(contact_id, attempt)
 
     def _was_checked(self, _checking: "asyncio.Task[None]") -> None:
         self._checking = None

@@ -5,9 +5,8 @@ from temporalio import workflow
 with workflow.unsafe.imports_passed_through():
     from domain.batch import BatchStatus
     from domain.slots import GrantedSlots
-    from workflows import search_attributes as attributes
-    from workflows.batch import activity_calls as errands
-    from workflows.batch import limits as pace
+    from workflows import search_attributes
+    from workflows.batch import activity_calls, limits
     from workflows.messages import BatchState
 
 _SKIPS_EVERYBODY = frozenset({BatchStatus.CANCELLED, BatchStatus.EXPIRED})
@@ -25,27 +24,27 @@ class Transitions:
         """Show a status that changed; `before` is None in the first look of all."""
         if status is before:
             return
-        attributes.show_batch(status)
+        search_attributes.show_batch(status)
         if before is not None:
             self._state.skipped_are_told = status not in _SKIPS_EVERYBODY
 
     async def run(self, stands: GrantedSlots) -> bool:
         """Do what has fallen due; True when it was something."""
         if stands.is_begin_due:
-            await errands.begin(self._batch_id)
+            await activity_calls.begin(self._batch_id)
         elif stands.is_end_due:
             await self._expire()
         elif stands.is_done:
-            await errands.finish(self._batch_id)
+            await activity_calls.finish(self._batch_id)
         elif not self._state.skipped_are_told:
             self._state.skipped_are_told = True
-            await errands.stop_skipped(self._batch_id)
+            await activity_calls.stop_skipped(self._batch_id)
         else:
             return False
         return True
 
     async def _expire(self) -> None:
         if self._has_asked_to_end:  # the process that was asked read the clock a little earlier
-            await workflow.sleep(pace.REST_BEFORE_END, summary="the end has not come by all clocks")
+            await workflow.sleep(limits.REST_BEFORE_END, summary="the end has not come by all clocks")
         self._has_asked_to_end = True
-        await errands.expire(self._batch_id)
+        await activity_calls.expire(self._batch_id)

@@ -12,9 +12,7 @@ with workflow.unsafe.imports_passed_through():
     from domain.lifecycle import Action
     from domain.slots import GrantedSlots
     from workflows import messages, names
-    from workflows.batch import activity_calls as errands
-    from workflows.batch import dashboard
-    from workflows.batch import limits as pace
+    from workflows.batch import activity_calls, dashboard, limits
     from workflows.batch.children import ContactChildren
     from workflows.batch.dispatcher import Dispatcher
     from workflows.batch.journal import Journal
@@ -23,7 +21,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.batch.slot_check import SlotCheck
     from workflows.batch.timer import WakeTimer
     from workflows.batch.transitions import Transitions
-    from workflows.descriptions import MEANS
+    from workflows.descriptions import DESCRIPTIONS
     from workflows.messages import BatchInput, BatchState
 
 
@@ -73,22 +71,22 @@ class BatchWorkflow:
         finally:
             self._timer.clear()
 
-    @workflow.signal(name=names.PAUSE, description=MEANS[names.PAUSE])
+    @workflow.signal(name=names.PAUSE, description=DESCRIPTIONS[names.PAUSE])
     def pause(self, request: object = None) -> None:
         """Hold the batch."""
         self._requests.submit(self._journal.act(Action.PAUSE, request))
 
-    @workflow.signal(name=names.RESUME, description=MEANS[names.RESUME])
+    @workflow.signal(name=names.RESUME, description=DESCRIPTIONS[names.RESUME])
     def resume(self, request: object = None) -> None:
         """Let the batch go on."""
         self._requests.submit(self._journal.act(Action.RESUME, request))
 
-    @workflow.signal(name=names.CANCEL, description=MEANS[names.CANCEL])
+    @workflow.signal(name=names.CANCEL, description=DESCRIPTIONS[names.CANCEL])
     def cancel(self, request: object = None) -> None:
         """End the batch."""
         self._requests.submit(self._journal.act(Action.CANCEL, request))
 
-    @workflow.signal(name=names.DISPATCH, description=MEANS[names.DISPATCH])
+    @workflow.signal(name=names.DISPATCH, description=DESCRIPTIONS[names.DISPATCH])
     def dispatch(self, request: object = None) -> None:
         """Look at everybody again, and for slots whose workflows are lost."""
         self._journal.write(names.DISPATCH, request)
@@ -96,7 +94,7 @@ class BatchWorkflow:
         self._slot_check.call()
         self._wake()
 
-    @workflow.signal(name=names.POLICY_CHANGED, description=MEANS[names.POLICY_CHANGED])
+    @workflow.signal(name=names.POLICY_CHANGED, description=DESCRIPTIONS[names.POLICY_CHANGED])
     def policy_changed(self, request: object = None) -> None:
         """Follow changed rules."""
         changed = self._journal.write_change(names.POLICY_CHANGED, request)
@@ -105,7 +103,7 @@ class BatchWorkflow:
         self._dispatcher.forget()
         self._wake()
 
-    @workflow.signal(name=names.ATTEMPT_REPORTED, description=MEANS[names.ATTEMPT_REPORTED])
+    @workflow.signal(name=names.ATTEMPT_REPORTED, description=DESCRIPTIONS[names.ATTEMPT_REPORTED])
     def attempt_reported(self, request: object = None) -> None:
         """A contact has given its slot back."""
         report = self._journal.read(names.ATTEMPT_REPORTED, messages.ATTEMPT_REPORTED, request)
@@ -113,11 +111,11 @@ class BatchWorkflow:
         if report is not None and report.withheld:
             # A gate was closed that the grant did not see: it is not asked again at once.
             self._dispatcher.forget()
-            self._timer.set(workflow.now() + pace.REST_AFTER_WITHHELD, "a contact was withheld: look again")
+            self._timer.set(workflow.now() + limits.REST_AFTER_WITHHELD, "a contact was withheld: look again")
         else:
             self._wake()
 
-    @workflow.signal(name=names.SLOT_REQUESTED, description=MEANS[names.SLOT_REQUESTED])
+    @workflow.signal(name=names.SLOT_REQUESTED, description=DESCRIPTIONS[names.SLOT_REQUESTED])
     def slot_requested(self, request: object = None) -> None:
         """A contact is due, and asks for a slot."""
         self._signals += 1
@@ -126,7 +124,7 @@ class BatchWorkflow:
             self._dispatcher.ask(asked.contact_id, workflow.now())
         self._wake()
 
-    @workflow.signal(name=names.CONTACT_SKIPPED, description=MEANS[names.CONTACT_SKIPPED])
+    @workflow.signal(name=names.CONTACT_SKIPPED, description=DESCRIPTIONS[names.CONTACT_SKIPPED])
     def contact_skipped(self, request: object = None) -> None:
         """A waiting contact was skipped by hand."""
         self._signals += 1
@@ -135,7 +133,7 @@ class BatchWorkflow:
             self._children.stop(skipped.contact_id)
             self._wake()
 
-    @workflow.signal(name=names.FOLLOW_UP_SCHEDULED, description=MEANS[names.FOLLOW_UP_SCHEDULED])
+    @workflow.signal(name=names.FOLLOW_UP_SCHEDULED, description=DESCRIPTIONS[names.FOLLOW_UP_SCHEDULED])
     def follow_up_scheduled(self, request: object = None) -> None:
         """A completed contact is to be called again."""
         self._signals += 1
@@ -144,30 +142,30 @@ class BatchWorkflow:
             self._children.follow_up(agreed)
             self._wake()
 
-    @workflow.signal(name=names.RECOUNT, description=MEANS[names.RECOUNT])
+    @workflow.signal(name=names.RECOUNT, description=DESCRIPTIONS[names.RECOUNT])
     def recount(self, request: object = None) -> None:
         """A call ended whose contact has no workflow."""
         self._signals += 1
         self._slot_check.call()
         self._wake()
 
-    @workflow.signal(name=names.SLOTS_FREED, description=MEANS[names.SLOTS_FREED])
+    @workflow.signal(name=names.SLOTS_FREED, description=DESCRIPTIONS[names.SLOTS_FREED])
     def slots_freed(self, request: object = None) -> None:
         """Another batch of the campaign leaves slots."""
         self._signals += 1
         self._wake()
 
-    @workflow.query(name=names.COUNTERS, description=MEANS[names.COUNTERS])
+    @workflow.query(name=names.COUNTERS, description=DESCRIPTIONS[names.COUNTERS])
     def counters(self) -> dict[str, int]:
         """Return the numbers of the batch; they sum to its contacts."""
         return asdict(dashboard.tally(self._state))
 
-    @workflow.query(name=names.IN_FLIGHT, description=MEANS[names.IN_FLIGHT])
+    @workflow.query(name=names.IN_FLIGHT, description=DESCRIPTIONS[names.IN_FLIGHT])
     def in_flight(self) -> dict[str, int]:
         """Return who holds a slot."""
         return dict(self._state.in_flight)
 
-    @workflow.query(name=names.DEBUG, description=MEANS[names.DEBUG])
+    @workflow.query(name=names.DEBUG, description=DESCRIPTIONS[names.DEBUG])
     def debug(self) -> dict[str, object]:
         """Return the dispatcher's view of itself."""
         return dashboard.view(self._state)
@@ -198,7 +196,7 @@ class BatchWorkflow:
         self._looks += 1
         key, now = f"{workflow.info().run_id}/{self._looks}", workflow.now()
         room = self._start.contacts_per_run - self._children.started
-        stands = await errands.grant_slots(self._dispatcher.request(key, room, now))
+        stands = await activity_calls.grant_slots(self._dispatcher.request(key, room, now))
         if stands is not None:
             self._take_over(stands, now)
         return stands
@@ -214,7 +212,7 @@ class BatchWorkflow:
         """Start and wake contacts that were granted a slot, and batches that may have one."""
         self._children.hand_out(stands.granted)
         self._children.refuse(stands.refused)
-        self._children.wake_batches(stands.waiting_batches[: pace.BATCHES_WOKEN_AT_ONCE])
+        self._children.wake_batches(stands.waiting_batches[: limits.BATCHES_WOKEN_AT_ONCE])
         if self._dispatcher.must_look_at_once(stands):
             self._is_woken = True
 
@@ -239,7 +237,7 @@ class BatchWorkflow:
     def _should_continue_as_new(self) -> bool:
         return (
             self._children.started >= self._start.contacts_per_run
-            or self._signals >= pace.SIGNALS_PER_RUN
+            or self._signals >= limits.SIGNALS_PER_RUN
             or workflow.info().is_continue_as_new_suggested()
         )
 

@@ -9,15 +9,14 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from domain.contact import ContactStatus
-    from workflows import search_attributes as attributes
-    from workflows import text as words
+    from workflows import search_attributes, text
 
 GRANT_ENDS_SLEEP = "grant-ends-sleep"
 """Before this, a contact that was granted its slot early slept on and held it."""
 
 
 @dataclass(frozen=True)
-class Nap:
+class WaitUntil:
     """What is slept for."""
 
     attempt: int
@@ -26,7 +25,7 @@ class Nap:
     summary: str
 
 
-class Sleep:
+class RetryTimer:
     """Ends at its time, where that has moved to, with a slot that is granted early, or by a stop."""
 
     def __init__(self, show: Callable[[str], None]) -> None:
@@ -43,7 +42,7 @@ class Sleep:
         self.is_stopped = True
 
     def move(self, attempt: int, due_at: datetime | None) -> None:
-        """Sleep until then for this attempt, also if the sleep has not begun; None stops it."""
+        """RetryTimer until then for this attempt, also if the sleep has not begun; None stops it."""
         if due_at is None:
             self.stop()
         else:
@@ -63,7 +62,7 @@ class Sleep:
         """Drop what was heard of this attempt's time: the gates are asked now."""
         self._moved.pop(attempt, None)
 
-    async def until(self, nap: Nap, *, is_granted: bool) -> None:
+    async def until(self, nap: WaitUntil, *, is_granted: bool) -> None:
         """Hold no slot until then, or until something ends the sleep earlier."""
         if is_granted and workflow.patched(GRANT_ENDS_SLEEP):
             return
@@ -73,7 +72,7 @@ class Sleep:
 
     async def rest(self, pause: timedelta, summary: str, is_over: Callable[[], bool] = lambda: False) -> bool:
         """Wait so long; False when it ended earlier, by a stop or because it was over."""
-        self._show(f"sleeps until {words.instant(workflow.now() + pause)}: {summary}")
+        self._show(f"sleeps until {text.instant(workflow.now() + pause)}: {summary}")
         try:
             await workflow.wait_condition(
                 lambda: self.is_stopped or is_over(), timeout=pause, timeout_summary=summary
@@ -82,16 +81,16 @@ class Sleep:
             return True
         return False
 
-    async def _until(self, nap: Nap) -> None:
+    async def _until(self, nap: WaitUntil) -> None:
         wakes_at = nap.due_at
         while (wakes_at := self._moved.pop(nap.attempt, wakes_at)) > workflow.now():
-            attributes.show_sleep(nap.status, wakes_at, nap.attempt)
+            search_attributes.show_sleep(nap.status, wakes_at, nap.attempt)
             is_over = partial(self._is_over, nap.attempt, wakes_at)
             if await self.rest(wakes_at - workflow.now(), nap.summary, is_over) or self.is_stopped:
                 return
             if self._is_granted:
                 break
-        attributes.show_sleep(nap.status, workflow.now(), nap.attempt)
+        search_attributes.show_sleep(nap.status, workflow.now(), nap.attempt)
 
     def _is_over(self, attempt: int, wakes_at: datetime) -> bool:
         return self._is_granted or self._moved.get(attempt, wakes_at) != wakes_at

@@ -20,13 +20,12 @@ with workflow.unsafe.imports_passed_through():
         SettledAttempt,
     )
     from domain.contact import SLEEPING, WAITS_AS, ContactStatus
-    from domain.dial_reservations import DialTurn
+    from domain.dial_reservations import DialReservation
     from domain.gates import Gate
-    from workflows import messages, names
-    from workflows import text as words
+    from workflows import messages, names, text
     from workflows.contact.live_call import LiveCall
-    from workflows.contact.retry_timer import Nap, Sleep
-    from workflows.descriptions import MEANS
+    from workflows.contact.retry_timer import RetryTimer, WaitUntil
+    from workflows.descriptions import DESCRIPTIONS
     from workflows.messages import ContactInput, SlotRequested, read_request
     from workflows.options import DIAL, LOCAL, STORE
 
@@ -71,7 +70,7 @@ class ContactWorkflow:
         self._attempt = story.attempt
         self._kind = story.kind
         self._granted_attempt = story.attempt if story.due_at is None else story.attempt - 1
-        self._sleep = Sleep(self._show)
+        self._sleep = RetryTimer(self._show)
         self._waits_for_slot = False
         self._is_put_off = False
         """It waits for a slot, and has heard that it is to be called later."""
@@ -81,8 +80,8 @@ class ContactWorkflow:
     async def run(self, story: ContactInput) -> str:
         """Return the status the story ended in."""
         if story.due_at is not None:
-            summary, waits_as = words.CALL[self._kind], WAITS_AS[self._kind]
-            await self._sleep_for(Nap(self._attempt, story.due_at, waits_as, summary))
+            summary, waits_as = text.CALL[self._kind], WAITS_AS[self._kind]
+            await self._sleep_for(WaitUntil(self._attempt, story.due_at, waits_as, summary))
         while True:
             if not await self._hold_slot():
                 return NOBODY_GRANTS
@@ -98,18 +97,18 @@ class ContactWorkflow:
             if settled.batch_is_gone:
                 return NOBODY_GRANTS
             wakes_at = settled.due_at + settled.spread * workflow.random().random()
-            await self._sleep_for(Nap(self._attempt + 1, wakes_at, settled.status, settled.summary))
+            await self._sleep_for(WaitUntil(self._attempt + 1, wakes_at, settled.status, settled.summary))
             self._attempt += 1
             self._kind = settled.kind
 
-    @workflow.signal(name=names.CALL_EVENT, description=MEANS[names.CALL_EVENT])
+    @workflow.signal(name=names.CALL_EVENT, description=DESCRIPTIONS[names.CALL_EVENT])
     def call_event(self, request: object = None) -> None:
         """Take note of a call's status; events may come doubled, shuffled, and before the dial returned."""
         event = read_request(messages.CALL_EVENT, request)
         if event is not None:
             self._call.hear(event.attempt, event.call_status)
 
-    @workflow.signal(name=names.SLOT_GRANTED, description=MEANS[names.SLOT_GRANTED])
+    @workflow.signal(name=names.SLOT_GRANTED, description=DESCRIPTIONS[names.SLOT_GRANTED])
     def slot_granted(self, request: object = None) -> None:
         """Take the slot for an attempt."""
         grant = read_request(messages.SLOT_GRANT, request)
@@ -117,16 +116,16 @@ class ContactWorkflow:
             self._granted_attempt = max(self._granted_attempt, grant.attempt)
             self._sleep.grant(grant.attempt)
 
-    @workflow.signal(name=names.DUE_CHANGED, description=MEANS[names.DUE_CHANGED])
+    @workflow.signal(name=names.DUE_CHANGED, description=DESCRIPTIONS[names.DUE_CHANGED])
     def due_changed(self, request: object = None) -> None:
-        """Sleep until another time for an attempt that is still to come, or no longer."""
+        """RetryTimer until another time for an attempt that is still to come, or no longer."""
         moved = read_request(messages.DUE_CHANGED, request)
         if moved is not None and moved.attempt >= self._attempt:
             self._sleep.move(moved.attempt, moved.due_at)
             # Asked in this rare case alone, so that all other histories stay as they are.
             self._is_put_off = self._waits_for_slot and workflow.patched(SLEEP_AGAIN)
 
-    @workflow.signal(name=names.STOP, description=MEANS[names.STOP])
+    @workflow.signal(name=names.STOP, description=DESCRIPTIONS[names.STOP])
     def stop(self, request: object = None) -> None:
         """Wait no longer; a call that is under way is followed to its end."""
         self._sleep.stop()
@@ -148,8 +147,8 @@ class ContactWorkflow:
             self._waits_for_slot = False
             patience = min(2 * patience, LONGEST_PATIENCE)
             if self._is_put_off:
-                summary, waits_as = words.CALL[self._kind], WAITS_AS[self._kind]
-                await self._sleep_for(Nap(self._attempt, workflow.now(), waits_as, summary))
+                summary, waits_as = text.CALL[self._kind], WAITS_AS[self._kind]
+                await self._sleep_for(WaitUntil(self._attempt, workflow.now(), waits_as, summary))
         return True
 
     def _may_stop_waiting(self) -> bool:
@@ -203,7 +202,7 @@ class ContactWorkflow:
                 due_at=withheld.opens_at if withheld.gate in PUT_OFF else None,
                 ends=withheld.gate in PUT_OFF and withheld.opens_at is None,
             ),
-            summary=words.withheld(withheld.gate),
+            summary=text.withheld(withheld.gate),
             **STORE,
         )
         if returned.batch_is_gone:
@@ -219,8 +218,8 @@ class ContactWorkflow:
         if not self._sleep.is_stopped and not self._sleep.has_news(self._attempt):
             is_granted = self._granted_attempt >= self._attempt
             self._go_on_in_a_new_run(due_at=None if is_granted else again_at)
-        summary = words.withheld(withheld.gate)
-        await self._sleep_for(Nap(self._attempt, again_at, returned.status, summary))
+        summary = text.withheld(withheld.gate)
+        await self._sleep_for(WaitUntil(self._attempt, again_at, returned.status, summary))
         return None
 
     def _go_on_in_a_new_run(self, *, due_at: datetime | None) -> None:
@@ -239,12 +238,12 @@ class ContactWorkflow:
             )
             workflow.continue_as_new(story)
 
-    async def _place_call(self, turn: DialTurn | None = None) -> PlacedCall:
+    async def _place_call(self, turn: DialReservation | None = None) -> PlacedCall:
         self._show("is being called")
         return await workflow.execute_activity_method(
             CallActivities.place_call,
             PlaceCall(contact_id=self._contact_id, attempt=self._attempt, kind=self._kind, turn=turn),
-            summary=f"attempt {self._attempt}: {words.CALL[self._kind]}",
+            summary=f"attempt {self._attempt}: {text.CALL[self._kind]}",
             **DIAL,
         )
 
@@ -255,7 +254,7 @@ class ContactWorkflow:
             **LOCAL,
         )
 
-    async def _sleep_for(self, nap: Nap) -> None:
+    async def _sleep_for(self, nap: WaitUntil) -> None:
         await self._sleep.until(nap, is_granted=self._granted_attempt >= nap.attempt)
 
     def _show(self, what: str) -> None:
