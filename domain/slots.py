@@ -36,6 +36,9 @@ class SlotGrants:
     """Contacts that woke and asked for a slot."""
     is_counted: bool = True
     """Return the counters, and who holds a slot."""
+    held_before: int | None = None
+    """Slots held after the last look, and those other batches said are free since: what of them is not held
+    after this one is left to others. None names every batch that may take slots."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,7 +98,7 @@ class GrantedSlots:
     rereads: tuple[Wake, ...] = ()
     """When contacts in front of the cursor are to be looked at again."""
     waiting_batches: tuple[BatchId, ...] = ()
-    """Batches of the campaign that may take slots now."""
+    """Batches of the campaign that may take the slots this one leaves."""
     is_unattended: bool = False
     """A slot is held for a while without an open call."""
     counts: Mapping[ContactStatus, int] | None = None
@@ -135,6 +138,19 @@ def waiting_batches(demands: Mapping[BatchId, SlotDemand], campaign_limit: int) 
     shares = fair_shares({each: demand.wants for each, demand in demands.items()}, campaign_limit)
     room = {each: shares[each] - demand.held for each, demand in demands.items()}
     return tuple(sorted((each for each in room if room[each] > 0), key=lambda each: (-room[each], each)))
+
+
+def batches_to_tell(
+    batch_id: BatchId, demands: Mapping[BatchId, SlotDemand], campaign_limit: int, held_before: int | None
+) -> tuple[BatchId, ...]:
+    """Return the batches that are to hear of slots which this one held before and holds no longer.
+
+    A batch below its share whose own call has ended is on its way to take that slot; to tell it too costs
+    every batch a look for every call of each other.
+    """
+    others = tuple(each for each in waiting_batches(demands, campaign_limit) if each != batch_id)
+    left = len(others) if held_before is None else max(0, held_before - demands[batch_id].held)
+    return others[:left]
 
 
 def fair_shares(wants: Mapping[BatchId, int], limit: int) -> dict[BatchId, int]:

@@ -1,6 +1,5 @@
 """The limits a batch shares: its row behind their lock, and how many slots each batch holds and could use."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -24,7 +23,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from domain.batch import Batch
 from domain.campaign import CONCURRENCY_KEY, Campaign
 from domain.identity import BatchId
-from domain.slots import DEMAND_LASTS, SlotDemand, SlotGrants, waiting_batches
+from domain.slots import DEMAND_LASTS, SlotDemand, SlotGrants
 from store.schema.base import INSTANT
 from store.schema.mapping import batch_of, campaign_of
 from store.schema.tables import batches, campaigns, slot_demands, slots
@@ -133,10 +132,3 @@ async def tell_demand(connection: AsyncConnection, batch: Batch, wants: int, now
             where=(c.wants != wants) | (c.wanted_at < now - DEMAND_TOLD_EVERY),
         )
     )
-
-
-def others_that_wait(
-    batch_id: BatchId, demands: Mapping[BatchId, SlotDemand], cap: int | None
-) -> tuple[BatchId, ...]:
-    """Return the campaign's other batches that may take slots now; none without a cap."""
-    return () if cap is None else tuple(each for each in waiting_batches(demands, cap) if each != batch_id)

@@ -43,6 +43,7 @@ from domain.slots import (
     SlotDemand,
     SlotGrants,
     Wake,
+    batches_to_tell,
     free_slots,
 )
 from store.batches.counting import counters_of
@@ -57,7 +58,7 @@ from store.slots.candidates import (
     has_come,
     may_call,
 )
-from store.slots.demands import LockedBatch, demands_of, locked_batch_of, others_that_wait, tell_demand
+from store.slots.demands import LockedBatch, demands_of, locked_batch_of, tell_demand
 from store.slots.due_contacts import HOLDS_SLOT, NEXT_DUE, next_attempt
 
 LOOK_AGAIN_FOR_CAPACITY = timedelta(seconds=3)
@@ -182,7 +183,7 @@ async def _grant(
         zones=None if found.zones is None else tuple(found.zones),
         wakes=_wakes(batch, campaign, standing, now, lacks_capacity=lacks_capacity),
         rereads=found.rereads(now),
-        waiting_batches=others_that_wait(batch_id, demands, cap),
+        waiting_batches=() if cap is None else batches_to_tell(batch_id, demands, cap, request.held_before),
     )
     is_last = batch.status in TERMINAL_BATCH and not stands.in_use
     return await _counted(connection, stands, batch_id) if request.is_counted or is_last else stands

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.identity import BatchId
-from domain.slots import SlotDemand, fair_shares, free_slots, waiting_batches
+from domain.slots import SlotDemand, batches_to_tell, fair_shares, free_slots, waiting_batches
 
 A, B, C = BatchId("a"), BatchId("b"), BatchId("c")
 NAMES = st.text("abcdef", min_size=1, max_size=3).map(BatchId)
@@ -103,6 +103,28 @@ def test_batches_that_may_take_slots_are_those_below_their_share(
     demands: dict[BatchId, SlotDemand], cap: int, waiting: tuple[BatchId, ...]
 ) -> None:
     assert waiting_batches(demands, cap) == waiting
+
+
+@pytest.mark.parametrize(
+    ("held", "held_before", "told"),
+    [
+        pytest.param(2, 2, (), id="it took its own slot again"),
+        pytest.param(3, 2, (), id="it took one more"),
+        pytest.param(1, 2, (B,), id="it leaves one"),
+        pytest.param(1, 4, (B, C), id="it leaves more than others wait"),
+        pytest.param(2, None, (B, C), id="nobody knows what it held"),
+    ],
+)
+def test_others_are_told_of_no_more_slots_than_a_batch_leaves(
+    held: int, held_before: int | None, told: tuple[BatchId, ...]
+) -> None:
+    demands = {
+        A: SlotDemand(held=held, wants=9),
+        B: SlotDemand(held=0, wants=9),
+        C: SlotDemand(held=1, wants=9),
+    }
+
+    assert batches_to_tell(A, demands, 12, held_before) == told
 
 
 @given(demands=DEMANDS, limit=st.integers(0, 60), cap=st.integers(0, 100))

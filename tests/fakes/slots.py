@@ -23,8 +23,8 @@ from domain.slots import (
     SlotDemand,
     SlotGrants,
     Wake,
+    batches_to_tell,
     free_slots,
-    waiting_batches,
 )
 from domain.working_hours import CallingHours, is_open, next_opening
 from tests.fakes.tables import Slot, Tables, is_undialled
@@ -100,7 +100,6 @@ class _Grant:
             self._write(each)
         demands[batch_id] = SlotDemand(held=held + len(granted), wants=wants)
         lacks_capacity = free < len(candidates)
-        waiting = () if self._cap is None else waiting_batches(demands, self._cap)
         counters = self._tables.counters_of(batch_id)
         is_ended = self._batch.status in TERMINAL_BATCH
         mine = self._tables.contacts_of(batch_id)
@@ -124,7 +123,9 @@ class _Grant:
             has_more=not lacks_capacity and self._limit - held > room > 0 and len(candidates) == room,
             wakes=tuple(self._wakes(lacks_capacity=lacks_capacity)),
             rereads=tuple(self._rereads()),
-            waiting_batches=tuple(each for each in waiting if each != batch_id),
+            waiting_batches=()
+            if self._cap is None
+            else batches_to_tell(batch_id, demands, self._cap, self._request.held_before),
             is_unattended=any(
                 (each.checked_at or each.granted_at) < self._now - self._tables.unattended_after
                 and not _has_open_call(self._tables, each)

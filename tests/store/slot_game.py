@@ -325,7 +325,8 @@ class Game:
                 if each.due_at is None:
                     del self.children[each.contact_id]
         for other in stands.waiting_batches:
-            self.signal(self.batches[other], lambda other=other: self.wake(self.batches[other]))  # type: ignore[misc]
+            self.signal(self.batches[other], lambda other=other: self._tell_of_free_slot(self.batches[other]))  # type: ignore[misc]
+        dispatcher.hand_out(stands)
         if stands.status in TERMINAL_BATCH and not stands.in_use:
             batch.is_over = True
             return
@@ -334,6 +335,11 @@ class Game:
         wakes_at, _ = dispatcher.next_wake(stands, self.workflow_time())
         still = batch.wakes_at is not None and batch.wakes_at > self.workflow_time()
         batch.wakes_at = min(wakes_at, batch.wakes_at) if still and batch.wakes_at else wakes_at
+
+    def _tell_of_free_slot(self, batch: Batch) -> None:
+        if batch.dispatcher is not None:
+            batch.dispatcher.hear_of_free_slot()
+            self.wake(batch)
 
     def _give(self, batch: Batch, slot: GrantedSlot) -> None:
         """Start the child, or wake the one that sleeps or waits; the signal may be lost."""

@@ -97,6 +97,23 @@ async def test_slots_that_come_back_go_to_the_batch_below_its_share_which_is_nam
     assert (size(late_again), late_again.waiting_batches) == ((2, 4), ())
 
 
+async def test_batch_that_takes_its_own_slots_again_names_no_other_that_is_about_to_take_its(
+    house: House,
+) -> None:
+    campaign = await a_capped_campaign(house, 4)
+    one, other = await a_batch(house, campaign, 1), await a_batch(house, campaign, 101)
+    await house.grant(one.batch_id, at_most=2)
+    await house.grant(other.batch_id)
+    for batch in (one, other):
+        await end(house, (await house.people_of(batch))[0])
+
+    own_again = await house.grant(one.batch_id, held_before=2)
+    later = await house.grant(one.batch_id, held_before=3)
+
+    assert (own_again.in_use, own_again.waiting_batches) == (2, ())
+    assert later.waiting_batches == (other.batch_id,)  # it was told of one more, and may not take it
+
+
 async def test_batch_that_wants_little_leaves_the_rest_to_the_other(house: House) -> None:
     campaign = await a_capped_campaign(house, 6)
     small, large = await a_batch(house, campaign, 1, people=1), await a_batch(house, campaign, 101)

@@ -20,13 +20,20 @@ class Dispatcher:
         self._times_forgotten = 0
         self._forgotten_before = 0
         """When the request under way was made."""
+        self._held = None if state.stands is None else state.stands.in_use
+        """Slots after the last look whose answer was handed out; None before the first."""
+        self._told_of = self._told_of_before = 0
+        """Slots that other batches said are free since then, and those of them that the last request knew."""
 
     def request(self, key: str, at_most: int, now: datetime) -> SlotGrants:
         """Return what to ask for; everybody is looked at again where a window opened, or after a while."""
+        self._told_of_before = self._told_of
+        held_before = None if self._held is None else self._held + self._told_of
         if now >= self._level_look_at() or any(at <= now for at in self._state.rereads.values()):
             self.forget()
             self._leveled_at = now
             self._state.idle_looks += 1
+            held_before = None  # whatever was lost on its way is made up for
         self._forgotten_before = self._times_forgotten
         counted_at = self._state.counted_at
         return SlotGrants(
@@ -37,6 +44,7 @@ class Dispatcher:
             zones=self._state.zones,
             asked=tuple(ContactId(each) for each in list(self._state.asked)[: limits.ASKED_AT_ONCE]),
             is_counted=counted_at is None or now - counted_at >= limits.COUNT_EVERY,
+            held_before=held_before,
         )
 
     def take(self, stands: GrantedSlots, now: datetime) -> None:
@@ -60,6 +68,16 @@ class Dispatcher:
         """Remember a contact that is due; one that is not remembered is found once it is overdue."""
         if len(self._state.asked) < limits.ASKED_AT_MOST:
             self._state.asked[contact_id] = now
+
+    def hear_of_free_slot(self) -> None:
+        """Another batch leaves a slot; if this one does not take it, it goes to the next."""
+        self._told_of += 1
+
+    def hand_out(self, stands: GrantedSlots) -> None:
+        """The answer has been acted upon: contacts have their slots, other batches know of those left."""
+        self._held = stands.in_use
+        self._told_of -= self._told_of_before
+        self._told_of_before = 0
 
     def forget(self) -> None:
         """Look at pending contacts from the first one again: others may be called now than a moment ago."""

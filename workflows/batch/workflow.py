@@ -153,6 +153,7 @@ class BatchWorkflow:
     def slots_freed(self, request: object = None) -> None:
         """Another batch of the campaign leaves slots."""
         self._signals += 1
+        self._dispatcher.hear_of_free_slot()
         self._wake()
 
     @workflow.query(name=names.COUNTERS, description=DESCRIPTIONS[names.COUNTERS])
@@ -213,6 +214,7 @@ class BatchWorkflow:
         self._children.hand_out(stands.granted)
         self._children.refuse(stands.refused)
         self._children.wake_batches(stands.waiting_batches[: limits.BATCHES_WOKEN_AT_ONCE])
+        self._dispatcher.hand_out(stands)
         if self._dispatcher.must_look_at_once(stands):
             self._is_woken = True
 

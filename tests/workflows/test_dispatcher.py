@@ -1,0 +1,82 @@
+"""What a batch says of its slots when it asks for more: nobody is told of a slot that it takes again."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+from domain.batch import BatchStatus
+from domain.slots import GrantedSlots
+from tests.builders import BATCH_ID, MONDAY_NOON
+from workflows.batch.dispatcher import Dispatcher
+from workflows.messages import BatchState
+
+STANDS = GrantedSlots(
+    status=BatchStatus.IN_PROGRESS,
+    paused_by=None,
+    total_contacts=9,
+    concurrency_limit=4,
+    campaign_limit=6,
+    in_use=4,
+    campaign_in_use=6,
+    is_begin_due=False,
+    is_end_due=False,
+    is_done=False,
+)
+
+
+def held_before(dispatcher: Dispatcher, after: timedelta = timedelta(seconds=1)) -> int | None:
+    return dispatcher.request("key", 10, MONDAY_NOON + after).held_before
+
+
+def looked(dispatcher: Dispatcher, in_use: int) -> None:
+    """Let a look be answered and its slots be handed out."""
+    stands = replace(STANDS, in_use=in_use)
+    dispatcher.take(stands, MONDAY_NOON)
+    dispatcher.hand_out(stands)
+
+
+def test_first_look_knows_of_no_slot_held_before() -> None:
+    assert held_before(Dispatcher(BATCH_ID, BatchState(), MONDAY_NOON)) is None
+
+
+def test_next_look_names_the_slots_held_after_the_one_before() -> None:
+    dispatcher = Dispatcher(BATCH_ID, BatchState(), MONDAY_NOON)
+    looked(dispatcher, 4)
+
+    assert held_before(dispatcher) == 4
+
+
+def test_next_run_knows_what_the_one_before_held() -> None:
+    assert held_before(Dispatcher(BATCH_ID, BatchState(stands=STANDS), MONDAY_NOON)) == 4
+
+
+def test_slots_other_batches_left_are_passed_on_unless_they_are_taken() -> None:
+    dispatcher = Dispatcher(BATCH_ID, BatchState(stands=STANDS), MONDAY_NOON)
+    dispatcher.hear_of_free_slot()
+    dispatcher.hear_of_free_slot()
+
+    assert held_before(dispatcher) == 6
+    looked(dispatcher, 5)
+    assert held_before(dispatcher) == 5
+
+
+def test_slot_heard_of_while_the_look_was_under_way_counts_for_the_next() -> None:
+    dispatcher = Dispatcher(BATCH_ID, BatchState(stands=STANDS), MONDAY_NOON)
+    held_before(dispatcher)
+    dispatcher.hear_of_free_slot()
+    looked(dispatcher, 4)
+
+    assert held_before(dispatcher) == 5
+
+
+def test_answer_that_was_not_handed_out_leaves_its_slots_to_the_next_look() -> None:
+    dispatcher = Dispatcher(BATCH_ID, BatchState(stands=STANDS), MONDAY_NOON)
+    held_before(dispatcher)
+    dispatcher.take(replace(STANDS, in_use=2), MONDAY_NOON)
+
+    assert held_before(dispatcher) == 4
+
+
+def test_look_at_everybody_makes_up_for_what_was_lost() -> None:
+    dispatcher = Dispatcher(BATCH_ID, BatchState(stands=STANDS), MONDAY_NOON)
+
+    assert held_before(dispatcher, after=timedelta(seconds=10)) is None
