@@ -1,16 +1,21 @@
 """Sizes, names and docstrings: what keeps every file readable in one sitting."""
 
 import ast
+import warnings
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from tests.architecture.reading import Function, methods
+from tests.architecture.reading import Function, decorators, methods
 from tests.architecture.source import Module, bench, breaches, everything, product, told
 
-MODULE_LINES = 300
+MODULE_LINES = 600
+LONG_MODULE_LINES = 400
+"""A module longer than this deserves a second thought."""
 FUNCTION_LINES = 50
+PORTS = Path("domain/ports")
 MIGRATIONS = Path("store/migrations/versions")
 """Exempt from sizes: a migration is one story, told once and never changed."""
 
@@ -21,10 +26,10 @@ DRAWERS = {
 """Names under which anything can be put, and nothing found."""
 
 
-def long_modules(module: Module) -> Iterator[str]:
+def long_modules(module: Module, limit: int = MODULE_LINES) -> Iterator[str]:
     """A module nobody reads to its end."""
     lines = len(module.text.splitlines())
-    if lines > MODULE_LINES and not module.path.is_relative_to(MIGRATIONS):
+    if lines > limit and not module.path.is_relative_to(MIGRATIONS):
         yield f"{module.path} has {lines} lines"
 
 
@@ -45,14 +50,20 @@ def drawers(module: Module) -> Iterator[str]:
 
 
 def undocumented(module: Module) -> Iterator[str]:
-    """Each public module, class, function and method without a docstring."""
+    """Each module, and each port, route, workflow and activity, without a docstring."""
     if ast.get_docstring(module.tree) is None:
         yield f"{module.path}:1 module"
+    is_port = module.path.is_relative_to(PORTS)
     yield from (
         f"{module.at(node)} {node.name}"
         for node in _public(module.tree.body)
-        if ast.get_docstring(node) is None
+        if (is_port or _is_public_text(node)) and ast.get_docstring(node) is None
     )
+
+
+def _is_public_text(node: Function | ast.ClassDef) -> bool:
+    """Tell whether a docstring is shown to people: in the API's description, in the Web UI."""
+    return any(name.startswith(("router.", "workflow.", "activity.")) for name in decorators(node))
 
 
 def _public(body: list[ast.stmt]) -> Iterator[Function | ast.ClassDef]:
@@ -64,8 +75,10 @@ def _public(body: list[ast.stmt]) -> Iterator[Function | ast.ClassDef]:
                 yield from _public([*methods(node), *nested])
 
 
-def test_no_module_is_longer_than_300_lines() -> None:
+def test_no_module_is_longer_than_600_lines() -> None:
     found = breaches(long_modules, product() + bench())
+    for each in breaches(partial(long_modules, limit=LONG_MODULE_LINES), product() + bench()):
+        warnings.warn(f"{each}: is it one subject?", stacklevel=1)
 
     assert not found, told("Find the second job in it and give that a file of its own:", found)
 
@@ -82,7 +95,7 @@ def test_no_folder_and_no_module_is_named_like_a_drawer() -> None:
     assert not found, told("Name it after what is in it:", found)
 
 
-def test_everything_public_says_what_it_is_for() -> None:
+def test_modules_ports_routes_workflows_and_activities_say_what_they_are_for() -> None:
     found = breaches(undocumented, product() + bench())
 
     assert not found, told("Give it one line in the indicative, or make it private:", found)
@@ -91,9 +104,9 @@ def test_everything_public_says_what_it_is_for() -> None:
 @pytest.mark.parametrize(
     ("path", "lines", "count"),
     [
-        pytest.param("api/planted.py", 300, 0, id="just fits"),
-        pytest.param("api/planted.py", 301, 1, id="one line too many"),
-        pytest.param("store/migrations/versions/planted.py", 301, 0, id="migration"),
+        pytest.param("api/planted.py", 600, 0, id="just fits"),
+        pytest.param("api/planted.py", 601, 1, id="one line too many"),
+        pytest.param("store/migrations/versions/planted.py", 601, 0, id="migration"),
     ],
 )
 def test_planted_long_module_is_found(path: str, lines: int, count: int) -> None:
@@ -127,16 +140,23 @@ def test_planted_drawer_is_found(path: str, count: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "found"),
+    ("path", "text", "found"),
     [
-        pytest.param("", ["a.py:1 module"], id="module"),
-        pytest.param("'M.'\ndef f(): ...", ["a.py:2 f"], id="function"),
-        pytest.param("'M.'\nclass A: ...", ["a.py:2 A"], id="class"),
-        pytest.param("'M.'\nclass A:\n 'A.'\n async def f(self): ...", ["a.py:4 f"], id="method"),
-        pytest.param("'M.'\nclass _A:\n def f(self): ...\ndef _f(): ...", [], id="private"),
-        pytest.param("'M.'\nclass A:\n 'A.'\n def __init__(self): ...", [], id="constructor"),
-        pytest.param("'M.'\ndef f():\n 'F.'\n def inner(): ...", [], id="inside a function"),
+        pytest.param("a.py", "", ["a.py:1 module"], id="module"),
+        pytest.param("a.py", "'M.'\ndef f(): ...\nclass A: ...", [], id="a name that says it all"),
+        pytest.param("domain/ports/a.py", "'M.'\nclass A: ...", ["domain/ports/a.py:2 A"], id="port"),
+        pytest.param(
+            "domain/ports/a.py",
+            "'M.'\nclass A:\n 'A.'\n async def f(self): ...",
+            ["domain/ports/a.py:4 f"],
+            id="verb of a port",
+        ),
+        pytest.param("a.py", "'M.'\n@router.get('/')\nasync def f(): ...", ["a.py:3 f"], id="route"),
+        pytest.param("a.py", "'M.'\n@workflow.defn\nclass A: ...", ["a.py:3 A"], id="workflow"),
+        pytest.param(
+            "a.py", "'M.'\nclass A:\n @activity.defn\n async def f(self): ...", ["a.py:4 f"], id="activity"
+        ),
     ],
 )
-def test_planted_silence_is_found(text: str, found: list[str]) -> None:
-    assert list(undocumented(Module.of("a.py", text))) == found
+def test_planted_silence_is_found(path: str, text: str, found: list[str]) -> None:
+    assert list(undocumented(Module.of(path, text))) == found
