@@ -68,12 +68,12 @@ class RunningStack:
         self._wait_until_whole()
 
     def watch(self) -> NoReturn:
-        """Keep every part alive until a stop is wished. Raises StopRequested, PartKeepsDying."""
+        """Keep every part alive until a stop is requested. Raises StopRequested, PartKeepsDying."""
         while True:
             self.pause(_BETWEEN_LOOKS_SECONDS)
 
     def pause(self, seconds: float) -> None:
-        """RetryTimer, and keep every part alive meanwhile. Raises StopRequested, PartKeepsDying."""
+        """Sleep, and keep every part alive meanwhile. Raises StopRequested, PartKeepsDying."""
         self.supervisor.pause(seconds)
 
     def end(self) -> None:

@@ -1,4 +1,4 @@
-"""How each part of Apollo is run as a child process, and what it is told through its environment."""
+"""How each part of Apollo is run as a child process, and with which environment."""
 
 import os
 from collections.abc import Mapping
@@ -66,7 +66,7 @@ class StackCommands:
         )
 
     def another_worker(self) -> ByHand:
-        """Return how to start another worker beside the one that runs."""
+        """Return how to start a further worker."""
         plan = self._plan
         inherited = Inherited(
             environment=plan.environment, database=not plan.owns_database, temporal=not plan.owns_temporal

@@ -1,4 +1,4 @@
-"""The wish to stop, from Ctrl-C, SIGTERM or a closed terminal.
+"""A request to stop, from Ctrl-C, SIGTERM or a closed terminal.
 
 Handlers only raise a flag: a second Ctrl-C can therefore never interrupt the clean-up of the first.
 """
@@ -35,14 +35,14 @@ class StopRequest:
             signal.signal(number, handler)  # type: ignore[arg-type]  # what signal() itself returned
 
     def pause(self, seconds: float) -> None:
-        """RetryTimer; raises StopRequested as soon as a stop is wished."""
+        """Sleep; raises StopRequested as soon as a stop is requested."""
         end = time.monotonic() + seconds
         while not self.is_raised and (left := end - time.monotonic()) > 0:
             time.sleep(min(left, _STEP_SECONDS))
         self.check()
 
     def check(self) -> None:
-        """Raises StopRequested when a stop is wished."""
+        """Raises StopRequested when a stop is requested."""
         if self.is_raised:
             raise StopRequested
 

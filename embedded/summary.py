@@ -1,4 +1,4 @@
-"""What the person at the terminal is told once everything runs."""
+"""The summary on the terminal once everything runs."""
 
 from collections.abc import Iterator
 

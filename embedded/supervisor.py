@@ -1,4 +1,4 @@
-"""Watches over the parts of a stack: tells of each that dies, and starts it again until it keeps dying."""
+"""Supervises the parts of a stack: reports each that dies, and restarts it until it keeps dying."""
 
 import time
 from collections.abc import Callable
@@ -124,7 +124,7 @@ class Supervisor:
         each.ready_since = time.monotonic()
 
     def pause(self, seconds: float) -> None:
-        """RetryTimer, and keep the parts alive meanwhile. Raises StopRequested, PartKeepsDying."""
+        """Sleep, and keep the parts alive meanwhile. Raises StopRequested, PartKeepsDying."""
         end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0:
             self._stop.pause(min(left, _BETWEEN_LOOKS_SECONDS))

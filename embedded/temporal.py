@@ -34,7 +34,7 @@ class TemporalServer:
     """How to run the server, and how to tell that it is ready."""
 
     def __init__(self, plan: TemporalPlan, environment: Mapping[str, str]) -> None:
-        """Choose free ports for the doors that nobody is told of. Raises BinaryMissing."""
+        """Choose free ports for the services that nobody calls. Raises BinaryMissing."""
         self._plan = plan
         self._environment = environment
         self.program = _program()

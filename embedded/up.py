@@ -13,7 +13,7 @@ from settings import Settings, inherited_environment
 
 
 def run_until_stopped(settings: Settings, console: Console) -> None:
-    """Run the whole stack until a stop is wished. The data folder of the settings is absolute.
+    """Run the whole stack until a stop is requested. The data folder of the settings is absolute.
 
     Raises EmbeddedError when it cannot start or a part keeps dying, with nothing left running.
     """

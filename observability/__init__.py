@@ -1,1 +1,1 @@
-"""What a process tells of itself: log lines and metrics."""
+"""Log lines and metrics of a process."""

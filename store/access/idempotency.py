@@ -1,7 +1,7 @@
 """Remembers requests, so that a client may repeat one without having it done twice.
 
-The one rule: a key's row and its effect are one transaction. A row that can be read tells of an effect that
-holds; who works under a key holds its lock for as long as the transaction lives, and loses both together.
+The one rule: a key's row and its effect are one transaction. A row that can be read stands for an effect that
+holds; a request under a key holds the key's lock as long as its transaction lives, and loses both together.
 """
 
 from collections.abc import Awaitable, Callable
@@ -110,7 +110,7 @@ async def _keep(connection: AsyncConnection, keyed: KeyedRequest[T], answer: str
 
 
 async def _is_held(connection: AsyncConnection, key: IdempotencyKey) -> bool:
-    """Tell whether somebody has the key's lock; to try it would get in the way of who takes it."""
+    """Tell whether the key's lock is held; trying it would get in the way of the request that takes it."""
     number = _lock_of(key) % 2**64
     halves = {"high": number >> 32, "low": number % 2**32}
     return bool(await connection.scalar(_HELD, halves))

@@ -1,4 +1,4 @@
-"""Whoever owns tokens and campaigns; an organization exists as soon as it is named."""
+"""Organizations; one exists as soon as it is named."""
 
 from datetime import datetime
 

@@ -1,4 +1,4 @@
-"""Who may use the API; a secret is never stored, only its hash."""
+"""API tokens; a secret is never stored, only its hash."""
 
 import hashlib
 from datetime import datetime, timedelta

@@ -16,7 +16,7 @@ from store.schema.tables import calls, contacts
 class PostgresExportStore:
     """Stretches of any batch; implements `ExportStore`.
 
-    No transaction spans two of them, for whoever downloads slowly would keep it open.
+    No transaction spans two of them, since a slow download would keep it open.
     """
 
     def __init__(self, engine: AsyncEngine) -> None:
@@ -43,14 +43,14 @@ class PostgresExportStore:
             .scalar_subquery()
         )
         is_newest = and_(calls.c.contact_id == contacts.c.contact_id, calls.c.attempt == newest)
-        stretch = (
+        page = (
             select(contacts, calls)
             .join_from(contacts, calls, is_newest, isouter=True)
             .where(_between(batch_id, after, last))
             .order_by(contacts.c.position)
         )
         async with single_statement(self._engine) as connection:
-            found = await connection.execute(stretch)
+            found = await connection.execute(page)
         return [
             (contact_of(row), None if row[calls.c.execution_id] is None else call_of(row))
             for row in found.mappings()
@@ -60,14 +60,14 @@ class PostgresExportStore:
         self, batch_id: BatchId, after: int, last: int
     ) -> Sequence[tuple[Contact, CallRecord]]:
         """Return every call of those contacts, by position and attempt."""
-        stretch = (
+        page = (
             select(contacts, calls)
             .join_from(contacts, calls, calls.c.contact_id == contacts.c.contact_id)
             .where(_between(batch_id, after, last))
             .order_by(contacts.c.position, calls.c.attempt)
         )
         async with single_statement(self._engine) as connection:
-            found = await connection.execute(stretch)
+            found = await connection.execute(page)
         return [(contact_of(row), call_of(row)) for row in found.mappings()]
 
 

@@ -2,7 +2,7 @@
 
 They are kept once nothing is under way in a batch that is over: no contact unfinished, no call open. From
 then on a status changes from a final one only. Triggers of the database watch for that: in the transaction of
-the change they hold the batch's row shared and drop what is kept. Whoever keeps counts locks that row first
+the change they hold the batch's row shared and drop what is kept. The keeper of counts locks that row first
 and counts in a statement of its own, so that no change is between the two.
 """
 
@@ -37,7 +37,7 @@ _IS_SETTLED = and_(
 
 
 async def keep_counts_of_settled(engine: AsyncEngine, *of: ColumnElement[bool]) -> None:
-    """Keep the counts of some batches in which nothing is under way any more, for whoever asks next.
+    """Keep the counts of some batches in which nothing is under way any more, for the next reader.
 
     A database that cannot be written to, or whose rows are held, keeps nothing, and nobody misses it.
     """

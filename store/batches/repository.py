@@ -91,7 +91,7 @@ class PostgresBatchStore:
             return list((await connection.scalars(forgotten)).all())
 
     async def load(self, batch_id: BatchId) -> tuple[Batch, Campaign]:
-        """Return a batch with counters from its contacts, whoever owns it. Raises BatchNotFound."""
+        """Return a batch with counters from its contacts, of any organization. Raises BatchNotFound."""
         async with single_statement(self._engine) as connection:
             return await _read_counted(connection, _ONE, this_batch=batch_id)
 

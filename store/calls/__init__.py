@@ -1,1 +1,1 @@
-"""Attempts: claims, events, deliveries, and whose turn it is to dial."""
+"""Attempts: claims, events, deliveries, caller IDs and reserved instants."""

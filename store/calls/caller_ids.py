@@ -1,6 +1,6 @@
-"""Which number a claim shows, told from what contacts were shown and what numbers carry now.
+"""Which number a claim shows, by what its contact was shown before and what each number carries now.
 
-Claims that choose from one list pass one at a time from their turn to their commit, by the turn's row, so
+Claims that choose from one list pass one at a time from the rotation to their commit, by the cursor's row, so
 that each knows the choices before it. They hold all other locks already: nobody waits in a circle.
 """
 
@@ -16,13 +16,13 @@ from domain.identity import CampaignId, ContactId
 from domain.ports import AttemptClaim
 from store.schema.tables import caller_id_turns, calls
 
-_TURN = caller_id_turns.c.turn
-_TAKEN = insert(caller_id_turns).values(
+_CURSOR = caller_id_turns.c.turn
+_FIRST_CURSOR = insert(caller_id_turns).values(
     owner_id=bindparam("this_owner"), strategy=bindparam("this_strategy"), turn=0
 )
-_TAKE_TURN = _TAKEN.on_conflict_do_update(
-    index_elements=caller_id_turns.primary_key.columns, set_={_TURN: _TURN + 1}
-).returning(_TURN)
+_ADVANCE_CURSOR = _FIRST_CURSOR.on_conflict_do_update(
+    index_elements=caller_id_turns.primary_key.columns, set_={_CURSOR: _CURSOR + 1}
+).returning(_CURSOR)
 _SHOWN = select(calls.c.attempt, calls.c.from_number, calls.c.call_status).where(
     calls.c.contact_id == bindparam("this_contact"), calls.c.from_number.is_not(None)
 )
@@ -47,23 +47,23 @@ async def caller_id_for(
 
 async def _chosen(connection: AsyncConnection, wish: AttemptClaim, facts: RowMapping) -> str:
     ids, campaign_id = wish.caller_ids, CampaignId(facts["campaign_id"])
-    turn, live_calls = 0, _NOTHING_LIVE
+    cursor, live_calls = 0, _NOTHING_LIVE
     match ids.strategy:
         case CallerIdStrategy.ROUND_ROBIN:
             owner_id = facts["batch_id"] if ids.are_own else campaign_id
-            turn = await _take_turn(connection, owner_id, ids.strategy)
+            cursor = await _advance_cursor(connection, owner_id, ids.strategy)
         case CallerIdStrategy.LEAST_LOADED:
             # Numbers of several lists may be the same, and their calls count together.
-            turn = await _take_turn(connection, campaign_id, ids.strategy)
-            # A statement of its own sees the calls of every claim that had a turn before.
+            cursor = await _advance_cursor(connection, campaign_id, ids.strategy)
+            # A statement of its own sees the calls of every claim before it.
             live_calls = await _live_calls(connection, campaign_id)
-    return choose_caller_id(ids.strategy, ids.numbers, turn=turn, draw=wish.draw, live_calls=live_calls)
+    return choose_caller_id(ids.strategy, ids.numbers, turn=cursor, draw=wish.draw, live_calls=live_calls)
 
 
-async def _take_turn(connection: AsyncConnection, owner_id: str, strategy: CallerIdStrategy) -> int:
-    taken = await connection.execute(_TAKE_TURN, {"this_owner": owner_id, "this_strategy": strategy})
-    turn: int = taken.scalar_one()
-    return turn
+async def _advance_cursor(connection: AsyncConnection, owner_id: str, strategy: CallerIdStrategy) -> int:
+    taken = await connection.execute(_ADVANCE_CURSOR, {"this_owner": owner_id, "this_strategy": strategy})
+    cursor: int = taken.scalar_one()
+    return cursor
 
 
 async def _shown(connection: AsyncConnection, contact_id: ContactId) -> Sequence[ShownNumber]:

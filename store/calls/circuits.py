@@ -14,13 +14,13 @@ from store.schema.tables import provider_routes
 
 
 class PostgresCircuitStore:
-    """The routes of all workers; implements `CircuitStore`."""
+    """The circuits of all workers; implements `CircuitStore`."""
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
 
     async def report(self, report: CircuitReport) -> None:
-        """Keep a report in place of the route's former one, unless that one tells of a later instant."""
+        """Replace the circuit's former report, unless that one is of a later instant."""
         reported = insert(provider_routes).values(
             provider=report.provider,
             state=report.state,
@@ -29,17 +29,19 @@ class PostgresCircuitStore:
             reason=None if report.reason is None else storable_text(report.reason),
             probe_at=report.probe_at,
         )
-        told = {each.name: reported.excluded[each.name] for each in provider_routes.c if not each.primary_key}
+        values = {
+            each.name: reported.excluded[each.name] for each in provider_routes.c if not each.primary_key
+        }
         kept = reported.on_conflict_do_update(
             index_elements=[provider_routes.c.provider],
-            set_=told,
+            set_=values,
             where=provider_routes.c.since <= reported.excluded.since,
         )
         async with single_statement(self._engine) as connection:
             await connection.execute(kept)
 
     async def reports(self) -> Sequence[CircuitReport]:
-        """Return the newest report of every route, by the provider's name."""
+        """Return the newest report of every circuit, by the provider's name."""
         c = provider_routes.c
         async with single_statement(self._engine) as connection:
             found = await connection.execute(select(provider_routes).order_by(c.provider))

@@ -5,7 +5,7 @@ locks that claims share. Only a statement that begins after all of them reads wh
 statement's snapshot is older than the locks it waits for. Claims on one number pass one at a time, so that
 each counts the attempts of those before it. The number to show is chosen after all that may refuse the claim,
 since others wait for its turn. The number's place among the open attempts is taken with the call, last:
-whoever waits for it holds nothing that its holder still needs.
+a claim that waits for it holds nothing that its holder still needs.
 """
 
 from dataclasses import replace
@@ -45,7 +45,7 @@ from store.schema.mapping import Values, call_of, call_values
 from store.schema.tables import batches, calls, campaigns, contacts, slots
 
 WISH_LASTS = timedelta(seconds=2)
-"""Whoever waited longer for its locks rests on hours that may have closed since, and looks again."""
+"""A claim that waited longer for its locks may rest on hours that have closed since, and is judged again."""
 
 # The share lock on the batch lets claims pass each other, and makes them and a pause wait for one another:
 # after a pause has committed no dial begins. The contact is locked against another claimant.
@@ -56,12 +56,12 @@ _ROWS = (
     .suffix_with(text("FOR SHARE OF batches FOR NO KEY UPDATE OF contacts"))
     .subquery("held")
 )
-# Outside the query of the rows, so that they come after these: whoever holds the claims may hold contacts.
+# Outside the query of the rows, so that they come after these: a holder of the claims' lock may hold rows.
 _LOCKS = select(claims_on(_ROWS.c.phone_number), claims_of(_ROWS.c.organization_id))
 
-# The claim's instant moves on by what it waited; the clock is the database's, as it is for whoever waits.
+# The claim's instant moves on by the time it waited; the clock is the database's.
 _WAITED = type_coerce(func.clock_timestamp() - func.transaction_timestamp(), Interval)
-# Whether the number is busy is a cheap look that spares most losers the write; the unique index decides.
+# Reading whether the number is busy spares most losers the write; the unique index decides.
 _FACTS = (
     select(
         contacts.c.batch_id,

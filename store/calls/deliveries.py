@@ -1,4 +1,4 @@
-"""Stored endings of which the contact's workflow has not been told: one partial index holds them all."""
+"""Stored endings not yet delivered to their workflows: one partial index holds them all."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -49,5 +49,5 @@ async def backlog(connection: AsyncConnection) -> Backlog:
 
 
 async def mark_delivered(connection: AsyncConnection, event_number: int, now: datetime) -> None:
-    """Keep that the workflow was told; the first time stands."""
+    """Mark an event as delivered; the first time stands."""
     await connection.execute(_MARK_DELIVERED, {"this_event": event_number, "delivered_at": now})

@@ -34,7 +34,7 @@ _RESERVE = _FIRST.on_conflict_do_update(
 
 
 class PostgresDialReservationStore:
-    """The turns of all campaigns with a pace; implements `DialReservationStore`."""
+    """The reserved instants of all rate-limited campaigns; implements `DialReservationStore`."""
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine

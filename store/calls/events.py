@@ -48,7 +48,7 @@ _INSERT_EVENT = (
     .on_conflict_do_nothing(index_elements=["execution_id", "event_key"])
     .returning(call_events.c.event_number)
 )
-# What the contact's workflow need not be told counts as delivered when it arrives.
+# An event that its workflow does not need counts as delivered when it arrives.
 _INSERT_NEWS = _INSERT_EVENT.values(delivered_at=None)
 _INSERT_NO_NEWS = _INSERT_EVENT.values(delivered_at=func.now())
 _IS_KNOWN = select(calls.c.execution_id).where(calls.c.execution_id == bindparam("this_execution"))

@@ -113,7 +113,7 @@ class PostgresCallStore:
             )
 
     async def mark_delivered(self, event_number: int, now: datetime) -> None:
-        """Keep that the contact's workflow was told of the event; the first time stands."""
+        """Mark the event as delivered to the contact's workflow; the first time stands."""
         async with single_statement(self._engine) as connection:
             await deliveries.mark_delivered(connection, event_number, now)
 

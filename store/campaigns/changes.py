@@ -43,7 +43,7 @@ async def change_campaign(
 async def delete_campaign(
     connection: AsyncConnection, organization_id: OrganizationId, campaign_id: CampaignId, now: datetime
 ) -> None:
-    """Take a campaign out of sight; see `CampaignStore.delete`."""
+    """Soft-delete a campaign; see `CampaignStore.delete`."""
     # A new batch waits for this lock, and then finds no campaign.
     await _locked(connection, organization_id, campaign_id)
     unfinished = await connection.scalar(

@@ -118,7 +118,7 @@ class PostgresCampaignStore:
         return changed, unfinished
 
     async def delete(self, organization_id: OrganizationId, campaign_id: CampaignId, now: datetime) -> None:
-        """Take a campaign out of sight; its rows stay. Raises CampaignNotFound, CampaignUnfinished."""
+        """Soft-delete a campaign. Raises CampaignNotFound, CampaignUnfinished."""
         async with transaction(self._engine) as connection:
             await delete_campaign(connection, organization_id, campaign_id, now)
 

@@ -24,7 +24,7 @@ _FACTS = (
     select(
         batches.c.status.label("batch_status"),
         calls.c.call_status,
-        is_suppressed(batches.c.organization_id, contacts.c.phone_number, instant("looked_at")).label(
+        is_suppressed(batches.c.organization_id, contacts.c.phone_number, instant("read_at")).label(
             "is_suppressed"
         ),
     )
@@ -38,7 +38,7 @@ _FACTS = (
 
 @dataclass(frozen=True, kw_only=True)
 class BatchFacts:
-    """What bears on a contact's being called again, besides its attempt."""
+    """What decides whether a contact is called again, apart from its attempt."""
 
     batch_status: BatchStatus
     call_status: CallStatus | None
@@ -52,7 +52,7 @@ async def locked_batch_facts(
 
     Raises ContactNotFound.
     """
-    this = {"this_contact": contact_id, "this_attempt": attempt, "looked_at": now}
+    this = {"this_contact": contact_id, "this_attempt": attempt, "read_at": now}
     await connection.execute(_LOCKED, {"this_contact": contact_id})
     row = (await connection.execute(_FACTS, this)).mappings().one_or_none()
     if row is None:

@@ -1,4 +1,4 @@
-"""Lets a person who was reached be called again at an agreed time."""
+"""Schedules the next call of a contact that was reached, at an agreed time."""
 
 from datetime import datetime
 

@@ -21,7 +21,7 @@ from store.database.engine import single_statement, transaction
 from store.database.parameters import among
 from store.schema.mapping import call_of, contact_of
 from store.schema.tables import batches, calls, contacts
-from store.slots import due_contacts as turns
+from store.slots import due_contacts
 
 
 class PostgresContactStore:
@@ -33,18 +33,18 @@ class PostgresContactStore:
     async def pending_zones(self, batch_id: BatchId) -> Sequence[str | None]:
         """Return the different zones of pending contacts; None for those without one of their own."""
         async with single_statement(self._engine) as connection:
-            return list((await connection.scalars(turns.pending_zones(batch_id))).all())
+            return list((await connection.scalars(due_contacts.pending_zones(batch_id))).all())
 
     async def skipped_stories(
         self, batch_id: BatchId, after_position: int, limit: int
     ) -> Sequence[tuple[ContactId, int]]:
         """Return contacts that were called before and then skipped with their batch, by position."""
-        return await self._pairs(turns.skipped_stories(batch_id, after_position).limit(limit))
+        return await self._pairs(due_contacts.skipped_stories(batch_id, after_position).limit(limit))
 
     async def calls_to_hang_up(self, batch_id: BatchId, limit: int) -> Sequence[tuple[ExecutionId, str]]:
         """Return the open calls of skipped contacts, by attempt and the provider's id, oldest first."""
         async with single_statement(self._engine) as connection:
-            found = await connection.execute(turns.calls_to_hang_up(batch_id).limit(limit))
+            found = await connection.execute(due_contacts.calls_to_hang_up(batch_id).limit(limit))
         return [(ExecutionId(execution_id), call_id) for execution_id, call_id in found]
 
     async def settle(
@@ -68,7 +68,7 @@ class PostgresContactStore:
     ) -> ContactStatus:
         """Return a contact that was certainly not dialled to the status it waited in, due at once or then.
 
-        With `ends` somebody who waits for a retry keeps the outcome of the last call.
+        With `ends` a contact that waits for a retry keeps the outcome of the last call.
         Of a batch that is over, or with a number that is suppressed, it is skipped.
         Raises ContactNotFound.
         """

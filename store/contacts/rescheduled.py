@@ -1,4 +1,4 @@
-"""Finds who was moved by changed rules, so that workflows that sleep can be told."""
+"""Finds contacts that changed rules moved, for the workflows that sleep."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -13,7 +13,7 @@ from domain.ports import RescheduledContact
 from store.database.engine import single_statement
 from store.schema.tables import calls, contacts
 
-# Changed rules complete or skip nobody; who completed may wait for a follow-up by the time this is told.
+# Changed rules complete and skip nobody; a completed contact may wait for a follow-up by now.
 _ENDED = sorted(TERMINAL - {ContactStatus.COMPLETED, ContactStatus.SKIPPED})
 
 
@@ -26,7 +26,7 @@ class PostgresRescheduledStore:
     async def rescheduled_since(
         self, batch_id: BatchId, since: datetime, after_position: int, limit: int
     ) -> Sequence[RescheduledContact]:
-        """Return who was moved at that instant or later and waits, or would wait still, by position."""
+        """Return contacts moved at that instant or later that wait, or would wait still, by position."""
         async with single_statement(self._engine) as connection:
             found = (await connection.execute(_moved(batch_id, since, after_position, limit))).all()
         return [

@@ -1,4 +1,4 @@
-"""Times whoever waits anew after the rules have changed, a stretch of a batch at a time."""
+"""Reschedules waiting contacts after the rules have changed, a page of a batch at a time."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -24,7 +24,7 @@ from store.schema.tables import batches, calls, campaigns, contacts
 _NOBODY = RescheduledPage(changed=0, last_position=None)
 
 # The share locks keep the rules as they are and the batch from ending meanwhile: of two pages the later one
-# never goes by older rules. Whoever is being called has the contact's lock.
+# never goes by older rules. A call under way has the contact's lock.
 _LOCKED_BATCH = (
     select(batches, campaigns)
     .join_from(batches, campaigns, batches.c.campaign_id == campaigns.c.campaign_id)
@@ -89,7 +89,7 @@ class PostgresRescheduleStore:
         *,
         quiet_after_unknown: timedelta = timedelta(),
     ) -> RescheduledPage:
-        """Compute the times of the next waiting contacts anew, by position."""
+        """Reschedule the next waiting contacts, by position."""
         async with transaction(self._engine) as connection:
             found = await connection.execute(_LOCKED_BATCH, {"this_batch": batch_id})
             rules_row = found.mappings().one_or_none()
@@ -133,7 +133,7 @@ def _locked_page(batch_id: BatchId, after_position: int, limit: int) -> Select[s
 
 
 def _waiting(contact_ids: Sequence[str]) -> Select[*tuple[Any, ...]]:
-    """Select those of some contacts who wait, each with its newest call that has ended."""
+    """Select the waiting among some contacts, each with its newest call that has ended."""
     c = contacts.c
     ended = calls.alias("ended")
     newest_ended = (
@@ -163,7 +163,7 @@ def _waiting(contact_ids: Sequence[str]) -> Select[*tuple[Any, ...]]:
 def _moves(
     page: Sequence[RowMapping], batch: Batch, rules: CampaignRules, now: datetime, quiet: timedelta
 ) -> list[tuple[WaitingContact, Settlement]]:
-    """Return who is to be moved, and where to."""
+    """Return the contacts to move, and their new times."""
     moves = []
     for row in page:
         waiting = _waiting_contact(row, now)

@@ -2,7 +2,7 @@
 
 Each move is one guarded update; when the guard does not hold, the verb reads and returns what stands.
 A guard that looks at more than the contact's own row holds its lock first: a statement that waits for a lock
-sees all other rows as they were before. Who is sent to wait is sent under a share lock on the batch, so that
+sees all other rows as they were before. A contact is sent to wait under a share lock on the batch, so that
 nobody waits in one that is over.
 """
 
@@ -65,7 +65,7 @@ _SETTLE = (
     .returning(*_WHERE_IT_STANDS)
 )
 
-# Whoever writes a new call or corrects one takes this lock too.
+# A new or corrected call takes this lock too.
 _LOCKED_CONTACT = (
     select(contacts.c.contact_id)
     .where(contacts.c.contact_id == bindparam("this_contact"))
@@ -143,7 +143,7 @@ async def give_back(
 async def _leave_as_it_ended(
     connection: AsyncConnection, contact_id: ContactId, now: datetime
 ) -> ContactStatus:
-    """End somebody who waits for a retry with the outcome of the last call that has one."""
+    """End a contact that waits for a retry with the outcome of the last call that has one."""
     c, this = contacts.c, calls.c.contact_id == contact_id
     newest_ended = (
         select(calls.c.call_status)

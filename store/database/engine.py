@@ -32,7 +32,7 @@ _shares: WeakKeyDictionary[AsyncEngine, TenantShares] = WeakKeyDictionary()
 
 
 def driver_url(database_url: str) -> URL:
-    """Return the address with the driver this house uses, whatever dialect name it came with."""
+    """Return the address with our driver, for any dialect name of Postgres."""
     return make_url(database_url).set(drivername="postgresql+psycopg")
 
 
@@ -46,7 +46,7 @@ def create_store_engine(
     """Return an engine with at most `pool_size` connections, opened when first needed.
 
     A tenant holds at most `connections_per_tenant` of them at once; None is all of them.
-    Whoever asks for it closes it with `dispose`.
+    The caller closes it with `dispose`.
     """
     engine = create_async_engine(
         driver_url(database_url),

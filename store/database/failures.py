@@ -45,7 +45,7 @@ def translated_failures() -> Iterator[None]:
     # COPY and the codecs speak for themselves; nobody wraps their errors.
     except (SQLAlchemyError, psycopg.Error, UnicodeEncodeError) as error:
         original = getattr(error, "orig", None) or error
-        # What the driver says of a lost connection holds no row, and tells which host did not answer.
+        # The driver's message about a lost connection holds no row, and names the host that did not answer.
         is_of_the_driver = isinstance(original, _UNANSWERED) and sqlstate_of(original) is None
         raise _told(original) from (error if is_of_the_driver else None)
 

@@ -1,4 +1,4 @@
-"""Numbers about one batch for people who ask why nobody is dialled."""
+"""Facts about one batch for the diagnosis of why nobody is dialled."""
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
@@ -28,7 +28,7 @@ class PostgresDiagnosticsStore:
         self._engine = engine
 
     async def standings(self, batch_id: BatchId) -> Mapping[ContactStatus, StatusShare]:
-        """Return who stands where, without the statuses nobody is in."""
+        """Count contacts by status, without empty statuses."""
         c = contacts.c
         shares = (
             select(c.status, func.count(), func.min(c.updated_at), func.max(c.updated_at))
@@ -70,7 +70,7 @@ class PostgresDiagnosticsStore:
             return (await connection.execute(in_use)).scalar_one()
 
     async def webhook_silence(self, batch_id: BatchId, before: datetime, endings: int) -> WebhookSilence:
-        """Tell what is heard of the batch, and who was dialled before an instant and is not heard of.
+        """Return which webhooks came for the batch, and which calls dialled before an instant are silent.
 
         A webhook that repeats an ending of long ago is not noticed.
         """

@@ -12,9 +12,9 @@ from domain.ports.diagnostics import WebhookSilence
 from store.schema.tables import call_events, calls, contacts
 
 _HEARD_OF = 2200
-"""Calls whose webhooks are looked at, live ones first: above the largest concurrency limit."""
+"""Calls whose webhooks are read, live ones first: above the largest concurrency limit."""
 _ENDED_OF_LATE = 50
-"""Ended calls among which those are looked for whose ending somebody told; the provider refused others."""
+"""Ended calls searched for endings that came by webhook or poll; the provider refused the others."""
 _ENDINGS = [each for each in CallStatus if has_ended(each)]
 
 
@@ -98,7 +98,7 @@ def _silent(batch_id: BatchId, before: datetime) -> CTE:
 
 
 def _told_endings(recent: CTE, limit: int) -> CTE:
-    """Return the newest calls whose ending was told or asked for, and whether a webhook told of it."""
+    """Return the newest calls whose ending came by webhook or poll, and whether a webhook brought it."""
     ended = (
         select(recent)
         .where(recent.c.ended_at.is_not(None))

@@ -1,6 +1,6 @@
 """Why nobody of a batch is called although it may call: whom caps, busy numbers and suppressions withhold.
 
-A number that another organization has on the phone is told as one that is free and waits its turn.
+A number that another organization has on the phone is shown as free and waiting.
 """
 
 from collections.abc import Collection

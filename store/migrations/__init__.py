@@ -16,7 +16,7 @@ from store.database.failures import translated_failures
 
 VERSIONS = str(Path(__file__).parent / "versions")
 TIMEOUTS = Timeouts(statement=0, lock=5, idle_in_transaction=0)
-"""A migration takes as long as it needs, but who waits for a lock on a table holds up all that come after."""
+"""A migration takes as long as it needs, but waiting for a lock on a table holds up every later request."""
 OTHERS_SECONDS = 900
 """How long the migrations of another process are waited for."""
 _BETWEEN_TRIES_SECONDS = 0.2
@@ -66,7 +66,7 @@ def _locked_connection(database_url: str) -> Iterator[Connection]:
 
 
 def _wait_for_others(connection: Connection) -> None:
-    """Take the lock by asking for it again and again: whoever waits in a statement has a snapshot,
+    """Take the lock by asking for it again and again: a statement that waits has a snapshot,
     and an index that is built concurrently would wait for that in turn.
     """
     deadline = monotonic() + OTHERS_SECONDS

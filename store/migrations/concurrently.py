@@ -1,4 +1,4 @@
-"""Indexes on tables that are in use: built beside the work, which they never hold up.
+"""Indexes on tables that are in use: built without holding up the work on them.
 
 A migration's own statements go into the transaction before them, so an index is a migration's last word,
 or has a migration to itself.

@@ -1,1 +1,1 @@
-"""What holds of a phone number, whoever is called on it: suppressed, on the phone, capped, claimed."""
+"""Facts about a phone number, for every contact that has it: suppressed, on the phone, capped, claimed."""

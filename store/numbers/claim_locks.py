@@ -1,10 +1,10 @@
-"""The lock by which whatever a claim judges by stands still until the claim has committed.
+"""The lock that keeps the facts of a claim still until the claim has committed.
 
 Claims of an organization share it, and read their facts in a statement that begins after it was granted.
-Whoever changes such a fact for many contacts at once (a suppressed number, a campaign's rules) takes it
+A change of such a fact for many contacts at once (a suppressed number, a campaign's rules) takes it
 alone, as the last of all its locks and for no longer than its commit takes: it waits for the claims that
 could not know of the change, and the claims after it wait and know. It is no row's lock, because row locks
-let those who share one overtake whoever wants it alone.
+let shared holders overtake an exclusive one.
 """
 
 from sqlalchemy import ColumnElement, Integer, cast, func, literal, select

@@ -1,6 +1,6 @@
 """Which numbers are on the phone right now: a unique index lets each have one open attempt at most.
 
-That holds over all organizations, for a telephone rings in one room. What is told of it to clients knows the
+That holds over all organizations, for a telephone rings in one room. What clients see of it knows the
 calls of their own organization only.
 """
 

@@ -19,7 +19,7 @@ def is_suppressed(
     number: ColumnElement[str],
     at: datetime | BindParameter[datetime],
 ) -> Exists:
-    """Tell in SQL whether a number must not be called; one look into the unique index."""
+    """Tell in SQL whether a number must not be called; one read of the unique index."""
     c = suppressions.c
     return exists().where(c.organization_id == organization_id, c.phone_number == number, holds_at(at))
 

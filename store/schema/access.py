@@ -1,4 +1,4 @@
-"""Who may use Apollo, whom an organization must not call, and which requests were made before, as tables."""
+"""Organizations, API tokens, suppressed numbers and idempotency keys, as tables."""
 
 from datetime import datetime
 
@@ -9,7 +9,7 @@ from store.schema.base import INSTANT, Row
 
 
 class OrganizationRow(Row, table=True):
-    """Whoever owns tokens and campaigns."""
+    """The owner of tokens and campaigns."""
 
     __tablename__ = "organizations"
 

@@ -1,4 +1,4 @@
-"""Whose turn it is among caller IDs, and among the dials of a campaign with a pace, as tables.
+"""Rotation of caller IDs, and reserved instants of rate-limited campaigns, as tables.
 
 Small rows of their own: each is locked for every dial of a campaign, and nothing else waits for them.
 """
@@ -13,7 +13,7 @@ from store.schema.base import INSTANT, Row, one_of
 
 
 class CallerIdTurnRow(Row, table=True):
-    """How far the turns of one list of numbers have come; none before the first."""
+    """The rotation cursor of one list of numbers; no row before the first claim."""
 
     __tablename__ = "caller_id_turns"
     __table_args__ = (one_of("strategy", CallerIdStrategy),)

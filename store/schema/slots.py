@@ -1,4 +1,4 @@
-"""Who may be dialled, as tables: a row is a slot.
+"""Contacts that may be dialled, as tables: a row is a slot.
 
 The database deletes a slot itself, in the statement that ends its contact's call or moves the contact to a
 status without one: the triggers `contacts_give_slots_back` and `calls_give_slots_back`. So no verb can forget

@@ -151,7 +151,7 @@ class ContactRow(Row, table=True):
             "follow_up_at",
             postgresql_where=text("status = 'followup_scheduled'"),
         ),
-        # Whoever waits to be called again is found when the number is suppressed; nobody else pays for it.
+        # Finds contacts that wait for another call when their number is suppressed; others pay nothing.
         Index(
             "ix_contacts_sleeping_number",
             "phone_number",
@@ -260,7 +260,7 @@ class CallEventRow(Row, table=True):
     happened_at: datetime = Field(sa_type=INSTANT)
     body: dict[str, object] | None = Field(sa_type=JSON_OR_NULL)
     delivered_at: datetime | None = Field(sa_type=INSTANT)
-    """When the contact's workflow was told, or the arrival of what it need not be told."""
+    """When the event was delivered to the contact's workflow, or its arrival where no delivery is needed."""
     unread_fields: list[str] | None = Field(sa_type=ARRAY(Text))
     """What of the body could not be read, each as `field: reason`; null when all of it was."""
 

@@ -1,1 +1,1 @@
-"""Slots: who may be dialled now."""
+"""Slots: contacts that may be dialled now."""

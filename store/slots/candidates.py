@@ -20,12 +20,12 @@ from domain.working_hours import CallingHours, is_open, next_opening
 from store.slots.due_contacts import DUE, PENDING_WITHOUT_CAPS, pending, pending_zones
 
 AT_HAND = 20
-"""Pending contacts looked at beyond those that can be granted, for some may be busy or capped."""
+"""Pending contacts read beyond those that can be granted, since some may be busy or capped."""
 MORE_AT_HAND = 500
 LOOKED_AT_MOST = 5_000
-"""Pending contacts one request looks at; the next one goes on behind them."""
+"""Pending contacts that one request reads; the next one goes on behind them."""
 LOOK_AGAIN_WHEN_BUSY = timedelta(seconds=5)
-"""Between two looks for contacts whose numbers were on the phone."""
+"""Between two reads of contacts whose numbers were on the phone."""
 NUMBERS_WERE_BUSY = "some could not be called: look again"
 """Says no more: the call a number is on may be another organization's."""
 
@@ -44,7 +44,7 @@ class Candidates:
     has_busy: bool = False
     capped_until: datetime | None = None
     cursor: int = 0
-    """The position of the last pending contact that was looked at."""
+    """The position of the last pending contact that was read."""
     is_exhausted: bool = True
     """No pending contact is left behind the cursor."""
 
@@ -63,7 +63,7 @@ class Candidates:
         return self.pending[taken][1] - 1 if taken < len(self.pending) else self.cursor
 
     def rereads(self, now: datetime) -> tuple[Wake, ...]:
-        """Return when those in front of the cursor are to be looked at again."""
+        """Return when contacts in front of the cursor are read again."""
         again = {
             WINDOW_OPENS: self.opens_at,
             "a number may be called again": self.capped_until,

@@ -1,4 +1,4 @@
-"""Whose turn it is: the contacts and calls a batch's dispatcher asks for, as statements."""
+"""Due and pending contacts of a batch, in the order in which they are called, as statements."""
 
 from collections.abc import Collection
 from datetime import datetime
@@ -145,7 +145,7 @@ def calls_to_hang_up(batch_id: BatchId) -> Select[str, str]:
 
 
 def _due_of_kind(
-    kind: AttemptKind, status: ContactStatus, due_at: ColumnElement[datetime], *, turn: int
+    kind: AttemptKind, status: ContactStatus, due_at: ColumnElement[datetime], *, priority: int
 ) -> Select[*tuple[Any, ...]]:
     c = contacts.c
     return select(
@@ -153,16 +153,16 @@ def _due_of_kind(
         c.position,
         due_at.label("due_at"),
         literal(kind.value).label("kind"),
-        literal(turn).label("turn"),
+        literal(priority).label("priority"),
     ).where(c.status == status)
 
 
 def _due_contacts() -> Subquery:
-    """Select due contacts of each kind with the order of their turn; each half is read from its own index."""
+    """Select due contacts of each kind with their priority; each half is read from its own index."""
     follow_ups = _due_of_kind(
-        AttemptKind.FOLLOW_UP, ContactStatus.FOLLOWUP_SCHEDULED, contacts.c.follow_up_at, turn=1
+        AttemptKind.FOLLOW_UP, ContactStatus.FOLLOWUP_SCHEDULED, contacts.c.follow_up_at, priority=1
     )
-    retries = _due_of_kind(AttemptKind.RETRY, ContactStatus.RETRYING, contacts.c.next_retry_at, turn=2)
+    retries = _due_of_kind(AttemptKind.RETRY, ContactStatus.RETRYING, contacts.c.next_retry_at, priority=2)
     has_asked = contacts.c.contact_id == any_(bindparam("asked", type_=ARRAY(Text)))
     halves = [
         half.where(
@@ -187,7 +187,7 @@ def _due() -> Select[str, int, str]:
     waiting = _due_contacts()
     return (
         select(waiting.c.contact_id, next_attempt(waiting.c.contact_id), waiting.c.kind)
-        .order_by(waiting.c.turn, waiting.c.due_at, waiting.c.position)
+        .order_by(waiting.c.priority, waiting.c.due_at, waiting.c.position)
         .limit(_room)
     )
 
@@ -245,11 +245,11 @@ def _pending_without_caps() -> Select[str, int, str | None, bool]:
 _this_batch: BindParameter[str] = bindparam("this_batch")
 _room = bindparam("room", type_=Integer)
 DUE = _due()
-"""Select who is due and holds no slot, follow-ups first, then the longest due, with the next attempt.
+"""Select due contacts without a slot, follow-ups first, then the longest due, with the next attempt.
 
 Due is a contact that asked at its time, or is overdue. Numbers that are on the phone are left out.
 """
 NEXT_DUE = _next_due()
 """Select the next due time of a retry or follow-up, null when none waits; and whether one is due and busy."""
 PENDING_WITHOUT_CAPS = _pending_without_caps()
-"""The same as `pending`, where no cap is to be looked at."""
+"""The same as `pending`, where no cap applies."""

@@ -1,4 +1,4 @@
-"""Slots as rows: who may be dialled is decided, written and counted in one transaction.
+"""Slots as rows: each grant is decided, written and counted in one transaction.
 
 Grants that share a limit pass one at a time, by a lock that only grants take: that of the campaign where it
 has a cap, else that of the batch. What decides is read after the lock, so each grant knows those before it.
@@ -62,7 +62,7 @@ from store.slots.demands import LockedBatch, demands_of, locked_batch_of, tell_d
 from store.slots.due_contacts import HOLDS_SLOT, NEXT_DUE, next_attempt
 
 LOOK_AGAIN_FOR_CAPACITY = timedelta(seconds=3)
-"""Before a batch whose campaign had no slot left looks again, also if nobody woke it."""
+"""Before a batch whose campaign had no slot left asks again, even without a signal."""
 UNATTENDED_AFTER = timedelta(seconds=10)
 """A slot without an open call for so long may have lost its workflow."""
 HOLDERS_SHOWN = 100
@@ -126,7 +126,7 @@ class PostgresSlotStore:
     async def unattended(
         self, batch_id: BatchId, now: datetime, limit: int, *, with_calls: bool
     ) -> Sequence[HeldSlot]:
-        """Return slots held for a while without an open call, those looked at longest ago first."""
+        """Return slots held for a while without an open call, those checked longest ago first."""
         c = slots.c
         looked_at = (
             update(slots)
@@ -192,7 +192,7 @@ async def _grant(
 async def _write(
     connection: AsyncConnection, batch: Batch, picked: Sequence[GrantedSlot], key: str, now: datetime
 ) -> Sequence[GrantedSlot]:
-    """Grant slots to those who still wait; a contact that is just being moved is found again."""
+    """Grant slots to contacts that still wait; a contact that is just being moved is found again."""
     if not picked:
         return []
     these = [each.contact_id for each in picked]
@@ -254,7 +254,7 @@ async def _standing(connection: AsyncConnection, batch_id: BatchId, now: datetim
 def _wakes(
     batch: Batch, campaign: Campaign, standing: Row[*tuple[Any, ...]], now: datetime, *, lacks_capacity: bool
 ) -> tuple[Wake, ...]:
-    """Return when the batch is to look again, besides for those in front of its cursor."""
+    """Return when the batch asks again, apart from contacts in front of its cursor."""
     at: dict[str, datetime | None] = {}
     if batch.status is BatchStatus.PENDING:
         at["scheduled start"] = batch.scheduled_start
@@ -270,7 +270,7 @@ def _wakes(
 
 
 async def _counted(connection: AsyncConnection, stands: GrantedSlots, batch_id: BatchId) -> GrantedSlots:
-    """Add the counters, and who holds a slot."""
+    """Add the counters and the holders of slots."""
     counters = (await counters_of(connection, [batch_id]))[batch_id]
     holders = await connection.execute(_HOLDERS, {"this_batch": batch_id})
     return replace(

@@ -1,7 +1,7 @@
-"""Lists numbers that must not be called, and skips whoever waits to be called on them.
+"""Lists suppressed numbers, and skips the contacts that wait to be called on them.
 
 Rows of contacts are taken as they come free: one that somebody holds is being claimed or ended right now,
-and meets the entry when its turn comes. So nobody waits here, and nobody waits for us in a circle.
+and meets the entry when it is due. So nobody waits here, and nobody waits for us in a circle.
 """
 
 import asyncio
@@ -50,8 +50,8 @@ from store.numbers.suppressed import is_suppressed
 from store.schema.base import INSTANT
 from store.schema.tables import batches, calls, campaigns, contacts, suppressions
 
-PIECE = 500
-"""Numbers that go to the database at once; before the next, other requests get a turn."""
+CHUNK = 500
+"""Numbers in one statement; between two of them other requests run."""
 
 _NAMES = ("suppression_id", "phone_number", "reason", "expires_at", "execution_id")
 _RENEWED = ("reason", "expires_at", "execution_id", "added_by", "updated_at")
@@ -64,22 +64,22 @@ _IS_NEW: Label[bool] = literal_column("xmax = 0", Boolean).label(
 )  # an updated row carries the updater's transaction
 
 
-async def in_pieces(new: Sequence[NewSuppression]) -> Sequence[Sequence[NewSuppression]]:
-    """Cut a list into pieces that follow each other in the order of their numbers.
+async def in_chunks(new: Sequence[NewSuppression]) -> Sequence[Sequence[NewSuppression]]:
+    """Cut a list into chunks that follow each other in the order of their numbers.
 
     In one order, so that two imports never wait for each other in a circle; sorted bit by bit, for all at
     once would hold back everybody else's requests.
     """
     runs: list[Sequence[NewSuppression]] = []
-    for start in range(0, len(new), PIECE):
-        runs.append(sorted(new[start : start + PIECE], key=_number))
+    for start in range(0, len(new), CHUNK):
+        runs.append(sorted(new[start : start + CHUNK], key=_number))
         await asyncio.sleep(0)
     merged = merge(*runs, key=_number)
-    pieces: list[Sequence[NewSuppression]] = []
-    while piece := list(islice(merged, PIECE)):
-        pieces.append(piece)
+    chunks: list[Sequence[NewSuppression]] = []
+    while chunk := list(islice(merged, CHUNK)):
+        chunks.append(chunk)
         await asyncio.sleep(0)
-    return pieces
+    return chunks
 
 
 async def list_numbers(
@@ -91,7 +91,7 @@ async def list_numbers(
     added_by: TokenId,
     mint: MintId,
 ) -> tuple[int, int]:
-    """List a piece of different numbers; returns how many are new and how many were known.
+    """List a chunk of different numbers; returns how many are new and how many were known.
 
     Runs within a transaction; the organization is kept already.
     """
@@ -166,7 +166,7 @@ async def opt_out(
 async def skip_sleepers(
     connection: AsyncConnection, organization_id: OrganizationId, numbers: Sequence[str], now: datetime
 ) -> Sequence[SkippedContact]:
-    """Skip whoever waits to be called again on one of these numbers that is suppressed now.
+    """Skip contacts that wait to be called again on one of these numbers that is suppressed now.
 
     Runs within a transaction.
     """

@@ -15,7 +15,7 @@ from store.database.engine import bulk_transaction, single_statement, transactio
 from store.numbers.claim_locks import hold_claims
 from store.schema.mapping import suppression_of
 from store.schema.tables import calls, campaigns, suppressions
-from store.suppressions import listing as suppressing
+from store.suppressions import listing
 
 
 class PostgresSuppressionStore:
@@ -33,7 +33,7 @@ class PostgresSuppressionStore:
         async with transaction(self._engine) as connection:
             await keep_organization(connection, organization_id, now)
             added, _ = await self._list(connection, organization_id, [new], now, added_by)
-            skipped = await suppressing.skip_sleepers(connection, organization_id, [new.phone_number], now)
+            skipped = await listing.skip_sleepers(connection, organization_id, [new.phone_number], now)
             kept = await connection.execute(
                 select(suppressions).where(
                     c.organization_id == organization_id, c.phone_number == new.phone_number
@@ -59,21 +59,21 @@ class PostgresSuppressionStore:
             added = updated = 0
             skipped: list[SkippedContact] = []
             await keep_organization(connection, organization_id, now)
-            pieces = await suppressing.in_pieces(new)
-            for piece in pieces:
-                fresh, known = await self._list(connection, organization_id, piece, now, added_by)
+            chunks = await listing.in_chunks(new)
+            for chunk in chunks:
+                fresh, known = await self._list(connection, organization_id, chunk, now, added_by)
                 added, updated = added + fresh, updated + known
             # Only now, so that contacts are held for the shorter part of it.
-            for piece in pieces:
-                numbers = [each.phone_number for each in piece]
-                skipped += await suppressing.skip_sleepers(connection, organization_id, numbers, now)
+            for chunk in chunks:
+                numbers = [each.phone_number for each in chunk]
+                skipped += await listing.skip_sleepers(connection, organization_id, numbers, now)
             await hold_claims(connection, organization_id)
         return ImportedSuppressions(added=added, updated=updated, skipped=skipped)
 
     async def opt_out(self, execution_id: ExecutionId, now: datetime) -> Sequence[SkippedContact]:
         """List the number an attempt called, for good. Raises ExecutionNotFound."""
         async with transaction(self._engine) as connection:
-            return await suppressing.opt_out(connection, execution_id, now, self._mint)
+            return await listing.opt_out(connection, execution_id, now, self._mint)
 
     async def number_called(self, organization_id: OrganizationId, execution_id: ExecutionId) -> str:
         """Return the number an attempt called, deleted campaigns included. Raises ExecutionNotFound."""
@@ -138,6 +138,6 @@ class PostgresSuppressionStore:
         now: datetime,
         added_by: TokenId,
     ) -> tuple[int, int]:
-        return await suppressing.list_numbers(
+        return await listing.list_numbers(
             connection, organization_id, new, now, added_by=added_by, mint=self._mint
         )

@@ -14,7 +14,7 @@ from domain.ports import Claimed
 from domain.settlement import Settlement
 from domain.suppression import NewSuppression
 from store.database.engine import transaction
-from store.suppressions.listing import PIECE, in_pieces
+from store.suppressions.listing import CHUNK, in_chunks
 from tests.builders import CALLEE, MONDAY_NOON, ORGANIZATION, a_claim, a_new_contact
 from tests.store.scenes import Stores
 
@@ -56,7 +56,7 @@ async def test_two_imports_of_the_same_numbers_at_once_both_succeed(stores: Stor
 
 
 async def test_import_of_several_pieces_lists_every_number_and_skips_every_sleeper(stores: Stores) -> None:
-    numbers = [NewSuppression(phone_number=f"+1415{each:07}") for each in range(3 * PIECE)]
+    numbers = [NewSuppression(phone_number=f"+1415{each:07}") for each in range(3 * CHUNK)]
     ends = [a_new_contact(phone_number=each.phone_number) for each in (numbers[0], numbers[-1])]
     batch = await stores.a_kept_batch(ends)
     for person in await stores.people_of(batch):
@@ -64,16 +64,16 @@ async def test_import_of_several_pieces_lists_every_number_and_skips_every_sleep
 
     imported = await stores.suppressions.add_all(ORGANIZATION, numbers[::-1], MONDAY_NOON, added_by=TOKEN)
 
-    assert (imported.added, imported.updated, len(imported.skipped)) == (3 * PIECE, 0, 2)
+    assert (imported.added, imported.updated, len(imported.skipped)) == (3 * CHUNK, 0, 2)
     assert (await stores.batch(batch)).counters.skipped == 2
 
 
 async def test_pieces_follow_each_other_in_the_order_of_their_numbers() -> None:
-    given = [NewSuppression(phone_number=f"+1415{each * 7919 % 10007:07}") for each in range(2 * PIECE + 1)]
+    given = [NewSuppression(phone_number=f"+1415{each * 7919 % 10007:07}") for each in range(2 * CHUNK + 1)]
 
-    pieces = await in_pieces(given)
+    pieces = await in_chunks(given)
 
-    assert [len(each) for each in pieces] == [PIECE, PIECE, 1]
+    assert [len(each) for each in pieces] == [CHUNK, CHUNK, 1]
     assert [each for piece in pieces for each in piece] == sorted(given, key=lambda each: each.phone_number)
 
 
