@@ -16,14 +16,12 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import Client
 from temporalio.worker import Interceptor, UnsandboxedWorkflowRunner, Worker, WorkflowRunner
 
-from activities.attempt_log import AttemptLogInterceptor
 from activities.batches import BatchActivities
 from activities.calls import CallActivities, CallLimits
 from activities.campaign_rate import CampaignRateLimiter
 from activities.contacts import ContactActivities
 from activities.hang_ups import HangUpActivities
-from activities.heartbeat import HeartbeatInterceptor
-from activities.log_context import LogContextInterceptor
+from activities.interceptors import AttemptLogInterceptor, HeartbeatInterceptor, LogContextInterceptor
 from activities.provider_circuit import ProviderCircuit
 from activities.rescheduled import RescheduledActivities
 from activities.slots import SlotActivities

@@ -16,8 +16,9 @@ from activities.messages import (
     ReturnSlot,
     SettleAttempt,
     SettledAttempt,
+    StopContacts,
+    StoppedContacts,
 )
-from activities.sleeper_messages import StopContacts, StoppedContacts
 from domain.batch import calling_hours_in_force, redial_policy_in_force
 from domain.call import OUTCOME_OF, AttemptKind
 from domain.contact import LIVE, WAITING, ContactStatus, SkipReason

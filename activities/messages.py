@@ -190,3 +190,19 @@ class ReturnedSlot:
     batch_is_gone: bool
     spread: timedelta = timedelta()
     """How long after its new time it may ask again, for others wait for the same instant."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StopContacts:
+    """Ask to wake the skipped contacts behind a position, so that their workflows end."""
+
+    batch_id: str
+    after_position: int
+    limit: int
+
+
+@dataclass(frozen=True)
+class StoppedContacts:
+    """Where to go on; None when none is left."""
+
+    next_position: int | None

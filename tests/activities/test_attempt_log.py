@@ -9,7 +9,7 @@ from structlog.testing import capture_logs
 from temporalio.testing import ActivityEnvironment
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput
 
-from activities.attempt_log import REMEMBERED, REPEATED_AFTER_SECONDS, AttemptLogInterceptor, RecentLines
+from activities.interceptors import REMEMBERED, REPEATED_AFTER_SECONDS, AttemptLogInterceptor, RecentLines
 from activities.messages import DialAnswer, PlaceCall, PlacedCall, SettleAttempt
 from domain.batch import BatchStatus
 from domain.call import AttemptKind, CallStatus

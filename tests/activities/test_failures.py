@@ -18,8 +18,8 @@ from activities.messages import (
     FinishBatch,
     HangUpSkipped,
     ReturnSlot,
+    StopContacts,
 )
-from activities.sleeper_messages import StopContacts
 from activities.slots import ContactOfBatch, FindLostSlots
 from domain import errors
 from domain.call import CallStatus

@@ -10,7 +10,7 @@ import pytest
 from temporalio.testing import ActivityEnvironment
 from temporalio.worker import ActivityInboundInterceptor, ActivityOutboundInterceptor, ExecuteActivityInput
 
-from activities.heartbeat import BEATS_PER_TIMEOUT, HeartbeatInterceptor
+from activities.interceptors import BEATS_PER_TIMEOUT, HeartbeatInterceptor
 
 TIMEOUT = timedelta(milliseconds=150)
 INPUT = ExecuteActivityInput(fn=lambda: None, args=(), executor=None, headers={})

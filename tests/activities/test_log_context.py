@@ -4,7 +4,7 @@ import structlog
 from temporalio.testing import ActivityEnvironment
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput
 
-from activities.log_context import LogContextInterceptor
+from activities.interceptors import LogContextInterceptor
 from activities.messages import BeginBatch, CheckCall
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from activities.sleeper_messages import StopContacts, StoppedContacts
+from activities.messages import StopContacts, StoppedContacts
 from domain.contact import ContactStatus, SkipReason
 from domain.errors import EngineUnavailable
 from domain.identity import ContactId

@@ -21,7 +21,7 @@ from activities.calls import CallActivities, CallLimits
 from activities.campaign_rate import CampaignRateLimiter
 from activities.contacts import ContactActivities
 from activities.hang_ups import HangUpActivities
-from activities.heartbeat import HeartbeatInterceptor
+from activities.interceptors import HeartbeatInterceptor
 from activities.provider_circuit import ProviderCircuit
 from activities.rescheduled import RescheduledActivities
 from activities.slots import SlotActivities

@@ -21,9 +21,9 @@ with workflow.unsafe.imports_passed_through():
         ExpireBatch,
         FinishBatch,
         HangUpSkipped,
+        StopContacts,
     )
     from activities.rescheduled import NotifyRescheduled, RescheduledActivities
-    from activities.sleeper_messages import StopContacts
     from activities.slots import ContactOfBatch, FindLostSlots, LostSlot, SlotActivities
     from domain.lifecycle import Action
     from domain.slots import GrantedSlots, SlotGrants

@@ -1,14 +1,19 @@
-"""A line in the worker's log for what came of asking for a call, so that a contact can be looked up there."""
+"""What surrounds every activity of a worker: log context, log lines of dials, heartbeats."""
 
+import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import timedelta
 
 import structlog
+from temporalio import activity
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
 
 from activities.messages import DialAnswer, PlaceCall, PlacedCall
 
+BEATS_PER_TIMEOUT = 3
 REPEATED_AFTER_SECONDS = 60.0
 """A contact that asks again and again leaves the same line once in so many seconds."""
 REMEMBERED = 8192
@@ -17,6 +22,57 @@ REMEMBERED = 8192
 Line = tuple[object, ...]
 
 _log = structlog.get_logger()
+
+
+class LogContextInterceptor(Interceptor):
+    """Bind which workflow asked for what, and for which attempt at a contact."""
+
+    def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:
+        """Wrap the activity."""
+        return _Bound(next)
+
+
+class _Bound(ActivityInboundInterceptor):
+    async def execute_activity(self, input: ExecuteActivityInput) -> object:
+        info = activity.info()
+        ids: dict[str, object] = {"activity": info.activity_type, "workflow_id": info.workflow_id}
+        attempt = getattr(input.args[0], "attempt", None) if input.args else None
+        if attempt is not None:
+            ids["attempt"] = attempt
+        with structlog.contextvars.bound_contextvars(**ids):
+            return await super().execute_activity(input)
+
+
+class HeartbeatInterceptor(Interceptor):
+    """Beat for every activity that was asked for with a heartbeat timeout."""
+
+    def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:
+        """Wrap the activity."""
+        return _Heartbeating(next)
+
+
+class _Heartbeating(ActivityInboundInterceptor):
+    async def execute_activity(self, input: ExecuteActivityInput) -> object:
+        timeout = activity.info().heartbeat_timeout
+        if timeout is None:
+            return await super().execute_activity(input)
+        async with _beating(every=timeout / BEATS_PER_TIMEOUT):
+            return await super().execute_activity(input)
+
+
+@asynccontextmanager
+async def _beating(*, every: timedelta) -> AsyncIterator[None]:
+    beats = asyncio.create_task(_beat(every.total_seconds()))
+    try:
+        yield
+    finally:
+        beats.cancel()
+
+
+async def _beat(seconds: float) -> None:
+    while True:
+        await asyncio.sleep(seconds)
+        activity.heartbeat()
 
 
 class RecentLines:
@@ -46,10 +102,10 @@ class AttemptLogInterceptor(Interceptor):
 
     def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:
         """Wrap the activity."""
-        return _Telling(next, self._recent)
+        return _AttemptLogging(next, self._recent)
 
 
-class _Telling(ActivityInboundInterceptor):
+class _AttemptLogging(ActivityInboundInterceptor):
     def __init__(self, next: ActivityInboundInterceptor, recent: RecentLines) -> None:
         super().__init__(next)
         self._recent = recent
@@ -60,11 +116,11 @@ class _Telling(ActivityInboundInterceptor):
         if isinstance(request, PlaceCall) and isinstance(answer, PlacedCall):
             line = (request.contact_id, request.attempt, answer.answer, answer.gate)
             if self._recent.is_news(line):
-                _tell(request, answer)
+                _log_answer(request, answer)
         return answer
 
 
-def _tell(request: PlaceCall, placed: PlacedCall) -> None:
+def _log_answer(request: PlaceCall, placed: PlacedCall) -> None:
     log = _log.bind(contact_id=request.contact_id, attempt=request.attempt)
     match placed.answer:
         case DialAnswer.PLACED:
