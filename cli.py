@@ -2,7 +2,9 @@
 
 import sys
 import time
+from importlib.metadata import version
 from pathlib import Path
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -33,7 +35,7 @@ from telephony.choice import provider_choice
 from telephony.registry import provider_settings
 from temporal.process_exit import leave
 
-DEMO_CONTACTS = Path(__file__).resolve().parent / "examples" / "demo.csv"
+DEMO_CONTACTS = Path(__file__).resolve().parent / "console" / "demo.csv"
 
 app = typer.Typer(
     cls=ApolloGroup,
@@ -48,8 +50,19 @@ app.add_typer(suppressions, name="suppressions")
 app.add_typer(tokens, name="tokens")
 
 
+def _show_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"apollo {version('apollo')}")
+        raise typer.Exit
+
+
 @app.callback()
-def _prepare(context: typer.Context) -> None:
+def _prepare(
+    context: typer.Context,
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
     if context.obj is None:
         context.obj = _cli_context(with_absolute_folder(read_settings()))
 

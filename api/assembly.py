@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
+from importlib.metadata import version
 
 from anyio import CapacityLimiter
 from fastapi import FastAPI
@@ -59,7 +60,7 @@ def assemble(lifespan: Lifespan | None) -> FastAPI:
     telemetry = Telemetry()
     app = FastAPI(
         title="Apollo",
-        version="0.1.0",
+        version=version("apollo"),
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,

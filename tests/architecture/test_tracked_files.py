@@ -60,7 +60,7 @@ def test_no_tracked_file_names_an_absolute_path_of_a_machine() -> None:
 def test_rules_of_this_folder_read_the_whole_repository() -> None:
     files = {path.as_posix() for path, _ in tracked_texts()}
 
-    assert {".ci/run", ".gitignore", "Makefile", "README.md", "constraints.txt", "examples/demo.csv"} <= files
+    assert {".ci/run", ".gitignore", "Makefile", "README.md", "constraints.txt", "console/demo.csv"} <= files
     assert {"domain/call.py", "tests/builders.py", "worker.py"} <= {
         each.path.as_posix() for each in everything()
     }
