@@ -1,6 +1,6 @@
 """Why a batch is not dialling: the facts in, one code and one next step out.
 
-The codes, their conditions and their order are those of the public contract, section 9.9.
+The codes, their conditions and their order are those of docs/contract.md, section 9.9.
 """
 
 from collections.abc import Callable, Sequence
