@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 help: ## Show this help
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Apollo needs Python 3.11 or newer; name one with: make PYTHON=python3.12 …")'
@@ -28,6 +28,9 @@ test: $(READY) ## Run every test, two files at a time
 test-sip: $(READY) ## Call real SIP phones on loopback (needs sipp and baresip)
 	@$(BIN)/python -m pytest tests/sip
 
+test-wheel: $(READY) ## Build the wheel, run its demo and its stack in an empty environment
+	@.ci/wheel
+
 check: $(READY) ## Check format, lint, types and import contracts
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
@@ -41,4 +44,7 @@ format: $(READY) ## Format the code and mend what the linter can
 bench: $(READY) ## Measure throughput beside the bare fan-out
 	@$(BIN)/python -m bench
 
-.PHONY: help install demo up test test-sip check format bench
+constraints: $(READY) ## Renew constraints.txt with releases that are a week old
+	@.ci/renew_constraints $(COOL_DOWN_DAYS)
+
+.PHONY: help install demo up test test-sip test-wheel check format bench constraints
