@@ -31,8 +31,7 @@ from embedded.token_commands import tokens
 from embedded.up import run_until_stopped
 from settings import Settings, read_settings
 from store.migrations import upgrade
-from telephony.choice import provider_choice
-from telephony.registry import provider_settings
+from telephony.registry import chosen_settings
 from temporal.process_exit import leave
 
 DEMO_CONTACTS = Path(__file__).resolve().parent / "console" / "demo.csv"
@@ -112,7 +111,7 @@ def main() -> None:
 def _refuse_wrong_provider(settings: Settings) -> None:
     """Say it here, not only in the log of a worker that does not start."""
     try:
-        provider_settings(provider_choice(settings))
+        chosen_settings(settings).require_complete()
     except ValueError as error:
         sys.exit(str(error))
 

@@ -12,14 +12,17 @@ from pathlib import Path
 from typing import Annotated, Literal, NoReturn
 from urllib.parse import urlsplit
 
-from pydantic import Field, HttpUrl, SecretStr, ValidationError, field_validator
+from pydantic import BaseModel, Field, HttpUrl, SecretStr, ValidationError, field_validator
+from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from domain.identity import OrganizationId
-from telephony.settings import Port, ProviderName, TelephonySettings
+from telephony.settings import ProviderName, TelephonySettings
 
-__all__ = ["EMBEDDED_HOST", "ProviderName", "Settings", "inherited_environment", "read_settings"]
+__all__ = ["EMBEDDED_HOST", "ProviderName", "Settings", "inherited_environment", "read_settings", "variables"]
 
+PREFIX = "APOLLO_"
+Port = Annotated[int, Field(ge=1, le=65535)]
 Seconds = Annotated[float, Field(gt=0, le=86400)]
 
 TOKEN_MARK = "gat_"  # noqa: S105 - every API token starts with it
@@ -33,7 +36,14 @@ class Settings(TelephonySettings, BaseSettings):
     """Everything an operator can set, from `APOLLO_*` variables or a `.env` file; empty is unset."""
 
     model_config = SettingsConfigDict(
-        env_prefix="APOLLO_", env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True
+        env_prefix=PREFIX,
+        env_nested_delimiter="_",
+        env_nested_max_split=1,
+        env_file=".env",
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+        hide_input_in_errors=True,
     )
 
     api_host: str = "127.0.0.1"
@@ -77,8 +87,6 @@ class Settings(TelephonySettings, BaseSettings):
     max_call_seconds: Annotated[int, Field(ge=10, le=86400)] = 1800
     webhook_silence_seconds: Seconds = 30
     """Silence after which the provider is asked where a call stands."""
-    dial_timeout_seconds: Annotated[float, Field(gt=0, le=15)] = 12
-    """How long the provider may take to answer a dial; longer makes the dial ambiguous."""
 
     log_level: str = "INFO"
     log_format: Literal["json", "console"] = "json"
@@ -189,8 +197,26 @@ def inherited_environment() -> dict[str, str]:
     return dict(os.environ)
 
 
+def variables() -> dict[str, FieldInfo]:
+    """Return what can be set, by the names of the variables."""
+    found: dict[str, FieldInfo] = {}
+    for name, field in Settings.model_fields.items():
+        within = _fields_within(name)
+        found |= {f"{PREFIX}{name}_{each}".upper(): inner for each, inner in within.items()}
+        found |= {} if within else {f"{PREFIX}{name}".upper(): field}
+    return found
+
+
+def _fields_within(name: str) -> dict[str, FieldInfo]:
+    """Return the fields of a provider's settings, none for any other setting."""
+    kind = Settings.model_fields[name].annotation
+    return kind.model_fields if isinstance(kind, type) and issubclass(kind, BaseModel) else {}
+
+
 def _refuse(error: ValidationError) -> NoReturn:
     first = error.errors(include_url=False, include_input=False)[0]
-    field, *within = (str(part) for part in first["loc"])
-    name = ": ".join(["APOLLO_" + field.upper(), *(part for part in within if part != "[key]")])
+    loc = [str(part) for part in first["loc"]]
+    depth = 2 if _fields_within(loc[0]) else 1
+    variable = PREFIX + "_".join(loc[:depth]).upper()
+    name = ": ".join([variable, *(part for part in loc[depth:] if part != "[key]")])
     sys.exit(f"{name}: {first['msg'].removeprefix('Value error, ')}")

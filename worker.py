@@ -29,7 +29,7 @@ from domain.identity import MintId
 from domain.ports import CallStore, TelephonyProvider
 from domain.wall_clock import rules_version
 from observability.logging import configure_logs
-from settings import Settings, read_settings
+from settings import ProviderName, Settings, read_settings
 from store.batches.repository import PostgresBatchStore
 from store.calls.circuits import PostgresCircuitStore
 from store.calls.dial_reservations import PostgresDialReservationStore
@@ -41,8 +41,9 @@ from store.database.connection import Timeouts
 from store.database.engine import create_store_engine
 from store.database.ids import mint
 from store.slots.repository import PostgresSlotStore
-from telephony.choice import provider_choice, warn_of_choice
-from telephony.registry import ProviderChoice, open_provider
+from telephony.jambonz.settings import REMEMBERED
+from telephony.registry import open_provider
+from telephony.settings import TelephonySettings
 from temporal.client import connect
 from temporal.process_exit import leave
 from temporal.reports import ContactWorkflows
@@ -61,6 +62,7 @@ STICKY_PATIENCE = timedelta(seconds=3)
 
 
 Clock = Callable[[], datetime]
+OpenProvider = Callable[[TelephonySettings, str], AbstractAsyncContextManager[TelephonyProvider]]
 
 
 class Role(StrEnum):
@@ -78,7 +80,7 @@ class DialPorts:
     """Where a dial is written down, and who is asked for it; another root may choose others."""
 
     call_store: Callable[[AsyncEngine, MintId], CallStore] = PostgresCallStore
-    provider: Callable[[ProviderChoice], AbstractAsyncContextManager[TelephonyProvider]] = open_provider
+    provider: OpenProvider = open_provider
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -193,7 +195,7 @@ async def serve(role: Role, settings: Settings, ports: DialPorts = DialPorts()) 
         database = create_store_engine(settings.required_database_url, pool_size=20, timeouts=timeouts)
         stack.push_async_callback(database.dispose)
         clock = await stack.enter_async_context(running_clock(database))
-        provider = await stack.enter_async_context(ports.provider(provider_choice(settings)))
+        provider = await stack.enter_async_context(ports.provider(settings, settings.status_callback_url))
         resources = WorkerResources(
             client=await connect(settings),
             database=database,
@@ -208,6 +210,20 @@ async def serve(role: Role, settings: Settings, ports: DialPorts = DialPorts()) 
         log.info("worker is stopping", role=role)
         # All at once: one after the other, each could use up the grace that only one has.
         await asyncio.gather(*(each.shutdown() for each in workers))
+
+
+def warn_of_choice(settings: Settings) -> None:
+    """Log what will go wrong with a choice that is allowed."""
+    if settings.provider is not ProviderName.JAMBONZ:
+        return
+    log = structlog.get_logger()
+    if settings.max_call > REMEMBERED:
+        log.warning(
+            "Jambonz forgets a call an hour after its answer: keep APOLLO_MAX_CALL_SECONDS at 3000 or below",
+            max_call_seconds=settings.max_call_seconds,
+        )
+    if settings.posts_statuses_to_loopback:
+        log.warning("Jambonz posts statuses to loopback: set APOLLO_WEBHOOK_URL to where it reaches the API")
 
 
 def main() -> None:

@@ -25,7 +25,7 @@ from domain.ports import BatchEngine
 from domain.wall_clock import rules_version
 from domain.watchdog import CALL_GRACE
 from observability.logging import configure_logs
-from settings import Settings, inherited_environment, read_settings
+from settings import ProviderName, Settings, inherited_environment, read_settings
 from store.access.idempotency import PostgresIdempotencyStore
 from store.access.tokens import PostgresTokenStore
 from store.batches.export import PostgresExportStore
@@ -43,7 +43,6 @@ from store.database.tenancy import work_for
 from store.diagnostics.repository import PostgresDiagnosticsStore
 from store.suppressions.repository import PostgresSuppressionStore
 from telephony import signature
-from telephony.choice import status_words, warn_of_unsigned_webhooks
 from telephony.webhook import webhook_translator
 from temporal.client import connect, connect_config
 from temporal.gateway import TemporalGateway
@@ -72,6 +71,14 @@ def from_environment() -> FastAPI:
     app = build_production_app(settings)
     _freeze_gc()
     return app
+
+
+def warn_of_unsigned_webhooks(settings: Settings) -> None:
+    """Log when anybody who reaches the API could report how Jambonz' calls went."""
+    if settings.provider is ProviderName.JAMBONZ and not settings.webhook_secrets:
+        structlog.get_logger().warning(
+            "Jambonz' webhooks cannot be verified: set APOLLO_WEBHOOK_SECRET to its webhook secret"
+        )
 
 
 def build_production_app(settings: Settings) -> FastAPI:
@@ -123,7 +130,7 @@ def production_parts(
         tokens=PostgresTokenStore(database, mint),
         idempotency=PostgresIdempotencyStore(database),
         engine=engine,
-        translate_webhook=webhook_translator(status_words(settings)),
+        translate_webhook=webhook_translator(settings.rotary.status_words),
         webhook_authenticator=WebhookAuthenticator(
             secrets=settings.webhook_secrets,
             unsigned_allowed=settings.webhook_allow_unsigned,

@@ -13,10 +13,11 @@ from bench.slots import LIMIT, TALK_SECONDS, measure_slots, show_slots
 from bench.throughput import measure_throughput, show_throughput
 from bench.watching import measure_watching, show_watching
 from embedded.listening import free_ports
-from embedded.plan import StackPlan
+from embedded.plan import StackPlan, with_ports
 from embedded.stack import RunningStack, running
 from embedded.stop_request import StopRequest
 from settings import Settings, inherited_environment
+from telephony.simulator.settings import SimulatorSettings
 from temporal.process_exit import leave
 
 CONTACTS = {"throughput": 400, "watching": 2000, "slots": 1000, "memory": 1000, "history": 1_000_000}
@@ -25,9 +26,8 @@ ROUNDS = {"throughput": 3, "watching": 2, "slots": 1, "memory": 1}
 
 def bench_plan(data_dir: Path, *, talk_seconds: float = 0) -> StackPlan:
     """Return a stack of its own whose phones ring for no time at all."""
-    names = ("api_port", "temporal_port", "temporal_ui_port", "sim_port")
-    quick = Settings.model_construct(data_dir=data_dir, sim_ring_seconds=0, sim_talk_seconds=talk_seconds)
-    settings = quick.model_copy(update=dict(zip(names, free_ports(len(names)), strict=True)))
+    quick = SimulatorSettings(ring_seconds=0, talk_seconds=talk_seconds)
+    settings = with_ports(Settings.model_construct(data_dir=data_dir, sim=quick), free_ports(4))
     environment = {
         name: value for name, value in inherited_environment().items() if not name.startswith("APOLLO_")
     }

@@ -6,20 +6,19 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from embedded.processes import Command
-from settings import Settings
+from settings import PREFIX, variables
 
-_PREFIX = "APOLLO_"
 _OF_THE_API = frozenset(
     {
-        "bootstrap_organization",
-        "bootstrap_token",
-        "rate_limit_per_minute",
-        "webhook_allow_unsigned",
-        "webhook_secret",
+        "APOLLO_BOOTSTRAP_ORGANIZATION",
+        "APOLLO_BOOTSTRAP_TOKEN",
+        "APOLLO_RATE_LIMIT_PER_MINUTE",
+        "APOLLO_WEBHOOK_ALLOW_UNSIGNED",
+        "APOLLO_WEBHOOK_SECRET",
     }
 )
 """Settings that a worker has no use for; nobody is to hand it secrets in vain."""
-_MAY_HOLD_A_SECRET = frozenset({"rotary_auth_value", "rotary_hang_up_body"})
+_MAY_HOLD_A_SECRET = frozenset({"APOLLO_ROTARY_AUTH_VALUE", "APOLLO_ROTARY_HANG_UP_BODY"})
 _OPEN_OF_TEMPORAL = re.compile(
     r"TEMPORAL_(ADDRESS|NAMESPACE|PROFILE|CONFIG_FILE|TLS|TLS_SERVER_NAME|TLS_DISABLE_\w+|\w+_PATH)"
 )
@@ -67,8 +66,8 @@ def _assignments(variables: Mapping[str, str], secrets: tuple[str, ...]) -> Iter
 
 
 def _is_needed(name: str, inherited: Inherited) -> bool:
-    if name.upper().startswith(_PREFIX):
-        return _setting(name) in Settings.model_fields.keys() - _OF_THE_API
+    if name.upper().startswith(PREFIX):
+        return name.upper() in variables().keys() - _OF_THE_API
     return (inherited.temporal and name.startswith("TEMPORAL_")) or (
         inherited.database and re.fullmatch(r"PG[A-Z]+", name) is not None
     )
@@ -77,13 +76,8 @@ def _is_needed(name: str, inherited: Inherited) -> bool:
 def _is_secret(name: str, value: str) -> bool:
     if _CREDENTIALS_IN_URL.search(value):
         return True
-    if name.upper().startswith(_PREFIX):
-        setting = _setting(name)
-        return setting in _MAY_HOLD_A_SECRET or "Secret" in repr(Settings.model_fields[setting].annotation)
+    if name.upper().startswith(PREFIX):
+        return name.upper() in _MAY_HOLD_A_SECRET or "Secret" in repr(variables()[name.upper()].annotation)
     if name.startswith("TEMPORAL_"):
         return _OPEN_OF_TEMPORAL.fullmatch(name) is None
     return name in _HIDDEN_OF_POSTGRES
-
-
-def _setting(name: str) -> str:
-    return name.upper().removeprefix(_PREFIX).lower()

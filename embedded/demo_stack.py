@@ -8,10 +8,10 @@ from pathlib import Path
 
 from console.failures import CommandFailed
 from embedded.listening import free_ports, is_free
-from embedded.plan import StackPlan
-from settings import ProviderName, Settings, inherited_environment
+from embedded.plan import StackPlan, with_ports
+from settings import Settings, inherited_environment
+from telephony.simulator.settings import SimulatorSettings
 
-_PORT_SETTINGS = ("api_port", "temporal_port", "temporal_ui_port", "sim_port")
 # Whatever is set for real work must neither reach real data nor ring real phones from a demo.
 _LEFT_BEHIND = ("APOLLO_", "TEMPORAL_")
 _TOLD = {
@@ -54,18 +54,13 @@ def _remove(data_dir: Path, kept: set[Path]) -> None:
 
 
 def _settings(data_dir: Path) -> Settings:
+    """Return default settings, on the well-known ports when all of them are free, else on free ones."""
     # Constructed without reading the environment: only defaults and what is named here hold.
-    defaults = Settings.model_construct(provider=ProviderName.SIMULATOR)
-    ours = {"data_dir": data_dir, "sim_ring_seconds": 0.3, "sim_talk_seconds": 1.0}
-    return defaults.model_copy(update=ours | _ports())
-
-
-def _ports() -> dict[str, int]:
-    """The well-known ports when all of them are free, else free ones."""
-    known = {name: int(Settings.model_fields[name].default) for name in _PORT_SETTINGS}
-    if all(is_free(port) for port in known.values()):
-        return known
-    return dict(zip(_PORT_SETTINGS, free_ports(len(_PORT_SETTINGS)), strict=True))
+    settings = Settings.model_construct(
+        data_dir=data_dir, sim=SimulatorSettings(ring_seconds=0.3, talk_seconds=1.0)
+    )
+    known = (settings.api_port, settings.temporal_port, settings.temporal_ui_port, settings.sim.port)
+    return settings if all(map(is_free, known)) else with_ports(settings, free_ports(len(known)))
 
 
 def _environment() -> dict[str, str]:

@@ -1,6 +1,6 @@
 """What an embedded stack is to be: settings, surroundings, and what follows from them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,7 +52,7 @@ class StackPlan:
     @property
     def simulator_url(self) -> str:
         """Where the simulator listens."""
-        return f"http://{LOOPBACK}:{self.settings.sim_port}"
+        return self.settings.sim.base_url
 
     def wanted_ports(self) -> tuple[WantedPort, ...]:
         """Return the ports the parts will listen on."""
@@ -70,8 +70,16 @@ class StackPlan:
                 ),
             ]
         if self.owns_simulator:
-            wanted.append(WantedPort(port=settings.sim_port, setting="APOLLO_SIM_PORT", part="simulator"))
+            wanted.append(WantedPort(port=settings.sim.port, setting="APOLLO_SIM_PORT", part="simulator"))
         return tuple(wanted)
+
+
+def with_ports(settings: Settings, ports: Sequence[int]) -> Settings:
+    """Return the settings with other ports for API, Temporal, its Web UI and the simulator, in this order."""
+    names = ("api_port", "temporal_port", "temporal_ui_port")
+    *others, simulator = ports
+    sim = settings.sim.model_copy(update={"port": simulator})
+    return settings.model_copy(update={**dict(zip(names, others, strict=True)), "sim": sim})
 
 
 def api_url_of(settings: Settings) -> str:

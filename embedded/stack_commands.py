@@ -27,18 +27,13 @@ class StackCommands:
 
     def simulator(self) -> Command:
         """Return how to run the simulator."""
-        settings = self._plan.settings
+        settings, sim = self._plan.settings, self._plan.settings.sim
         follow_up = self._plan.follow_up_seconds
         command = self._command(
             "simulator",
             "telephony.simulator",
-            *("--port", str(settings.sim_port)),
-            *(
-                "--ring-seconds",
-                str(settings.sim_ring_seconds),
-                "--talk-seconds",
-                str(settings.sim_talk_seconds),
-            ),
+            *("--port", str(sim.port)),
+            *("--ring-seconds", str(sim.ring_seconds), "--talk-seconds", str(sim.talk_seconds)),
             *(() if follow_up is None else ("--follow-up-seconds", str(follow_up))),
             *self._plan.simulator_arguments,
             *(("--webhook-secret-from", _WEBHOOK_SECRET) if settings.webhook_secrets else ()),
@@ -90,7 +85,7 @@ def _told(plan: StackPlan, *, database_url: str, temporal_address: str) -> Mappi
         "APOLLO_API_PORT": str(settings.api_port),
         "APOLLO_DATA_DIR": str(settings.data_dir),
         "APOLLO_PROVIDER": settings.provider.value,
-        "APOLLO_SIM_PORT": str(settings.sim_port),
+        "APOLLO_SIM_PORT": str(settings.sim.port),
         "APOLLO_TEMPORAL_ADDRESS": temporal_address,
         "APOLLO_TEMPORAL_NAMESPACE": settings.temporal_namespace,
         "PYTHONPATH": python_path(plan.environment),

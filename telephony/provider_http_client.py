@@ -11,6 +11,7 @@ import httpx
 from domain.errors import ProviderUnavailable
 from domain.telephony import Ambiguous, Unavailable
 from telephony.clock import Clock, utc_now
+from telephony.provider_settings import can_travel
 from telephony.request_rate import RequestRate
 from telephony.retry_after import read_retry_after
 
@@ -158,24 +159,12 @@ def read_json(response: httpx.Response) -> object:
     return answer
 
 
-def bearer(api_key: str) -> Mapping[str, str]:
-    """Return the header that shows a key, none for an empty one. Raises ValueError, the key not in it."""
-    if not can_travel(api_key):
-        raise ValueError("the provider's API key holds characters that no header can carry")
-    return {"Authorization": f"Bearer {api_key}"} if api_key else {}
-
-
 def _checked(headers: Mapping[str, str]) -> Mapping[str, str]:
     """Refuse what no header can carry now: later it would make every dial ambiguous."""
     for name, value in headers.items():
         if not name or not can_travel(name) or not can_travel(value):
             raise ValueError("a header for the provider holds characters that no header can carry")
     return headers
-
-
-def can_travel(text: str) -> bool:
-    """Tell whether a header can carry the text as it is."""
-    return text.isascii() and text.isprintable() and text == text.strip()
 
 
 def _open_client(

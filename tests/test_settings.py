@@ -3,14 +3,15 @@
 from pathlib import Path
 
 import pytest
+from pydantic import AnyUrl, HttpUrl, SecretStr
 from structlog.testing import capture_logs
 
+from api.app import warn_of_unsigned_webhooks
 from domain.call import CallStatus
-from settings import Settings, inherited_environment, read_settings
-from telephony.choice import provider_choice, status_words, warn_of_choice, warn_of_unsigned_webhooks
-from telephony.registry import JambonzAccount, RotaryAccount
-from telephony.rotary.contract import HangUpMethod, RotaryContract
-from telephony.status_words import StatusWords
+from settings import Settings, inherited_environment, read_settings, variables
+from telephony.jambonz.settings import JambonzSettings
+from telephony.rotary.settings import RotarySettings
+from worker import warn_of_choice
 
 SID = "0f6a1c1e-5d0b-4b53-9d0a-000000000000"
 
@@ -25,19 +26,19 @@ def bare_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_nothing_set_is_a_simulator_with_the_neutral_contract_elsewhere() -> None:
-    choice = provider_choice(read_settings())
+    settings = read_settings()
 
-    assert (choice.name, choice.simulator_url, choice.requests_per_second) == (
+    assert (settings.provider, settings.sim.base_url, settings.requests_per_second) == (
         "simulator",
         "http://127.0.0.1:8090",
-        None,
+        0,
     )
-    assert (choice.rotary, choice.jambonz) == (RotaryAccount(), JambonzAccount())
+    assert (settings.rotary, settings.jambonz) == (RotarySettings(), JambonzSettings())
 
 
 def test_empty_variables_count_as_unset(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in Settings.model_fields:
-        monkeypatch.setenv(f"APOLLO_{name.upper()}", "")
+    for name in variables():
+        monkeypatch.setenv(name, "")
 
     assert read_settings() == Settings.model_construct()
 
@@ -62,25 +63,18 @@ def test_everything_said_of_rotary_reaches_it(monkeypatch: pytest.MonkeyPatch) -
     for name, value in said.items():
         monkeypatch.setenv(f"APOLLO_ROTARY_{name}", value)
 
-    assert provider_choice(read_settings()).rotary == RotaryAccount(
-        base_url="https://rotary.test/api",
-        api_key="key",
-        contract=RotaryContract(
-            create_path="/make",
-            get_path="/one/{call_id}",
-            find_path="/all/{execution_id}",
-            hang_up_path="/end/{call_id}",
-            hang_up_method=HangUpMethod.POST,
-            hang_up_body="{}",
-            auth_header="X-Api-Key",
-            auth_value="k={api_key}",
-            extra_headers={"X-Tenant": "north"},
-            call_id_paths=("uuid", "result.uuid"),
-            words=StatusWords({"unanswered": CallStatus.NO_ANSWER}),
-        ),
-        lookup_is_proof=True,
+    rotary = read_settings().rotary
+    assert rotary == RotarySettings.model_validate(
+        {
+            **{name.lower(): value for name, value in said.items()},
+            "extra_headers": {"X-Tenant": "north"},
+            "status_map": {"unanswered": CallStatus.NO_ANSWER},
+            "lookup_is_proof": True,
+        }
     )
-    assert status_words(read_settings()).status_of("Un-Answered") is CallStatus.NO_ANSWER
+    assert rotary.headers == {"X-Tenant": "north", "X-Api-Key": "k=key"}
+    assert rotary.id_paths == ("uuid", "result.uuid")
+    assert rotary.status_words.status_of("Un-Answered") is CallStatus.NO_ANSWER
 
 
 def test_everything_said_of_jambonz_reaches_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -102,22 +96,28 @@ def test_everything_said_of_jambonz_reaches_it(monkeypatch: pytest.MonkeyPatch) 
     }
     for name, value in said.items():
         monkeypatch.setenv(f"APOLLO_JAMBONZ_{name}", value)
-    account = provider_choice(read_settings()).jambonz
+    account = read_settings().jambonz
 
-    assert (account.base_url, account.account_sid, account.api_key) == (
-        "https://jambonz.test/",
-        "acc-1",
-        "key",
-    )
-    assert (account.application_sid, account.call_hook, account.amd_hook) == (
-        SID,
-        "wss://hook.test/call",
-        "https://hook.test/amd",
-    )
-    assert (account.trunk, account.strip_plus, account.refused_on_500) == ("north", True, True)
-    speech = account.speech
-    assert (speech.synthesis_vendor, speech.synthesis_language, speech.synthesis_voice) == ("v", "l", "w")
-    assert (speech.recognizer_vendor, speech.recognizer_language) == ("x", "y")
+    assert {name.upper(): value for name, value in account} == {
+        **said,
+        "BASE_URL": HttpUrl("https://jambonz.test"),
+        "API_KEY": SecretStr("key"),
+        "CALL_HOOK": AnyUrl("wss://hook.test/call"),
+        "AMD_HOOK": AnyUrl("https://hook.test/amd"),
+        "STRIP_PLUS": True,
+        "REFUSED_ON_500": True,
+    }
+
+
+def test_simulator_is_set_by_a_file_and_the_environment_wins_over_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / ".env").write_text("APOLLO_SIM_PORT=8091\nAPOLLO_SIM_RING_SECONDS=3\n")
+    monkeypatch.setenv("apollo_sim_ring_seconds", "4")
+
+    sim = read_settings().sim
+
+    assert (sim.port, sim.ring_seconds, sim.talk_seconds) == (8091, 4, 2)
 
 
 @pytest.mark.parametrize(
@@ -163,6 +163,13 @@ def test_everything_said_of_jambonz_reaches_it(monkeypatch: pytest.MonkeyPatch) 
         pytest.param("JAMBONZ_STRIP_PLUS", "yes please", "a valid boolean", id="plus"),
         pytest.param("JAMBONZ_REFUSED_ON_500", "2", "a valid boolean", id="500"),
         pytest.param("JAMBONZ_SPEECH_SYNTHESIS_VOICE", "v" * 256, "at most 255 characters", id="voice"),
+        pytest.param("JAMBONZ_API_KEY", "a\nb", "no header can carry", id="jambonz' key"),
+        pytest.param("ROTARY_API_KEY", "clé", "no header can carry", id="rotary's key"),
+        pytest.param("SIM_PORT", "0", "greater than or equal to 1", id="port"),
+        pytest.param("SIM_RING_SECONDS", "601", "less than or equal to 600", id="ring"),
+        pytest.param("SIM_TALK_SECONDS", "7201", "less than or equal to 7200", id="talk"),
+        pytest.param("ROTARY", "{}", "valid dictionary", id="a whole provider"),
+        pytest.param("SIM", "off", "valid dictionary", id="a whole simulator"),
         pytest.param("BOOTSTRAP_TOKEN", "secret", "must start with gat_", id="token"),
     ],
 )

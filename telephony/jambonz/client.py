@@ -14,14 +14,13 @@ from domain.telephony import CallRequest, CallSearch, DialResult, HangUpResult, 
 from telephony.answer_reason import reason_of, unfit_words
 from telephony.clock import Clock, utc_now
 from telephony.jambonz.answers import has_lost_its_dialler, read_dial_answer
-from telephony.jambonz.configuration import JambonzSettings, JambonzSpeech
 from telephony.jambonz.records import read_begins, read_calls_like, read_detail_record, read_snapshot
+from telephony.jambonz.settings import JambonzSettings
 from telephony.jambonz.shared_listing import SharedListing
 from telephony.jambonz.wire import create_call_body, fault_in, impossible_call_body
-from telephony.provider_http_client import UNANSWERED, NoTurn, ProviderHttpClient, bearer, read_json
+from telephony.provider_http_client import UNANSWERED, NoTurn, ProviderHttpClient, read_json
+from telephony.provider_settings import ProviderOptions
 from telephony.request_rate import RequestRate
-
-__all__ = ["JambonzProvider", "JambonzSettings", "JambonzSpeech"]
 
 _RECENT_CALLS = {"page": 1, "count": 25, "days": 2}
 """25 is the shortest page there is; a record of a call that ended may be looked for a day later."""
@@ -34,24 +33,28 @@ class JambonzProvider:
     """Places, looks up and ends the calls of one account.
 
     Jambonz dials as often as it is asked, and no look-up takes our id.
-    Raises ValueError for an API key that no header can carry.
+    Raises ValueError with one line that names what is missing in the settings.
     """
 
     def __init__(
         self,
         settings: JambonzSettings,
+        options: ProviderOptions,
         *,
         transport: httpx.AsyncBaseTransport | None = None,
         now: Clock = utc_now,
     ) -> None:
+        settings.require_complete()
         self._settings = settings
-        base_url = settings.base_url.rstrip("/").removesuffix("/v1")
+        self._options = options
+        self._api_key = settings.api_key.get_secret_value()
+        base_url = str(settings.base_url).rstrip("/")
         self._account_url = f"{base_url}/v1/Accounts/{quote(settings.account_sid, safe='')}"
         self._now = now
-        self._line = ProviderHttpClient(
-            bearer(settings.api_key),
-            dial_timeout=settings.dial_timeout,
-            rate=RequestRate(settings.requests_per_second),
+        self._http = ProviderHttpClient(
+            {"Authorization": f"Bearer {self._api_key}"},
+            dial_timeout=options.dial_timeout,
+            rate=RequestRate(options.requests_per_second),
             transport=transport,
             now=now,
         )
@@ -60,7 +63,7 @@ class JambonzProvider:
     @property
     def name(self) -> str:
         """Shown on call records."""
-        return self._settings.name
+        return self._options.name
 
     @property
     def lookup_is_proof(self) -> bool:
@@ -76,22 +79,22 @@ class JambonzProvider:
     async def aclose(self) -> None:
         """Close every connection."""
         await self._listing.aclose()
-        await self._line.aclose()
+        await self._http.aclose()
 
     async def acquire(self) -> timedelta:
         """Wait for a turn within the rate limit; zero when it was taken, else how long to stay away."""
-        return await self._line.acquire()
+        return await self._http.acquire()
 
     async def place_call(self, request: CallRequest) -> DialResult:
         """Ask once for a call; every outcome is a value."""
         fault = fault_in(request)
         if fault is not None:
             return Refused(fault)
-        body = create_call_body(request, self._settings)
-        answer = await self._line.dial("POST", f"{self._account_url}/Calls", content=body)
+        body = create_call_body(request, self._settings, self._options.status_callback_url)
+        answer = await self._http.dial("POST", f"{self._account_url}/Calls", content=body)
         if not isinstance(answer, httpx.Response):
             return answer
-        unfit = unfit_words([self._settings.api_key], request)
+        unfit = unfit_words([self._api_key], request)
         return read_dial_answer(
             answer, self._now(), unfit=unfit, refused_on_500=self._settings.refused_on_500
         )
@@ -101,7 +104,7 @@ class JambonzProvider:
 
         An hour after its last status Jambonz forgets a call; how it ended is then in its detail records.
         """
-        response = await self._line.ask("GET", self._call_url(provider_call_id))
+        response = await self._http.ask("GET", self._call_url(provider_call_id))
         if response.status_code == httpx.codes.NOT_FOUND:
             return await self._find_ending(provider_call_id)
         event = read_snapshot(read_json(response), self._now())
@@ -141,25 +144,25 @@ class JambonzProvider:
         for no call is no trouble here: a dial that gets it costs nobody anything, and tells more.
         """
         try:
-            response = await self._line.ask("GET", f"{self._account_url}/CallCount")
+            response = await self._http.ask("GET", f"{self._account_url}/CallCount")
             if response.status_code != httpx.codes.OK:
                 return self._trouble(response)
             if not isinstance(read_json(response), Mapping):
                 return UNANSWERED
             body = impossible_call_body(self._settings)
-            response = await self._line.ask("POST", f"{self._account_url}/Calls", content=body)
+            response = await self._http.ask("POST", f"{self._account_url}/Calls", content=body)
         except ProviderUnavailable:
             return UNANSWERED
         return self._trouble(response) if has_lost_its_dialler(response) else None
 
     def _trouble(self, response: httpx.Response) -> str:
-        return reason_of(response, unfit_words([self._settings.api_key]))
+        return reason_of(response, unfit_words([self._api_key]))
 
     async def _begins_of_calls_with(self, number: str) -> Mapping[str, datetime]:
         """Return when the calls of a number began, by their ids; none where the records cannot be read."""
         digits = number.removeprefix("+")
         try:
-            response = await self._line.ask(
+            response = await self._http.ask(
                 "GET", f"{self._account_url}/RecentCalls", params={**_CALLS_WITH_A_NUMBER, "filter": digits}
             )
             return read_begins(read_json(response))
@@ -170,7 +173,7 @@ class JambonzProvider:
 
     async def _find_ending(self, call_sid: str) -> StatusEvent | None:
         try:
-            response = await self._line.ask(
+            response = await self._http.ask(
                 "GET", f"{self._account_url}/RecentCalls", params={**_RECENT_CALLS, "filter": call_sid}
             )
             return read_detail_record(read_json(response), call_sid, self._now())
@@ -180,14 +183,14 @@ class JambonzProvider:
             return None
 
     async def _list_outbound(self) -> Sequence[object]:
-        response = await self._line.ask("GET", f"{self._account_url}/Calls", params={"direction": "outbound"})
+        response = await self._http.ask("GET", f"{self._account_url}/Calls", params={"direction": "outbound"})
         calls = read_json(response)
         if not isinstance(calls, list):
             raise ProviderUnavailable
         return calls
 
     async def _ask_to_end(self, call_sid: str, word: str) -> HangUpResult:
-        response = await self._line.ask(
+        response = await self._http.ask(
             "PUT",
             self._call_url(call_sid),
             content=json.dumps({"call_status": word}).encode("ascii"),
@@ -203,7 +206,7 @@ class JambonzProvider:
         return HangUpResult.UNREACHABLE
 
     async def _why_not_ended(self, call_sid: str) -> HangUpResult:
-        response = await self._line.ask("GET", self._call_url(call_sid), is_hang_up=True)
+        response = await self._http.ask("GET", self._call_url(call_sid), is_hang_up=True)
         if response.status_code == httpx.codes.NOT_FOUND:
             return HangUpResult.GONE
         event = read_snapshot(read_json(response), self._now())

@@ -10,12 +10,14 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from domain.telephony import CallRequest
-from telephony.jambonz.configuration import JambonzSettings
+from telephony.jambonz.settings import JambonzSettings
 
 _E164 = re.compile(r"\+[1-9][0-9]{1,14}")
 _CALLER = re.compile(r"[!-~]{1,256}")
 _ID = re.compile(r"[A-Za-z0-9_.-]{1,255}")
 """Jambonz trims texts in a tag and rewrites those that look like addresses: these stay as they are."""
+_RETRY = "#rc=3&rp=all"
+"""Asks Jambonz to repeat a webhook that failed, three times, whatever the failure was."""
 
 
 def fault_in(request: CallRequest) -> str | None:
@@ -36,12 +38,12 @@ def _faults(request: CallRequest) -> Iterator[str]:
             yield f"{name}: must be 1 or more whole seconds"
 
 
-def create_call_body(request: CallRequest, settings: JambonzSettings) -> bytes:
+def create_call_body(request: CallRequest, settings: JambonzSettings, status_callback_url: str) -> bytes:
     """Return the JSON text that asks for one call. Its only personal data are the two numbers."""
     body: dict[str, object] = {
         "from": sent_number(request.from_number, settings),
         "to": _destination(request, settings),
-        "call_status_hook": {"url": settings.status_hook, "method": "POST"},
+        "call_status_hook": {"url": _repeated(status_callback_url), "method": "POST"},
         "tag": _tag(request),
         "timeout": int(request.ring_timeout.total_seconds()),
         "timeLimit": int(request.max_duration.total_seconds()),
@@ -49,7 +51,7 @@ def create_call_body(request: CallRequest, settings: JambonzSettings) -> bytes:
         **_what_it_runs(settings),
     }
     if settings.amd_hook is not None:
-        body["amd"] = {"actionHook": settings.amd_hook}
+        body["amd"] = {"actionHook": str(settings.amd_hook)}
     return json.dumps(body, separators=(",", ":")).encode("ascii")
 
 
@@ -73,6 +75,11 @@ def sent_number(number: str, settings: JambonzSettings) -> str:
     return number.removeprefix("+") if settings.strip_plus else number
 
 
+def _repeated(url: str) -> str:
+    """Return the address with the wish to repeat; the fragment is for Jambonz only."""
+    return url if "#" in url else url + _RETRY
+
+
 def _destination(request: CallRequest, settings: JambonzSettings) -> dict[str, str]:
     to = {"type": "phone", "number": sent_number(request.to_number, settings)}
     return to if settings.trunk is None else {**to, "trunk": settings.trunk}
@@ -91,12 +98,5 @@ def _tag(request: CallRequest) -> dict[str, str]:
 def _what_it_runs(settings: JambonzSettings) -> dict[str, object]:
     if settings.application_sid is not None:
         return {"application_sid": settings.application_sid}
-    speech = settings.speech
-    return {
-        "call_hook": {"url": settings.call_hook, "method": "POST"},
-        "speech_synthesis_vendor": speech.synthesis_vendor,
-        "speech_synthesis_language": speech.synthesis_language,
-        "speech_synthesis_voice": speech.synthesis_voice,
-        "speech_recognizer_vendor": speech.recognizer_vendor,
-        "speech_recognizer_language": speech.recognizer_language,
-    }
+    speech = {name: value for name, value in settings if name.startswith("speech_")}
+    return {"call_hook": {"url": str(settings.call_hook), "method": "POST"}, **speech}

@@ -1,7 +1,6 @@
 """RotaryRouter, or whoever else speaks the neutral contract, as a TelephonyProvider."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Self
 
@@ -14,11 +13,12 @@ from telephony.answer_reason import reason_of, unfit_words
 from telephony.clock import Clock, utc_now
 from telephony.fields import FieldReader
 from telephony.numbers import are_the_same
-from telephony.provider_http_client import UNANSWERED, ProviderHttpClient, can_travel, read_json
+from telephony.provider_http_client import UNANSWERED, ProviderHttpClient, read_json
+from telephony.provider_settings import ProviderOptions
 from telephony.request_rate import RequestRate
-from telephony.rotary.contract import RotaryContract
 from telephony.rotary.dial_answer import KnownAlready, read_dial_answer
 from telephony.rotary.paths import fill_path
+from telephony.rotary.settings import RotarySettings
 from telephony.rotary.translate import read_status_event
 from telephony.rotary.wire import call_id_in, calls_in, create_call_body
 
@@ -27,48 +27,26 @@ _KNOWN_SINCE = timedelta(hours=1)
 """How long ago an attempt that the provider knows already may have been dialled."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class RotarySettings:
-    """How to reach a provider that speaks the neutral contract."""
-
-    base_url: str
-    api_key: str = field(repr=False)
-    """Empty sends none."""
-    status_callback_url: str
-    """Where the provider posts statuses."""
-    dial_timeout: timedelta = timedelta(seconds=12)
-    """How long the answer to a create call may take; longer makes the dial ambiguous."""
-    lookup_is_proof: bool = False
-    requests_per_second: float | None = None
-    """Dials, look-ups and hang-ups together; None is unlimited."""
-    contract: RotaryContract = field(default_factory=RotaryContract)
-    """Where the provider deviates from the neutral contract."""
-    name: str = "rotary"
-
-    def __post_init__(self) -> None:
-        """Raise ValueError for a key that no header can carry, the key not in it."""
-        if not can_travel(self.api_key):
-            raise ValueError("APOLLO_ROTARY_API_KEY: holds characters that no header can carry")
-
-
 class RotaryProvider:
     """Places, looks up and ends calls over HTTP. Never asks twice for one call."""
 
     def __init__(
         self,
         settings: RotarySettings,
+        options: ProviderOptions,
         *,
         transport: httpx.AsyncBaseTransport | None = None,
         now: Clock = utc_now,
     ) -> None:
+        settings.require_complete()
         self._settings = settings
-        self._contract = settings.contract
-        self._base_url = settings.base_url.rstrip("/")
+        self._options = options
+        self._base_url = str(settings.base_url).rstrip("/")
         self._now = now
-        self._line = ProviderHttpClient(
-            settings.contract.headers(settings.api_key),
-            dial_timeout=settings.dial_timeout,
-            rate=RequestRate(settings.requests_per_second),
+        self._http = ProviderHttpClient(
+            settings.headers,
+            dial_timeout=options.dial_timeout,
+            rate=RequestRate(options.requests_per_second),
             transport=transport,
             now=now,
         )
@@ -76,7 +54,7 @@ class RotaryProvider:
     @property
     def name(self) -> str:
         """Shown on call records."""
-        return self._settings.name
+        return self._options.name
 
     @property
     def lookup_is_proof(self) -> bool:
@@ -91,18 +69,18 @@ class RotaryProvider:
 
     async def aclose(self) -> None:
         """Close every connection."""
-        await self._line.aclose()
+        await self._http.aclose()
 
     async def acquire(self) -> timedelta:
         """Wait for a turn within the rate limit; zero when it was taken, else how long to stay away."""
-        return await self._line.acquire()
+        return await self._http.acquire()
 
     async def place_call(self, request: CallRequest) -> DialResult:
         """Ask once for a call; every outcome is a value."""
-        response = await self._line.dial(
+        response = await self._http.dial(
             "POST",
-            self._url(self._contract.create_path, execution_id=request.execution_id),
-            content=create_call_body(request, self._settings.status_callback_url),
+            self._url(self._settings.create_path, execution_id=request.execution_id),
+            content=create_call_body(request, self._options.status_callback_url),
             headers={"Idempotency-Key": request.execution_id},
         )
         if not isinstance(response, httpx.Response):
@@ -110,8 +88,8 @@ class RotaryProvider:
         answer = read_dial_answer(
             response,
             self._now(),
-            unfit=unfit_words(self._secrets, request),
-            call_id_paths=self._contract.call_id_paths,
+            unfit=unfit_words(self._settings.secrets, request),
+            call_id_paths=self._settings.id_paths,
         )
         if isinstance(answer, KnownAlready):
             return await self._find_known_call(request)
@@ -119,7 +97,7 @@ class RotaryProvider:
 
     async def get_call(self, provider_call_id: str) -> StatusEvent | None:
         """Return where a call stands, None when it is not known there. Raises ProviderUnavailable."""
-        response = await self._line.ask("GET", self._url(self._contract.get_path, call_id=provider_call_id))
+        response = await self._http.ask("GET", self._url(self._settings.get_path, call_id=provider_call_id))
         if response.status_code == httpx.codes.NOT_FOUND:
             return None
         call = read_json(response)
@@ -129,7 +107,7 @@ class RotaryProvider:
 
     async def find_calls(self, search: CallSearch) -> Sequence[StatusEvent]:
         """Return every call that may belong to the attempt. Raises ProviderUnavailable."""
-        calls = calls_in(read_json(await self._line.ask("GET", self._find_url(search.execution_id))))
+        calls = calls_in(read_json(await self._http.ask("GET", self._find_url(search.execution_id))))
         if calls is None:
             raise ProviderUnavailable
         named = [self._read_call(call) for call in calls if call.get("execution_id") == search.execution_id]
@@ -154,11 +132,11 @@ class RotaryProvider:
     async def check_health(self) -> str | None:
         """Look for an attempt nobody has made; None when the provider would talk to us, else why not."""
         try:
-            response = await self._line.ask("GET", self._find_url(_NOBODYS_ATTEMPT))
+            response = await self._http.ask("GET", self._find_url(_NOBODYS_ATTEMPT))
         except ProviderUnavailable:
             return UNANSWERED
         is_well = response.status_code < 500 and response.status_code not in (401, 403)
-        return None if is_well else reason_of(response, unfit_words(self._secrets))
+        return None if is_well else reason_of(response, unfit_words(self._settings.secrets))
 
     async def _find_known_call(self, request: CallRequest) -> DialResult:
         try:
@@ -179,32 +157,28 @@ class RotaryProvider:
         )
 
     async def _ask_to_end(self, provider_call_id: str) -> httpx.Response:
-        contract = self._contract
-        return await self._line.ask(
-            contract.hang_up_method.value,
-            self._url(contract.hang_up_path, call_id=provider_call_id),
-            content=None if contract.hang_up_body is None else contract.hang_up_body.encode(),
+        settings = self._settings
+        return await self._http.ask(
+            settings.hang_up_method,
+            self._url(settings.hang_up_path, call_id=provider_call_id),
+            content=None if settings.hang_up_body is None else settings.hang_up_body.encode(),
             is_hang_up=True,
         )
 
-    @property
-    def _secrets(self) -> Sequence[str]:
-        return (self._settings.api_key, *self._contract.extra_headers.values())
-
     def _find_url(self, execution_id: str) -> str:
-        return self._url(self._contract.find_path, execution_id=execution_id)
+        return self._url(self._settings.find_path, execution_id=execution_id)
 
     def _url(self, path: str, **values: str) -> str:
         return self._base_url + fill_path(path, **values)
 
     def _read_call(self, call: Mapping[str, object]) -> StatusEvent:
-        call_id = call_id_in(call, self._contract.call_id_paths)
+        call_id = call_id_in(call, self._settings.id_paths)
         if call_id is None:
             raise ProviderUnavailable
         try:
             return read_status_event(
                 FieldReader(call),
-                words=self._contract.words,
+                words=self._settings.status_words,
                 received_at=self._now(),
                 source=EventSource.POLL,
                 provider_call_id=call_id,

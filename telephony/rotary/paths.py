@@ -9,20 +9,19 @@ EXECUTION_ID = "execution_id"
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 
 
-def check_path(variable: str, path: str, *, needed: str | None, allowed: tuple[str, ...]) -> None:
-    """Raise ValueError, naming the variable, for a path that could not be asked for."""
+def check_path(path: str, placeholder: str, *, is_needed: bool) -> None:
+    """Raise ValueError for a path that could not be requested, or holds another placeholder than this one."""
     if not path.startswith("/"):
-        raise ValueError(f"{variable}: must start with /")
+        raise ValueError("must start with /")
     if not (path.isascii() and path.isprintable()) or set(path) & {" ", "#", "\\"}:
-        raise ValueError(f"{variable}: must be ASCII without spaces, # and \\")
+        raise ValueError("must be ASCII without spaces, # and \\")
     names = _PLACEHOLDER.findall(path)
     if set(_PLACEHOLDER.sub("", path)) & {"{", "}"}:
-        raise ValueError(f"{variable}: has a brace without its partner")
-    if unknown := [name for name in names if name not in allowed]:
-        known = " and ".join(f"{{{name}}}" for name in allowed)
-        raise ValueError(f"{variable}: {{{unknown[0]}}} is no placeholder here; only {known} is")
-    if needed is not None and needed not in names:
-        raise ValueError(f"{variable}: must hold {{{needed}}}")
+        raise ValueError("has a brace without its partner")
+    if unknown := [name for name in names if name != placeholder]:
+        raise ValueError(f"{{{unknown[0]}}} is no placeholder here; only {{{placeholder}}} is")
+    if is_needed and placeholder not in names:
+        raise ValueError(f"must hold {{{placeholder}}}")
 
 
 def fill_path(path: str, **values: str) -> str:

@@ -9,12 +9,12 @@ from starlette.responses import Response
 
 from telephony.clock import Clock, utc_now
 from telephony.simulator.call_engine import CallEngine
-from telephony.simulator.configuration import SimulatorSettings
 from telephony.simulator.http import json_answer
 from telephony.simulator.ledger import Ledger
 from telephony.simulator.native import NativeContract
 from telephony.simulator.native_statistics import NativeStatistics
 from telephony.simulator.neutral import NeutralContract
+from telephony.simulator.settings import SimulatorOptions
 from telephony.simulator.webhook_client import Deliver, WebhookHttpClient
 from telephony.simulator.webhook_sender import WebhookSender
 
@@ -23,7 +23,7 @@ _ACCOUNT_CALLS = _ACCOUNT + "/Calls"
 
 
 def create_simulator(
-    settings: SimulatorSettings,
+    settings: SimulatorOptions,
     *,
     clock: Clock = utc_now,
     deliver: Deliver | None = None,
@@ -54,7 +54,7 @@ def create_simulator(
     return app
 
 
-def _add_contracts(app: FastAPI, engine: CallEngine, settings: SimulatorSettings) -> None:
+def _add_contracts(app: FastAPI, engine: CallEngine, settings: SimulatorOptions) -> None:
     # Plain routes: declared parameters cost several times as much, and a load test pays for every call.
     neutral = NeutralContract(engine, settings)
     app.add_route("/calls", neutral.collection, ["GET", "POST"])
@@ -64,7 +64,7 @@ def _add_contracts(app: FastAPI, engine: CallEngine, settings: SimulatorSettings
     app.add_route(_ACCOUNT_CALLS + "/{call_sid}", native.member, ["GET", "PUT", "POST", "DELETE"])
 
 
-def _add_statistics(app: FastAPI, engine: CallEngine, ledger: Ledger, settings: SimulatorSettings) -> None:
+def _add_statistics(app: FastAPI, engine: CallEngine, ledger: Ledger, settings: SimulatorOptions) -> None:
     statistics = NativeStatistics(engine.calls, ledger, settings)
     app.add_route(_ACCOUNT + "/CallCount", statistics.call_count, ["GET"])
     app.add_route(_ACCOUNT + "/RecentCalls", statistics.recent_calls, ["GET"])

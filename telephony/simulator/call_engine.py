@@ -12,7 +12,6 @@ from domain.call import CallStatus, has_ended
 from telephony.clock import Clock
 from telephony.simulator.call import CreateCallRequest, Moment, SimulatedCall, WebhookDelivery
 from telephony.simulator.call_memory import CallMemory, ShortMemory
-from telephony.simulator.configuration import SimulatorSettings
 from telephony.simulator.faults import fault_of
 from telephony.simulator.ledger import HELD, Ledger
 from telephony.simulator.scenario import (
@@ -23,6 +22,7 @@ from telephony.simulator.scenario import (
     scenario_of,
     steps_to,
 )
+from telephony.simulator.settings import SimulatorOptions
 from telephony.simulator.webhook_sender import WebhookSender
 
 
@@ -39,7 +39,7 @@ class CallEngine:
     """The telephone engine behind every contract the simulator speaks."""
 
     def __init__(
-        self, settings: SimulatorSettings, *, clock: Clock, ledger: Ledger, sender: WebhookSender
+        self, settings: SimulatorOptions, *, clock: Clock, ledger: Ledger, sender: WebhookSender
     ) -> None:
         self._settings = settings
         self._clock = clock

@@ -2,11 +2,11 @@
 
 from random import Random
 
-from telephony.simulator.configuration import SimulatorSettings
 from telephony.simulator.scenario import WebhookManner
+from telephony.simulator.settings import SimulatorOptions
 
 
-def fault_of(to_number: str, settings: SimulatorSettings) -> WebhookManner:
+def fault_of(to_number: str, settings: SimulatorOptions) -> WebhookManner:
     """Return the same for the same number and seed, in whichever order the calls come."""
     draw = Random(f"{settings.seed}:{to_number}").random()  # noqa: S311 - keeps no secret
     shares = (

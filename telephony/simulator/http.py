@@ -11,8 +11,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from telephony.simulator.call import SimulatedCall
-from telephony.simulator.configuration import SimulatorSettings
 from telephony.simulator.scenario import CreateManner
+from telephony.simulator.settings import SimulatorOptions
 
 FIRST_WEBHOOK_LIMIT_SECONDS = 5.0
 """How long a create call waits for the first webhook of its call."""
@@ -39,7 +39,7 @@ def limit_in(body: Mapping[str, object], name: str) -> float:
     return value if isinstance(value, int | float) else inf
 
 
-def has_key(request: Request, settings: SimulatorSettings) -> bool:
+def has_key(request: Request, settings: SimulatorOptions) -> bool:
     """Tell whether the request carries the simulator's key, if there is one."""
     if settings.api_key is None:
         return True
@@ -47,7 +47,7 @@ def has_key(request: Request, settings: SimulatorSettings) -> bool:
     return hmac.compare_digest(given.encode(), f"Bearer {settings.api_key}".encode())
 
 
-async def wait_as_told(call: SimulatedCall, request: Request, settings: SimulatorSettings) -> None:
+async def wait_as_told(call: SimulatedCall, request: Request, settings: SimulatorOptions) -> None:
     """Return when the create call may be answered."""
     match call.scenario.create:
         case CreateManner.HELD:

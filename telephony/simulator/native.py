@@ -8,9 +8,9 @@ from starlette.responses import PlainTextResponse, Response
 from domain.call import CallStatus
 from telephony.simulator.call import CreateCallRequest, Moment, SimulatedCall, StatusHook
 from telephony.simulator.call_engine import CallEngine, CreateAnswer
-from telephony.simulator.configuration import SimulatorSettings
 from telephony.simulator.http import has_key, json_answer, limit_in, read_object, wait_as_told
 from telephony.simulator.scenario import SIP_REASON
+from telephony.simulator.settings import SimulatorOptions
 
 _WORD_OF = {
     CallStatus.QUEUED: "trying",
@@ -33,7 +33,7 @@ _WHOLE_SECONDS = ("timeout", "timeLimit")
 class NativeContract:
     """Create, look up, list, hang up, and drop the record."""
 
-    def __init__(self, engine: CallEngine, settings: SimulatorSettings) -> None:
+    def __init__(self, engine: CallEngine, settings: SimulatorOptions) -> None:
         self._exchange = engine
         self._settings = settings
 

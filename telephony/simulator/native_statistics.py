@@ -8,9 +8,9 @@ from starlette.responses import PlainTextResponse, Response
 from domain.call import CallStatus, has_ended
 from telephony.simulator.call import SimulatedCall
 from telephony.simulator.call_memory import CallMemory
-from telephony.simulator.configuration import SimulatorSettings
 from telephony.simulator.http import has_key, json_answer
 from telephony.simulator.ledger import Ledger
+from telephony.simulator.settings import SimulatorOptions
 
 _PAGE_LENGTHS = range(25, 501)
 
@@ -18,7 +18,7 @@ _PAGE_LENGTHS = range(25, 501)
 class NativeStatistics:
     """Counts what lives, and recalls what ended even where its record was dropped."""
 
-    def __init__(self, calls: CallMemory, ledger: Ledger, settings: SimulatorSettings) -> None:
+    def __init__(self, calls: CallMemory, ledger: Ledger, settings: SimulatorOptions) -> None:
         self._calls = calls
         self._ledger = ledger
         self._settings = settings

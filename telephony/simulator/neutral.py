@@ -8,15 +8,15 @@ from starlette.responses import Response
 from domain.call import CallStatus, has_ended
 from telephony.simulator.call import CreateCallRequest, Moment, SimulatedCall, StatusHook
 from telephony.simulator.call_engine import CallEngine, CreateAnswer
-from telephony.simulator.configuration import SimulatorSettings
 from telephony.simulator.http import has_key, json_answer, limit_in, read_object, wait_as_told
 from telephony.simulator.scenario import SIP_REASON
+from telephony.simulator.settings import SimulatorOptions
 
 
 class NeutralContract:
     """Create, look up and hang up."""
 
-    def __init__(self, engine: CallEngine, settings: SimulatorSettings) -> None:
+    def __init__(self, engine: CallEngine, settings: SimulatorOptions) -> None:
         self._exchange = engine
         self._settings = settings
 

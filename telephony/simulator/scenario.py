@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from domain.call import CallStatus
-from telephony.simulator.configuration import SimulatorSettings
+from telephony.simulator.settings import SimulatorOptions
 
 
 class CreateManner(StrEnum):
@@ -91,7 +91,7 @@ _RINGING = Step(0, CallStatus.RINGING, 180)
 
 
 def steps_to(
-    ending: CallStatus, settings: SimulatorSettings, *, ring_limit: float, talk_limit: float
+    ending: CallStatus, settings: SimulatorOptions, *, ring_limit: float, talk_limit: float
 ) -> tuple[Step, ...]:
     """Return the way of a call to its ending; who rings past the limit is not answered."""
     ring, unanswered = settings.ring_seconds, min(settings.unanswered_ring_seconds, ring_limit)

@@ -9,8 +9,8 @@ import structlog
 from telephony.clock import Clock
 from telephony.signature import SIGNATURE_HEADER, sign
 from telephony.simulator.call import Outbox, WebhookDelivery
-from telephony.simulator.configuration import SimulatorSettings
 from telephony.simulator.ledger import WebhookCounts
+from telephony.simulator.settings import SimulatorOptions
 from telephony.simulator.webhook_client import Deliver, NoAnswer
 
 FIRST_PAUSE_SECONDS = 0.2
@@ -28,7 +28,7 @@ class WebhookSender:
 
     def __init__(
         self,
-        settings: SimulatorSettings,
+        settings: SimulatorOptions,
         *,
         clock: Clock,
         counts: Callable[[], WebhookCounts],

@@ -17,7 +17,7 @@ import psutil
 from embedded.plan import StackPlan
 from embedded.stack import RunningStack
 from embedded.stop_request import StopRequest
-from tests.e2e.house import PORTS, House, a_plan
+from tests.e2e.house import House, a_plan
 
 STARTS_WITHIN_SECONDS = 150
 ENDS_WITHIN_SECONDS = 30
@@ -108,10 +108,11 @@ def _follow_each_other(words: tuple[str, ...], line: list[str]) -> bool:
 
 def _environment(plan: StackPlan) -> dict[str, str]:
     settings = plan.settings
-    named = ("data_dir", "sim_ring_seconds", "sim_talk_seconds", *PORTS)
+    named = ("data_dir", "api_port", "temporal_port", "temporal_ui_port")
     return {
         **plan.environment,
         **{f"APOLLO_{name.upper()}": str(getattr(settings, name)) for name in named},
+        **{f"APOLLO_SIM_{name.upper()}": str(value) for name, value in settings.sim},
         "COLUMNS": "400",
     }
 

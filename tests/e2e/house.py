@@ -23,13 +23,13 @@ from console.ledger_check import Reckoning, read_ledger, reckon
 from console.progress import read_progress
 from domain.counters import BatchTally
 from embedded.listening import free_ports
-from embedded.plan import StackPlan
+from embedded.plan import StackPlan, with_ports
 from embedded.processes import ChildProcess, Command
 from embedded.stack import RunningStack, running
 from embedded.stop_request import StopRequest
 from settings import ProviderName, Settings, inherited_environment
+from telephony.simulator.settings import SimulatorSettings
 
-PORTS = ("api_port", "temporal_port", "temporal_ui_port", "sim_port")
 TERMINAL = frozenset({"completed", "cancelled", "expired"})
 
 SILENCE = timedelta(seconds=2)
@@ -48,9 +48,9 @@ def a_plan(
 
     `environment` is told to the parts over what they are told otherwise.
     """
-    settings = Settings.model_construct(
-        data_dir=data_dir, provider=provider, sim_ring_seconds=0.1, sim_talk_seconds=talk_seconds
-    ).model_copy(update=dict(zip(PORTS, free_ports(len(PORTS)), strict=True)))
+    sim = SimulatorSettings(ring_seconds=0.1, talk_seconds=talk_seconds)
+    defaults = Settings.model_construct(data_dir=data_dir, provider=provider, sim=sim)
+    settings = with_ports(defaults, free_ports(4))
     foreign = ("APOLLO_", "TEMPORAL_")
     inherited = {
         name: value for name, value in inherited_environment().items() if not name.startswith(foreign)

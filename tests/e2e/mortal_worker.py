@@ -23,9 +23,10 @@ from domain.identity import ContactId, ExecutionId, MintId
 from domain.ports import AttemptClaim, ClaimAnswer, Claimed, TelephonyProvider
 from domain.telephony import CallRequest, CallSearch, DialResult, HangUpResult
 from observability.logging import configure_logs
-from settings import EMBEDDED_HOST, read_settings
+from settings import read_settings
 from store.calls.repository import PostgresCallStore
-from telephony.registry import ProviderChoice, open_provider
+from telephony.registry import open_provider
+from telephony.settings import TelephonySettings
 from temporal.process_exit import leave
 from worker import DialPorts, Role, serve
 
@@ -144,10 +145,10 @@ class MortalProvider:
 
 @asynccontextmanager
 async def mortal_provider(
-    choice: ProviderChoice, *, fuse: Fuse, ledger_url: str
+    settings: TelephonySettings, status_callback_url: str, *, fuse: Fuse, ledger_url: str
 ) -> AsyncIterator[TelephonyProvider]:
     """Open the chosen provider with the fuse in between."""
-    async with open_provider(choice) as provider:
+    async with open_provider(settings, status_callback_url) as provider:
         yield MortalProvider(provider, fuse, ledger_url)
 
 
@@ -160,7 +161,7 @@ def main() -> None:
     settings = read_settings()
     configure_logs(settings.log_level, process="mortal worker")
     fuse = Fuse(given.dies, given.victim)
-    ledger_url = f"http://{EMBEDDED_HOST}:{settings.sim_port}/ledger"
+    ledger_url = f"{settings.sim.base_url}/ledger"
     ports = DialPorts(
         call_store=partial(MortalCallStore, fuse=fuse),
         provider=partial(mortal_provider, fuse=fuse, ledger_url=ledger_url),

@@ -19,7 +19,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from settings import ProviderName
 from telephony.simulator.app import create_simulator
-from telephony.simulator.configuration import SimulatorSettings
+from telephony.simulator.settings import SimulatorOptions
 from tests.e2e.debugging import assert_everybody_was_called_once, debug, statuses
 from tests.e2e.house import House, a_house, a_plan
 from tests.e2e.scenes import NO_RETRY, a_batch, a_campaign, fresh_numbers
@@ -64,7 +64,7 @@ class QuietServer(uvicorn.Server):
 @contextmanager
 def a_gated_simulator(port: int) -> Iterator[Gate]:
     """Serve a simulator in a thread for the length of a `with` block."""
-    settings = SimulatorSettings(ring_seconds=0.1, talk_seconds=0.3, api_key=API_KEY)
+    settings = SimulatorOptions(ring_seconds=0.1, talk_seconds=0.3, api_key=API_KEY)
     gate = Gate(create_simulator(settings))
     server = QuietServer(uvicorn.Config(gate, port=port, log_level="critical", timeout_graceful_shutdown=1))
     thread = threading.Thread(target=lambda: asyncio.run(server.serve()), name="gated simulator")
@@ -90,7 +90,7 @@ def world() -> Iterator[tuple[House, Gate]]:
             "APOLLO_PROVIDER_REQUESTS_PER_SECOND": "0",
         }
         plan = replace(plan, environment={**plan.environment, **told})
-        with a_gated_simulator(plan.settings.sim_port) as gate, a_house(plan) as house:
+        with a_gated_simulator(plan.settings.sim.port) as gate, a_house(plan) as house:
             yield house, gate
     finally:
         shutil.rmtree(folder)

@@ -12,7 +12,7 @@ from embedded.by_hand import Inherited, by_hand
 from embedded.plan import StackPlan
 from embedded.processes import Command
 from embedded.stack_commands import StackCommands
-from settings import Settings
+from settings import Settings, variables
 
 PASSWORD_URL = "postgresql://ada:hunter2@db.example/apollo"
 TOLD = {"APOLLO_DATA_DIR": "/work place", "APOLLO_TEMPORAL_ADDRESS": "127.0.0.1:7233"}
@@ -119,7 +119,7 @@ def test_variables_of_another_server_stay_away_from_the_embedded_ones() -> None:
 
 def test_every_secret_setting_is_either_hidden_or_left_out() -> None:
     # An address with a password in it is hidden whatever the setting is called; the rest by their types.
-    environment = {f"APOLLO_{name.upper()}": "hunter2" for name in Settings.model_fields}
+    environment = dict.fromkeys(variables(), "hunter2")
 
     _, secrets = a_line(environment)
 

@@ -10,6 +10,7 @@ from pydantic import SecretStr
 from embedded.plan import StackPlan, api_url_of, with_absolute_folder
 from embedded.stack_commands import StackCommands
 from settings import ProviderName, Settings
+from telephony.simulator.settings import SimulatorSettings
 from temporal.client import connect_config
 from workflows.options import DIAL
 
@@ -99,7 +100,7 @@ def test_simulator_signs_when_a_secret_is_set_and_is_not_told_it_on_its_command_
 
 
 def test_simulator_without_a_secret_gets_its_lengths_of_time_only() -> None:
-    simulator = the_parts(a_plan(sim_ring_seconds=0.3, sim_talk_seconds=1.0)).simulator()
+    simulator = the_parts(a_plan(sim=SimulatorSettings(ring_seconds=0.3, talk_seconds=1.0))).simulator()
 
     assert simulator.argv[3:] == (
         "telephony.simulator",

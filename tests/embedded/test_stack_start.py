@@ -9,25 +9,22 @@ import pytest
 from embedded.data_folder import held
 from embedded.errors import DataFolderBusy, PortTaken
 from embedded.listening import free_ports
-from embedded.plan import StackPlan
+from embedded.plan import StackPlan, with_ports
 from embedded.stack import running
 from embedded.stop_request import StopRequest
 from settings import Settings
 
 
-def a_plan(data_dir: Path, **changes: object) -> StackPlan:
-    settings = Settings.model_construct().model_copy(update={"data_dir": data_dir, **changes})
+def a_plan(data_dir: Path) -> StackPlan:
+    settings = with_ports(Settings.model_construct(data_dir=data_dir), free_ports(4))
     return StackPlan(settings=settings, environment=dict(os.environ), working_dir=data_dir)
 
 
 def test_taken_port_starts_nothing_and_frees_the_folder(tmp_path: Path) -> None:
     said: list[str] = []
-    ports = dict(
-        zip(("api_port", "temporal_port", "temporal_ui_port", "sim_port"), free_ports(4), strict=True)
-    )
-    plan = a_plan(tmp_path, **ports)
+    plan = a_plan(tmp_path)
     with (
-        socket.create_server(("127.0.0.1", ports["sim_port"])),
+        socket.create_server(("127.0.0.1", plan.settings.sim.port)),
         StopRequest() as stop,
         pytest.raises(PortTaken, match=r"APOLLO_SIM_PORT"),
         running(plan, stop, said.append),

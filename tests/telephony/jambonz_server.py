@@ -18,7 +18,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from telephony.jambonz.client import JambonzProvider, JambonzSettings
+from telephony.jambonz.client import JambonzProvider
+from telephony.jambonz.settings import JambonzSettings
+from telephony.provider_settings import ProviderOptions
 
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 BASE_URL = "https://jambonz.test/api"
@@ -187,25 +189,34 @@ def _fits(record: Mapping[str, object], request: Request) -> bool:
 
 
 def settings(**changes: object) -> JambonzSettings:
-    """Return an account that runs an application, without a rate."""
+    """Return an account that runs an application."""
     fields: dict[str, object] = {
         "base_url": BASE_URL,
         "account_sid": ACCOUNT_SID,
         "api_key": API_KEY,
         "application_sid": APPLICATION_SID,
-        "status_callback_url": STATUS_URL,
-        "requests_per_second": None,
         **changes,
     }
-    return JambonzSettings(**fields)  # type: ignore[arg-type]  # by name
+    return JambonzSettings.model_validate(fields)
+
+
+def options(**changes: object) -> ProviderOptions:
+    """Return what a client is opened with, without a rate."""
+    fields: dict[str, object] = {"name": "jambonz", "status_callback_url": STATUS_URL, **changes}
+    return ProviderOptions(**fields)  # type: ignore[arg-type]  # by name
 
 
 @asynccontextmanager
 async def a_provider(
-    far_end: JambonzServer | httpx.AsyncBaseTransport | None = None, /, **changes: object
+    far_end: JambonzServer | httpx.AsyncBaseTransport | None = None,
+    opened_with: ProviderOptions | None = None,
+    /,
+    **changes: object,
 ) -> AsyncIterator[JambonzProvider]:
     """Open a provider on a server, or on whatever else answers."""
     far_end = far_end or JambonzServer()
     transport = httpx.ASGITransport(far_end.app()) if isinstance(far_end, JambonzServer) else far_end
-    async with JambonzProvider(settings(**changes), transport=transport, now=lambda: NOW) as provider:
+    account = settings(**changes)
+    opened_with = opened_with or options()
+    async with JambonzProvider(account, opened_with, transport=transport, now=lambda: NOW) as provider:
         yield provider

@@ -6,25 +6,25 @@ from datetime import UTC, datetime
 
 import httpx
 
-from telephony.rotary.client import RotaryProvider, RotarySettings
+from telephony.provider_settings import ProviderOptions
+from telephony.rotary.client import RotaryProvider
+from telephony.rotary.settings import RotarySettings
 
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 BASE_URL = "http://rotary.test/api"
+OPTIONS = ProviderOptions(name="rotary", status_callback_url="http://apollo.test/webhooks/call-status")
 
 Reply = Callable[[httpx.Request], httpx.Response]
 SlowReply = Callable[[httpx.Request], Coroutine[None, None, httpx.Response]]
 
 
 @asynccontextmanager
-async def a_provider(reply: Reply | SlowReply, **changes: object) -> AsyncIterator[RotaryProvider]:
-    fields: dict[str, object] = {
-        "base_url": BASE_URL,
-        "api_key": "rotary-key",
-        "status_callback_url": "http://apollo.test/webhooks/call-status",
-        **changes,
-    }
-    settings = RotarySettings(**fields)  # type: ignore[arg-type]  # by name
-    async with RotaryProvider(settings, transport=httpx.MockTransport(reply), now=lambda: NOW) as provider:
+async def a_provider(
+    reply: Reply | SlowReply, options: ProviderOptions = OPTIONS, /, **changes: object
+) -> AsyncIterator[RotaryProvider]:
+    settings = RotarySettings.model_validate({"base_url": BASE_URL, "api_key": "rotary-key", **changes})
+    transport = httpx.MockTransport(reply)
+    async with RotaryProvider(settings, options, transport=transport, now=lambda: NOW) as provider:
         yield provider
 
 

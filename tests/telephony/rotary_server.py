@@ -9,12 +9,13 @@ import re
 from datetime import timedelta
 from urllib.parse import parse_qs
 
+from pydantic import HttpUrl, SecretStr
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from domain.call import CallStatus
-from telephony.rotary.client import RotaryProvider, RotarySettings
-from telephony.rotary.contract import HangUpMethod, RotaryContract
-from telephony.status_words import StatusWords
+from telephony.provider_settings import ProviderOptions
+from telephony.rotary.client import RotaryProvider
+from telephony.rotary.settings import RotarySettings
 from tests.telephony.stage import CALLBACK_URL
 
 OTHER_WORDS = {
@@ -26,31 +27,27 @@ OTHER_WORDS = {
     "no_answer": "un-answered",
     "failed": "broken_line",
 }
-OTHER_CONTRACT = RotaryContract(
+OTHER_CONTRACT = RotarySettings(
+    api_key=SecretStr("key"),
     create_path="/v2/outbound/{execution_id}",
     get_path="/v2/legs?ref={call_id}",
     find_path="/v2/search/{execution_id}",
     hang_up_path="/v2/legs/{call_id}/end",
-    hang_up_method=HangUpMethod.POST,
+    hang_up_method="POST",
     hang_up_body='{"reason":"wanted"}',
     auth_header="X-Api-Key",
     auth_value="Key={api_key}",
-    extra_headers={"X-Tenant": "north"},
-    call_id_paths=("uuid", "result.leg.uuid"),
-    words=StatusWords({word.upper(): CallStatus(status) for status, word in OTHER_WORDS.items()}),
+    extra_headers={"X-Tenant": SecretStr("north")},
+    call_id_paths="uuid, result.leg.uuid",
+    status_map={word.upper(): CallStatus(status) for status, word in OTHER_WORDS.items()},
+    lookup_is_proof=True,
 )
 
 
 def open_other_rotary(base_url: str, dial_timeout: timedelta) -> RotaryProvider:
     return RotaryProvider(
-        RotarySettings(
-            base_url=base_url,
-            api_key="key",
-            status_callback_url=CALLBACK_URL,
-            dial_timeout=dial_timeout,
-            lookup_is_proof=True,
-            contract=OTHER_CONTRACT,
-        )
+        OTHER_CONTRACT.model_copy(update={"base_url": HttpUrl(base_url)}),
+        ProviderOptions(name="rotary", status_callback_url=CALLBACK_URL, dial_timeout=dial_timeout),
     )
 
 

@@ -17,7 +17,7 @@ from domain.identity import BatchId, CampaignId, ContactId, ExecutionId, Organiz
 from domain.telephony import CallRequest, CallSearch
 from telephony.clock import Clock, utc_now
 from telephony.simulator.app import create_simulator
-from telephony.simulator.configuration import SimulatorSettings
+from telephony.simulator.settings import SimulatorOptions
 from telephony.simulator.webhook_client import NoAnswer
 
 T = TypeVar("T")
@@ -150,9 +150,9 @@ class Stage:
         return await eventually(look)
 
 
-def settings(**changes: object) -> SimulatorSettings:
+def settings(**changes: object) -> SimulatorOptions:
     """Return settings under which calls take no time."""
-    return SimulatorSettings(**{"ring_seconds": 0.0, "talk_seconds": 0.0, **changes})  # type: ignore[arg-type]  # by name
+    return SimulatorOptions(**{"ring_seconds": 0.0, "talk_seconds": 0.0, **changes})
 
 
 @asynccontextmanager

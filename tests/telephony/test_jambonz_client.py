@@ -8,7 +8,6 @@ import httpx
 import pytest
 
 from domain.telephony import Accepted, Ambiguous, CallRequest, DialResult, Refused, Throttled, Unavailable
-from telephony.jambonz.client import JambonzSpeech
 from tests.telephony.jambonz_server import (
     ACCOUNT_SID,
     API_KEY,
@@ -21,6 +20,7 @@ from tests.telephony.jambonz_server import (
     UNAUTHORIZED,
     JambonzServer,
     a_provider,
+    options,
     settings,
 )
 from tests.telephony.rotary_replies import Reply, SlowReply, failing
@@ -69,9 +69,7 @@ async def test_a_dial_says_everything_the_provider_must_know_and_nothing_persona
 
 async def test_without_an_application_the_call_hook_and_the_speech_are_sent() -> None:
     hook = "wss://agent.test/calls"
-    server = await dialled(
-        application_sid=None, call_hook=hook, speech=JambonzSpeech(synthesis_voice="en-US-Neural2-A")
-    )
+    server = await dialled(application_sid=None, call_hook=hook, speech_synthesis_voice="en-US-Neural2-A")
     [body] = server.bodies
     assert "application_sid" not in body
     assert {name: value for name, value in body.items() if "hook" in name or "speech" in name} == {
@@ -101,11 +99,14 @@ async def test_numbers_go_out_without_plus_where_the_carrier_wants_none() -> Non
 
 
 async def test_the_status_hooks_own_fragment_is_kept() -> None:
-    [body] = (await dialled(status_callback_url="https://apollo.test/hook#rc=1&rp=5xx")).bodies
-    assert body["call_status_hook"] == {"url": "https://apollo.test/hook#rc=1&rp=5xx", "method": "POST"}
+    server, url = JambonzServer(), "https://apollo.test/hook#rc=1&rp=5xx"
+    async with a_provider(server, options(status_callback_url=url)) as provider:
+        await provider.place_call(a_request())
+    [body] = server.bodies
+    assert body["call_status_hook"] == {"url": url, "method": "POST"}
 
 
-@pytest.mark.parametrize("base_url", [f"{BASE_URL}/", f"{BASE_URL}/v1", f"{BASE_URL}/v1/"])
+@pytest.mark.parametrize("base_url", [BASE_URL, f"{BASE_URL}/"])
 async def test_the_version_is_asked_for_once(base_url: str) -> None:
     [request] = (await dialled(base_url=base_url)).requests
     assert str(request.url) == f"{BASE_URL}/v1/Accounts/{ACCOUNT_SID}/Calls"
@@ -149,16 +150,9 @@ async def test_what_is_unfit_is_refused_before_anything_is_sent(
     assert not any(value in result.reason for value in values)
 
 
-async def test_without_a_key_none_is_sent() -> None:
-    server = JambonzServer()
-    async with a_provider(server, api_key="") as provider:
-        await provider.place_call(a_request())
-    assert "Authorization" not in server.requests[0].headers
-
-
 @pytest.mark.parametrize("key", ["kéy", "line\nbreak", " padded", "padded "])
 async def test_a_key_no_header_can_carry_is_refused_at_once_and_not_shown(key: str) -> None:
-    with pytest.raises(ValueError, match="API key") as caught:
+    with pytest.raises(ValueError, match="no header can carry") as caught:
         async with a_provider(api_key=key):
             pass
     assert key.strip() not in str(caught.value)
@@ -177,53 +171,25 @@ async def test_a_key_no_header_can_carry_is_refused_at_once_and_not_shown(key: s
             "APOLLO_JAMBONZ_APPLICATION_SID, APOLLO_JAMBONZ_CALL_HOOK: set exactly one of the two",
             id="application and hook",
         ),
-        pytest.param(
-            {"application_sid": "secret"},
-            "APOLLO_JAMBONZ_APPLICATION_SID: must have 36 characters",
-            id="application id cut off",
-        ),
-        pytest.param(
-            {"application_sid": None, "call_hook": "secret"},
-            "APOLLO_JAMBONZ_CALL_HOOK: must be an absolute address that starts with"
-            " http:// or https:// or ws:// or wss://",
-            id="hook is no address",
-        ),
-        pytest.param(
-            {"amd_hook": "/secret"},
-            "APOLLO_JAMBONZ_AMD_HOOK: must be an absolute address that starts with"
-            " http:// or https:// or ws:// or wss://",
-            id="hook for machines is no address",
-        ),
-        pytest.param(
-            {"base_url": "secret.test"},
-            "APOLLO_JAMBONZ_BASE_URL: must be an absolute address that starts with http:// or https://",
-            id="base is no address",
-        ),
-        pytest.param(
-            {"status_callback_url": "wss://secret.test"},
-            "APOLLO_WEBHOOK_URL: must be an absolute address that starts with http:// or https://",
-            id="statuses cannot be posted to a socket",
-        ),
-        pytest.param(
-            {"account_sid": ""}, "APOLLO_JAMBONZ_ACCOUNT_SID: set it to the account's id", id="no account"
-        ),
+        pytest.param({"api_key": ""}, "APOLLO_JAMBONZ_API_KEY: set it to a key of the account", id="no key"),
     ],
 )
-def test_a_wrong_setting_is_named_and_not_shown(changes: dict[str, object], line: str) -> None:
+async def test_a_missing_setting_is_named_and_no_other_is_shown(
+    changes: dict[str, object], line: str
+) -> None:
     with pytest.raises(ValueError, match="APOLLO_") as caught:
-        settings(**changes)
+        async with a_provider(**changes):
+            pass
     assert str(caught.value) == line
 
 
 def test_settings_show_no_secret() -> None:
-    shown = repr(
-        settings(
-            application_sid=None,
-            call_hook="https://u:hook-password@agent.test",
-            amd_hook="https://u:amd-password@agent.test",
-            status_callback_url="https://u:status-password@apollo.test",
-        )
+    account = settings(
+        application_sid=None,
+        call_hook="https://u:hook-password@agent.test",
+        amd_hook="https://u:amd-password@agent.test",
     )
+    shown = repr((account, options(status_callback_url="https://u:status-password@apollo.test")))
     assert ACCOUNT_SID in shown
     assert "password" not in shown
     assert API_KEY not in shown
@@ -277,7 +243,7 @@ async def test_a_cancelled_dial_stays_cancelled() -> None:
 
 async def test_a_throttled_dial_sends_everybody_away_for_as_long_as_jambonz_says() -> None:
     server = JambonzServer(answers={"POST Calls": [TOO_MANY]})
-    async with a_provider(server, requests_per_second=1.9) as provider:
+    async with a_provider(server, options(requests_per_second=1.9)) as provider:
         assert await provider.acquire() == timedelta()
         assert await provider.place_call(a_request()) == Throttled(timedelta(seconds=17))
         wait = await provider.acquire()
@@ -285,7 +251,7 @@ async def test_a_throttled_dial_sends_everybody_away_for_as_long_as_jambonz_says
 
 
 async def test_turns_are_given_by_the_rate() -> None:
-    async with a_provider(requests_per_second=0.1) as provider:
+    async with a_provider(None, options(requests_per_second=0.1)) as provider:
         assert await provider.acquire() == timedelta()
         assert await provider.acquire() > timedelta(seconds=12)
 

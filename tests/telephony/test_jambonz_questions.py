@@ -32,6 +32,7 @@ from tests.telephony.jambonz_server import (
     a_detail_record,
     a_provider,
     a_record,
+    options,
 )
 from tests.telephony.rotary_replies import failing
 from tests.telephony.stage import a_search
@@ -418,7 +419,7 @@ async def test_a_hang_up_comes_to(
 
 async def test_hang_ups_go_through_while_dials_use_up_the_rate() -> None:
     server = JambonzServer(records=[a_record()])
-    async with a_provider(server, requests_per_second=0.2) as provider:
+    async with a_provider(server, options(requests_per_second=0.2)) as provider:
         assert await provider.acquire() == timedelta()
         assert await provider.acquire() > timedelta()
         assert await provider.hang_up(CALL_SID) is HangUpResult.ACCEPTED

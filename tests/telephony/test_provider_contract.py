@@ -18,8 +18,11 @@ from domain.call import CallStatus, EventSource, has_ended
 from domain.errors import ProviderUnavailable
 from domain.ports import TelephonyProvider
 from domain.telephony import Accepted, Ambiguous, HangUpResult, Misconfigured, Throttled, Unavailable
-from telephony.jambonz.client import JambonzProvider, JambonzSettings
-from telephony.rotary.client import RotaryProvider, RotarySettings
+from telephony.jambonz.client import JambonzProvider
+from telephony.jambonz.settings import JambonzSettings
+from telephony.provider_settings import ProviderOptions
+from telephony.rotary.client import RotaryProvider
+from telephony.rotary.settings import RotarySettings
 from telephony.status_words import BUILT_IN_WORDS
 from telephony.webhook import webhook_translator
 from tests.telephony.rotary_server import SpokenOtherwise, open_other_rotary
@@ -55,28 +58,16 @@ class Candidate:
 
 def open_rotary(base_url: str, dial_timeout: timedelta) -> RotaryProvider:
     return RotaryProvider(
-        RotarySettings(
-            base_url=base_url,
-            api_key="key",
-            status_callback_url=CALLBACK_URL,
-            dial_timeout=dial_timeout,
-            lookup_is_proof=True,
-            name="simulator",
-        )
+        RotarySettings.model_validate({"base_url": base_url, "api_key": "key", "lookup_is_proof": True}),
+        ProviderOptions(name="simulator", status_callback_url=CALLBACK_URL, dial_timeout=dial_timeout),
     )
 
 
 def open_jambonz(base_url: str, dial_timeout: timedelta) -> JambonzProvider:
+    account = {"account_sid": "acc-1", "api_key": "key", "application_sid": "a" * 36}
     return JambonzProvider(
-        JambonzSettings(
-            base_url=base_url,
-            account_sid="acc-1",
-            api_key="key",
-            application_sid="a" * 36,
-            status_callback_url=CALLBACK_URL,
-            dial_timeout=dial_timeout,
-            requests_per_second=None,
-        )
+        JambonzSettings.model_validate({"base_url": base_url, **account}),
+        ProviderOptions(name="jambonz", status_callback_url=CALLBACK_URL, dial_timeout=dial_timeout),
     )
 
 

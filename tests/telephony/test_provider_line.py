@@ -11,7 +11,7 @@ import pytest
 
 from domain.errors import ProviderUnavailable
 from domain.telephony import Ambiguous, Unavailable
-from telephony.provider_http_client import NoTurn, ProviderHttpClient, bearer
+from telephony.provider_http_client import NoTurn, ProviderHttpClient
 from telephony.request_rate import RequestRate
 from tests.telephony.rotary_replies import answering
 
@@ -28,7 +28,7 @@ async def a_line(
     dial_timeout: timedelta = timedelta(seconds=5),
 ) -> AsyncIterator[ProviderHttpClient]:
     async with ProviderHttpClient(
-        bearer("key"),
+        {"Authorization": "Bearer key"},
         dial_timeout=dial_timeout,
         rate=RequestRate(per_second),
         transport=None if reply is None else httpx.MockTransport(reply),
@@ -205,13 +205,6 @@ async def test_a_dial_does_not_wait_for_a_second_turn() -> None:
     async with a_line(answering(201), per_second=0.1) as line:
         assert await line.acquire() == timedelta()
         assert isinstance(await line.dial("POST", URL, content=b"{}"), httpx.Response)
-
-
-@pytest.mark.parametrize("key", ["kéy-secret", "secret\r\nX: y", " secret", "secret\t"])
-def test_a_key_no_header_can_carry_is_refused_and_not_shown(key: str) -> None:
-    with pytest.raises(ValueError, match="API key") as caught:
-        bearer(key)
-    assert "secret" not in str(caught.value)
 
 
 @pytest.mark.parametrize("headers", [{"X-Key": "sécret"}, {"X-Key": "secret\n"}, {"": "secret"}, {"Ké": "x"}])

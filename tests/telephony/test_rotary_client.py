@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from dataclasses import replace
 from datetime import timedelta
 
 import httpx
@@ -17,11 +18,12 @@ from domain.telephony import (
     Unavailable,
 )
 from telephony.retry_after import read_retry_after
-from telephony.rotary.client import RotarySettings
+from telephony.rotary.settings import RotarySettings
 from tests.telephony.rotary_replies import (
     A_CALL,
     BASE_URL,
     NOW,
+    OPTIONS,
     Reply,
     SlowReply,
     a_provider,
@@ -189,7 +191,7 @@ async def test_an_answer_that_trickles_in_too_slowly_is_ambiguous(monkeypatch: p
         raise AssertionError
 
     monkeypatch.setattr("telephony.provider_http_client.CONNECT_TIMEOUT", timedelta(seconds=0.02))
-    async with a_provider(reply, dial_timeout=timedelta(seconds=0.02)) as provider:
+    async with a_provider(reply, replace(OPTIONS, dial_timeout=timedelta(seconds=0.02))) as provider:
         assert await provider.place_call(a_request()) == Ambiguous("no answer to the dial: TimeoutError")
 
 
@@ -277,17 +279,14 @@ async def test_without_a_key_none_is_sent() -> None:
 
 @pytest.mark.parametrize("key", ["kéy", "line\nbreak", " padded", "padded "])
 async def test_a_key_no_header_can_carry_is_refused_at_once_and_not_shown(key: str) -> None:
-    with pytest.raises(ValueError, match="APOLLO_ROTARY_API_KEY") as caught:
+    with pytest.raises(ValueError, match="no header can carry") as caught:
         async with a_provider(answering(201), api_key=key):
             pass
     assert key.strip() not in str(caught.value)
 
 
 def test_settings_do_not_show_the_key() -> None:
-    settings = RotarySettings(
-        base_url=BASE_URL, api_key="rotary-key", status_callback_url="http://apollo.test"
-    )
-    assert "rotary-key" not in repr(settings)
+    assert "rotary-key" not in repr(RotarySettings.model_validate({"api_key": "rotary-key"}))
 
 
 async def test_nothing_personal_is_in_a_reason() -> None:

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from telephony.simulator.configuration import SimulatorSettings
 from telephony.simulator.faults import fault_of
 from telephony.simulator.scenario import WebhookManner
+from telephony.simulator.settings import SimulatorOptions
 from tests.telephony.stage import AN_INSTANT, a_simulator, webhooks
 
 ORDINARY_CALL = ["ringing", "in_progress", "completed"]
@@ -15,7 +15,7 @@ NUMBERS = [f"+1415555{number:04}" for number in range(10_000)]
 
 
 def faults(**shares: float) -> list[WebhookManner]:
-    settings = SimulatorSettings(**shares)  # type: ignore[arg-type]  # by name
+    settings = SimulatorOptions(**shares)
     return [fault_of(number, settings) for number in NUMBERS]
 
 

@@ -1,0 +1,61 @@
+"""What every provider needs that is reached over HTTP, whatever its contract."""
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, HttpUrl, SecretStr, field_validator
+from pydantic import StringConstraints as Text
+
+
+def _ends_with_its_path(url: HttpUrl) -> HttpUrl:
+    if url.query is not None or url.fragment is not None:
+        raise ValueError("must end with its path, without ? and #")
+    return url
+
+
+def can_travel(text: str) -> bool:
+    """Tell whether a header can carry the text as it is."""
+    return text.isascii() and text.isprintable() and text == text.strip()
+
+
+BaseUrl = Annotated[HttpUrl, AfterValidator(_ends_with_its_path)]
+Name = Annotated[str, Text(min_length=1, max_length=255, pattern=r"^[!-~]([ -~]*[!-~])?$")]
+"""Printable ASCII, no spaces around it."""
+
+
+class ProviderSettings(BaseModel):
+    """The address and the key of one provider."""
+
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
+
+    base_url: BaseUrl | None = None
+    api_key: SecretStr = SecretStr("")
+    """Empty sends none."""
+
+    @field_validator("api_key")
+    @classmethod
+    def _fits_a_header(cls, key: SecretStr) -> SecretStr:
+        if not can_travel(key.get_secret_value()):
+            raise ValueError("holds characters that no header can carry")
+        return key
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProviderOptions:
+    """What a client is opened with beside its own settings."""
+
+    name: str
+    """Shown on call records."""
+    status_callback_url: str = field(repr=False)
+    """Where the provider posts statuses; may carry a password."""
+    dial_timeout: timedelta = timedelta(seconds=12)
+    """How long the answer to a create call may take; longer makes the dial ambiguous."""
+    requests_per_second: float = 0
+    """Dials, look-ups and hang-ups together; 0 is unlimited."""
+
+
+def require(variable: str, value: object, meaning: str) -> None:
+    """Raise ValueError, with the variable and what to set it to, when it is unset."""
+    if not value:
+        raise ValueError(f"{variable}: set it to {meaning}")
