@@ -1,4 +1,4 @@
-"""The room's one clock; whoever needs the time takes it as an argument and defaults to this."""
+"""The clock that this room's classes take as an argument, and its default."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -7,5 +7,5 @@ Clock = Callable[[], datetime]
 
 
 def utc_now() -> datetime:
-    """Return the present, aware."""
+    """Return the current time, aware."""
     return datetime.now(UTC)

@@ -1,8 +1,8 @@
-"""Reading single fields from a provider's JSON, so that a bad one costs itself and never the event.
+"""Reads single fields of a provider's JSON: a malformed field loses its own value and never the event.
 
-Null, a blank text, and the dates with which programs write *no date* count as absent. A number written as a
-text is that number. What a field holds besides is lost, and remembered; only what an event cannot do without
-is a fault that refuses it. Of texts, what no database can hold goes and the rest stays.
+Null, blank text, and the dates with which programs write *no date* count as absent. A number in a text is
+read as that number. Any other value is dropped and noted; only a missing or malformed required field refuses
+the event. Characters that no database can hold are removed from texts.
 """
 
 import re
@@ -15,7 +15,7 @@ from domain.given_time import GivenTime, parse_given_time
 LARGEST_NUMBER = 2**31 - 1
 """What a database integer holds."""
 LONGEST_KEY = 255
-"""Characters of an id that is looked up later."""
+"""Characters of an id, which must fit an index."""
 
 _PLAIN_NUMBER = re.compile(r"[+-]?[0-9]{1,15}(\.[0-9]{1,15})?", re.ASCII)
 _TRUE, _FALSE = frozenset({"true", "1"}), frozenset({"false", "0"})
@@ -25,7 +25,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class FieldReader:
-    """Reads typed fields of one JSON object and remembers what is wrong with them."""
+    """Reads typed fields of one JSON object and notes the malformed ones."""
 
     def __init__(self, body: Mapping[str, object]) -> None:
         self._body = body
@@ -34,20 +34,20 @@ class FieldReader:
 
     @property
     def lost(self) -> tuple[str, ...]:
-        """What could not be read so far, each as `field: reason`; never a value."""
+        """The fields that could not be read so far, each as `field: reason`; never a value."""
         return tuple(f"{name}: {reason}" for name, reason in self._lost.items())
 
     def raise_for_errors(self) -> None:
-        """Raise InvalidRequest when any field read so far was missing or wrong that must be there."""
+        """Raise InvalidRequest when a required field read so far was missing or malformed."""
         if self._errors:
             raise InvalidRequest(self._errors)
 
     def reject(self, name: str, msg: str, kind: str) -> None:
-        """Remember a fault of a field that must be there."""
+        """Note an error in a required field."""
         self._errors.append(FieldError(("body", name), msg, kind))
 
     def required_text(self, name: str) -> str | None:
-        """Return a text that must be there; None, and a fault, when it is not."""
+        """Return a required text; None, with an error noted, when it is absent."""
         text = self.text(name)
         if name in self._lost:
             self.reject(name, self._lost.pop(name), "string_type")
@@ -56,12 +56,12 @@ class FieldReader:
         return text
 
     def required_word(self, name: str) -> str | None:
-        """Return a text that must be there, though it may be blank; None, and a fault, when it is not."""
+        """Return a required text that may be blank; None, with an error noted, when it is absent."""
         value = self._body.get(name)
         return value if isinstance(value, str) else self.required_text(name)
 
     def text(self, name: str) -> str | None:
-        """Return a text of any length, not blank."""
+        """Return a text of any length; blank counts as absent."""
         value = self._given(name)
         if value is None or isinstance(value, str):
             return value
@@ -69,7 +69,7 @@ class FieldReader:
         return None
 
     def key(self, name: str) -> str | None:
-        """Return an id of 1 to 255 characters, as it is: without some of them it would be another's."""
+        """Return an id of 1 to 255 characters, unchanged: a shortened id would name something else."""
         value = self.text(name)
         if value is None or (value == self._body[name] and len(value) <= LONGEST_KEY):
             return value
@@ -77,7 +77,7 @@ class FieldReader:
         return None
 
     def whole_number(self, name: str) -> int | None:
-        """Return an integer; `200.0` and `"200"` are one, `true` is none."""
+        """Return an integer; `200.0` and `"200"` count, `true` does not."""
         value = self._number(name)
         if value is None:
             return None
@@ -101,7 +101,7 @@ class FieldReader:
         return float(value)
 
     def flag(self, name: str) -> bool:
-        """Return a boolean, also as a text or as 1 or 0; false when it is absent."""
+        """Return a boolean, also from a text or from 1 or 0; false when absent."""
         value = self._given(name)
         word = "" if value is None else str(value).strip().lower()
         if word and word not in _TRUE | _FALSE:
@@ -109,12 +109,12 @@ class FieldReader:
         return word in _TRUE
 
     def seconds(self, name: str) -> int | None:
-        """Return a length of time, 0 or more, cut to whole seconds."""
+        """Return a duration, 0 or more, truncated to whole seconds."""
         value = self.amount(name)
         return None if value is None else int(value)
 
     def given_time(self, name: str) -> GivenTime | None:
-        """Return a date and time as it is written, perhaps without an offset."""
+        """Return a date and time as written, perhaps without an offset."""
         value = self._given(name)
         if value is None or str(value).strip()[:10] in _ZERO_DATES:
             return None
@@ -126,12 +126,12 @@ class FieldReader:
         return None
 
     def utc(self, name: str) -> datetime | None:
-        """Return a date and time; without an offset it is taken as UTC."""
+        """Return a date and time; UTC where it has no offset."""
         given = self.given_time(name)
         return None if given is None else given.instant("UTC")
 
     def _given(self, name: str) -> object:
-        """Return what a field holds; None for what counts as absent."""
+        """Return the field's value; None for a value that counts as absent."""
         value = self._body.get(name)
         if not isinstance(value, str):
             return value
@@ -152,10 +152,10 @@ class FieldReader:
 
 
 def storable(text: str) -> str:
-    """Return a text without the null characters and lone surrogates that no database holds."""
+    """Return the text without null characters and lone surrogates, which no database holds."""
     return text.replace("\x00", "").encode("utf-8", "replace").decode("utf-8")
 
 
 def can_be_kept(text: str) -> bool:
-    """Tell whether a database can hold the text, or even be asked for it."""
+    """Tell whether a database can store the text, and take it in a query."""
     return storable(text) == text

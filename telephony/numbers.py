@@ -1,4 +1,4 @@
-"""Phone numbers as providers write them back, with or without a plus."""
+"""Compares phone numbers as providers return them, with or without a plus."""
 
 import re
 
@@ -6,7 +6,7 @@ _NO_DIGIT = re.compile(r"[^0-9]")
 
 
 def are_the_same(one: object, other: object) -> bool:
-    """Tell whether two texts name the same number: a `+` goes out to some carriers and not to others."""
+    """Tell whether two texts are the same number; some carriers get it without its `+`."""
     if not isinstance(one, str) or not isinstance(other, str):
         return False
     digits = _NO_DIGIT.sub("", one)

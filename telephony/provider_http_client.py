@@ -1,4 +1,4 @@
-"""HTTP to one provider: dials that are never repeated, questions that may be, and one rate for both."""
+"""HTTP to one provider: dials that are never repeated, requests that may be, one rate limit for both."""
 
 import asyncio
 import ssl
@@ -12,14 +12,13 @@ from domain.errors import ProviderUnavailable
 from domain.telephony import Ambiguous, Unavailable
 from telephony.clock import Clock, utc_now
 from telephony.provider_settings import can_travel
-from telephony.request_rate import RequestRate
-from telephony.retry_after import read_retry_after
+from telephony.request_rate import RequestRate, read_retry_after
 
 CONNECT_TIMEOUT = timedelta(seconds=3)
-QUESTION_TIMEOUT = timedelta(seconds=5)
-"""For look-ups and hang-ups, whose repetition costs nothing."""
-LONGEST_WAIT_FOR_A_TURN = timedelta(seconds=5)
-"""Who would wait longer within the rate limit is sent away."""
+REQUEST_TIMEOUT = timedelta(seconds=5)
+"""Of look-ups and hang-ups, which may be repeated."""
+LONGEST_RATE_WAIT = timedelta(seconds=5)
+"""A request that would wait longer for the rate limit is rejected."""
 
 _NEVER_SENT = (
     httpx.ConnectError,
@@ -31,8 +30,8 @@ _NEVER_SENT = (
 """Raised before the first byte of a request leaves; anything else may have reached the provider."""
 
 
-class NoTurn(ProviderUnavailable):
-    """The provider takes no more questions just now"""
+class RateLimited(ProviderUnavailable):
+    """The provider takes no more requests just now"""
 
 
 class ProviderHttpClient:
@@ -57,16 +56,16 @@ class ProviderHttpClient:
         self._rate = rate
         self._now = now
         self._answer_limit = (CONNECT_TIMEOUT + dial_timeout).total_seconds()
-        self._dialler = _open_client(
+        self._dial_client = _open_client(
             carried,
             read_timeout=dial_timeout,
             limits=httpx.Limits(max_connections=None, max_keepalive_connections=0),
             transport=transport,
             tls=tls,
         )
-        self._asker = _open_client(
+        self._request_client = _open_client(
             carried,
-            read_timeout=QUESTION_TIMEOUT,
+            read_timeout=REQUEST_TIMEOUT,
             # Below the 5 s after which usual servers close an idle connection.
             limits=httpx.Limits(max_connections=100, keepalive_expiry=2),
             transport=transport,
@@ -81,30 +80,30 @@ class ProviderHttpClient:
 
     async def aclose(self) -> None:
         """Close every connection."""
-        await self._dialler.aclose()
-        await self._asker.aclose()
+        await self._dial_client.aclose()
+        await self._request_client.aclose()
 
     async def acquire(self) -> timedelta:
-        """Take a turn for a dial that follows at once; zero, or how long to stay away."""
-        return await self._rate.turn(LONGEST_WAIT_FOR_A_TURN)
+        """Wait for the rate limit before a dial; zero when it may follow at once, else the time to wait."""
+        return await self._rate.acquire(LONGEST_RATE_WAIT)
 
     async def dial(
         self, method: str, url: str, *, content: bytes, headers: Mapping[str, str] | None = None
     ) -> httpx.Response | Unavailable | Ambiguous:
-        """Send a JSON body that makes a phone ring, once, at a turn taken before.
+        """Send, once and after `acquire`, a JSON body that makes a phone ring.
 
-        An answer 429 closes the rate for everybody, for as long as the provider says.
+        An answer 429 stops every request for as long as the provider says.
         """
         sent = {"Content-Type": "application/json", **(headers or {})}
         try:
-            # The client's own read timeout starts anew with every byte; this one bounds the whole exchange.
+            # The client's read timeout restarts with every byte; this one bounds the whole request.
             async with asyncio.timeout(self._answer_limit):
-                response = await self._dialler.request(method, url, content=content, headers=sent)
+                response = await self._dial_client.request(method, url, content=content, headers=sent)
         except _NEVER_SENT as error:
             return Unavailable(f"provider not reached: {type(error).__name__}")
         except (httpx.HTTPError, TimeoutError) as error:
             return Ambiguous(f"no answer to the dial: {type(error).__name__}")
-        self._heed(response)
+        self._is_throttled(response)
         return response
 
     async def ask(
@@ -116,28 +115,28 @@ class ProviderHttpClient:
         params: Mapping[str, str | int] | None = None,
         is_hang_up: bool = False,
     ) -> httpx.Response:
-        """Ask something that rings nobody, and return any answer but 429.
+        """Send a request that rings no phone, and return any answer but 429.
 
-        Raises NoTurn with a 429 and when the rate gives no turn in time; ProviderUnavailable without an
-        answer.
+        Raises RateLimited after a 429 and when the rate limit would take too long, ProviderUnavailable
+        without an answer.
         """
-        take_turn = self._rate.hang_up_turn if is_hang_up else self._rate.turn
-        if await take_turn(LONGEST_WAIT_FOR_A_TURN):
-            raise NoTurn
+        acquire = self._rate.acquire_for_hang_up if is_hang_up else self._rate.acquire
+        if await acquire(LONGEST_RATE_WAIT):
+            raise RateLimited
         headers = None if content is None else {"Content-Type": "application/json"}
         try:
-            async with asyncio.timeout((CONNECT_TIMEOUT + QUESTION_TIMEOUT).total_seconds()):
-                response = await self._asker.request(
+            async with asyncio.timeout((CONNECT_TIMEOUT + REQUEST_TIMEOUT).total_seconds()):
+                response = await self._request_client.request(
                     method, url, content=content, params=params, headers=headers
                 )
         except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as error:
             raise ProviderUnavailable from error
-        if self._heed(response):
-            raise NoTurn
+        if self._is_throttled(response):
+            raise RateLimited
         return response
 
-    def _heed(self, response: httpx.Response) -> bool:
-        """Leave a provider that throttles us alone; tell whether it did."""
+    def _is_throttled(self, response: httpx.Response) -> bool:
+        """Tell whether the provider throttles us, and stop all requests for as long as it says."""
         if response.status_code != httpx.codes.TOO_MANY_REQUESTS:
             return False
         self._rate.close_for(read_retry_after(response.headers.get("Retry-After"), self._now()))
@@ -145,11 +144,11 @@ class ProviderHttpClient:
 
 
 UNANSWERED = "no proper answer to a harmless question"
-"""What is wrong with a provider that cannot be reached, takes no question just now, or answers none."""
+"""Why a provider is unhealthy that cannot be reached, throttles us, or sends no usable answer."""
 
 
 def read_json(response: httpx.Response) -> object:
-    """Return what an answer 200 says. Raises ProviderUnavailable for any other, and for what is no JSON."""
+    """Return the JSON of an answer 200. Raises ProviderUnavailable for any other answer."""
     if response.status_code != httpx.codes.OK:
         raise ProviderUnavailable
     try:
@@ -160,7 +159,7 @@ def read_json(response: httpx.Response) -> object:
 
 
 def _checked(headers: Mapping[str, str]) -> Mapping[str, str]:
-    """Refuse what no header can carry now: later it would make every dial ambiguous."""
+    """Reject at once what no header can carry: later it would make every dial ambiguous."""
     for name, value in headers.items():
         if not name or not can_travel(name) or not can_travel(value):
             raise ValueError("a header for the provider holds characters that no header can carry")

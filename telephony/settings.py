@@ -1,4 +1,4 @@
-"""The part of the settings that is about who places the calls; `settings` reads it from the environment."""
+"""The settings of telephony; the module `settings` reads them from the environment."""
 
 from enum import StrEnum
 from typing import Annotated

@@ -11,7 +11,7 @@ TOLERANCE = timedelta(seconds=300)
 """Both ways: a sender's retries keep the first time, and clocks differ."""
 
 _LONGEST_TIME = 12
-"""Digits; enough for any calendar, too few to make parsing costly."""
+"""Digits: enough for any date, too few to make parsing costly."""
 
 
 def sign(secret: str, timestamp: int, body: bytes) -> str:
@@ -33,12 +33,12 @@ def verify(header: str | None, body: bytes, secrets: Sequence[str], now: datetim
 
 
 def can_verify(header: str | None, now: datetime) -> bool:
-    """Tell whether some body could go with the header, before one byte of it is read."""
+    """Tell whether the header could be valid for any body, before the body is read."""
     return bool(_read(header, now)[1])
 
 
 def _read(header: str | None, now: datetime) -> tuple[str, list[str]]:
-    """Return the time of a header and its signatures; none when the time is missing or far from now."""
+    """Return a header's time and its signatures; no signatures when the time is missing or far from now."""
     parts = [part.strip().partition("=") for part in (header or "").split(",")]
     times = [value for name, _, value in parts if name == "t"]
     if len(times) != 1 or not _is_near(times[0], now):

@@ -1,4 +1,4 @@
-"""The words providers use for where a call stands, in ours."""
+"""Providers' words for the status of a call, in ours."""
 
 from collections.abc import Mapping
 

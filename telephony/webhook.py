@@ -1,4 +1,4 @@
-"""What a provider posts to us, whoever it is, in our words."""
+"""Every provider's webhook in our words."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -13,7 +13,7 @@ from telephony.status_words import StatusWords
 
 
 def webhook_translator(words: StatusWords) -> WebhookTranslator:
-    """Return a reader of webhooks; `words` are those of the neutral form, Jambonz keeps its own.
+    """Return a translator of webhooks; `words` belong to the neutral form, Jambonz keeps its own.
 
     A body with `execution_id` is neutral, one with only `call_sid` is Jambonz'.
     """

@@ -1,4 +1,4 @@
-"""What Jambonz' answer to a create call means: dialled, certainly not dialled, or nobody knows."""
+"""Sorts Jambonz' answer to a create call: dialled, certainly not dialled, or ambiguous."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -6,12 +6,11 @@ from datetime import datetime
 import httpx
 
 from domain.telephony import Accepted, Ambiguous, DialResult, Misconfigured
-from telephony.answer_reason import reason_of
 from telephony.fields import FieldReader
-from telephony.not_dialled import read_not_dialled
+from telephony.provider_answer import read_not_dialled, reason_of
 
 _BARE_ERROR = "Internal Server Error"
-"""The server that places the calls answered something else than 201, its own validation errors included."""
+"""The server that places the calls answered anything but 201, a validation error too."""
 
 _GATEWAY_ERRORS = frozenset({502, 503, 504})
 
@@ -19,9 +18,9 @@ _GATEWAY_ERRORS = frozenset({502, 503, 504})
 def read_dial_answer(
     response: httpx.Response, now: datetime, *, unfit: frozenset[str], refused_on_500: bool
 ) -> DialResult:
-    """Classify an answer. Only what an answer vouches for counts as not dialled, the rest is ambiguous.
+    """Classify an answer. Only an answer that proves it counts as not dialled, the rest is ambiguous.
 
-    Jambonz never looks at the number called before it dials, so none of these answers is about one person.
+    Jambonz does not check the number before it dials, so none of these answers is about one callee.
     """
     if response.is_success:
         return _read_success(response)
@@ -29,8 +28,8 @@ def read_dial_answer(
     certain = read_not_dialled(response, reason, now)
     if certain is not None:
         return certain
-    is_vouched_for = refused_on_500 and _is_bare_error(response)
-    return Misconfigured(reason) if is_vouched_for else Ambiguous(reason)
+    is_proof = refused_on_500 and _is_bare_error(response)
+    return Misconfigured(reason) if is_proof else Ambiguous(reason)
 
 
 def has_lost_its_dialler(response: httpx.Response) -> bool:

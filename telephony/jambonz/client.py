@@ -11,28 +11,28 @@ import httpx
 from domain.call import StatusEvent, has_ended
 from domain.errors import ProviderUnavailable
 from domain.telephony import CallRequest, CallSearch, DialResult, HangUpResult, Refused
-from telephony.answer_reason import reason_of, unfit_words
 from telephony.clock import Clock, utc_now
 from telephony.jambonz.answers import has_lost_its_dialler, read_dial_answer
-from telephony.jambonz.records import read_begins, read_calls_like, read_detail_record, read_snapshot
+from telephony.jambonz.records import read_calls_like, read_detail_record, read_snapshot, read_starts
 from telephony.jambonz.settings import JambonzSettings
 from telephony.jambonz.shared_listing import SharedListing
 from telephony.jambonz.wire import create_call_body, fault_in, impossible_call_body
-from telephony.provider_http_client import UNANSWERED, NoTurn, ProviderHttpClient, read_json
+from telephony.provider_answer import reason_of, unfit_words
+from telephony.provider_http_client import UNANSWERED, ProviderHttpClient, RateLimited, read_json
 from telephony.provider_settings import ProviderOptions
 from telephony.request_rate import RequestRate
 
 _RECENT_CALLS = {"page": 1, "count": 25, "days": 2}
-"""25 is the shortest page there is; a record of a call that ended may be looked for a day later."""
+"""25 is the shortest page; the record of an ended call may be looked up a day later."""
 _CALLS_WITH_A_NUMBER = {**_RECENT_CALLS, "count": 100}
-"""Newest first: as many calls of one number as end before a call may be looked for."""
-_END_OF_RINGING, _END_OF_TALK = "no-answer", "completed"
+"""Newest first: more calls of one number than end before a call is looked up."""
+_RINGING_ENDS_AS, _TALKING_ENDS_AS = "no-answer", "completed"
 
 
 class JambonzProvider:
     """Places, looks up and ends the calls of one account.
 
-    Jambonz dials as often as it is asked, and no look-up takes our id.
+    Jambonz knows no idempotency, and no look-up takes our id.
     Raises ValueError with one line that names what is missing in the settings.
     """
 
@@ -82,11 +82,11 @@ class JambonzProvider:
         await self._http.aclose()
 
     async def acquire(self) -> timedelta:
-        """Wait for a turn within the rate limit; zero when it was taken, else how long to stay away."""
+        """Wait for the rate limit; zero when a dial may follow at once, else the time to wait."""
         return await self._http.acquire()
 
     async def place_call(self, request: CallRequest) -> DialResult:
-        """Ask once for a call; every outcome is a value."""
+        """Send the create call once; every outcome is a value."""
         fault = fault_in(request)
         if fault is not None:
             return Refused(fault)
@@ -100,9 +100,9 @@ class JambonzProvider:
         )
 
     async def get_call(self, provider_call_id: str) -> StatusEvent | None:
-        """Return where a call stands, None when it is not known there. Raises ProviderUnavailable.
+        """Return the status of a call, None when Jambonz does not know it. Raises ProviderUnavailable.
 
-        An hour after its last status Jambonz forgets a call; how it ended is then in its detail records.
+        An hour after its last status Jambonz forgets a call; its ending is then in the detail records.
         """
         response = await self._http.ask("GET", self._call_url(provider_call_id))
         if response.status_code == httpx.codes.NOT_FOUND:
@@ -113,24 +113,24 @@ class JambonzProvider:
         return event
 
     async def find_calls(self, search: CallSearch) -> Sequence[StatusEvent]:
-        """Return the calls that were placed as ours are, other attempts' too. Raises ProviderUnavailable.
+        """Return the calls placed as ours are, those of other attempts too. Raises ProviderUnavailable.
 
-        Every listing walks all calls of the whole system, so one serves all who ask at the same time.
-        The list tells no times. A call that is over counts only where the detail records say that it began
-        no earlier than ours.
+        Every listing walks all calls of the whole system, so concurrent searches share one.
+        A listing has no times: an ended call counts only where the detail records say that it began no
+        earlier than ours.
         """
         calls = await self._listing.calls()
         found = read_calls_like(calls, search, self._settings.application_sid, self._now())
         if not any(has_ended(event.status) for event in found):
             return found
-        begins = await self._begins_of_calls_with(search.to_number)
-        return [event for event in found if not has_ended(event.status) or _is_young(event, begins, search)]
+        starts = await self._starts_of_calls_to(search.to_number)
+        return [event for event in found if not has_ended(event.status) or _is_young(event, starts, search)]
 
     async def hang_up(self, provider_call_id: str) -> HangUpResult:
-        """Ask to end a call, ringing or answered."""
+        """End a call, ringing or answered."""
         try:
-            for word in (_END_OF_RINGING, _END_OF_TALK):
-                result = await self._ask_to_end(provider_call_id, word)
+            for word in (_RINGING_ENDS_AS, _TALKING_ENDS_AS):
+                result = await self._end_call(provider_call_id, word)
                 if result is not HangUpResult.WRONG_STATE:
                     return result
             return await self._why_not_ended(provider_call_id)
@@ -138,10 +138,10 @@ class JambonzProvider:
             return HangUpResult.UNREACHABLE
 
     async def check_health(self) -> str | None:
-        """Ask how many calls there are, and for a call that cannot be placed; None when both were answered.
+        """Request the number of calls, and a call that cannot be placed; None when both are answered.
 
-        The second question goes all the way to the server that places the calls. An answer that would vouch
-        for no call is no trouble here: a dial that gets it costs nobody anything, and tells more.
+        The second request reaches the server that places the calls. An answer that proves that no call was
+        placed is no trouble here: a dial that gets it spends no attempt, and its reason says more.
         """
         try:
             response = await self._http.ask("GET", f"{self._account_url}/CallCount")
@@ -158,15 +158,15 @@ class JambonzProvider:
     def _trouble(self, response: httpx.Response) -> str:
         return reason_of(response, unfit_words([self._api_key]))
 
-    async def _begins_of_calls_with(self, number: str) -> Mapping[str, datetime]:
-        """Return when the calls of a number began, by their ids; none where the records cannot be read."""
+    async def _starts_of_calls_to(self, number: str) -> Mapping[str, datetime]:
+        """Return when the calls of a number began, by call id; empty where the records cannot be read."""
         digits = number.removeprefix("+")
         try:
             response = await self._http.ask(
                 "GET", f"{self._account_url}/RecentCalls", params={**_CALLS_WITH_A_NUMBER, "filter": digits}
             )
-            return read_begins(read_json(response))
-        except NoTurn:
+            return read_starts(read_json(response))
+        except RateLimited:
             raise
         except ProviderUnavailable:
             return {}
@@ -177,7 +177,7 @@ class JambonzProvider:
                 "GET", f"{self._account_url}/RecentCalls", params={**_RECENT_CALLS, "filter": call_sid}
             )
             return read_detail_record(read_json(response), call_sid, self._now())
-        except NoTurn:
+        except RateLimited:
             raise
         except ProviderUnavailable:
             return None
@@ -189,7 +189,7 @@ class JambonzProvider:
             raise ProviderUnavailable
         return calls
 
-    async def _ask_to_end(self, call_sid: str, word: str) -> HangUpResult:
+    async def _end_call(self, call_sid: str, word: str) -> HangUpResult:
         response = await self._http.ask(
             "PUT",
             self._call_url(call_sid),
@@ -218,6 +218,6 @@ class JambonzProvider:
         return f"{self._account_url}/Calls/{quote(call_sid, safe='')}"
 
 
-def _is_young(event: StatusEvent, begins: Mapping[str, datetime], search: CallSearch) -> bool:
-    began_at = begins.get(event.provider_call_id or "")
+def _is_young(event: StatusEvent, starts: Mapping[str, datetime], search: CallSearch) -> bool:
+    began_at = starts.get(event.provider_call_id or "")
     return began_at is not None and began_at >= search.began_after

@@ -1,4 +1,4 @@
-"""What Jambonz keeps of its calls, in our words: the live record, the list, and the detail records."""
+"""Jambonz' records of calls in our words: the live record, the listing, and the detail records."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -16,9 +16,9 @@ _CANCELLED = 487
 
 
 def read_snapshot(call: object, now: datetime) -> StatusEvent | None:
-    """Return where a call stands, None for what is no call of ours, or cannot be read.
+    """Return the status of a call, None for a record that is not ours or cannot be read.
 
-    A record tells no time: what it says is true as of now.
+    A record has no time: its status holds as of now.
     """
     if not isinstance(call, Mapping):
         return None
@@ -34,9 +34,9 @@ def read_snapshot(call: object, now: datetime) -> StatusEvent | None:
 def read_calls_like(
     calls: Sequence[object], search: CallSearch, application_sid: str | None, now: datetime
 ) -> Sequence[StatusEvent]:
-    """Return the outbound calls that were placed as the one looked for; one that cannot be read is left out.
+    """Return the outbound calls that match the search; records that cannot be read are left out.
 
-    Others than Apollo call the same people from the same account: their caller or their application differs.
+    Other clients of the account may call the same people, with another caller or application.
     """
     alike = [call for call in calls if isinstance(call, Mapping) and _is_like(call, search, application_sid)]
     events = [read_snapshot(call, now) for call in alike]
@@ -53,20 +53,20 @@ def _is_like(call: Mapping[str, object], search: CallSearch, application_sid: st
     )
 
 
-def read_begins(answer: object) -> Mapping[str, datetime]:
+def read_starts(answer: object) -> Mapping[str, datetime]:
     """Return when each of the account's recent calls began, by its id."""
-    begins: dict[str, datetime] = {}
+    starts: dict[str, datetime] = {}
     for row in _rows_of(answer):
         fields = FieldReader(row)
         call_sid, began_at = fields.text("call_sid"), fields.utc("attempted_at")
         if call_sid is not None and began_at is not None:
             # A call that went to one carrier after the other has several rows.
-            begins[call_sid] = min(began_at, begins.get(call_sid, began_at))
-    return begins
+            starts[call_sid] = min(began_at, starts.get(call_sid, began_at))
+    return starts
 
 
 def read_detail_record(answer: object, call_sid: str, now: datetime) -> StatusEvent | None:
-    """Return how a call ended from the account's recent calls, None when they do not tell."""
+    """Return how a call ended from the account's recent calls, None when they do not say."""
     endings = [_read_ending(row, call_sid, now) for row in _rows_of(answer)]
     known = [ending for ending in endings if ending is not None]
     # A call that went to one carrier after the other has several rows: the one that answered is the call.

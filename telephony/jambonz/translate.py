@@ -13,15 +13,15 @@ from telephony.status_words import BUILT_IN_WORDS
 _HANGUP_BY = {"caller": "callee", "jambonz": "assistant"}
 """Jambonz calls the far end of an outbound call its caller."""
 
-_REASON_TELLS = frozenset({CallStatus.BUSY, CallStatus.NO_ANSWER, CallStatus.FAILED})
-"""Elsewhere `sip_reason` lags behind: it still says Trying while the phone rings."""
+_HAS_A_REASON = frozenset({CallStatus.BUSY, CallStatus.NO_ANSWER, CallStatus.FAILED})
+"""In other statuses `sip_reason` lags behind: it still says Trying while the phone rings."""
 
 
 def translate_native(body: Mapping[str, object], received_at: datetime) -> StatusReport:
-    """Return what a body with `call_sid` says. Raises InvalidRequest when it names neither call nor attempt.
+    """Return the report in a body with `call_sid`. Raises InvalidRequest when it names no call.
 
     Jambonz sends neither an event time nor an event id.
-    A leg made during the call says nothing of the call itself, unless it carries our tag.
+    A child leg reports nothing about the call itself, unless it carries our tag.
     """
     fields = FieldReader(body)
     call_sid = fields.key("call_sid")
@@ -51,13 +51,13 @@ def _read_event(
         sip_status=fields.whole_number("sip_status"),
         duration_seconds=fields.seconds("duration"),
         hangup_by=None if ended_by is None else _HANGUP_BY.get(ended_by, ended_by),
-        hangup_reason=reason if status in _REASON_TELLS else None,
+        hangup_reason=reason if status in _HAS_A_REASON else None,
     )
     return replace(event, unread_fields=fields.lost)
 
 
 def tagged_attempt(body: Mapping[str, object]) -> ExecutionId | None:
-    """Return our own id, which Jambonz gives back; a tag someone else set holds none."""
+    """Return our execution id from the tag that Jambonz sends back; None in a tag that is not ours."""
     for name in ("customerData", "tag"):
         tag = body.get(name)
         attempt_id = tag.get("attempt_id") if isinstance(tag, Mapping) else None

@@ -1,7 +1,7 @@
-"""Jambonz' payloads that we write: the body of a create call, and what may not go into one.
+"""The body of Jambonz' create call, and the checks it must pass.
 
-What only the server that places the calls would refuse comes back as an error that looks ambiguous;
-so everything is checked here, before anything is sent.
+A body that only the server behind the API refuses comes back as an error that looks ambiguous; so all of it
+is checked here, before the request is sent.
 """
 
 import json
@@ -21,7 +21,7 @@ _RETRY = "#rc=3&rp=all"
 
 
 def fault_in(request: CallRequest) -> str | None:
-    """Return what makes a request unfit to be sent, None when it is fit; never the value itself."""
+    """Return why a request may not be sent, None when it may; never the value itself."""
     return next(_faults(request), None)
 
 
@@ -39,16 +39,16 @@ def _faults(request: CallRequest) -> Iterator[str]:
 
 
 def create_call_body(request: CallRequest, settings: JambonzSettings, status_callback_url: str) -> bytes:
-    """Return the JSON text that asks for one call. Its only personal data are the two numbers."""
+    """Return the JSON body of a create call. Its only personal data are the two numbers."""
     body: dict[str, object] = {
         "from": sent_number(request.from_number, settings),
         "to": _destination(request, settings),
-        "call_status_hook": {"url": _repeated(status_callback_url), "method": "POST"},
+        "call_status_hook": {"url": _with_retries(status_callback_url), "method": "POST"},
         "tag": _tag(request),
         "timeout": int(request.ring_timeout.total_seconds()),
         "timeLimit": int(request.max_duration.total_seconds()),
         "headers": {"X-Execution-Id": request.execution_id},
-        **_what_it_runs(settings),
+        **_application(settings),
     }
     if settings.amd_hook is not None:
         body["amd"] = {"actionHook": str(settings.amd_hook)}
@@ -56,27 +56,27 @@ def create_call_body(request: CallRequest, settings: JambonzSettings, status_cal
 
 
 def impossible_call_body(settings: JambonzSettings) -> bytes:
-    """Return a request that comes as far as the server that places the calls, and places none.
+    """Return a create call that reaches the server that places the calls, and places none.
 
-    That server refuses a ring limit that is no number before it does anything else. The address leads nowhere
-    either, so that one that does not look at the limit rings nobody.
+    That server first refuses a ring limit that is not a number. The address does not exist either, so a
+    server that ignores the limit rings no phone.
     """
     body: dict[str, object] = {
         "from": "apollo",
         "to": {"type": "sip", "sipUri": "sip:nobody@nowhere.invalid"},
         "timeout": "none",
-        **_what_it_runs(settings),
+        **_application(settings),
     }
     return json.dumps(body, separators=(",", ":")).encode("ascii")
 
 
 def sent_number(number: str, settings: JambonzSettings) -> str:
-    """Return a number as it goes out."""
+    """Return the number in the carrier's form."""
     return number.removeprefix("+") if settings.strip_plus else number
 
 
-def _repeated(url: str) -> str:
-    """Return the address with the wish to repeat; the fragment is for Jambonz only."""
+def _with_retries(url: str) -> str:
+    """Return the address with Jambonz' retry options in its fragment, unless it has its own."""
     return url if "#" in url else url + _RETRY
 
 
@@ -86,7 +86,7 @@ def _destination(request: CallRequest, settings: JambonzSettings) -> dict[str, s
 
 
 def _tag(request: CallRequest) -> dict[str, str]:
-    """What comes back with every status, as `customerData`: ids only."""
+    """Comes back with every status as `customerData`: ids only."""
     return {
         "attempt_id": request.execution_id,
         "batch_id": request.batch_id,
@@ -95,7 +95,7 @@ def _tag(request: CallRequest) -> dict[str, str]:
     }
 
 
-def _what_it_runs(settings: JambonzSettings) -> dict[str, object]:
+def _application(settings: JambonzSettings) -> dict[str, object]:
     if settings.application_sid is not None:
         return {"application_sid": settings.application_sid}
     speech = {name: value for name, value in settings if name.startswith("speech_")}

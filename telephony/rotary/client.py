@@ -1,4 +1,4 @@
-"""RotaryRouter, or whoever else speaks the neutral contract, as a TelephonyProvider."""
+"""RotaryRouter, or another provider of the neutral contract, as a TelephonyProvider."""
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
@@ -9,10 +9,10 @@ import httpx
 from domain.call import EventSource, StatusEvent
 from domain.errors import InvalidRequest, ProviderUnavailable
 from domain.telephony import Accepted, Ambiguous, CallRequest, CallSearch, DialResult, HangUpResult
-from telephony.answer_reason import reason_of, unfit_words
 from telephony.clock import Clock, utc_now
 from telephony.fields import FieldReader
 from telephony.numbers import are_the_same
+from telephony.provider_answer import reason_of, unfit_words
 from telephony.provider_http_client import UNANSWERED, ProviderHttpClient, read_json
 from telephony.provider_settings import ProviderOptions
 from telephony.request_rate import RequestRate
@@ -22,9 +22,9 @@ from telephony.rotary.settings import RotarySettings
 from telephony.rotary.translate import read_status_event
 from telephony.rotary.wire import call_id_in, calls_in, create_call_body
 
-_NOBODYS_ATTEMPT = "exec_none"
+_NO_ATTEMPT = "exec_none"
 _KNOWN_SINCE = timedelta(hours=1)
-"""How long ago an attempt that the provider knows already may have been dialled."""
+"""How long ago an attempt may have been dialled that the provider knows already."""
 
 
 class RotaryProvider:
@@ -72,11 +72,11 @@ class RotaryProvider:
         await self._http.aclose()
 
     async def acquire(self) -> timedelta:
-        """Wait for a turn within the rate limit; zero when it was taken, else how long to stay away."""
+        """Wait for the rate limit; zero when a dial may follow at once, else the time to wait."""
         return await self._http.acquire()
 
     async def place_call(self, request: CallRequest) -> DialResult:
-        """Ask once for a call; every outcome is a value."""
+        """Send the create call once; every outcome is a value."""
         response = await self._http.dial(
             "POST",
             self._url(self._settings.create_path, execution_id=request.execution_id),
@@ -96,7 +96,7 @@ class RotaryProvider:
         return answer
 
     async def get_call(self, provider_call_id: str) -> StatusEvent | None:
-        """Return where a call stands, None when it is not known there. Raises ProviderUnavailable."""
+        """Return the status of a call, None when it is not known there. Raises ProviderUnavailable."""
         response = await self._http.ask("GET", self._url(self._settings.get_path, call_id=provider_call_id))
         if response.status_code == httpx.codes.NOT_FOUND:
             return None
@@ -111,13 +111,13 @@ class RotaryProvider:
         if calls is None:
             raise ProviderUnavailable
         named = [self._read_call(call) for call in calls if call.get("execution_id") == search.execution_id]
-        nameless = [self._read_call(call) for call in calls if _may_be(call, search)]
-        return [*named, *(event for event in nameless if event.happened_at >= search.began_after)]
+        unnamed = [self._read_call(call) for call in calls if _may_be(call, search)]
+        return [*named, *(event for event in unnamed if event.happened_at >= search.began_after)]
 
     async def hang_up(self, provider_call_id: str) -> HangUpResult:
-        """Ask to end a call."""
+        """End a call, ringing or answered."""
         try:
-            response = await self._ask_to_end(provider_call_id)
+            response = await self._end_call(provider_call_id)
         except ProviderUnavailable:
             return HangUpResult.UNREACHABLE
         if response.is_success:
@@ -130,9 +130,9 @@ class RotaryProvider:
         return HangUpResult.UNREACHABLE
 
     async def check_health(self) -> str | None:
-        """Look for an attempt nobody has made; None when the provider would talk to us, else why not."""
+        """Look up an attempt that does not exist; None when the provider answers, else what is wrong."""
         try:
-            response = await self._http.ask("GET", self._find_url(_NOBODYS_ATTEMPT))
+            response = await self._http.ask("GET", self._find_url(_NO_ATTEMPT))
         except ProviderUnavailable:
             return UNANSWERED
         is_well = response.status_code < 500 and response.status_code not in (401, 403)
@@ -156,7 +156,7 @@ class RotaryProvider:
             asked_at=self._now() - _KNOWN_SINCE,
         )
 
-    async def _ask_to_end(self, provider_call_id: str) -> httpx.Response:
+    async def _end_call(self, provider_call_id: str) -> httpx.Response:
         settings = self._settings
         return await self._http.ask(
             settings.hang_up_method,
@@ -188,7 +188,7 @@ class RotaryProvider:
 
 
 def _may_be(call: Mapping[str, object], search: CallSearch) -> bool:
-    """Tell whether a call that names no attempt may be the one; the list may hold those of strangers."""
+    """Tell whether a call without an execution id may be ours; the list may hold calls of other clients."""
     if call.get("execution_id") is not None or not are_the_same(call.get("to"), search.to_number):
         return False
     return call.get("from") is None or are_the_same(call.get("from"), search.from_number)

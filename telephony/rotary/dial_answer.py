@@ -1,4 +1,4 @@
-"""What the answer to a create call means: dialled, certainly not dialled, or nobody knows."""
+"""Sorts the answer to a create call: dialled, certainly not dialled, or ambiguous."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,8 +7,7 @@ from datetime import datetime
 import httpx
 
 from domain.telephony import Accepted, Ambiguous, DialResult, Refused
-from telephony.answer_reason import reason_of
-from telephony.not_dialled import read_not_dialled
+from telephony.provider_answer import read_not_dialled, reason_of
 from telephony.rotary.wire import call_id_in
 
 
@@ -20,9 +19,9 @@ class KnownAlready:
 def read_dial_answer(
     response: httpx.Response, now: datetime, *, unfit: frozenset[str], call_id_paths: Sequence[str]
 ) -> DialResult | KnownAlready:
-    """Classify an answer. Only what an answer vouches for counts as not dialled, the rest is ambiguous.
+    """Classify an answer. Only an answer that proves it counts as not dialled, the rest is ambiguous.
 
-    A 422 is about the one call that was asked for; a 400 is about how it was asked for, as all calls are.
+    A 422 is about this one call; a 400 is about the form of the request, which all calls share.
     """
     if response.is_success:
         return _read_success(response, call_id_paths)

@@ -1,4 +1,4 @@
-"""Where a provider keeps its calls: paths with placeholders, filled in safely."""
+"""URL paths with placeholders, filled in safely."""
 
 import re
 from urllib.parse import quote

@@ -22,7 +22,7 @@ _HEADER_NAME = re.compile(r"[0-9A-Za-z!#$%&'*+.^_`|~-]+")
 _OURS = frozenset(
     {"connection", "content-length", "content-type", "host", "idempotency-key", "transfer-encoding"}
 )
-"""Headers that belong to a request's own making."""
+"""Headers that every request sets itself."""
 _STATUSES = tuple(status for status in CallStatus if status not in (CallStatus.UNKNOWN, CallStatus.CANCELLED))
 """What a provider can report; the others are our own conclusions."""
 
@@ -133,7 +133,7 @@ class RotarySettings(ProviderSettings):
 
     @property
     def headers(self) -> Mapping[str, str]:
-        """What every request carries; an empty key is not shown."""
+        """The headers of every request; without a key, no authorization."""
         extra = {name: value.get_secret_value() for name, value in self.extra_headers.items()}
         key = self.api_key.get_secret_value()
         return {**extra, self.auth_header: self._auth_form.replace(API_KEY, key)} if key else extra
@@ -150,7 +150,7 @@ class RotarySettings(ProviderSettings):
 
     @property
     def status_words(self) -> StatusWords:
-        """The words in which statuses are understood, in webhooks and look-ups alike."""
+        """The words for statuses, in webhooks and look-ups alike."""
         return StatusWords(self.status_map)
 
     @property

@@ -16,9 +16,9 @@ def read_status_event(
     source: EventSource,
     provider_call_id: str | None,
 ) -> StatusEvent:
-    """Return what a neutral body says of a call, and what of it could not be read.
+    """Return the status event in a neutral body, with the fields that could not be read.
 
-    Raises InvalidRequest with every fault `fields` has met in what must be there.
+    Raises InvalidRequest with every error that `fields` has found in required fields.
     The event time is never later than `received_at`, which also stands in for a missing one.
     """
     status = _read_status(fields, words)
@@ -52,4 +52,4 @@ def _read_status(fields: FieldReader, words: StatusWords) -> CallStatus:
         return status
     if word is not None:
         fields.reject("call_status", "Not a known call status", "call_status")
-    return CallStatus.QUEUED  # never seen: the fault is raised before anyone can read it
+    return CallStatus.QUEUED  # never used: the error is raised first

@@ -1,4 +1,4 @@
-"""The neutral contract's payloads: the body of a create call, and where answers keep what we need."""
+"""The neutral contract's payloads: the body of a create call, and the ids and lists in answers."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -9,7 +9,7 @@ from telephony.fields import LONGEST_KEY, can_be_kept
 
 
 def create_call_body(request: CallRequest, status_callback_url: str) -> bytes:
-    """Return the JSON text that asks for one call."""
+    """Return the JSON body of a create call."""
     return json.dumps(
         {
             "execution_id": request.execution_id,
@@ -33,7 +33,7 @@ def create_call_body(request: CallRequest, status_callback_url: str) -> bytes:
 def call_id_in(answer: object, paths: Sequence[str]) -> str | None:
     """Return the provider's id of a call from an answer of any shape, None when no path leads to one.
 
-    A path is a field's name, or several that lead through objects, with dots between them.
+    A path is a field's name, or several with dots between them, leading into objects.
     """
     candidates = (_value_at(answer, path) for path in paths)
     return next((each for each in candidates if _is_call_id(each)), None)

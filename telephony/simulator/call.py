@@ -1,4 +1,4 @@
-"""One call of the simulator: who asked for it, how far it came, and the mail it still has to send."""
+"""One call of the simulator: its create request, its statuses, and the webhooks it still has to send."""
 
 from asyncio import Event, Task
 from collections.abc import Mapping
@@ -30,7 +30,7 @@ class Moment:
 
 
 class WireForm(Protocol):
-    """How a contract words a webhook."""
+    """The form of a webhook in one contract."""
 
     def __call__(self, call: "SimulatedCall", moment: Moment) -> Mapping[str, object] | None:
         """Return the body, None where the contract has no webhook for the moment."""
@@ -38,7 +38,7 @@ class WireForm(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreateCallRequest:
-    """A create call, whichever contract it came by."""
+    """A create call of any contract."""
 
     form: WireForm
     from_number: str
@@ -55,13 +55,13 @@ class CreateCallRequest:
 
     @property
     def callee(self) -> str:
-        """Whose first call this may be: the contact's where one is named, else the number's."""
+        """The contact where the request names one, else the number; counts first calls."""
         return self.contact_id or self.to_number
 
 
 @dataclass(slots=True)
 class Outbox:
-    """A call's webhooks in the order they must arrive in."""
+    """A call's webhooks in order."""
 
     deliveries: list["WebhookDelivery"] = field(default_factory=list)
     draining: bool = False
@@ -83,7 +83,7 @@ class Outbox:
 
 @dataclass(frozen=True, slots=True)
 class WebhookDelivery:
-    """One webhook."""
+    """One webhook and its address."""
 
     hook: StatusHook
     body: bytes
@@ -91,10 +91,10 @@ class WebhookDelivery:
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class SimulatedCall:
-    """A call and everything known of it."""
+    """A call, live or ended."""
 
     call_sid: str
-    order: CreateCallRequest
+    request: CreateCallRequest
     scenario: Scenario
     created_at: datetime
     moments: list[Moment] = field(default_factory=list)
@@ -109,7 +109,7 @@ class SimulatedCall:
 
     @property
     def status(self) -> CallStatus:
-        """Where the call stands."""
+        """The newest status."""
         return self.moments[-1].status if self.moments else CallStatus.QUEUED
 
     @property

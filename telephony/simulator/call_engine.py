@@ -12,13 +12,13 @@ from domain.call import CallStatus, has_ended
 from telephony.clock import Clock
 from telephony.simulator.call import CreateCallRequest, Moment, SimulatedCall, WebhookDelivery
 from telephony.simulator.call_memory import CallMemory, ShortMemory
-from telephony.simulator.faults import fault_of
 from telephony.simulator.ledger import HELD, Ledger
 from telephony.simulator.scenario import (
     ORDINARY,
-    CreateManner,
+    CreateBehaviour,
     Scenario,
-    WebhookManner,
+    WebhookBehaviour,
+    fault_of,
     scenario_of,
     steps_to,
 )
@@ -44,22 +44,22 @@ class CallEngine:
         self._settings = settings
         self._clock = clock
         self._ledger = ledger
-        self._postman = sender
+        self._sender = sender
         self.calls = CallMemory(settings.memory_limit)
         self._tasks: set[asyncio.Task[None]] = set()
         self._throttled = ShortMemory(settings.memory_limit)
         self._called = ShortMemory(settings.memory_limit)
 
-    def take(self, order: CreateCallRequest, *, dedupe: bool) -> tuple[CreateAnswer, SimulatedCall | None]:
+    def take(self, request: CreateCallRequest, *, dedupe: bool) -> tuple[CreateAnswer, SimulatedCall | None]:
         """Answer a create call; with `ACCEPTED` comes the call that was placed."""
-        answer = self._answer_to(order, dedupe=dedupe)
+        answer = self._answer_to(request, dedupe=dedupe)
         if answer is not CreateAnswer.ACCEPTED:
-            self._ledger.note_request(order, answer.value, self._clock())
+            self._ledger.note_request(request, answer.value, self._clock())
             return answer, None
-        scenario = self._scenario_for(order)
-        shown = HELD if scenario.create is CreateManner.HELD else answer.value
-        self._ledger.note_request(order, shown, self._clock())
-        return answer, self._place(order, scenario)
+        scenario = self._scenario_for(request)
+        shown = HELD if scenario.create is CreateBehaviour.HELD else answer.value
+        self._ledger.note_request(request, shown, self._clock())
+        return answer, self._place(request, scenario)
 
     def hang_up(self, call: SimulatedCall) -> bool:
         """End a call; False when it is over already."""
@@ -75,32 +75,34 @@ class CallEngine:
         return True
 
     async def aclose(self) -> None:
-        """End every call without a word."""
+        """Cancel every call without a webhook."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def _answer_to(self, order: CreateCallRequest, *, dedupe: bool) -> CreateAnswer:
-        execution_id = order.execution_id
+    def _answer_to(self, request: CreateCallRequest, *, dedupe: bool) -> CreateAnswer:
+        execution_id = request.execution_id
         if dedupe and execution_id is not None and self.calls.of_execution(execution_id):
             return CreateAnswer.KNOWN
-        match scenario_of(order.to_number).create:
-            case CreateManner.BROKEN:
+        match scenario_of(request.to_number).create:
+            case CreateBehaviour.BROKEN:
                 return CreateAnswer.BROKEN
-            case CreateManner.THROTTLED_FIRST if self._throttled.note(execution_id or order.callee) == 1:
+            case CreateBehaviour.THROTTLED_FIRST if self._throttled.note(execution_id or request.callee) == 1:
                 return CreateAnswer.THROTTLED
         return CreateAnswer.ACCEPTED
 
-    def _scenario_for(self, order: CreateCallRequest) -> Scenario:
-        scenario = scenario_of(order.to_number)
-        if scenario.first_call_only and self._called.note(order.callee) > 1:
+    def _scenario_for(self, request: CreateCallRequest) -> Scenario:
+        scenario = scenario_of(request.to_number)
+        if scenario.first_call_only and self._called.note(request.callee) > 1:
             scenario = ORDINARY
         if scenario is ORDINARY:
-            return replace(ORDINARY, webhooks=fault_of(order.to_number, self._settings))
+            return replace(ORDINARY, webhooks=fault_of(request.to_number, self._settings))
         return scenario
 
-    def _place(self, order: CreateCallRequest, scenario: Scenario) -> SimulatedCall:
-        call = SimulatedCall(call_sid=str(uuid4()), order=order, scenario=scenario, created_at=self._clock())
+    def _place(self, request: CreateCallRequest, scenario: Scenario) -> SimulatedCall:
+        call = SimulatedCall(
+            call_sid=str(uuid4()), request=request, scenario=scenario, created_at=self._clock()
+        )
         self.calls.keep(call)
         self._ledger.note_placed(call)
         call.playing = self._run(self._play(call))
@@ -113,9 +115,9 @@ class CallEngine:
         return task
 
     async def _play(self, call: SimulatedCall) -> None:
-        order = call.order
+        request = call.request
         steps = steps_to(
-            call.scenario.ending, self._settings, ring_limit=order.ring_limit, talk_limit=order.talk_limit
+            call.scenario.ending, self._settings, ring_limit=request.ring_limit, talk_limit=request.talk_limit
         )
         for step in steps:
             if step.seconds > 0:
@@ -133,44 +135,44 @@ class CallEngine:
 
     def _reach(self, call: SimulatedCall, status: CallStatus, sip_status: int) -> None:
         moment = call.reach(status, sip_status, self._clock())
-        if has_ended(status) and call.scenario.webhooks is WebhookManner.FINAL_LATE:
-            self._run(self._write_late(call, moment))
+        if has_ended(status) and call.scenario.webhooks is WebhookBehaviour.FINAL_LATE:
+            self._run(self._send_late(call, moment))
         else:
             for each in _announced(call, moment):
-                self._write(call, each)
+                self._send(call, each)
         if has_ended(status):
             self._ledger.note_ended(call)
             del call.moments[:-1]
 
-    async def _write_late(self, call: SimulatedCall, moment: Moment) -> None:
+    async def _send_late(self, call: SimulatedCall, moment: Moment) -> None:
         await asyncio.sleep(self._settings.late_seconds)
-        self._write(call, moment)
+        self._send(call, moment)
 
-    def _write(self, call: SimulatedCall, moment: Moment) -> None:
-        hook = call.order.status_hook
-        body = call.order.form(call, moment) if hook is not None else None
+    def _send(self, call: SimulatedCall, moment: Moment) -> None:
+        hook = call.request.status_hook
+        body = call.request.form(call, moment) if hook is not None else None
         if hook is None or body is None:
             return
         delivery = WebhookDelivery(hook, json.dumps(body, separators=(",", ":")).encode())
         for _ in range(_copies(call, moment)):
-            self._postman.send(call.outbox, delivery)
+            self._sender.send(call.outbox, delivery)
 
 
 def _announced(call: SimulatedCall, moment: Moment) -> Iterable[Moment]:
-    """Return the moments to write of now."""
+    """Return the moments that get a webhook now."""
     is_final = has_ended(moment.status)
     match call.scenario.webhooks:
-        case WebhookManner.FINAL_LOST if is_final:
+        case WebhookBehaviour.FINAL_LOST if is_final:
             return ()
-        case WebhookManner.BACKWARDS:
+        case WebhookBehaviour.BACKWARDS:
             return reversed(call.moments) if is_final else ()
     return (moment,)
 
 
 def _copies(call: SimulatedCall, moment: Moment) -> int:
     match call.scenario.webhooks:
-        case WebhookManner.TRIPLED:
+        case WebhookBehaviour.TRIPLED:
             return 3
-        case WebhookManner.FINAL_DOUBLED if has_ended(moment.status):
+        case WebhookBehaviour.FINAL_DOUBLED if has_ended(moment.status):
             return 2
     return 1

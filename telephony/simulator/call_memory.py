@@ -1,4 +1,4 @@
-"""What the simulator remembers, within bounds."""
+"""The simulator's bounded memory of calls and keys."""
 
 from collections.abc import Iterator, Sequence
 
@@ -20,8 +20,8 @@ class CallMemory:
     def keep(self, call: SimulatedCall) -> None:
         """Remember a call; above the limit the oldest ended one is forgotten."""
         self._by_sid[call.call_sid] = call
-        if call.order.execution_id is not None:
-            self._by_execution.setdefault(call.order.execution_id, []).append(call)
+        if call.request.execution_id is not None:
+            self._by_execution.setdefault(call.request.execution_id, []).append(call)
         if len(self._by_sid) > self._limit:
             oldest = next((each for each in self if has_ended(each.status)), None)
             if oldest is not None:
@@ -38,7 +38,7 @@ class CallMemory:
     def forget(self, call: SimulatedCall) -> None:
         """Drop a call from every look-up."""
         del self._by_sid[call.call_sid]
-        execution_id = call.order.execution_id
+        execution_id = call.request.execution_id
         if execution_id is not None:
             siblings = self._by_execution[execution_id]
             siblings.remove(call)

@@ -1,4 +1,4 @@
-"""What both contracts need of HTTP: the key at the door, JSON in and out, and an answer that may not come."""
+"""The HTTP that both contracts share: authentication, JSON in and out, and answers that are held back."""
 
 import asyncio
 import hmac
@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from telephony.simulator.call import SimulatedCall
-from telephony.simulator.scenario import CreateManner
+from telephony.simulator.scenario import CreateBehaviour
 from telephony.simulator.settings import SimulatorOptions
 
 FIRST_WEBHOOK_LIMIT_SECONDS = 5.0
@@ -47,12 +47,12 @@ def has_key(request: Request, settings: SimulatorOptions) -> bool:
     return hmac.compare_digest(given.encode(), f"Bearer {settings.api_key}".encode())
 
 
-async def wait_as_told(call: SimulatedCall, request: Request, settings: SimulatorOptions) -> None:
+async def hold_answer(call: SimulatedCall, request: Request, settings: SimulatorOptions) -> None:
     """Return when the create call may be answered."""
     match call.scenario.create:
-        case CreateManner.HELD:
+        case CreateBehaviour.HELD:
             await _until_gone(request, settings.hold_seconds)
-        case CreateManner.AFTER_FIRST_WEBHOOK if call.order.status_hook is not None:
+        case CreateBehaviour.AFTER_FIRST_WEBHOOK if call.request.status_hook is not None:
             with suppress(TimeoutError):
                 async with asyncio.timeout(FIRST_WEBHOOK_LIMIT_SECONDS):
                     await call.outbox.first_settled()

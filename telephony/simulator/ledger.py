@@ -1,4 +1,4 @@
-"""What the simulator was asked and whom it rang: the oracle for *a phone rings at most once*."""
+"""The simulator's record of requests and rings: the oracle for *a phone rings at most once*."""
 
 from collections import deque
 from collections.abc import Iterable, Mapping
@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 
 from telephony.simulator.call import CreateCallRequest, SimulatedCall
-from telephony.simulator.scenario import WebhookManner
+from telephony.simulator.scenario import WebhookBehaviour
 
 HELD = "held"
 """Stands in the ledger where the answer to a create call was withheld."""
@@ -14,24 +14,24 @@ HELD = "held"
 
 @dataclass(slots=True)
 class WebhookCounts:
-    """Webhooks delivered, tries repeated, webhooks given up, and final ones that were treated unkindly."""
+    """Webhooks delivered and given up, tries repeated, and final webhooks with a fault."""
 
     sent: int = 0
     retried: int = 0
     given_up: int = 0
     lost: int = 0
-    """Never sent, so that nothing else of them is counted here."""
+    """Never sent, so not counted elsewhere."""
     doubled: int = 0
     late: int = 0
 
-    def note_ending(self, manner: WebhookManner) -> None:
+    def note_ending(self, behaviour: WebhookBehaviour) -> None:
         """Count the final webhook of a call that is over."""
-        match manner:
-            case WebhookManner.FINAL_LOST:
+        match behaviour:
+            case WebhookBehaviour.FINAL_LOST:
                 self.lost += 1
-            case WebhookManner.FINAL_DOUBLED:
+            case WebhookBehaviour.FINAL_DOUBLED:
                 self.doubled += 1
-            case WebhookManner.FINAL_LATE:
+            case WebhookBehaviour.FINAL_LATE:
                 self.late += 1
 
 
@@ -40,18 +40,18 @@ class CreateRequest:
     """A create call and the code it was answered with."""
 
     at: datetime
-    order: CreateCallRequest
+    request: CreateCallRequest
     answer: int | str
 
     def row(self) -> Mapping[str, object]:
         """Return the ledger's JSON row."""
         return {
             "at": self.at.isoformat(),
-            "execution_id": self.order.execution_id,
-            "batch_id": self.order.batch_id,
-            "contact_id": self.order.contact_id,
-            "from": self.order.from_number,
-            "to": self.order.to_number,
+            "execution_id": self.request.execution_id,
+            "batch_id": self.request.batch_id,
+            "contact_id": self.request.contact_id,
+            "from": self.request.from_number,
+            "to": self.request.to_number,
             "answer": self.answer,
         }
 
@@ -67,12 +67,12 @@ class Ledger:
         self._peak_live = 0
         self.webhooks = WebhookCounts()
 
-    def note_request(self, order: CreateCallRequest, answer: int | str, at: datetime) -> None:
-        """Write down a create call, whatever became of it."""
-        self._requests.append(CreateRequest(at, order, answer))
+    def note_request(self, request: CreateCallRequest, answer: int | str, at: datetime) -> None:
+        """Record a create call and its answer."""
+        self._requests.append(CreateRequest(at, request, answer))
 
     def note_placed(self, call: SimulatedCall) -> None:
-        """Write down a call that goes out to a phone, reached or not."""
+        """Record a call that goes out to a phone, answered or not."""
         self._rings.append(call)
         self.live += 1
         self._peak_live = max(self._peak_live, self.live)
@@ -95,7 +95,7 @@ class Ledger:
         self.webhooks = WebhookCounts()
 
     def as_json(self) -> Mapping[str, object]:
-        """Return everything written down, oldest first."""
+        """Return the whole record, oldest first."""
         return {
             "create_requests": [request.row() for request in self._requests],
             "rings": [_ring_row(call) for call in self._rings],
@@ -106,13 +106,13 @@ class Ledger:
 
 
 def _ring_row(call: SimulatedCall) -> Mapping[str, object]:
-    manner = call.scenario.webhooks
+    behaviour = call.scenario.webhooks
     return {
         "at": call.created_at.isoformat(),
-        "execution_id": call.order.execution_id,
-        "to": call.order.to_number,
-        "from": call.order.from_number,
+        "execution_id": call.request.execution_id,
+        "to": call.request.to_number,
+        "from": call.request.from_number,
         "call_sid": call.call_sid,
         "ended_at": call.ended_at.isoformat() if call.ended_at else None,
-        "webhook_fault": None if manner is WebhookManner.ORDINARY else manner,
+        "webhook_fault": None if behaviour is WebhookBehaviour.ORDINARY else behaviour,
     }

@@ -8,7 +8,7 @@ from starlette.responses import PlainTextResponse, Response
 from domain.call import CallStatus
 from telephony.simulator.call import CreateCallRequest, Moment, SimulatedCall, StatusHook
 from telephony.simulator.call_engine import CallEngine, CreateAnswer
-from telephony.simulator.http import has_key, json_answer, limit_in, read_object, wait_as_told
+from telephony.simulator.http import has_key, hold_answer, json_answer, limit_in, read_object
 from telephony.simulator.scenario import SIP_REASON
 from telephony.simulator.settings import SimulatorOptions
 
@@ -34,7 +34,7 @@ class NativeContract:
     """Create, look up, list, hang up, and drop the record."""
 
     def __init__(self, engine: CallEngine, settings: SimulatorOptions) -> None:
-        self._exchange = engine
+        self._engine = engine
         self._settings = settings
 
     async def collection(self, request: Request) -> Response:
@@ -44,7 +44,7 @@ class NativeContract:
         if request.method == "POST":
             return await self._create(request)
         account_sid = request.path_params["account_sid"]
-        calls = [call for call in self._exchange.calls if call.order.account_sid == account_sid]
+        calls = [call for call in self._engine.calls if call.request.account_sid == account_sid]
         snapshots = [snapshot_body(call) for call in calls]
         return json_answer([each for each in snapshots if _matches(each, request)])
 
@@ -52,29 +52,29 @@ class NativeContract:
         """`GET` tells where a call stands, `PUT` or `POST` ends it, `DELETE` only drops the record."""
         if not has_key(request, self._settings):
             return PlainTextResponse("Unauthorized", 401)
-        call = self._exchange.calls.get(request.path_params["call_sid"])
-        if call is None or call.order.account_sid != request.path_params["account_sid"]:
+        call = self._engine.calls.get(request.path_params["call_sid"])
+        if call is None or call.request.account_sid != request.path_params["account_sid"]:
             return Response(status_code=404)
         match request.method:
             case "GET":
                 return json_answer(snapshot_body(call))
             case "DELETE":
-                self._exchange.calls.forget(call)
+                self._engine.calls.forget(call)
                 return Response(status_code=204)
         return await self._update(call, request)
 
     async def _create(self, request: Request) -> Response:
         body = await read_object(request)
-        order = None if body is None else _read_order(body, request.path_params["account_sid"])
-        if body is None or order is None:
+        create_call = None if body is None else _read_create_call(body, request.path_params["account_sid"])
+        if body is None or create_call is None:
             return json_answer({"msg": "from and to are required"}, 400)
         if not all(isinstance(body.get(name, 0), int) for name in _WHOLE_SECONDS):
-            # What only the server that places the calls looks at, and refuses without a reason.
+            # Checked only by the server that places the calls, which gives no reason.
             return PlainTextResponse("Internal Server Error", 500)
         # Jambonz knows no idempotency: the same request twice is two calls.
-        answer, call = self._exchange.take(order, dedupe=False)
+        answer, call = self._engine.take(create_call, dedupe=False)
         if call is not None:
-            await wait_as_told(call, request, self._settings)
+            await hold_answer(call, request, self._settings)
             return json_answer({"sid": call.call_sid, "callId": _call_id(call)}, answer)
         if answer is CreateAnswer.THROTTLED:
             return PlainTextResponse(
@@ -89,12 +89,12 @@ class NativeContract:
             return json_answer({"msg": "invalid call_status"}, 400)
         if (call.answered_at is not None) is not (needed is CallStatus.IN_PROGRESS):
             return Response("wrong state", 422, media_type="text/html")
-        if not self._exchange.hang_up(call):
+        if not self._engine.hang_up(call):
             return Response("call is over", 422, media_type="text/html")
         return Response(status_code=202)
 
 
-def _read_order(body: Mapping[str, object], account_sid: str) -> CreateCallRequest | None:
+def _read_create_call(body: Mapping[str, object], account_sid: str) -> CreateCallRequest | None:
     to = body.get("to")
     to_number = to.get(_ADDRESS_OF.get(str(to.get("type")), "number")) if isinstance(to, Mapping) else None
     from_number = body.get("from")
@@ -148,23 +148,23 @@ def event_body(call: SimulatedCall, moment: Moment) -> Mapping[str, object]:
     body: dict[str, object] = {
         "call_sid": call.call_sid,
         "direction": "outbound",
-        "from": call.order.from_number,
-        "to": call.order.to_number,
+        "from": call.request.from_number,
+        "to": call.request.to_number,
         "call_id": _call_id(call),
         "sip_status": moment.sip_status,
         "sip_reason": SIP_REASON[moment.sip_status],
         "call_status": _WORD_OF[moment.status],
-        "account_sid": call.order.account_sid,
+        "account_sid": call.request.account_sid,
         "trace_id": "0" * 32,
         "fs_sip_address": "192.0.2.10:5060",
     }
     if moment.status is CallStatus.COMPLETED:
         body["duration"] = call.duration_seconds
         body["call_termination_by"] = _TERMINATED_BY[call.hangup_by or "callee"]
-    if call.order.application_sid is not None:
-        body["application_sid"] = call.order.application_sid
-    if call.order.tag is not None:
-        body["customerData"] = call.order.tag
+    if call.request.application_sid is not None:
+        body["application_sid"] = call.request.application_sid
+    if call.request.tag is not None:
+        body["customerData"] = call.request.tag
     return body
 
 

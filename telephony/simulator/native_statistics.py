@@ -16,7 +16,7 @@ _PAGE_LENGTHS = range(25, 501)
 
 
 class NativeStatistics:
-    """Counts what lives, and recalls what ended even where its record was dropped."""
+    """Counts live calls, and keeps the detail records of ended calls whose record was dropped."""
 
     def __init__(self, calls: CallMemory, ledger: Ledger, settings: SimulatorOptions) -> None:
         self._calls = calls
@@ -58,19 +58,19 @@ def _number_in(request: Request, name: str) -> int:
 
 def _is_of(call: SimulatedCall, request: Request) -> bool:
     account_sid: str = request.path_params["account_sid"]
-    return call.order.account_sid == account_sid
+    return call.request.account_sid == account_sid
 
 
 def _matches(call: SimulatedCall, wanted: str) -> bool:
-    return wanted == call.call_sid or wanted in call.order.from_number or wanted in call.order.to_number
+    return wanted == call.call_sid or wanted in call.request.from_number or wanted in call.request.to_number
 
 
 def _detail_record(call: SimulatedCall) -> Mapping[str, object]:
     return {
         "call_sid": call.call_sid,
         "direction": "outbound",
-        "from": call.order.from_number,
-        "to": call.order.to_number,
+        "from": call.request.from_number,
+        "to": call.request.to_number,
         "answered": call.status is CallStatus.COMPLETED,
         "sip_status": call.moments[-1].sip_status,
         "duration": call.duration_seconds or 0,

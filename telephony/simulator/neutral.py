@@ -8,7 +8,7 @@ from starlette.responses import Response
 from domain.call import CallStatus, has_ended
 from telephony.simulator.call import CreateCallRequest, Moment, SimulatedCall, StatusHook
 from telephony.simulator.call_engine import CallEngine, CreateAnswer
-from telephony.simulator.http import has_key, json_answer, limit_in, read_object, wait_as_told
+from telephony.simulator.http import has_key, hold_answer, json_answer, limit_in, read_object
 from telephony.simulator.scenario import SIP_REASON
 from telephony.simulator.settings import SimulatorOptions
 
@@ -17,7 +17,7 @@ class NeutralContract:
     """Create, look up and hang up."""
 
     def __init__(self, engine: CallEngine, settings: SimulatorOptions) -> None:
-        self._exchange = engine
+        self._engine = engine
         self._settings = settings
 
     async def collection(self, request: Request) -> Response:
@@ -29,30 +29,30 @@ class NeutralContract:
         execution_id = request.query_params.get("execution_id")
         if execution_id is None:
             return json_answer({"error": "execution_id is required"}, 400)
-        calls = self._exchange.calls.of_execution(execution_id)
+        calls = self._engine.calls.of_execution(execution_id)
         return json_answer({"calls": [_snapshot(call) for call in calls]})
 
     async def member(self, request: Request) -> Response:
         """`GET /calls/{call_sid}` tells where a call stands, `DELETE` ends it."""
         if not has_key(request, self._settings):
             return json_answer({"error": "unauthorized"}, 401)
-        call = self._exchange.calls.get(request.path_params["call_sid"])
+        call = self._engine.calls.get(request.path_params["call_sid"])
         if call is None:
             return json_answer({"error": "call not found"}, 404)
         if request.method == "GET":
             return json_answer(_snapshot(call))
-        if self._exchange.hang_up(call):
+        if self._engine.hang_up(call):
             return json_answer({"call_sid": call.call_sid}, 202)
         return json_answer({"error": "call is over"}, 409)
 
     async def _create(self, request: Request) -> Response:
         body = await read_object(request)
-        order = None if body is None else _read_order(body)
-        if order is None:
+        create_call = None if body is None else _read_create_call(body)
+        if create_call is None:
             return json_answer({"error": "execution_id, from and to are required"}, 400)
-        answer, call = self._exchange.take(order, dedupe=self._settings.dedupe)
+        answer, call = self._engine.take(create_call, dedupe=self._settings.dedupe)
         if call is not None:
-            await wait_as_told(call, request, self._settings)
+            await hold_answer(call, request, self._settings)
             return json_answer({"call_sid": call.call_sid}, answer)
         match answer:
             case CreateAnswer.THROTTLED:
@@ -62,7 +62,7 @@ class NeutralContract:
         return json_answer({"error": "no call was placed"}, answer)
 
 
-def _read_order(body: Mapping[str, object]) -> CreateCallRequest | None:
+def _read_create_call(body: Mapping[str, object]) -> CreateCallRequest | None:
     execution_id, from_number, to_number = _text(body, "execution_id"), _text(body, "from"), _text(body, "to")
     if execution_id is None or from_number is None or to_number is None:
         return None
@@ -91,7 +91,7 @@ def event_body(call: SimulatedCall, moment: Moment) -> Mapping[str, object] | No
         return None
     return {
         "event_id": f"{call.call_sid}:{moment.number}",
-        "execution_id": call.order.execution_id,
+        "execution_id": call.request.execution_id,
         "provider_call_id": call.call_sid,
         **_standing(call, moment),
     }
@@ -101,9 +101,9 @@ def _snapshot(call: SimulatedCall) -> Mapping[str, object]:
     moment = call.moments[-1] if call.moments else Moment(0, CallStatus.QUEUED, call.created_at, 100)
     return {
         "call_sid": call.call_sid,
-        "execution_id": call.order.execution_id,
-        "from": call.order.from_number,
-        "to": call.order.to_number,
+        "execution_id": call.request.execution_id,
+        "from": call.request.from_number,
+        "to": call.request.to_number,
         **_standing(call, moment),
     }
 

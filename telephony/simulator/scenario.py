@@ -2,12 +2,13 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from random import Random
 
 from domain.call import CallStatus
 from telephony.simulator.settings import SimulatorOptions
 
 
-class CreateManner(StrEnum):
+class CreateBehaviour(StrEnum):
     """How a create call is answered."""
 
     ORDINARY = "ordinary"
@@ -20,7 +21,7 @@ class CreateManner(StrEnum):
     AFTER_FIRST_WEBHOOK = "after_first_webhook"
 
 
-class WebhookManner(StrEnum):
+class WebhookBehaviour(StrEnum):
     """How a call's webhooks are sent."""
 
     ORDINARY = "ordinary"
@@ -34,11 +35,11 @@ class WebhookManner(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Scenario:
-    """The fate of a call."""
+    """What happens to a call and its webhooks."""
 
     ending: CallStatus = CallStatus.COMPLETED
-    create: CreateManner = CreateManner.ORDINARY
-    webhooks: WebhookManner = WebhookManner.ORDINARY
+    create: CreateBehaviour = CreateBehaviour.ORDINARY
+    webhooks: WebhookBehaviour = WebhookBehaviour.ORDINARY
     asks_follow_up: bool = False
     first_call_only: bool = False
     """The contact's later calls are ordinary."""
@@ -51,19 +52,19 @@ _BY_LAST_DIGITS = {
     "02": Scenario(ending=CallStatus.NO_ANSWER),
     "03": Scenario(ending=CallStatus.FAILED),
     "04": Scenario(ending=CallStatus.BUSY, first_call_only=True),
-    "05": Scenario(webhooks=WebhookManner.FINAL_LOST),
-    "06": Scenario(webhooks=WebhookManner.TRIPLED),
-    "07": Scenario(webhooks=WebhookManner.BACKWARDS),
-    "08": Scenario(create=CreateManner.HELD),
-    "09": Scenario(create=CreateManner.THROTTLED_FIRST),
-    "10": Scenario(create=CreateManner.BROKEN),
+    "05": Scenario(webhooks=WebhookBehaviour.FINAL_LOST),
+    "06": Scenario(webhooks=WebhookBehaviour.TRIPLED),
+    "07": Scenario(webhooks=WebhookBehaviour.BACKWARDS),
+    "08": Scenario(create=CreateBehaviour.HELD),
+    "09": Scenario(create=CreateBehaviour.THROTTLED_FIRST),
+    "10": Scenario(create=CreateBehaviour.BROKEN),
     "11": Scenario(asks_follow_up=True, first_call_only=True),
-    "12": Scenario(create=CreateManner.AFTER_FIRST_WEBHOOK),
+    "12": Scenario(create=CreateBehaviour.AFTER_FIRST_WEBHOOK),
 }
 
 
 def scenario_of(to_number: str) -> Scenario:
-    """Return what the called number stands for."""
+    """Return the scenario of a called number."""
     return _BY_LAST_DIGITS.get(to_number[-2:], ORDINARY)
 
 
@@ -93,7 +94,7 @@ _RINGING = Step(0, CallStatus.RINGING, 180)
 def steps_to(
     ending: CallStatus, settings: SimulatorOptions, *, ring_limit: float, talk_limit: float
 ) -> tuple[Step, ...]:
-    """Return the way of a call to its ending; who rings past the limit is not answered."""
+    """Return the steps of a call to its ending; a phone that rings past the limit is not answered."""
     ring, unanswered = settings.ring_seconds, min(settings.unanswered_ring_seconds, ring_limit)
     match ending:
         case CallStatus.BUSY:
@@ -104,3 +105,18 @@ def steps_to(
             talk = min(settings.talk_seconds, talk_limit)
             return (_TRYING, _RINGING, Step(ring, CallStatus.IN_PROGRESS, 200), Step(talk, ending, 200))
     return (_TRYING, _RINGING, Step(unanswered, CallStatus.NO_ANSWER, 487))
+
+
+def fault_of(to_number: str, settings: SimulatorOptions) -> WebhookBehaviour:
+    """Return how the final webhook of an ordinary call is sent: the same for the same number and seed."""
+    draw = Random(f"{settings.seed}:{to_number}").random()  # noqa: S311 - keeps no secret
+    shares = (
+        (WebhookBehaviour.FINAL_LOST, settings.lost_share),
+        (WebhookBehaviour.FINAL_DOUBLED, settings.doubled_share),
+        (WebhookBehaviour.FINAL_LATE, settings.late_share),
+    )
+    for fault, share in shares:
+        if draw < share:
+            return fault
+        draw -= share
+    return WebhookBehaviour.ORDINARY

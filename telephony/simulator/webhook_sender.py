@@ -1,4 +1,4 @@
-"""Delivers webhooks: in order within a call, side by side across calls, patient while nobody answers."""
+"""Delivers webhooks: in order within a call, concurrently across calls, with retries."""
 
 import asyncio
 from base64 import b64encode
@@ -60,12 +60,12 @@ class WebhookSender:
 
     async def _drain(self, outbox: Outbox) -> None:
         while outbox.deliveries:
-            await self._bring(outbox.deliveries.pop(0))
+            await self._send_one(outbox.deliveries.pop(0))
             outbox.settle_one()
         outbox.draining = False
 
-    async def _bring(self, delivery: WebhookDelivery) -> None:
-        """Try until it is taken, refused for good, or patience ends."""
+    async def _send_one(self, delivery: WebhookDelivery) -> None:
+        """Retry until it is delivered, refused for good, or the time for retries is over."""
         headers = self._headers(delivery)
         deadline = asyncio.get_running_loop().time() + self._patience
         pause = FIRST_PAUSE_SECONDS
@@ -83,9 +83,9 @@ class WebhookSender:
             pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
 
     async def _try(self, delivery: WebhookDelivery, headers: Mapping[str, str]) -> int | None:
-        """Return the answer's code, None when there was no answer."""
+        """Return the answer's status code, None without an answer."""
         try:
-            # Held for one try only: a call that waits for its next try keeps nobody else waiting.
+            # Held for one try only: a webhook that waits for its retry must not block the others.
             async with self._places:
                 return await self._deliver(delivery.hook.url, headers, delivery.body)
         except NoAnswer:

@@ -17,7 +17,7 @@ from domain.telephony import (
     Throttled,
     Unavailable,
 )
-from telephony.retry_after import read_retry_after
+from telephony.request_rate import read_retry_after
 from telephony.rotary.settings import RotarySettings
 from tests.telephony.rotary_replies import (
     A_CALL,

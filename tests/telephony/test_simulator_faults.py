@@ -5,8 +5,7 @@ from typing import Any
 
 import pytest
 
-from telephony.simulator.faults import fault_of
-from telephony.simulator.scenario import WebhookManner
+from telephony.simulator.scenario import WebhookBehaviour, fault_of
 from telephony.simulator.settings import SimulatorOptions
 from tests.telephony.stage import AN_INSTANT, a_simulator, webhooks
 
@@ -14,7 +13,7 @@ ORDINARY_CALL = ["ringing", "in_progress", "completed"]
 NUMBERS = [f"+1415555{number:04}" for number in range(10_000)]
 
 
-def faults(**shares: float) -> list[WebhookManner]:
+def faults(**shares: float) -> list[WebhookBehaviour]:
     settings = SimulatorOptions(**shares)
     return [fault_of(number, settings) for number in NUMBERS]
 
@@ -27,10 +26,10 @@ def test_each_fault_strikes_its_share_and_the_same_numbers_every_time() -> None:
     # 0.015 is three standard deviations of the largest share over 10,000 numbers.
     assert shares == pytest.approx(
         {
-            WebhookManner.FINAL_LOST: 0.05,
-            WebhookManner.FINAL_DOUBLED: 0.1,
-            WebhookManner.FINAL_LATE: 0.2,
-            WebhookManner.ORDINARY: 0.65,
+            WebhookBehaviour.FINAL_LOST: 0.05,
+            WebhookBehaviour.FINAL_DOUBLED: 0.1,
+            WebhookBehaviour.FINAL_LATE: 0.2,
+            WebhookBehaviour.ORDINARY: 0.65,
         },
         abs=0.015,
     )
@@ -41,7 +40,7 @@ def test_another_seed_strikes_other_numbers() -> None:
 
 
 def test_without_shares_every_webhook_is_ordinary() -> None:
-    assert set(faults()) == {WebhookManner.ORDINARY}
+    assert set(faults()) == {WebhookBehaviour.ORDINARY}
 
 
 @pytest.mark.parametrize(

@@ -1,17 +1,22 @@
-"""Why a provider did not dial, in its own words: short, and without a number, a name or a secret."""
+"""What the answers of all providers have in common: proof that nobody was dialled, and a reason.
+
+A reason is in the provider's own words, without numbers, names and secrets.
+"""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 
 import httpx
 
-from domain.telephony import CallRequest
+from domain.telephony import CallRequest, Misconfigured, Throttled, Unavailable
+from telephony.request_rate import read_retry_after
 
 LONGEST = 120
-"""Characters of an answer that are told."""
+"""Characters of a reason."""
 HIDDEN = "…"
 _READ = 1_000
-"""Characters of an answer that are looked at."""
+"""Characters of an answer that are searched for a reason."""
 _NAMES = ("msg", "message", "error", "detail", "reason")
 _PLAIN_WORD = re.compile(r"[A-Za-z_]{1,40}(?:[-/'][A-Za-z_]{1,40})*")
 _LETTERS = re.compile(r"[^\W\d_]+")
@@ -19,26 +24,43 @@ _AROUND_A_WORD = "\"'`()[].,:;!?"
 
 
 def reason_of(response: httpx.Response, unfit: frozenset[str]) -> str:
-    """Return the code of an answer and the words it gives for it.
+    """Return an answer's status code and its explanation.
 
-    Words are told only where they are plain ones and none of `unfit`: an answer may quote what it was sent.
+    Only plain words that are not in `unfit` are kept: an answer may quote what it was sent.
     """
     code = f"provider answered {response.status_code}"
-    told = _fit(_said(response).split(), unfit)
-    return f"{code}: {told}" if told.strip(f"{HIDDEN} ") else code
+    reason = _fit(_explanation_in(response).split(), unfit)
+    return f"{code}: {reason}" if reason.strip(f"{HIDDEN} ") else code
+
+
+def read_not_dialled(
+    response: httpx.Response, reason: str, now: datetime
+) -> Throttled | Misconfigured | Unavailable | None:
+    """Return why no call was placed; None where the answer does not prove it, whichever the provider."""
+    status = response.status_code
+    if 300 <= status < 400:
+        return Misconfigured(reason)
+    match status:
+        case 400 | 401 | 403 | 404 | 405 | 413 | 415:
+            return Misconfigured(reason)
+        case 429:
+            return Throttled(read_retry_after(response.headers.get("Retry-After"), now))
+        case 480:
+            return Unavailable(reason)
+    return None
 
 
 def unfit_words(secrets: Sequence[str], request: CallRequest | None = None) -> frozenset[str]:
-    """Return the words that no reason may hold: those of secrets, and of the person that is called.
+    """Return the words that no reason may hold: those of secrets, and those about the callee.
 
-    Numbers and ids need no mention, for no word with a digit is ever told.
+    Numbers and ids are left out anyway, as are all words with a digit.
     """
-    told = () if request is None else (request.variables, request.context)
-    texts = (*secrets, *_texts_in(told))
+    personal = () if request is None else (request.variables, request.context)
+    texts = (*secrets, *_texts_in(personal))
     return frozenset(word.lower() for text in texts for word in _LETTERS.findall(text))
 
 
-def _said(response: httpx.Response) -> str:
+def _explanation_in(response: httpx.Response) -> str:
     kind = response.headers.get("Content-Type", "")
     if kind.startswith("text/plain"):
         return response.text[:_READ]
@@ -61,12 +83,12 @@ def _message_in(answer: object) -> str:
 
 
 def _fit(words: Sequence[str], unfit: frozenset[str]) -> str:
-    told: list[str] = []
+    kept: list[str] = []
     for word in words:
         shown = word if _is_fit(word, unfit) else HIDDEN
-        if shown != HIDDEN or told[-1:] != [HIDDEN]:
-            told.append(shown)
-    text = " ".join(told)
+        if shown != HIDDEN or kept[-1:] != [HIDDEN]:
+            kept.append(shown)
+    text = " ".join(kept)
     return text if len(text) <= LONGEST else text[: LONGEST - 1] + HIDDEN
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telephony.answer_reason import HIDDEN, LONGEST, reason_of, unfit_words
+from telephony.provider_answer import HIDDEN, LONGEST, reason_of, unfit_words
 from tests.telephony.stage import a_request
 
 
