@@ -24,10 +24,10 @@ from domain.call import OUTCOME_OF, AttemptKind
 from domain.contact import LIVE, WAITING, ContactStatus, SkipReason
 from domain.errors import ContactNotFound, DecisionOvertaken
 from domain.identity import BatchId, ContactId
-from domain.pacing import spread_after
 from domain.ports import AttemptReport, BatchReports, CallStore, ContactStore, DialBrief, WorkflowDirectory
 from domain.redial import taken_as
 from domain.settlement import Settlement, settle_attempt
+from domain.working_hours import spread_after
 
 _log = structlog.get_logger()
 

@@ -12,8 +12,8 @@ from domain.batch import Batch, calling_hours_in_force
 from domain.campaign import CampaignRules
 from domain.errors import BatchNotFound
 from domain.identity import BatchId
-from domain.pacing import spread_after
 from domain.ports import BatchStore, RescheduledContact, RescheduledStore, RescheduledTime, WorkflowDirectory
+from domain.working_hours import spread_after
 
 
 @dataclass(frozen=True, kw_only=True)

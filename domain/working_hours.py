@@ -12,7 +12,13 @@ from typing import TypeVar
 
 from domain.wall_clock import Gap, clock_day, zone_named
 
+OPENING_SPREAD = timedelta(seconds=60)
+"""A contact that waits for a window to open wakes within this time after the opening, never before."""
+
 _DAY = timedelta(days=1)
+_INSTANT = timedelta(microseconds=1)
+_SHARE_OF_WINDOW = 2
+"""Of a short window only the first half is used, so that no contact sleeps through it."""
 _LONGEST_LOOK = 366
 """Days searched for the end of a window; without blackout dates it comes within a week, or never."""
 
@@ -127,6 +133,19 @@ def window_around(hours: CallingHours, at: datetime) -> OpenWindow:
         return OpenWindow(is_open=False, opens_at=None, closes_at=None)
     already = opens_at == _in_utc(at)  # across zones Python finds repeated local times unequal (PEP 495)
     return OpenWindow(already, None if already else opens_at, _closing(hours, opens_at))
+
+
+def spread_after(hours: CallingHours, due_at: datetime, *, before: datetime | None = None) -> timedelta:
+    """Return how much later than `due_at` a contact may wake: zero, unless a window opens just then.
+
+    Spreads the contacts that wait for one opening; less where the window is short or `before` (the batch's
+    end) is near.
+    """
+    if is_open(hours, due_at - _INSTANT):
+        return timedelta()
+    ends = (at for at in (window_around(hours, due_at).closes_at, before) if at is not None)
+    lengths = [max(at - due_at, timedelta()) / _SHARE_OF_WINDOW for at in ends]
+    return min([OPENING_SPREAD, *lengths])
 
 
 def _in_utc(at: datetime) -> datetime:

@@ -11,8 +11,8 @@ from domain.campaign import CampaignRules
 from domain.contact import ContactStatus
 from domain.errors import EngineUnavailable
 from domain.identity import ContactId
-from domain.pacing import OPENING_SPREAD
 from domain.ports import RescheduledTime
+from domain.working_hours import OPENING_SPREAD
 from tests.activities.scene import Scene
 from tests.builders import BATCH_ID, CAMPAIGN_ID, CONTACT_ID, MONDAY_NOON, a_campaign_rules
 

@@ -9,7 +9,7 @@ from activities.messages import SettledAttempt
 from domain.batch import BatchOverrides
 from domain.call import AttemptKind, CallStatus
 from domain.contact import ContactStatus
-from domain.pacing import OPENING_SPREAD
+from domain.working_hours import OPENING_SPREAD
 from tests.activities.scene import SETTLE, a_call_that_ended
 from tests.builders import (
     BATCH_ID,

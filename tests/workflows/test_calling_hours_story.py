@@ -10,9 +10,8 @@ import pytest
 from domain.batch import BatchOverrides
 from domain.contact import ContactStatus
 from domain.identity import BatchId
-from domain.pacing import OPENING_SPREAD
 from domain.redial import RedialPolicy
-from domain.working_hours import DEFAULT_WORKING_HOURS, CallingHours, is_open
+from domain.working_hours import DEFAULT_WORKING_HOURS, OPENING_SPREAD, CallingHours, is_open
 from tests.workflows.hours import close_until_soon
 from tests.workflows.stage import ANSWERED, BUSY, Stage, until
 

@@ -4,8 +4,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from domain.pacing import OPENING_SPREAD, spread_after
-from domain.working_hours import CallingHours, Weekday
+from domain.working_hours import OPENING_SPREAD, CallingHours, Weekday, spread_after
 from tests.domain.calling_hours import hours_in, in_zone
 
 DELHI = "Asia/Kolkata"
