@@ -1,9 +1,9 @@
-"""When to ask the provider about a call that went silent, and when to stop asking.
+"""When to poll the provider for the status of a silent call, and when to stop.
 
 A live call is a lease: it lasts while the phone may ring, and from the answer while the call may last.
-An ending whose webhook was lost is found by asking: within `MAX_SILENCE_GROWTH` silences of the real end, or
-`LONGEST_PAUSE` where that is shorter; of the provider's return, when it could not be asked before.
-Once no call can be alive any more the attempt ends without an answer.
+An ending whose webhook was lost is found by a poll: within `MAX_SILENCE_GROWTH` silences of the real end, or
+`LONGEST_PAUSE` where that is shorter; after an outage of the provider, counted from its return.
+Once no call can be alive any more, the attempt ends without an answer.
 """
 
 from dataclasses import dataclass
@@ -13,14 +13,14 @@ RING_GRACE = timedelta(seconds=30)
 """A provider may be late to cut a phone that rings too long."""
 CALL_GRACE = timedelta(seconds=60)
 """A provider may be late to cut a call that lasts too long."""
-AMBIGUOUS_LOOKS = tuple(timedelta(seconds=seconds) for seconds in (2, 5, 15, 40))
-"""Looks after a dial whose answer never came; a call that was placed shows up within them."""
-LOOKS_THAT_PROVE = 2
-"""Where *not found* is proof, the second look is for a dial that was still under way at the first."""
+AMBIGUOUS_POLLS = tuple(timedelta(seconds=seconds) for seconds in (2, 5, 15, 40))
+"""Polls after an ambiguous dial; a call that was placed shows up within them."""
+POLLS_THAT_PROVE = 2
+"""Where *not found* is proof, the second poll is for a dial that was still under way at the first."""
 MAX_SILENCE_GROWTH = 8
-"""Each look that finds a live call doubles the pause before the next one, up to so many silences."""
+"""Each poll that finds a live call doubles the pause before the next, up to so many silences."""
 LONGEST_PAUSE = timedelta(minutes=20)
-"""However long a silence is: a provider may forget an ended call an hour later; three looks fall into it."""
+"""A provider may forget an ended call after an hour: three polls fall into it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,9 +31,9 @@ class CallTiming:
     max_call: timedelta
     """From the answer on."""
     silence: timedelta
-    """Without news for so long, the provider is asked."""
+    """Without an event for so long, the provider is polled."""
     lookup_is_proof: bool
-    """Whether *not found* at the provider proves that there is no such call."""
+    """Whether *not found* at the provider proves that there is no call."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,35 +43,35 @@ class CallWatch:
     asked_at: datetime
     """When the provider was asked to dial."""
     heard_at: datetime | None = None
-    """The newest word of the call, from the provider or about it."""
+    """The newest event or poll with news of the call."""
     answered_at: datetime | None = None
-    looked_at: datetime | None = None
-    """The newest look."""
-    looks: int = 0
-    """Looks since the newest word, or since the dial."""
+    polled_at: datetime | None = None
+    """The newest poll."""
+    polls: int = 0
+    """Polls since the newest news, or since the dial."""
 
 
 @dataclass(frozen=True)
-class Look:
-    """Ask the provider at `at`; with `conclude`, silence then is the last word."""
+class StatusPoll:
+    """Poll at `at`; with `conclude`, a poll without news ends the attempt."""
 
     at: datetime
     conclude: bool
 
 
-def next_look(watch: CallWatch, timing: CallTiming) -> Look:
-    """Return when to ask the provider next: within `LONGEST_PAUSE`, and never at once after an empty look."""
+def next_poll(watch: CallWatch, timing: CallTiming) -> StatusPoll:
+    """Return the next poll: within `LONGEST_PAUSE`, and never at once after a poll without news."""
     lease_ends_at = _lease_ends_at(watch, timing)
-    last = max((at for at in (watch.heard_at, watch.looked_at) if at is not None), default=None)
-    pause = min(timing.silence * min(1 << watch.looks, MAX_SILENCE_GROWTH), LONGEST_PAUSE)
+    last = max((at for at in (watch.heard_at, watch.polled_at) if at is not None), default=None)
+    pause = min(timing.silence * min(1 << watch.polls, MAX_SILENCE_GROWTH), LONGEST_PAUSE)
     if last is not None and last >= lease_ends_at:
-        return Look(last + pause, conclude=True)
+        return StatusPoll(last + pause, conclude=True)
     due = watch.heard_at and last and last + pause
-    if watch.heard_at is None and watch.looks < len(AMBIGUOUS_LOOKS):
-        due = watch.asked_at + AMBIGUOUS_LOOKS[watch.looks]
+    if watch.heard_at is None and watch.polls < len(AMBIGUOUS_POLLS):
+        due = watch.asked_at + AMBIGUOUS_POLLS[watch.polls]
     if due is None or due >= lease_ends_at:
-        return Look(lease_ends_at, conclude=True)
-    return Look(due, conclude=timing.lookup_is_proof and watch.looks + 1 >= LOOKS_THAT_PROVE)
+        return StatusPoll(lease_ends_at, conclude=True)
+    return StatusPoll(due, conclude=timing.lookup_is_proof and watch.polls + 1 >= POLLS_THAT_PROVE)
 
 
 def must_end_by(watch: CallWatch, timing: CallTiming) -> datetime:

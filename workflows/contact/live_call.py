@@ -12,7 +12,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.calls import CallActivities
     from activities.messages import CheckCall
     from domain.call import RANK, CallStatus, has_ended
-    from domain.watchdog import CallTiming, CallWatch, must_end_by, next_look
+    from domain.watchdog import CallTiming, CallWatch, must_end_by, next_poll
     from workflows.options import LOOK
 
 
@@ -48,14 +48,14 @@ class LiveCall:
         watch = CallWatch(asked_at=asked_at)
         while not self._has_ended():
             if self._heard_at != watch.heard_at:
-                watch = replace(watch, heard_at=self._heard_at, looks=0)
+                watch = replace(watch, heard_at=self._heard_at, polls=0)
             watch = replace(watch, answered_at=self._answered_at)
-            look = next_look(watch, timing)
-            if look.at > workflow.now():
-                await self._wait_for_end(look.at - workflow.now())
+            poll = next_poll(watch, timing)
+            if poll.at > workflow.now():
+                await self._wait_for_end(poll.at - workflow.now())
                 continue
-            watch = replace(watch, looked_at=workflow.now(), looks=watch.looks + 1)
-            await self._look(conclude=look.conclude, must_end=workflow.now() >= must_end_by(watch, timing))
+            watch = replace(watch, polled_at=workflow.now(), polls=watch.polls + 1)
+            await self._poll(conclude=poll.conclude, must_end=workflow.now() >= must_end_by(watch, timing))
 
     async def _wait_for_end(self, patience: timedelta) -> None:
         with suppress(asyncio.TimeoutError):
@@ -63,7 +63,7 @@ class LiveCall:
                 self._has_ended, timeout=patience, timeout_summary="no webhook: ask the provider"
             )
 
-    async def _look(self, *, conclude: bool, must_end: bool) -> None:
+    async def _poll(self, *, conclude: bool, must_end: bool) -> None:
         request = CheckCall(
             contact_id=self._contact_id, attempt=self._attempt, conclude=conclude, must_end=must_end
         )
