@@ -14,7 +14,7 @@ from activities.messages import CheckCall, CheckedCall, DialAnswer, PlaceCall, P
 from activities.provider_circuit import CircuitPermit, ProviderCircuit
 from domain.batch import caller_ids_in_force
 from domain.call import CallRecord, CallStatus, DialState, EventSource, StatusEvent, has_ended
-from domain.dial_reservations import may_use
+from domain.dial_reservations import is_usable
 from domain.errors import ProviderUnavailable
 from domain.gates import Gate
 from domain.identity import ContactId
@@ -127,7 +127,7 @@ class CallActivities:
             return brief
         # What holds now is what counts.
         again = await self._look(request)
-        if isinstance(again, PlacedCall) or may_use(turn, again.campaign.pace, self._clock()):
+        if isinstance(again, PlacedCall) or is_usable(turn, again.campaign.dial_rate, self._clock()):
             return again
         return PlacedCall(
             answer=DialAnswer.ASK_AGAIN, asked_at=self._clock(), ask_again_in=ASK_AGAIN_WITHOUT_TURN

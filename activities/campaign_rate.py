@@ -1,11 +1,11 @@
-"""How dials keep to their campaign's pace: near instants are waited for, for far ones the dial comes back."""
+"""Holds dials to their campaign's rate: a dial waits for a near instant, and comes back for a far one."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 
 from domain.campaign import Campaign
-from domain.dial_reservations import DialReservation, may_use
+from domain.dial_reservations import DialReservation, is_usable
 from domain.ports import DialReservationStore
 
 NEAR = timedelta(seconds=2)
@@ -13,7 +13,7 @@ NEAR = timedelta(seconds=2)
 COMES_EARLY = timedelta(seconds=1)
 """Whoever left is back so long before the instant, since a timer that rings late must not cost it."""
 LONGEST_ABSENCE = timedelta(minutes=1)
-"""Whoever left looks again after so long, for the pace may be another one, or the batch held."""
+"""Whoever left looks again after so long, for the rate may be another one, or the batch held."""
 
 
 class CampaignRateLimiter:
@@ -31,16 +31,16 @@ class CampaignRateLimiter:
         self._sleep = sleep
 
     async def reserve(self, campaign: Campaign, held: DialReservation | None) -> DialReservation | None:
-        """Return the instant to dial at, None for a campaign without a pace.
+        """Return the instant to dial at, None for a campaign without a rate.
 
-        The one that is held is given up for a new one when it is too late for it, or the pace has changed.
+        The one that is held is given up for a new one when it is too late for it, or the rate has changed.
         """
-        pace, now = campaign.pace, self._clock()
-        if pace is None:
+        rate, now = campaign.dial_rate, self._clock()
+        if rate is None:
             return None
-        if held is not None and may_use(held, pace, now):
+        if held is not None and is_usable(held, rate, now):
             return held
-        return await self._reservations.reserve(campaign.campaign_id, pace, now)
+        return await self._reservations.reserve(campaign.campaign_id, rate, now)
 
     def absence(self, turn: DialReservation | None) -> timedelta:
         """Return how long a dial had better stay away; zero when its instant is near."""
@@ -51,7 +51,8 @@ class CampaignRateLimiter:
         self, campaign: Campaign, turn: DialReservation | None, absence: timedelta
     ) -> DialReservation | None:
         """Return the turn when the dial can still use it once it is back, else None."""
-        is_worth_it = campaign.pace is not None and may_use(turn, campaign.pace, self._clock() + absence)
+        rate = campaign.dial_rate
+        is_worth_it = rate is not None and is_usable(turn, rate, self._clock() + absence)
         return turn if is_worth_it else None
 
     async def wait(self, turn: DialReservation | None) -> None:

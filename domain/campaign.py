@@ -6,7 +6,7 @@ from datetime import date, datetime
 from enum import StrEnum
 
 from domain.caller_id import CallerIdStrategy
-from domain.dial_reservations import Pace
+from domain.dial_reservations import DialRate
 from domain.frequency import FrequencyCap
 from domain.identity import CampaignId, OrganizationId
 from domain.redial import RedialPolicy
@@ -79,12 +79,12 @@ class Campaign:
     rules: CampaignRules
     call_counters: CallCounters = field(default_factory=CallCounters)
     pace_version: int = 1
-    """Rises whenever `calls_per_second` becomes another one."""
+    """Incremented with every change of `calls_per_second`."""
     created_at: datetime
     updated_at: datetime
 
     @property
-    def pace(self) -> Pace | None:
-        """Return how fast the campaign may dial, None without a limit."""
+    def dial_rate(self) -> DialRate | None:
+        """The rate limit of the campaign's dials, None without one."""
         rate = self.rules.calls_per_second
-        return None if rate is None else Pace(calls_per_second=rate, version=self.pace_version)
+        return None if rate is None else DialRate(calls_per_second=rate, version=self.pace_version)

@@ -1,4 +1,4 @@
-"""How many calls of one campaign may begin per second: each dial has an instant of its own."""
+"""The rate limit of a campaign: each of its dials reserves an instant of its own."""
 
 import math
 from dataclasses import dataclass
@@ -7,12 +7,12 @@ from datetime import datetime, timedelta
 SLOWEST, FASTEST = 0.1, 100.0
 """Calls per second a campaign may be held to, both included."""
 STALE_AFTER = timedelta(seconds=3)
-"""Whoever comes so late has lost the turn: many who were kept from dialling would else dial at once."""
+"""A reservation expires then: dials that were held up would otherwise all go out at once."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Pace:
-    """How fast a campaign may dial."""
+class DialRate:
+    """The rate limit in force for a campaign."""
 
     calls_per_second: float
     version: int
@@ -20,21 +20,23 @@ class Pace:
 
     @property
     def interval(self) -> timedelta:
-        """Return the least time between two dials, rounded up to what an instant can tell apart."""
+        """The least time between two dials, rounded up to a microsecond."""
         return timedelta(microseconds=math.ceil(1_000_000 / self.calls_per_second))
 
 
 @dataclass(frozen=True, kw_only=True)
 class DialReservation:
-    """The instant that one dial of a campaign has for itself."""
+    """The instant reserved for one dial of a campaign."""
 
     at: datetime
     pace_version: int
-    """Of the pace it was given out under; under another one it is worth nothing."""
+    """Of the rate it was reserved under; a change of rate voids it."""
 
 
-def may_use(turn: DialReservation | None, pace: Pace | None, now: datetime) -> bool:
-    """Tell whether a dial may wait for this turn, or take it now; without a pace it needs none."""
-    if pace is None:
+def is_usable(reservation: DialReservation | None, rate: DialRate | None, now: datetime) -> bool:
+    """Tell whether a dial may go out under this reservation, now or at its instant; without a rate always."""
+    if rate is None:
         return True
-    return turn is not None and turn.pace_version == pace.version and now - turn.at <= STALE_AFTER
+    if reservation is None or reservation.pace_version != rate.version:
+        return False
+    return now - reservation.at <= STALE_AFTER

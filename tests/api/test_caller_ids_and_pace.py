@@ -2,7 +2,7 @@
 
 import pytest
 
-from domain.dial_reservations import Pace
+from domain.dial_reservations import DialRate
 from domain.identity import CampaignId
 from tests.api.house import House, a_campaign_body, errors_of
 
@@ -56,7 +56,7 @@ async def test_change_replaces_both_rules_and_null_is_back_to_the_default(house:
     assert changed.json()["calls_per_second"] == 7.5
     assert changed.json()["sticky_caller_id"] is True
     kept = house.tables.campaigns[CampaignId(campaign["campaign_id"])]
-    assert kept.pace == Pace(calls_per_second=7.5, version=2)
+    assert kept.dial_rate == DialRate(calls_per_second=7.5, version=2)
     assert house.tables.policy_versions == {kept.campaign_id: 2}
 
     reset = await house.client.patch(path, json={"calls_per_second": None, "sticky_caller_id": None})

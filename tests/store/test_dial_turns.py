@@ -1,4 +1,4 @@
-"""Dials of a campaign with a pace get instants that lie apart; the real store and the fake agree."""
+"""Dials of a campaign with a rate get instants that lie apart; the real store and the fake agree."""
 
 import asyncio
 from dataclasses import replace
@@ -8,7 +8,7 @@ from itertools import pairwise
 import pytest
 
 from domain.campaign import CampaignRules
-from domain.dial_reservations import DialReservation, Pace
+from domain.dial_reservations import DialRate, DialReservation
 from domain.identity import CampaignId
 from store.calls.dial_reservations import PostgresDialReservationStore
 from store.database.engine import create_store_engine
@@ -18,12 +18,12 @@ from tests.store.scenes import House, Stores
 pytestmark = pytest.mark.store
 
 SECOND = timedelta(seconds=1)
-ONE_A_SECOND = Pace(calls_per_second=1, version=1)
+ONE_A_SECOND = DialRate(calls_per_second=1, version=1)
 
 
-async def _reserved(house: House, now: datetime, pace: Pace = ONE_A_SECOND) -> datetime:
-    turn = await house.dial_turns.reserve(CAMPAIGN_ID, pace, now)
-    assert turn.pace_version == pace.version
+async def _reserved(house: House, now: datetime, rate: DialRate = ONE_A_SECOND) -> datetime:
+    turn = await house.dial_turns.reserve(CAMPAIGN_ID, rate, now)
+    assert turn.pace_version == rate.version
     return turn.at
 
 
@@ -52,24 +52,24 @@ async def test_campaigns_wait_for_themselves_alone(house: House) -> None:
 
 
 async def test_dials_of_two_worker_processes_at_once_lie_apart(stores: Stores, database_url: str) -> None:
-    pace = Pace(calls_per_second=3, version=1)
+    rate = DialRate(calls_per_second=3, version=1)
     engine = create_store_engine(database_url)
     elsewhere = PostgresDialReservationStore(engine)
     skewed = MONDAY_NOON + SECOND
     try:
         turns = await asyncio.gather(
-            *(stores.dial_turns.reserve(CAMPAIGN_ID, pace, MONDAY_NOON) for _ in range(20)),
-            *(elsewhere.reserve(CAMPAIGN_ID, pace, skewed) for _ in range(20)),
+            *(stores.dial_turns.reserve(CAMPAIGN_ID, rate, MONDAY_NOON) for _ in range(20)),
+            *(elsewhere.reserve(CAMPAIGN_ID, rate, skewed) for _ in range(20)),
         )
     finally:
         await engine.dispose()
     at = sorted(turn.at for turn in turns)
-    assert min(later - earlier for earlier, later in pairwise(at)) >= pace.interval
-    assert at[-1] - at[0] <= 39 * pace.interval + SECOND
+    assert min(later - earlier for earlier, later in pairwise(at)) >= rate.interval
+    assert at[-1] - at[0] <= 39 * rate.interval + SECOND
 
 
 async def test_under_a_newer_pace_turns_begin_anew(house: House) -> None:
-    slow, fast = Pace(calls_per_second=0.1, version=1), Pace(calls_per_second=10, version=2)
+    slow, fast = DialRate(calls_per_second=0.1, version=1), DialRate(calls_per_second=10, version=2)
     for _ in range(9):
         await _reserved(house, MONDAY_NOON, slow)
     assert [await _reserved(house, MONDAY_NOON, fast) for _ in range(2)] == [
@@ -79,7 +79,7 @@ async def test_under_a_newer_pace_turns_begin_anew(house: House) -> None:
 
 
 async def test_worker_that_knows_only_the_former_pace_waits_like_the_others(house: House) -> None:
-    former, newer = Pace(calls_per_second=10, version=1), Pace(calls_per_second=1, version=2)
+    former, newer = DialRate(calls_per_second=10, version=1), DialRate(calls_per_second=1, version=2)
     await _reserved(house, MONDAY_NOON, newer)
     assert await _reserved(house, MONDAY_NOON, former) == MONDAY_NOON + SECOND
     assert await _reserved(house, MONDAY_NOON, newer) > MONDAY_NOON + SECOND
@@ -101,7 +101,7 @@ async def test_pace_of_a_campaign_has_a_version_of_its_own(
         return replace(rules, name="October", calls_per_second=after)
 
     campaign = await house.a_kept_campaign(a_campaign_rules(calls_per_second=before))
-    assert campaign.pace == (None if before is None else Pace(calls_per_second=before, version=1))
+    assert campaign.dial_rate == (None if before is None else DialRate(calls_per_second=before, version=1))
     changed, _ = await house.campaigns.change(ORGANIZATION, campaign.campaign_id, amend, MONDAY_NOON)
     assert changed.pace_version == version
     assert await house.campaigns.get(ORGANIZATION, campaign.campaign_id) == changed
