@@ -11,10 +11,10 @@ class CallerIdStrategy(StrEnum):
     """How a caller ID is chosen; the wire calls it `phone_number_strategy`."""
 
     ROUND_ROBIN = "round_robin"
-    """One after the other, so that each is shown as often as any other, give or take one."""
+    """In rotation: each number is shown as often as any other, give or take one."""
     RANDOM = "random"
     LEAST_LOADED = "least_loaded"
-    """The number with the fewest live calls of the campaign; equals take turns, so that none stays idle."""
+    """The number with the fewest live calls of the campaign; equals rotate, so that none stays idle."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,7 +24,7 @@ class CallerIds:
     strategy: CallerIdStrategy
     numbers: tuple[str, ...]
     are_own: bool = False
-    """Whether the batch brought them, and takes turns by itself; all others share their campaign's turns."""
+    """Whether they are the batch's, with a rotation of its own; other batches share their campaign's."""
     is_sticky: bool = False
     """Whether a redial shows the number of the contact's first attempt."""
 
@@ -40,7 +40,7 @@ class ShownNumber:
 
 
 def may_keep(ids: CallerIds, kind: AttemptKind) -> bool:
-    """Tell whether what a contact was shown before matters for an attempt."""
+    """Tell whether an attempt may show a number that the contact was shown before."""
     return kind is AttemptKind.FOLLOW_UP or (ids.is_sticky and kind is AttemptKind.RETRY)
 
 
@@ -63,21 +63,21 @@ def choose_caller_id(
     strategy: CallerIdStrategy,
     numbers: Sequence[str],
     *,
-    turn: int,
+    cursor: int,
     draw: float,
     live_calls: Mapping[str, int],
 ) -> str:
     """Return the number to show.
 
-    `turn` counts the choices made before, from 0; `draw` is a random number in [0, 1);
+    `cursor` counts the choices made before, from 0; `draw` is a random number in [0, 1);
     `live_calls` says how many calls each number carries now, absent meaning none.
     """
     match strategy:
         case CallerIdStrategy.ROUND_ROBIN:
-            return numbers[turn % len(numbers)]
+            return numbers[cursor % len(numbers)]
         case CallerIdStrategy.RANDOM:
             return numbers[int(draw * len(numbers))]
         case CallerIdStrategy.LEAST_LOADED:
             fewest = min(live_calls.get(number, 0) for number in numbers)
             equals = [number for number in numbers if live_calls.get(number, 0) == fewest]
-            return equals[turn % len(equals)]
+            return equals[cursor % len(equals)]

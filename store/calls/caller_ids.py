@@ -57,7 +57,7 @@ async def _chosen(connection: AsyncConnection, wish: AttemptClaim, facts: RowMap
             cursor = await _advance_cursor(connection, campaign_id, ids.strategy)
             # A statement of its own sees the calls of every claim before it.
             live_calls = await _live_calls(connection, campaign_id)
-    return choose_caller_id(ids.strategy, ids.numbers, turn=cursor, draw=wish.draw, live_calls=live_calls)
+    return choose_caller_id(ids.strategy, ids.numbers, cursor=cursor, draw=wish.draw, live_calls=live_calls)
 
 
 async def _advance_cursor(connection: AsyncConnection, owner_id: str, strategy: CallerIdStrategy) -> int:

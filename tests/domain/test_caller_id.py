@@ -22,9 +22,9 @@ INITIAL, RETRY, FOLLOW_UP = AttemptKind.INITIAL, AttemptKind.RETRY, AttemptKind.
 
 
 def choose(
-    strategy: CallerIdStrategy, *, turn: int = 0, draw: float = 0, live: dict[str, int] | None = None
+    strategy: CallerIdStrategy, *, cursor: int = 0, draw: float = 0, live: dict[str, int] | None = None
 ) -> int:
-    return NUMBERS.index(choose_caller_id(strategy, NUMBERS, turn=turn, draw=draw, live_calls=live or {}))
+    return NUMBERS.index(choose_caller_id(strategy, NUMBERS, cursor=cursor, draw=draw, live_calls=live or {}))
 
 
 def shown(*numbers: str, reached_by: int = 0) -> list[ShownNumber]:
@@ -36,7 +36,7 @@ def shown(*numbers: str, reached_by: int = 0) -> list[ShownNumber]:
 
 
 def test_round_robin_takes_the_numbers_in_turn() -> None:
-    assert [choose(CallerIdStrategy.ROUND_ROBIN, turn=turn) for turn in range(5)] == [0, 1, 2, 0, 1]
+    assert [choose(CallerIdStrategy.ROUND_ROBIN, cursor=cursor) for cursor in range(5)] == [0, 1, 2, 0, 1]
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,8 @@ def test_random_spreads_evenly_over_the_numbers(draw: float, index: int) -> None
     ],
 )
 def test_least_loaded_takes_the_number_with_the_fewest_live_calls(live: dict[str, int], index: int) -> None:
-    assert [choose(CallerIdStrategy.LEAST_LOADED, live=live, turn=turn) for turn in range(3)] == [index] * 3
+    chosen = [choose(CallerIdStrategy.LEAST_LOADED, live=live, cursor=cursor) for cursor in range(3)]
+    assert chosen == [index] * 3
 
 
 @pytest.mark.parametrize(
@@ -66,7 +67,7 @@ def test_least_loaded_takes_the_number_with_the_fewest_live_calls(live: dict[str
     ],
 )
 def test_numbers_with_equally_few_live_calls_take_turns(live: dict[str, int], indexes: list[int]) -> None:
-    assert [choose(CallerIdStrategy.LEAST_LOADED, live=live, turn=turn) for turn in range(6)] == indexes
+    assert [choose(CallerIdStrategy.LEAST_LOADED, live=live, cursor=cursor) for cursor in range(6)] == indexes
 
 
 @pytest.mark.parametrize(

@@ -231,7 +231,9 @@ class FakeCallStore:
         turn = self._tables.caller_id_turns[owner, ids.strategy]
         self._tables.caller_id_turns[owner, ids.strategy] += 1
         live_calls = self._live_calls(contact.campaign_id)
-        return choose_caller_id(ids.strategy, ids.numbers, turn=turn, draw=claim.draw, live_calls=live_calls)
+        return choose_caller_id(
+            ids.strategy, ids.numbers, cursor=turn, draw=claim.draw, live_calls=live_calls
+        )
 
     def _live_calls(self, campaign_id: CampaignId) -> Mapping[str, int]:
         return Counter(
