@@ -1,4 +1,4 @@
-"""Who may use the API."""
+"""API tokens."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,7 +21,7 @@ class Token:
 
 
 class TokenStore(Protocol):
-    """Who may use the API."""
+    """API tokens."""
 
     async def create(self, organization_id: OrganizationId, name: str, secret: str, now: datetime) -> Token:
         """Keep a token's hash, its organization too; the same secret again returns the token that has it."""

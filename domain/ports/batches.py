@@ -1,4 +1,4 @@
-"""Uploads."""
+"""Batches."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -15,7 +15,7 @@ from domain.ports.paging import Page, Window
 
 
 class BatchStore(Protocol):
-    """Uploads."""
+    """Batches."""
 
     async def create(
         self,
@@ -37,7 +37,7 @@ class BatchStore(Protocol):
         """Return unfinished batches whose workflow was never started, by id, those behind `after`."""
 
     async def load(self, batch_id: BatchId) -> tuple[Batch, Campaign]:
-        """Return a batch with counters from its contacts, whoever owns it. Raises BatchNotFound."""
+        """Return a batch of any organization with counters from its contacts. Raises BatchNotFound."""
 
     async def get(self, organization_id: OrganizationId, batch_id: BatchId) -> tuple[Batch, Campaign]:
         """Return a batch with counters from its contacts. Raises BatchNotFound."""
@@ -45,7 +45,7 @@ class BatchStore(Protocol):
     async def get_uncounted(
         self, organization_id: OrganizationId, batch_id: BatchId
     ) -> tuple[Batch, Campaign]:
-        """Return a batch for whoever has its counters from elsewhere: they show zeros.
+        """Return a batch without counting its contacts: its counters are zero.
 
         Raises BatchNotFound.
         """

@@ -29,7 +29,7 @@ class DialBrief:
 
 @dataclass(frozen=True, kw_only=True)
 class AttemptClaim:
-    """The wish to ask the provider for one call."""
+    """A request for the right to ask the provider for one call."""
 
     contact_id: ContactId
     attempt: int
@@ -39,7 +39,7 @@ class AttemptClaim:
     """A random number in [0, 1), where the strategy asks for one."""
     provider: str
     policy_version: int | None = None
-    """Of the rules the wish rests on; None where it rests on none."""
+    """Of the rules the claim rests on; None where it rests on none."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,10 +53,7 @@ class Claimed:
 
 @dataclass(frozen=True)
 class RulesChanged:
-    """The campaign's rules are no longer those the wish rests on, or the wish had to wait for long:
-
-    what it rests on is to be read again.
-    """
+    """The rules of the claim are outdated, or it waited for long: read them again, and claim again."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +65,7 @@ class Capped:
 
 
 ClaimAnswer = Claimed | RulesChanged | Capped | Gate
-"""What comes of a wish; a gate is one that was closed."""
+"""The result of a claim; a gate is one that was closed."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,7 +80,7 @@ class RecordedEvent:
 
 @dataclass(frozen=True, kw_only=True)
 class UndeliveredEvent:
-    """A stored ending of which the contact's workflow has not been told."""
+    """A stored ending that was not delivered to the contact's workflow."""
 
     event_number: int
     received_at: datetime
@@ -116,14 +113,14 @@ class CallStore(Protocol):
         A row that is not `ready` is returned with `may_ask` False.
 
         The number to show is chosen last, among the claims of the same list one at a time, so that each
-        choice knows those before it; a claim that fails took no turn. A row that was given back keeps its
-        number while that is listed.
+        choice knows those before it; a claim that fails does not advance the rotation. A row that was given
+        back keeps its number while that is listed.
         """
 
     async def record_dial(
         self, execution_id: ExecutionId, state: DialState, *, provider_call_id: str | None = None
     ) -> None:
-        """Keep what the provider said to a dial; `ready` gives the right to ask back."""
+        """Record the provider's answer to a dial; `ready` returns the right to ask."""
 
     async def record_event(
         self,
@@ -154,7 +151,7 @@ class CallStore(Protocol):
         """
 
     async def mark_delivered(self, event_number: int, now: datetime) -> None:
-        """Keep that the contact's workflow was told of the event."""
+        """Record that the event was delivered to the contact's workflow."""
 
     async def undelivered(self, *, after: int, before: datetime, limit: int) -> Sequence[UndeliveredEvent]:
         """Return stored endings that wait to be delivered, oldest first.

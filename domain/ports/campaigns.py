@@ -1,4 +1,4 @@
-"""Standing rules."""
+"""Campaigns."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from domain.ports.idempotency import KeyedRequest
 from domain.ports.paging import Page, Window
 
 Amendment = Callable[[CampaignRules], CampaignRules]
-"""Make new rules of old ones; the very same object means that nothing is to change."""
+"""Return the changed rules; the same object means no change."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,16 +30,16 @@ class OutdatedCampaign:
 
 @dataclass(frozen=True, kw_only=True)
 class RescheduledPage:
-    """What became of a stretch of waiting contacts."""
+    """The result of rescheduling one page of waiting contacts."""
 
     changed: int
-    """Contacts whose time is another one now, or who are done."""
+    """Contacts with a new time, and contacts that are done."""
     last_position: int | None
-    """Of the last one looked at, None when nobody is left behind them."""
+    """Of the page's last contact, None when it was the last page."""
 
 
 class CampaignStore(Protocol):
-    """Standing rules."""
+    """Campaigns."""
 
     async def create(
         self,
@@ -79,11 +79,11 @@ class CampaignStore(Protocol):
     ) -> tuple[Campaign, Sequence[BatchId]]:
         """Change a campaign's rules; returns it and its unfinished batches, none when nothing changed.
 
-        What `amend` raises leaves everything as it was. Raises CampaignNotFound.
+        An error in `amend` leaves everything unchanged. Raises CampaignNotFound.
         """
 
     async def delete(self, organization_id: OrganizationId, campaign_id: CampaignId, now: datetime) -> None:
-        """Take a campaign out of sight with all that belongs to it, which is kept for what is still heard.
+        """Soft-delete a campaign with all its rows, which late events may still refer to.
 
         Raises CampaignNotFound, CampaignUnfinished.
         """
@@ -93,7 +93,7 @@ class CampaignStore(Protocol):
 
 
 class RescheduleStore(Protocol):
-    """Whoever waits, after the rules have changed."""
+    """Waiting contacts whose rules have changed."""
 
     async def outdated(self, limit: int) -> Sequence[OutdatedCampaign]:
         """Return campaigns whose waiting contacts may still be timed by older rules, longest first."""
@@ -107,10 +107,10 @@ class RescheduleStore(Protocol):
         *,
         quiet_after_unknown: timedelta = timedelta(),
     ) -> RescheduledPage:
-        """Compute the times of the next waiting contacts anew, by position; running it again is harmless.
+        """Recompute the times of the next waiting contacts, by position; idempotent.
 
-        Of a batch that is over, or gone, nobody waits.
+        No contact of a finished or deleted batch waits.
         """
 
     async def mark_recomputed(self, campaign_id: CampaignId, policy_version: int) -> None:
-        """Keep that every waiting contact was seen under this version of the rules, or a newer one."""
+        """Record that every waiting contact was rescheduled under this version of the rules, or a newer."""

@@ -1,4 +1,4 @@
-"""What is known of the way to a telephony provider, for people who ask why nobody is dialled."""
+"""The state of the circuit breakers, kept for the diagnosis."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,27 +10,27 @@ from domain.breaker import BreakerState
 
 @dataclass(frozen=True, kw_only=True)
 class CircuitReport:
-    """Where the breaker of a route stands."""
+    """The state of one provider's breaker."""
 
     provider: str
     state: BreakerState
     since: datetime
     errors: int
-    """Errors in a row that led to it."""
+    """Consecutive errors that led to it."""
     reason: str | None
-    """The newest error, in words that hold no number and no secret."""
+    """The newest error, without numbers and secrets."""
     probe_at: datetime | None
-    """When the provider is tried again, None while the route is closed.
+    """When the next probe may pass, None while closed.
 
-    A report whose instant is long past was left behind by a worker that died.
+    A report whose instant is long past comes from a worker that died.
     """
 
 
 class CircuitStore(Protocol):
-    """The newest report of each route."""
+    """The newest report of each provider."""
 
     async def report(self, report: CircuitReport) -> None:
-        """Keep a report in place of the route's former one."""
+        """Store a report in place of the provider's former one."""
 
     async def reports(self) -> Sequence[CircuitReport]:
-        """Return the newest report of every route."""
+        """Return the newest report of every provider."""

@@ -1,4 +1,4 @@
-"""The people of batches."""
+"""The contacts of batches."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -12,13 +12,13 @@ from domain.settlement import Settlement
 
 
 class ContactStore(Protocol):
-    """The people of batches."""
+    """The contacts of batches."""
 
     async def pending_zones(self, batch_id: BatchId) -> Sequence[str | None]:
         """Return the different zones of a batch's pending contacts; None for those without their own."""
 
     async def skip_by_hand(self, batch_id: BatchId, contact_id: ContactId, now: datetime) -> Contact:
-        """Skip a waiting contact because a client asked for it. Raises ContactNotFound, IllegalTransition."""
+        """Skip a waiting contact at a client's request. Raises ContactNotFound, IllegalTransition."""
 
     async def schedule_follow_up(
         self,
@@ -31,7 +31,7 @@ class ContactStore(Protocol):
     ) -> Contact:
         """Let a completed contact be called again at an agreed time.
 
-        `agreed_at` is what was asked for, where `at` is the opening after it.
+        `agreed_at` is the time agreed, where `at` is the opening after it.
         Raises ContactNotFound, IllegalTransition when it is not completed, its batch is over,
         or no follow-up is left.
         """
@@ -42,7 +42,7 @@ class ContactStore(Protocol):
     async def skipped_stories(
         self, batch_id: BatchId, after_position: int, limit: int
     ) -> Sequence[tuple[ContactId, int]]:
-        """Return ids and positions of skipped contacts that were called before: their stories may wait."""
+        """Return ids and positions of skipped contacts that were called before: their workflows may wait."""
 
     async def settle(
         self, contact_id: ContactId, attempt: int, settlement: Settlement, now: datetime
@@ -63,8 +63,8 @@ class ContactStore(Protocol):
     ) -> ContactStatus:
         """Give a slot back: a contact that was certainly not dialled returns to the status it waited in.
 
-        Whoever waits for a retry or a follow-up waits until `due_at`, if it is given. With `ends`, for there
-        is no such time, the retry is over and the outcome of the last call stays; a follow-up stays agreed.
+        A contact that waits for a retry or a follow-up waits until `due_at`, if given. With `ends` there
+        is no such time: the retry is over and the outcome of the last call stays; a follow-up stays agreed.
         Of a batch that is over, or with a number that is suppressed, the contact is skipped instead.
         Returns the status that stands, also when there was nothing to give back.
         """

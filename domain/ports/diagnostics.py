@@ -1,4 +1,4 @@
-"""What is asked of the database and of Temporal by people who want to know why nobody is dialled."""
+"""The queries behind a diagnosis, to the database and to Temporal."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ from domain.identity import BatchId, CampaignId, ContactId
 
 @dataclass(frozen=True, kw_only=True)
 class StatusShare:
-    """The contacts of a batch that stand in one status; there is at least one."""
+    """The contacts of a batch in one status, at least one."""
 
     count: int
     oldest_updated_at: datetime
@@ -22,18 +22,18 @@ class StatusShare:
 
 @dataclass(frozen=True, kw_only=True)
 class WebhookSilence:
-    """What is heard of a batch's calls."""
+    """How far the webhooks of a batch's calls arrive."""
 
     last_received_at: datetime | None
     """The newest webhook of the calls that are live or ended last."""
     dispatched_without_webhook: int
-    """Contacts dispatched for a while of whose call no webhook came."""
+    """Contacts dispatched for a while, without a webhook of their call."""
     live_without_webhook: int
-    """Those, and contacts on the phone, dialled as long ago, of whom only asking has told."""
+    """Those, and contacts on the phone, dialled as long ago, known by a poll alone."""
     recent_endings: int
-    """Newest ended calls whose ending was told by webhook or learnt by asking."""
+    """Newest calls that a webhook or a poll ended."""
     polled_endings: int
-    """Those of them that no webhook has told of."""
+    """Those of them that no webhook reported."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +42,7 @@ class RecentAttempts:
 
     ended: int
     failed: int
-    """Those nobody can say the ending of are among them."""
+    """Unknown endings included."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,42 +59,42 @@ class EndedCalls:
 
 
 class DiagnosticsStore(Protocol):
-    """Numbers about one batch, each verb one quick look however large the batch is."""
+    """Facts about one batch; each query is quick, whatever the size of the batch."""
 
     async def standings(self, batch_id: BatchId) -> Mapping[ContactStatus, StatusShare]:
-        """Return who stands where, without the statuses nobody is in."""
+        """Return the contacts by status, without the statuses of no contact."""
 
     async def longest_pending(self, batch_id: BatchId, limit: int) -> Sequence[ContactId]:
-        """Return the pending contacts that are unchanged the longest, the longest first."""
+        """Return the pending contacts that have been unchanged the longest, in this order."""
 
     async def withheld(
         self, batch_id: BatchId, caps: CapsAt, limit: int, *, closed_zones: Collection[str | None] = ()
     ) -> Withheld | None:
-        """Tell why nobody among the first `limit` pending contacts outside the closed zones can be called.
+        """Tell why none of the first `limit` pending contacts outside the closed zones can be called.
 
-        None when somebody can be, or nobody is there. Of one who waits for several reasons the cap is told
-        first, then the busy number; one that another organization has on the phone counts as free.
+        None when one can be, or there is none. A contact with several reasons counts as capped first, then as
+        busy; a number that another organization calls counts as free.
         """
 
     async def live_in_campaign(self, campaign_id: CampaignId) -> int:
         """Return how many contacts of all batches of a campaign are live."""
 
     async def webhook_silence(self, batch_id: BatchId, before: datetime, endings: int) -> WebhookSilence:
-        """Tell what is heard of the batch, and who was dialled before an instant and is not heard of.
+        """Return which webhooks arrived, and which are missing of calls dialled before an instant.
 
-        Of the ended calls the newest `endings` count whose ending was told by webhook or learnt by asking.
+        Of the ended calls, the newest `endings` count that a webhook or a poll ended.
         """
 
     async def recent_attempts(self, batch_id: BatchId, limit: int) -> RecentAttempts:
-        """Tell how the newest `limit` ended attempts ended; those given up before a call are not counted."""
+        """Return how the newest `limit` attempts ended; those given up before a call do not count."""
 
     async def ended_calls(self, batch_id: BatchId, timezone: str) -> EndedCalls:
-        """Tell how all calls ended; `timezone` is that of contacts without their own."""
+        """Return how all calls ended; `timezone` is that of contacts without their own."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class WorkflowDescription:
-    """How a batch's workflow stands."""
+    """Temporal's description of a batch's workflow."""
 
     workflow_id: str
     status: str
@@ -103,17 +103,17 @@ class WorkflowDescription:
     history_length: int | None = None
     """Events of the newest run."""
     pending_failure: str | None = None
-    """Why its task fails again and again: a kind of error, and a line without anybody's number."""
+    """Why its workflow task keeps failing: a kind of error, and a line without phone numbers."""
 
 
 class EngineDiagnostics(Protocol):
-    """What the engine tells of itself. Raises EngineUnavailable."""
+    """Temporal's part of a diagnosis. Raises EngineUnavailable."""
 
     async def describe_batch(self, batch_id: BatchId) -> WorkflowDescription:
-        """Tell how the batch's workflow stands; asks the server alone, so it needs no worker."""
+        """Describe the batch's workflow; asks the server alone, so it needs no worker."""
 
     async def queues(self) -> Sequence[QueueFacts]:
-        """Tell who serves each task queue."""
+        """Return the pollers of each task queue."""
 
     async def dispatcher(self, batch_id: BatchId) -> Mapping[str, object] | None:
-        """Ask the workflow what it knows and waits for; None when no worker answers within a second."""
+        """Query the state of the workflow; None when no worker answers within a second."""

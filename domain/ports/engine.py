@@ -34,12 +34,12 @@ class BatchEngine(EngineDiagnostics, Protocol):
         """Start the batch's workflow; nothing happens when it runs already."""
 
     async def tally(self, batch_id: BatchId) -> BatchTally | None:
-        """Ask the running workflow for its numbers; None when no worker answers within a second."""
+        """Query the running workflow's counters; None when no worker answers within a second."""
 
     async def deliver(self, record: CallRecord) -> bool:
-        """Tell the contact's workflow where its call stands; False when it cannot be told now.
+        """Signal the status of a call to the contact's workflow; False when that fails now.
 
-        True also when that workflow is over, for then nobody waits for the news.
+        True also when that workflow is over: no signal is needed then.
         """
 
     async def act(self, batch_id: BatchId, action: Action) -> None:
@@ -52,7 +52,7 @@ class BatchEngine(EngineDiagnostics, Protocol):
         """
 
     async def dispatch(self, batch: Batch) -> None:
-        """Tell the batch's workflow to look for contacts again, and start it anew when it is gone."""
+        """Signal the batch's workflow to look for contacts again, and restart it when it is gone."""
 
     async def contact_skipped(self, batch_id: BatchId, contact_id: ContactId, was: ContactStatus) -> None:
         """Tell the batch that a waiting contact was skipped by hand."""
@@ -68,7 +68,7 @@ class BatchEngine(EngineDiagnostics, Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class AttemptReport:
-    """What a contact tells its batch when it gives its slot back."""
+    """A contact's report to its batch when it gives its slot back."""
 
     contact_id: ContactId
     attempt: int
@@ -91,13 +91,13 @@ class RescheduledTime:
 
     contact_id: ContactId
     attempt: int
-    """The one it sleeps until; news of another one are none."""
+    """The attempt it sleeps until; for another attempt the time is ignored."""
     due_at: datetime | None
     """None where it need not wait any longer."""
 
 
 class Attendance(StrEnum):
-    """Whether a workflow attends to a contact."""
+    """Whether a contact's workflow runs."""
 
     RUNNING = "running"
     MISSING = "missing"
@@ -107,7 +107,7 @@ class Attendance(StrEnum):
 
 
 class WorkflowDirectory(Protocol):
-    """Which contacts still have someone to tell their story."""
+    """The contacts' workflows."""
 
     async def attendance(
         self, batch_id: BatchId, contact_ids: Sequence[ContactId]
@@ -115,13 +115,13 @@ class WorkflowDirectory(Protocol):
         """Return whether the workflow of each contact runs. Raises EngineUnavailable."""
 
     async def stop(self, batch_id: BatchId, contact_ids: Sequence[ContactId]) -> None:
-        """Wake contacts that need not wait any longer; who is not running is not woken.
+        """Wake contacts that need not wait any longer; those without a running workflow are left out.
 
         Raises EngineUnavailable.
         """
 
     async def reschedule(self, batch_id: BatchId, times: Sequence[RescheduledTime]) -> None:
-        """Tell contacts until when they sleep now; one that is not running is not told.
+        """Signal to contacts until when they sleep now; those without a running workflow are left out.
 
         Raises EngineUnavailable.
         """

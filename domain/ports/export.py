@@ -9,10 +9,10 @@ from domain.identity import BatchId
 
 
 class ExportStore(Protocol):
-    """The people of a batch and their calls, a stretch of positions at a time.
+    """The contacts of a batch and their calls, a range of positions at a time.
 
-    Positions have no gaps and what was uploaded never changes, so stretches read one after the other
-    make a whole list; each is of one moment.
+    Positions have no gaps and uploaded rows never change, so consecutive ranges make a whole list; each range
+    is a snapshot.
     """
 
     async def variable_names(self, batch_id: BatchId) -> Collection[str]:

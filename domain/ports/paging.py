@@ -1,4 +1,4 @@
-"""Stretches of lists."""
+"""Pages of lists."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Page(Generic[T]):
-    """A stretch of a list, and how many match before paging."""
+    """A page of a list, and the number of all matches."""
 
     items: Sequence[T]
     total: int
@@ -17,7 +17,7 @@ class Page(Generic[T]):
 
 @dataclass(frozen=True, kw_only=True)
 class Window:
-    """Which stretch: `skip` matches left out, at most `limit` returned."""
+    """Which page: `skip` matches left out, at most `limit` returned."""
 
     skip: int = 0
     limit: int = 50

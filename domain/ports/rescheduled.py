@@ -10,7 +10,7 @@ from domain.identity import BatchId, ContactId
 
 @dataclass(frozen=True, kw_only=True)
 class RescheduledContact:
-    """Somebody who waited for a further attempt when the rules changed, as the row stands now."""
+    """A contact that waited for a further attempt when the rules changed, as its row is now."""
 
     contact_id: ContactId
     position: int
@@ -28,7 +28,7 @@ class RescheduledStore(Protocol):
     async def rescheduled_since(
         self, batch_id: BatchId, since: datetime, after_position: int, limit: int
     ) -> Sequence[RescheduledContact]:
-        """Return who was moved at that instant or later and waits, or would wait still, by position.
+        """Return contacts moved at that instant or later that wait, or would wait still, by position.
 
-        Others who came to wait or to such an end since are among them.
+        Contacts that came to wait or to such an end since are among them.
         """

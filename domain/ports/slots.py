@@ -20,7 +20,7 @@ class HeldSlot:
 
 
 class SlotStore(Protocol):
-    """Who may be dialled, of all batches."""
+    """The slots of all batches."""
 
     async def grant(self, request: SlotGrants, now: datetime) -> GrantedSlots | None:
         """Grant slots to contacts of a batch that may be called now; None when the batch does not exist.
@@ -33,7 +33,7 @@ class SlotStore(Protocol):
     async def unattended(
         self, batch_id: BatchId, now: datetime, limit: int, *, with_calls: bool
     ) -> Sequence[HeldSlot]:
-        """Return slots held for a while without an open call, those looked at longest ago first.
+        """Return slots held for a while without an open call, those checked longest ago first.
 
-        `with_calls` returns those with an open call as well. They count as looked at from now on.
+        `with_calls` returns those with an open call as well. They count as checked now.
         """

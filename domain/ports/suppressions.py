@@ -32,9 +32,8 @@ class ImportedSuppressions:
 class SuppressionStore(Protocol):
     """The numbers organizations must not call.
 
-    Whoever adds a number skips, in the same transaction, the organization's contacts who wait for a retry or
-    a follow-up on it; whoever is `pending`, or being claimed at that moment, meets the entry when their turn
-    comes.
+    Adding a number skips, in the same transaction, the organization's contacts that wait for a retry or a
+    follow-up on it; a contact that is `pending`, or being claimed at that moment, is skipped at its dial.
     """
 
     async def add(
@@ -73,4 +72,4 @@ class SuppressionStore(Protocol):
         """Raises SuppressionNotFound."""
 
     async def remove(self, organization_id: OrganizationId, suppression_id: SuppressionId) -> None:
-        """Let the number be called again; whoever was skipped stays so. Raises SuppressionNotFound."""
+        """Let the number be called again; skipped contacts stay skipped. Raises SuppressionNotFound."""

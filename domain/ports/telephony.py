@@ -22,16 +22,16 @@ class TelephonyProvider(Protocol):
         """True only where *not found* by our execution id proves that nothing was dialled."""
 
     async def acquire(self) -> timedelta:
-        """Wait for a turn within the provider's rate limit, for a dial that follows at once.
+        """Wait for the provider's rate limit, before a dial that follows at once.
 
-        Zero when the turn was taken; else how long to stay away before asking for one again.
+        Zero when it may; else how long to wait before the next `acquire`.
         """
 
     async def place_call(self, request: CallRequest) -> DialResult:
-        """Ask once for a call."""
+        """Send one create call."""
 
     async def get_call(self, provider_call_id: str) -> StatusEvent | None:
-        """Return where a call stands; None = not known there, which does not mean ended.
+        """Return the status of a call; None = not known there, which does not mean ended.
 
         Raises ProviderUnavailable when the provider does not answer.
         """
@@ -39,17 +39,17 @@ class TelephonyProvider(Protocol):
     async def find_calls(self, search: CallSearch) -> Sequence[StatusEvent]:
         """Return every call that may belong to the attempt. Raises ProviderUnavailable.
 
-        A provider that is not asked by our id returns the calls between these numbers, other attempts' too;
-        never one that began before the attempt's, or that the provider says was placed otherwise.
+        Where no look-up takes our id, it returns the calls between these numbers, other attempts' too; never
+        one that began before the attempt, or that the provider says was placed otherwise.
         """
 
     async def hang_up(self, provider_call_id: str) -> HangUpResult:
-        """Ask to end a call."""
+        """End a call."""
 
     async def check_health(self) -> str | None:
-        """Ask something that rings nobody; None when it was answered as it should be.
+        """Send a request that rings no phone; None when the provider answers as it should.
 
-        Else what is wrong, in words that hold no number and no secret.
+        Else what is wrong, without numbers and secrets.
         """
 
 
@@ -58,7 +58,7 @@ class StatusReport:
     """A webhook's body in our words."""
 
     execution_id: ExecutionId | None
-    """Our own id, when the body carries it; else `provider_call_id` tells whose call it is."""
+    """Our own id, when the body carries it; else `provider_call_id` identifies the attempt."""
     provider_call_id: str | None
     """The provider's id of the call; of a child leg, its parent's."""
     event: StatusEvent | None
