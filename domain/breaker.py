@@ -1,6 +1,6 @@
-"""When dialling pauses because a provider keeps failing, and how it finds its way back.
+"""The circuit breaker of dialling: opens while a provider keeps failing, and probes for its recovery.
 
-A value without a clock: `now` is passed in, and every step returns the breaker after it.
+A value: `now` is passed in, and every function returns the breaker after it.
 """
 
 from collections.abc import Collection
@@ -11,59 +11,59 @@ from enum import StrEnum
 from domain.identity import ExecutionId
 
 ERRORS_THAT_OPEN = 5
-"""Errors in a row after which nobody is dialled for a while."""
+"""Consecutive errors that open the breaker."""
 FIRST_PAUSE = timedelta(seconds=5)
 LONGEST_PAUSE = timedelta(seconds=60)
 PROBE_LIMIT = timedelta(seconds=60)
-"""A probe that has not told how it went makes room for another one; above the time a dial may take."""
+"""A probe without a result is replaced after this time, which is longer than a dial may take."""
 
 
 class BreakerState(StrEnum):
-    """Whether calls are handed to a route."""
+    """Whether dials may pass."""
 
     CLOSED = "closed"
     """Calls flow."""
     OPEN = "open"
-    """Nobody is dialled until the next probe."""
+    """No dial passes until the next probe."""
     HALF_OPEN = "half_open"
-    """One dial at a time finds out whether the provider works again."""
+    """One dial at a time probes whether the provider works again."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Breaker:
-    """Where the breaker of one route stands. All instants are aware."""
+    """The breaker of one provider. All instants are aware."""
 
     state: BreakerState = BreakerState.CLOSED
     errors: int = 0
-    """Errors in a row, none while calls succeed."""
+    """Consecutive errors, 0 while dials succeed."""
     row: tuple[ExecutionId | None, ...] = ()
-    """The errors that led to where it stands, oldest first, at most `ERRORS_THAT_OPEN` of them.
+    """The newest consecutive errors, oldest first, at most `ERRORS_THAT_OPEN`.
 
-    Of a dial that may have placed a call the attempt, of any other error None.
+    The attempt where the dial may have placed a call, None for any other error.
     """
     opened_at: datetime | None = None
-    """When calls stopped flowing, None while closed."""
+    """When it opened, None while closed."""
     pause: timedelta = timedelta()
-    """The newest pause; each is twice as long as the one before."""
+    """The present pause; each is twice as long as the one before."""
     probe_at: datetime | None = None
     """When the pause is over, None while closed."""
     probing_since: datetime | None = None
-    """When the dial that probes was let through, None when there is none."""
+    """When the present probe passed, None without one."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Admission:
-    """What a dial is told that wants to pass."""
+    """The breaker's answer to one dial."""
 
     breaker: Breaker
     stay_away: timedelta = timedelta()
-    """Zero for whoever may pass."""
+    """Zero when the dial may pass."""
     is_probe: bool = False
-    """It finds out for everybody whether the provider works again."""
+    """The dial probes whether the provider works again."""
 
 
 def admit(breaker: Breaker, now: datetime) -> Admission:
-    """Let a dial pass, let it pass as the probe, or say how long to stay away."""
+    """Let a dial pass, perhaps as the probe, or return how long it must stay away."""
     if breaker.probe_at is None:
         return Admission(breaker=breaker)
     if now < breaker.probe_at:
@@ -76,7 +76,7 @@ def admit(breaker: Breaker, now: datetime) -> Admission:
 
 
 def succeeded() -> Breaker:
-    """Return the breaker after a dial the provider took or refused: it works."""
+    """Return the breaker after a dial that the provider accepted or refused: the provider works."""
     return Breaker()
 
 
@@ -88,10 +88,10 @@ def failed(
     is_probe: bool = False,
     unclear: ExecutionId | None = None,
 ) -> Breaker:
-    """Return the breaker after an error; `at_once` opens it without waiting for others.
+    """Return the breaker after an error; `at_once` opens it with this one error.
 
-    While it is open only the probe's error counts: the others were on their way before.
-    `unclear` is the attempt of a dial that may have placed a call all the same.
+    While it is open only the probe's error counts: the other dials had passed before.
+    `unclear` is the attempt of a dial that may have placed a call.
     """
     is_closed = breaker.state is BreakerState.CLOSED
     if not is_closed and not is_probe:
@@ -112,14 +112,14 @@ def failed(
 
 
 def unclear_dials(breaker: Breaker) -> tuple[ExecutionId, ...]:
-    """Return the attempts among the errors that may have been calls."""
+    """Return the attempts among the errors that may have placed calls."""
     return tuple(attempt for attempt in breaker.row if attempt is not None)
 
 
 def cleared(breaker: Breaker, calls: Collection[ExecutionId]) -> Breaker:
-    """Return the breaker once some unclear dials are known to have placed their `calls`.
+    """Return the breaker once unclear dials are known to have placed `calls`.
 
-    Those were no errors, and like every call they end the row of the errors before them.
+    They were no errors, and like every placed call they end the series of errors before them.
     """
     known = [place for place, attempt in enumerate(breaker.row) if attempt in calls]
     if not known:
@@ -129,5 +129,5 @@ def cleared(breaker: Breaker, calls: Collection[ExecutionId]) -> Breaker:
 
 
 def undecided(breaker: Breaker) -> Breaker:
-    """Return the breaker after a probe that found nothing out: the next dial probes in its place."""
+    """Return the breaker after a probe without a result: the next dial probes instead."""
     return replace(breaker, probing_since=None)

@@ -1,4 +1,4 @@
-"""One attempt at a person and the call it places: statuses, their order, what an event does to the record."""
+"""One attempt and the call it places: statuses, their order, and how events change the call record."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -19,13 +19,13 @@ class CallStatus(StrEnum):
     NO_ANSWER = "no_answer"
     FAILED = "failed"
     UNKNOWN = "unknown"
-    """The call may have been placed and nobody can say how it ended."""
+    """The call may have been placed, and its ending cannot be learnt."""
     CANCELLED = "cancelled"
     """Given up before a call was placed."""
 
 
 class Outcome(StrEnum):
-    """How an attempt ended, in the terms the redial policy speaks of."""
+    """How an attempt ended, in the terms of the redial policy."""
 
     COMPLETED = "completed"
     BUSY = "busy"
@@ -47,9 +47,9 @@ class DialState(StrEnum):
     """What has been asked of the provider for one attempt: the memory behind *a phone rings at most once*."""
 
     READY = "ready"
-    """Nobody was asked, or whoever was asked certainly did not dial."""
+    """The provider was not asked, or certainly did not dial."""
     DIALLING = "dialling"
-    """The provider is being asked, or was when its asker died: never ask again."""
+    """The provider is being asked, or the worker died while asking: never ask again."""
     ACCEPTED = "accepted"
     """The provider said it placed the call."""
     AMBIGUOUS = "ambiguous"
@@ -94,7 +94,7 @@ PLACED_STATUSES = frozenset(
         CallStatus.NO_ANSWER,
     }
 )
-"""Where only a call that was placed can stand; the others are also reached without one."""
+"""Statuses that only a placed call reaches."""
 
 
 def has_ended(status: CallStatus) -> bool:
@@ -108,12 +108,12 @@ class EventSource(StrEnum):
     WEBHOOK = "webhook"
     POLL = "poll"
     DIAL = "dial"
-    """From the provider's answer to the dial itself, or from its silence."""
+    """From the provider's answer to the dial itself, or from a missing answer."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class StatusEvent:
-    """What a provider's webhook, or its answer to a question of ours, says of one call."""
+    """News of one call, from a provider's webhook or from its answer to a request of ours."""
 
     status: CallStatus
     happened_at: datetime
@@ -131,10 +131,10 @@ class StatusEvent:
     total_cost: float | None = None
     follow_up_at: datetime | None = None
     local_follow_up: GivenTime | None = None
-    """A follow-up written without an offset, as long as the zone it is meant in is not known."""
+    """A follow-up without an offset, until its zone is known."""
     error: str | None = None
     unread_fields: tuple[str, ...] = ()
-    """What of the report could not be read, each as `field: reason`; never a value."""
+    """Fields that could not be read, each as `field: reason`; never a value."""
 
     def in_zone(self, timezone: str) -> "StatusEvent":
         """Return the event with its follow-up as an instant, taking a local one to be in `timezone`."""
@@ -203,7 +203,7 @@ _REPORTED = (
     "error",
 )
 
-_UNTOLD = (None, "")
+_EMPTY = (None, "")
 
 
 def apply_event(record: CallRecord, event: StatusEvent) -> tuple[CallRecord, EventEffect]:
@@ -223,7 +223,7 @@ def apply_event(record: CallRecord, event: StatusEvent) -> tuple[CallRecord, Eve
 
 
 def _advance(record: CallRecord, event: StatusEvent) -> CallRecord:
-    # The clock of a provider may be wrong; what happens later is never told as earlier.
+    # A provider's clock may be wrong; a later step must never get an earlier time.
     known = (record.started_at, record.answered_at)
     happened_at = max([event.happened_at, *(at for at in known if at is not None)])
     filled = _fill_gaps(record, event)
@@ -255,6 +255,6 @@ def _fill_gaps(record: CallRecord, event: StatusEvent) -> CallRecord:
     missing = {
         name: getattr(event, name)
         for name in _REPORTED
-        if getattr(record, name) in _UNTOLD and getattr(event, name) not in _UNTOLD
+        if getattr(record, name) in _EMPTY and getattr(event, name) not in _EMPTY
     }
     return replace(record, **missing) if missing else record

@@ -1,4 +1,4 @@
-"""How the people, batches and calls of a campaign stand, counted over all of it."""
+"""The statistics of a campaign over all its batches."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,9 +16,9 @@ class CampaignStats:
     """Numbers of a campaign, from the stored contacts and calls of all its batches."""
 
     contacts: Mapping[ContactStatus, int]
-    """Without the statuses nobody is in."""
+    """Without the statuses of no contact."""
     batches: Mapping[BatchStatus, int]
-    """Without the statuses no batch is in."""
+    """Without the statuses of no batch."""
     calls: CallCounters
     waiting_for_retry: Mapping[int, int]
     """Contacts that wait for their first retry, their second, and so on."""

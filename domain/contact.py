@@ -14,7 +14,7 @@ class ContactStatus(StrEnum):
 
     PENDING = "pending"
     DISPATCHED = "dispatched"
-    """A worker took it and the call is being set up."""
+    """A worker sets up the call."""
     IN_PROGRESS = "in_progress"
     """Ringing or talking."""
     RETRYING = "retrying"
@@ -28,7 +28,7 @@ class ContactStatus(StrEnum):
 
 
 LIVE = frozenset({ContactStatus.DISPATCHED, ContactStatus.IN_PROGRESS})
-"""Both occupy capacity."""
+"""Both occupy a slot."""
 
 SLEEPING = frozenset({ContactStatus.RETRYING, ContactStatus.FOLLOWUP_SCHEDULED})
 """Called before, and to be called again; the row names an instant."""

@@ -1,10 +1,10 @@
-"""What rows and columns of a file of contacts mean, to the API and to the command line alike."""
+"""The meaning of rows and columns in a file of contacts, for the API and the command line."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 NUMBER_COLUMNS = ("phone_number", "mobile_number")
-"""Where both stand, the first is the number and the second a call variable."""
+"""Where a file has both, the first is the number and the second a call variable."""
 
 CALL_COLUMNS = ("execution_id", "attempt", "kind", "call_status")
 PROVIDER_COLUMNS = ("provider", "provider_call_id")
@@ -13,7 +13,7 @@ COURSE_COLUMNS = (
     *("sip_status", "total_cost", "sentiment", "summary", "transcript", "recording_url", "error"),
 )
 LAST = "last_"
-"""What an export of contacts puts before the columns of each one's newest call."""
+"""Prefix of the columns of each contact's newest call in an export."""
 
 _CONTACT_COLUMNS = ("external_id", "timezone")
 _OF_LAST_CALL = frozenset(LAST + name for name in (*CALL_COLUMNS, "from_number", *COURSE_COLUMNS))
@@ -22,13 +22,13 @@ _MARK_OF_AN_EXPORT_OF_CALLS = CALL_COLUMNS[0]
 
 
 def is_blank(cells: Sequence[str]) -> bool:
-    """Tell whether a row holds nothing, whatever number of cells it has."""
+    """Tell whether all cells of a row are blank."""
     return not any(cell.strip() for cell in cells)
 
 
 @dataclass(frozen=True)
 class ContactColumns:
-    """The header of a file that has a column of numbers."""
+    """The header of a file of contacts."""
 
     names: Sequence[str]
     number_column: str
@@ -36,7 +36,7 @@ class ContactColumns:
 
     @classmethod
     def of(cls, names: Sequence[str]) -> "ContactColumns | None":
-        """Return what the columns mean, None when none is of numbers."""
+        """Return the columns, None without a column of numbers."""
         number_column = next((name for name in NUMBER_COLUMNS if name in names), None)
         return None if number_column is None else cls(names, number_column, _of_calls(names))
 
@@ -44,7 +44,7 @@ class ContactColumns:
         """Return a row as an upload's contact, whose number is absent where it is blank.
 
         Empty cells are left out, so that the campaign's defaults apply; a blank variable is a text.
-        How former calls went is left out too: it is long, and no variable of the next call.
+        Columns about earlier calls are left out too: they are long, and no variables of the next call.
         """
         variables: dict[str, object] = {
             name: cell
@@ -61,7 +61,7 @@ class ContactColumns:
 
 
 def _of_calls(names: Collection[str]) -> frozenset[str]:
-    """The plain names are any client's words, unless a call is named beside them."""
+    """The plain names belong to the client, unless the file is an export of calls."""
     if _MARK_OF_AN_EXPORT_OF_CALLS in names:
         return _OF_LAST_CALL | _OF_EACH_CALL
     return _OF_LAST_CALL

@@ -1,4 +1,4 @@
-"""How many contacts of a batch stand where; derived from their statuses, never counted up and hoped for."""
+"""The number of a batch's contacts in each status; derived from the statuses, never incremented."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -56,7 +56,7 @@ def field_of(status: ContactStatus) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class BatchTally:
-    """What the batch's workflow knows: it owns slots, so it counts who is live, not who rings."""
+    """The counters of the batch's workflow, which knows that a contact is live, not whether it rings."""
 
     pending: int = 0
     live: int = 0
@@ -70,7 +70,7 @@ class BatchTally:
     max_retries_reached: int = 0
 
     def split(self, in_progress: int) -> Counters:
-        """Return the counters, told how many of the live contacts ring or talk."""
+        """Return the counters, given how many of the live contacts ring or talk."""
         in_flight = min(in_progress, self.live)
         shared = {each.name: getattr(self, each.name) for each in fields(self) if each.name != "live"}
         return Counters(dispatched=self.live - in_flight, in_flight=in_flight, **shared)
@@ -78,7 +78,7 @@ class BatchTally:
 
 @dataclass(frozen=True)
 class CounterDifference:
-    """A status in which the workflow and the rows see different numbers of contacts."""
+    """A status for which the workflow and the rows count different numbers of contacts."""
 
     status: ContactStatus
     in_workflow: int

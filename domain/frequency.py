@@ -1,4 +1,4 @@
-"""How often one number may be asked for in a while, whichever campaign of the organization asks."""
+"""Caps on the attempts at one number, over all campaigns of an organization."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 @dataclass(frozen=True)
 class FrequencyCap:
-    """At most `max_calls` attempts (1..100) at one number within any stretch of `window`."""
+    """At most `max_calls` attempts (1..100) at one number within any period of `window`."""
 
     max_calls: int
     window: timedelta
@@ -15,7 +15,7 @@ class FrequencyCap:
 
 @dataclass(frozen=True)
 class CapsAt:
-    """The caps in force, looked at in one instant."""
+    """The caps in force at one instant."""
 
     caps: tuple[FrequencyCap, ...]
     now: datetime
@@ -24,7 +24,7 @@ class CapsAt:
 def capped_until(
     caps: Sequence[FrequencyCap], asked_at: Sequence[datetime], now: datetime
 ) -> datetime | None:
-    """Return when the last cap lets a number be asked for again; None when none withholds it now.
+    """Return when the last cap lets a number be called again; None when no cap withholds it now.
 
     `asked_at` are the starts of the attempts that count, newest first. An attempt counts for less than its
     cap's window: when that has passed to the instant, it no longer does.

@@ -1,4 +1,4 @@
-"""The checks made right before a call is placed; whatever cannot be read clearly means no call."""
+"""The checks made right before a call is placed; an unreadable rule means no call."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -29,14 +29,14 @@ class Gate(StrEnum):
     FREQUENCY_CAPPED = "frequency_capped"
     """The number was called as often as the campaign's caps allow."""
     NO_SLOT = "no_slot"
-    """The contact holds no slot: it was given back, or granted to nobody."""
+    """The contact holds no slot: it was given back, or never granted."""
     NUMBER_BUSY = "number_busy"
     """Another attempt on the same number is open, in this batch or another."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class GateFacts:
-    """What the gates look at, read in the same instant."""
+    """What the gates check, read at one instant."""
 
     campaign_status: CampaignStatus
     batch_status: BatchStatus

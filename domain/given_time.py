@@ -1,4 +1,4 @@
-"""A date and time as a client or a provider wrote it, and the instant meant by one without an offset."""
+"""A date and time as a client or a provider wrote it, and the instant it means."""
 
 import re
 from dataclasses import dataclass

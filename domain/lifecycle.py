@@ -1,4 +1,4 @@
-"""What may be done to a campaign or a batch in which status, and what comes of it."""
+"""Which actions a campaign or a batch allows in which status, and the status after them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from domain.errors import IllegalTransition
 
 
 class Action(StrEnum):
-    """What a client or an operator asks for."""
+    """A request of a client or an operator."""
 
     PAUSE = "pause"
     RESUME = "resume"

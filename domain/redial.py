@@ -28,7 +28,7 @@ class RedialPolicy:
     cooldown: timedelta = timedelta(minutes=30)
     max_cooldown: timedelta = timedelta(minutes=1440)
     retry_on: frozenset[Outcome] = DEFAULT_RETRY_ON
-    """May hold `unknown`, which nobody is redialled for unless a campaign asks for it."""
+    """May hold `unknown`, which is retried only where a campaign asks for it."""
 
 
 @dataclass(frozen=True)
@@ -63,9 +63,9 @@ def taken_as(outcome: Outcome) -> ContactStatus:
 
 
 def corrected(status: ContactStatus, outcome: Outcome) -> ContactStatus:
-    """Return where a contact stands whom an unknown outcome left in `status`, once the real one is known.
+    """Return the status of a contact that an unknown outcome left in `status`, once the real one is known.
 
-    Only an ending that says too little is corrected, and nobody is called again by it.
+    Only a status that said too little is corrected, and no contact is called again by it.
     """
     knew_too_little = status is taken_as(Outcome.UNKNOWN)
     was_reached = status is ContactStatus.MAX_RETRIES_REACHED and outcome is Outcome.COMPLETED
@@ -75,7 +75,7 @@ def corrected(status: ContactStatus, outcome: Outcome) -> ContactStatus:
 def corrected_late(status: ContactStatus, outcome: Outcome) -> ContactStatus:
     """Return the same for an ending that comes after the contact was settled.
 
-    Whoever waits for a redial and was reached after all is not called again.
+    A contact that waits for a redial and was reached after all is not called again.
     """
     if status is ContactStatus.RETRYING and outcome is Outcome.COMPLETED:
         return ContactStatus.COMPLETED

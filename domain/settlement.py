@@ -23,7 +23,7 @@ class EndedAttempt:
 
 @dataclass(frozen=True, kw_only=True)
 class WaitingContact:
-    """Somebody who waits for a retry or a follow-up."""
+    """A contact that waits for a retry or a follow-up."""
 
     contact_id: ContactId
     timezone: str | None
@@ -33,7 +33,7 @@ class WaitingContact:
     follow_up_at: datetime | None = None
     """The planned time; one of the two is set."""
     agreed_at: datetime | None = None
-    """When a follow-up was asked for, the planned time without regard to windows."""
+    """The time agreed for a follow-up, whether a window is open then or not."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,10 +64,10 @@ def settle_attempt(  # noqa: PLR0913 - all that bears on one attempt
     """Decide what follows an attempt whose call has ended.
 
     A batch that is over takes the outcome as it is; a follow-up agreed in the call comes before any retry.
-    Whoever would be called again waits for the first opening of their window; without one before the
-    batch's end the outcome stays.
-    Where a campaign has unknown outcomes retried, the phone is left alone for `quiet_after_unknown` at least,
-    for the call may still be under way.
+    A contact to be called again waits for the first opening of its window; without one before the batch's
+    end the outcome stays.
+    Where a campaign retries unknown outcomes, the phone is left alone for `quiet_after_unknown` at least: the
+    call may still be under way.
     Raises ValueError when the call has not ended.
     """
     outcome = OUTCOME_OF.get(record.call_status)
@@ -92,7 +92,7 @@ def settle_anew(
     now: datetime,
     quiet_after_unknown: timedelta = timedelta(),
 ) -> Settlement:
-    """Decide again about somebody who waits, under rules that have changed since.
+    """Decide again about a waiting contact, under rules that have changed since.
 
     A retry is due as if the rules had always been these, or the contact is done where they allow none.
     A follow-up that was agreed stays, at the first opening; where none comes its time stays too, for it
@@ -117,7 +117,7 @@ def settle_anew(
 def is_to_be_followed(before: CampaignRules, after: CampaignRules) -> bool:
     """Tell whether a change of rules must reach every batch: it may move the times of contacts, or end them.
 
-    A batch reads a new limit when it is told; all else is read with every dial.
+    A batch reads a new limit when it is notified; all other rules are read with every dial.
     """
 
     def followed(rules: CampaignRules) -> tuple[object, ...]:

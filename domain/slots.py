@@ -10,14 +10,14 @@ from domain.contact import ContactStatus
 from domain.identity import BatchId, ContactId
 
 OVERDUE_AFTER = timedelta(seconds=5)
-"""A contact asks for a slot when it is due; so long after it is granted one without having asked."""
+"""A contact that is due requests a slot; after this time it is granted one without a request."""
 CLOCKS_DIFFER_BY = timedelta(seconds=1)
-"""A contact that asks so little early is due."""
+"""A contact counts as due this much before its time."""
 DEMAND_LASTS = timedelta(seconds=15)
-"""A batch that has not said for so long what it could use is counted for what it holds alone."""
+"""A batch that has not reported its demand for so long counts only with the slots it holds."""
 
 WINDOW_OPENS = "next window opens"
-"""Why contacts in front of a cursor are looked at again, while their windows are closed."""
+"""Why contacts in front of a cursor are read again, while their windows are closed."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,18 +26,18 @@ class SlotGrants:
 
     batch_id: BatchId
     key: str
-    """Of this request; one that is repeated under its key gets the same slots again."""
+    """Idempotency key: a request repeated under it gets the same slots again."""
     at_most: int
     cursor: int = 0
-    """Pending contacts are looked at behind this position."""
+    """Pending contacts are read behind this position."""
     zones: tuple[str | None, ...] | None = None
-    """The zones of pending contacts, where they are known; they are read otherwise."""
+    """The zones of pending contacts where they are known, else they are read."""
     asked: tuple[ContactId, ...] = ()
-    """Contacts that woke and asked for a slot."""
+    """Contacts that woke and requested a slot."""
     is_counted: bool = True
-    """Return the counters, and who holds a slot."""
+    """Return the counters, and the holders of slots."""
     held_before: int | None = None
-    """Slots held after the last look, and those other batches said are free since: what of them is not held
+    """Slots held after the last grant, and those other batches left since: what of them is not held
     after this one is left to others. None names every batch that may take slots."""
 
 
@@ -52,7 +52,7 @@ class GrantedSlot:
 
 @dataclass(frozen=True, kw_only=True)
 class NoSlot:
-    """Where a contact stands that asked for a slot too early, or needs none any more."""
+    """A contact that requested a slot too early, or needs none any more."""
 
     contact_id: ContactId
     attempt: int
@@ -62,7 +62,7 @@ class NoSlot:
 
 @dataclass(frozen=True)
 class Wake:
-    """Why to look again, and in how long."""
+    """When to request slots again, and why."""
 
     after: timedelta
     what: str
@@ -70,7 +70,7 @@ class Wake:
 
 @dataclass(frozen=True, kw_only=True)
 class GrantedSlots:
-    """What a batch was granted, and how it stands in the same instant."""
+    """The slots granted to a batch, and the batch's state at the same instant."""
 
     status: BatchStatus
     paused_by: PausedBy | None
@@ -85,7 +85,7 @@ class GrantedSlots:
     is_begin_due: bool = False
     is_end_due: bool = False
     is_done: bool = False
-    """Nobody of the batch is left to be called."""
+    """No contact of the batch is left to be called."""
     granted: tuple[GrantedSlot, ...] = ()
     refused: tuple[NoSlot, ...] = ()
     has_more: bool = False
@@ -96,20 +96,20 @@ class GrantedSlots:
     """Of pending contacts, to be handed back with the next request; None where they were not read."""
     wakes: tuple[Wake, ...] = ()
     rereads: tuple[Wake, ...] = ()
-    """When contacts in front of the cursor are to be looked at again."""
+    """When contacts in front of the cursor are to be read again."""
     waiting_batches: tuple[BatchId, ...] = ()
     """Batches of the campaign that may take the slots this one leaves."""
     is_unattended: bool = False
-    """A slot is held for a while without an open call."""
+    """A slot has been held for a while without an open call."""
     counts: Mapping[ContactStatus, int] | None = None
-    """Who holds a slot and waits for its dial counts as dispatched."""
+    """A contact that holds a slot and waits for its dial counts as dispatched."""
     holders: tuple[tuple[ContactId, int], ...] | None = None
     """Contacts that hold a slot, each with its attempt; the first hundred."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class SlotDemand:
-    """What one batch of a campaign holds, and could use in all."""
+    """The slots one batch holds, and how many it could use in all."""
 
     held: int
     wants: int

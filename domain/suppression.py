@@ -1,4 +1,4 @@
-"""Numbers an organization must not call, whoever uploads them."""
+"""Numbers that an organization must not call."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -7,12 +7,12 @@ from domain.contact import ContactStatus
 from domain.identity import BatchId, ContactId, ExecutionId, OrganizationId, SuppressionId, TokenId
 
 OPTED_OUT = "Opted out in a call"
-"""The reason kept for a number whose callee asked not to be called again."""
+"""The reason stored when a callee asks not to be called again."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class NewSuppression:
-    """The wish not to call a number (again)."""
+    """A suppression to be added."""
 
     phone_number: str
     reason: str | None = None
@@ -33,13 +33,13 @@ class Suppression:
     expires_at: datetime | None = None
     execution_id: ExecutionId | None = None
     added_by: TokenId | None = None
-    """The token that said so last; None when a provider's webhook did."""
+    """The token that added it last; None when a provider's webhook did."""
     created_at: datetime
     updated_at: datetime
 
     @property
     def is_opt_out(self) -> bool:
-        """Tell whether it stands for good because of a call: it lasts until somebody removes it."""
+        """Tell whether the callee opted out in a call: it stays until it is removed."""
         return self.execution_id is not None and self.expires_at is None
 
 

@@ -1,4 +1,4 @@
-"""What Apollo asks of a telephony provider and what it may hear back; no vendor's words."""
+"""Requests to a telephony provider and their results, without any vendor's words."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -29,12 +29,12 @@ class CallRequest:
 
 
 CLOCK_TOLERANCE = timedelta(seconds=30)
-"""How far a provider's clock and ours may be apart when it is asked which call is ours."""
+"""How far a provider's clock and ours may differ in a search for our call."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class CallSearch:
-    """A call that may have been placed for an attempt, and by what it is told from those of others."""
+    """The search for a call that may have been placed for an attempt."""
 
     execution_id: ExecutionId
     from_number: str
@@ -44,7 +44,7 @@ class CallSearch:
 
     @property
     def began_after(self) -> datetime:
-        """Nothing that happened before this instant belongs to the call."""
+        """Events before this instant belong to other calls."""
         return self.asked_at - CLOCK_TOLERANCE
 
 
@@ -71,7 +71,7 @@ class Unavailable:
 
 @dataclass(frozen=True)
 class Misconfigured:
-    """Certainly not dialled, whoever is called: wrong address, key or account; a person must mend it."""
+    """Certainly not dialled, nor is any other call: the address, key or account is wrong."""
 
     reason: str
 
@@ -94,7 +94,7 @@ DialResult = Accepted | Throttled | Unavailable | Misconfigured | Refused | Ambi
 
 
 class HangUpResult(StrEnum):
-    """What came of asking the provider to end a call."""
+    """The provider's answer to a hang-up."""
 
     ACCEPTED = "accepted"
     WRONG_STATE = "wrong_state"

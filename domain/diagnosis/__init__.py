@@ -1,1 +1,1 @@
-"""Why a batch is not dialling, told from facts."""
+"""Why a batch is not dialling, decided from facts."""

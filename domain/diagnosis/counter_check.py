@@ -1,4 +1,4 @@
-"""Whether a batch's workflow counts its contacts as their rows do, told while both go on."""
+"""Whether a batch's workflow and its rows count the same contacts, checked while both change."""
 
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -31,7 +31,7 @@ def unexplained_differences(
 
 
 def has_counted(tally: BatchTally) -> bool:
-    """Tell whether the workflow has read its batch; before that it knows of nobody."""
+    """Tell whether the workflow has read its batch; before that it counts no contact."""
     return any(asdict(tally).values())
 
 

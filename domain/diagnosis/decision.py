@@ -18,14 +18,14 @@ STUCK_AFTER = timedelta(minutes=30)
 RECENT_ATTEMPTS = 20
 """Newest ended attempts that tell whether the provider fails."""
 FEWEST_ATTEMPTS = 5
-"""Below this number of ended attempts nothing is said of the provider."""
+"""With fewer ended attempts the share of failures means nothing."""
 RECENT_ENDINGS = 5
-"""Newest ended calls that tell whether webhooks arrive: so many in a row are lost by no accident."""
+"""Newest ended calls that tell whether webhooks arrive: so many in a row are not lost by chance."""
 
 
 @dataclass(frozen=True)
 class DiagnosisWarning:
-    """What else holds of a batch, and what to do about it."""
+    """Another code that holds of a batch, with its tip."""
 
     code: Diagnosis | WarningCode
     tip: str
@@ -90,7 +90,7 @@ def _webhooks_are_missing(facts: BatchFacts, now: datetime) -> bool:
     is_silent = last is None or now - last > WEBHOOK_SILENCE
     if facts.live_without_webhook > 0 and is_silent:
         return True
-    # Calls of which nothing is heard are settled by asking, long before the silence is conspicuous.
+    # Silent calls are settled by polls, long before the silence is conspicuous.
     is_telling = facts.recent_endings >= (1 if last is None else RECENT_ENDINGS)
     return is_telling and facts.polled_endings == facts.recent_endings
 

@@ -1,4 +1,4 @@
-"""What is looked at to learn why a batch is not dialling, and the codes that say so."""
+"""The facts behind a diagnosis, and its codes."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ from domain.identity import BatchId, CampaignId
 from domain.working_hours import OpenWindow
 
 RUNNING, UNKNOWN = "running", "unknown"
-"""Statuses of a workflow that are no reason to start it anew."""
+"""Statuses of a workflow that are no reason to restart it."""
 
 
 class Diagnosis(StrEnum):
@@ -37,24 +37,24 @@ class Diagnosis(StrEnum):
 
 
 class WarningCode(StrEnum):
-    """What is told beside a diagnosis and is none by itself; wire values of a warning's `code`."""
+    """A warning beside the diagnosis; wire values of its `code`."""
 
     COUNTERS_DIFFER = "counters_differ"
-    """The workflow and the rows count otherwise."""
+    """The workflow and the rows count differently."""
 
 
 class QueueRole(StrEnum):
     """What the workers of a task queue do."""
 
     WORKFLOW = "workflow"
-    """Run the stories, and the database work they ask for."""
+    """Runs workflows, and their database activities."""
     DIAL = "dial"
-    """Speak to the provider."""
+    """Sends requests to the provider."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class QueueFacts:
-    """Who serves a task queue."""
+    """The pollers of a task queue."""
 
     name: str
     role: QueueRole
@@ -76,15 +76,15 @@ class WorkflowFacts:
 
     @property
     def is_gone(self) -> bool:
-        """Tell whether certainly nobody runs the batch."""
+        """Tell whether certainly no workflow runs the batch."""
         return self.status not in (RUNNING, UNKNOWN)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Withheld:
-    """Why nobody who is pending in an open window can be called now; each contact is counted once.
+    """Why no pending contact in an open window can be called now; each contact is counted once.
 
-    All zero when it could not be learnt in time.
+    All zero when it could not be read in time.
     """
 
     capped: int = 0
@@ -93,15 +93,15 @@ class Withheld:
     busy: int = 0
     """Their numbers are on the phone, called by this batch or another of the organization.
 
-    Those that another organization calls are not told apart from those that are free.
+    A number that another organization calls counts as free.
     """
     suppressed: int = 0
-    """Nothing else withholds them: they are skipped when their turn comes."""
+    """Withheld by nothing else: they are skipped at their dial."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class BatchFacts:
-    """Everything a diagnosis looks at, read at about the same time. All instants are aware."""
+    """The facts of one batch, read at about the same time. All instants are aware."""
 
     batch_id: BatchId
     campaign_id: CampaignId
@@ -125,9 +125,9 @@ class BatchFacts:
     """Those, and calls that were learnt by asking to ring or talk, two minutes after their dial."""
     last_webhook_at: datetime | None = None
     recent_endings: int = 0
-    """Newest ended calls whose ending was told by webhook or learnt by asking, up to five."""
+    """Newest calls that a webhook or a poll ended, up to five."""
     polled_endings: int = 0
-    """Those of them that no webhook has told of."""
+    """Those of them that no webhook reported."""
     recent_attempts: int = 0
     recent_failures: int = 0
     route_is_open: bool = False
@@ -136,7 +136,7 @@ class BatchFacts:
     """What the provider answered then."""
     window: OpenWindow = field(default_factory=lambda: OpenWindow(True, None, None))
     withheld: Withheld | None = None
-    """None when nobody is pending, or somebody could be called now."""
+    """None when no contact is pending, or one could be called now."""
     limit: int = 1
     campaign_limit: int | None = None
     campaign_live: int = 0
@@ -146,7 +146,7 @@ class BatchFacts:
 
 
 FEWEST_CALLS = 20
-"""Below this number of ended calls nothing is said of answers."""
+"""With fewer ended calls the share of answers means nothing."""
 NO_ANSWER_SHARE = 0.7
 
 

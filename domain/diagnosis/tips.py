@@ -1,4 +1,4 @@
-"""The next step for every diagnosis, in words for somebody who has to mend a batch."""
+"""The next step for every diagnosis, for the operator who has to fix a batch."""
 
 from collections.abc import Callable
 from datetime import datetime
