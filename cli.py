@@ -10,11 +10,10 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from console.api_client import ApiClient, JsonObject
+from console.api_client import ApiClient
 from console.batch_commands import batches
 from console.campaign_commands import campaigns
 from console.cli_context import CliContext
-from console.contacts_file import read_contacts
 from console.demo import Demo
 from console.failures import CommandFailed
 from console.group import ApolloGroup
@@ -78,11 +77,10 @@ def up() -> None:
 def demo() -> None:
     """Call 200 simulated people to the end on a stack of its own, and check every ring."""
     console = Console(highlight=False)
-    contacts = read_contacts(DEMO_CONTACTS)
     with StopRequest() as stop:
         try:
             with demo_plan() as plan, running(plan, stop, say_on(console)) as stack:
-                batch_id = _call_everybody(stack, contacts, console)
+                batch_id = _call_everybody(stack, console)
         except StopRequested:
             raise CommandFailed("The demo was stopped before its end") from None
     _show_next_steps(batch_id, console)
@@ -124,11 +122,11 @@ def _cli_context(settings: Settings) -> CliContext:
     )
 
 
-def _call_everybody(stack: RunningStack, contacts: list[JsonObject], console: Console) -> str:
+def _call_everybody(stack: RunningStack, console: Console) -> str:
     plan = stack.plan
     with ApiClient(plan.api_url, stack.token) as api:
         shown = Demo(api=api, ledger_url=f"{plan.simulator_url}/ledger", pause=stack.pause, console=console)
-        return shown.run(contacts)
+        return shown.run(DEMO_CONTACTS)
 
 
 def _show_next_steps(batch_id: str, console: Console) -> None:

@@ -1,16 +1,18 @@
 """The REST API as the commands use it: one method per request, problems as failures."""
 
-from collections.abc import Iterator, Mapping, Sequence
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from ipaddress import ip_address
 from types import TracebackType
 from typing import IO, Self
 from urllib.parse import quote
+from uuid import uuid4
 
 import httpx
 
-from console.failures import ApiUnreachable, RequestRefused, UsageWrong
-from console.problem_text import problem_text
+from console.failures import ApiUnreachable, CommandFailed, RequestConflicts, RequestRefused, UsageWrong
 
 JsonObject = Mapping[str, object]
 Query = Mapping[str, str | Sequence[str]]
@@ -23,13 +25,22 @@ _TIMEOUT = httpx.Timeout(10)
 _LONG_TIMEOUT = httpx.Timeout(10, read=120, write=120)
 # Answers that say *not now*; everything else from 400 on says *no*.
 _NOT_NOW = frozenset({429, 502, 503, 504})
+_BEFORE_EACH_RETRY_SECONDS = (1.0, 2.0, 4.0)
+_ERRORS_SHOWN = 3
 
 
 class ApiClient:
     """A connection to one API with one token. Raises RequestRefused, ApiUnreachable."""
 
-    def __init__(self, api_url: str, token: str, transport: httpx.BaseTransport | None = None) -> None:
-        """Nothing is sent yet; `transport` takes the network's place."""
+    def __init__(
+        self,
+        api_url: str,
+        token: str,
+        transport: httpx.BaseTransport | None = None,
+        *,
+        pause: Callable[[float], None] = time.sleep,
+    ) -> None:
+        """Send nothing yet; `transport` takes the network's place, and `pause` waits before a retry."""
         try:
             base = httpx.URL(f"{api_url.rstrip('/')}/api/v1")
         except httpx.InvalidURL as error:
@@ -42,6 +53,7 @@ class ApiClient:
             trust_env=not _is_loopback(base.host),
         )
         self.api_url = api_url
+        self._pause = pause
 
     def __enter__(self) -> Self:
         return self
@@ -75,9 +87,33 @@ class ApiClient:
         """Return the numbers of a campaign."""
         return _object(self._send("GET", f"/campaigns/{_segment(campaign_id)}/stats"))
 
-    def create_batch(self, batch: JsonObject) -> JsonObject:
-        """Upload a batch and return it with its import report."""
-        return _object(self._send("POST", "/batches/", json=batch))
+    def create_batch(self, fields: JsonObject, file: IO[bytes]) -> JsonObject:
+        """Upload a CSV file of contacts as a batch; returns it with its import report.
+
+        A request whose answer got lost may have made its batch, so it is sent again with the same
+        `Idempotency-Key`.
+        """
+        key = uuid4().hex
+        for retries, seconds in enumerate(_BEFORE_EACH_RETRY_SECONDS):
+            try:
+                return self._upload(fields, file, key)
+            except (ApiUnreachable, RequestConflicts) as failure:
+                if retries == 0 and not _may_have_worked(failure):
+                    raise
+            self._pause(seconds)
+        return self._upload(fields, file, key)
+
+    def _upload(self, fields: JsonObject, file: IO[bytes], key: str) -> JsonObject:
+        file.seek(0)
+        request = self._client.build_request(
+            "POST",
+            "/batches/upload",
+            data={name: _form_text(value) for name, value in fields.items()},
+            files={"file": file},
+            headers={"Idempotency-Key": key},
+            timeout=_LONG_TIMEOUT,
+        )
+        return _object(self._answer(request))
 
     def batch(self, batch_id: str) -> JsonObject:
         """Return one batch."""
@@ -156,8 +192,14 @@ class ApiClient:
     ) -> object:
         timeout = _TIMEOUT if method == "GET" else _LONG_TIMEOUT
         form = None if file is None else {"file": file}
+        request = self._client.build_request(
+            method, path, params=params, json=json, files=form, timeout=timeout
+        )
+        return self._answer(request)
+
+    def _answer(self, request: httpx.Request) -> object:
         with self._failures():
-            answer = self._client.request(method, path, params=params, json=json, files=form, timeout=timeout)
+            answer = self._client.send(request)
         self._require_success(answer)
         if answer.status_code == httpx.codes.NO_CONTENT:
             return None
@@ -175,9 +217,11 @@ class ApiClient:
 
     def _require_success(self, answer: httpx.Response) -> None:
         if answer.status_code in _NOT_NOW:
-            raise ApiUnreachable(f"{self.api_url} cannot work now: {problem_text(answer)}")
+            raise ApiUnreachable(f"{self.api_url} cannot work now: {_problem_text(answer)}")
+        if answer.status_code == httpx.codes.CONFLICT:
+            raise RequestConflicts(_problem_text(answer))
         if not answer.is_success:
-            raise RequestRefused(problem_text(answer))
+            raise RequestRefused(_problem_text(answer))
 
 
 def _is_loopback(host: str) -> bool:
@@ -192,6 +236,15 @@ def _segment(identifier: str) -> str:
     return quote(identifier, safe="")
 
 
+def _may_have_worked(failure: CommandFailed) -> bool:
+    """Tell whether the API may have done what was asked, although it did not say so."""
+    return isinstance(failure, ApiUnreachable) and not isinstance(failure.__cause__, httpx.ConnectError)
+
+
+def _form_text(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
 def _object(body: object) -> JsonObject:
     if not isinstance(body, dict):
         raise RequestRefused("The API answered with something else than an object")
@@ -202,3 +255,29 @@ def _objects(body: object) -> Sequence[JsonObject]:
     if not isinstance(body, list):
         raise RequestRefused("The API answered with something else than a list")
     return [_object(each) for each in body]
+
+
+def _problem_text(answer: httpx.Response) -> str:
+    """Return the problem's detail and its first field errors; for other bodies the status alone."""
+    try:
+        problem = answer.json()
+    except ValueError:
+        problem = None
+    if not isinstance(problem, dict) or not isinstance(problem.get("detail"), str):
+        return f"The API answered {answer.status_code} {answer.reason_phrase}".strip()
+    errors = problem.get("errors")
+    shown = [_error_text(each) for each in errors[:_ERRORS_SHOWN]] if isinstance(errors, list) else []
+    if not shown:
+        return str(problem["detail"])
+    count = problem.get("error_count")
+    left_out = count - len(shown) if isinstance(count, int) else 0
+    more = [f"and {left_out} more"] if left_out > 0 else []
+    return f"{problem['detail']}: {'; '.join([*shown, *more])}"
+
+
+def _error_text(error: object) -> str:
+    if not isinstance(error, Mapping):
+        return str(error)
+    where = error.get("loc")
+    place = ".".join(str(part) for part in where) if isinstance(where, list) else ""
+    return f"{place}: {error.get('msg', 'wrong')}" if place else str(error.get("msg", "wrong"))

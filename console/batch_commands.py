@@ -10,9 +10,8 @@ from console.api_client import ApiClient, JsonObject
 from console.batch_debugging import batch_debugging
 from console.cli_context import ApiToken, ApiUrl, CliContext, cli_context_of
 from console.contact_rows import CALL_COLUMNS, CONTACT_COLUMNS, call_rows, contact_rows
-from console.contacts_file import read_contacts
 from console.export_command import batch_export
-from console.failures import REFUSED
+from console.failures import REFUSED, UsageWrong
 from console.life_cycle_commands import batch_actions
 from console.listing import cells, show_list, shown
 from console.progress import read_progress
@@ -44,8 +43,8 @@ def create(  # noqa: PLR0913 - one parameter per option
     token: ApiToken = None,
 ) -> None:
     """Upload a CSV file of contacts; prints the batch's id."""
-    body: dict[str, object] = {"campaign_id": campaign, "contacts": read_contacts(file)}
     options = {
+        "campaign_id": campaign,
         "name": name,
         "concurrency_limit": concurrency,
         "max_retries_override": max_retries,
@@ -54,10 +53,10 @@ def create(  # noqa: PLR0913 - one parameter per option
         "scheduled_end": scheduled_end,
         "on_invalid": "skip" if skip_invalid else None,
     }
-    body.update({field: value for field, value in options.items() if value is not None})
+    fields = {field: value for field, value in options.items() if value is not None}
     here = cli_context_of(context)
     with here.connect(api_url, token) as api:
-        batch = api.create_batch(body)
+        batch = _upload(api, fields, file)
         typer.echo(batch["batch_id"])
         typer.echo(_report(batch), err=True)
         if watch:
@@ -124,6 +123,14 @@ def list_contacts(  # noqa: PLR0913 - one parameter per option
         else:
             people = api.contacts(batch_id, status or ())
             show_list(CONTACT_COLUMNS, contact_rows(people), Console())
+
+
+def _upload(api: ApiClient, fields: JsonObject, path: Path) -> JsonObject:
+    try:
+        with path.open("rb") as file:
+            return api.create_batch(fields, file)
+    except OSError as error:
+        raise UsageWrong(f"{path}: {error.strerror}") from error
 
 
 def _follow(here: CliContext, api: ApiClient, batch_id: str) -> None:

@@ -31,7 +31,7 @@ class CliContext:
             raise UsageWrong("No API token: give --token, set APOLLO_API_TOKEN, or start the stack here once")
         if not (secret.isascii() and secret.isprintable()):
             raise UsageWrong("The API token holds characters that no token has")
-        return ApiClient(api_url or self.api_url, secret, self.transport)
+        return ApiClient(api_url or self.api_url, secret, self.transport, pause=self.watcher.pause)
 
 
 def cli_context_of(context: typer.Context) -> CliContext:

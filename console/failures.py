@@ -24,6 +24,10 @@ class RequestRefused(CommandFailed):
     """The API answered with a problem."""
 
 
+class RequestConflicts(RequestRefused):
+    """The state of an object forbids it, or the same request is still in progress."""
+
+
 class ApiUnreachable(CommandFailed):
     """The API did not answer, or only said that it cannot work now."""
 

@@ -1,5 +1,7 @@
 """An API that answers what a test prepared, one answer after the other."""
 
+from email import message_from_bytes
+
 import httpx
 
 from console.api_client import ApiClient
@@ -14,10 +16,11 @@ class StandInApi:
     def __init__(self, *answers: Answer) -> None:
         self._answers = list(answers)
         self.requests: list[httpx.Request] = []
+        self.pauses: list[float] = []
         self.transport = httpx.MockTransport(self._answer)
 
     def client(self) -> ApiClient:
-        return ApiClient("http://api.example", TOKEN, self.transport)
+        return ApiClient("http://api.example", TOKEN, self.transport, pause=self.pauses.append)
 
     def _answer(self, request: httpx.Request) -> httpx.Response:
         self.requests.append(request)
@@ -25,6 +28,19 @@ class StandInApi:
         if isinstance(answer, httpx.Response):
             return httpx.Response(answer.status_code, headers=answer.headers, content=answer.content)
         raise answer("as prepared", request=request)
+
+
+def form_of(request: httpx.Request) -> dict[str, str]:
+    """Return the fields of a form that was sent, the content of its file among them."""
+    head = f"Content-Type: {request.headers['Content-Type']}\r\n\r\n".encode()
+    form = message_from_bytes(head + request.content)
+    return {
+        str(part.get_param("name", header="content-disposition")): bytes(
+            part.get_payload(decode=True)
+        ).decode()
+        for part in form.walk()
+        if not part.is_multipart()
+    }
 
 
 def ok(body: object, status: int = 200) -> httpx.Response:

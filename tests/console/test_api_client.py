@@ -1,5 +1,6 @@
 """Answers become objects, problems become one line, silence is told apart from refusal."""
 
+import io
 import json
 
 import httpx
@@ -7,7 +8,7 @@ import pytest
 
 from console.api_client import PAGE, ApiClient
 from console.failures import ApiUnreachable, CommandFailed, RequestRefused, UsageWrong
-from tests.console.stand_in_api import TOKEN, StandInApi, a_batch, a_problem, ok
+from tests.console.stand_in_api import TOKEN, StandInApi, a_batch, a_problem, form_of, ok
 
 
 def test_request_carries_the_token_and_the_base_path() -> None:
@@ -134,6 +135,55 @@ def test_silence_is_told_apart_from_refusal(
     assert (str(lost.value), lost.value.exit_code) == (text, 3)
 
 
+CUT = httpx.RemoteProtocolError
+BUSY = a_problem(409, "A request with this Idempotency-Key is still in progress")
+PEOPLE = b"phone_number\n+14155550104\n"
+
+
+def upload(api: StandInApi) -> object:
+    with api.client() as client:
+        return client.create_batch({"campaign_id": "cmp_1", "concurrency_limit": 5}, io.BytesIO(PEOPLE))
+
+
+def test_upload_whose_answer_got_lost_is_sent_again_whole_with_its_key_and_makes_one_batch() -> None:
+    api = StandInApi(CUT, httpx.ConnectError, BUSY, ok(a_batch(), 201))
+
+    assert upload(api) == a_batch()
+    assert len({each.headers["Idempotency-Key"] for each in api.requests}) == 1
+    assert [form_of(each) for each in api.requests] == [
+        {"campaign_id": "cmp_1", "concurrency_limit": "5", "file": PEOPLE.decode()}
+    ] * 4
+    assert api.pauses == [1, 2, 4]
+
+
+def test_two_uploads_have_two_keys() -> None:
+    api = StandInApi(ok(a_batch(), 201))
+    upload(api)
+    upload(api)
+
+    assert len({each.headers["Idempotency-Key"] for each in api.requests}) == 2
+
+
+@pytest.mark.parametrize(
+    ("answer", "failure", "tries"),
+    [
+        pytest.param(httpx.ReadTimeout, ApiUnreachable, 4, id="lost again and again"),
+        pytest.param(a_problem(503, "Database is unreachable"), ApiUnreachable, 4, id="never now"),
+        pytest.param(httpx.ConnectError, ApiUnreachable, 1, id="nobody there"),
+        pytest.param(a_problem(409, "Campaign is cancelled"), RequestRefused, 1, id="conflict"),
+        pytest.param(a_problem(422, "Validation failed"), RequestRefused, 1, id="refused"),
+    ],
+)
+def test_upload_is_tried_a_few_times_where_it_may_have_worked_and_else_once(
+    answer: httpx.Response | type[httpx.TransportError], failure: type[CommandFailed], tries: int
+) -> None:
+    api = StandInApi(answer)
+    with pytest.raises(failure):
+        upload(api)
+
+    assert len(api.requests) == tries
+
+
 def test_list_that_is_none_is_refused() -> None:
     with StandInApi(ok({})).client() as client, pytest.raises(RequestRefused, match="else than a list"):
         list(client.campaigns())
@@ -147,7 +197,7 @@ def test_address_that_is_none_is_a_usage_error(address: str) -> None:
 
 def test_no_message_holds_the_token() -> None:
     with StandInApi(httpx.ConnectError).client() as client, pytest.raises(CommandFailed) as failed:
-        client.create_batch({"contacts": []})
+        client.create_batch({}, io.BytesIO())
 
     assert TOKEN not in f"{failed.value!r} {failed.value.__cause__!r}"
 

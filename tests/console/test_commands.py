@@ -8,17 +8,18 @@ import pytest
 from typer.testing import CliRunner
 
 from cli import app
-from tests.console.stand_in_api import TOKEN, Answer, StandInApi, a_batch, a_problem, ok
+from tests.console.stand_in_api import TOKEN, Answer, StandInApi, a_batch, a_problem, form_of, ok
 from tests.console.terminal import apollo
 
 CAMPAIGN = {"campaign_id": "cmp_1", "name": "First", "status": "draft", "created_at": "2026-09-01T14:00:00Z"}
 CREATED = a_batch() | {"import_report": {"received": 3, "accepted": 2, "invalid": 0, "duplicates": 1}}
+PEOPLE = "phone_number,callee_name\n+14155550104,Ines Moreau\n"
 NEEDED = ("--name", "First", "--agent", "agent_1", "--phone", "+14155550180")
 
 
 def a_people_file(tmp_path: Path) -> str:
     path = tmp_path / "people.csv"
-    path.write_text("phone_number,callee_name\n+14155550104,Ines Moreau\n")
+    path.write_text(PEOPLE)
     return str(path)
 
 
@@ -125,16 +126,17 @@ def test_batch_is_uploaded_from_a_file_with_its_options(tmp_path: Path) -> None:
     assert (
         result.stderr == "Batch created, in_progress: 2 of 3 contacts accepted (0 invalid, 1 duplicates).\n"
     )
-    assert sent(api) == {
+    assert api.requests[0].url.path == "/api/v1/batches/upload"
+    assert form_of(api.requests[0]) == {
         "campaign_id": "cmp_1",
-        "contacts": [{"phone_number": "+14155550104", "call_variables": {"callee_name": "Ines Moreau"}}],
         "name": "north side",
-        "concurrency_limit": 5,
-        "max_retries_override": 1,
+        "concurrency_limit": "5",
+        "max_retries_override": "1",
         "timezone": "America/Denver",
         "scheduled_start": "2026-09-07T08:00:00",
         "scheduled_end": "2026-09-08T00:00:00Z",
         "on_invalid": "skip",
+        "file": PEOPLE,
     }
 
 
@@ -152,12 +154,21 @@ def test_uploaded_batch_is_watched_to_its_end_when_asked(tmp_path: Path) -> None
 
 def test_file_that_cannot_be_read_is_refused_before_anything_is_sent(tmp_path: Path) -> None:
     api, path = StandInApi(ok({})), tmp_path / "people.csv"
-    path.write_text("name\nInes\n")
 
     result = apollo(api, "batches", "create", str(path), "--campaign", "cmp_1")
 
     assert (result.exit_code, api.requests) == (2, [])
-    assert result.stderr == f"apollo: {path}: the header names neither phone_number nor mobile_number\n"
+    assert result.stderr == f"apollo: {path}: No such file or directory\n"
+
+
+def test_wrong_row_of_a_file_is_refused_with_its_number(tmp_path: Path) -> None:
+    errors = [{"loc": ["file", 3, "phone_number"], "msg": "Not a possible phone number"}]
+    api = StandInApi(a_problem(422, "Validation failed", errors=errors, error_count=1))
+
+    result = apollo(api, "batches", "create", a_people_file(tmp_path), "--campaign", "cmp_1")
+
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr == "apollo: Validation failed: file.3.phone_number: Not a possible phone number\n"
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import count
 
-from tests.e2e.house import House
+from tests.e2e.house import House, a_contacts_file
 
 _turns = count(1)
 NO_RETRY: Mapping[str, object] = {"max_retries": 0}
@@ -40,10 +40,8 @@ def busy_number() -> str:
 
 def a_batch(house: House, campaign_id: str, numbers: Sequence[str] = (), **upload: object) -> str:
     """Upload a batch, without numbers one of two fresh people who answer, and return its id."""
-    contacts = [{"phone_number": number} for number in numbers or answering_numbers()]
-    return str(
-        house.api.create_batch({"campaign_id": campaign_id, "contacts": contacts, **upload})["batch_id"]
-    )
+    file = a_contacts_file(numbers or answering_numbers())
+    return str(house.api.create_batch({"campaign_id": campaign_id, **upload}, file)["batch_id"])
 
 
 def ahead(**length: float) -> str:
