@@ -15,8 +15,7 @@ from console.batch_commands import batches
 from console.campaign_commands import campaigns
 from console.cli_context import CliContext
 from console.demo import Demo
-from console.failures import CommandFailed
-from console.group import ApolloGroup
+from console.failures import ApolloGroup, CommandFailed
 from console.suppression_commands import suppressions
 from console.watch import Watcher
 from embedded.data_folder import read_token

@@ -13,17 +13,14 @@ from api.contacts import routes as contacts
 from api.diagnosis import routes as debugging
 from api.export import routes as csv_files
 from api.health import routes as health
-from api.http.body_bytes import BodyBytes
+from api.http.body import BodyBytes
 from api.http.dependencies import ApiDependencies
-from api.http.docs_page import serve_docs
 from api.http.early_answers import EarlyAnswers
-from api.http.head_requests import HeadRequests
-from api.http.middleware import RequestMiddleware
-from api.http.openapi import describe_with_schemas
+from api.http.middleware import HeadRequests, RequestMiddleware
+from api.http.openapi import describe_with_schemas, serve_docs
 from api.http.problems import speak_problems
-from api.http.rate_limit import RateLimit
-from api.http.request_places import RequestPlaces
-from api.http.upload_places import UploadPlaces
+from api.http.rate_limit import RateLimit, RequestPlaces
+from api.http.uploads import UploadPlaces
 from api.suppressions import routes as suppressions
 from api.webhooks import routes as webhooks
 from api.webhooks.direct_delivery import DirectDelivery

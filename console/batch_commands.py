@@ -1,7 +1,11 @@
 """`apollo batches …`"""
 
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, BinaryIO
 
 import typer
 from rich.console import Console
@@ -9,8 +13,6 @@ from rich.console import Console
 from console.api_client import ApiClient, JsonObject
 from console.batch_debugging import batch_debugging
 from console.cli_context import ApiToken, ApiUrl, CliContext, cli_context_of
-from console.contact_rows import CALL_COLUMNS, CONTACT_COLUMNS, call_rows, contact_rows
-from console.export_command import batch_export
 from console.failures import REFUSED, UsageWrong
 from console.life_cycle_commands import batch_actions
 from console.listing import cells, show_list, shown
@@ -19,10 +21,23 @@ from console.progress import read_progress
 batches = typer.Typer(no_args_is_help=True, help="Lists of people to call under a campaign.")
 batches.add_typer(batch_actions)
 batches.add_typer(batch_debugging)
-batches.add_typer(batch_export)
 
 BatchId = Annotated[str, typer.Argument(metavar="ID", help="Id of the batch.")]
 Statuses = Annotated[list[str] | None, typer.Option("--status", help="Only these; may be repeated.")]
+
+_CONTACT_COLUMNS = (
+    *("position", "contact", "number", "name", "external id"),
+    *("status", "skip reason", "retries", "last attempted", "due"),
+)
+_CALL_COLUMNS = (
+    *("position", "contact", "number", "attempt", "kind", "call status"),
+    *("from", "started", "seconds", "hangup reason", "error", "execution"),
+)
+_WHO = ("position", "contact_id", "phone_number")
+_CALL_FIELDS = (
+    *("attempt", "kind", "call_status", "from_number"),
+    *("started_at", "duration_seconds", "hangup_reason", "error", "execution_id"),
+)
 
 
 @batches.command("create")
@@ -119,10 +134,10 @@ def list_contacts(  # noqa: PLR0913 - one parameter per option
     with cli_context_of(context).connect(api_url, token) as api:
         if calls:
             people = api.contacts_with_calls(batch_id, status or ())
-            show_list(CALL_COLUMNS, call_rows(people), Console())
+            show_list(_CALL_COLUMNS, _call_rows(people), Console())
         else:
             people = api.contacts(batch_id, status or ())
-            show_list(CONTACT_COLUMNS, contact_rows(people), Console())
+            show_list(_CONTACT_COLUMNS, _contact_rows(people), Console())
 
 
 def _upload(api: ApiClient, fields: JsonObject, path: Path) -> JsonObject:
@@ -131,6 +146,35 @@ def _upload(api: ApiClient, fields: JsonObject, path: Path) -> JsonObject:
             return api.create_batch(fields, file)
     except OSError as error:
         raise UsageWrong(f"{path}: {error.strerror}") from error
+
+
+class Rows(StrEnum):
+    """What one row stands for."""
+
+    CONTACTS = "contacts"
+    CALLS = "calls"
+
+
+@batches.command("export")
+def export_batch(  # noqa: PLR0913 - one parameter per option
+    context: typer.Context,
+    batch_id: BatchId,
+    *,
+    rows: Annotated[Rows, typer.Option(help="A row per contact, or one per call.")] = Rows.CONTACTS,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="File to write; by default the terminal.")
+    ] = None,
+    api_url: ApiUrl = None,
+    token: ApiToken = None,
+) -> None:
+    """Write a batch as CSV; a file appears only once it is whole."""
+    with (
+        cli_context_of(context).connect(api_url, token) as api,
+        api.export(batch_id, rows.value) as chunks,
+        _opened(output) as file,
+    ):
+        for chunk in chunks:
+            file.write(chunk)
 
 
 def _follow(here: CliContext, api: ApiClient, batch_id: str) -> None:
@@ -155,3 +199,45 @@ def _row(batch: JsonObject) -> list[str]:
         f"{progress.done}/{progress.total}",
         shown(batch.get("created_at")),
     ]
+
+
+def _contact_rows(contacts: Iterable[JsonObject]) -> Iterator[list[str]]:
+    """Yield a row per contact; `due` is the time of the retry or the follow-up it waits for."""
+    for contact in contacts:
+        due_at = contact.get("next_retry_at") or contact.get("follow_up_at")
+        yield [
+            *cells(contact, _WHO),
+            _callee_name(contact),
+            *cells(contact, ("external_id", "status", "skip_reason", "retry_count", "last_attempted_at")),
+            shown(due_at),
+        ]
+
+
+def _call_rows(contacts: Iterable[JsonObject]) -> Iterator[list[str]]:
+    """Yield a row per call, oldest first within a contact; nobody without a call appears."""
+    for contact in contacts:
+        records = contact.get("call_records")
+        for record in records if isinstance(records, list) else ():
+            yield [*cells(contact, _WHO), *cells(record, _CALL_FIELDS)]
+
+
+def _callee_name(contact: JsonObject) -> str:
+    variables = contact.get("call_variables")
+    return shown(variables.get("callee_name")) if isinstance(variables, dict) else ""
+
+
+@contextmanager
+def _opened(output: Path | None) -> Iterator[BinaryIO]:
+    if output is None:
+        yield sys.stdout.buffer
+        sys.stdout.buffer.flush()
+        return
+    unfinished = output.with_name(f"{output.name}.part")
+    try:
+        with unfinished.open("wb") as file:
+            yield file
+        unfinished.replace(output)
+    except OSError as error:
+        raise UsageWrong(f"{output}: {error.strerror}") from error
+    finally:
+        unfinished.unlink(missing_ok=True)

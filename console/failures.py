@@ -1,4 +1,11 @@
-"""Why a command failed: one line for stderr, and the exit code that scripts read."""
+"""Why a command failed: one line on stderr, and the exit code that scripts read."""
+
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+from domain.errors import ApolloError
 
 REFUSED = 1
 """The API said no, or the work did not end well."""
@@ -32,3 +39,18 @@ class ApiUnreachable(CommandFailed):
     """The API did not answer, or only said that it cannot work now."""
 
     exit_code = UNREACHABLE
+
+
+class ApolloGroup(TyperGroup):
+    """Ends failed commands without a stack trace."""
+
+    def invoke(self, ctx: Any) -> Any:  # typer publishes no type for its own context class here
+        """Run the command that was typed."""
+        try:
+            return super().invoke(ctx)
+        except CommandFailed as failure:
+            code, text = failure.exit_code, str(failure)
+        except ApolloError as error:
+            code, text = REFUSED, error.message
+        typer.echo(f"apollo: {text}", err=True)
+        raise typer.Exit(code)

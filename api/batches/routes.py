@@ -9,10 +9,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.batches.actions import act_on_batch, dispatch_batch
-from api.batches.bodies import UploadBody, UploadBodyOrFile
 from api.batches.counters import CounterSource, live_counters
 from api.batches.creation import BatchCreation
-from api.batches.form_fields import STRUCTURES
 from api.batches.schemas import (
     BatchActed,
     BatchCreate,
@@ -23,7 +21,7 @@ from api.batches.schemas import (
     BatchForm,
     BatchOut,
 )
-from api.batches.upload import BatchUpload
+from api.batches.upload import STRUCTURES, BatchUpload, UploadBody, UploadBodyOrFile
 from api.http.authentication import Caller, Client, Watcher
 from api.http.dependencies import ApiDependencies, Metrics, Parts
 from api.http.idempotency import IdempotencyKeyHeader, answer_created, once_only

@@ -1,18 +1,36 @@
-"""Reading an upload: everything that can be told without knowing its campaign."""
+"""Reading an upload, as JSON or as a form with a CSV file, as far as its campaign need not be known.
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+The rules of a row are the same in both.
+"""
 
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Annotated
+
+from anyio import to_thread
+from fastapi import Depends
 from pydantic import ValidationError
+from starlette.requests import Request
 
 from api.batches.rows import JSON_ROWS, RowIntake, RowPlaces
 from api.batches.schemas import MAX_CONTACTS, BatchHead, ImportReport, OnDuplicate, OnInvalid
+from api.http.authentication import Caller, Client
+from api.http.body import BATCH_LIMIT, is_form, parse_off_loop, require_json
+from api.http.csv_file import FILE, HEADER_ROW, CsvFile
 from api.http.field_errors import FieldErrors
-from api.http.refusals import BodyTooLarge
+from api.http.multipart import Form, new_form
+from api.http.posted import Posted, read_form, reading_places
+from api.http.refusals import BodyTooLarge, UnsupportedMediaType, UnsupportedUpload
+from api.http.strict_json import parse_value
+from api.http.uploads import Upload, new_spool
 from domain.contact import NewContact
-from domain.errors import FieldError
+from domain.errors import FieldError, InvalidRequest
 
-CONTACTS = JSON_ROWS.all_rows
+_CONTACTS = JSON_ROWS.all_rows
+_CSV_ROWS = RowPlaces(all_rows=FILE, word="row", first=HEADER_ROW + 1)
+_SCALARS = frozenset({"concurrency_limit", "max_retries_override", "working_hours_enforced"})
+STRUCTURES = frozenset({"call_context", "metadata", "retry_policy", "working_hours", "phone_numbers"})
+"""Fields of a form that are written as JSON."""
 
 
 @dataclass(frozen=True)
@@ -31,27 +49,27 @@ class BatchUpload:
         return cls(head, intake.contacts, intake.report())
 
 
-def read_upload(document: dict[str, object]) -> BatchUpload:
+def _read_upload(document: dict[str, object]) -> BatchUpload:
     """Check an upload; takes seconds for the largest, so not on the event loop.
 
     Raises BodyTooLarge for too many contacts, InvalidRequest for anything else that is wrong.
     """
     rows = document.get("contacts")
     if isinstance(rows, list) and len(rows) > MAX_CONTACTS:
-        raise too_many_contacts()
+        raise _too_many_contacts()
     errors = FieldErrors()
-    head = read_head({key: value for key, value in document.items() if key != "contacts"}, errors)
-    intake = row_intake(head, errors, JSON_ROWS)
-    _take_rows(rows, intake)
+    head = _read_head({key: value for key, value in document.items() if key != "contacts"}, errors)
+    intake = _row_intake(head, errors, JSON_ROWS)
+    _take_json_rows(rows, intake)
     return BatchUpload.of(head, intake)
 
 
-def too_many_contacts() -> BodyTooLarge:
+def _too_many_contacts() -> BodyTooLarge:
     """Return the refusal of an upload with more contacts than a batch may have."""
     return BodyTooLarge(f"A batch is limited to {MAX_CONTACTS:,} contacts")
 
 
-def read_head(fields: dict[str, object], errors: FieldErrors) -> BatchHead | None:
+def _read_head(fields: dict[str, object], errors: FieldErrors) -> BatchHead | None:
     """Return everything of an upload but its contacts, None when it is wrong, which is noted."""
     try:
         return BatchHead.model_validate(fields)
@@ -60,7 +78,7 @@ def read_head(fields: dict[str, object], errors: FieldErrors) -> BatchHead | Non
         return None
 
 
-def row_intake(head: BatchHead | None, errors: FieldErrors, places: RowPlaces) -> RowIntake:
+def _row_intake(head: BatchHead | None, errors: FieldErrors, places: RowPlaces) -> RowIntake:
     """Return the intake that does with rows as the upload asks."""
     return RowIntake(
         on_invalid=(head and head.on_invalid) or OnInvalid.REJECT,
@@ -70,12 +88,116 @@ def row_intake(head: BatchHead | None, errors: FieldErrors, places: RowPlaces) -
     )
 
 
-def _take_rows(rows: object, intake: RowIntake) -> None:
+def _take_json_rows(rows: object, intake: RowIntake) -> None:
     if rows is None:
-        intake.errors.add(FieldError(CONTACTS, "Field required", "missing"))
+        intake.errors.add(FieldError(_CONTACTS, "Field required", "missing"))
     elif not isinstance(rows, list):
-        intake.errors.add(FieldError(CONTACTS, "Input should be a valid list", "list_type"))
+        intake.errors.add(FieldError(_CONTACTS, "Input should be a valid list", "list_type"))
     elif not rows:
-        intake.errors.add(FieldError(CONTACTS, "A batch needs at least one contact", "too_short"))
+        intake.errors.add(FieldError(_CONTACTS, "A batch needs at least one contact", "too_short"))
     else:
         intake.take_all(rows)
+
+
+def _read_form_upload(form: Form) -> tuple[BatchUpload, dict[str, object]]:
+    """Check an upload, and return it with the document that a repetition of it is known by.
+
+    Takes seconds for the largest, so not on the event loop.
+    Raises BodyTooLarge for too many contacts, InvalidRequest for anything else that is wrong.
+    """
+    errors = FieldErrors()
+    fields = _read_fields(form.fields, errors)
+    head = _read_head(fields, errors)
+    intake = _row_intake(head, errors, _CSV_ROWS)
+    if form.file is None:
+        errors.add(FieldError(("body", "file"), "Field required", "missing"))
+        return BatchUpload.of(head, intake), fields
+    form.file.seek(0)
+    digest = _take_csv_rows(form.file, intake)
+    return BatchUpload.of(head, intake), {**fields, "file": digest}
+
+
+def _take_csv_rows(lines: Iterable[bytes], intake: RowIntake) -> str:
+    """Sort every row and return a digest of them all."""
+    file = CsvFile(lines)
+    try:
+        for row in file.rows():
+            if intake.received == 0:
+                intake.places = replace(intake.places, number_field=file.columns.number_column)
+            if intake.received == MAX_CONTACTS:
+                raise _too_many_contacts()
+            intake.take(row.contact, row.flaw)
+    except InvalidRequest as unreadable:
+        intake.errors.add_refusal(unreadable)
+        return ""
+    if intake.received == 0:
+        intake.errors.add(FieldError(FILE, "The file has no row below its header", "too_short"))
+    else:
+        intake.close()
+    return file.fingerprint()
+
+
+def _read_fields(fields: Mapping[str, str], errors: FieldErrors) -> dict[str, object]:
+    """Return what an upload says about its batch; what is no JSON where it should be is noted.
+
+    A known field left blank is absent, as browsers send it; an unknown one is not, for it may be misspelt.
+    """
+    document: dict[str, object] = {}
+    for name, text in fields.items():
+        if not text.strip() and name in BatchHead.model_fields:
+            continue
+        try:
+            document[name] = _value_of(name, text)
+        except InvalidRequest as invalid:
+            errors.add_refusal(invalid)
+    return document
+
+
+def _value_of(name: str, text: str) -> object:
+    loc = ("body", name)
+    if "\0" in text:
+        raise InvalidRequest([FieldError(loc, "Text must not hold NUL", "unstorable_text")])
+    if name in STRUCTURES:
+        return parse_value(text.encode(), loc)
+    if name in _SCALARS:
+        return _scalar(text)
+    return text
+
+
+def _scalar(text: str) -> object:
+    """Return a number or a boolean; any other text stays text, and the schema says what it should be."""
+    try:
+        value = parse_value(text.encode(), ("body",))
+    except InvalidRequest:
+        return text
+    return value if isinstance(value, (int, float)) else text
+
+
+async def _json_upload(request: Request, caller: Caller) -> Posted[BatchUpload]:
+    return await _read_json_upload(request, caller, UnsupportedMediaType)
+
+
+async def _json_or_file_upload(request: Request, caller: Caller) -> Posted[BatchUpload]:
+    if not is_form(request):
+        return await _read_json_upload(request, caller, UnsupportedUpload)
+    with new_form() as reader:
+        form = await read_form(reader, request, caller)
+        upload, document = await to_thread.run_sync(_read_form_upload, form, limiter=reading_places(request))
+    return Posted(upload, document)
+
+
+async def _read_json_upload(
+    request: Request, caller: Client, unsupported: type[UnsupportedMediaType]
+) -> Posted[BatchUpload]:
+    body = Upload(request, caller.token_id, BATCH_LIMIT)
+    with new_spool() as spool:
+        await body.spool(spool)
+        require_json(request, unsupported)
+        await body.enter_memory()
+        document = await parse_off_loop(await body.read(spool))
+    upload = await to_thread.run_sync(_read_upload, document, limiter=reading_places(request))
+    return Posted(upload, document)
+
+
+UploadBody = Annotated[Posted[BatchUpload], Depends(_json_upload)]
+UploadBodyOrFile = Annotated[Posted[BatchUpload], Depends(_json_or_file_upload)]

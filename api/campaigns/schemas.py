@@ -1,24 +1,63 @@
 """Campaigns on the wire."""
 
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from typing import Annotated
 
 from pydantic import ConfigDict, Field, PlainSerializer, ValidationInfo, field_validator
 
 from api.http.paging import ANY_OF, ListQuery
 from api.http.wire import JsonObject, WireInput, WireNumber, WireOutput, WireTime, ZoneName
-from api.policy.frequency_caps import FrequencyCapOut, FrequencyCapsIn
 from api.policy.retry_policy import RetryPolicyIn, RetryPolicyOut
 from api.policy.rules import BlackoutDate, CallerIds, CallsPerSecond, Metadata, Name, Strategy
 from api.policy.working_hours import NO_ENABLED_DAY, WorkingHoursIn, WorkingHoursOut, require_some_open_day
 from domain.caller_id import CallerIdStrategy
 from domain.campaign import Campaign, CampaignRules, CampaignStatus
 from domain.errors import FieldError, InvalidRequest
+from domain.frequency import FrequencyCap
 from domain.identity import CampaignId, OrganizationId
 from domain.lifecycle import PAST, Action
 from domain.redial import RedialPolicy
 from domain.working_hours import DEFAULT_WORKING_HOURS
+
+_HOUR = timedelta(hours=1)
+
+
+class FrequencyCapIn(WireInput):
+    """How often one number may be called in a while, over all campaigns of the organization."""
+
+    max_calls: Annotated[int, Field(ge=1, le=100)] = Field(examples=[3])
+    hours: Annotated[float, Field(gt=0, le=8760, allow_inf_nan=False)] = Field(
+        description="Length of any stretch of time that is looked at; fractions allowed.", examples=[24]
+    )
+
+    def to_domain(self) -> FrequencyCap:
+        """Return the cap as the domain knows it."""
+        # Less than the clock's grain would come back as 0, which no client may send.
+        return FrequencyCap(self.max_calls, max(timedelta(hours=self.hours), timedelta.resolution))
+
+
+class FrequencyCapOut(WireOutput):
+    """How often one number may be called in a while."""
+
+    max_calls: int
+    hours: WireNumber = Field(examples=[24])
+
+    @classmethod
+    def of(cls, cap: FrequencyCap) -> "FrequencyCapOut":
+        """Show the cap as clients see it."""
+        return cls(max_calls=cap.max_calls, hours=cap.window / _HOUR)
+
+
+FrequencyCapsIn = Annotated[
+    list[FrequencyCapIn],
+    Field(
+        max_length=5,
+        description="All of them hold, counted per called number over every campaign of the organization; "
+        "default none.",
+    ),
+]
+
 
 AgentId = Annotated[str, Field(min_length=1, max_length=255, description="The voice agent that speaks.")]
 _NO_ENABLED_DAY = FieldError(("body", "working_hours"), NO_ENABLED_DAY, "no_enabled_day")

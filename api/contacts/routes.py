@@ -21,11 +21,10 @@ from api.contacts.schemas import (
 from api.http.authentication import Caller
 from api.http.dependencies import ApiDependencies, Parts
 from api.http.ids import batch_id_of, contact_id_of
-from api.http.json_pieces import json_pieces
 from api.http.openapi import ACTS, ACTS_ON_BODY, READS_ONE, READS_WITHIN, json_body, problems
 from api.http.paging import paging_headers
 from api.http.posted import IgnoredBody, Posted, body_of
-from api.http.responses import json_answer
+from api.http.responses import json_answer, json_pieces
 from domain.contact import Contact
 
 router = APIRouter(prefix="/api/v1/batches/{batch_id}/contacts", tags=["contacts"])

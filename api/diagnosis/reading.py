@@ -6,15 +6,15 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TypeVar
 
-from api.diagnosis.counter_check import counter_differences
 from api.http.dependencies import ApiDependencies
 from domain.batch import TERMINAL_BATCH, Batch, BatchStatus, calling_hours_in_force
 from domain.campaign import Campaign
 from domain.contact import ContactStatus
-from domain.counters import CounterDifference
+from domain.counters import BatchTally, CounterDifference
+from domain.diagnosis.counter_check import has_counted, unexplained_differences
 from domain.diagnosis.decision import RECENT_ATTEMPTS, RECENT_ENDINGS, WEBHOOK_SILENCE
 from domain.diagnosis.facts import RUNNING, QueueFacts, Withheld
-from domain.errors import EngineUnavailable, StoreUnavailable
+from domain.errors import EngineUnavailable, StoreUnavailable, TechnicalError
 from domain.frequency import CapsAt
 from domain.identity import BatchId, ContactId, OrganizationId
 from domain.ports import (
@@ -34,6 +34,10 @@ ALL_SECONDS = 2.8
 PENDING_SAMPLE = 3
 LOOKED_AT = 20_000
 """Pending contacts whose numbers are looked up to learn whether anybody can be called."""
+A_MOMENT_SECONDS = 0.3
+"""Until both are looked at again; what is on its way arrives meanwhile."""
+LOOK_SECONDS = 0.9
+"""For the second look, with the moment before it."""
 
 T = TypeVar("T")
 
@@ -91,7 +95,7 @@ async def read_batch(
         workflow=workflow,
         queues=queues,
         dispatcher=dispatcher,
-        counter_differences=await counter_differences(
+        counter_differences=await _counter_differences(
             parts, batch_id, tally, stored.standings, deadline=deadline
         ),
     )
@@ -160,3 +164,33 @@ async def _in_time(answer: Awaitable[T]) -> T | None:
             return await answer
     except (TimeoutError, EngineUnavailable):
         return None
+
+
+async def _counter_differences(
+    parts: ApiDependencies,
+    batch_id: BatchId,
+    tally: BatchTally | None,
+    standings: Mapping[ContactStatus, StatusShare],
+    *,
+    deadline: float,
+) -> Collection[CounterDifference] | None:
+    """Return where workflow and rows differ at the first look, given, and a moment later; None where unknown.
+
+    `deadline` is an instant of the running loop after which nobody waits.
+    """
+    if tally is None or not has_counted(tally):
+        return None
+    found = unexplained_differences(tally, standings, parts.clock())
+    if not found:
+        return found
+    end = min(deadline, asyncio.get_running_loop().time() + LOOK_SECONDS)
+    try:
+        async with asyncio.timeout_at(end):
+            await asyncio.sleep(A_MOMENT_SECONDS)
+            tally = await parts.engine.tally(batch_id)
+            standings = await parts.diagnostics.standings(batch_id)
+    except (TimeoutError, TechnicalError):
+        return None
+    if tally is None:
+        return None
+    return found & unexplained_differences(tally, standings, parts.clock())

@@ -1,11 +1,15 @@
-"""The columns of an export, one set per kind of row, in the order of the file."""
+"""The columns of an export, one set per kind of row, in the order of the file; safe in spreadsheets."""
 
+import json
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from operator import attrgetter
 
-from api.http.csv_cells import cell, guarded, guarded_number
+from api.http.strict_json import compact
+from api.http.wire import wire_time
 from domain.call import CallRecord
 from domain.contact import Contact, ContactStatus
 from domain.contact_file import CALL_COLUMNS, COURSE_COLUMNS, LAST, PROVIDER_COLUMNS
@@ -15,6 +19,34 @@ CALLEE_NAME = "callee_name"
 _NUMBERS = frozenset({"phone_number", "from_number", "to_number", "last_from_number"})
 _WHO = ("contact_id", "external_id", "phone_number")
 _STANDING = ("status", "skip_reason", "retry_count", "follow_up_count", "last_attempted_at", "next_retry_at")
+
+_STARTS_A_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_NUMBER = re.compile(r"\+[0-9]+")
+
+
+def cell(value: object) -> str:
+    """Return a value as text: strings as they are, nothing for null, everything else as JSON."""
+    match value:
+        case None:
+            return ""
+        case str():
+            return str(value)
+        case datetime():
+            return wire_time(value)
+        case bool() | int() | float():
+            return json.dumps(value)
+        case _:
+            return compact(value).decode()
+
+
+def guarded(text: str) -> str:
+    """Return a cell that no spreadsheet takes for a formula."""
+    return f"'{text}" if text.startswith(_STARTS_A_FORMULA) else text
+
+
+def guarded_number(text: str) -> str:
+    """Return a cell of a column of phone numbers; a plain one needs no guard."""
+    return text if _NUMBER.fullmatch(text) else guarded(text)
 
 
 class ExportRows(StrEnum):

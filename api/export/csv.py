@@ -1,13 +1,14 @@
 """A batch as a CSV file, read and written a stretch at a time, so that no size of it fills the memory."""
 
-from collections.abc import AsyncIterator, Sequence
+import csv
+import io
+from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass
 
 from anyio import to_thread
 
 from api.export.columns import Column, ExportRows, columns
-from api.http.csv_cells import csv_bytes
-from api.http.stretches import next_stretch
+from api.http.responses import next_stretch
 from domain.call import CallRecord
 from domain.contact import Contact
 from domain.errors import BatchNotFound
@@ -49,10 +50,8 @@ class CsvExport:
             chunk = await to_thread.run_sync(self._written, await self._people(after, last))
             if chunk:
                 yield chunk
-            after, stretch = (
-                last,
-                next_stretch(stretch, len(chunk), aim=_BYTES_AT_ONCE, longest=_LONGEST_STRETCH),
-            )
+            after = last
+            stretch = next_stretch(stretch, len(chunk), aim=_BYTES_AT_ONCE, longest=_LONGEST_STRETCH)
 
     async def _people(self, after: int, last: int) -> Sequence[Person]:
         if self.rows is ExportRows.CALLS:
@@ -64,3 +63,10 @@ class CsvExport:
 
     def _written(self, people: Sequence[Person]) -> bytes:
         return csv_bytes([each.cell(contact, call) for each in self.columns] for contact, call in people)
+
+
+def csv_bytes(rows: Iterable[Sequence[str]]) -> bytes:
+    """Return rows in RFC 4180 form with CRLF."""
+    written = io.StringIO(newline="")
+    csv.writer(written, lineterminator="\r\n").writerows(rows)
+    return written.getvalue().encode()

@@ -2,11 +2,58 @@
 
 import asyncio
 from dataclasses import dataclass
+from typing import Literal
+
+from pydantic import Field
 
 from api.http.dependencies import ApiDependencies
+from api.http.wire import WireOutput
 from domain.errors import EngineUnavailable, StoreUnavailable
 from domain.ports import EngineHealth
 from domain.wall_clock import rules_version
+
+
+class Alive(WireOutput):
+    """The process runs."""
+
+    status: Literal["ok"]
+
+
+class PartHealth(WireOutput):
+    """One part the API leans on."""
+
+    ok: bool
+    error: str | None = Field(default=None, description="Present where `ok` is false.")
+
+
+class PollersHealth(PartHealth):
+    """How many workers listen."""
+
+    workflow: int
+    dial: int
+
+
+class TimeZonesHealth(PartHealth):
+    """The rules by which local times are read."""
+
+    version: str = Field(description="Release of the IANA time zone database.", examples=["2026f"])
+
+
+class PartsHealth(WireOutput):
+    """Every part."""
+
+    database: PartHealth
+    temporal: PartHealth
+    pollers: PollersHealth
+    time_zones: TimeZonesHealth
+
+
+class Ready(WireOutput):
+    """Everything answers."""
+
+    status: Literal["ready"]
+    parts: PartsHealth
+
 
 CHECK_SECONDS = 3
 _NO_POLLERS = "No worker is polling"

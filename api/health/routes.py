@@ -6,8 +6,7 @@ from fastapi import APIRouter
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.responses import Response
 
-from api.health.readiness import check_readiness
-from api.health.schemas import Alive, Ready
+from api.health.readiness import Alive, Ready, check_readiness
 from api.http.dependencies import Metrics, Parts
 from api.http.openapi import problems
 from api.http.problems import RETRY_AFTER_SECONDS, UNAVAILABLE, problem

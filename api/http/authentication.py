@@ -13,8 +13,7 @@ from starlette.requests import Request
 from api.http.dependencies import ApiDependencies, parts_of
 from api.http.ids import batch_id_of
 from api.http.middleware import HELD
-from api.http.rate_limit import RateLimit
-from api.http.request_places import RequestPlaces
+from api.http.rate_limit import RateLimit, RequestPlaces
 from api.http.singleflight import Singleflight
 from domain.errors import BatchNotFound, ForeignOrganization, Unauthenticated
 from domain.identity import OrganizationId, TokenId

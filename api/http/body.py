@@ -2,14 +2,14 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from contextlib import ExitStack
 from email.message import Message
 
 from anyio import to_thread
 from starlette.requests import Request
 
-from api.http.body_bytes import BodyBytes
 from api.http.middleware import HELD
-from api.http.refusals import BodyTooLarge, BodyTooSlow, UnsupportedMediaType
+from api.http.refusals import BodiesExhausted, BodyTooLarge, BodyTooSlow, UnsupportedMediaType
 from api.http.strict_json import parse_object
 
 MEGABYTE = 1024 * 1024
@@ -24,6 +24,32 @@ _DIGITS = 20
 PATIENCE_SECONDS = 15
 """How long a sender may pause, and how late a body may be by the slowest rate."""
 SLOWEST_BYTES_PER_SECOND = 64 * 1024
+
+KEPT_AT_ONCE = 64 * MEGABYTE
+"""Of all bodies in one process, whoever sends them and however slowly."""
+SMALL = 64 * 1024
+"""So much of every body is free: ordinary requests and events go on while large ones fill the rest."""
+
+
+class BodyBytes:
+    """Counts the bytes of bodies that are being received or worked on."""
+
+    def __init__(self, limit: int = KEPT_AT_ONCE) -> None:
+        self._limit = limit
+        self._taken = 0
+
+    def grow(self, before: int, after: int, held: ExitStack) -> None:
+        """Count a body that grew, until `held` is closed. Raises BodiesExhausted."""
+        size = max(after, SMALL) - max(before, SMALL)
+        if size == 0:
+            return
+        if self._taken + size > self._limit:
+            raise BodiesExhausted
+        self._taken += size
+        held.callback(self._give_back, size)
+
+    def _give_back(self, size: int) -> None:
+        self._taken -= size
 
 
 async def read_limited(request: Request, limit: int) -> bytes:

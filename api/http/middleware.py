@@ -1,4 +1,4 @@
-"""The outermost layer: measures every request and keeps the inside of a defect inside."""
+"""Around every request: measures it, keeps the inside of a defect inside, and answers HEAD."""
 
 import traceback
 from contextlib import ExitStack
@@ -80,3 +80,26 @@ def _report(defect: Exception, route: str) -> None:
     ]
     reason = defect.message if isinstance(defect, ApolloError) else None
     _log.error("request failed", route=route, defect=type(defect).__qualname__, reason=reason, frames=frames)
+
+
+class HeadRequests:
+    """ASGI middleware: answers HEAD wherever there is a GET (RFC 9110, section 9.3.2), in the metrics too."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http" or scope["method"] != "HEAD":
+            await self._app(scope, receive, send)
+            return
+
+        async def send_head(message: Message) -> None:
+            if message["type"] != "http.response.start":
+                return
+            await send(message)
+            # The answer ends here; whoever goes on making a body is told by the server that nobody listens.
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+        # The server goes by its own scope, in which the method stays.
+        await self._app({**scope, "method": "GET"}, receive, send_head)

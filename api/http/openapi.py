@@ -1,16 +1,22 @@
-"""The OpenAPI description: request bodies and problems that FastAPI cannot see in the signatures."""
+"""The OpenAPI description, with what FastAPI cannot see in the signatures, and its page.
+
+Every asset of the page comes from this server, for many sites have no way out.
+"""
 
 from collections.abc import Iterable
+from importlib.resources import as_file, files
+from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI
+from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
+from starlette.responses import FileResponse, HTMLResponse, Response
 
 from api.http.body import FORM
-from api.http.problem_schemas import Problem, ValidationProblem
-from api.http.problems import MEDIA_TYPE
+from api.http.problems import MEDIA_TYPE, Problem, ValidationProblem
 
 # OpenAPI is a free-form document, so its type is the one FastAPI gives it.
 Described = dict[str, Any]
@@ -33,6 +39,12 @@ _MEANING = {
     422: "The request is malformed, or a value is out of range.",
     429: "Too many requests for this token.",
     503: "The database or Temporal is unreachable, or too many large bodies are under way.",
+}
+_PACKAGE = "fastapi_offline"
+_ASSETS = {
+    "swagger-ui-bundle.js": "text/javascript",
+    "swagger-ui.css": "text/css",
+    "favicon.png": "image/png",
 }
 READS = (401, 422, 429, 503)
 READS_ONE = (401, 404, 429, 503)
@@ -115,3 +127,35 @@ def _mend(operation: Described, *, asks_token: bool) -> None:
     # FastAPI adds it, in a form that is not ours, wherever there is a parameter; no opaque id is malformed.
     if "application/json" in operation["responses"].get("422", {}).get("content", {}):
         del operation["responses"]["422"]
+
+
+def serve_docs(app: FastAPI) -> None:
+    """Add /docs and its assets."""
+    page = get_swagger_ui_html(
+        openapi_url="/openapi.json",
+        title=app.title,
+        swagger_js_url="/docs/swagger-ui-bundle.js",
+        swagger_css_url="/docs/swagger-ui.css",
+        swagger_favicon_url="/docs/favicon.png",
+    )
+
+    async def docs() -> HTMLResponse:
+        return page
+
+    app.add_api_route("/docs", docs, methods=["GET"], include_in_schema=False)
+    for name, media_type in _ASSETS.items():
+        _serve_asset(app, name, media_type)
+
+
+def _serve_asset(app: FastAPI, name: str, media_type: str) -> None:
+    path = _path_of(name)
+
+    async def asset() -> Response:
+        return FileResponse(path, media_type=media_type)
+
+    app.add_api_route(f"/docs/{name}", asset, methods=["GET"], include_in_schema=False)
+
+
+def _path_of(name: str) -> Path:
+    with as_file(files(_PACKAGE) / "static" / name) as path:
+        return path

@@ -6,12 +6,14 @@ from dataclasses import dataclass
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
+from pydantic import ConfigDict, Field
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Match
 
 from api.http.refusals import BodiesExhausted, BodyTooLarge, BodyTooSlow, RateLimited, UnsupportedMediaType
+from api.http.wire import WireOutput
 from domain import errors
 from domain.errors import ApolloError, FieldError, InvalidRequest, StoreUnavailable
 
@@ -19,6 +21,32 @@ MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_SECONDS = 5
 _SERVED_AS = {"HEAD": "GET"}
 _METHODS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
+
+
+class ProblemError(WireOutput):
+    """One thing wrong with a request."""
+
+    loc: list[str | int] = Field(examples=[["body", "contacts", 3, "phone_number"]])
+    msg: str = Field(examples=["Not a possible phone number"])
+    type: str = Field(examples=["phone_number"])
+
+
+class Problem(WireOutput):
+    """Problem details, compatible with RFC 9457."""
+
+    model_config = ConfigDict(extra="allow")
+
+    type: str = Field(examples=["urn:apollo:problem:not-found"])
+    title: str = Field(examples=["Not Found"])
+    status: int = Field(examples=[404])
+    detail: str = Field(examples=["Batch not found"])
+
+
+class ValidationProblem(Problem):
+    """A problem that names what is wrong, at most 100 errors of `error_count`."""
+
+    errors: list[ProblemError]
+    error_count: int
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """The ground of every schema: strict on the way in, exact on the way out."""
 
-from datetime import datetime
-from typing import Annotated
+from datetime import UTC, datetime
+from typing import Annotated, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -16,9 +16,16 @@ from pydantic_core import PydanticCustomError
 
 from api.http.phone_numbers import is_possible_e164
 from api.http.strict_json import compact
-from api.http.times import wire_time
 from domain.given_time import GivenTime, parse_given_time
 from domain.wall_clock import zone_names
+
+
+def wire_time(instant: datetime) -> str:
+    """Return an instant as ISO 8601 UTC ending in Z, with milliseconds unless they are zero."""
+    utc = instant.astimezone(UTC)
+    precision = "milliseconds" if utc.microsecond >= 1000 else "seconds"
+    return utc.replace(tzinfo=None).isoformat(timespec=precision) + "Z"
+
 
 MAX_OBJECT_BYTES = 16_384
 
@@ -95,3 +102,16 @@ WireTime = Annotated[
 ]
 WireNumber = Annotated[float, PlainSerializer(_shortest, return_type=float | int)]
 """A number that is written without a fraction where it has none."""
+
+
+T = TypeVar("T")
+
+
+def without_repeats(entries: list[T]) -> list[T]:
+    """Return the entries. Raises when one stands twice, naming its second place, not its value."""
+    seen: set[T] = set()
+    for index, entry in enumerate(entries):
+        if entry in seen:
+            raise PydanticCustomError("repeated", "Entry {index} repeats an earlier one", {"index": index})
+        seen.add(entry)
+    return entries

@@ -5,8 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from api.http.repeats import without_repeats
-from api.http.wire import WireInput, WireNumber, WireOutput
+from api.http.wire import WireInput, WireNumber, WireOutput, without_repeats
 from domain.call import Outcome
 from domain.redial import RedialPolicy, RedialStrategy
 

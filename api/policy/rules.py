@@ -7,8 +7,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, PlainValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from api.http.repeats import without_repeats
-from api.http.wire import E164, JsonObject
+from api.http.wire import E164, JsonObject, without_repeats
 from domain.caller_id import CallerIdStrategy
 from domain.campaign import CONCURRENCY_KEY
 from domain.dial_reservations import FASTEST, SLOWEST

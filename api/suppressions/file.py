@@ -3,13 +3,21 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Annotated
 
+from anyio import to_thread
+from fastapi import Depends
 from pydantic import ValidationError
+from starlette.requests import Request
 
+from api.http.authentication import Caller
+from api.http.body import BATCH_LIMIT, is_form, pass_over
 from api.http.csv_file import FILE, HEADER_ROW, CsvFile
+from api.http.dependencies import Parts
 from api.http.field_errors import FieldErrors, field_errors
-from api.http.multipart import Form
-from api.http.refusals import BodyTooLarge
+from api.http.multipart import Form, new_form
+from api.http.posted import read_form, reading_places
+from api.http.refusals import BodyTooLarge, UnsupportedFile
 from api.suppressions.schemas import SuppressionRow
 from domain.errors import FieldError, InvalidRequest
 from domain.given_time import GivenTime
@@ -128,3 +136,16 @@ def _flaw_of_expiry(given: GivenTime | None, now: datetime) -> FieldError | None
     except ValueError as error:
         return FieldError(("expires_at",), str(error), "datetime")
     return FieldError(("expires_at",), "Must be later than now", "past_expiry") if is_past else None
+
+
+async def _suppression_file(request: Request, caller: Caller, parts: Parts) -> SuppressionFile:
+    if not is_form(request):
+        await pass_over(request, BATCH_LIMIT)
+        raise UnsupportedFile
+    now = parts.clock()
+    with new_form() as reader:
+        form = await read_form(reader, request, caller)
+        return await to_thread.run_sync(read_suppression_form, form, now, limiter=reading_places(request))
+
+
+SuppressionFileBody = Annotated[SuppressionFile, Depends(_suppression_file)]

@@ -15,8 +15,7 @@ from api.http.openapi import READS, READS_ONE, form_body, json_body, problems
 from api.http.paging import paging_headers
 from api.http.posted import Posted, body_of
 from api.http.responses import JSON, json_answer, json_list
-from api.suppressions.bodies import SuppressionFileBody
-from api.suppressions.file import expiry_of
+from api.suppressions.file import SuppressionFileBody, expiry_of
 from api.suppressions.listing import tell_of_skipped
 from api.suppressions.schemas import (
     SuppressionCreate,

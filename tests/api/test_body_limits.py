@@ -8,8 +8,8 @@ import httpx
 import pytest
 
 from api.http import body
-from api.http.body_bytes import SMALL, BodyBytes
-from api.http.upload_places import Places
+from api.http.body import SMALL, BodyBytes
+from api.http.uploads import Places
 from telephony.signature import sign
 from tests.api.house import OTHER_SECRET, House, a_batch_body, a_problem, bearer, build_house
 

@@ -13,9 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from api.assembly import install
-from api.export.columns import ExportRows, columns
-from api.export.csv import CsvExport
-from api.http.csv_cells import cell, csv_bytes, guarded, guarded_number
+from api.export.columns import ExportRows, cell, columns, guarded, guarded_number
+from api.export.csv import CsvExport, csv_bytes
 from domain.call import AttemptKind, CallRecord, CallStatus
 from domain.contact import Contact, ContactStatus
 from domain.errors import BatchNotFound, StoreUnavailable

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from api.diagnosis import counter_check
+from api.diagnosis import reading
 from domain.batch import BatchStatus, PausedBy
 from domain.breaker import BreakerState
 from domain.call import AttemptKind, CallStatus, EventSource
@@ -192,7 +192,7 @@ async def test_workflow_that_falls_silent_before_the_second_look_leaves_it_unkno
         await asyncio.Event().wait()
         return None
 
-    monkeypatch.setattr(counter_check, "LOOK_SECONDS", counter_check.A_MOMENT_SECONDS + 0.1)
+    monkeypatch.setattr(reading, "LOOK_SECONDS", reading.A_MOMENT_SECONDS + 0.1)
     told = await told_with_a_second_look(house, await a_quiet_batch(house), hang)
 
     assert (told["counters_agree"], codes(told)) == (None, [])

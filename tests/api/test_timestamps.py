@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from api.http.times import wire_time
+from api.http.wire import wire_time
 from domain.given_time import parse_given_time
 
 

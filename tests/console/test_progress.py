@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from console.display import picture
 from console.failures import RequestRefused
 from console.progress import BatchProgress, Pace, duration_text, progress_line, read_progress
+from console.watch import picture
 from tests.console.stand_in_api import a_batch
 
 
