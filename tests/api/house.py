@@ -2,14 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import httpx
 from fastapi import FastAPI
 
-from api.assembly import create_app
+from api.assembly import assemble, install
 from api.http.dependencies import ApiDependencies
 from api.http.webhook_authenticator import WebhookAuthenticator
+from api.webhooks.direct_delivery import DirectDelivery
 from domain.call import AttemptKind, CallRecord, DialState
 from domain.identity import ContactId, OrganizationId
 from domain.ports import AttemptClaim, Claimed
@@ -111,14 +113,27 @@ def bearer(secret: str) -> Mapping[str, str]:
     return {"Authorization": f"Bearer {secret}"}
 
 
+@cache
+def shared_app() -> FastAPI:
+    """Return an app to furnish again and again: working out its routes takes longer than most tests.
+
+    What it counts for `/metrics` goes on from test to test.
+    """
+    return assemble(None)
+
+
 async def build_house(
     *,
+    app: FastAPI | None = None,
     webhook_secrets: Sequence[str] = (),
     unsigned_allowed: bool = True,
     rate_limit_per_minute: int = 0,
     requests_per_token: int = 0,
 ) -> House:
-    """Put the API together over empty fakes, with a token for each of two organizations."""
+    """Put the API together over empty fakes, with a token for each of two organizations.
+
+    Without an `app` it is one of its own.
+    """
     tables, engine, clock = fakes.Tables(), fakes.FakeEngine(), fakes.FakeClock()
     tokens, calls = fakes.FakeTokenStore(tables), fakes.FakeCallStore(tables)
 
@@ -152,7 +167,9 @@ async def build_house(
     )
     await tokens.create(ORGANIZATION, "demo", SECRET, clock())
     await tokens.create(OTHER_ORGANIZATION, "other", OTHER_SECRET, clock())
-    app = create_app(parts)
+    app = app or assemble(None)
+    app.state.direct_delivery = DirectDelivery()
+    install(app, parts)
     client = httpx.AsyncClient(
         transport=httpx.ASGITransport(app), base_url="http://apollo.test", headers=bearer(SECRET)
     )

@@ -115,12 +115,12 @@ async def test_part_that_hangs_counts_as_down(house: House, monkeypatch: pytest.
     assert parts["temporal"] == {"ok": False, "error": "Temporal is unreachable"}
 
 
-async def test_requests_are_counted_by_route_and_never_by_id(house: House) -> None:
-    await house.client.get("/api/v1/batches/btc_secret/contacts/?status=busy")
-    await house.client.get("/nowhere/btc_secret")
-    await house.client.request("BREW", "/healthz")
+async def test_requests_are_counted_by_route_and_never_by_id(unmetered_house: House) -> None:
+    await unmetered_house.client.get("/api/v1/batches/btc_secret/contacts/?status=busy")
+    await unmetered_house.client.get("/nowhere/btc_secret")
+    await unmetered_house.client.request("BREW", "/healthz")
 
-    text = (await _asked(house, "/metrics")).text
+    text = (await _asked(unmetered_house, "/metrics")).text
 
     counted = "apollo_http_requests_total"
     lines = [each.removeprefix(counted) for each in text.splitlines() if each.startswith(counted + "{")]
@@ -133,7 +133,7 @@ async def test_requests_are_counted_by_route_and_never_by_id(house: House) -> No
     assert "btc_secret" not in text
 
 
-async def test_each_app_counts_for_itself(house: House) -> None:
-    text = (await _asked(house, "/metrics")).text
+async def test_each_app_counts_for_itself(unmetered_house: House) -> None:
+    text = (await _asked(unmetered_house, "/metrics")).text
 
     assert "apollo_http_requests_total{" not in text

@@ -551,12 +551,12 @@ async def test_exact_bytes_are_what_tells_a_duplicate_without_an_event_id(house:
     assert results == [{"result": "accepted"}, {"result": "duplicate"}, {"result": "stale"}]
 
 
-async def test_webhooks_are_counted_by_result(house: House) -> None:
-    call = await _dialled(house)
+async def test_webhooks_are_counted_by_result(unmetered_house: House) -> None:
+    call = await _dialled(unmetered_house)
     for status in ("ringing", "queued", "singing"):
-        await _report(house, call, status)
+        await _report(unmetered_house, call, status)
 
-    lines = (await house.client.get("/metrics")).text.splitlines()
+    lines = (await unmetered_house.client.get("/metrics")).text.splitlines()
 
     assert {each for each in lines if each.startswith("apollo_webhook_events_total{")} == {
         'apollo_webhook_events_total{result="accepted"} 1.0',
