@@ -1,4 +1,4 @@
-"""Pausing, resuming, cancelling and dispatching a batch, in every status it may be in."""
+"""Pausing, resuming, cancelling and dispatching a batch: what is answered, stored and told to the engine."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -11,17 +11,6 @@ from domain.lifecycle import Action
 from tests.api.house import House, a_problem, errors_of
 from tests.api.scene import Scene, a_scene
 
-LEGAL = {
-    "pause": {"pending": "paused", "in_progress": "paused", "paused": "paused"},
-    "resume": {"pending": "pending", "in_progress": "in_progress", "paused": "in_progress"},
-    "cancel": {
-        "pending": "cancelled",
-        "in_progress": "cancelled",
-        "paused": "cancelled",
-        "cancelled": "cancelled",
-    },
-    "dispatch": {"in_progress": "in_progress"},
-}
 DONE = {"pause": "paused", "resume": "resumed", "cancel": "cancelled", "dispatch": "dispatched"}
 START = "2026-09-07T13:00:00Z"
 UNTIL_START = f"Batch is pending until {START} and cannot be dispatched; use ?now=true to start it at once"
@@ -40,10 +29,10 @@ async def _scene_in(house: House, status: str) -> Scene:
 @pytest.mark.parametrize(
     ("action", "status", "after"),
     [
-        pytest.param(action, status, after, id=f"{action} {status}")
-        for action, results in LEGAL.items()
-        if action != "dispatch"
-        for status, after in results.items()
+        pytest.param("pause", "in_progress", "paused", id="pause"),
+        pytest.param("pause", "paused", "paused", id="pause again"),
+        pytest.param("resume", "paused", "in_progress", id="resume"),
+        pytest.param("cancel", "pending", "cancelled", id="cancel"),
     ],
 )
 async def test_legal_action_leaves_the_batch_where_the_contract_says(
@@ -65,22 +54,14 @@ async def test_legal_action_leaves_the_batch_where_the_contract_says(
         assert scene.rows() == before
 
 
-@pytest.mark.parametrize(
-    ("action", "status"),
-    [
-        pytest.param(action, status, id=f"{action} {status}")
-        for action, results in LEGAL.items()
-        for status in BatchStatus
-        if status not in results and (action, status) != ("dispatch", "pending")
-    ],
-)
-async def test_illegal_action_is_409_and_changes_nothing(house: House, action: str, status: str) -> None:
-    scene = await _scene_in(house, status)
+@pytest.mark.parametrize("action", DONE)
+async def test_illegal_action_is_409_and_changes_nothing(house: House, action: str) -> None:
+    scene = await _scene_in(house, "completed")
     before = scene.rows()
 
     answer = await scene.post(f"batches/{{batch_id}}/{action}?now=true")
 
-    assert answer.json() == conflict(f"Batch is {status} and cannot be {DONE[action]}")
+    assert answer.json() == conflict(f"Batch is completed and cannot be {DONE[action]}")
     assert scene.rows() == before
     assert (house.engine.acts, house.engine.dispatches) == ([], [])
 

@@ -1,4 +1,4 @@
-"""Pausing, resuming and cancelling a campaign, in every status it may be in, and what its batches do."""
+"""Pausing, resuming and cancelling a campaign: what is answered, and what its batches do."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -12,16 +12,6 @@ from domain.lifecycle import Action
 from tests.api.house import House, a_problem, errors_of
 from tests.api.scene import Scene, a_scene
 
-LEGAL = {
-    "pause": {"active": "paused", "paused": "paused"},
-    "resume": {"active": "active", "paused": "active"},
-    "cancel": {
-        "draft": "cancelled",
-        "active": "cancelled",
-        "paused": "cancelled",
-        "cancelled": "cancelled",
-    },
-}
 DONE = {"pause": "paused", "resume": "resumed", "cancel": "cancelled"}
 
 
@@ -52,9 +42,10 @@ def _batches(house: House) -> dict[str, tuple[str, str | None]]:
 @pytest.mark.parametrize(
     ("action", "status", "after"),
     [
-        pytest.param(action, status, after, id=f"{action} {status}")
-        for action, results in LEGAL.items()
-        for status, after in results.items()
+        pytest.param("pause", "active", "paused", id="pause"),
+        pytest.param("pause", "paused", "paused", id="pause again"),
+        pytest.param("resume", "paused", "active", id="resume"),
+        pytest.param("cancel", "draft", "cancelled", id="cancel"),
     ],
 )
 async def test_legal_action_leaves_the_campaign_where_the_contract_says(
@@ -76,22 +67,14 @@ async def test_legal_action_leaves_the_campaign_where_the_contract_says(
         assert (scene.rows(), house.engine.acts) == (before, [])
 
 
-@pytest.mark.parametrize(
-    ("action", "status"),
-    [
-        pytest.param(action, status, id=f"{action} {status}")
-        for action, results in LEGAL.items()
-        for status in CampaignStatus
-        if status not in results
-    ],
-)
-async def test_illegal_action_is_409_and_changes_nothing(house: House, action: str, status: str) -> None:
-    scene = await _scene_in(house, status)
+@pytest.mark.parametrize("action", DONE)
+async def test_illegal_action_is_409_and_changes_nothing(house: House, action: str) -> None:
+    scene = await _scene_in(house, "completed")
     before = scene.rows()
 
     answer = await scene.post(f"campaigns/{{campaign_id}}/{action}?all=true")
 
-    detail = f"Campaign is {status} and cannot be {DONE[action]}"
+    detail = f"Campaign is completed and cannot be {DONE[action]}"
     assert answer.json() == a_problem(409, "conflict", "Conflict", detail)
     assert (scene.rows(), house.engine.acts) == (before, [])
 

@@ -1,4 +1,7 @@
-"""What may be done to a batch in which status, and what comes of it; real stores and fakes alike."""
+"""What becomes of a batch and its row when it is acted on; real stores and fakes alike.
+
+What is legal in which status is the table of `tests/domain/test_lifecycle.py`.
+"""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -19,32 +22,6 @@ SOON = MONDAY_NOON + timedelta(hours=2)
 """Before the start of a batch that is pending."""
 
 B = BatchStatus
-_PARTICIPLES = {
-    Action.PAUSE: "paused",
-    Action.RESUME: "resumed",
-    Action.CANCEL: "cancelled",
-    Action.DISPATCH: "dispatched",
-}
-MOVES = [
-    (B.PENDING, Action.PAUSE, B.PAUSED),
-    (B.IN_PROGRESS, Action.PAUSE, B.PAUSED),
-    (B.PAUSED, Action.RESUME, B.IN_PROGRESS),
-    (B.PENDING, Action.CANCEL, B.CANCELLED),
-    (B.IN_PROGRESS, Action.CANCEL, B.CANCELLED),
-    (B.PAUSED, Action.CANCEL, B.CANCELLED),
-]
-REPEATS = [
-    (B.PAUSED, Action.PAUSE),
-    (B.PENDING, Action.RESUME),
-    (B.IN_PROGRESS, Action.RESUME),
-    (B.CANCELLED, Action.CANCEL),
-    (B.IN_PROGRESS, Action.DISPATCH),
-]
-REFUSED = [
-    *((status, action) for status in (B.COMPLETED, B.EXPIRED) for action in Action),
-    *((B.CANCELLED, action) for action in (Action.PAUSE, Action.RESUME, Action.DISPATCH)),
-    (B.PAUSED, Action.DISPATCH),
-]
 
 
 async def _do(house: House, batch: Batch, action: Action, now: datetime = SOON) -> Batch:
@@ -53,7 +30,14 @@ async def _do(house: House, batch: Batch, action: Action, now: datetime = SOON) 
     return await house.batches.act(batch.batch_id, action, now)
 
 
-@pytest.mark.parametrize(("status", "action", "becomes"), MOVES)
+@pytest.mark.parametrize(
+    ("status", "action", "becomes"),
+    [
+        (B.IN_PROGRESS, Action.PAUSE, B.PAUSED),
+        (B.PAUSED, Action.RESUME, B.IN_PROGRESS),
+        (B.IN_PROGRESS, Action.CANCEL, B.CANCELLED),
+    ],
+)
 async def test_legal_action_moves_the_batch(
     house: House, status: BatchStatus, action: Action, becomes: BatchStatus
 ) -> None:
@@ -64,28 +48,18 @@ async def test_legal_action_moves_the_batch(
     assert acted == replace(batch, status=becomes, paused_by=by, updated_at=SOON, counters=acted.counters)
 
 
-@pytest.mark.parametrize(("status", "action"), REPEATS)
-async def test_repeat_changes_nothing(house: House, status: BatchStatus, action: Action) -> None:
-    batch = await house.a_batch_that_is(status)
-    assert await _do(house, batch, action) == batch
+async def test_repeat_changes_nothing(house: House) -> None:
+    batch = await house.a_batch_that_is(B.PAUSED)
+    assert await _do(house, batch, Action.PAUSE) == batch
     assert await house.batch(batch) == batch
 
 
-@pytest.mark.parametrize(("status", "action"), REFUSED)
-async def test_illegal_action_is_refused_in_the_words_of_the_contract(
-    house: House, status: BatchStatus, action: Action
-) -> None:
-    batch = await house.a_batch_that_is(status)
-    with pytest.raises(IllegalTransition) as refused:
+@pytest.mark.parametrize("action", [Action.PAUSE, Action.DISPATCH])
+async def test_illegal_action_is_refused_and_changes_nothing(house: House, action: Action) -> None:
+    batch = await house.a_batch_that_is(B.COMPLETED)
+    with pytest.raises(IllegalTransition):
         await _do(house, batch, action)
-    assert refused.value.message == f"Batch is {status} and cannot be {_PARTICIPLES[action]}"
     assert await house.batch(batch) == batch
-
-
-def test_every_status_and_action_is_in_a_table() -> None:
-    told = {(status, action) for status, action, _ in MOVES} | set(REPEATS) | set(REFUSED)
-    missing = {(status, action) for status in BatchStatus for action in Action} - told
-    assert missing == {(B.PENDING, Action.DISPATCH)}
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,7 @@
-"""What may be done to a campaign in which status, and how it spreads; real stores and fakes alike."""
+"""What becomes of a campaign when it is acted on, and how it spreads; real stores and fakes alike.
+
+What is legal in which status is the table of `tests/domain/test_lifecycle.py`.
+"""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -18,24 +21,6 @@ pytestmark = pytest.mark.store
 
 SOON = MONDAY_NOON + timedelta(hours=2)
 B, C = BatchStatus, CampaignStatus
-
-MOVES = [
-    (C.ACTIVE, Action.PAUSE, C.PAUSED),
-    (C.PAUSED, Action.RESUME, C.ACTIVE),
-    (C.DRAFT, Action.CANCEL, C.CANCELLED),
-    (C.ACTIVE, Action.CANCEL, C.CANCELLED),
-    (C.PAUSED, Action.CANCEL, C.CANCELLED),
-]
-REPEATS = [(C.PAUSED, Action.PAUSE), (C.ACTIVE, Action.RESUME), (C.CANCELLED, Action.CANCEL)]
-REFUSED = [
-    (C.DRAFT, Action.PAUSE, "Campaign is draft and cannot be paused"),
-    (C.DRAFT, Action.RESUME, "Campaign is draft and cannot be resumed"),
-    (C.COMPLETED, Action.PAUSE, "Campaign is completed and cannot be paused"),
-    (C.COMPLETED, Action.RESUME, "Campaign is completed and cannot be resumed"),
-    (C.COMPLETED, Action.CANCEL, "Campaign is completed and cannot be cancelled"),
-    (C.CANCELLED, Action.PAUSE, "Campaign is cancelled and cannot be paused"),
-    (C.CANCELLED, Action.RESUME, "Campaign is cancelled and cannot be resumed"),
-]
 
 
 async def _act(house: House, campaign: Campaign, action: Action) -> Campaign:
@@ -72,7 +57,14 @@ OVER = {
 }
 
 
-@pytest.mark.parametrize(("status", "action", "becomes"), MOVES)
+@pytest.mark.parametrize(
+    ("status", "action", "becomes"),
+    [
+        (C.ACTIVE, Action.PAUSE, C.PAUSED),
+        (C.PAUSED, Action.RESUME, C.ACTIVE),
+        (C.ACTIVE, Action.CANCEL, C.CANCELLED),
+    ],
+)
 async def test_legal_action_moves_the_campaign(
     house: House, status: CampaignStatus, action: Action, becomes: CampaignStatus
 ) -> None:
@@ -82,26 +74,16 @@ async def test_legal_action_moves_the_campaign(
     assert await house.campaigns.get(ORGANIZATION, campaign.campaign_id) == acted
 
 
-@pytest.mark.parametrize("all_batches", [False, True], ids=["own", "all"])
-@pytest.mark.parametrize(("status", "action"), REPEATS)
-async def test_repeat_changes_neither_campaign_nor_batches(
-    house: House, status: CampaignStatus, action: Action, all_batches: bool
-) -> None:
-    campaign = await _a_campaign_that_is(house, status)
-    acted = await house.campaigns.act(
-        ORGANIZATION, campaign.campaign_id, action, SOON, all_batches=all_batches
-    )
+async def test_repeat_changes_neither_campaign_nor_batches(house: House) -> None:
+    campaign = await _a_campaign_that_is(house, C.PAUSED)
+    acted = await house.campaigns.act(ORGANIZATION, campaign.campaign_id, Action.PAUSE, SOON)
     assert acted == (campaign, [])
 
 
-@pytest.mark.parametrize(("status", "action", "text"), REFUSED)
-async def test_illegal_action_is_refused_in_the_words_of_the_contract(
-    house: House, status: CampaignStatus, action: Action, text: str
-) -> None:
-    campaign = await _a_campaign_that_is(house, status)
-    with pytest.raises(IllegalTransition) as refused:
-        await _act(house, campaign, action)
-    assert refused.value.message == text
+async def test_illegal_action_is_refused_and_changes_nothing(house: House) -> None:
+    campaign = await _a_campaign_that_is(house, C.COMPLETED)
+    with pytest.raises(IllegalTransition):
+        await _act(house, campaign, Action.PAUSE)
     assert await house.campaigns.get(ORGANIZATION, campaign.campaign_id) == campaign
 
 
