@@ -1,8 +1,12 @@
-"""Every state of a batch and of a campaign, and what every action over HTTP does to it."""
+"""What actions over HTTP, and signals by hand, do to batches and campaigns whose workflows run.
 
-from collections.abc import Iterator, Mapping
+What is legal in which status is the table of `tests/domain/test_lifecycle.py`.
+"""
+
+from collections.abc import Iterator, Sequence
 
 import pytest
+from temporalio.client import Client
 
 from console.api_client import JsonObject
 from tests.e2e.house import House, a_fresh_house
@@ -14,70 +18,46 @@ PARTICIPLE = {"pause": "paused", "resume": "resumed", "cancel": "cancelled", "di
 TOO_EARLY = "Batch is pending until {start} and cannot be dispatched; use ?now=true to start it at once"
 HELD_BY_CAMPAIGN = "Campaign is paused; resume the campaign first"
 
-# State, then action to: the status and `paused_by` after a 200, or the words of a 409 that changes nothing.
 Answer = tuple[str, str | None] | str
-NO_DISPATCH: dict[str, Answer] = {
-    "dispatch": "Batch is paused and cannot be dispatched",
-    "dispatch?now=true": "Batch is paused and cannot be dispatched",
-}
-
-
-def final(status: str) -> dict[str, Answer]:
-    return {
-        "pause": f"Batch is {status} and cannot be paused",
-        "resume": f"Batch is {status} and cannot be resumed",
-        "cancel": f"Batch is {status} and cannot be cancelled",
-        "dispatch": f"Batch is {status} and cannot be dispatched",
-        "dispatch?now=true": f"Batch is {status} and cannot be dispatched",
-    }
-
-
-CANCELLED: Answer = ("cancelled", None)
-BATCHES: Mapping[str, Mapping[str, Answer]] = {
-    "pending": {
-        "pause": ("paused", "batch"),
-        "resume": ("pending", None),
-        "cancel": CANCELLED,
-        "dispatch": TOO_EARLY,
-        "dispatch?now=true": ("in_progress", None),
-    },
-    "in_progress": {
-        "pause": ("paused", "batch"),
-        "resume": ("in_progress", None),
-        "cancel": CANCELLED,
-        "dispatch": ("in_progress", None),
-        "dispatch?now=true": ("in_progress", None),
-    },
-    "paused": {
-        "pause": ("paused", "batch"),
-        "resume": ("in_progress", None),
-        "cancel": CANCELLED,
-        **NO_DISPATCH,
-    },
-    "paused before its start": {
-        "pause": ("paused", "batch"),
-        "resume": ("pending", None),
-        "cancel": CANCELLED,
-        **NO_DISPATCH,
-    },
-    "paused by campaign": {
-        "pause": ("paused", "campaign"),
-        "resume": HELD_BY_CAMPAIGN,
-        "cancel": CANCELLED,
-        **NO_DISPATCH,
-    },
-    "completed": final("completed"),
-    "cancelled": {**final("cancelled"), "cancel": CANCELLED},
-    "expired": final("expired"),
-}
-CAMPAIGNS: Mapping[str, Mapping[str, str]] = {
-    # State, then action to the status after a 200; an action that is missing is a 409.
-    "draft": {"cancel": "cancelled"},
-    "active": {"pause": "paused", "resume": "active", "cancel": "cancelled"},
-    "paused": {"pause": "paused", "resume": "active", "cancel": "cancelled"},
-    "completed": {},
-    "cancelled": {"cancel": "cancelled"},
-}
+"""The status and `paused_by` after a 200, or the words of a 409 that changes nothing."""
+BATCH_ROWS: Sequence[tuple[str, str, Answer]] = (
+    ("pending", "dispatch", TOO_EARLY),
+    ("pending", "dispatch?now=true", ("in_progress", None)),
+    ("in_progress", "pause", ("paused", "batch")),
+    ("in_progress", "dispatch", ("in_progress", None)),
+    ("in_progress", "cancel", ("cancelled", None)),
+    ("paused", "pause", ("paused", "batch")),
+    ("paused", "resume", ("in_progress", None)),
+    ("paused before its start", "resume", ("pending", None)),
+    ("paused by campaign", "pause", ("paused", "campaign")),
+    ("paused by campaign", "resume", HELD_BY_CAMPAIGN),
+    ("completed", "pause", "Batch is completed and cannot be paused"),
+    ("cancelled", "cancel", ("cancelled", None)),
+    ("expired", "dispatch?now=true", "Batch is expired and cannot be dispatched"),
+)
+CAMPAIGN_ROWS: Sequence[tuple[str, str, str | None]] = (
+    # State, action and the status after a 200; None is a 409.
+    ("draft", "cancel", "cancelled"),
+    ("active", "pause", "paused"),
+    ("paused", "pause", "paused"),
+    ("paused", "resume", "active"),
+    ("active", "cancel", "cancelled"),
+    ("completed", "cancel", None),
+)
+JSON = ('{"reason": "lunch"}',)
+SIGNALS: Sequence[tuple[str, str, tuple[str, ...], tuple[str, str | None]]] = (
+    # State, signal, its input, then `status` and `paused_by` afterwards.
+    ("pending", "pause", (), ("paused", "batch")),
+    ("pending", "resume", JSON, ("pending", None)),
+    ("in_progress", "pause", JSON, ("paused", "batch")),
+    ("in_progress", "dispatch", JSON, ("in_progress", None)),
+    ("in_progress", "cancel", (), ("cancelled", None)),
+    ("paused", "resume", (), ("in_progress", None)),
+    ("paused", "dispatch", (), ("paused", "batch")),
+    ("paused", "cancel", JSON, ("cancelled", None)),
+    ("paused before its start", "resume", JSON, ("pending", None)),
+    ("paused by campaign", "resume", (), ("paused", "campaign")),
+)
 
 
 @pytest.fixture(scope="module")
@@ -108,13 +88,6 @@ def done_to_batch(before: JsonObject, action: str, status: str) -> JsonObject:
     assert isinstance(counters, dict)
     message = "Batch dispatch re-triggered successfully"
     return {**answer, "dispatched_count": counters["pending"], "message": message}
-
-
-BATCH_ROWS = [
-    pytest.param(state, action, answer, id=f"{state}, {action}")
-    for state, answers in BATCHES.items()
-    for action, answer in answers.items()
-]
 
 
 @pytest.mark.parametrize(("state", "action", "answer"), BATCH_ROWS)
@@ -148,13 +121,6 @@ def a_campaign_that_is(house: House, state: str) -> str:
         house.api.act("campaigns", campaign_id, {"paused": "pause", "cancelled": "cancel"}[state])
     house.wait_for(lambda: house.api.campaign(campaign_id)["status"] == state)
     return campaign_id
-
-
-CAMPAIGN_ROWS = [
-    pytest.param(state, action, answers.get(action), id=f"{state}, {action}")
-    for state, answers in CAMPAIGNS.items()
-    for action in ("pause", "resume", "cancel")
-]
 
 
 @pytest.mark.parametrize(("state", "action", "status"), CAMPAIGN_ROWS)
@@ -252,3 +218,103 @@ def test_scheduled_end_expires_every_unfinished_batch_and_skips_who_waits(house:
     assert (waiting["status"], waiting["skip_reason"]) == ("skipped", "batch_expired")
     # The one with a live call is not the campaign's concern: it is over, as the others are.
     assert house.api.campaign(campaign_id)["status"] == "completed"
+
+
+def stands(house: House, batch_id: str) -> tuple[object, object]:
+    return standing(house.api.batch(batch_id))
+
+
+def ends(house: House, batch_id: str) -> list[tuple[object, object]]:
+    return [(each["status"], each["skip_reason"]) for each in house.contacts(batch_id)]
+
+
+@pytest.mark.parametrize(("state", "signal", "inputs", "after"), SIGNALS)
+def test_signal_to_an_open_batch_does_what_the_action_does_or_nothing(
+    house: House,
+    scenes: BatchScenes,
+    state: str,
+    signal: str,
+    inputs: tuple[str, ...],
+    after: tuple[str, str | None],
+) -> None:
+    batch_id = scenes.batch(state)
+    house.wait_until_quiet(f"batch/{batch_id}")
+
+    assert house.signal(f"batch/{batch_id}", signal, *inputs)
+    house.wait_until_quiet(f"batch/{batch_id}")
+
+    assert stands(house, batch_id) == after
+
+
+@pytest.mark.parametrize(
+    ("state", "action"), [("in_progress", "pause"), ("paused", "resume"), ("in_progress", "cancel")]
+)
+def test_rest_and_signal_leave_the_database_alike(
+    house: House, scenes: BatchScenes, state: str, action: str
+) -> None:
+    asked, signalled = scenes.batch(state), scenes.batch(state)
+    for batch_id in (asked, signalled):
+        house.wait_until_quiet(f"batch/{batch_id}")
+
+    house.ask("POST", f"/batches/{asked}/{action}")
+    assert house.signal(f"batch/{signalled}", action)
+    for batch_id in (asked, signalled):
+        house.wait_until_quiet(f"batch/{batch_id}")
+
+    assert stands(house, asked) == stands(house, signalled)
+    assert ends(house, asked) == ends(house, signalled)
+
+
+@pytest.mark.parametrize("signal", ["pause", "resume", "cancel", "dispatch"])
+def test_signal_to_a_batch_that_is_over_is_refused_and_changes_nothing(
+    house: House, scenes: BatchScenes, signal: str
+) -> None:
+    batch_id = scenes.batch("completed")
+    before = house.api.batch(batch_id)
+
+    assert not house.signal(f"batch/{batch_id}", signal)
+
+    assert house.api.batch(batch_id) == before
+
+
+@pytest.mark.parametrize("state", ["in_progress", "paused before its start"])
+def test_cancelling_the_workflow_on_the_server_cancels_the_batch(
+    house: House, scenes: BatchScenes, state: str
+) -> None:
+    batch_id = scenes.batch(state)
+    house.wait_until_quiet(f"batch/{batch_id}")
+
+    cancelled = house.temporal("cancel", "-w", f"batch/{batch_id}")
+    house.wait_until_quiet(f"batch/{batch_id}")
+
+    assert cancelled.returncode == 0
+    assert stands(house, batch_id) == ("cancelled", None)
+    waiting = [each for each in house.contacts(batch_id) if each["status"] != "in_progress"]
+    assert {(each["status"], each["skip_reason"]) for each in waiting} == {("skipped", "batch_cancelled")}
+
+
+async def test_cancelling_the_workflow_amid_its_work_cancels_the_batch_all_the_same(
+    house: House, scenes: BatchScenes
+) -> None:
+    client = await Client.connect(house.stack.temporal_address)
+    batches = [scenes.batch("pending") for _ in range(6)]
+
+    for batch_id in batches:
+        workflow = client.get_workflow_handle(f"batch/{batch_id}")
+        await workflow.signal("pause")  # its errand is under way when the cancel comes
+        await workflow.cancel()
+    for batch_id in batches:
+        house.wait_for(lambda batch_id=batch_id: house.is_closed(f"batch/{batch_id}"), 10)  # type: ignore[misc]
+
+    assert {stands(house, each) for each in batches} == {("cancelled", None)}
+
+
+def test_cancelling_the_workflow_of_a_batch_that_is_over_changes_nothing(
+    house: House, scenes: BatchScenes
+) -> None:
+    batch_id = scenes.batch("completed")
+    before = house.api.batch(batch_id)
+
+    house.temporal("cancel", "-w", f"batch/{batch_id}")
+
+    assert house.api.batch(batch_id) == before
