@@ -34,7 +34,6 @@ from domain.slots import GrantedSlots, SlotGrants
 from domain.telephony import CallRequest, DialResult
 from temporal.client import DATA_CONVERTER
 from temporal.reports import ContactWorkflows
-from temporal.search_attributes import register_search_attributes
 from tests.builders import ORGANIZATION, a_campaign_rules, a_new_batch, a_new_contact
 from tests.fakes import (
     FakeBatchStore,
@@ -48,6 +47,7 @@ from tests.fakes import (
     FakeSlotStore,
     Tables,
 )
+from tests.workflows.skipping_server import SkippingServer
 from workflows import names, search_attributes
 from workflows.batch.workflow import BatchWorkflow
 from workflows.contact.workflow import ContactWorkflow
@@ -258,12 +258,7 @@ async def until(condition: Callable[[], bool], seconds: float = 10) -> None:
 
 async def a_skipping_server() -> WorkflowEnvironment:
     """Start a server whose clock skips whatever nobody has to wait for."""
-    env = await WorkflowEnvironment.start_time_skipping(
-        data_converter=DATA_CONVERTER,
-        test_server_existing_path=str(Path(executable).with_name("temporal-test-server")),
-    )
-    await register_search_attributes(env.client)
-    return env
+    return await SkippingServer.start()
 
 
 async def a_real_server(

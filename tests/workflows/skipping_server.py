@@ -1,0 +1,228 @@
+"""A server whose clock skips, but only while nothing is under way.
+
+The test server by itself skips whenever it knows of no open task. Amid local activities it then leaps ten
+years ahead, to the timeout of the workflows, and a timer that fires while its workflow cancels it breaks the
+history. Here the clock stands still until every workflow waits for nothing but its timers; then it moves to
+the next of them.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from sys import executable
+from typing import Any, cast
+
+from temporalio.api.common.v1 import WorkflowExecution
+from temporalio.api.history.v1 import HistoryEvent
+from temporalio.api.workflowservice.v1 import (
+    DescribeWorkflowExecutionRequest,
+    GetWorkflowExecutionHistoryRequest,
+    ListOpenWorkflowExecutionsRequest,
+)
+from temporalio.client import (
+    Client,
+    Interceptor,
+    OutboundInterceptor,
+    StartWorkflowInput,
+    WorkflowHandle,
+)
+from temporalio.testing import WorkflowEnvironment
+
+from temporal.client import DATA_CONVERTER
+from temporal.search_attributes import register_search_attributes
+
+_BETWEEN_LOOKS_SECONDS = 0.005
+_NEVER = datetime.max.replace(tzinfo=UTC)
+_TICK = timedelta(milliseconds=1)
+_RETRY_STEP = timedelta(seconds=5)
+"""The server does not tell when an activity that failed is tried again, only that it will be."""
+_OPENS = {
+    "workflow_task_scheduled": "task",
+    "workflow_task_failed": "task",  # it is tried again
+    "start_child_workflow_execution_initiated": "child",
+    "signal_external_workflow_execution_initiated": "signal",
+    "request_cancel_external_workflow_execution_initiated": "cancel",
+}
+_CLOSES = {
+    "workflow_task_completed": "task",
+    "child_workflow_execution_started": "child",
+    "start_child_workflow_execution_failed": "child",
+    "external_workflow_execution_signaled": "signal",
+    "signal_external_workflow_execution_failed": "signal",
+    "external_workflow_execution_cancel_requested": "cancel",
+    "request_cancel_external_workflow_execution_failed": "cancel",
+}
+
+
+class SkippingServer(WorkflowEnvironment):
+    """The test server, its clock moved by hand while a result is awaited, or a `sleep`."""
+
+    def __init__(self, server: WorkflowEnvironment, client: Client) -> None:
+        super().__init__(client)
+        self._server = server
+        self._moving = asyncio.Lock()
+
+    @classmethod
+    async def start(cls) -> "SkippingServer":
+        """Start a server of one's own, for its clock is that of all its workflows."""
+        server = await WorkflowEnvironment.start_time_skipping(
+            data_converter=DATA_CONVERTER,
+            test_server_existing_path=str(Path(executable).with_name("temporal-test-server")),
+        )
+        watched = _Watched()
+        env = cls(server, await server.connect_client(data_converter=DATA_CONVERTER, interceptors=[watched]))
+        watched.env = env
+        await register_search_attributes(env.client)
+        return env
+
+    async def shutdown(self) -> None:
+        """Stop the server."""
+        await self._server.shutdown()
+
+    async def get_current_time(self, handle: WorkflowHandle[Any, Any] | None = None) -> datetime:
+        """Return the server's time."""
+        return await self._server.get_current_time()
+
+    async def sleep(self, duration: timedelta | float) -> None:
+        """Let so much of the server's time pass, and everything happen that falls due in it."""
+        length = duration if isinstance(duration, timedelta) else timedelta(seconds=duration)
+        until = await self.get_current_time() + length
+        while await self.get_current_time() < until:
+            await self._move(until)
+
+    @asynccontextmanager
+    async def moving(self) -> AsyncIterator[None]:
+        """Let the server's time pass for the length of a `with` block."""
+        over = asyncio.Event()
+        clock = asyncio.ensure_future(self._move_on(over))
+        try:
+            yield
+        finally:
+            over.set()
+            await clock
+
+    async def _move_on(self, over: asyncio.Event) -> None:
+        while not over.is_set():
+            await self._move()
+
+    async def _move(self, until: datetime | None = None) -> None:
+        """Move the clock to the next instant at which something falls due, once everything is at rest."""
+        async with self._moving:
+            due = await self._next_due()
+            if until is not None and due is not None:
+                due = min(due, until)
+            if due is None or due == _NEVER:
+                await asyncio.sleep(_BETWEEN_LOOKS_SECONDS)
+                return
+            left = due - await self.get_current_time()
+            await self._server.sleep(max(left, timedelta()) + _TICK)
+
+    async def _next_due(self) -> datetime | None:
+        """Return when the next timer fires; None while something is under way."""
+        before = await self._look()
+        if before is None or await self._look() != before:
+            return None
+        return min((due for _, _, due in before), default=_NEVER)
+
+    async def _look(self) -> Sequence[tuple[str, int, datetime]] | None:
+        """Return each open run, the length of its history and when it goes on; None when one is at work."""
+        service = self.client.workflow_service
+        request = ListOpenWorkflowExecutionsRequest(namespace=self.client.namespace, maximum_page_size=1000)
+        seen = []
+        for each in (await service.list_open_workflow_executions(request)).executions:
+            events = await self._events(each.execution)
+            due = None if _is_at_work(events) else await self._due(each.execution, events)
+            if due is None:
+                return None
+            seen.append((each.execution.run_id, len(events), due))
+        return seen
+
+    async def _events(self, execution: WorkflowExecution) -> Sequence[HistoryEvent]:
+        request = GetWorkflowExecutionHistoryRequest(namespace=self.client.namespace, execution=execution)
+        answer = await self.client.workflow_service.get_workflow_execution_history(request)
+        return answer.history.events
+
+    async def _due(self, execution: WorkflowExecution, events: Sequence[HistoryEvent]) -> datetime | None:
+        """Return when a resting run goes on; None while one of its activities is at work."""
+        timers = _timers(events)
+        if not _has_activities(events):
+            return min(timers, default=_NEVER)
+        request = DescribeWorkflowExecutionRequest(namespace=self.client.namespace, execution=execution)
+        described = await self.client.workflow_service.describe_workflow_execution(request)
+        if any(activity.attempt == 1 for activity in described.pending_activities):
+            return None
+        if described.pending_activities:
+            timers.append(await self.get_current_time() + _RETRY_STEP)
+        return min(timers, default=_NEVER)
+
+
+def _kind(event: HistoryEvent) -> str:
+    return (event.WhichOneof("attributes") or "").removesuffix("_event_attributes")
+
+
+def _is_at_work(events: Sequence[HistoryEvent]) -> bool:
+    under_way = dict.fromkeys({*_OPENS.values()}, 0)
+    for event in events:
+        kind = _kind(event)
+        if kind in _OPENS:
+            opened = _OPENS[kind]
+            under_way[opened] = 1 if opened == "task" else under_way[opened] + 1
+        elif kind in _CLOSES:
+            closed = _CLOSES[kind]
+            under_way[closed] = 0 if closed == "task" else under_way[closed] - 1
+    return any(under_way.values())
+
+
+def _has_activities(events: Sequence[HistoryEvent]) -> bool:
+    """Tell whether some activity has not ended; its start is written down with its end."""
+    kinds = [_kind(event) for event in events]
+    ends = ("completed", "failed", "timed_out", "canceled")
+    ended = sum(kinds.count(f"activity_task_{end}") for end in ends)
+    return kinds.count("activity_task_scheduled") > ended
+
+
+def _timers(events: Sequence[HistoryEvent]) -> list[datetime]:
+    """Return when each running timer fires."""
+    running: dict[str, datetime] = {}
+    for event in events:
+        if event.HasField("timer_started_event_attributes"):
+            timer = event.timer_started_event_attributes
+            length = timer.start_to_fire_timeout.ToTimedelta()
+            running[timer.timer_id] = event.event_time.ToDatetime(UTC) + length
+        elif event.HasField("timer_fired_event_attributes"):
+            running.pop(event.timer_fired_event_attributes.timer_id, None)
+        elif event.HasField("timer_canceled_event_attributes"):
+            running.pop(event.timer_canceled_event_attributes.timer_id, None)
+    return list(running.values())
+
+
+class _Watched(Interceptor):
+    """Has the clock move while a result is awaited."""
+
+    env: SkippingServer
+
+    def intercept_client(self, next: OutboundInterceptor) -> OutboundInterceptor:
+        return _Starts(next, self)
+
+
+class _Starts(OutboundInterceptor):
+    def __init__(self, following: OutboundInterceptor, watched: _Watched) -> None:
+        super().__init__(following)
+        self._watched = watched
+
+    async def start_workflow(self, input: StartWorkflowInput) -> WorkflowHandle[Any, Any]:
+        handle = await super().start_workflow(input)
+        handle.__class__ = _Awaited
+        awaited = cast(_Awaited, handle)
+        awaited.env = self._watched.env
+        return awaited
+
+
+class _Awaited(WorkflowHandle[Any, Any]):
+    env: SkippingServer
+
+    async def result(self, **options: Any) -> Any:
+        async with self.env.moving():
+            return await super().result(**options)
