@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
+from api.webhooks.schemas import StatusWebhook
 from domain.call import CallStatus, StatusEvent
 from domain.errors import FieldError, InvalidRequest
 from domain.identity import ExecutionId
@@ -210,6 +211,16 @@ def test_wrong_field_costs_itself_and_is_noted(name: str, value: object) -> None
     assert noted.startswith(f"{name}: ")
     kept = replace(report, event=replace(report.event, unread_fields=()))
     assert kept == translate(a_body(), RECEIVED_AT)
+
+
+def test_every_field_that_the_api_documents_is_read() -> None:
+    optional = {name for name, field in StatusWebhook.model_fields.items() if not field.is_required()}
+
+    unreadable: dict[str, object] = dict.fromkeys(optional, object())
+    event = event_of({**a_body(), **unreadable})
+
+    lost = {note.partition(":")[0] for note in event.unread_fields}
+    assert lost == optional
 
 
 @pytest.mark.parametrize(
