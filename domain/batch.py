@@ -123,7 +123,6 @@ def redial_policy_in_force(overrides: BatchOverrides, campaign: CampaignRules) -
 
 
 def caller_ids_in_force(overrides: BatchOverrides, campaign: CampaignRules) -> CallerIds:
-    """Return the numbers the batch may show, and how one is chosen."""
     return CallerIds(
         strategy=overrides.phone_number_strategy or campaign.phone_number_strategy,
         numbers=overrides.phone_numbers or campaign.phone_numbers,
@@ -135,7 +134,6 @@ def caller_ids_in_force(overrides: BatchOverrides, campaign: CampaignRules) -> C
 def calling_hours_in_force(
     overrides: BatchOverrides, campaign: CampaignRules, contact_timezone: str | None
 ) -> CallingHours:
-    """Return when a contact of the batch may be called."""
     enforced = overrides.working_hours_enforced
     return CallingHours(
         enforced=campaign.working_hours_enforced if enforced is None else enforced,

@@ -30,7 +30,6 @@ class Counters:
 
     @property
     def total(self) -> int:
-        """The sum of all eleven."""
         return sum(getattr(self, each.name) for each in fields(self))
 
     @property
@@ -45,12 +44,10 @@ class Counters:
 
     @property
     def unfinished(self) -> int:
-        """Contacts that have not reached a terminal status."""
         return self.live + self.waiting
 
 
 def field_of(status: ContactStatus) -> str:
-    """Return the counter that counts contacts in `status`."""
     return "in_flight" if status is ContactStatus.IN_PROGRESS else status.value
 
 

@@ -12,8 +12,6 @@ from domain.errors import IllegalTransition
 
 
 class Action(StrEnum):
-    """A request of a client or an operator."""
-
     PAUSE = "pause"
     RESUME = "resume"
     CANCEL = "cancel"
@@ -29,8 +27,6 @@ PAST = {
 
 
 class Effect(StrEnum):
-    """What an action does."""
-
     MOVES = "moves"
     NOTHING = "nothing"
     """Legal and already so: answered like the action itself."""

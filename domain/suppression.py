@@ -12,8 +12,6 @@ OPTED_OUT = "Opted out in a call"
 
 @dataclass(frozen=True, kw_only=True)
 class NewSuppression:
-    """A suppression to be added."""
-
     phone_number: str
     reason: str | None = None
     expires_at: datetime | None = None

@@ -94,8 +94,6 @@ DialResult = Accepted | Throttled | Unavailable | Misconfigured | Refused | Ambi
 
 
 class HangUpResult(StrEnum):
-    """The provider's answer to a hang-up."""
-
     ACCEPTED = "accepted"
     WRONG_STATE = "wrong_state"
     GONE = "gone"

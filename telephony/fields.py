@@ -18,6 +18,7 @@ LONGEST_KEY = 255
 """Characters of an id, which must fit an index."""
 
 _PLAIN_NUMBER = re.compile(r"[+-]?[0-9]{1,15}(\.[0-9]{1,15})?", re.ASCII)
+_NO_DIGIT = re.compile(r"[^0-9]")
 _TRUE, _FALSE = frozenset({"true", "1"}), frozenset({"false", "0"})
 _ZERO_DATES = frozenset({"0000-00-00", "0001-01-01", "1601-01-01", "1899-12-30", "1900-01-01"})
 """The first days of the calendars of MySQL, .NET and Go, Windows, spreadsheets, and SQL Server."""
@@ -159,3 +160,11 @@ def storable(text: str) -> str:
 def can_be_kept(text: str) -> bool:
     """Tell whether a database can store the text, and take it in a query."""
     return storable(text) == text
+
+
+def are_the_same_number(one: object, other: object) -> bool:
+    """Tell whether two texts are the same phone number; some carriers get it without its `+`."""
+    if not isinstance(one, str) or not isinstance(other, str):
+        return False
+    digits = _NO_DIGIT.sub("", one)
+    return digits == _NO_DIGIT.sub("", other) if digits else one == other

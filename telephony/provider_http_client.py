@@ -79,7 +79,6 @@ class ProviderHttpClient:
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Close every connection."""
         await self._dial_client.aclose()
         await self._request_client.aclose()
 

@@ -93,7 +93,6 @@ class _LeakyBucket:
         return max(0.0, self._drained_at - self._credit - now)
 
     def take(self, now: float) -> None:
-        """Let the next request through."""
         self._drained_at = max(self._drained_at, now) + self._interval
 
     def close_until(self, instant: float) -> None:

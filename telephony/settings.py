@@ -12,8 +12,6 @@ from telephony.simulator.settings import SimulatorSettings
 
 
 class ProviderName(StrEnum):
-    """Which telephony provider places the calls."""
-
     SIMULATOR = "simulator"
     JAMBONZ = "jambonz"
     ROTARY = "rotary"

@@ -8,7 +8,6 @@ from domain.diagnosis.facts import BatchFacts, Diagnosis, WarningCode, nobody_an
 
 
 def tip(code: Diagnosis | WarningCode, facts: BatchFacts) -> str:
-    """Return what to do next about a batch."""
     return _TIPS[code](facts)
 
 

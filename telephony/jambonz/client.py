@@ -77,7 +77,6 @@ class JambonzProvider:
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Close every connection."""
         await self._listing.aclose()
         await self._http.aclose()
 

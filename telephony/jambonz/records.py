@@ -7,9 +7,8 @@ from datetime import datetime
 from domain.call import CallStatus, EventSource, StatusEvent
 from domain.errors import InvalidRequest
 from domain.telephony import CallSearch
-from telephony.fields import FieldReader
+from telephony.fields import FieldReader, are_the_same_number
 from telephony.jambonz.translate import tagged_attempt, translate_native
-from telephony.numbers import are_the_same
 
 _BUSY = frozenset({486, 600, 603})
 _CANCELLED = 487
@@ -46,8 +45,8 @@ def read_calls_like(
 def _is_like(call: Mapping[str, object], search: CallSearch, application_sid: str | None) -> bool:
     return (
         call.get("direction") == "outbound"
-        and are_the_same(call.get("to"), search.to_number)
-        and are_the_same(call.get("from"), search.from_number)
+        and are_the_same_number(call.get("to"), search.to_number)
+        and are_the_same_number(call.get("from"), search.from_number)
         and (call.get("application_sid") or None) == application_sid
         and tagged_attempt(call) in (None, search.execution_id)
     )

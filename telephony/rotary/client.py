@@ -10,13 +10,12 @@ from domain.call import EventSource, StatusEvent
 from domain.errors import InvalidRequest, ProviderUnavailable
 from domain.telephony import Accepted, Ambiguous, CallRequest, CallSearch, DialResult, HangUpResult
 from telephony.clock import Clock, utc_now
-from telephony.fields import FieldReader
-from telephony.numbers import are_the_same
+from telephony.fields import FieldReader, are_the_same_number
 from telephony.provider_answer import reason_of, unfit_words
 from telephony.provider_http_client import UNANSWERED, ProviderHttpClient, read_json
 from telephony.provider_settings import ProviderOptions
 from telephony.request_rate import RequestRate
-from telephony.rotary.dial_answer import KnownAlready, read_dial_answer
+from telephony.rotary.answers import KnownAlready, read_dial_answer
 from telephony.rotary.paths import fill_path
 from telephony.rotary.settings import RotarySettings
 from telephony.rotary.translate import read_status_event
@@ -68,7 +67,6 @@ class RotaryProvider:
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Close every connection."""
         await self._http.aclose()
 
     async def acquire(self) -> timedelta:
@@ -189,6 +187,6 @@ class RotaryProvider:
 
 def _may_be(call: Mapping[str, object], search: CallSearch) -> bool:
     """Tell whether a call without an execution id may be ours; the list may hold calls of other clients."""
-    if call.get("execution_id") is not None or not are_the_same(call.get("to"), search.to_number):
+    if call.get("execution_id") is not None or not are_the_same_number(call.get("to"), search.to_number):
         return False
-    return call.get("from") is None or are_the_same(call.get("from"), search.from_number)
+    return call.get("from") is None or are_the_same_number(call.get("from"), search.from_number)

@@ -145,7 +145,6 @@ class RotarySettings(ProviderSettings):
 
     @property
     def id_paths(self) -> tuple[str, ...]:
-        """The paths one by one."""
         return tuple(path.strip() for path in self.call_id_paths.split(","))
 
     @property

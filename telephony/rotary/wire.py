@@ -9,7 +9,6 @@ from telephony.fields import LONGEST_KEY, can_be_kept
 
 
 def create_call_body(request: CallRequest, status_callback_url: str) -> bytes:
-    """Return the JSON body of a create call."""
     return json.dumps(
         {
             "execution_id": request.execution_id,

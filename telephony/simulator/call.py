@@ -83,16 +83,12 @@ class Outbox:
 
 @dataclass(frozen=True, slots=True)
 class WebhookDelivery:
-    """One webhook and its address."""
-
     hook: StatusHook
     body: bytes
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class SimulatedCall:
-    """A call, live or ended."""
-
     call_sid: str
     request: CreateCallRequest
     scenario: Scenario
@@ -109,7 +105,6 @@ class SimulatedCall:
 
     @property
     def status(self) -> CallStatus:
-        """The newest status."""
         return self.moments[-1].status if self.moments else CallStatus.QUEUED
 
     @property
@@ -120,7 +115,6 @@ class SimulatedCall:
         return round((self.ended_at - self.answered_at).total_seconds())
 
     def reach(self, status: CallStatus, sip_status: int, at: datetime) -> Moment:
-        """Move the call to a status."""
         moment = Moment(len(self.moments) + 1, status, at, sip_status)
         self.moments.append(moment)
         if status is CallStatus.IN_PROGRESS:

@@ -28,7 +28,6 @@ class CallMemory:
                 self.forget(oldest)
 
     def get(self, call_sid: str) -> SimulatedCall | None:
-        """Return a call by its id."""
         return self._by_sid.get(call_sid)
 
     def of_execution(self, execution_id: str) -> Sequence[SimulatedCall]:

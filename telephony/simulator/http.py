@@ -19,7 +19,6 @@ FIRST_WEBHOOK_LIMIT_SECONDS = 5.0
 
 
 def json_answer(body: object, status_code: int = 200, headers: Mapping[str, str] | None = None) -> Response:
-    """Return a JSON response."""
     content = json.dumps(body, separators=(",", ":"))
     return Response(content, status_code, headers, "application/json")
 

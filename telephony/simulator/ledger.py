@@ -44,7 +44,6 @@ class CreateRequest:
     answer: int | str
 
     def row(self) -> Mapping[str, object]:
-        """Return the ledger's JSON row."""
         return {
             "at": self.at.isoformat(),
             "execution_id": self.request.execution_id,
@@ -78,7 +77,6 @@ class Ledger:
         self._peak_live = max(self._peak_live, self.live)
 
     def note_ended(self, call: SimulatedCall) -> None:
-        """Count a call that is over."""
         self.live -= 1
         self.webhooks.note_ending(call.scenario.webhooks)
 

@@ -9,8 +9,6 @@ from telephony.simulator.settings import SimulatorOptions
 
 
 class CreateBehaviour(StrEnum):
-    """How a create call is answered."""
-
     ORDINARY = "ordinary"
     THROTTLED_FIRST = "throttled_first"
     """429 once per execution, then accepted."""
@@ -22,8 +20,6 @@ class CreateBehaviour(StrEnum):
 
 
 class WebhookBehaviour(StrEnum):
-    """How a call's webhooks are sent."""
-
     ORDINARY = "ordinary"
     FINAL_LOST = "final_lost"
     TRIPLED = "tripled"
@@ -35,8 +31,6 @@ class WebhookBehaviour(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Scenario:
-    """What happens to a call and its webhooks."""
-
     ending: CallStatus = CallStatus.COMPLETED
     create: CreateBehaviour = CreateBehaviour.ORDINARY
     webhooks: WebhookBehaviour = WebhookBehaviour.ORDINARY
@@ -64,7 +58,6 @@ _BY_LAST_DIGITS = {
 
 
 def scenario_of(to_number: str) -> Scenario:
-    """Return the scenario of a called number."""
     return _BY_LAST_DIGITS.get(to_number[-2:], ORDINARY)
 
 

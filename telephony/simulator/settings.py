@@ -66,5 +66,4 @@ class SimulatorOptions(SimulatorSettings):
 
     @property
     def unanswered_ring_seconds(self) -> float:
-        """The ring time of a call nobody answers."""
         return 2 * self.ring_seconds if self.no_answer_seconds is None else self.no_answer_seconds

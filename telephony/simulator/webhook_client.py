@@ -35,7 +35,6 @@ class WebhookHttpClient:
         )
 
     async def __call__(self, url: str, headers: Mapping[str, str], body: bytes) -> int:
-        """Implement Deliver."""
         try:
             # The client limits each read; a receiver that answers byte by byte would never reach that limit.
             async with asyncio.timeout(ANSWER_LIMIT_SECONDS):
@@ -44,7 +43,6 @@ class WebhookHttpClient:
             raise NoAnswer from error
 
     async def aclose(self) -> None:
-        """Close the connections."""
         await self._client.aclose()
 
     async def _post(self, url: httpx.URL, headers: Mapping[str, str], body: bytes) -> int:
