@@ -111,7 +111,7 @@ def the_reason(house: House) -> tuple[str, str]:
 def openings(house: House) -> list[str | None]:
     """Return the reason each line of the worker's log tells of an opening, None where it tells none."""
     lines = (house.stack.plan.log_dir / "worker.log").read_text().splitlines()
-    told = [json.loads(line) for line in lines if "route opened" in line or "route reopened" in line]
+    told = [json.loads(line) for line in lines if "circuit opened" in line or "circuit reopened" in line]
     return [line.get("reason") for line in told]
 
 
