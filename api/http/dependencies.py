@@ -8,8 +8,7 @@ from typing import Annotated
 from fastapi import Depends
 from starlette.requests import Request
 
-from api.http.coalescing_cache import CoalescingCache
-from api.http.singleflight import K, Singleflight, T
+from api.http.singleflight import CoalescingCache, K, Singleflight, T
 from api.http.webhook_authenticator import WebhookAuthenticator
 from domain.batch import Batch
 from domain.campaign import Campaign

@@ -355,12 +355,17 @@ async def test_form_with_a_wrong_field_is_422_and_names_it(
     assert house.is_empty()
 
 
+WHOLE = a_form(("file", GOOD), ("scheduled_start", "2030-01-01T00:00:00Z"))
+CUT_AFTER_THE_FILE = WHOLE[: WHOLE.index(b"Content-Disposition", len(BOUNDARY) + 10)]
+
+
 @pytest.mark.parametrize(
     ("headers", "content"),
     [
         pytest.param(FORM, b"", id="empty"),
         pytest.param(FORM, b"phone_number\n", id="no form"),
         pytest.param(FORM, a_form(("file", GOOD))[:-6], id="cut off"),
+        pytest.param(FORM, CUT_AFTER_THE_FILE, id="cut off between its fields"),
         pytest.param({"Content-Type": "multipart/form-data"}, a_form(("file", GOOD)), id="no boundary"),
         pytest.param({"Content-Type": f"multipart/form-data; boundary={'x' * 300}"}, b"", id="long boundary"),
         pytest.param(FORM, a_form(*[(f"f{number}", "") for number in range(101)]), id="too many parts"),

@@ -9,8 +9,8 @@ import pytest
 
 from api.assembly import install
 from api.batches import counters as live_counters
-from api.http import coalescing_cache as shared_answers
 from api.http import dependencies as parts
+from api.http import singleflight
 from domain.batch import Batch, BatchStatus
 from domain.campaign import Campaign
 from domain.counters import BatchTally, Counters
@@ -119,7 +119,7 @@ async def test_answer_of_a_moment_ago_is_shared_and_an_older_one_is_not(house: H
     await watch(house, path, 2)
     await watch(house, path, 2)
     asked_at_once = engine.asked_for_tallies
-    await asyncio.sleep(shared_answers.FRESH_SECONDS + 0.1)
+    await asyncio.sleep(singleflight.FRESH_SECONDS + 0.1)
     await watch(house, path, 2)
 
     assert (asked_at_once, engine.asked_for_tallies) == (1, 2)
@@ -195,10 +195,10 @@ async def test_slow_answer_is_bridged_by_the_one_before_for_a_second(house: Hous
     batch_id = BatchId(path.rpartition("/")[2])
     await watch(house, path, 1)
     engine.tallies[batch_id], engine.seconds = BatchTally(pending=1, live=1), 0.6
-    await asyncio.sleep(shared_answers.FRESH_SECONDS + 0.05)
+    await asyncio.sleep(singleflight.FRESH_SECONDS + 0.05)
 
     bridged = await house.client.get(path)
-    await asyncio.sleep(shared_answers.KEPT_SECONDS - shared_answers.FRESH_SECONDS)
+    await asyncio.sleep(singleflight.KEPT_SECONDS - singleflight.FRESH_SECONDS)
     renewed = await house.client.get(path)
 
     assert (counters(bridged), source(bridged)) == ({"dispatched": 2}, "workflow")
@@ -213,11 +213,11 @@ async def test_contacts_are_counted_once_a_slow_answer_is_bridged_no_longer(
     await watch(house, path, 1)
     engine.hangs_on = {"tally"}
     monkeypatch.setattr(live_counters, "PATIENCE_SECONDS", 20)
-    await asyncio.sleep(shared_answers.FRESH_SECONDS + 0.05)
+    await asyncio.sleep(singleflight.FRESH_SECONDS + 0.05)
 
     async with asyncio.timeout(10):
         bridged = await house.client.get(path)
-        await asyncio.sleep(shared_answers.KEPT_SECONDS - shared_answers.FRESH_SECONDS)
+        await asyncio.sleep(singleflight.KEPT_SECONDS - singleflight.FRESH_SECONDS)
         counted = await house.client.get(path)
 
     assert (counters(bridged), source(bridged)) == ({"dispatched": 2}, "workflow")
@@ -239,7 +239,7 @@ async def test_change_is_seen_although_an_answer_from_before_is_kept(house: Hous
 async def test_questions_are_counted_by_whose_numbers_were_told(house: House) -> None:
     engine, path = await a_watched_batch(house)
     await watch(house, path, 5)
-    await asyncio.sleep(shared_answers.KEPT_SECONDS + 0.1)
+    await asyncio.sleep(singleflight.KEPT_SECONDS + 0.1)
     engine.tallies.clear()
     await watch(house, path, 5)
 
