@@ -1,1 +1,1 @@
-"""The front door: HTTP in, HTTP out."""
+"""The REST API: requests in, responses out."""

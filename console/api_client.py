@@ -64,11 +64,9 @@ class ApiClient:
         self._client.close()
 
     def create_campaign(self, campaign: JsonObject) -> JsonObject:
-        """Create a campaign and return it."""
         return _object(self._send("POST", "/campaigns/", json=campaign))
 
     def campaigns(self) -> Iterator[JsonObject]:
-        """Yield every campaign, newest first."""
         return self._pages("/campaigns/", {})
 
     def campaign(self, campaign_id: str) -> JsonObject:
@@ -84,7 +82,6 @@ class ApiClient:
         self._send("DELETE", f"/campaigns/{_segment(campaign_id)}")
 
     def campaign_stats(self, campaign_id: str) -> JsonObject:
-        """Return the numbers of a campaign."""
         return _object(self._send("GET", f"/campaigns/{_segment(campaign_id)}/stats"))
 
     def create_batch(self, fields: JsonObject, file: IO[bytes]) -> JsonObject:
@@ -120,7 +117,6 @@ class ApiClient:
         return _object(self._send("GET", f"/batches/{_segment(batch_id)}"))
 
     def debug(self, batch_id: str) -> JsonObject:
-        """Return why a batch is or is not dialling."""
         return _object(self._send("GET", f"/batches/{_segment(batch_id)}/debug"))
 
     def batches(
@@ -148,7 +144,6 @@ class ApiClient:
         return self._pages("/suppressions", {} if number is None else {"phone_number": number})
 
     def remove_suppression(self, suppression_id: str) -> None:
-        """Let a number be called again."""
         self._send("DELETE", f"/suppressions/{_segment(suppression_id)}")
 
     def import_suppressions(self, file: IO[bytes]) -> JsonObject:

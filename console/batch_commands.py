@@ -214,7 +214,7 @@ def _contact_rows(contacts: Iterable[JsonObject]) -> Iterator[list[str]]:
 
 
 def _call_rows(contacts: Iterable[JsonObject]) -> Iterator[list[str]]:
-    """Yield a row per call, oldest first within a contact; nobody without a call appears."""
+    """Yield a row per call, oldest first within a contact; contacts without a call do not appear."""
     for contact in contacts:
         records = contact.get("call_records")
         for record in records if isinstance(records, list) else ():

@@ -112,7 +112,7 @@ def update(  # noqa: PLR0913 - one parameter per option
     api_url: ApiUrl = None,
     token: ApiToken = None,
 ) -> None:
-    """Change a campaign's rules, for later calls and for people who wait; shows it as it is now."""
+    """Change a campaign's rules, for later calls and for waiting contacts; shows it as it is now."""
     options = _given(
         {
             "name": name,
@@ -134,7 +134,7 @@ def update(  # noqa: PLR0913 - one parameter per option
 def delete(
     context: typer.Context, campaign_id: CampaignId, api_url: ApiUrl = None, token: ApiToken = None
 ) -> None:
-    """Take a campaign whose batches are over out of sight, with its contacts; data is kept."""
+    """Soft-delete a finished campaign, with its batches and contacts; its data is kept."""
     with cli_context_of(context).connect(api_url, token) as api:
         api.delete_campaign(campaign_id)
     typer.echo("deleted")

@@ -41,7 +41,7 @@ class Demo:
     console: Console
 
     def run(self, people: Path) -> str:
-        """Call everybody of a CSV file, a line each, show the result and return the batch's id.
+        """Call every contact of a CSV file, a line each, show the result and return the batch's id.
 
         Raises CommandFailed naming what went wrong, also when the calls and the ledger disagree.
         """

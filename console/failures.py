@@ -45,7 +45,6 @@ class ApolloGroup(TyperGroup):
     """Ends failed commands without a stack trace."""
 
     def invoke(self, ctx: Any) -> Any:  # typer publishes no type for its own context class here
-        """Run the command that was typed."""
         try:
             return super().invoke(ctx)
         except CommandFailed as failure:

@@ -1,4 +1,4 @@
-"""Whether Apollo's story of a batch and the simulator's ledger of rings are the same story."""
+"""Whether Apollo's records of a batch and the simulator's ledger of rings agree."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence

@@ -23,7 +23,7 @@ def pause_campaign(
 ) -> None:
     """Hold a campaign and its batches; live calls finish."""
     with cli_context_of(context).connect(api_url, token) as api:
-        _tell(api.act("campaigns", campaign_id, "pause"))
+        _show(api.act("campaigns", campaign_id, "pause"))
 
 
 @campaign_actions.command("resume")
@@ -39,7 +39,7 @@ def resume_campaign(
     """Let a paused campaign go on, with the batches that were paused with it."""
     query = {"all": "true"} if all_batches else {}
     with cli_context_of(context).connect(api_url, token) as api:
-        _tell(api.act("campaigns", campaign_id, "resume", **query))
+        _show(api.act("campaigns", campaign_id, "resume", **query))
 
 
 @campaign_actions.command("cancel")
@@ -48,7 +48,7 @@ def cancel_campaign(
 ) -> None:
     """Stop a campaign and its unfinished batches for good."""
     with cli_context_of(context).connect(api_url, token) as api:
-        _tell(api.act("campaigns", campaign_id, "cancel"))
+        _show(api.act("campaigns", campaign_id, "cancel"))
 
 
 @batch_actions.command("pause")
@@ -57,7 +57,7 @@ def pause_batch(
 ) -> None:
     """Hold a batch; live calls finish."""
     with cli_context_of(context).connect(api_url, token) as api:
-        _tell(api.act("batches", batch_id, "pause"))
+        _show(api.act("batches", batch_id, "pause"))
 
 
 @batch_actions.command("resume")
@@ -66,16 +66,16 @@ def resume_batch(
 ) -> None:
     """Let a paused batch go on."""
     with cli_context_of(context).connect(api_url, token) as api:
-        _tell(api.act("batches", batch_id, "resume"))
+        _show(api.act("batches", batch_id, "resume"))
 
 
 @batch_actions.command("cancel")
 def cancel_batch(
     context: typer.Context, batch_id: BatchId, api_url: ApiUrl = None, token: ApiToken = None
 ) -> None:
-    """Stop a batch for good and skip everybody who was not called."""
+    """Stop a batch for good and skip every contact that was not called."""
     with cli_context_of(context).connect(api_url, token) as api:
-        _tell(api.act("batches", batch_id, "cancel"))
+        _show(api.act("batches", batch_id, "cancel"))
 
 
 @batch_actions.command("dispatch")
@@ -86,11 +86,11 @@ def dispatch_batch(
     api_url: ApiUrl = None,
     token: ApiToken = None,
 ) -> None:
-    """Hand the pending contacts of a batch to calling again."""
+    """Dispatch the pending contacts of a batch again."""
     query = {"now": "true"} if now else {}
     with cli_context_of(context).connect(api_url, token) as api:
         answer = api.act("batches", batch_id, "dispatch", **query)
-    _tell(answer, f": {answer.get('dispatched_count')} pending contacts")
+    _show(answer, f": {answer.get('dispatched_count')} pending contacts")
 
 
 @batch_actions.command("skip")
@@ -101,11 +101,11 @@ def skip_contact(
     api_url: ApiUrl = None,
     token: ApiToken = None,
 ) -> None:
-    """Take a waiting contact out of its batch."""
+    """Skip a waiting contact: it is not called (again)."""
     with cli_context_of(context).connect(api_url, token) as api:
-        _tell(api.act("batches", batch_id, "contacts", contact_id, "skip"))
+        _show(api.act("batches", batch_id, "contacts", contact_id, "skip"))
 
 
-def _tell(answer: JsonObject, more: str = "") -> None:
+def _show(answer: JsonObject, more: str = "") -> None:
     typer.echo(answer.get("status"))
     typer.echo(f"{answer.get('message')}{more}.", err=True)

@@ -38,7 +38,7 @@ class BatchProgress:
 
 
 def read_progress(batch: JsonObject) -> BatchProgress:
-    """Return the progress a batch object tells of. Raises RequestRefused for anything else."""
+    """Return the progress in a batch object. Raises RequestRefused for anything else."""
     counters, total, paused_by = batch.get("counters"), batch.get("total_contacts"), batch.get("paused_by")
     if not isinstance(counters, dict) or not isinstance(total, int):
         raise RequestRefused("The API answered with something else than a batch")
@@ -56,19 +56,18 @@ class Pace:
     """Contacts finished per second over the last quarter of a minute."""
 
     def __init__(self) -> None:
-        """Nothing was seen yet."""
         self._seen: deque[tuple[float, int]] = deque()
 
     def note(self, done: int, at: float) -> None:
         """Keep that `done` contacts were finished at `at`, in seconds of any steady clock."""
         self._seen.append((at, done))
-        # The newest sight beyond the stretch stays, so that it is always covered whole.
+        # The newest observation before the stretch stays, so that the stretch is covered whole.
         while len(self._seen) > 2 and self._seen[1][0] <= at - _PACE_SECONDS:
             self._seen.popleft()
 
     @property
     def per_second(self) -> float:
-        """0 until two sights lie apart, and when nothing was finished between them."""
+        """0 before the second observation, and when nothing was finished between the two."""
         if len(self._seen) < 2:
             return 0.0
         (since, before), (until, after) = self._seen[0], self._seen[-1]
@@ -95,7 +94,7 @@ def status_text(progress: BatchProgress) -> str:
 
 
 def pace_text(progress: BatchProgress, pace: Pace) -> str:
-    """Return speed and time left, as far as they can be told."""
+    """Return speed and time left, as far as they are known."""
     if progress.is_over:
         return ""
     left = pace.seconds_left(progress.total - progress.done)

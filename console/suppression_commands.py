@@ -1,4 +1,4 @@
-"""`apollo suppressions …`: numbers that nobody of the organization calls."""
+"""`apollo suppressions …`: numbers that the organization does not call."""
 
 from pathlib import Path
 from typing import Annotated
@@ -25,14 +25,14 @@ def add(  # noqa: PLR0913 - one parameter per option
     execution: Annotated[
         str | None, typer.Option(help="Instead of a number: id of an attempt that called it.")
     ] = None,
-    reason: Annotated[str | None, typer.Option(help="Why, for whoever asks later.")] = None,
+    reason: Annotated[str | None, typer.Option(help="Why, for later readers.")] = None,
     expires_at: Annotated[str | None, typer.Option(help="ISO 8601 date and time; by default never.")] = None,
     api_url: ApiUrl = None,
     token: ApiToken = None,
 ) -> None:
-    """List a number, or give the listed one a new reason and end; prints its entry's id.
+    """Suppress a number, or give a suppressed one a new reason and end; prints its entry's id.
 
-    Whoever waits to be called again on it is skipped.
+    Contacts that wait for a redial on it are skipped.
     """
     if (number is None) is (execution is None):
         raise UsageWrong("Give either a number or --execution")
@@ -63,7 +63,7 @@ def remove(
     api_url: ApiUrl = None,
     token: ApiToken = None,
 ) -> None:
-    """Let a number be called again; whoever was skipped meanwhile stays so."""
+    """Let a number be called again; contacts that were skipped meanwhile stay skipped."""
     with cli_context_of(context).connect(api_url, token) as api:
         api.remove_suppression(_entry_of(api, entry) if entry.startswith(_NUMBER_MARK) else entry)
     typer.echo("removed")
@@ -79,7 +79,7 @@ def import_file(
     api_url: ApiUrl = None,
     token: ApiToken = None,
 ) -> None:
-    """List the numbers of a CSV file, all of them or none; prints what became of its rows."""
+    """Suppress the numbers of a CSV file, all of them or none; prints what became of its rows."""
     try:
         with file.open("rb") as content, cli_context_of(context).connect(api_url, token) as api:
             report = api.import_suppressions(content)

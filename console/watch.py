@@ -47,7 +47,6 @@ class LineDisplay:
     """A line now and then, and one for each change of status."""
 
     def __init__(self, console: Console) -> None:
-        """Nothing was shown yet."""
         self._console = console
         self._shown_at: float | None = None
         self._status: str | None = None
@@ -88,7 +87,6 @@ class LiveDisplay:
         self._live.stop()
 
     def show(self, progress: BatchProgress, pace: Pace, at: float) -> None:  # noqa: ARG002 - the port's
-        """Redraw."""
         self._last = (progress, pace)
         self._live.update(picture(progress, pace), refresh=True)
 
@@ -113,7 +111,7 @@ def picture(progress: BatchProgress, pace: Pace) -> RenderableType:
 
 @dataclass(frozen=True, kw_only=True)
 class Watcher:
-    """The clock and the patience of somebody who watches."""
+    """Follows batches by a clock, through outages of a bounded length."""
 
     clock: Callable[[], float]
     """Steady, in seconds."""

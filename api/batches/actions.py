@@ -1,4 +1,4 @@
-"""What clients do to batches: the store decides and keeps it, then the workflow is told."""
+"""Actions on batches: the store decides and keeps them, then the workflow is notified."""
 
 from api.http.authentication import Client
 from api.http.dependencies import ApiDependencies
@@ -16,7 +16,7 @@ async def act_on_batch(parts: ApiDependencies, client: Client, batch: str, actio
     batch_id = batch_id_of(batch)
     await parts.engine.ping()
     acted = await parts.batches.act(batch_id, action, parts.clock(), organization_id=client.organization_id)
-    # A repeat that changes nothing is told too: it makes good for news that got lost.
+    # A repetition that changes nothing is sent too: it replaces a signal that got lost.
     await tell_engine(parts.engine.act(batch_id, action), batch_id=batch_id)
     parts.live_numbers.forget(batch_id)
     return acted
@@ -25,7 +25,7 @@ async def act_on_batch(parts: ApiDependencies, client: Client, batch: str, actio
 async def dispatch_batch(
     parts: ApiDependencies, client: Client, batch: str, *, start_now: bool
 ) -> tuple[Batch, int]:
-    """Hand a batch to calling again; returns it and the number of its pending contacts.
+    """Dispatch a batch again; returns it and the number of its pending contacts.
 
     Raises EngineUnavailable, BatchNotFound, IllegalTransition.
     """
@@ -34,7 +34,7 @@ async def dispatch_batch(
     dispatched, pending = await parts.batches.dispatch(
         client.organization_id, batch_id, parts.clock(), start_now=start_now
     )
-    # To be told is all that was asked for, so a failure is said; asking again is safe.
+    # The signal is all that the client asked for, so its failure is an error; a repetition is safe.
     await parts.engine.dispatch(dispatched)
     parts.live_numbers.forget(batch_id)
     return dispatched, pending

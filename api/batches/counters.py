@@ -25,10 +25,10 @@ class CounterSource(StrEnum):
 async def live_counters(
     parts: ApiDependencies, telemetry: Telemetry, batch: Batch
 ) -> tuple[Counters, CounterSource]:
-    """Return the batch's counters and who told them; they always sum to its contacts.
+    """Return the batch's counters and their source; they always sum to its contacts.
 
-    Whoever watches a batch at the same time shares one question to its workflow. Its contacts are counted
-    only where no workflow tells, or where it keeps everybody waiting.
+    Clients that watch a batch at the same time share one query of its workflow. Its contacts are counted
+    only where no workflow answers, or where it answers too slowly.
     """
     if batch.status not in TERMINAL_BATCH and not parts.live_numbers.is_late(batch.batch_id):
         question = partial(_ask_and_count, parts, telemetry, batch.batch_id)

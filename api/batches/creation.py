@@ -1,7 +1,7 @@
 """Making a batch of an upload.
 
 Until the commit every trouble is an answer, and nothing is stored. From the commit on the batch lives: what
-fails then is made good by the start reconciler, and the answer is 201 all the same.
+fails then is repaired by the start reconciler, and the answer is 201 all the same.
 """
 
 from dataclasses import dataclass
@@ -44,7 +44,7 @@ class BatchCreation:
     client: Client
     upload: BatchUpload
     once: OnceOnly | None
-    """How it may be repeated."""
+    """Set when the request may be repeated."""
 
     async def run(self, now: datetime) -> str:
         """Store the batch and start its workflow; returns the JSON text of the answer.
@@ -60,10 +60,10 @@ class BatchCreation:
         new = self._new_batch(campaign, schedule)
         _require_some_open_day(new, campaign)
         await self.parts.engine.ping()
-        tell = partial(self._answer, campaign)
-        batch = await self.parts.batches.create(new, self.upload.contacts, now, keyed(self.once, tell))
+        answer = partial(self._answer, campaign)
+        batch = await self.parts.batches.create(new, self.upload.contacts, now, keyed(self.once, answer))
         await self._start(batch, now)
-        return tell(batch)
+        return answer(batch)
 
     def _answer(self, campaign: Campaign, batch: Batch) -> str:
         return BatchCreated.of_import(batch, campaign, self.upload.report).model_dump_json()
@@ -96,12 +96,12 @@ class BatchCreation:
                 await self.parts.engine.start_batch(batch)
                 await self.parts.batches.mark_started(batch.batch_id, now)
             except Exception as failure:  # noqa: BLE001 - an error would say that there is no batch
-                _tell_of_late_start(batch, type(failure).__qualname__)
+                _log_late_start(batch, type(failure).__qualname__)
         if patience.cancelled_caught:
-            _tell_of_late_start(batch, "timeout")
+            _log_late_start(batch, "timeout")
 
 
-def _tell_of_late_start(batch: Batch, failure: str) -> None:
+def _log_late_start(batch: Batch, failure: str) -> None:
     _log.warning(
         "batch not started by its request; it is started later", batch_id=batch.batch_id, failure=failure
     )

@@ -156,7 +156,7 @@ async def resume_batch(caller: Caller, parts: Parts, batch_id: str) -> Response:
     "/{batch_id}/cancel", response_model=BatchActed, responses=problems(ACTS), dependencies=[IgnoredBody]
 )
 async def cancel_batch(caller: Caller, parts: Parts, batch_id: str) -> Response:
-    """Stop a batch for good and skip everybody who was not called."""
+    """Stop a batch for good and skip every contact that was not called."""
     batch = await act_on_batch(parts, caller, batch_id, Action.CANCEL)
     return json_answer(BatchActed.of(batch, Action.CANCEL))
 
@@ -168,7 +168,7 @@ async def cancel_batch(caller: Caller, parts: Parts, batch_id: str) -> Response:
     dependencies=[IgnoredBody],
 )
 async def dispatch(caller: Caller, parts: Parts, batch_id: str, start_now: StartNow = False) -> Response:
-    """Hand every pending contact to calling again; nobody is called twice because of it."""
+    """Dispatch every pending contact again; no contact is called twice because of it."""
     batch, pending = await dispatch_batch(parts, caller, batch_id, start_now=start_now)
     return json_answer(
         BatchDispatched(batch_id=batch.batch_id, status=batch.status, dispatched_count=pending)

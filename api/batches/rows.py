@@ -21,12 +21,12 @@ Loc = tuple[str | int, ...]
 
 _KEPT_OF_A_BAD_NUMBER = 64
 _BROKEN_IN_EITHER_MODE = frozenset({"model_type", "extra_forbidden"})
-"""Not a row at all: the sender is mistaken about the form, not about a person."""
+"""Errors of the format, not of a person's data: they refuse the upload in either mode."""
 
 _BREATH = 50
-"""Rows sorted before other threads get a turn; about a millisecond."""
+"""Rows sorted before other threads may run; about a millisecond."""
 _PAUSE_SECONDS = 0.0001
-"""Long enough for the interpreter to be taken over; the event loop would have to wait five times a breath."""
+"""Long enough to give up the interpreter's lock, for which the event loop else waits five times as long."""
 
 _ZONE: TypeAdapter[str] = TypeAdapter(ZoneName)
 _VARIABLES: TypeAdapter[dict[str, object]] = TypeAdapter(JsonObject)
@@ -44,7 +44,6 @@ class RowPlaces:
     number_field: str = "phone_number"
 
     def of(self, index: int) -> Loc:
-        """Return the place of a row."""
         return (*self.all_rows, self.first + index)
 
     def within(self, loc: Loc) -> Loc:
@@ -70,7 +69,6 @@ class RowIntake:
     _duplicates: int = 0
 
     def take_all(self, rows: Iterable[object]) -> None:
-        """Sort every row."""
         for row in rows:
             self.take(row)
         self.close()
@@ -97,7 +95,6 @@ class RowIntake:
             self.errors.add(FieldError(self.places.all_rows, "No valid contact is left", "no_valid_contact"))
 
     def report(self) -> ImportReport:
-        """Return what became of the rows."""
         return ImportReport(
             received=len(self.contacts) + self._duplicates,
             accepted=len(self.contacts) - self._bad,

@@ -139,7 +139,6 @@ class CountersOut(WireOutput):
 
     @classmethod
     def of(cls, counters: Counters) -> "CountersOut":
-        """Show the counters as clients see them."""
         return cls.model_validate(counters, from_attributes=True)
 
 
@@ -191,7 +190,6 @@ class BatchCreated(BatchOut):
 
     @classmethod
     def of_import(cls, batch: Batch, campaign: Campaign, report: ImportReport) -> "BatchCreated":
-        """Show the batch and what became of its rows."""
         return cls.model_validate({**_shown(batch, campaign, batch.counters), "import_report": report})
 
 
@@ -246,7 +244,6 @@ class BatchActed(WireOutput):
 
     @classmethod
     def of(cls, batch: Batch, action: Action) -> "BatchActed":
-        """Tell the outcome as clients read it."""
         return cls(batch_id=batch.batch_id, status=batch.status, message=f"Batch {PAST[action]} successfully")
 
 

@@ -63,14 +63,14 @@ async def create_campaign(
     """Keep a campaign as `draft`; no call is placed."""
     once = await once_only(caller.organization_id, "campaign", key, posted.document)
 
-    def tell(campaign: Campaign) -> str:
+    def answer(campaign: Campaign) -> str:
         return CampaignOut.of(campaign).model_dump_json()
 
     async def create() -> str:
         caller.require_own(posted.value.organization_id)
         rules = posted.value.to_domain()
-        return tell(
-            await parts.campaigns.create(caller.organization_id, rules, parts.clock(), keyed(once, tell))
+        return answer(
+            await parts.campaigns.create(caller.organization_id, rules, parts.clock(), keyed(once, answer))
         )
 
     return await answer_created(parts, once, create)
@@ -112,7 +112,7 @@ async def patch_campaign(caller: Caller, parts: Parts, campaign_id: str, posted:
 
 @router.delete("/{campaign_id}", status_code=204, responses=problems(ACTS), dependencies=[IgnoredBody])
 async def remove_campaign(caller: Caller, parts: Parts, campaign_id: str) -> Response:
-    """Take a campaign out of sight, with its batches and contacts; its data is kept."""
+    """Soft-delete a finished campaign, with its batches and contacts; its data is kept."""
     await delete_campaign(parts, caller, campaign_id)
     return Response(status_code=204)
 

@@ -28,11 +28,10 @@ class FrequencyCapIn(WireInput):
 
     max_calls: Annotated[int, Field(ge=1, le=100)] = Field(examples=[3])
     hours: Annotated[float, Field(gt=0, le=8760, allow_inf_nan=False)] = Field(
-        description="Length of any stretch of time that is looked at; fractions allowed.", examples=[24]
+        description="Length of the sliding window; fractions allowed.", examples=[24]
     )
 
     def to_domain(self) -> FrequencyCap:
-        """Return the cap as the domain knows it."""
         # Less than the clock's grain would come back as 0, which no client may send.
         return FrequencyCap(self.max_calls, max(timedelta(hours=self.hours), timedelta.resolution))
 
@@ -45,7 +44,6 @@ class FrequencyCapOut(WireOutput):
 
     @classmethod
     def of(cls, cap: FrequencyCap) -> "FrequencyCapOut":
-        """Show the cap as clients see it."""
         return cls(max_calls=cap.max_calls, hours=cap.window / _HOUR)
 
 
@@ -70,7 +68,7 @@ def _no_numbers() -> list[str]:
 class RulesIn(WireInput):
     """The rules of a campaign as clients write them; `null` is a rule's default."""
 
-    # Defaults of what has none stand for keys that a change leaves out; whoever creates must give them.
+    # Defaults of what has none stand for keys that a change leaves out; CampaignCreate requires them.
     name: Name = Field(default_factory=str)
     agent_id: AgentId = Field(default_factory=str)
     phone_numbers: CallerIds = Field(default_factory=_no_numbers)
@@ -207,7 +205,6 @@ class CampaignOut(WireOutput):
 
     @classmethod
     def of(cls, campaign: Campaign) -> "CampaignOut":
-        """Show the campaign as clients see it."""
         rules, calls = campaign.rules, campaign.call_counters
         return cls(
             campaign_id=campaign.campaign_id,
@@ -254,7 +251,6 @@ class CampaignActed(WireOutput):
 
     @classmethod
     def of(cls, campaign: Campaign, action: Action) -> "CampaignActed":
-        """Tell the outcome as clients read it."""
         return cls(
             campaign_id=campaign.campaign_id,
             status=campaign.status,

@@ -63,7 +63,6 @@ class CampaignStatsOut(WireOutput):
 
     @classmethod
     def of(cls, campaign_id: CampaignId, stats: CampaignStats) -> "CampaignStatsOut":
-        """Show the numbers as clients see them, zeros included."""
         calls, waiting = stats.calls, stats.waiting_for_retry
         return cls(
             campaign_id=campaign_id,

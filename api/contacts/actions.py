@@ -1,4 +1,4 @@
-"""What clients do to one contact: skip it, or have it called again."""
+"""Actions on one contact: skip it, or schedule a follow-up."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -40,19 +40,19 @@ class ContactActions:
         self.parts.live_numbers.forget(before.batch_id)
         return skipped
 
-    async def schedule_follow_up(self, wished: GivenTime) -> tuple[Contact, datetime]:
+    async def schedule_follow_up(self, requested: GivenTime) -> tuple[Contact, datetime]:
         """Have a completed contact called again; returns it and the instant it is due.
 
         Raises IllegalTransition, and InvalidRequest for a time without an opening before the batch's end.
         """
         await self.parts.engine.ping()
         batch, campaign, before = await self._read()
-        # The store asks the same again when it moves the contact; here a state goes before a wrong time.
+        # Checked again by the store when it moves the contact; here a state is refused before a time.
         require_room_for_follow_up(before, batch.status, campaign.rules.max_follow_ups)
         now = self.parts.clock()
-        at = _instant(wished, batch.overrides.timezone or campaign.rules.timezone)
+        at = _instant(requested, batch.overrides.timezone or campaign.rules.timezone)
         due_at = _opening(before, batch, campaign, at, now)
-        # Counted before the change: once it is made, the very call may begin and be counted too.
+        # Counted before the change, after which this very call may begin and be counted too.
         attempt = await self._next_attempt(before)
         scheduled = await self.parts.contacts.schedule_follow_up(
             before.batch_id, before.contact_id, due_at, now, agreed_at=at
@@ -74,9 +74,9 @@ class ContactActions:
         return 1 if newest is None else newest.attempt + 1
 
 
-def _instant(wished: GivenTime, timezone: str) -> datetime:
+def _instant(requested: GivenTime, timezone: str) -> datetime:
     try:
-        return wished.instant(timezone)
+        return requested.instant(timezone)
     except ValueError as error:
         raise _wrong(str(error), "datetime") from None
 

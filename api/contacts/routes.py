@@ -1,4 +1,4 @@
-"""The people of a batch over HTTP."""
+"""Contacts over HTTP."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -65,7 +65,7 @@ async def get_contact(caller: Caller, parts: Parts, batch_id: str, contact_id: s
     "/{contact_id}/skip", response_model=ContactSkipped, responses=problems(ACTS), dependencies=[IgnoredBody]
 )
 async def skip_contact(caller: Caller, parts: Parts, batch_id: str, contact_id: str) -> Response:
-    """Take a waiting contact out of the batch: nobody calls it (again)."""
+    """Skip a waiting contact: it is not called (again)."""
     contact = await ContactActions(parts, caller, batch_id, contact_id).skip()
     return json_answer(
         ContactSkipped(

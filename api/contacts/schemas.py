@@ -1,4 +1,4 @@
-"""Contacts on the wire: a row of an upload, and a person as clients see them."""
+"""Contacts on the wire: a row of an upload, a contact and its call records as clients see them."""
 
 from collections.abc import Sequence
 from typing import Annotated, Literal
@@ -48,7 +48,6 @@ class CallRecordOut(WireOutput):
 
     @classmethod
     def of(cls, record: CallRecord) -> "CallRecordOut":
-        """Show the call as clients see it."""
         return cls.model_validate(record, from_attributes=True)
 
 
@@ -77,7 +76,6 @@ class ContactRow(WireInput):
     )
 
     def to_domain(self) -> NewContact:
-        """Return the row as the domain knows it."""
         return NewContact(
             phone_number=self.phone_number,
             external_id=self.external_id,
@@ -112,7 +110,6 @@ class ContactOut(WireOutput):
 
     @classmethod
     def of(cls, contact: Contact, current_call: CallRecord | None) -> "ContactOut":
-        """Show the contact as clients see it."""
         return cls.model_validate(_shown(contact, current_call))
 
 
@@ -123,7 +120,6 @@ class ContactWithCalls(ContactOut):
 
     @classmethod
     def of_calls(cls, contact: Contact, calls: Sequence[CallRecord]) -> "ContactWithCalls":
-        """Show the contact and its calls as clients see them."""
         shown = _shown(contact, calls[-1] if calls else None)
         return cls.model_validate({**shown, "call_records": [CallRecordOut.of(each) for each in calls]})
 

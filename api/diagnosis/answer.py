@@ -32,7 +32,7 @@ _REPORT_LIFE = timedelta(minutes=2)
 
 
 def debug_answer(reading: Reading, now: datetime) -> DebugOut:
-    """Return the diagnosis of a reading with the reading."""
+    """Return the diagnosis of a reading, with the facts it rests on."""
     facts = _facts_of(reading, now)
     finding = diagnose(facts, now)
     return DebugOut(
@@ -115,7 +115,7 @@ def _outcomes(calls: EndedCalls) -> OutcomesOut:
 
 
 def _facts_of(reading: Reading, now: datetime) -> BatchFacts:
-    """Return the facts in a reading; a source that did not answer leaves nothing to complain of."""
+    """Return the facts in a reading; a source that did not answer yields no complaint."""
     batch, campaign, stored = reading.batch, reading.campaign, reading.stored
     ended = reading.ended_calls or EndedCalls()
     pending = stored.standings.get(ContactStatus.PENDING)
@@ -173,20 +173,20 @@ def _workflow_facts(reading: Reading) -> WorkflowFacts:
 
 
 def _is_closed_to_calls(report: CircuitReport, now: datetime) -> bool:
-    """Tell whether a worker that lives pauses its dials."""
+    """Return whether a living worker has paused its dials."""
     is_fresh = report.probe_at is not None and now - report.probe_at <= _REPORT_LIFE
     return report.state is not BreakerState.CLOSED and is_fresh
 
 
 def _window_of_the_pending(reading: Reading, now: datetime) -> OpenWindow:
-    """Return a window that is open for somebody who is pending, else the one that opens first.
+    """Return a window that is open for some pending contact, else the one that opens first.
 
-    The batch's own, when nobody is pending.
+    The batch's own, when no contact is pending.
     """
     rules = reading.campaign.rules
     zones: Sequence[str | None] = reading.stored.pending_zones or (None,)
     hours = [calling_hours_in_force(reading.batch.overrides, rules, zone) for zone in zones]
-    # Most often somebody may be called, and whether is learnt faster than when.
+    # Most often some contact may be called now, and that is faster to learn than when the next window opens.
     looked_at = [each for each in hours if is_open(each, now)][:1] or hours
     windows = [window_around(each, now) for each in looked_at]
     return min(windows, key=lambda each: (not each.is_open, each.opens_at is None, each.opens_at or now))

@@ -1,4 +1,4 @@
-"""Why a batch is not dialling: every source is asked at once, and none is waited for long."""
+"""What is known of a batch: every source is asked at once, each within a bounded time."""
 
 import asyncio
 from collections.abc import Awaitable, Collection, Mapping, Sequence
@@ -28,16 +28,16 @@ from domain.ports import (
 from domain.working_hours import is_open
 
 SOURCE_SECONDS = 1.5
-"""A person who asks what is wrong gets within three seconds whatever is known by then."""
+"""The answer comes within three seconds, with what is known by then."""
 DATABASE_SECONDS = 2.5
 ALL_SECONDS = 2.8
 PENDING_SAMPLE = 3
-LOOKED_AT = 20_000
-"""Pending contacts whose numbers are looked up to learn whether anybody can be called."""
+CHECKED_CONTACTS = 20_000
+"""Pending contacts whose numbers are checked to learn whether any can be called."""
 A_MOMENT_SECONDS = 0.3
-"""Until both are looked at again; what is on its way arrives meanwhile."""
-LOOK_SECONDS = 0.9
-"""For the second look, with the moment before it."""
+"""Before both are read again; what is on its way arrives in that time."""
+SECOND_READING_SECONDS = 0.9
+"""For the second reading, with the moment before it."""
 
 T = TypeVar("T")
 
@@ -54,12 +54,12 @@ class StoredFacts:
     recent: RecentAttempts
     routes: Sequence[CircuitReport]
     withheld: Withheld | None = None
-    """Why nobody can be called whose window is open; None when somebody can."""
+    """Why no contact can be called although windows are open; None when one can."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Reading:
-    """Everything that was learnt; None where a source did not answer."""
+    """The answers of all sources; None where a source did not answer."""
 
     batch: Batch
     campaign: Campaign
@@ -75,7 +75,7 @@ class Reading:
 async def read_batch(
     parts: ApiDependencies, organization_id: OrganizationId, batch_id: BatchId, now: datetime
 ) -> Reading:
-    """Ask everybody about a batch. Raises BatchNotFound, StoreUnavailable."""
+    """Ask every source about a batch. Raises BatchNotFound, StoreUnavailable."""
     batch, campaign = await parts.batches.get_uncounted(organization_id, batch_id)
     timezone = batch.overrides.timezone or campaign.rules.timezone
     deadline = asyncio.get_running_loop().time() + ALL_SECONDS
@@ -108,7 +108,7 @@ def _seems_left_alone(reading: Reading) -> bool:
 
 
 async def _read_again(parts: ApiDependencies, reading: Reading, now: datetime) -> Reading:
-    """Look at the rows once more: a batch that ended meanwhile needs no workflow."""
+    """Read the rows once more: a batch that has ended by now needs no workflow."""
     before = reading.batch
     batch, campaign = await parts.batches.get_uncounted(before.organization_id, before.batch_id)
     if batch.status not in TERMINAL_BATCH:
@@ -118,7 +118,7 @@ async def _read_again(parts: ApiDependencies, reading: Reading, now: datetime) -
 
 
 async def _stored(parts: ApiDependencies, batch: Batch, campaign: Campaign, now: datetime) -> StoredFacts:
-    """Read one thing after the other, on one connection at a time: others need the pool too."""
+    """Read one thing after the other, on one connection at a time: other requests need the pool too."""
     numbers, batch_id = parts.diagnostics, batch.batch_id
     deadline = asyncio.get_running_loop().time() + DATABASE_SECONDS
     try:
@@ -144,13 +144,13 @@ async def _stored(parts: ApiDependencies, batch: Batch, campaign: Campaign, now:
 async def _withheld(
     parts: ApiDependencies, batch: Batch, campaign: Campaign, stored: StoredFacts, now: datetime
 ) -> Withheld | None:
-    """Ask for those whose windows are open, while the batch may call at all."""
+    """Read why contacts with open windows are withheld, while the batch may call at all."""
     zones = stored.pending_zones
     closed = [zone for zone in zones if not _is_open(batch, campaign, zone, now)]
     if batch.status is not BatchStatus.IN_PROGRESS or len(closed) == len(zones):
         return None
     caps = CapsAt(campaign.rules.frequency_caps, now)
-    return await parts.diagnostics.withheld(batch.batch_id, caps, LOOKED_AT, closed_zones=closed)
+    return await parts.diagnostics.withheld(batch.batch_id, caps, CHECKED_CONTACTS, closed_zones=closed)
 
 
 def _is_open(batch: Batch, campaign: Campaign, zone: str | None, now: datetime) -> bool:
@@ -174,16 +174,18 @@ async def _counter_differences(
     *,
     deadline: float,
 ) -> Collection[CounterDifference] | None:
-    """Return where workflow and rows differ at the first look, given, and a moment later; None where unknown.
+    """Return where workflow and rows differ both now and a moment later; None where unknown.
 
-    `deadline` is an instant of the running loop after which nobody waits.
+    `tally` and `standings` are the first reading.
+
+    `deadline` is an instant of the running loop that ends the wait.
     """
     if tally is None or not has_counted(tally):
         return None
     found = unexplained_differences(tally, standings, parts.clock())
     if not found:
         return found
-    end = min(deadline, asyncio.get_running_loop().time() + LOOK_SECONDS)
+    end = min(deadline, asyncio.get_running_loop().time() + SECOND_READING_SECONDS)
     try:
         async with asyncio.timeout_at(end):
             await asyncio.sleep(A_MOMENT_SECONDS)

@@ -1,4 +1,4 @@
-"""Why a batch is not dialling, on the wire; null where nobody answered."""
+"""Why a batch is not dialling, on the wire; null where a source did not answer."""
 
 from typing import Literal
 
@@ -24,7 +24,7 @@ class DiagnosticsOut(WireOutput):
 
     stuck_pending: bool = Field(
         description="Contacts have waited for over half an hour while nothing changed; either nothing that is"
-        " known holds them, or nobody is there to see it end, for a task queue has no worker."
+        " known holds them, or a task queue has no worker to act on what ends."
     )
     tip: str = Field(examples=["Calls are going out as they should."])
 
@@ -37,7 +37,7 @@ class WarningOut(WireOutput):
 
 
 class QueueOut(WireOutput):
-    """Who serves a task queue."""
+    """The workers of a task queue."""
 
     model_config = ConfigDict(from_attributes=True, frozen=True)
 
@@ -52,7 +52,7 @@ class WorkerOut(WireOutput):
     """Whether workers run."""
 
     state: Literal["up", "down", "unknown"] = Field(
-        description="`down` when nobody has polled a workflow queue for 90 seconds."
+        description="`down` when no worker has polled a workflow queue for 90 seconds."
     )
     task_queues: list[QueueOut] = Field(description="Empty while unknown.")
 
@@ -85,7 +85,7 @@ class OpenWindowOut(WireOutput):
 
 
 class WebhooksOut(WireOutput):
-    """What is heard of the batch's calls."""
+    """What webhooks reported of the batch's calls."""
 
     last_received_at: WireTime | None
     dispatched_without_webhook: int = Field(
@@ -142,7 +142,7 @@ class DebugOut(WireOutput):
     window: OpenWindowOut
     webhooks: WebhooksOut
     provider_circuits: list[CircuitOut] = Field(
-        description="As the workers last told; empty before anybody was dialled."
+        description="As the workers last reported; empty before the first dial."
     )
     outcomes: OutcomesOut
     dispatcher: dict[str, object] | None = Field(

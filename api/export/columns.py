@@ -68,7 +68,6 @@ class Column:
     read: Read
 
     def cell(self, contact: Contact, call: CallRecord | None) -> str:
-        """Return the text of one cell."""
         text = cell(self.read(contact, call))
         return guarded_number(text) if self.name in _NUMBERS else guarded(text)
 

@@ -58,7 +58,7 @@ class CsvExport:
             return await self.store.calls_between(self.batch_id, after, last)
         people = await self.store.contacts_between(self.batch_id, after, last)
         if len(people) != last - after:
-            raise BatchNotFound  # taken back meanwhile: what was sent so far must not pass for all of it
+            raise BatchNotFound  # deleted meanwhile: a part must not pass for the whole
         return people
 
     def _written(self, people: Sequence[Person]) -> bytes:

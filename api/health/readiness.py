@@ -1,4 +1,4 @@
-"""Whether every part the API leans on answers."""
+"""Whether the database, Temporal and its workers answer."""
 
 import asyncio
 from dataclasses import dataclass
@@ -61,7 +61,7 @@ _NO_POLLERS = "No worker is polling"
 
 @dataclass(frozen=True)
 class Readiness:
-    """What /readyz tells."""
+    """What /readyz answers."""
 
     parts: dict[str, dict[str, object]]
     failure: str | None
@@ -75,15 +75,15 @@ async def check_readiness(parts: ApiDependencies) -> Readiness:
     pollers = _pollers_error(health)
     return Readiness(
         parts={
-            "database": _told(database),
-            "temporal": _told(temporal),
+            "database": _status(database),
+            "temporal": _status(temporal),
             "pollers": {
-                **_told(pollers),
+                **_status(pollers),
                 "workflow": health.workflow_pollers,
                 "dial": health.dial_pollers,
             },
             # For people to see: by rules older than a country's, calls are placed outside hours.
-            "time_zones": {**_told(None), "version": rules_version()},
+            "time_zones": {**_status(None), "version": rules_version()},
         },
         failure=database or temporal or pollers,
     )
@@ -122,5 +122,5 @@ def _pollers_error(health: EngineHealth) -> str | None:
     return f"{_NO_POLLERS}: {', '.join(missing)}" if missing else None
 
 
-def _told(error: str | None) -> dict[str, object]:
+def _status(error: str | None) -> dict[str, object]:
     return {"ok": True} if error is None else {"ok": False, "error": error}

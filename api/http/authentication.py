@@ -1,4 +1,4 @@
-"""Who makes a request, told by its bearer token."""
+"""The client of a request, known by its bearer token."""
 
 from contextlib import suppress
 from dataclasses import dataclass
@@ -24,13 +24,13 @@ TOKEN_MARK = "gat_"  # noqa: S105 - how every token starts
 
 @dataclass(frozen=True)
 class Client:
-    """Whoever holds the token of the request."""
+    """The holder of the request's token."""
 
     organization_id: OrganizationId
     token_id: TokenId
 
     def require_own(self, organization_id: str | None) -> None:
-        """Raise ForeignOrganization when another organization is named."""
+        """Raise ForeignOrganization for the id of another organization."""
         if organization_id is not None and organization_id != self.organization_id:
             raise ForeignOrganization
 
@@ -46,7 +46,7 @@ async def _watching(request: Request) -> Client:
 
 
 async def _client_of(
-    request: Request, parts: ApiDependencies, looks: Singleflight[str, Token | None]
+    request: Request, parts: ApiDependencies, reads: Singleflight[str, Token | None]
 ) -> Client:
     scheme, _, secret = request.headers.get("authorization", "").partition(" ")
     secret = secret.strip()
@@ -54,7 +54,7 @@ async def _client_of(
         raise Unauthenticated
     now = parts.clock()
     parts.work_for(None)
-    token = await looks.ask(secret, partial(_look_up, parts, secret, now))
+    token = await reads.ask(secret, partial(_look_up, parts, secret, now))
     if token is None:
         raise Unauthenticated
     limit: RateLimit = request.app.state.rate_limit
@@ -71,12 +71,12 @@ async def _look_up(parts: ApiDependencies, secret: str, now: datetime) -> Token 
 
 
 def _bind_ids(request: Request, organization_id: OrganizationId) -> None:
-    """Have whatever is logged until the answer say whose request it is, and which batch it names."""
+    """Add organization and batch to every log line of the request."""
     structlog.contextvars.bind_contextvars(organization_id=organization_id)
-    with suppress(BatchNotFound):  # what has not the shape of an id is not ours to repeat
+    with suppress(BatchNotFound):  # text that is no id is not logged
         structlog.contextvars.bind_contextvars(batch_id=batch_id_of(request.path_params.get("batch_id", "")))
 
 
 Caller = Annotated[Client, Depends(_authenticated)]
 Watcher = Annotated[Client, Depends(_watching)]
-"""A caller among many who come again and again; their tokens are looked at together."""
+"""A client that polls a batch; requests of many such clients share the reads of their tokens."""

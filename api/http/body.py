@@ -26,7 +26,7 @@ PATIENCE_SECONDS = 15
 SLOWEST_BYTES_PER_SECOND = 64 * 1024
 
 KEPT_AT_ONCE = 64 * MEGABYTE
-"""Of all bodies in one process, whoever sends them and however slowly."""
+"""Of all request bodies in one process."""
 SMALL = 64 * 1024
 """So much of every body is free: ordinary requests and events go on while large ones fill the rest."""
 
@@ -61,7 +61,7 @@ async def read_limited(request: Request, limit: int) -> bytes:
 
 
 async def pass_over(request: Request, limit: int) -> None:
-    """Let a body that nobody needs go by. Raises what `limited_chunks` does."""
+    """Read a body and drop it. Raises what `limited_chunks` does."""
     async for _ in limited_chunks(request, limit, kept_in_memory=0):
         pass
 
@@ -103,7 +103,7 @@ async def _timely(request: Request) -> AsyncIterator[bytes]:
 
 
 def _require_within(limit: int, size: int) -> None:
-    # What a client goes on sending after its answer is dropped by EarlyAnswers: nobody here has to read it.
+    # What a client goes on sending after its answer is dropped by EarlyAnswers, so it is not read here.
     if size > limit:
         raise BodyTooLarge(f"Request body is limited to {limit // MEGABYTE} MB ({limit:,} bytes)")
 
@@ -115,7 +115,7 @@ def declared_length(request: Request) -> int:
 
 
 def is_form(request: Request) -> bool:
-    """Tell whether the body is an uncompressed `multipart/form-data`."""
+    """Return whether the body is an uncompressed `multipart/form-data`."""
     return _media_type(request).get_content_type() == FORM and not _is_encoded(request)
 
 

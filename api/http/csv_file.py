@@ -45,7 +45,6 @@ class CsvFile:
     _digest: "hashlib._Hash" = field(default_factory=hashlib.sha256)
 
     def rows(self) -> Iterator[CsvRow]:
-        """Yield the contacts in order."""
         records = self.records()
         self.columns = _read_header(next(records, []))
         for cells in records:

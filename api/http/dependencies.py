@@ -87,7 +87,6 @@ class ApiDependencies:
 
 # A plain function would be run in a thread, which costs a request more than the rest of its dependencies.
 async def parts_of(request: Request) -> ApiDependencies:
-    """Return what the app works with."""
     parts: ApiDependencies = request.app.state.parts
     return parts
 

@@ -24,7 +24,6 @@ class EarlyAnswers:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request."""
         if scope["type"] != "http" or not (_has_body(scope) and _is_last(scope)):
             await self._app(scope, receive, send)
             return
@@ -81,6 +80,6 @@ def _has_body(scope: Scope) -> bool:
 
 
 def _is_last(scope: Scope) -> bool:
-    """Tell whether the server closes the connection after the answer."""
-    wishes = [value.lower() for name, value in scope["headers"] if name == b"connection"]
-    return scope["http_version"] == "1.0" or b"close" in b",".join(wishes).replace(b" ", b"").split(b",")
+    """Return whether the server closes the connection after the answer."""
+    options = [value.lower() for name, value in scope["headers"] if name == b"connection"]
+    return scope["http_version"] == "1.0" or b"close" in b",".join(options).replace(b" ", b"").split(b",")

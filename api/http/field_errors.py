@@ -1,4 +1,4 @@
-"""What is wrong with a request, gathered up to the number that is ever listed."""
+"""The errors of a request, gathered up to the number that is listed."""
 
 from pydantic import ValidationError
 
@@ -15,7 +15,6 @@ class FieldErrors:
         self._count = 0
 
     def add(self, error: FieldError) -> None:
-        """Keep one error."""
         self._count += 1
         if len(self._listed) < MAX_LISTED_ERRORS:
             self._listed.append(error)
@@ -35,7 +34,6 @@ class FieldErrors:
         self._count += refusal.error_count - len(refusal.errors)
 
     def raise_any(self) -> None:
-        """Raise InvalidRequest if anything was wrong."""
         if self._count:
             raise InvalidRequest(self._listed, self._count)
 

@@ -1,4 +1,4 @@
-"""Doing a request once per `Idempotency-Key`, and answering its repetitions from memory."""
+"""Doing a request once per `Idempotency-Key`, and answering its repetitions from the store."""
 
 import json
 from collections.abc import Awaitable, Callable

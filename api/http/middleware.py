@@ -29,7 +29,6 @@ class RequestMiddleware:
         self._telemetry = telemetry
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -89,7 +88,6 @@ class HeadRequests:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request."""
         if scope["type"] != "http" or scope["method"] != "HEAD":
             await self._app(scope, receive, send)
             return
@@ -98,7 +96,7 @@ class HeadRequests:
             if message["type"] != "http.response.start":
                 return
             await send(message)
-            # The answer ends here; whoever goes on making a body is told by the server that nobody listens.
+            # The answer ends here; an app that goes on sending a body meets a closed response.
             await send({"type": "http.response.body", "body": b"", "more_body": False})
 
         # The server goes by its own scope, in which the method stays.

@@ -25,7 +25,7 @@ _BODY = ("body",)
 
 @dataclass
 class Form:
-    """The parts of a form: text by name, and the file, if there is one."""
+    """A form: text by name, and the file, if there is one."""
 
     fields: dict[str, str] = field(default_factory=dict)
     file: IO[bytes] | None = None
@@ -33,13 +33,13 @@ class Form:
 
 @contextmanager
 def new_form() -> Iterator["FormReader"]:
-    """Open a reader, and drop at the end what it keeps on disk."""
+    """Open a reader whose file on disk is dropped at the end."""
     with new_spool() as spool:
         yield FormReader(spool)
 
 
 class FormReader:
-    """Takes one form apart while it arrives."""
+    """Reads one form while it arrives, by the callbacks of `python-multipart`."""
 
     def __init__(self, spool: IO[bytes]) -> None:
         """`spool` takes the content of the part `file`."""
@@ -57,7 +57,7 @@ class FormReader:
         self._has_ended = False
 
     async def read(self, upload: Upload) -> Form:
-        """Return the form; the parser works in a thread, since a hostile body can make it slow.
+        """Return the form; the parser works in a thread, since it writes to the disk.
 
         Raises InvalidRequest, and what the chunks of an upload do.
         """

@@ -130,7 +130,6 @@ def _mend(operation: Described, *, asks_token: bool) -> None:
 
 
 def serve_docs(app: FastAPI) -> None:
-    """Add /docs and its assets."""
     page = get_swagger_ui_html(
         openapi_url="/openapi.json",
         title=app.title,

@@ -1,4 +1,4 @@
-"""Which stretch of a list a client asked for, and the headers that lead to the next."""
+"""The part of a list that a client asks for, and the headers that lead to the next."""
 
 import re
 from typing import Annotated
@@ -56,7 +56,7 @@ ANY_OF = "May be repeated: any of them matches."
 
 
 class ListQuery(BaseModel):
-    """A stretch of a list."""
+    """`skip` and `limit` of a list."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -65,5 +65,4 @@ class ListQuery(BaseModel):
 
     @property
     def window(self) -> Window:
-        """Return the stretch as the stores know it."""
         return Window(skip=self.skip, limit=self.limit)

@@ -11,7 +11,7 @@ _LONGEST_COUNTRY_CODE = 3
 
 
 def is_possible_e164(text: str) -> bool:
-    """Tell whether a call could be placed to `text`, written exactly as E.164.
+    """Return whether a call could be placed to `text`, written exactly as E.164.
 
     The answer is that of the library; a number without a national prefix depends only on its country code
     and length, so that most of a long list is answered from memory, some twenty times as fast.

@@ -46,11 +46,11 @@ async def _unread(request: Request, _: Caller) -> None:
 
 
 IgnoredBody = Depends(_unread)
-"""Of endpoints that need no body and ignore one, of whatever type, within the usual size."""
+"""For endpoints that need no body: one of any type is ignored, within the usual size."""
 
 
 async def read_form(reader: FormReader, request: Request, caller: Client) -> Form:
-    """Read a form with a file, and take a place among those that are worked on."""
+    """Read a form with a file, and take a place among the uploads that are worked on."""
     body = Upload(request, caller.token_id, BATCH_LIMIT)
     form = await reader.read(body)
     await body.enter_memory()
@@ -58,6 +58,6 @@ async def read_form(reader: FormReader, request: Request, caller: Client) -> For
 
 
 def reading_places(request: Request) -> CapacityLimiter:
-    """Return how many large bodies are checked at once, each in a thread of its own."""
+    """Return the limiter of how many large bodies are checked at once, each in a thread of its own."""
     places: CapacityLimiter = request.app.state.reading_places
     return places

@@ -94,7 +94,7 @@ KIND_OF: Mapping[type[ApolloError], ProblemKind] = {
 
 
 def kind_of(error: type[ApolloError]) -> ProblemKind:
-    """Return how an error is told to clients; one that nobody listed is a defect."""
+    """Return the kind of problem an error is; an error that is not listed is a defect."""
     return next((KIND_OF[each] for each in error.__mro__ if each in KIND_OF), INTERNAL)
 
 
@@ -133,7 +133,7 @@ def of_error(error: ApolloError) -> Response:
 
 
 def _detail(error: ApolloError) -> str:
-    """Tell a client one thing of a database that cannot be used, as the contract does; /readyz tells more."""
+    """Return one text for every state of an unusable database, as the contract has it; /readyz says more."""
     return StoreUnavailable().message if isinstance(error, StoreUnavailable) else error.message
 
 
@@ -167,7 +167,7 @@ def _is_routed(request: Request, method: str) -> bool:
 async def _on_apollo_error(_: Request, error: Exception) -> Response:
     assert isinstance(error, ApolloError)  # noqa: S101 - what it is registered for
     if kind_of(type(error)) is INTERNAL:
-        raise error  # a defect, which the front door notes down
+        raise error  # a defect, which RequestMiddleware logs
     return of_error(error)
 
 

@@ -1,4 +1,4 @@
-"""Requests refused by the front door itself, before any rule of the business is asked."""
+"""Requests refused by the HTTP layer, before any rule of the domain applies."""
 
 from domain.errors import LogicalError, TechnicalError
 

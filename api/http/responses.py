@@ -11,7 +11,7 @@ M = TypeVar("M", bound=BaseModel)
 T = TypeVar("T")
 
 _FIRST_STRETCH = 50
-"""Nobody knows yet how long their transcripts are."""
+"""Of a first stretch the length of the transcripts is unknown."""
 _LONGEST_STRETCH = 1000
 _BYTES_AT_ONCE = 1024 * 1024
 
@@ -20,12 +20,10 @@ Write = Callable[[Sequence[T]], Awaitable[bytes]]
 
 
 def json_answer(body: BaseModel, headers: Mapping[str, str] | None = None) -> Response:
-    """Return one object."""
     return Response(body.model_dump_json(), 200, headers, JSON)
 
 
 def json_list(adapter: TypeAdapter[list[M]], bodies: Sequence[M], headers: Mapping[str, str]) -> Response:
-    """Return a bare array."""
     return Response(adapter.dump_json(list(bodies)), 200, headers, JSON)
 
 

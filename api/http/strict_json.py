@@ -1,6 +1,6 @@
 """JSON as the contract reads it: UTF-8, finite numbers, only text that Postgres can store.
 
-Of a provider, whose report comes once, any text is taken: a stray byte must not cost the end of a call.
+A provider reports an ending once, so of its texts any is taken: a stray byte must not lose the ending.
 """
 
 import json

@@ -32,7 +32,7 @@ class _Mine:
 
 
 class Places:
-    """Places that are waited for, first by a token among its own requests, then among all."""
+    """Places that requests wait for: first among those of their token, then among all."""
 
     def __init__(self, total: int, *, per_token: int, wait_seconds: float) -> None:
         self._all = asyncio.Semaphore(total)
@@ -68,9 +68,9 @@ class UploadPlaces:
 
     def __init__(self) -> None:
         self.receiving = Places(32, per_token=4, wait_seconds=60)
-        """On disk, so that slow senders keep nobody waiting; bounded for the disk's sake."""
+        """On disk, so that slow senders hold up no other upload; bounded, since the disk is."""
         self.reading = Places(2, per_token=1, wait_seconds=120)
-        """In memory, a processor for seconds and up to 100,000 contacts each, until they are stored."""
+        """In memory: each takes a processor for seconds, and holds its contacts until they are stored."""
 
 
 @contextmanager
@@ -93,7 +93,7 @@ class Upload:
     """Closed when the body is read from disk, or with its answer."""
 
     def __post_init__(self) -> None:
-        """Leave no place behind, whatever becomes of the request."""
+        """Give the places back, whatever becomes of the request."""
         self._held.push(self._arriving)
 
     async def chunks(self) -> AsyncIterator[bytes]:
@@ -125,12 +125,11 @@ class Upload:
             self._arriving.close()
 
     async def read(self, spool: IO[bytes]) -> bytes:
-        """Return what was written to the file."""
         spool.seek(0)
         return await self._off_loop(spool.read, -1)
 
     async def _off_loop(self, act: Callable[[A], T], argument: A) -> T:
-        """Do it in a thread where the disk may be waited for; a small body never gets there."""
+        """Act in a thread where the disk may block; a small body stays in memory."""
         if self._size <= KEPT_IN_MEMORY:
             return act(argument)
         return await to_thread.run_sync(act, argument)

@@ -1,4 +1,4 @@
-"""Who may report calls: a signed body, a shared token, or, where that is allowed, anybody."""
+"""Whether a webhook is accepted: by a signed body, by a shared token, or, where allowed, without either."""
 
 import hmac
 from collections.abc import Mapping, Sequence
@@ -13,13 +13,13 @@ TOKEN_HEADER = "x-apollo-webhook-token"  # noqa: S105 - the header's name
 
 
 class SignatureCheck(Protocol):
-    """Tell whether one of the secrets signed these bytes close to `now`."""
+    """Return whether one of the secrets signed these bytes close to `now`."""
 
     def __call__(self, header: str | None, body: bytes, secrets: Sequence[str], now: datetime) -> bool: ...
 
 
 class HeaderCheck(Protocol):
-    """Tell whether the header alone could be that of a signed body, close to `now`."""
+    """Return whether the header alone could be that of a signed body, close to `now`."""
 
     def __call__(self, header: str | None, now: datetime) -> bool: ...
 
@@ -37,7 +37,10 @@ class WebhookAuthenticator:
     can_be_signed: HeaderCheck
 
     def admit(self, headers: Mapping[str, str], now: datetime, *, is_local: bool) -> None:
-        """Refuse whom no body could help. Raises InvalidSignature with a secret set, else UnsignedWebhook."""
+        """Check the headers before the body is read.
+
+        Raises InvalidSignature with a secret set, where no body could verify; else UnsignedWebhook.
+        """
         if not self.secrets:
             if not (self.unsigned_allowed or (self.local_unsigned_allowed and is_local)):
                 raise UnsignedWebhook
@@ -45,7 +48,7 @@ class WebhookAuthenticator:
             raise InvalidSignature
 
     def check(self, headers: Mapping[str, str], body: bytes, now: datetime) -> None:
-        """Look at the body of whom the headers admitted. Raises InvalidSignature."""
+        """Check the body of a webhook whose headers were admitted. Raises InvalidSignature."""
         if not self.secrets or self._carries_token(headers):
             return
         if not self.is_signed(headers.get(SIGNATURE_HEADER), body, self.secrets, now):

@@ -1,4 +1,4 @@
-"""The ground of every schema: strict on the way in, exact on the way out."""
+"""What every schema is built on: strict on the way in, exact on the way out."""
 
 from datetime import UTC, datetime
 from typing import Annotated, TypeVar

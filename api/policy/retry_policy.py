@@ -31,7 +31,6 @@ class RetryPolicyIn(WireInput):
     )
 
     def to_domain(self) -> RedialPolicy:
-        """Return the policy as the domain knows it."""
         default = RedialPolicy()
         return RedialPolicy(
             max_retries=default.max_retries if self.max_retries is None else self.max_retries,
@@ -58,7 +57,6 @@ class RetryPolicyOut(WireOutput):
 
     @classmethod
     def of(cls, policy: RedialPolicy) -> "RetryPolicyOut":
-        """Show the policy as clients see it."""
         return cls(
             max_retries=policy.max_retries,
             strategy=policy.strategy,

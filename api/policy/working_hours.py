@@ -32,7 +32,6 @@ class WindowIn(WireInput):
     end: ClockTime
 
     def to_domain(self) -> DailyWindow:
-        """Return the window as the domain knows it."""
         return DailyWindow(time.fromisoformat(self.start), time.fromisoformat(self.end))
 
 
@@ -56,11 +55,10 @@ class DayIn(WireInput):
 
     @property
     def is_enabled(self) -> bool:
-        """Tell whether calls may be placed on this day."""
+        """Return whether calls may be placed on this day."""
         return self.enabled is not False
 
     def to_domain(self) -> DayHours:
-        """Return the day as the domain knows it."""
         windows = tuple(each.to_domain() for each in self.windows or ())
         if self.start is not None and self.end is not None:
             windows = (WindowIn(start=self.start, end=self.end).to_domain(),)
@@ -79,7 +77,6 @@ class WorkingHoursIn(WireInput):
     sunday: DayIn | None = None
 
     def to_domain(self) -> WorkingHours:
-        """Return the hours as the domain knows them."""
         return WorkingHours(
             (
                 _day(self.monday),
@@ -141,7 +138,6 @@ class WorkingHoursOut(WireOutput):
 
     @classmethod
     def of(cls, hours: WorkingHours) -> "WorkingHoursOut":
-        """Show the hours as clients see them."""
         monday, tuesday, wednesday, thursday, friday, saturday, sunday = map(_shown, hours.days)
         return cls(
             monday=monday,

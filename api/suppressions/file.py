@@ -1,4 +1,4 @@
-"""Reading suppressed numbers, one or a file of them; everything that is wrong is said with its row."""
+"""Reading suppressed numbers, one or a file of them; each error names its row."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -38,7 +38,6 @@ class SuppressionFile:
 
     @property
     def duplicates(self) -> int:
-        """How many rows repeated a number."""
         return self.received - len(self.numbers)
 
 

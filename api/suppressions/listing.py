@@ -1,4 +1,4 @@
-"""Listing numbers that must not be called, and telling the workflows of those who were skipped for it."""
+"""Opting numbers out, and notifying the workflows of the contacts that were skipped for it."""
 
 import asyncio
 from collections.abc import Sequence
@@ -13,18 +13,18 @@ from domain.suppression import SkippedContact
 
 _log = structlog.get_logger()
 
-MAX_TOLD = 1000
-"""Whoever skips more leaves the others to their own waking, and their batches to the next sweep."""
+MAX_NOTIFIED = 1000
+"""Workflows of further skipped contacts find out when they wake, their batches in their next sweep."""
 
 
 async def opt_out(parts: ApiDependencies, execution_id: ExecutionId, now: datetime) -> None:
-    """List the number of a call whose callee asked for it. Raises ExecutionNotFound, StoreUnavailable."""
+    """Suppress the number of a call whose callee asked for it. Raises ExecutionNotFound, StoreUnavailable."""
     skipped = await parts.suppressions.opt_out(execution_id, now)
-    await tell_of_skipped(parts, skipped)
+    await notify_skipped(parts, skipped)
 
 
-async def tell_of_skipped(parts: ApiDependencies, skipped: Sequence[SkippedContact]) -> None:
-    """Tell batches whom they need not wait for; one that is not told finds out by itself."""
+async def notify_skipped(parts: ApiDependencies, skipped: Sequence[SkippedContact]) -> None:
+    """Tell batches which contacts they need not wait for; a batch that misses it finds out by itself."""
     places = asyncio.Semaphore(AT_ONCE)
 
     async def tell(each: SkippedContact) -> None:
@@ -36,6 +36,6 @@ async def tell_of_skipped(parts: ApiDependencies, skipped: Sequence[SkippedConta
         parts.live_numbers.forget(each.batch_id)
     try:
         async with asyncio.timeout(PATIENCE_SECONDS):
-            await asyncio.gather(*map(tell, skipped[:MAX_TOLD]))
+            await asyncio.gather(*map(tell, skipped[:MAX_NOTIFIED]))
     except TimeoutError:
         _log.warning("numbers suppressed, not every workflow told in time", contacts=len(skipped))

@@ -16,7 +16,7 @@ from api.http.paging import paging_headers
 from api.http.posted import Posted, body_of
 from api.http.responses import JSON, json_answer, json_list
 from api.suppressions.file import SuppressionFileBody, expiry_of
-from api.suppressions.listing import tell_of_skipped
+from api.suppressions.listing import notify_skipped
 from api.suppressions.schemas import (
     SuppressionCreate,
     SuppressionForm,
@@ -48,7 +48,7 @@ SuppressionBody = Annotated[Posted[SuppressionCreate], Depends(body_of(Suppressi
     openapi_extra=json_body(SuppressionCreate),
 )
 async def suppress(caller: Caller, parts: Parts, posted: SuppressionBody) -> Response:
-    """List a number: nobody of the organization calls it (again), and who waits for a redial is skipped.
+    """Suppress a number: the organization no longer calls it; contacts that wait for a redial are skipped.
 
     A number that is listed already takes the new reason and expiry and is answered with 200;
     an entry that stands for good because of a call stays as it is until it is removed.
@@ -67,7 +67,7 @@ async def suppress(caller: Caller, parts: Parts, posted: SuppressionBody) -> Res
         execution_id=execution_id,
     )
     added = await parts.suppressions.add(caller.organization_id, new, now, added_by=caller.token_id)
-    await tell_of_skipped(parts, added.skipped)
+    await notify_skipped(parts, added.skipped)
     shown = SuppressionOut.of(added.suppression)
     return Response(shown.model_dump_json(), 201 if added.is_new else 200, media_type=JSON)
 
@@ -79,11 +79,11 @@ async def suppress(caller: Caller, parts: Parts, posted: SuppressionBody) -> Res
     openapi_extra=form_body(SuppressionForm),
 )
 async def import_suppressions(caller: Caller, parts: Parts, file: SuppressionFileBody) -> Response:
-    """List the numbers of a CSV file, all or none; of a number that comes twice the first row counts."""
+    """Suppress the numbers of a CSV file, all or none; of a number that comes twice the first row counts."""
     imported = await parts.suppressions.add_all(
         caller.organization_id, file.numbers, parts.clock(), added_by=caller.token_id
     )
-    await tell_of_skipped(parts, imported.skipped)
+    await notify_skipped(parts, imported.skipped)
     return json_answer(
         SuppressionsImported(
             received=file.received,
@@ -99,7 +99,7 @@ async def import_suppressions(caller: Caller, parts: Parts, file: SuppressionFil
 async def list_suppressions(
     request: Request, caller: Caller, parts: Parts, query: Annotated[SuppressionsQuery, Query()]
 ) -> Response:
-    """List suppressed numbers, newest first, those whose entry has expired too."""
+    """List suppressed numbers, newest first, expired entries too."""
     caller.require_own(query.organization_id)
     page = await parts.suppressions.list_suppressions(
         caller.organization_id, phone_number=query.phone_number, window=query.window
@@ -117,7 +117,7 @@ async def get_suppression(caller: Caller, parts: Parts, suppression_id: str) -> 
 
 @router.delete("/{suppression_id}", status_code=204, responses=problems(READS_ONE))
 async def remove_suppression(caller: Caller, parts: Parts, suppression_id: str) -> Response:
-    """Let the number be called again; whoever was skipped meanwhile stays so."""
+    """Let the number be called again; contacts that were skipped meanwhile stay skipped."""
     entry = suppression_id_of(suppression_id)
     await parts.suppressions.remove(caller.organization_id, entry)
     _log.info("suppression removed", suppression_id=entry, token_id=caller.token_id)

@@ -76,7 +76,6 @@ class SuppressionOut(WireOutput):
 
     @classmethod
     def of(cls, suppression: Suppression) -> "SuppressionOut":
-        """Show the entry as clients see it."""
         return cls(
             suppression_id=suppression.suppression_id,
             organization_id=suppression.organization_id,

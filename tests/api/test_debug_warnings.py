@@ -192,7 +192,7 @@ async def test_workflow_that_falls_silent_before_the_second_look_leaves_it_unkno
         await asyncio.Event().wait()
         return None
 
-    monkeypatch.setattr(reading, "LOOK_SECONDS", reading.A_MOMENT_SECONDS + 0.1)
+    monkeypatch.setattr(reading, "SECOND_READING_SECONDS", reading.A_MOMENT_SECONDS + 0.1)
     told = await told_with_a_second_look(house, await a_quiet_batch(house), hang)
 
     assert (told["counters_agree"], codes(told)) == (None, [])
