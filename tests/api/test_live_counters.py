@@ -236,14 +236,14 @@ async def test_change_is_seen_although_an_answer_from_before_is_kept(house: Hous
     assert counters(await house.client.get(path)) == {"pending": 1, "skipped": 1}
 
 
-async def test_questions_are_counted_by_whose_numbers_were_told(house: House) -> None:
-    engine, path = await a_watched_batch(house)
-    await watch(house, path, 5)
+async def test_questions_are_counted_by_whose_numbers_were_told(unmetered_house: House) -> None:
+    engine, path = await a_watched_batch(unmetered_house)
+    await watch(unmetered_house, path, 5)
     await asyncio.sleep(singleflight.KEPT_SECONDS + 0.1)
     engine.tallies.clear()
-    await watch(house, path, 5)
+    await watch(unmetered_house, path, 5)
 
-    text = (await house.client.get("/metrics")).text
+    text = (await unmetered_house.client.get("/metrics")).text
 
     counted = [line for line in text.splitlines() if line.startswith("apollo_counters_queries_total{")]
     assert counted == [
