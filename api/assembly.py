@@ -1,4 +1,4 @@
-"""The API put together from its parts; nothing here opens a connection."""
+"""The API put together from its dependencies; nothing here opens a connection."""
 
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
@@ -10,8 +10,8 @@ from fastapi import FastAPI
 from api.batches import routes as batches
 from api.campaigns import routes as campaigns
 from api.contacts import routes as contacts
-from api.diagnosis import routes as debugging
-from api.export import routes as csv_files
+from api.diagnosis import routes as diagnosis
+from api.export import routes as export
 from api.health import routes as health
 from api.http.body import BodyBytes
 from api.http.dependencies import ApiDependencies
@@ -28,32 +28,32 @@ from observability.metrics import Telemetry
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
-# Every request is compared with one route after the other: first who comes most.
+# Every request is compared with one route after the other: the busiest come first.
 ROUTERS = (
     webhooks.router,
     batches.router,
     batches.of_campaign,
     campaigns.router,
     contacts.router,
-    csv_files.router,
-    debugging.router,
+    export.router,
+    diagnosis.router,
     suppressions.router,
     health.router,
 )
 
 _UPLOADS_READ_AT_ONCE = 2
-"""Each takes a processor for seconds and holds up to 100,000 contacts meanwhile."""
+"""Each takes a processor for seconds and holds up to 100,000 contacts."""
 
 
-def create_app(parts: ApiDependencies) -> FastAPI:
-    """Return the API over these parts; nothing runs in its background."""
+def create_app(dependencies: ApiDependencies) -> FastAPI:
+    """Return the API over these dependencies; nothing runs in its background."""
     app = assemble(None)
-    install(app, parts)
+    install(app, dependencies)
     return app
 
 
 def assemble(lifespan: Lifespan | None) -> FastAPI:
-    """Return the API without parts; `lifespan` installs them before the first request."""
+    """Return the API without dependencies; `lifespan` installs them before the first request."""
     telemetry = Telemetry()
     app = FastAPI(
         title="Apollo",
@@ -77,12 +77,14 @@ def assemble(lifespan: Lifespan | None) -> FastAPI:
     return app
 
 
-def install(app: FastAPI, parts: ApiDependencies, webhook_parts: ApiDependencies | None = None) -> None:
-    """Give the app what it works with; its webhooks may have parts of their own."""
-    app.state.parts = parts
-    app.state.webhook_parts = webhook_parts or parts
+def install(
+    app: FastAPI, dependencies: ApiDependencies, webhook_dependencies: ApiDependencies | None = None
+) -> None:
+    """Give the app what it works with; its webhooks may have dependencies of their own."""
+    app.state.dependencies = dependencies
+    app.state.webhook_dependencies = webhook_dependencies or dependencies
     app.state.reading_places = CapacityLimiter(_UPLOADS_READ_AT_ONCE)
     app.state.upload_places = UploadPlaces()
     app.state.body_bytes = BodyBytes()
-    app.state.request_places = RequestPlaces(parts.requests_per_token)
-    app.state.rate_limit = RateLimit(parts.rate_limit_per_minute)
+    app.state.request_places = RequestPlaces(dependencies.requests_per_token)
+    app.state.rate_limit = RateLimit(dependencies.rate_limit_per_minute)

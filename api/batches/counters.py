@@ -23,32 +23,34 @@ class CounterSource(StrEnum):
 
 
 async def live_counters(
-    parts: ApiDependencies, telemetry: Telemetry, batch: Batch
+    dependencies: ApiDependencies, telemetry: Telemetry, batch: Batch
 ) -> tuple[Counters, CounterSource]:
     """Return the batch's counters and their source; they always sum to its contacts.
 
     Clients that watch a batch at the same time share one query of its workflow. Its contacts are counted
     only where no workflow answers, or where it answers too slowly.
     """
-    if batch.status not in TERMINAL_BATCH and not parts.live_numbers.is_late(batch.batch_id):
-        question = partial(_ask_and_count, parts, telemetry, batch.batch_id)
-        counters = await parts.live_numbers.ask(batch.batch_id, question)
+    if batch.status not in TERMINAL_BATCH and not dependencies.live_numbers.is_late(batch.batch_id):
+        question = partial(_ask_and_count, dependencies, telemetry, batch.batch_id)
+        counters = await dependencies.live_numbers.ask(batch.batch_id, question)
         if counters is not None and counters.total == batch.total_contacts:
             return counters, CounterSource.WORKFLOW
-    count = partial(parts.batches.count, batch.batch_id)
-    return await parts.counted_batches.ask(batch.batch_id, count), CounterSource.DATABASE
+    count = partial(dependencies.batches.count, batch.batch_id)
+    return await dependencies.counted_batches.ask(batch.batch_id, count), CounterSource.DATABASE
 
 
-async def _ask_and_count(parts: ApiDependencies, telemetry: Telemetry, batch_id: BatchId) -> Counters | None:
-    counters = await _ask_workflow(parts, batch_id)
+async def _ask_and_count(
+    dependencies: ApiDependencies, telemetry: Telemetry, batch_id: BatchId
+) -> Counters | None:
+    counters = await _ask_workflow(dependencies, batch_id)
     telemetry.counters_asked_for(CounterSource.DATABASE if counters is None else CounterSource.WORKFLOW)
     return counters
 
 
-async def _ask_workflow(parts: ApiDependencies, batch_id: BatchId) -> Counters | None:
+async def _ask_workflow(dependencies: ApiDependencies, batch_id: BatchId) -> Counters | None:
     try:
         async with asyncio.timeout(PATIENCE_SECONDS):
-            tally = await parts.engine.tally(batch_id)
+            tally = await dependencies.engine.tally(batch_id)
     except (EngineUnavailable, TimeoutError):
         return None
-    return None if tally is None else tally.split(await parts.batches.count_in_progress(batch_id))
+    return None if tally is None else tally.split(await dependencies.batches.count_in_progress(batch_id))

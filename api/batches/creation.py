@@ -40,7 +40,7 @@ class _Schedule:
 class BatchCreation:
     """One upload of one client."""
 
-    parts: ApiDependencies
+    dependencies: ApiDependencies
     client: Client
     upload: BatchUpload
     once: OnceOnly | None
@@ -59,9 +59,11 @@ class BatchCreation:
         schedule = _read_schedule(head, head.timezone or campaign.rules.timezone, now)
         new = self._new_batch(campaign, schedule)
         _require_some_open_day(new, campaign)
-        await self.parts.engine.ping()
+        await self.dependencies.engine.ping()
         answer = partial(self._answer, campaign)
-        batch = await self.parts.batches.create(new, self.upload.contacts, now, keyed(self.once, answer))
+        batch = await self.dependencies.batches.create(
+            new, self.upload.contacts, now, keyed(self.once, answer)
+        )
         await self._start(batch, now)
         return answer(batch)
 
@@ -70,7 +72,7 @@ class BatchCreation:
 
     async def _campaign(self) -> Campaign:
         campaign_id = campaign_id_of(self.upload.head.campaign_id)
-        campaign = await self.parts.campaigns.get(self.client.organization_id, campaign_id)
+        campaign = await self.dependencies.campaigns.get(self.client.organization_id, campaign_id)
         if campaign.status is CampaignStatus.CANCELLED:
             raise CampaignClosed
         return campaign
@@ -93,8 +95,8 @@ class BatchCreation:
         """Start the workflow, or leave that to the reconciler; the batch lives either way."""
         with move_on_after(START_SECONDS) as patience:
             try:
-                await self.parts.engine.start_batch(batch)
-                await self.parts.batches.mark_started(batch.batch_id, now)
+                await self.dependencies.engine.start_batch(batch)
+                await self.dependencies.batches.mark_started(batch.batch_id, now)
             except Exception as failure:  # noqa: BLE001 - an error would say that there is no batch
                 _log_late_start(batch, type(failure).__qualname__)
         if patience.cancelled_caught:

@@ -23,7 +23,7 @@ from api.batches.schemas import (
 )
 from api.batches.upload import STRUCTURES, BatchUpload, UploadBody, UploadBodyOrFile
 from api.http.authentication import Caller, Client, Watcher
-from api.http.dependencies import ApiDependencies, Metrics, Parts
+from api.http.dependencies import ApiDependencies, Dependencies, Metrics
 from api.http.idempotency import IdempotencyKeyHeader, answer_created, once_only
 from api.http.ids import batch_id_of, campaign_id_of
 from api.http.openapi import (
@@ -72,14 +72,14 @@ _SOURCE_HEADER: dict[int | str, Described] = {
     openapi_extra=json_body(BatchCreate),
 )
 async def create_batch(
-    caller: Caller, parts: Parts, posted: UploadBody, key: IdempotencyKeyHeader = None
+    caller: Caller, dependencies: Dependencies, posted: UploadBody, key: IdempotencyKeyHeader = None
 ) -> Response:
     """Keep an upload of contacts and start calling, at once or at `scheduled_start`.
 
     Send an `Idempotency-Key`: a request that is cut may have made its batch, and only its repetition with the
     key is certain to make no second one. Without a key, look for it in the list, newest first.
     """
-    return await _create(caller, parts, posted, key)
+    return await _create(caller, dependencies, posted, key)
 
 
 @router.post(
@@ -90,18 +90,18 @@ async def create_batch(
     openapi_extra=json_or_form_body(BatchCreate, BatchForm, STRUCTURES),
 )
 async def upload_batch(
-    caller: Caller, parts: Parts, posted: UploadBodyOrFile, key: IdempotencyKeyHeader = None
+    caller: Caller, dependencies: Dependencies, posted: UploadBodyOrFile, key: IdempotencyKeyHeader = None
 ) -> Response:
     """Do the same as `POST /batches/`, or read the contacts from a CSV file in a form."""
-    return await _create(caller, parts, posted, key)
+    return await _create(caller, dependencies, posted, key)
 
 
 async def _create(
-    caller: Client, parts: ApiDependencies, posted: Posted[BatchUpload], key: str | None
+    caller: Client, dependencies: ApiDependencies, posted: Posted[BatchUpload], key: str | None
 ) -> Response:
     once = await once_only(caller.organization_id, "batch", key, posted.document)
-    creation = BatchCreation(parts, caller, posted.value, once)
-    return await answer_created(parts, once, lambda: creation.run(parts.clock()))
+    creation = BatchCreation(dependencies, caller, posted.value, once)
+    return await answer_created(dependencies, once, lambda: creation.run(dependencies.clock()))
 
 
 @router.get("", include_in_schema=False)
@@ -109,7 +109,7 @@ async def _create(
 async def list_batches(
     request: Request,
     caller: Caller,
-    parts: Parts,
+    dependencies: Dependencies,
     query: Annotated[BatchesQuery, Query()],
 ) -> Response:
     """List batches, newest first, with counters from the stored contacts."""
@@ -118,7 +118,7 @@ async def list_batches(
         campaign = None if query.campaign_id is None else campaign_id_of(query.campaign_id)
     except CampaignNotFound:
         return json_list(_BATCHES, [], paging_headers(request, query.window, 0))
-    page = await parts.batches.list_batches(
+    page = await dependencies.batches.list_batches(
         caller.organization_id, campaign_id=campaign, statuses=query.status, window=query.window
     )
     headers = paging_headers(request, query.window, page.total)
@@ -126,38 +126,42 @@ async def list_batches(
 
 
 @router.get("/{batch_id}", response_model=BatchOut, responses={**problems(READS_ONE), **_SOURCE_HEADER})
-async def get_batch(watcher: Watcher, parts: Parts, metrics: Metrics, batch_id: str) -> Response:
+async def get_batch(
+    watcher: Watcher, dependencies: Dependencies, metrics: Metrics, batch_id: str
+) -> Response:
     """Return one batch, its counters live where its workflow answers."""
     key = (watcher.organization_id, batch_id_of(batch_id))
-    batch, campaign = await parts.watched_batches.ask(key, partial(parts.batches.get_uncounted, *key))
-    counters, source = await live_counters(parts, metrics, batch)
+    batch, campaign = await dependencies.watched_batches.ask(
+        key, partial(dependencies.batches.get_uncounted, *key)
+    )
+    counters, source = await live_counters(dependencies, metrics, batch)
     return json_answer(BatchOut.of(batch, campaign, counters), {"X-Counters-Source": source})
 
 
 @router.post(
     "/{batch_id}/pause", response_model=BatchActed, responses=problems(ACTS), dependencies=[IgnoredBody]
 )
-async def pause_batch(caller: Caller, parts: Parts, batch_id: str) -> Response:
+async def pause_batch(caller: Caller, dependencies: Dependencies, batch_id: str) -> Response:
     """Hold a batch: no dial begins after the answer; live calls finish, waiting contacts are kept."""
-    batch = await act_on_batch(parts, caller, batch_id, Action.PAUSE)
+    batch = await act_on_batch(dependencies, caller, batch_id, Action.PAUSE)
     return json_answer(BatchActed.of(batch, Action.PAUSE))
 
 
 @router.post(
     "/{batch_id}/resume", response_model=BatchActed, responses=problems(ACTS), dependencies=[IgnoredBody]
 )
-async def resume_batch(caller: Caller, parts: Parts, batch_id: str) -> Response:
+async def resume_batch(caller: Caller, dependencies: Dependencies, batch_id: str) -> Response:
     """Let a paused batch go on; it is `pending` while its `scheduled_start` lies ahead."""
-    batch = await act_on_batch(parts, caller, batch_id, Action.RESUME)
+    batch = await act_on_batch(dependencies, caller, batch_id, Action.RESUME)
     return json_answer(BatchActed.of(batch, Action.RESUME))
 
 
 @router.post(
     "/{batch_id}/cancel", response_model=BatchActed, responses=problems(ACTS), dependencies=[IgnoredBody]
 )
-async def cancel_batch(caller: Caller, parts: Parts, batch_id: str) -> Response:
+async def cancel_batch(caller: Caller, dependencies: Dependencies, batch_id: str) -> Response:
     """Stop a batch for good and skip every contact that was not called."""
-    batch = await act_on_batch(parts, caller, batch_id, Action.CANCEL)
+    batch = await act_on_batch(dependencies, caller, batch_id, Action.CANCEL)
     return json_answer(BatchActed.of(batch, Action.CANCEL))
 
 
@@ -167,9 +171,11 @@ async def cancel_batch(caller: Caller, parts: Parts, batch_id: str) -> Response:
     responses=problems(ACTS_AS_ASKED),
     dependencies=[IgnoredBody],
 )
-async def dispatch(caller: Caller, parts: Parts, batch_id: str, start_now: StartNow = False) -> Response:
+async def dispatch(
+    caller: Caller, dependencies: Dependencies, batch_id: str, start_now: StartNow = False
+) -> Response:
     """Dispatch every pending contact again; no contact is called twice because of it."""
-    batch, pending = await dispatch_batch(parts, caller, batch_id, start_now=start_now)
+    batch, pending = await dispatch_batch(dependencies, caller, batch_id, start_now=start_now)
     return json_answer(
         BatchDispatched(batch_id=batch.batch_id, status=batch.status, dispatched_count=pending)
     )
@@ -180,13 +186,13 @@ async def dispatch(caller: Caller, parts: Parts, batch_id: str, start_now: Start
 async def list_batches_of_campaign(
     request: Request,
     caller: Caller,
-    parts: Parts,
+    dependencies: Dependencies,
     campaign_id: str,
     query: Annotated[BatchesOfCampaignQuery, Query()],
 ) -> Response:
     """List a campaign's batches, newest first, with counters from the stored contacts."""
-    campaign = await parts.campaigns.get(caller.organization_id, campaign_id_of(campaign_id))
-    page = await parts.batches.list_batches(
+    campaign = await dependencies.campaigns.get(caller.organization_id, campaign_id_of(campaign_id))
+    page = await dependencies.batches.list_batches(
         caller.organization_id, campaign_id=campaign.campaign_id, statuses=query.status, window=query.window
     )
     headers = paging_headers(request, query.window, page.total)

@@ -1,4 +1,4 @@
-"""What clients do to campaigns: the store decides and keeps it, then the workflows are told."""
+"""Actions on campaigns: the store decides and keeps them, then the workflows are notified."""
 
 from api.campaigns.rescheduling import follow_change
 from api.http.authentication import Client
@@ -11,38 +11,40 @@ from domain.ports import Amendment
 
 
 async def act_on_campaign(
-    parts: ApiDependencies, client: Client, campaign: str, action: Action, *, all_batches: bool = False
+    dependencies: ApiDependencies, client: Client, campaign: str, action: Action, *, all_batches: bool = False
 ) -> Campaign:
     """Pause, resume or cancel a campaign and its batches, and return it as it stands.
 
     Raises EngineUnavailable before anything is changed, CampaignNotFound, IllegalTransition.
     """
     campaign_id = campaign_id_of(campaign)
-    await parts.engine.ping()
-    acted, changed = await parts.campaigns.act(
-        client.organization_id, campaign_id, action, parts.clock(), all_batches=all_batches
+    await dependencies.engine.ping()
+    acted, changed = await dependencies.campaigns.act(
+        client.organization_id, campaign_id, action, dependencies.clock(), all_batches=all_batches
     )
-    await tell_batches(lambda batch_id: parts.engine.act(batch_id, action), changed)
+    await tell_batches(lambda batch_id: dependencies.engine.act(batch_id, action), changed)
     for batch_id in changed:
-        parts.live_numbers.forget(batch_id)
+        dependencies.live_numbers.forget(batch_id)
     return acted
 
 
 async def change_campaign(
-    parts: ApiDependencies, client: Client, campaign: str, amend: Amendment
+    dependencies: ApiDependencies, client: Client, campaign: str, amend: Amendment
 ) -> Campaign:
     """Change a campaign's rules, for every later dial and for whoever waits; returns it as it stands.
 
     Temporal need not answer: nobody is called meanwhile, and its workflows are told later.
     Raises CampaignNotFound, and what `amend` raises.
     """
-    changed, batches = await parts.campaigns.change(
-        client.organization_id, campaign_id_of(campaign), amend, parts.clock()
+    changed, batches = await dependencies.campaigns.change(
+        client.organization_id, campaign_id_of(campaign), amend, dependencies.clock()
     )
-    await follow_change(parts, batches)
+    await follow_change(dependencies, batches)
     return changed
 
 
-async def delete_campaign(parts: ApiDependencies, client: Client, campaign: str) -> None:
-    """Take a finished campaign out of sight. Raises CampaignNotFound, CampaignUnfinished."""
-    await parts.campaigns.delete(client.organization_id, campaign_id_of(campaign), parts.clock())
+async def delete_campaign(dependencies: ApiDependencies, client: Client, campaign: str) -> None:
+    """Soft-delete a finished campaign. Raises CampaignNotFound, CampaignUnfinished."""
+    await dependencies.campaigns.delete(
+        client.organization_id, campaign_id_of(campaign), dependencies.clock()
+    )

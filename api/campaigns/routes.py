@@ -11,7 +11,7 @@ from api.campaigns.actions import act_on_campaign, change_campaign, delete_campa
 from api.campaigns.schemas import CampaignActed, CampaignChange, CampaignCreate, CampaignOut, CampaignsQuery
 from api.campaigns.stats import CampaignStatsOut
 from api.http.authentication import Caller
-from api.http.dependencies import Parts
+from api.http.dependencies import Dependencies
 from api.http.idempotency import IdempotencyKeyHeader, answer_created, keyed, once_only
 from api.http.ids import campaign_id_of
 from api.http.openapi import (
@@ -58,7 +58,7 @@ ChangeBody = Annotated[Posted[CampaignChange], Depends(body_of(CampaignChange))]
     summary="Create Campaign (alias)",
 )
 async def create_campaign(
-    caller: Caller, parts: Parts, posted: CampaignBody, key: IdempotencyKeyHeader = None
+    caller: Caller, dependencies: Dependencies, posted: CampaignBody, key: IdempotencyKeyHeader = None
 ) -> Response:
     """Keep a campaign as `draft`; no call is placed."""
     once = await once_only(caller.organization_id, "campaign", key, posted.document)
@@ -70,10 +70,12 @@ async def create_campaign(
         caller.require_own(posted.value.organization_id)
         rules = posted.value.to_domain()
         return answer(
-            await parts.campaigns.create(caller.organization_id, rules, parts.clock(), keyed(once, answer))
+            await dependencies.campaigns.create(
+                caller.organization_id, rules, dependencies.clock(), keyed(once, answer)
+            )
         )
 
-    return await answer_created(parts, once, create)
+    return await answer_created(dependencies, once, create)
 
 
 @router.get("", include_in_schema=False)
@@ -81,20 +83,20 @@ async def create_campaign(
 async def list_campaigns(
     request: Request,
     caller: Caller,
-    parts: Parts,
+    dependencies: Dependencies,
     query: Annotated[CampaignsQuery, Query()],
 ) -> Response:
     """List campaigns, newest first."""
     caller.require_own(query.organization_id)
-    page = await parts.campaigns.list_campaigns(caller.organization_id, query.status, query.window)
+    page = await dependencies.campaigns.list_campaigns(caller.organization_id, query.status, query.window)
     headers = paging_headers(request, query.window, page.total)
     return json_list(_CAMPAIGNS, [CampaignOut.of(each) for each in page.items], headers)
 
 
 @router.get("/{campaign_id}", response_model=CampaignOut, responses=problems(READS_ONE))
-async def get_campaign(caller: Caller, parts: Parts, campaign_id: str) -> Response:
+async def get_campaign(caller: Caller, dependencies: Dependencies, campaign_id: str) -> Response:
     """Return one campaign."""
-    campaign = await parts.campaigns.get(caller.organization_id, campaign_id_of(campaign_id))
+    campaign = await dependencies.campaigns.get(caller.organization_id, campaign_id_of(campaign_id))
     return json_answer(CampaignOut.of(campaign))
 
 
@@ -104,32 +106,36 @@ async def get_campaign(caller: Caller, parts: Parts, campaign_id: str) -> Respon
     responses=problems(CHANGES),
     openapi_extra=json_body(CampaignChange),
 )
-async def patch_campaign(caller: Caller, parts: Parts, campaign_id: str, posted: ChangeBody) -> Response:
+async def patch_campaign(
+    caller: Caller, dependencies: Dependencies, campaign_id: str, posted: ChangeBody
+) -> Response:
     """Change a campaign's rules, for every later dial and for contacts that wait already."""
-    campaign = await change_campaign(parts, caller, campaign_id, posted.value.amend)
+    campaign = await change_campaign(dependencies, caller, campaign_id, posted.value.amend)
     return json_answer(CampaignOut.of(campaign))
 
 
 @router.delete("/{campaign_id}", status_code=204, responses=problems(ACTS), dependencies=[IgnoredBody])
-async def remove_campaign(caller: Caller, parts: Parts, campaign_id: str) -> Response:
+async def remove_campaign(caller: Caller, dependencies: Dependencies, campaign_id: str) -> Response:
     """Soft-delete a finished campaign, with its batches and contacts; its data is kept."""
-    await delete_campaign(parts, caller, campaign_id)
+    await delete_campaign(dependencies, caller, campaign_id)
     return Response(status_code=204)
 
 
 @router.get("/{campaign_id}/stats", response_model=CampaignStatsOut, responses=problems(READS_ONE))
-async def campaign_stats(caller: Caller, parts: Parts, campaign_id: str) -> Response:
+async def campaign_stats(caller: Caller, dependencies: Dependencies, campaign_id: str) -> Response:
     """Count a campaign's contacts, batches and calls as they are stored."""
     known = campaign_id_of(campaign_id)
-    return json_answer(CampaignStatsOut.of(known, await parts.campaigns.stats(caller.organization_id, known)))
+    return json_answer(
+        CampaignStatsOut.of(known, await dependencies.campaigns.stats(caller.organization_id, known))
+    )
 
 
 @router.post(
     "/{campaign_id}/pause", response_model=CampaignActed, responses=problems(ACTS), dependencies=[IgnoredBody]
 )
-async def pause_campaign(caller: Caller, parts: Parts, campaign_id: str) -> Response:
+async def pause_campaign(caller: Caller, dependencies: Dependencies, campaign_id: str) -> Response:
     """Hold a campaign: no batch of it starts a call; live calls finish, waiting contacts are kept."""
-    campaign = await act_on_campaign(parts, caller, campaign_id, Action.PAUSE)
+    campaign = await act_on_campaign(dependencies, caller, campaign_id, Action.PAUSE)
     return json_answer(CampaignActed.of(campaign, Action.PAUSE))
 
 
@@ -140,10 +146,12 @@ async def pause_campaign(caller: Caller, parts: Parts, campaign_id: str) -> Resp
     dependencies=[IgnoredBody],
 )
 async def resume_campaign(
-    caller: Caller, parts: Parts, campaign_id: str, all_batches: AllBatches = False
+    caller: Caller, dependencies: Dependencies, campaign_id: str, all_batches: AllBatches = False
 ) -> Response:
     """Let a paused campaign go on, with the batches that were paused with it."""
-    campaign = await act_on_campaign(parts, caller, campaign_id, Action.RESUME, all_batches=all_batches)
+    campaign = await act_on_campaign(
+        dependencies, caller, campaign_id, Action.RESUME, all_batches=all_batches
+    )
     return json_answer(CampaignActed.of(campaign, Action.RESUME))
 
 
@@ -153,7 +161,7 @@ async def resume_campaign(
     responses=problems(ACTS),
     dependencies=[IgnoredBody],
 )
-async def cancel_campaign(caller: Caller, parts: Parts, campaign_id: str) -> Response:
+async def cancel_campaign(caller: Caller, dependencies: Dependencies, campaign_id: str) -> Response:
     """Stop a campaign and its unfinished batches for good."""
-    campaign = await act_on_campaign(parts, caller, campaign_id, Action.CANCEL)
+    campaign = await act_on_campaign(dependencies, caller, campaign_id, Action.CANCEL)
     return json_answer(CampaignActed.of(campaign, Action.CANCEL))

@@ -23,21 +23,21 @@ class ContactActions:
     EngineUnavailable is raised only before anything is changed.
     """
 
-    parts: ApiDependencies
+    dependencies: ApiDependencies
     client: Client
     batch_id: str
     contact_id: str
 
     async def skip(self) -> Contact:
         """Skip a contact that waits. Raises IllegalTransition."""
-        await self.parts.engine.ping()
+        await self.dependencies.engine.ping()
         _, _, before = await self._read()
-        skipped = await self.parts.contacts.skip_by_hand(
-            before.batch_id, before.contact_id, self.parts.clock()
+        skipped = await self.dependencies.contacts.skip_by_hand(
+            before.batch_id, before.contact_id, self.dependencies.clock()
         )
-        news = self.parts.engine.contact_skipped(before.batch_id, before.contact_id, before.status)
+        news = self.dependencies.engine.contact_skipped(before.batch_id, before.contact_id, before.status)
         await tell_engine(news, batch_id=before.batch_id, contact_id=before.contact_id)
-        self.parts.live_numbers.forget(before.batch_id)
+        self.dependencies.live_numbers.forget(before.batch_id)
         return skipped
 
     async def schedule_follow_up(self, requested: GivenTime) -> tuple[Contact, datetime]:
@@ -45,32 +45,36 @@ class ContactActions:
 
         Raises IllegalTransition, and InvalidRequest for a time without an opening before the batch's end.
         """
-        await self.parts.engine.ping()
+        await self.dependencies.engine.ping()
         batch, campaign, before = await self._read()
         # Checked again by the store when it moves the contact; here a state is refused before a time.
         require_room_for_follow_up(before, batch.status, campaign.rules.max_follow_ups)
-        now = self.parts.clock()
+        now = self.dependencies.clock()
         at = _instant(requested, batch.overrides.timezone or campaign.rules.timezone)
         due_at = _opening(before, batch, campaign, at, now)
         # Counted before the change, after which this very call may begin and be counted too.
         attempt = await self._next_attempt(before)
-        scheduled = await self.parts.contacts.schedule_follow_up(
+        scheduled = await self.dependencies.contacts.schedule_follow_up(
             before.batch_id, before.contact_id, due_at, now, agreed_at=at
         )
-        news = self.parts.engine.follow_up_scheduled(before.batch_id, before.contact_id, attempt, due_at)
+        news = self.dependencies.engine.follow_up_scheduled(
+            before.batch_id, before.contact_id, attempt, due_at
+        )
         await tell_engine(news, batch_id=before.batch_id, contact_id=before.contact_id)
-        self.parts.live_numbers.forget(before.batch_id)
+        self.dependencies.live_numbers.forget(before.batch_id)
         return scheduled, due_at
 
     async def _read(self) -> tuple[Batch, Campaign, Contact]:
-        batch, campaign = await self.parts.batches.get(
+        batch, campaign = await self.dependencies.batches.get(
             self.client.organization_id, batch_id_of(self.batch_id)
         )
-        contact = await self.parts.contacts.get_contact(batch.batch_id, contact_id_of(self.contact_id))
+        contact = await self.dependencies.contacts.get_contact(batch.batch_id, contact_id_of(self.contact_id))
         return batch, campaign, contact
 
     async def _next_attempt(self, contact: Contact) -> int:
-        newest = (await self.parts.contacts.latest_calls_of([contact.contact_id])).get(contact.contact_id)
+        newest = (await self.dependencies.contacts.latest_calls_of([contact.contact_id])).get(
+            contact.contact_id
+        )
         return 1 if newest is None else newest.attempt + 1
 
 

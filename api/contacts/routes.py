@@ -19,7 +19,7 @@ from api.contacts.schemas import (
     FollowUpScheduled,
 )
 from api.http.authentication import Caller
-from api.http.dependencies import ApiDependencies, Parts
+from api.http.dependencies import ApiDependencies, Dependencies
 from api.http.ids import batch_id_of, contact_id_of
 from api.http.openapi import ACTS, ACTS_ON_BODY, READS_ONE, READS_WITHIN, json_body, problems
 from api.http.paging import paging_headers
@@ -40,33 +40,35 @@ FollowUpBody = Annotated[Posted[FollowUpRequest], Depends(body_of(FollowUpReques
 async def list_contacts(
     request: Request,
     caller: Caller,
-    parts: Parts,
+    dependencies: Dependencies,
     batch_id: str,
     query: Annotated[ContactsQuery, Query()],
 ) -> Response:
     """List a batch's contacts by position, each with its newest call, or with all of them."""
-    batch, _ = await parts.batches.get_uncounted(caller.organization_id, batch_id_of(batch_id))
-    page = await parts.contacts.list_contacts(batch.batch_id, query.status, query.window)
+    batch, _ = await dependencies.batches.get_uncounted(caller.organization_id, batch_id_of(batch_id))
+    page = await dependencies.contacts.list_contacts(batch.batch_id, query.status, query.window)
     headers = paging_headers(request, query.window, page.total)
     written = _written_with_calls if query.include_calls else _written_with_newest_call
-    return await json_pieces(page.items, partial(written, parts), headers)
+    return await json_pieces(page.items, partial(written, dependencies), headers)
 
 
 @router.get("/{contact_id}", response_model=ContactWithCalls, responses=problems(READS_ONE))
-async def get_contact(caller: Caller, parts: Parts, batch_id: str, contact_id: str) -> Response:
+async def get_contact(caller: Caller, dependencies: Dependencies, batch_id: str, contact_id: str) -> Response:
     """Return one contact with all its calls."""
-    batch, _ = await parts.batches.get_uncounted(caller.organization_id, batch_id_of(batch_id))
-    contact = await parts.contacts.get_contact(batch.batch_id, contact_id_of(contact_id))
-    (shown,) = await _with_calls(parts, [contact])
+    batch, _ = await dependencies.batches.get_uncounted(caller.organization_id, batch_id_of(batch_id))
+    contact = await dependencies.contacts.get_contact(batch.batch_id, contact_id_of(contact_id))
+    (shown,) = await _with_calls(dependencies, [contact])
     return json_answer(shown)
 
 
 @router.post(
     "/{contact_id}/skip", response_model=ContactSkipped, responses=problems(ACTS), dependencies=[IgnoredBody]
 )
-async def skip_contact(caller: Caller, parts: Parts, batch_id: str, contact_id: str) -> Response:
+async def skip_contact(
+    caller: Caller, dependencies: Dependencies, batch_id: str, contact_id: str
+) -> Response:
     """Skip a waiting contact: it is not called (again)."""
-    contact = await ContactActions(parts, caller, batch_id, contact_id).skip()
+    contact = await ContactActions(dependencies, caller, batch_id, contact_id).skip()
     return json_answer(
         ContactSkipped(
             batch_id=contact.batch_id,
@@ -84,10 +86,10 @@ async def skip_contact(caller: Caller, parts: Parts, batch_id: str, contact_id: 
     openapi_extra=json_body(FollowUpRequest),
 )
 async def schedule_follow_up(
-    caller: Caller, parts: Parts, batch_id: str, contact_id: str, posted: FollowUpBody
+    caller: Caller, dependencies: Dependencies, batch_id: str, contact_id: str, posted: FollowUpBody
 ) -> Response:
     """Have a completed contact called again at an agreed time, or at the next opening of its window."""
-    actions = ContactActions(parts, caller, batch_id, contact_id)
+    actions = ContactActions(dependencies, caller, batch_id, contact_id)
     contact, due_at = await actions.schedule_follow_up(posted.value.at)
     return json_answer(
         FollowUpScheduled(
@@ -99,19 +101,19 @@ async def schedule_follow_up(
     )
 
 
-async def _written_with_calls(parts: ApiDependencies, contacts: Sequence[Contact]) -> bytes:
-    return _WITH_CALLS.dump_json(await _with_calls(parts, contacts))
+async def _written_with_calls(dependencies: ApiDependencies, contacts: Sequence[Contact]) -> bytes:
+    return _WITH_CALLS.dump_json(await _with_calls(dependencies, contacts))
 
 
-async def _written_with_newest_call(parts: ApiDependencies, contacts: Sequence[Contact]) -> bytes:
-    return _PLAIN.dump_json(await _with_newest_call(parts, contacts))
+async def _written_with_newest_call(dependencies: ApiDependencies, contacts: Sequence[Contact]) -> bytes:
+    return _PLAIN.dump_json(await _with_newest_call(dependencies, contacts))
 
 
-async def _with_calls(parts: ApiDependencies, contacts: Sequence[Contact]) -> list[ContactWithCalls]:
-    calls = await parts.contacts.calls_of([each.contact_id for each in contacts])
+async def _with_calls(dependencies: ApiDependencies, contacts: Sequence[Contact]) -> list[ContactWithCalls]:
+    calls = await dependencies.contacts.calls_of([each.contact_id for each in contacts])
     return [ContactWithCalls.of_calls(each, calls.get(each.contact_id, ())) for each in contacts]
 
 
-async def _with_newest_call(parts: ApiDependencies, contacts: Sequence[Contact]) -> list[ContactOut]:
-    calls = await parts.contacts.latest_calls_of([each.contact_id for each in contacts])
+async def _with_newest_call(dependencies: ApiDependencies, contacts: Sequence[Contact]) -> list[ContactOut]:
+    calls = await dependencies.contacts.latest_calls_of([each.contact_id for each in contacts])
     return [ContactOut.of(each, calls.get(each.contact_id)) for each in contacts]

@@ -73,19 +73,19 @@ class Reading:
 
 
 async def read_batch(
-    parts: ApiDependencies, organization_id: OrganizationId, batch_id: BatchId, now: datetime
+    dependencies: ApiDependencies, organization_id: OrganizationId, batch_id: BatchId, now: datetime
 ) -> Reading:
     """Ask every source about a batch. Raises BatchNotFound, StoreUnavailable."""
-    batch, campaign = await parts.batches.get_uncounted(organization_id, batch_id)
+    batch, campaign = await dependencies.batches.get_uncounted(organization_id, batch_id)
     timezone = batch.overrides.timezone or campaign.rules.timezone
     deadline = asyncio.get_running_loop().time() + ALL_SECONDS
     tally, stored, ended_calls, workflow, queues, dispatcher = await asyncio.gather(
-        _in_time(parts.engine.tally(batch_id)),
-        _stored(parts, batch, campaign, now),
-        _in_time(parts.diagnostics.ended_calls(batch_id, timezone)),
-        _in_time(parts.engine.describe_batch(batch_id)),
-        _in_time(parts.engine.queues()),
-        _in_time(parts.engine.dispatcher(batch_id)),
+        _in_time(dependencies.engine.tally(batch_id)),
+        _stored(dependencies, batch, campaign, now),
+        _in_time(dependencies.diagnostics.ended_calls(batch_id, timezone)),
+        _in_time(dependencies.engine.describe_batch(batch_id)),
+        _in_time(dependencies.engine.queues()),
+        _in_time(dependencies.engine.dispatcher(batch_id)),
     )
     reading = Reading(
         batch=batch,
@@ -96,10 +96,10 @@ async def read_batch(
         queues=queues,
         dispatcher=dispatcher,
         counter_differences=await _counter_differences(
-            parts, batch_id, tally, stored.standings, deadline=deadline
+            dependencies, batch_id, tally, stored.standings, deadline=deadline
         ),
     )
-    return await _read_again(parts, reading, now) if _seems_left_alone(reading) else reading
+    return await _read_again(dependencies, reading, now) if _seems_left_alone(reading) else reading
 
 
 def _seems_left_alone(reading: Reading) -> bool:
@@ -107,42 +107,44 @@ def _seems_left_alone(reading: Reading) -> bool:
     return is_gone and reading.batch.status not in TERMINAL_BATCH
 
 
-async def _read_again(parts: ApiDependencies, reading: Reading, now: datetime) -> Reading:
+async def _read_again(dependencies: ApiDependencies, reading: Reading, now: datetime) -> Reading:
     """Read the rows once more: a batch that has ended by now needs no workflow."""
     before = reading.batch
-    batch, campaign = await parts.batches.get_uncounted(before.organization_id, before.batch_id)
+    batch, campaign = await dependencies.batches.get_uncounted(before.organization_id, before.batch_id)
     if batch.status not in TERMINAL_BATCH:
         return reading
-    stored = await _stored(parts, batch, campaign, now)
+    stored = await _stored(dependencies, batch, campaign, now)
     return replace(reading, batch=batch, campaign=campaign, stored=stored)
 
 
-async def _stored(parts: ApiDependencies, batch: Batch, campaign: Campaign, now: datetime) -> StoredFacts:
+async def _stored(
+    dependencies: ApiDependencies, batch: Batch, campaign: Campaign, now: datetime
+) -> StoredFacts:
     """Read one thing after the other, on one connection at a time: other requests need the pool too."""
-    numbers, batch_id = parts.diagnostics, batch.batch_id
+    numbers, batch_id = dependencies.diagnostics, batch.batch_id
     deadline = asyncio.get_running_loop().time() + DATABASE_SECONDS
     try:
         async with asyncio.timeout_at(deadline):
             stored = StoredFacts(
                 standings=await numbers.standings(batch_id),
                 pending_sample=await numbers.longest_pending(batch_id, PENDING_SAMPLE),
-                pending_zones=await parts.contacts.pending_zones(batch_id),
+                pending_zones=await dependencies.contacts.pending_zones(batch_id),
                 campaign_live=await numbers.live_in_campaign(batch.campaign_id),
                 silence=await numbers.webhook_silence(batch_id, now - WEBHOOK_SILENCE, RECENT_ENDINGS),
                 recent=await numbers.recent_attempts(batch_id, RECENT_ATTEMPTS),
-                routes=await parts.routes.reports(),
+                routes=await dependencies.routes.reports(),
             )
     except TimeoutError:
         raise StoreUnavailable from None
     try:
         async with asyncio.timeout_at(deadline):
-            return replace(stored, withheld=await _withheld(parts, batch, campaign, stored, now))
+            return replace(stored, withheld=await _withheld(dependencies, batch, campaign, stored, now))
     except TimeoutError:
         return replace(stored, withheld=Withheld())
 
 
 async def _withheld(
-    parts: ApiDependencies, batch: Batch, campaign: Campaign, stored: StoredFacts, now: datetime
+    dependencies: ApiDependencies, batch: Batch, campaign: Campaign, stored: StoredFacts, now: datetime
 ) -> Withheld | None:
     """Read why contacts with open windows are withheld, while the batch may call at all."""
     zones = stored.pending_zones
@@ -150,7 +152,9 @@ async def _withheld(
     if batch.status is not BatchStatus.IN_PROGRESS or len(closed) == len(zones):
         return None
     caps = CapsAt(campaign.rules.frequency_caps, now)
-    return await parts.diagnostics.withheld(batch.batch_id, caps, CHECKED_CONTACTS, closed_zones=closed)
+    return await dependencies.diagnostics.withheld(
+        batch.batch_id, caps, CHECKED_CONTACTS, closed_zones=closed
+    )
 
 
 def _is_open(batch: Batch, campaign: Campaign, zone: str | None, now: datetime) -> bool:
@@ -167,7 +171,7 @@ async def _in_time(answer: Awaitable[T]) -> T | None:
 
 
 async def _counter_differences(
-    parts: ApiDependencies,
+    dependencies: ApiDependencies,
     batch_id: BatchId,
     tally: BatchTally | None,
     standings: Mapping[ContactStatus, StatusShare],
@@ -182,17 +186,17 @@ async def _counter_differences(
     """
     if tally is None or not has_counted(tally):
         return None
-    found = unexplained_differences(tally, standings, parts.clock())
+    found = unexplained_differences(tally, standings, dependencies.clock())
     if not found:
         return found
     end = min(deadline, asyncio.get_running_loop().time() + SECOND_READING_SECONDS)
     try:
         async with asyncio.timeout_at(end):
             await asyncio.sleep(A_MOMENT_SECONDS)
-            tally = await parts.engine.tally(batch_id)
-            standings = await parts.diagnostics.standings(batch_id)
+            tally = await dependencies.engine.tally(batch_id)
+            standings = await dependencies.diagnostics.standings(batch_id)
     except (TimeoutError, TechnicalError):
         return None
     if tally is None:
         return None
-    return found & unexplained_differences(tally, standings, parts.clock())
+    return found & unexplained_differences(tally, standings, dependencies.clock())

@@ -8,7 +8,7 @@ from starlette.responses import Response, StreamingResponse
 from api.export.columns import ExportRows
 from api.export.csv import CsvExport
 from api.http.authentication import Caller
-from api.http.dependencies import Parts
+from api.http.dependencies import Dependencies
 from api.http.ids import batch_id_of
 from api.http.openapi import READS_WITHIN, Described, problems
 
@@ -38,10 +38,10 @@ RowsQuery = Annotated[ExportRows, Query(description="A row per contact, or one p
 
 @router.get("/{batch_id}/export.csv", response_class=CsvAnswer, responses={**problems(READS_WITHIN), **_FILE})
 async def export_batch(
-    caller: Caller, parts: Parts, batch_id: str, rows: RowsQuery = ExportRows.CONTACTS
+    caller: Caller, dependencies: Dependencies, batch_id: str, rows: RowsQuery = ExportRows.CONTACTS
 ) -> Response:
     """Return the whole batch as a CSV file that spreadsheets open without running what callees said."""
-    batch, _ = await parts.batches.get_uncounted(caller.organization_id, batch_id_of(batch_id))
-    export = await CsvExport.open(parts.export, batch.batch_id, batch.total_contacts, rows)
+    batch, _ = await dependencies.batches.get_uncounted(caller.organization_id, batch_id_of(batch_id))
+    export = await CsvExport.open(dependencies.export, batch.batch_id, batch.total_contacts, rows)
     disposition = f'attachment; filename="{batch.batch_id}.csv"'
     return CsvAnswer(export.chunks(), headers={"Content-Disposition": disposition})

@@ -68,9 +68,9 @@ class Readiness:
     """The first thing that is wrong, None when all is well."""
 
 
-async def check_readiness(parts: ApiDependencies) -> Readiness:
+async def check_readiness(dependencies: ApiDependencies) -> Readiness:
     """Ask the database and Temporal at once, each for a few seconds."""
-    database, health = await asyncio.gather(_database_error(parts), _engine_health(parts))
+    database, health = await asyncio.gather(_database_error(dependencies), _engine_health(dependencies))
     temporal = None if health.ok else EngineUnavailable().message
     pollers = _pollers_error(health)
     return Readiness(
@@ -89,8 +89,8 @@ async def check_readiness(parts: ApiDependencies) -> Readiness:
     )
 
 
-async def _database_error(parts: ApiDependencies) -> str | None:
-    pinging = asyncio.ensure_future(parts.ping_database())
+async def _database_error(dependencies: ApiDependencies) -> str | None:
+    pinging = asyncio.ensure_future(dependencies.ping_database())
     # Not by a timeout around it: a driver that cleans up after a hung server takes longer than we have.
     await asyncio.wait({pinging}, timeout=CHECK_SECONDS)
     if not pinging.done():
@@ -103,10 +103,10 @@ async def _database_error(parts: ApiDependencies) -> str | None:
     return None
 
 
-async def _engine_health(parts: ApiDependencies) -> EngineHealth:
+async def _engine_health(dependencies: ApiDependencies) -> EngineHealth:
     try:
         async with asyncio.timeout(CHECK_SECONDS):
-            return await parts.engine.health()
+            return await dependencies.engine.health()
     except TimeoutError:
         return EngineHealth(ok=False)
 

@@ -7,7 +7,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.responses import Response
 
 from api.health.readiness import Alive, Ready, check_readiness
-from api.http.dependencies import Metrics, Parts
+from api.http.dependencies import Dependencies, Metrics
 from api.http.openapi import problems
 from api.http.problems import RETRY_AFTER_SECONDS, UNAVAILABLE, problem
 from api.http.responses import JSON, json_answer
@@ -22,9 +22,9 @@ async def healthz() -> Response:
 
 
 @router.get("/readyz", response_model=Ready, responses=problems((503,)))
-async def readyz(parts: Parts) -> Response:
+async def readyz(dependencies: Dependencies) -> Response:
     """Tell whether the database, Temporal and its workers answer."""
-    readiness = await check_readiness(parts)
+    readiness = await check_readiness(dependencies)
     if readiness.failure is None:
         return Response(json.dumps({"status": "ready", "parts": readiness.parts}), media_type=JSON)
     headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}

@@ -10,7 +10,7 @@ import structlog
 from fastapi import Depends
 from starlette.requests import Request
 
-from api.http.dependencies import ApiDependencies, parts_of
+from api.http.dependencies import ApiDependencies, dependencies_of
 from api.http.ids import batch_id_of
 from api.http.middleware import HELD
 from api.http.rate_limit import RateLimit, RequestPlaces
@@ -36,38 +36,38 @@ class Client:
 
 
 async def _authenticated(request: Request) -> Client:
-    parts = await parts_of(request)
-    return await _client_of(request, parts, parts.shown_tokens)
+    dependencies = await dependencies_of(request)
+    return await _client_of(request, dependencies, dependencies.shown_tokens)
 
 
 async def _watching(request: Request) -> Client:
-    parts = await parts_of(request)
-    return await _client_of(request, parts, parts.watchers_tokens)
+    dependencies = await dependencies_of(request)
+    return await _client_of(request, dependencies, dependencies.watchers_tokens)
 
 
 async def _client_of(
-    request: Request, parts: ApiDependencies, reads: Singleflight[str, Token | None]
+    request: Request, dependencies: ApiDependencies, reads: Singleflight[str, Token | None]
 ) -> Client:
     scheme, _, secret = request.headers.get("authorization", "").partition(" ")
     secret = secret.strip()
     if scheme.lower() != "bearer" or not secret.startswith(TOKEN_MARK):
         raise Unauthenticated
-    now = parts.clock()
-    parts.work_for(None)
-    token = await reads.ask(secret, partial(_look_up, parts, secret, now))
+    now = dependencies.clock()
+    dependencies.work_for(None)
+    token = await reads.ask(secret, partial(_look_up, dependencies, secret, now))
     if token is None:
         raise Unauthenticated
     limit: RateLimit = request.app.state.rate_limit
     limit.admit(token.token_id, now)
     places: RequestPlaces = request.app.state.request_places
     places.enter(token.token_id, request.scope[HELD])
-    parts.work_for(token.organization_id)
+    dependencies.work_for(token.organization_id)
     _bind_ids(request, token.organization_id)
     return Client(token.organization_id, token.token_id)
 
 
-async def _look_up(parts: ApiDependencies, secret: str, now: datetime) -> Token | None:
-    return await parts.tokens.authenticate(secret, now)
+async def _look_up(dependencies: ApiDependencies, secret: str, now: datetime) -> Token | None:
+    return await dependencies.tokens.authenticate(secret, now)
 
 
 def _bind_ids(request: Request, organization_id: OrganizationId) -> None:

@@ -1,4 +1,4 @@
-"""What the front door is made of: ports and a few settings, handed in by the composition root or a test."""
+"""What the API works with: ports and a few settings, handed in by the composition root or a test."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -35,7 +35,7 @@ from observability.metrics import Telemetry
 Clock = Callable[[], datetime]
 
 WATCHERS_REST_SECONDS = 0.05
-"""A look waits so long at most for others to share its reads; whoever watches alone waits for nobody."""
+"""A poll waits at most so long for others to share its reads; the polls of a single client do not wait."""
 
 
 def _watchers_reads() -> Singleflight[K, T]:
@@ -68,32 +68,32 @@ class ApiDependencies:
     requests_per_token: int = 0
     """Requests of one token that are served at once; 0 is unlimited."""
     work_for: Callable[[OrganizationId | None], None] = lambda _: None
-    """Have what this request asks of the database count for an organization, or for nobody."""
+    """Count what this request asks of the database for an organization, or for none."""
     quiet_after_unknown: timedelta = timedelta()
     """How long a call nobody can account for may still ring or talk; nobody is called again sooner."""
     live_numbers: CoalescingCache[BatchId, Counters | None] = field(default_factory=CoalescingCache)
-    """What workflows told a moment ago; forgotten with every action on their batch."""
+    """Counters that workflows answered a moment ago; forgotten with every action on their batch."""
     watched_batches: Singleflight[tuple[OrganizationId, BatchId], tuple[Batch, Campaign]] = field(
         default_factory=_watchers_reads
     )
-    """Reads of the batches that many look at, without their counters."""
+    """Reads of the batches that many clients poll, without their counters."""
     counted_batches: Singleflight[BatchId, Counters] = field(default_factory=_watchers_reads)
-    """Counts of their contacts, where no workflow tells."""
+    """Counts of their contacts, where no workflow answers."""
     shown_tokens: Singleflight[str, Token | None] = field(default_factory=Singleflight)
-    """Looks at the tokens that many requests show at once, by their secrets."""
+    """Reads of the tokens that many requests show at once, by their secrets."""
     watchers_tokens: Singleflight[str, Token | None] = field(default_factory=_watchers_reads)
-    """The same of those who look at a batch."""
+    """Reads of the tokens of clients that poll a batch."""
 
 
 # A plain function would be run in a thread, which costs a request more than the rest of its dependencies.
-async def parts_of(request: Request) -> ApiDependencies:
-    parts: ApiDependencies = request.app.state.parts
-    return parts
+async def dependencies_of(request: Request) -> ApiDependencies:
+    dependencies: ApiDependencies = request.app.state.dependencies
+    return dependencies
 
 
-async def _webhook_parts(request: Request) -> ApiDependencies:
-    parts: ApiDependencies = request.app.state.webhook_parts
-    return parts
+async def _webhook_dependencies(request: Request) -> ApiDependencies:
+    dependencies: ApiDependencies = request.app.state.webhook_dependencies
+    return dependencies
 
 
 async def _telemetry(request: Request) -> Telemetry:
@@ -101,6 +101,6 @@ async def _telemetry(request: Request) -> Telemetry:
     return telemetry
 
 
-Parts = Annotated[ApiDependencies, Depends(parts_of)]
-WebhookParts = Annotated[ApiDependencies, Depends(_webhook_parts)]
+Dependencies = Annotated[ApiDependencies, Depends(dependencies_of)]
+WebhookParts = Annotated[ApiDependencies, Depends(_webhook_dependencies)]
 Metrics = Annotated[Telemetry, Depends(_telemetry)]

@@ -55,29 +55,29 @@ Work = Callable[[], Awaitable[str]]
 """Has its effect by a store verb that takes the key, and returns the JSON text of the answer."""
 
 
-async def answer_created(parts: ApiDependencies, once: OnceOnly | None, work: Work) -> Response:
+async def answer_created(dependencies: ApiDependencies, once: OnceOnly | None, work: Work) -> Response:
     """Do the work and answer 201 with the JSON text it returns; with a key, at most once.
 
     Raises IdempotencyKeyBusy, InvalidRequest for a key used with another body, and what the work raises.
     """
     if once is None:
         return _created(await work())
-    answered = await _answered_before(parts, once)
+    answered = await _answered_before(dependencies, once)
     if answered is not None:
         return answered
     try:
         body = await work()
     except IdempotencyKeyUsed:
         # By a request that finished while this one was on its way to the store.
-        answered = await _answered_before(parts, once)
+        answered = await _answered_before(dependencies, once)
         if answered is None:
             raise IdempotencyKeyBusy from None
         return answered
-    return _created(body, background=BackgroundTask(_forget_old, parts))
+    return _created(body, background=BackgroundTask(_forget_old, dependencies))
 
 
-async def _answered_before(parts: ApiDependencies, once: OnceOnly) -> Response | None:
-    match await parts.idempotency.look_up(once.key, once.fingerprint):
+async def _answered_before(dependencies: ApiDependencies, once: OnceOnly) -> Response | None:
+    match await dependencies.idempotency.look_up(once.key, once.fingerprint):
         case Replay(body=body):
             return _created(body, {"Idempotency-Replayed": "true"})
         case InProgress():
@@ -92,9 +92,9 @@ _MISMATCH = FieldError(
 )
 
 
-async def _forget_old(parts: ApiDependencies) -> None:
+async def _forget_old(dependencies: ApiDependencies) -> None:
     with suppress(StoreUnavailable):
-        await parts.idempotency.forget_old()
+        await dependencies.idempotency.forget_old()
 
 
 def _fingerprint(document: dict[str, object]) -> str:

@@ -1,4 +1,4 @@
-"""Telling the engine what was stored; whether it listens changes nothing about the answer."""
+"""Signals about what was stored; whether Temporal takes them does not change the answer."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -11,7 +11,7 @@ from domain.identity import BatchId
 _log = structlog.get_logger()
 
 AT_ONCE = 20
-"""Batches told of an action on their campaign at the same time."""
+"""Batches signalled at the same time about an action on their campaign."""
 PATIENCE_SECONDS = 10
 """A client waits for the answer, however many batches its campaign has."""
 

@@ -13,7 +13,7 @@ from starlette.requests import Request
 from api.http.authentication import Caller
 from api.http.body import BATCH_LIMIT, is_form, pass_over
 from api.http.csv_file import FILE, HEADER_ROW, CsvFile
-from api.http.dependencies import Parts
+from api.http.dependencies import Dependencies
 from api.http.field_errors import FieldErrors, field_errors
 from api.http.multipart import Form, new_form
 from api.http.posted import read_form, reading_places
@@ -137,11 +137,11 @@ def _flaw_of_expiry(given: GivenTime | None, now: datetime) -> FieldError | None
     return FieldError(("expires_at",), "Must be later than now", "past_expiry") if is_past else None
 
 
-async def _suppression_file(request: Request, caller: Caller, parts: Parts) -> SuppressionFile:
+async def _suppression_file(request: Request, caller: Caller, dependencies: Dependencies) -> SuppressionFile:
     if not is_form(request):
         await pass_over(request, BATCH_LIMIT)
         raise UnsupportedFile
-    now = parts.clock()
+    now = dependencies.clock()
     with new_form() as reader:
         form = await read_form(reader, request, caller)
         return await to_thread.run_sync(read_suppression_form, form, now, limiter=reading_places(request))
