@@ -34,10 +34,10 @@ from domain.watchdog import CALL_GRACE, CallTiming
 
 ASK_AGAIN_AFTER_OUTAGE = timedelta(seconds=5)
 """Between two tries to reach a provider that certainly did not dial."""
-LOOK_LASTS = timedelta(milliseconds=250)
-"""Whoever waited longer since the gates were read reads them again."""
+READ_LASTS = timedelta(milliseconds=250)
+"""A dial that waited longer since it read the gates reads them again."""
 ASK_AGAIN_WITHOUT_TURN = timedelta(seconds=1)
-"""Before a dial that lost its turn while it waited asks for another."""
+"""Before a dial that lost its reservation while it waited asks for another."""
 ASK_AGAIN_WHEN_RULES_CHANGED = timedelta(milliseconds=100)
 """Before the new rules are read: hours, numbers and all."""
 NEVER_FOUND = "No call was placed: the provider has no record of one"
@@ -81,20 +81,20 @@ class CallActivities:
     @activity.defn
     @translating_failures
     async def place_call(self, request: PlaceCall) -> PlacedCall:
-        """Wait for the circuit and for turns, check every gate, write the attempt down, and ask at most once.
+        """Wait for circuit and rate limits, check every gate, store the attempt, and ask at most once.
 
         May be run again at any point: an attempt somebody asked for before is never asked for again.
         """
         async with self._circuit.permit() as permit:
-            brief = await self._look(request)
+            brief = await self._read_gates(request)
             if isinstance(brief, PlacedCall):
                 return brief
-            ready = await self._wait_for_turns(brief, request, permit)
+            ready = await self._wait_for_rate(brief, request, permit)
             if isinstance(ready, PlacedCall):
                 return ready
             return await self._dial(ready, request, permit)
 
-    async def _look(self, request: PlaceCall) -> DialBrief | PlacedCall:
+    async def _read_gates(self, request: PlaceCall) -> DialBrief | PlacedCall:
         """Read what the dial needs, or answer where a gate is closed or somebody asked before."""
         brief = await self._calls.dial_brief(ContactId(request.contact_id), request.attempt)
         now = self._clock()
@@ -106,28 +106,30 @@ class CallActivities:
             return self._asked_before(brief.record)
         return brief
 
-    async def _wait_for_turns(
+    async def _wait_for_rate(
         self, brief: DialBrief, request: PlaceCall, permit: CircuitPermit
     ) -> DialBrief | PlacedCall:
-        """Wait for the campaign's turn and the provider's; return what holds after the wait.
+        """Wait for the campaign's rate limit and the provider's; return what holds after the wait.
 
-        Who has to wait long is sent away before a turn of the provider is spent on it.
+        A dial that has to wait long is sent away before it spends any of the provider's rate.
         """
-        began_at, turn = self._clock(), request.turn
+        began_at, reservation = self._clock(), request.turn
         if not permit.stay_away:
-            turn = await self._rate_limiter.reserve(brief.campaign, turn)
-        stay_away = permit.stay_away or self._rate_limiter.absence(turn) or await self._provider.acquire()
+            reservation = await self._rate_limiter.reserve(brief.campaign, reservation)
+        stay_away = (
+            permit.stay_away or self._rate_limiter.absence(reservation) or await self._provider.acquire()
+        )
         if stay_away:
-            turn = self._rate_limiter.renew(brief.campaign, turn, stay_away)
+            reservation = self._rate_limiter.renew(brief.campaign, reservation, stay_away)
             return PlacedCall(
-                answer=DialAnswer.ASK_AGAIN, asked_at=began_at, ask_again_in=stay_away, turn=turn
+                answer=DialAnswer.ASK_AGAIN, asked_at=began_at, ask_again_in=stay_away, turn=reservation
             )
-        await self._rate_limiter.wait(turn)
-        if self._clock() - began_at <= LOOK_LASTS:
+        await self._rate_limiter.wait(reservation)
+        if self._clock() - began_at <= READ_LASTS:
             return brief
         # What holds now is what counts.
-        again = await self._look(request)
-        if isinstance(again, PlacedCall) or is_usable(turn, again.campaign.dial_rate, self._clock()):
+        again = await self._read_gates(request)
+        if isinstance(again, PlacedCall) or is_usable(reservation, again.campaign.dial_rate, self._clock()):
             return again
         return PlacedCall(
             answer=DialAnswer.ASK_AGAIN, asked_at=self._clock(), ask_again_in=ASK_AGAIN_WITHOUT_TURN
@@ -136,7 +138,7 @@ class CallActivities:
     async def _dial(self, brief: DialBrief, request: PlaceCall, permit: CircuitPermit) -> PlacedCall:
         now = self._clock()
         if (gate := closed_gate_of(brief, now)) is not None:
-            return withheld(brief, gate, now)  # a window may have closed since the look
+            return withheld(brief, gate, now)  # a window may have closed since it was read
         claimed = await self._calls.claim_attempt(self._claim(brief, request), now)
         if isinstance(claimed, Gate):
             return withheld(brief, claimed, now)
@@ -149,7 +151,7 @@ class CallActivities:
         if not claimed.may_ask:
             return self._asked_before(claimed.record)
         answer = await self._provider.place_call(self._call_request(brief, claimed.record))
-        answer = self._circuit.hear(permit, claimed.record.execution_id, answer)
+        answer = self._circuit.record(permit, claimed.record.execution_id, answer)
         return await self._keep(claimed.record, answer)
 
     @activity.defn
@@ -266,7 +268,7 @@ class CallActivities:
         )
         found = await self._provider.find_calls(search)
         mine = [each for each in found if not await self._is_anothers(each, record)]
-        # Of several calls none can be told to be ours; adopting the wrong one would hide a live call.
+        # None of several calls is surely ours; adopting the wrong one would hide a live call.
         return mine[0] if len(mine) == 1 else None
 
     async def _is_anothers(self, found: StatusEvent, record: CallRecord) -> bool:

@@ -9,11 +9,11 @@ from domain.dial_reservations import DialReservation, is_usable
 from domain.ports import DialReservationStore
 
 NEAR = timedelta(seconds=2)
-"""A dial waits so long for its instant; whoever would wait longer leaves the worker to others."""
+"""A dial waits so long for its instant; one that would wait longer leaves the worker to others."""
 COMES_EARLY = timedelta(seconds=1)
-"""Whoever left is back so long before the instant, since a timer that rings late must not cost it."""
+"""A dial that left is back so long before the instant, since a timer that fires late must not cost it."""
 LONGEST_ABSENCE = timedelta(minutes=1)
-"""Whoever left looks again after so long, for the rate may be another one, or the batch held."""
+"""A dial that left asks again after so long: the rate may have changed, or the batch be held."""
 
 
 class CampaignRateLimiter:
@@ -42,20 +42,20 @@ class CampaignRateLimiter:
             return held
         return await self._reservations.reserve(campaign.campaign_id, rate, now)
 
-    def absence(self, turn: DialReservation | None) -> timedelta:
+    def absence(self, reservation: DialReservation | None) -> timedelta:
         """Return how long a dial had better stay away; zero when its instant is near."""
-        away = timedelta() if turn is None else turn.at - self._clock()
+        away = timedelta() if reservation is None else reservation.at - self._clock()
         return timedelta() if away <= NEAR else min(away - COMES_EARLY, LONGEST_ABSENCE)
 
     def renew(
-        self, campaign: Campaign, turn: DialReservation | None, absence: timedelta
+        self, campaign: Campaign, reservation: DialReservation | None, absence: timedelta
     ) -> DialReservation | None:
-        """Return the turn when the dial can still use it once it is back, else None."""
+        """Return the reservation when the dial can still use it once it is back, else None."""
         rate = campaign.dial_rate
-        is_worth_it = rate is not None and is_usable(turn, rate, self._clock() + absence)
-        return turn if is_worth_it else None
+        is_worth_it = rate is not None and is_usable(reservation, rate, self._clock() + absence)
+        return reservation if is_worth_it else None
 
-    async def wait(self, turn: DialReservation | None) -> None:
+    async def wait(self, reservation: DialReservation | None) -> None:
         """Return at the instant."""
-        if turn is not None and (left := turn.at - self._clock()) > timedelta():
+        if reservation is not None and (left := reservation.at - self._clock()) > timedelta():
             await self._sleep(left.total_seconds())

@@ -1,4 +1,4 @@
-"""Activities about one person: what follows an attempt, and who has nobody left to tell their story."""
+"""Activities about one contact: what follows an attempt, and contacts whose workflow is gone."""
 
 from collections.abc import Callable
 from dataclasses import replace

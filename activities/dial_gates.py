@@ -10,9 +10,9 @@ from domain.ports import DialBrief
 from domain.working_hours import CallingHours, is_open, next_opening
 
 CLOCKS_DIFFER_BY = timedelta(seconds=5)
-"""Whoever wakes so little early by our clock has slept long enough by another."""
+"""A contact that wakes so little early by our clock has slept long enough by another."""
 ASK_AGAIN_WHEN_BUSY = timedelta(seconds=5)
-"""Between two looks at a number that somebody else's call holds."""
+"""Between two reads of a number that another call holds."""
 
 
 def closed_gate_of(brief: DialBrief, now: datetime) -> Gate | None:
@@ -26,7 +26,7 @@ def closed_gate_of(brief: DialBrief, now: datetime) -> Gate | None:
     )
     gate = closed_gate(facts)
     if gate is None and brief.batch.scheduled_end is not None and brief.batch.scheduled_end <= now:
-        return Gate.BATCH_OVER  # its time is up, whether or not it was told already
+        return Gate.BATCH_OVER  # its end has come, whether or not its workflow knows
     is_early = _due_at(brief, now) > now + CLOCKS_DIFFER_BY
     if gate is None and (is_early or not is_open(_hours(brief), now)):
         return Gate.OUTSIDE_HOURS

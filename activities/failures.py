@@ -1,6 +1,6 @@
 """Errors on their way to Temporal: technical ones are tried again, logical ones are not.
 
-Histories and logs keep what they are told, so of a defect they are told its class and place only:
+Histories and logs keep what they get, so of a defect they get its class and place only:
 the message of a foreign exception may quote a person's data.
 """
 

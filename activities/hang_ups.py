@@ -12,7 +12,7 @@ from domain.identity import BatchId
 from domain.ports import ContactStore, TelephonyProvider
 
 HANG_UPS_AT_ONCE = 4
-"""So few that each gets its turn within a slow provider's rate limit before it gives up waiting."""
+"""So few that a slow provider's rate limit admits each before it gives up waiting."""
 
 
 class HangUpActivities:

@@ -5,7 +5,7 @@ from domain.identity import ExecutionId
 LONE_REFUSALS = 5
 """Refusals of one attempt, calls of others taken between any two, after which it is refused for good.
 
-A provider of which a part is misconfigured refuses and takes in turns as well; so many by chance are rare.
+A provider of which a part is misconfigured refuses some calls and takes others; so many by chance are rare.
 """
 _REMEMBERED = 1_000
 """Attempts; the oldest are forgotten first, which costs them a few more refusals."""

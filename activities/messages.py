@@ -64,7 +64,7 @@ class FinishedBatch:
 
 @dataclass(frozen=True, kw_only=True)
 class CloseContact:
-    """Ask to end a contact whose workflow died, with whatever its newest call came to."""
+    """Ask to end a contact whose workflow died, with the outcome of its newest call."""
 
     contact_id: str
     attempt: int
@@ -96,7 +96,7 @@ class DialAnswer(StrEnum):
     PLACED = "placed"
     """The provider places it, or it has ended already."""
     AMBIGUOUS = "ambiguous"
-    """It may have been placed: listen and look, never ask again."""
+    """The call may have been placed: follow it, never place it again."""
     ASK_AGAIN = "ask_again"
     """Certainly not placed: ask again later under the same attempt."""
     WITHHELD = "withheld"

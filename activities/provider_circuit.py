@@ -51,7 +51,7 @@ class CircuitPermit:
 
 
 class ProviderCircuit:
-    """Keeps the breaker of one provider within this process, and writes down when it turns."""
+    """Keeps the breaker of one provider within this process, and stores each change of its state."""
 
     def __init__(
         self,
@@ -66,15 +66,15 @@ class ProviderCircuit:
         self._clock = clock
         self._breaker = Breaker()
         self._lone = LoneRefusals()
-        self._is_told = False
-        self._told_reason: str | None = None
+        self._is_reported = False
+        self._logged_reason: str | None = None
 
     @asynccontextmanager
     async def permit(self) -> AsyncIterator[CircuitPermit]:
         """Let a dial pass or send it away; when it is over, learn from its result.
 
-        A probe is the last resort: first the earlier dials are looked at, then the provider is asked
-        something that rings nobody.
+        A probe is the last resort: first the outcomes of earlier dials are read, then the provider is asked
+        a question that rings nobody.
         """
         admission = admit(self._breaker, self._clock())
         self._breaker = admission.breaker
@@ -86,8 +86,8 @@ class ProviderCircuit:
         finally:
             await self._learn(permit)
 
-    def hear(self, permit: CircuitPermit, attempt: ExecutionId, answer: DialResult) -> DialResult:
-        """Take down an answer as soon as it is there, and return what it means for the attempt.
+    def record(self, permit: CircuitPermit, attempt: ExecutionId, answer: DialResult) -> DialResult:
+        """Record an answer as soon as it is there, and return what it means for the attempt.
 
         A provider that is misconfigured takes nobody. What is refused again and again while others are taken
         would never be dialled, and keep opening the circuit for all: it is refused for good.
@@ -104,7 +104,7 @@ class ProviderCircuit:
     async def _before_a_probe(self, permit: CircuitPermit) -> CircuitPermit:
         calls = await self._placed_among(unclear_dials(self._breaker))
         if calls:
-            await self._turn(cleared(self._breaker, calls), error=None, reason=None)
+            await self._change(cleared(self._breaker, calls), error=None, reason=None)
         if self._breaker.state is BreakerState.CLOSED:
             return CircuitPermit(timedelta())
         trouble = await self._provider.check_health()
@@ -118,7 +118,7 @@ class ProviderCircuit:
             case Accepted() | Refused() as answer:
                 if isinstance(answer, Accepted):
                     self._lone.note_taken()
-                await self._turn(succeeded(), error=None, reason=None)
+                await self._change(succeeded(), error=None, reason=None)
             case Unavailable(reason) | Ambiguous(reason) | Misconfigured(reason) as error:
                 await self._fail(type(error).__name__.lower(), reason, permit)
             case _:
@@ -131,7 +131,7 @@ class ProviderCircuit:
         if after.probe_at != self._breaker.probe_at:
             calls = await self._placed_among(unclear_dials(after))
             after = cleared(self._after_error(permit), calls)
-        await self._turn(after, error=kind, reason=reason)
+        await self._change(after, error=kind, reason=reason)
 
     def _after_error(self, permit: CircuitPermit) -> Breaker:
         return failed(
@@ -155,32 +155,32 @@ class ProviderCircuit:
             )
             return ()
 
-    async def _turn(self, after: Breaker, *, error: str | None, reason: str | None) -> None:
+    async def _change(self, after: Breaker, *, error: str | None, reason: str | None) -> None:
         """Take over the breaker as it stands now; say so when that stops or frees the dials."""
         before, self._breaker = self._breaker, after
-        has_turned = before.probe_at != after.probe_at
-        if has_turned:
-            self._tell(before, after, error, reason)
-        is_first_success = not self._is_told and after == Breaker()
-        if has_turned or is_first_success:
+        has_changed = before.probe_at != after.probe_at
+        if has_changed:
+            self._log_change(before, after, error, reason)
+        is_first_success = not self._is_reported and after == Breaker()
+        if has_changed or is_first_success:
             # The first success of a process replaces what one that died may have left behind.
-            self._is_told = True
+            self._is_reported = True
             await self._report(after, reason)
 
-    def _tell(self, before: Breaker, after: Breaker, error: str | None, reason: str | None) -> None:
-        """Log a turn; the reason once, and again when it is another one."""
-        told: dict[str, str | None] = {"provider": self._provider.name, "state": after.state}
+    def _log_change(self, before: Breaker, after: Breaker, error: str | None, reason: str | None) -> None:
+        """Log a change of state; the reason once, and again when it is another one."""
+        fields: dict[str, str | None] = {"provider": self._provider.name, "state": after.state}
         if after.state is BreakerState.CLOSED:
-            self._told_reason = None
-            _log.info("circuit closed: dialling goes on", **told)
+            self._logged_reason = None
+            _log.info("circuit closed: dialling goes on", **fields)
             return
-        told["error"] = error
-        if reason != self._told_reason:
-            told["reason"] = self._told_reason = reason
+        fields["error"] = error
+        if reason != self._logged_reason:
+            fields["reason"] = self._logged_reason = reason
         if before.state is BreakerState.CLOSED:
-            _log.warning("circuit opened: dialling pauses", **told)
+            _log.warning("circuit opened: dialling pauses", **fields)
         else:
-            _log.warning("circuit reopened: the provider still fails", **told)
+            _log.warning("circuit reopened: the provider still fails", **fields)
 
     async def _report(self, breaker: Breaker, reason: str | None) -> None:
         report = CircuitReport(

@@ -1,4 +1,4 @@
-"""Activities about slots: who may be dialled, and whose workflow is lost."""
+"""Activities about slots: granting them, and finding those whose workflow is lost."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
