@@ -1,4 +1,4 @@
-"""The meaning of rows and columns in a file of contacts, for the API and the command line."""
+"""The meaning of rows and columns in a file of contacts, for imports and exports."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
