@@ -20,7 +20,9 @@ from activities.batches import BatchActivities
 from activities.calls import CallActivities, CallLimits
 from activities.campaign_rate import CampaignRateLimiter
 from activities.contacts import ContactActivities
+from activities.deliveries import DeliveryActivities
 from activities.hang_ups import HangUpActivities
+from activities.housekeeping import HousekeepingActivities
 from activities.interceptors import AttemptLogInterceptor, HeartbeatInterceptor, LogContextInterceptor
 from activities.provider_circuit import ProviderCircuit
 from activities.rescheduled import RescheduledActivities
@@ -33,9 +35,11 @@ from settings import ProviderName, Settings, read_settings
 from store.batches.repository import PostgresBatchStore
 from store.calls.circuits import PostgresCircuitStore
 from store.calls.dial_reservations import PostgresDialReservationStore
+from store.calls.endings import PostgresEndingStore
 from store.calls.repository import PostgresCallStore
 from store.contacts.repository import PostgresContactStore
 from store.contacts.rescheduled import PostgresRescheduledStore
+from store.contacts.rescheduling import PostgresRescheduleStore
 from store.database.clock import running_clock
 from store.database.connection import Timeouts
 from store.database.engine import create_store_engine
@@ -44,14 +48,17 @@ from store.slots.repository import PostgresSlotStore
 from telephony.jambonz.settings import REMEMBERED
 from telephony.registry import open_provider
 from telephony.settings import TelephonySettings
+from temporal.batch_workflows import BatchWorkflows
 from temporal.client import connect
+from temporal.contact_workflows import ContactWorkflows
+from temporal.housekeeping import start_housekeeping
 from temporal.process_exit import leave
-from temporal.reports import ContactWorkflows
 from temporal.sdk_logging import forward_sdk_logs
 from temporal.search_attributes import require_search_attributes
 from workflows import names
 from workflows.batch.workflow import BatchWorkflow
 from workflows.contact.workflow import ContactWorkflow
+from workflows.housekeeping.workflow import HousekeepingWorkflow
 from workflows.interceptors import OneArgumentInterceptor
 from workflows.options import DIAL
 
@@ -108,6 +115,7 @@ class ActivityOptions(TypedDict):
     """The part of a worker's options that all activities share."""
 
     interceptors: Sequence[Interceptor]
+    max_heartbeat_throttle_interval: timedelta
     graceful_shutdown_timeout: timedelta
 
 
@@ -133,6 +141,8 @@ def activity_options() -> ActivityOptions:
     """Return how activities are run."""
     return ActivityOptions(
         interceptors=[LogContextInterceptor(), AttemptLogInterceptor(), HeartbeatInterceptor()],
+        # Each beat is sent: held back for most of its timeout, one that is late would look like a death.
+        max_heartbeat_throttle_interval=timedelta(milliseconds=500),
         graceful_shutdown_timeout=GRACE,
     )
 
@@ -141,15 +151,23 @@ def build_workers(role: Role, resources: WorkerResources, settings: Settings) ->
     """Yield the workers of a role, one per task queue."""
     client, calls, provider, clock = resources.client, resources.calls, resources.provider, resources.clock
     contacts, batches = PostgresContactStore(resources.database), PostgresBatchStore(resources.database, mint)
-    reports, limits = ContactWorkflows(client), call_limits(settings)
+    of_batch, directory, limits = BatchWorkflows(client), ContactWorkflows(client), call_limits(settings)
+    reschedules = PostgresRescheduleStore(resources.database)
     of_batches = BatchActivities(batches, clock)
     of_rescheduled = RescheduledActivities(
-        PostgresRescheduledStore(resources.database), batches, reports, clock
+        reschedules,
+        PostgresRescheduledStore(resources.database),
+        batches,
+        directory,
+        limits=limits,
+        clock=clock,
     )
-    of_slots = SlotActivities(PostgresSlotStore(resources.database), reports, clock)
+    of_slots = SlotActivities(PostgresSlotStore(resources.database), directory, clock)
     of_contacts = ContactActivities(
-        contacts, calls, reports=reports, directory=reports, limits=limits, clock=clock
+        contacts, calls, reports=of_batch, directory=directory, limits=limits, clock=clock
     )
+    housekeeping = HousekeepingActivities(batches, reschedules, of_batch, clock)
+    delivering = DeliveryActivities(PostgresEndingStore(resources.database), directory, of_batch, clock)
     circuit = ProviderCircuit(provider, PostgresCircuitStore(resources.database), calls, clock)
     rate_limiter = CampaignRateLimiter(PostgresDialReservationStore(resources.database), clock=clock)
     dialling = CallActivities(
@@ -160,7 +178,7 @@ def build_workers(role: Role, resources: WorkerResources, settings: Settings) ->
         yield Worker(
             client,
             task_queue=names.CONTROL_QUEUE,
-            workflows=[BatchWorkflow],
+            workflows=[BatchWorkflow, HousekeepingWorkflow],
             activities=of_slots.local,
             **workflow_options(),
         )
@@ -176,7 +194,14 @@ def build_workers(role: Role, resources: WorkerResources, settings: Settings) ->
         activities = [*dialling.all, *hanging_up.all]
         yield Worker(client, task_queue=names.DIAL_QUEUE, activities=activities, **activity_options())
     if role in (Role.ALL, Role.STORE):
-        activities = [*of_batches.all, *of_contacts.all, *of_rescheduled.all, *of_slots.all]
+        activities = [
+            *of_batches.all,
+            *of_contacts.all,
+            *of_rescheduled.all,
+            *of_slots.all,
+            *housekeeping.all,
+            *delivering.all,
+        ]
         yield Worker(client, task_queue=names.STORE_QUEUE, activities=activities, **activity_options())
 
 
@@ -204,6 +229,7 @@ async def serve(role: Role, settings: Settings, ports: DialPorts = DialPorts()) 
             clock=clock,
         )
         await require_search_attributes(resources.client)
+        await start_housekeeping(resources.client)
         workers = [await stack.enter_async_context(each) for each in build_workers(role, resources, settings)]
         log.info("worker is ready", role=role)
         await stop.wait()

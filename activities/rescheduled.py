@@ -7,13 +7,39 @@ from datetime import datetime
 
 from temporalio import activity
 
+from activities.calls import CallLimits
 from activities.failures import translating_failures
 from domain.batch import Batch, calling_hours_in_force
 from domain.campaign import CampaignRules
 from domain.errors import BatchNotFound
 from domain.identity import BatchId
-from domain.ports import BatchStore, RescheduledContact, RescheduledStore, RescheduledTime, WorkflowDirectory
+from domain.ports import (
+    BatchStore,
+    RescheduledContact,
+    RescheduledStore,
+    RescheduledTime,
+    RescheduleStore,
+    WorkflowDirectory,
+)
 from domain.working_hours import spread_after
+
+
+@dataclass(frozen=True, kw_only=True)
+class RescheduleContacts:
+    """Ask to time the contacts behind a position that wait, by the rules as they are now."""
+
+    batch_id: str
+    after_position: int
+    limit: int
+
+
+@dataclass(frozen=True)
+class RescheduledContactsPage:
+    """How far they were timed; None when nobody is left behind them."""
+
+    next_position: int | None
+    may_have_moved: bool
+    """Some have another time now, or are done; an attempt that was cut off may have moved them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,19 +60,38 @@ class NotifiedRescheduled:
 
 
 class RescheduledActivities:
-    """Tell workflows that sleep how their rows have moved."""
+    """Time rows by changed rules, and tell workflows that sleep how their rows have moved."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one parameter per port
         self,
+        reschedules: RescheduleStore,
         sleepers: RescheduledStore,
         batches: BatchStore,
         directory: WorkflowDirectory,
+        *,
+        limits: CallLimits,
         clock: Callable[[], datetime],
     ) -> None:
+        self._reschedules = reschedules
         self._sleepers = sleepers
+        self._limits = limits
         self._batches = batches
         self._directory = directory
         self._clock = clock
+
+    @activity.defn
+    @translating_failures
+    async def reschedule_contacts(self, request: RescheduleContacts) -> RescheduledContactsPage:
+        """Time the next waiting contacts by the rules as they are now; twice is harmless."""
+        page = await self._reschedules.reschedule(
+            BatchId(request.batch_id),
+            request.after_position,
+            request.limit,
+            self._clock(),
+            quiet_after_unknown=self._limits.quiet_after_unknown,
+        )
+        may_have_moved = page.changed > 0 or activity.info().attempt > 1
+        return RescheduledContactsPage(page.last_position, may_have_moved)
 
     @activity.defn
     @translating_failures
@@ -81,7 +126,7 @@ class RescheduledActivities:
     @property
     def all(self) -> tuple[Callable[..., object], ...]:
         """Every activity of this class, to be registered with a worker."""
-        return (self.notify_rescheduled,)
+        return (self.reschedule_contacts, self.notify_rescheduled)
 
 
 def _wakes_at(

@@ -3,7 +3,6 @@
 `uvicorn --factory api.app:from_environment`; tests build the app from fakes with `create_app`.
 """
 
-import asyncio
 import gc
 import sys
 from collections.abc import AsyncIterator, Callable
@@ -16,14 +15,10 @@ from fastapi import FastAPI
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from api.assembly import assemble, create_app, install
-from api.batches.start_reconciler import keep_starting
-from api.campaigns.rescheduling import Rescheduler
 from api.http.dependencies import ApiDependencies
 from api.http.webhook_authenticator import WebhookAuthenticator
-from api.webhooks.relay_loop import keep_relaying
 from domain.ports import BatchEngine
 from domain.wall_clock import rules_version
-from domain.watchdog import CALL_GRACE
 from observability.logging import configure_logs
 from settings import ProviderName, Settings, inherited_environment, read_settings
 from store.access.idempotency import PostgresIdempotencyStore
@@ -31,6 +26,7 @@ from store.access.tokens import PostgresTokenStore
 from store.batches.export import PostgresExportStore
 from store.batches.repository import PostgresBatchStore
 from store.calls.circuits import PostgresCircuitStore
+from store.calls.endings import PostgresEndingStore
 from store.calls.repository import PostgresCallStore
 from store.campaigns.repository import PostgresCampaignStore
 from store.contacts.repository import PostgresContactStore
@@ -44,8 +40,8 @@ from store.diagnostics.repository import PostgresDiagnosticsStore
 from store.suppressions.repository import PostgresSuppressionStore
 from telephony import signature
 from telephony.webhook import webhook_translator
+from temporal.batch_workflows import BatchWorkflows
 from temporal.client import connect, connect_config
-from temporal.gateway import TemporalGateway
 from temporal.sdk_logging import forward_sdk_logs
 
 __all__ = ["build_production_app", "create_app", "from_environment"]
@@ -103,11 +99,10 @@ def build_production_app(settings: Settings) -> FastAPI:
             of_webhooks = create_store_engine(database_url, pool_size=WEBHOOK_CONNECTIONS, timeouts=timeouts)
             stack.push_async_callback(of_webhooks.dispose)
             clock = await stack.enter_async_context(running_clock(of_webhooks))
-            gateway = TemporalGateway(await connect(settings, lazy=True))
-            parts = production_parts(settings, database, gateway, clock)
-            webhook_parts = production_parts(settings, of_webhooks, gateway, clock)
+            batches = BatchWorkflows(await connect(settings, lazy=True))
+            parts = production_parts(settings, database, batches, clock)
+            webhook_parts = production_parts(settings, of_webhooks, batches, clock)
             install(app, parts, webhook_parts)
-            await stack.enter_async_context(_in_background(app, parts, webhook_parts))
             yield
 
     return assemble(lifespan)
@@ -123,6 +118,7 @@ def production_parts(
         contacts=PostgresContactStore(database),
         calls=PostgresCallStore(database, mint),
         routes=PostgresCircuitStore(database),
+        endings=PostgresEndingStore(database),
         suppressions=PostgresSuppressionStore(database, mint),
         reschedules=PostgresRescheduleStore(database),
         diagnostics=PostgresDiagnosticsStore(database),
@@ -143,26 +139,7 @@ def production_parts(
         rate_limit_per_minute=settings.rate_limit_per_minute,
         requests_per_token=settings.concurrent_requests_per_token,
         work_for=work_for,
-        quiet_after_unknown=settings.ring_timeout + settings.max_call + CALL_GRACE,
     )
-
-
-@asynccontextmanager
-async def _in_background(
-    app: FastAPI, parts: ApiDependencies, webhook_parts: ApiDependencies
-) -> AsyncIterator[None]:
-    relaying = keep_relaying(webhook_parts, app.state.telemetry, app.state.direct_delivery)
-    tasks = [
-        asyncio.create_task(keep_starting(parts), name="start reconciler"),
-        asyncio.create_task(relaying, name="relay"),
-        asyncio.create_task(Rescheduler(parts).keep_following(), name="rescheduler"),
-    ]
-    try:
-        yield
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _timeouts(settings: Settings) -> Timeouts:

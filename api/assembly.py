@@ -23,7 +23,6 @@ from api.http.rate_limit import RateLimit, RequestPlaces
 from api.http.uploads import UploadPlaces
 from api.suppressions import routes as suppressions
 from api.webhooks import routes as webhooks
-from api.webhooks.direct_delivery import DirectDelivery
 from observability.metrics import Telemetry
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
@@ -46,7 +45,7 @@ _UPLOADS_READ_AT_ONCE = 2
 
 
 def create_app(dependencies: ApiDependencies) -> FastAPI:
-    """Return the API over these dependencies; nothing runs in its background."""
+    """Return the API over these dependencies."""
     app = assemble(None)
     install(app, dependencies)
     return app
@@ -64,7 +63,6 @@ def assemble(lifespan: Lifespan | None) -> FastAPI:
         lifespan=lifespan,
     )
     app.state.telemetry = telemetry
-    app.state.direct_delivery = DirectDelivery()
     # The last one added is the outermost.
     app.add_middleware(RequestMiddleware, telemetry=telemetry)
     app.add_middleware(HeadRequests)

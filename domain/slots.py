@@ -105,6 +105,10 @@ class GrantedSlots:
     """A contact that holds a slot and waits for its dial counts as dispatched."""
     holders: tuple[tuple[ContactId, int], ...] | None = None
     """Contacts that hold a slot, each with its attempt; the first hundred."""
+    policy_version: int | None = None
+    """Of the campaign's rules, None where it was not asked for yet."""
+    at: datetime | None = None
+    """When, by the database's clock."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,6 +1,7 @@
 """The metrics of one API process; no label ever holds a number, token or id."""
 
 from enum import StrEnum
+from math import nan
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 
@@ -75,6 +76,11 @@ class Telemetry:
         """Keep how many stored endings wait for delivery in the whole database, and the oldest one's age."""
         self._inbox.set(events)
         self._inbox_age.set(oldest_seconds)
+
+    def inbox_unknown(self) -> None:
+        """Tell of no backlog: the database does not answer."""
+        self._inbox.set(nan)
+        self._inbox_age.set(nan)
 
     def event_relayed(self, result: RelayResult) -> None:
         """Count one stored ending that the relay took up."""

@@ -12,8 +12,8 @@ from temporalio.client import Client
 from temporalio.testing import WorkflowEnvironment
 
 from domain.errors import EngineUnavailable
+from temporal.batch_workflows import BatchWorkflows
 from temporal.client import DATA_CONVERTER
-from temporal.gateway import TemporalGateway
 from temporal.search_attributes import SearchAttributesMissing, require_search_attributes
 from tests.builders import a_batch
 from workflows.names import SEARCH_ATTRIBUTES
@@ -39,7 +39,7 @@ async def add(client: Client, **attributes: IndexedValueType.ValueType) -> None:
 
 
 async def test_missing_attributes_are_registered_once_and_batches_start_then(client: Client) -> None:
-    gateway = TemporalGateway(client)
+    gateway = BatchWorkflows(client)
     with pytest.raises(EngineUnavailable):
         await gateway.start_batch(a_batch())
 

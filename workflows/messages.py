@@ -1,7 +1,7 @@
 """What starts workflows, what is signalled to them, and what a batch carries over continue-as-new."""
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TypeVar
 
 from pydantic import AwareDatetime, TypeAdapter, ValidationError
@@ -28,6 +28,20 @@ class Entry:
 
 
 @dataclass(kw_only=True)
+class RulesPass:
+    """How far the waiting contacts of a batch were timed by rules that changed."""
+
+    version: int
+    """Of the rules, when the pass began."""
+    since: datetime
+    """Contacts moved by it were moved at that instant or later, by the database's clock."""
+    position: int = 0
+    """Of the last contact that was timed."""
+    has_moved: bool = False
+    """Some contacts were moved, and are to be told."""
+
+
+@dataclass(kw_only=True)
 class BatchState:
     """All that a batch's workflow knows; nothing in it belongs to a person."""
 
@@ -50,6 +64,12 @@ class BatchState:
     """Contacts that sleep were rescheduled at that instant or later, and are still to be told."""
     notified_up_to: int = 0
     """Position of the last one that was told."""
+    followed_version: int | None = None
+    """Of the campaign's rules by which all waiting contacts were timed; None before it was asked for."""
+    rules_pass: RulesPass | None = None
+    """The pass over waiting contacts that is under way."""
+    follow_again_at: datetime | None = None
+    """When contacts are timed once more that were settled by the old rules meanwhile."""
     skipped_are_told: bool = True
     """False while contacts that were skipped with their batch have yet to be woken."""
     idle_looks: int = 0
@@ -74,6 +94,15 @@ class BatchInput:
     contacts_per_run: int = 1000
     """Continue as new after so many were started, or earlier when Temporal suggests it."""
     state: BatchState | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class HousekeepingInput:
+    """Start of the housekeeping, or of its next run."""
+
+    term: timedelta = timedelta(hours=1)
+    """An activity goes on for so long before it is started again."""
+    terms_per_run: int = 72
 
 
 @dataclass(frozen=True, kw_only=True)

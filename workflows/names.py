@@ -1,7 +1,7 @@
 """Ids, queues, signals, queries and search attributes: every name that crosses to Temporal."""
 
 CONTROL_QUEUE = "apollo-control"
-"""Batch workflows."""
+"""Workflows of batches, and the housekeeping."""
 CONTACT_QUEUE = "apollo-contact"
 """Contact workflows."""
 DIAL_QUEUE = "apollo-dial"
@@ -35,6 +35,9 @@ SLOTS_IN_DATABASE = "slots_in_database"
 NO_SUCH_WORKFLOW = "ExternalWorkflowExecutionNotFound"
 TOO_MANY_SIGNALS = "SignalCountLimitExceeded"
 """Why a signal to another workflow failed: its history is full, and it is about to continue as new."""
+
+HOUSEKEEPING_WORKFLOW_ID = "housekeeping"
+"""One per namespace."""
 
 SEARCH_ATTRIBUTES = {
     "BatchId": "Keyword",

@@ -37,6 +37,20 @@ STORE: ActivityOptions = {
 }
 
 
+# A loop within one activity, for longer than any term. It beats more often than others, for a slot waits
+# for what it delivers; and it begins again soon, for it waits by itself while anything is down.
+HOUSEKEEPING: ActivityOptions = {
+    "task_queue": STORE_QUEUE,
+    "start_to_close_timeout": timedelta(hours=24),
+    "heartbeat_timeout": timedelta(seconds=2),
+    "retry_policy": RetryPolicy(
+        initial_interval=timedelta(milliseconds=200),
+        backoff_coefficient=2,
+        maximum_interval=timedelta(seconds=5),
+    ),
+}
+
+
 class LocalActivityOptions(TypedDict):
     """The same for an activity that runs inside the workflow's own task."""
 

@@ -1,11 +1,13 @@
 """Actions on campaigns: the store decides and keeps them, then the workflows are notified."""
 
-from api.campaigns.rescheduling import follow_change
+from contextlib import suppress
+
 from api.http.authentication import Client
 from api.http.dependencies import ApiDependencies
 from api.http.ids import campaign_id_of
 from api.http.notification import tell_batches
 from domain.campaign import Campaign
+from domain.errors import TechnicalError
 from domain.lifecycle import Action
 from domain.ports import Amendment
 
@@ -31,15 +33,21 @@ async def act_on_campaign(
 async def change_campaign(
     dependencies: ApiDependencies, client: Client, campaign: str, amend: Amendment
 ) -> Campaign:
-    """Change a campaign's rules, for every later dial and for whoever waits; returns it as it stands.
+    """Change a campaign's rules, for every later dial and for contacts that wait; returns it as it stands.
 
-    Temporal need not answer: nobody is called meanwhile, and its workflows are told later.
+    The workflow of each batch times its waiting contacts by them. Temporal need not answer: nobody is called
+    meanwhile, and the housekeeping signals the batches later.
     Raises CampaignNotFound, and what `amend` raises.
     """
     changed, batches = await dependencies.campaigns.change(
         client.organization_id, campaign_id_of(campaign), amend, dependencies.clock()
     )
-    await follow_change(dependencies, batches)
+    are_told = await tell_batches(dependencies.engine.policy_changed, batches)
+    for batch_id in batches:
+        dependencies.live_numbers.forget(batch_id)
+    if are_told and batches:
+        with suppress(TechnicalError):  # they are signalled once more, which changes nothing
+            await dependencies.reschedules.mark_announced(changed.campaign_id, changed.updated_at)
     return changed
 
 

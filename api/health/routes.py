@@ -1,18 +1,25 @@
 """Whether this process runs and is ready, and what it measured; no token is asked."""
 
+import asyncio
 import json
+from datetime import timedelta
 
 from fastapi import APIRouter
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.responses import Response
 
 from api.health.readiness import Alive, Ready, check_readiness
-from api.http.dependencies import Dependencies, Metrics
+from api.http.dependencies import ApiDependencies, Dependencies, Metrics, WebhookParts
 from api.http.openapi import problems
 from api.http.problems import RETRY_AFTER_SECONDS, UNAVAILABLE, problem
 from api.http.responses import JSON, json_answer
+from domain.errors import TechnicalError
+from observability.metrics import Telemetry
 
 router = APIRouter(tags=["health"])
+
+INBOX_PATIENCE_SECONDS = 2
+"""Of who scrapes, while the database does not answer."""
 
 
 @router.get("/healthz", response_model=Alive)
@@ -32,6 +39,19 @@ async def readyz(dependencies: Dependencies) -> Response:
 
 
 @router.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
-async def metrics(telemetry: Metrics) -> Response:
+async def metrics(parts: WebhookParts, telemetry: Metrics) -> Response:
     """Return the metrics of this process in Prometheus text form."""
+    await _measure_inbox(parts, telemetry)
     return Response(telemetry.exposition(), media_type=CONTENT_TYPE_LATEST)
+
+
+async def _measure_inbox(parts: ApiDependencies, telemetry: Telemetry) -> None:
+    """Read how many endings wait, and since when; unknown while the database does not answer."""
+    try:
+        async with asyncio.timeout(INBOX_PATIENCE_SECONDS):
+            backlog = await parts.endings.backlog()
+    except (TimeoutError, TechnicalError):
+        telemetry.inbox_unknown()
+        return
+    age = timedelta() if backlog.oldest_at is None else parts.clock() - backlog.oldest_at
+    telemetry.inbox_measured(backlog.events, max(age.total_seconds(), 0))

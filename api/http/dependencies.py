@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Annotated
 
 from fastapi import Depends
@@ -22,6 +22,7 @@ from domain.ports import (
     CircuitStore,
     ContactStore,
     DiagnosticsStore,
+    EndingStore,
     ExportStore,
     IdempotencyStore,
     RescheduleStore,
@@ -51,6 +52,7 @@ class ApiDependencies:
     contacts: ContactStore
     calls: CallStore
     routes: CircuitStore
+    endings: EndingStore
     suppressions: SuppressionStore
     reschedules: RescheduleStore
     diagnostics: DiagnosticsStore
@@ -69,8 +71,6 @@ class ApiDependencies:
     """Requests of one token that are served at once; 0 is unlimited."""
     work_for: Callable[[OrganizationId | None], None] = lambda _: None
     """Count what this request asks of the database for an organization, or for none."""
-    quiet_after_unknown: timedelta = timedelta()
-    """How long a call nobody can account for may still ring or talk; nobody is called again sooner."""
     live_numbers: CoalescingCache[BatchId, Counters | None] = field(default_factory=CoalescingCache)
     """Counters that workflows answered a moment ago; forgotten with every action on their batch."""
     watched_batches: Singleflight[tuple[OrganizationId, BatchId], tuple[Batch, Campaign]] = field(

@@ -16,26 +16,29 @@ PATIENCE_SECONDS = 10
 """A client waits for the answer, however many batches its campaign has."""
 
 
-async def tell_engine(news: Awaitable[None], **ids: str) -> None:
-    """Pass one piece of news on; a failure is logged with these ids, not raised."""
+async def tell_engine(news: Awaitable[None], **ids: str) -> bool:
+    """Pass one piece of news on; a failure is logged with these ids, not raised, and returns False."""
     # The change is already committed, every dial asks the database first, and workflows read it again on
     # their own. An error here would tell the client that nothing was changed.
     try:
         await news
     except TechnicalError:
         _log.warning("change stored, its workflow not told", **ids)
+        return False
+    return True
 
 
-async def tell_batches(news: Callable[[BatchId], Awaitable[None]], batch_ids: Sequence[BatchId]) -> None:
+async def tell_batches(news: Callable[[BatchId], Awaitable[None]], batch_ids: Sequence[BatchId]) -> bool:
     """Tell every batch what became of its campaign, a few at once; failures as in `tell_engine`."""
     places = asyncio.Semaphore(AT_ONCE)
 
-    async def tell(batch_id: BatchId) -> None:
+    async def tell(batch_id: BatchId) -> bool:
         async with places:
-            await tell_engine(news(batch_id), batch_id=batch_id)
+            return await tell_engine(news(batch_id), batch_id=batch_id)
 
     try:
         async with asyncio.timeout(PATIENCE_SECONDS):
-            await asyncio.gather(*map(tell, batch_ids))
+            return all(await asyncio.gather(*map(tell, batch_ids)))
     except TimeoutError:
         _log.warning("change stored, not every workflow told in time", batches=len(batch_ids))
+        return False

@@ -1,6 +1,5 @@
-"""What a webhook says becomes durable first; only then is the contact's workflow told."""
+"""What a webhook says becomes durable; an ending waits there to be delivered to the contact's workflow."""
 
-import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,16 +9,12 @@ import structlog
 
 from api.http.dependencies import ApiDependencies
 from api.suppressions.listing import opt_out
-from api.webhooks.direct_delivery import MAX_FAILURES, DirectDelivery
-from domain.call import EventEffect, has_ended
-from domain.errors import ExecutionNotFound, TechnicalError
+from domain.call import EventEffect
+from domain.errors import ExecutionNotFound
 from domain.identity import ExecutionId
-from domain.ports import RecordedEvent, StatusReport
+from domain.ports import StatusReport
 
 _log = structlog.get_logger()
-
-DELIVERY_SECONDS = 0.8
-"""The sender holds back the call's next events until we answer, and the relay delivers what was stored."""
 
 
 @dataclass(frozen=True)
@@ -27,10 +22,9 @@ class CallEvents:
     """Takes in what providers report."""
 
     parts: ApiDependencies
-    direct: DirectDelivery
 
     async def take(self, raw: bytes, body: Mapping[str, object], now: datetime) -> EventEffect:
-        """Store an event and hand it on. Raises InvalidRequest, ExecutionNotFound, StoreUnavailable."""
+        """Store an event. Raises InvalidRequest, ExecutionNotFound, StoreUnavailable."""
         report = self.parts.translate_webhook(body, now)
         execution_id = await self._execution_of(report)
         if report.opted_out and execution_id is not None:
@@ -48,8 +42,6 @@ class CallEvents:
         recorded = await self.parts.calls.record_event(
             execution_id, report.event, event_key=event_key, body=body
         )
-        if _changes_what_happens_next(recorded) and recorded.event_number is not None:
-            await self._hand_on(recorded, recorded.event_number)
         return recorded.effect
 
     async def _execution_of(self, report: StatusReport) -> ExecutionId | None:
@@ -70,32 +62,3 @@ class CallEvents:
             return False
         _log.warning("webhook names another attempt than its call's", execution_id=owner)
         return True
-
-    async def _hand_on(self, recorded: RecordedEvent, event_number: int) -> None:
-        if not self.direct.is_worth_trying(self.parts.clock()):
-            return
-        try:
-            if not await self._is_told(recorded):
-                self._left_to_the_relay(recorded)
-                return
-            self.direct.succeeded()
-            await self.parts.calls.mark_delivered(event_number, self.parts.clock())
-        except TechnicalError:
-            _log.warning("delivery not noted", execution_id=recorded.record.execution_id)
-
-    async def _is_told(self, recorded: RecordedEvent) -> bool:
-        try:
-            async with asyncio.timeout(DELIVERY_SECONDS):
-                return await self.parts.engine.deliver(recorded.record)
-        except (TimeoutError, TechnicalError):
-            return False
-
-    def _left_to_the_relay(self, recorded: RecordedEvent) -> None:
-        # In an outage the first few are named, and no more.
-        if self.direct.failed(self.parts.clock()) <= MAX_FAILURES:
-            _log.warning("event stored, not delivered", execution_id=recorded.record.execution_id)
-
-
-def _changes_what_happens_next(recorded: RecordedEvent) -> bool:
-    """Only an ending does; who rings or talks is read from the rows, and a workflow task a ring is dear."""
-    return recorded.effect is EventEffect.ACCEPTED and has_ended(recorded.record.call_status)

@@ -10,7 +10,6 @@ from api.http.openapi import json_body, problems
 from api.http.problems import kind_of
 from api.http.responses import json_answer
 from api.http.strict_json import parse_report
-from api.webhooks.direct_delivery import Direct, DirectDelivery
 from api.webhooks.events import CallEvents
 from api.webhooks.loopback import came_over_loopback
 from api.webhooks.schemas import StatusWebhook, WebhookResult
@@ -35,12 +34,10 @@ _PROBLEMS = problems((401, 404, 408, 413, 415, 422, 503))
     openapi_extra=json_body(StatusWebhook),
     summary="Receive Call Status (alias)",
 )
-async def receive_call_status(
-    request: Request, parts: WebhookParts, metrics: Metrics, direct: Direct
-) -> Response:
-    """Store what a provider reports of a call, then tell the contact's workflow."""
+async def receive_call_status(request: Request, parts: WebhookParts, metrics: Metrics) -> Response:
+    """Store what a provider reports of a call; the housekeeping delivers it to the contact's workflow."""
     try:
-        effect = await _take(request, parts, direct)
+        effect = await _take(request, parts)
     except ApolloError as refusal:
         metrics.webhook_answered(kind_of(type(refusal)).slug)
         raise
@@ -48,11 +45,11 @@ async def receive_call_status(
     return json_answer(WebhookResult(result=effect))
 
 
-async def _take(request: Request, parts: ApiDependencies, direct: DirectDelivery) -> EventEffect:
+async def _take(request: Request, parts: ApiDependencies) -> EventEffect:
     door = parts.webhook_authenticator
     door.admit(request.headers, parts.clock(), is_local=came_over_loopback(request.scope))
     raw = await read_limited(request, WEBHOOK_LIMIT)
     now = parts.clock()
     door.check(request.headers, raw, now)
     require_json(request)
-    return await CallEvents(parts, direct).take(raw, await parse_off_loop(raw, parse_report), now)
+    return await CallEvents(parts).take(raw, await parse_off_loop(raw, parse_report), now)

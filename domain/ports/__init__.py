@@ -8,7 +8,6 @@ from domain.ports.access import Token, TokenStore
 from domain.ports.batches import BatchStore
 from domain.ports.calls import (
     AttemptClaim,
-    Backlog,
     CallStore,
     Capped,
     ClaimAnswer,
@@ -16,14 +15,13 @@ from domain.ports.calls import (
     DialBrief,
     RecordedEvent,
     RulesChanged,
-    UndeliveredEvent,
 )
 from domain.ports.campaigns import (
     Amendment,
     CampaignStore,
-    OutdatedCampaign,
     RescheduledPage,
     RescheduleStore,
+    UnannouncedRules,
 )
 from domain.ports.circuits import CircuitReport, CircuitStore
 from domain.ports.contacts import ContactStore
@@ -37,12 +35,15 @@ from domain.ports.diagnostics import (
     WorkflowDescription,
 )
 from domain.ports.dial_reservations import DialReservationStore
+from domain.ports.endings import Backlog, EndingDelivery, EndingStore, UndeliveredEvent, WaitForEnding
 from domain.ports.engine import (
     AttemptReport,
     Attendance,
     BatchEngine,
     BatchReports,
+    BatchWorkflows,
     EngineHealth,
+    EngineServer,
     RescheduledTime,
     WorkflowDirectory,
 )
@@ -73,6 +74,7 @@ __all__ = [
     "BatchEngine",
     "BatchReports",
     "BatchStore",
+    "BatchWorkflows",
     "CallStore",
     "CampaignStore",
     "Capped",
@@ -85,8 +87,11 @@ __all__ = [
     "DialBrief",
     "DialReservationStore",
     "EndedCalls",
+    "EndingDelivery",
+    "EndingStore",
     "EngineDiagnostics",
     "EngineHealth",
+    "EngineServer",
     "ExportStore",
     "HeldSlot",
     "IdempotencyKey",
@@ -96,7 +101,6 @@ __all__ = [
     "KeyUse",
     "KeyedRequest",
     "Mismatch",
-    "OutdatedCampaign",
     "Page",
     "RecentAttempts",
     "RecordedEvent",
@@ -114,8 +118,10 @@ __all__ = [
     "TelephonyProvider",
     "Token",
     "TokenStore",
+    "UnannouncedRules",
     "UndeliveredEvent",
     "Unused",
+    "WaitForEnding",
     "WebhookSilence",
     "WebhookTranslator",
     "Window",

@@ -78,25 +78,6 @@ class RecordedEvent:
     """The stored event's number, None for a duplicate."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class UndeliveredEvent:
-    """A stored ending that was not delivered to the contact's workflow."""
-
-    event_number: int
-    received_at: datetime
-    record: CallRecord
-    """The call as it stands now."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Backlog:
-    """How far the delivery of stored events is behind."""
-
-    events: int
-    oldest_at: datetime | None
-    """When the oldest of them was received, None when there is none."""
-
-
 class CallStore(Protocol):
     """Attempts, their calls, and the events received about them."""
 
@@ -149,18 +130,6 @@ class CallStore(Protocol):
 
         Nothing is stored for an unknown attempt.
         """
-
-    async def mark_delivered(self, event_number: int, now: datetime) -> None:
-        """Record that the event was delivered to the contact's workflow."""
-
-    async def undelivered(self, *, after: int, before: datetime, limit: int) -> Sequence[UndeliveredEvent]:
-        """Return stored endings that wait to be delivered, oldest first.
-
-        Only those numbered above `after` and received before an instant.
-        """
-
-    async def backlog(self) -> Backlog:
-        """Return how many stored endings wait to be delivered, and since when."""
 
     async def placed_among(self, execution_ids: Sequence[ExecutionId]) -> Collection[ExecutionId]:
         """Return those attempts of which a call is known at the provider."""

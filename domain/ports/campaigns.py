@@ -17,13 +17,12 @@ Amendment = Callable[[CampaignRules], CampaignRules]
 
 
 @dataclass(frozen=True, kw_only=True)
-class OutdatedCampaign:
-    """A campaign whose rules changed since the times of its waiting contacts were computed."""
+class UnannouncedRules:
+    """Rules of a campaign that changed, of which some of its batches may not have been told."""
 
     campaign_id: CampaignId
-    policy_version: int
     touched_at: datetime
-    """When its rules, or anything else about it, last changed."""
+    """When they, or anything else about the campaign, last changed."""
     batches: Sequence[BatchId]
     """Those that are not over."""
 
@@ -95,8 +94,8 @@ class CampaignStore(Protocol):
 class RescheduleStore(Protocol):
     """Waiting contacts whose rules have changed."""
 
-    async def outdated(self, limit: int) -> Sequence[OutdatedCampaign]:
-        """Return campaigns whose waiting contacts may still be timed by older rules, longest first."""
+    async def unannounced(self, before: datetime, limit: int) -> Sequence[UnannouncedRules]:
+        """Return campaigns that changed before an instant and whose batches may not know, longest first."""
 
     async def reschedule(
         self,
@@ -112,5 +111,8 @@ class RescheduleStore(Protocol):
         No contact of a finished or deleted batch waits.
         """
 
-    async def mark_recomputed(self, campaign_id: CampaignId, policy_version: int) -> None:
-        """Record that every waiting contact was rescheduled under this version of the rules, or a newer."""
+    async def mark_announced(self, campaign_id: CampaignId, touched_at: datetime) -> None:
+        """Record that every unfinished batch was signalled the rules as they were changed at that instant.
+
+        Nothing happens when the campaign was changed again since.
+        """

@@ -6,7 +6,8 @@ from datetime import datetime
 from typing import Protocol
 
 from domain.contact import ContactStatus
-from domain.diagnosis.facts import QueueFacts, Withheld
+from domain.counters import BatchTally
+from domain.diagnosis.facts import Withheld
 from domain.frequency import CapsAt
 from domain.identity import BatchId, CampaignId, ContactId
 
@@ -109,11 +110,11 @@ class WorkflowDescription:
 class EngineDiagnostics(Protocol):
     """Temporal's part of a diagnosis. Raises EngineUnavailable."""
 
+    async def tally(self, batch_id: BatchId) -> BatchTally | None:
+        """Query the running workflow's counters; None when no worker answers within a second."""
+
     async def describe_batch(self, batch_id: BatchId) -> WorkflowDescription:
         """Describe the batch's workflow; asks the server alone, so it needs no worker."""
-
-    async def queues(self) -> Sequence[QueueFacts]:
-        """Return the pollers of each task queue."""
 
     async def dispatcher(self, batch_id: BatchId) -> Mapping[str, object] | None:
         """Query the state of the workflow; None when no worker answers within a second."""

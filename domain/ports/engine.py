@@ -7,9 +7,8 @@ from enum import StrEnum
 from typing import Protocol
 
 from domain.batch import Batch
-from domain.call import CallRecord
 from domain.contact import ContactStatus
-from domain.counters import BatchTally
+from domain.diagnosis.facts import QueueFacts
 from domain.identity import BatchId, ContactId
 from domain.lifecycle import Action
 from domain.ports.diagnostics import EngineDiagnostics
@@ -24,23 +23,24 @@ class EngineHealth:
     dial_pollers: int = 0
 
 
-class BatchEngine(EngineDiagnostics, Protocol):
-    """The durable side of batches, as the API sees it. Raises EngineUnavailable."""
+class EngineServer(Protocol):
+    """What the engine tells without a workflow. Raises EngineUnavailable."""
 
     async def ping(self) -> None:
         """Return when the engine answers."""
 
+    async def health(self) -> EngineHealth:
+        """Say whether the engine answers and who polls it; never raises."""
+
+    async def queues(self) -> Sequence[QueueFacts]:
+        """Tell who serves each task queue."""
+
+
+class BatchWorkflows(Protocol):
+    """Workflows of batches. Raises EngineUnavailable."""
+
     async def start_batch(self, batch: Batch) -> None:
         """Start the batch's workflow; nothing happens when it runs already."""
-
-    async def tally(self, batch_id: BatchId) -> BatchTally | None:
-        """Query the running workflow's counters; None when no worker answers within a second."""
-
-    async def deliver(self, record: CallRecord) -> bool:
-        """Signal the status of a call to the contact's workflow; False when that fails now.
-
-        True also when that workflow is over: no signal is needed then.
-        """
 
     async def act(self, batch_id: BatchId, action: Action) -> None:
         """Tell the batch's workflow that it was paused, resumed or cancelled; nothing happens without one."""
@@ -62,8 +62,9 @@ class BatchEngine(EngineDiagnostics, Protocol):
     ) -> None:
         """Tell the batch that a completed contact is to be called again, as attempt `attempt`."""
 
-    async def health(self) -> EngineHealth:
-        """Say whether the engine answers and who polls it; never raises."""
+
+class BatchEngine(BatchWorkflows, EngineDiagnostics, EngineServer, Protocol):
+    """The durable side of batches, as the API sees it. Raises EngineUnavailable."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -24,6 +24,7 @@ from domain.errors import ExecutionNotFound
 from domain.identity import ExecutionId
 from domain.ports import RecordedEvent
 from domain.redial import corrected_late, taken_as
+from store.calls.endings import TELL_LISTENERS
 from store.database.text import storable_body, storable_text
 from store.schema.mapping import call_of, call_values
 from store.schema.tables import batches, call_events, calls, campaigns, contacts
@@ -49,7 +50,7 @@ _INSERT_EVENT = (
     .returning(call_events.c.event_number)
 )
 # An event that its workflow does not need counts as delivered when it arrives.
-_INSERT_NEWS = _INSERT_EVENT.values(delivered_at=None)
+_INSERT_NEWS = _INSERT_EVENT.values(delivered_at=None).returning(TELL_LISTENERS)
 _INSERT_NO_NEWS = _INSERT_EVENT.values(delivered_at=func.now())
 _IS_KNOWN = select(calls.c.execution_id).where(calls.c.execution_id == bindparam("this_execution"))
 # Of times without an offset, in requests for follow-ups as in reports of them.

@@ -23,8 +23,8 @@ from domain.call import PLACED_STATUSES, CallStatus, DialState, StatusEvent
 from domain.errors import ConstraintViolated, ExecutionNotFound
 from domain.gates import Gate
 from domain.identity import ContactId, ExecutionId, MintId
-from domain.ports import AttemptClaim, Backlog, ClaimAnswer, DialBrief, RecordedEvent, UndeliveredEvent
-from store.calls import claims, deliveries, events
+from domain.ports import AttemptClaim, ClaimAnswer, DialBrief, RecordedEvent
+from store.calls import claims, events
 from store.calls.briefs import read_brief
 from store.database.engine import single_statement, transaction
 from store.numbers.on_the_phone import is_number_taken
@@ -111,21 +111,6 @@ class PostgresCallStore:
             await events.keep(
                 connection, execution_id, event_key=event_key, body=body, received_at=received_at
             )
-
-    async def mark_delivered(self, event_number: int, now: datetime) -> None:
-        """Mark the event as delivered to the contact's workflow; the first time stands."""
-        async with single_statement(self._engine) as connection:
-            await deliveries.mark_delivered(connection, event_number, now)
-
-    async def undelivered(self, *, after: int, before: datetime, limit: int) -> Sequence[UndeliveredEvent]:
-        """Return stored endings that wait to be delivered, oldest first."""
-        async with single_statement(self._engine) as connection:
-            return await deliveries.undelivered(connection, after=after, before=before, limit=limit)
-
-    async def backlog(self) -> Backlog:
-        """Return how many stored endings wait to be delivered, and since when."""
-        async with single_statement(self._engine) as connection:
-            return await deliveries.backlog(connection)
 
     async def placed_among(self, execution_ids: Sequence[ExecutionId]) -> Collection[ExecutionId]:
         """Return those attempts of which a call is known at the provider."""

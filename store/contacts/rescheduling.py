@@ -12,7 +12,7 @@ from domain.call import OUTCOME_OF, CallStatus
 from domain.campaign import CampaignRules
 from domain.contact import SLEEPING, TERMINAL
 from domain.identity import BatchId, CampaignId
-from domain.ports import OutdatedCampaign, RescheduledPage
+from domain.ports import RescheduledPage, UnannouncedRules
 from domain.settlement import EndedAttempt, Settlement, WaitingContact, settle_anew
 from store.calls.undialled import cancel_undialled
 from store.database.engine import single_statement, transaction
@@ -54,8 +54,8 @@ class PostgresRescheduleStore:
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
 
-    async def outdated(self, limit: int) -> Sequence[OutdatedCampaign]:
-        """Return campaigns whose waiting contacts may still be timed by older rules, longest first."""
+    async def unannounced(self, before: datetime, limit: int) -> Sequence[UnannouncedRules]:
+        """Return campaigns that changed before an instant and whose batches may not know, longest first."""
         c = campaigns.c
         unfinished = (
             select(func.array_agg(batches.c.batch_id))
@@ -63,21 +63,20 @@ class PostgresRescheduleStore:
             .scalar_subquery()
         )
         behind = (
-            select(c.campaign_id, c.policy_version, c.updated_at, unfinished)
-            .where(c.recomputed_version < c.policy_version)
+            select(c.campaign_id, c.updated_at, unfinished)
+            .where(c.recomputed_version < c.policy_version, c.updated_at < before)
             .order_by(c.updated_at)
             .limit(limit)
         )
         async with single_statement(self._engine) as connection:
             found = (await connection.execute(behind)).all()
         return [
-            OutdatedCampaign(
+            UnannouncedRules(
                 campaign_id=CampaignId(campaign_id),
-                policy_version=version,
                 touched_at=touched_at,
                 batches=sorted(batch_ids or ()),
             )
-            for campaign_id, version, touched_at, batch_ids in found
+            for campaign_id, touched_at, batch_ids in found
         ]
 
     async def reschedule(
@@ -104,14 +103,14 @@ class PostgresRescheduleStore:
         last = held[-1].position if len(held) == limit else None
         return RescheduledPage(changed=len(moves), last_position=last)
 
-    async def mark_recomputed(self, campaign_id: CampaignId, policy_version: int) -> None:
-        """Keep that every waiting contact was seen under this version of the rules, or a newer one."""
+    async def mark_announced(self, campaign_id: CampaignId, touched_at: datetime) -> None:
+        """Keep that every unfinished batch was told of the rules as they were changed at that instant."""
         c = campaigns.c
         async with single_statement(self._engine) as connection:
             await connection.execute(
                 update(campaigns)
-                .where(c.campaign_id == campaign_id, c.recomputed_version < policy_version)
-                .values(recomputed_version=policy_version)
+                .where(c.campaign_id == campaign_id, c.updated_at == touched_at)
+                .values(recomputed_version=c.policy_version)
             )
 
 

@@ -70,9 +70,10 @@ class BoundedConnection(psycopg.AsyncConnection[Any]):
         timeout: float | None = None,  # noqa: ASYNC109 - the driver's own signature
     ) -> RV:
         """Wait as psycopg does, at most `answer_seconds` where it sets no limit. Raises AnswerTimeout."""
-        limit = self.answer_seconds if timeout is None else timeout
+        if timeout is not None:
+            return await super().wait(gen, interval, timeout)
         try:
-            return await super().wait(gen, interval, limit)
+            return await super().wait(gen, interval, self.answer_seconds)
         except errors._WaitTimeout:  # private, and the only sign of it
             # The answer may still come, and would pass for that of the next statement.
             self.pgconn.finish()

@@ -75,7 +75,7 @@ class CampaignRow(Row, table=True):
     pace_version: int = Field(sa_column_kwargs={"server_default": text("1")})
     """Rises with every change of `calls_per_second`."""
     recomputed_version: int = Field(sa_column_kwargs={"server_default": text("1")})
-    """The version under which the times of all waiting contacts were computed last."""
+    """The version of which all unfinished batches were told last; they follow it by themselves."""
 
 
 class BatchRow(Row, table=True):

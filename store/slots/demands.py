@@ -80,6 +80,7 @@ class LockedBatch:
     """Slots of the batch."""
     is_repeated: bool
     """The same request was granted slots before."""
+    policy_version: int
 
 
 async def locked_batch_of(connection: AsyncConnection, request: SlotGrants) -> LockedBatch | None:
@@ -99,7 +100,11 @@ async def locked_batch_of(connection: AsyncConnection, request: SlotGrants) -> L
 
 def _locked(row: RowMapping) -> LockedBatch:
     return LockedBatch(
-        batch=batch_of(row), campaign=campaign_of(row), held=row["held"], is_repeated=row["is_repeated"]
+        batch=batch_of(row),
+        campaign=campaign_of(row),
+        held=row["held"],
+        is_repeated=row["is_repeated"],
+        policy_version=row[campaigns.c.policy_version],
     )
 
 

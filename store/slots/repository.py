@@ -184,6 +184,8 @@ async def _grant(
         wakes=_wakes(batch, campaign, standing, now, lacks_capacity=lacks_capacity),
         rereads=found.rereads(now),
         waiting_batches=() if cap is None else batches_to_tell(batch_id, demands, cap, request.held_before),
+        policy_version=locked.policy_version,
+        at=now,
     )
     is_last = batch.status in TERMINAL_BATCH and not stands.in_use
     return await _counted(connection, stands, batch_id) if request.is_counted or is_last else stands

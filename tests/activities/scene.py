@@ -12,7 +12,9 @@ from activities.batches import BatchActivities
 from activities.calls import CallActivities, CallLimits
 from activities.campaign_rate import CampaignRateLimiter
 from activities.contacts import ContactActivities
+from activities.deliveries import DeliveryActivities
 from activities.hang_ups import HangUpActivities
+from activities.housekeeping import HousekeepingActivities
 from activities.messages import PlaceCall, SettleAttempt
 from activities.provider_circuit import ProviderCircuit
 from activities.rescheduled import RescheduledActivities
@@ -51,8 +53,11 @@ from tests.fakes import (
     FakeClock,
     FakeContactStore,
     FakeDialReservationStore,
+    FakeEndingStore,
+    FakeEngine,
     FakeProvider,
     FakeRescheduledStore,
+    FakeRescheduleStore,
     FakeSlotStore,
     Tables,
 )
@@ -222,7 +227,7 @@ class Scene:
         self.provider = MortalProvider(fuse=self.fuse)
         self.calls = MortalCallStore(self.tables, self.fuse)
         self.circuits = RememberingRouteStore(self.tables)
-        self.reports, self.directory = FakeReports(), FakeDirectory()
+        self.reports, self.directory, self.engine = FakeReports(), FakeDirectory(), FakeEngine()
         contacts, batches = FakeContactStore(self.tables), FakeBatchStore(self.tables)
         self.start_another_worker()
         self.hanging_up = HangUpActivities(self.provider, contacts)
@@ -236,7 +241,18 @@ class Scene:
             clock=self.clock,
         )
         self.of_rescheduled = RescheduledActivities(
-            FakeRescheduledStore(self.tables), batches, self.directory, self.clock
+            FakeRescheduleStore(self.tables),
+            FakeRescheduledStore(self.tables),
+            batches,
+            self.directory,
+            limits=LIMITS,
+            clock=self.clock,
+        )
+        self.housekeeping = HousekeepingActivities(
+            batches, FakeRescheduleStore(self.tables), self.engine, self.clock
+        )
+        self.delivering = DeliveryActivities(
+            FakeEndingStore(self.tables), self.engine, self.engine, self.clock
         )
         self.of_slots = SlotActivities(FakeSlotStore(self.tables), self.directory, self.clock)
         self._put(brief or a_dial_brief())

@@ -146,6 +146,7 @@ async def build_house(
         contacts=fakes.FakeContactStore(tables),
         calls=calls,
         routes=fakes.FakeCircuitStore(tables),
+        endings=fakes.FakeEndingStore(tables),
         suppressions=fakes.FakeSuppressionStore(tables),
         reschedules=fakes.FakeRescheduleStore(tables),
         diagnostics=fakes.FakeDiagnosticsStore(tables),

@@ -7,12 +7,13 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from domain.call import CallStatus
+from api.assembly import install
 from domain.campaign import CampaignStatus
-from domain.contact import ContactStatus
+from domain.errors import StoreUnavailable
 from domain.identity import CampaignId
+from tests import fakes
 from tests.api.house import OTHER_SECRET, House, a_problem, bearer, errors_of
-from tests.api.scene import Scene, a_scene
+from tests.api.scene import a_scene
 from tests.api.test_campaigns import DAY, REST, SHOWN_HOURS
 
 CLOSED = {"monday": {"enabled": False}}
@@ -269,36 +270,45 @@ async def test_foreign_unknown_and_misshapen_campaigns_answer_alike(house: House
     assert (await house.client.get(f"/api/v1/campaigns/{campaign['campaign_id']}")).json() == campaign
 
 
-async def _waiting_for_retry(house: House, **campaign: Any) -> Scene:
-    """A contact whose first call was busy at noon, and who waits half an hour."""
-    scene = await a_scene(house, campaign=campaign)
-    call = next(each for each in house.tables.calls.values() if each.contact_id == scene.answered)
-    busy = replace(call, call_status=CallStatus.BUSY, ended_at=house.clock())
-    house.tables.calls[call.execution_id] = busy
-    contact = house.tables.contacts[scene.answered]
-    house.tables.contacts[scene.answered] = replace(
-        contact, status=ContactStatus.RETRYING, next_retry_at=house.clock() + timedelta(minutes=30)
-    )
-    return scene
-
-
-async def test_contact_waiting_for_a_retry_is_timed_anew_and_its_batch_is_told(house: House) -> None:
-    scene = await _waiting_for_retry(house)
+async def test_unfinished_batch_is_told_of_a_change_once(house: House) -> None:
+    scene = await a_scene(house)
 
     await _patch(house, scene.campaign_id, {"retry_policy": {"cooldown_minutes": 90}})
 
-    waiting = house.tables.contacts[scene.answered]
-    assert waiting.next_retry_at == house.clock() + timedelta(minutes=90)
     assert house.engine.policy_changes == [scene.batch_id]
+    assert await _unannounced(house) == []
 
 
-async def test_contact_whose_retry_is_no_longer_allowed_ends_as_its_call_did(house: House) -> None:
-    scene = await _waiting_for_retry(house)
+async def test_change_of_which_a_batch_was_not_told_is_left_to_the_housekeeping(house: House) -> None:
+    scene = await a_scene(house)
+    house.engine.fails_to_listen = True
 
-    await _patch(house, scene.campaign_id, {"retry_policy": {"retry_on": ["failed"]}})
+    answer = await _patch(house, scene.campaign_id, {"retry_policy": {"cooldown_minutes": 90}})
 
-    waiting = house.tables.contacts[scene.answered]
-    assert (waiting.status, waiting.next_retry_at) == (ContactStatus.BUSY, None)
+    assert answer.status_code == 200
+    assert await _unannounced(house) == [scene.campaign_id]
+
+
+async def test_change_whose_end_could_not_be_noted_is_answered_all_the_same(house: House) -> None:
+    scene = await a_scene(house)
+    install(house.app, replace(house.parts, reschedules=_ForgetfulReschedules(house.tables)))
+
+    answer = await _patch(house, scene.campaign_id, {"retry_policy": {"cooldown_minutes": 90}})
+
+    assert answer.status_code == 200
+    assert await _unannounced(house) == [scene.campaign_id]
+
+
+class _ForgetfulReschedules(fakes.FakeRescheduleStore):
+    """Cannot note that batches were told."""
+
+    async def mark_announced(self, *_: object) -> None:
+        raise StoreUnavailable
+
+
+async def _unannounced(house: House) -> list[CampaignId]:
+    later = house.clock() + timedelta(minutes=1)
+    return [each.campaign_id for each in await house.parts.reschedules.unannounced(later, 9)]
 
 
 async def test_finished_batches_are_not_told(house: House) -> None:
@@ -312,7 +322,7 @@ async def test_finished_batches_are_not_told(house: House) -> None:
 
 @pytest.mark.parametrize("is_down", [True, False], ids=["down", "deaf"])
 async def test_change_is_made_while_temporal_is_unreachable(house: House, is_down: bool) -> None:
-    scene = await _waiting_for_retry(house)
+    scene = await a_scene(house)
     house.engine.is_down, house.engine.fails_to_listen = is_down, not is_down
 
     with capture_logs() as logs:

@@ -1,6 +1,5 @@
 """What providers report: who may, what becomes of it, and who is told."""
 
-import asyncio
 import json
 from collections.abc import Sequence
 from dataclasses import replace
@@ -9,13 +8,9 @@ from hashlib import sha256
 from typing import Any
 
 import pytest
-from structlog.testing import capture_logs
 
-from api.assembly import install
-from api.webhooks.direct_delivery import MAX_FAILURES, PROBE_EVERY
 from domain.call import AttemptKind, CallRecord, CallStatus, StatusEvent
 from domain.contact import ContactStatus
-from domain.errors import StoreUnavailable
 from telephony.signature import sign
 from tests import fakes
 from tests.api.house import OTHER_SECRET, House, a_problem, bearer, build_house, errors_of
@@ -40,8 +35,16 @@ async def _report(house: House, call: CallRecord, status: str, **fields: object)
     return answer.status_code, answer.json()
 
 
+async def _waiting(house: House) -> list[CallStatus]:
+    """Return the endings that wait to be delivered to a workflow."""
+    waiting = await house.parts.endings.undelivered(after=0, limit=100)
+    return [each.record.call_status for each in waiting]
+
+
 @pytest.mark.parametrize("path", PATHS)
-async def test_event_is_stored_delivered_and_accepted_without_a_token(house: House, path: str) -> None:
+async def test_ending_is_stored_and_accepted_without_a_token_and_waits_to_be_delivered(
+    house: House, path: str
+) -> None:
     call = await _dialled(house)
     body = {"execution_id": call.execution_id, "call_status": "No-Answer", "anything": [1]}
 
@@ -54,9 +57,9 @@ async def test_event_is_stored_delivered_and_accepted_without_a_token(house: Hou
         event_key=sha256(answer.request.content).hexdigest(),
         event=StatusEvent(status=CallStatus.NO_ANSWER, happened_at=house.clock()),
         body=body,
-        delivered_at=house.clock(),
+        delivered_at=None,
     )
-    assert house.engine.delivered == [house.tables.calls[call.execution_id]]
+    assert await _waiting(house) == [CallStatus.NO_ANSWER]
     assert house.tables.calls[call.execution_id].call_status is CallStatus.NO_ANSWER
 
 
@@ -72,7 +75,7 @@ async def test_ringing_and_answered_move_the_rows_and_wake_nobody(
 
     assert house.tables.calls[call.execution_id].call_status is status
     assert house.tables.contacts[call.contact_id].status is ContactStatus.IN_PROGRESS
-    assert house.engine.delivered == []
+    assert await _waiting(house) == []
 
 
 async def test_native_form_is_read_and_found_by_the_providers_call_id(house: House) -> None:
@@ -86,7 +89,7 @@ async def test_native_form_is_read_and_found_by_the_providers_call_id(house: Hou
     assert (kept.call_status, kept.sip_status, kept.hangup_reason) == (CallStatus.BUSY, 486, "Busy")
 
 
-async def test_repeated_late_and_disordered_events_change_nothing_and_are_not_delivered(
+async def test_repeated_late_and_disordered_events_change_nothing_and_do_not_wait_for_delivery(
     house: House,
 ) -> None:
     call = await _dialled(house)
@@ -102,7 +105,7 @@ async def test_repeated_late_and_disordered_events_change_nothing_and_are_not_de
 
     results = ["accepted", "duplicate", "stale", "accepted", "duplicate", "stale"]
     assert answers == [(200, {"result": each}) for each in results]
-    assert [each.call_status for each in house.engine.delivered] == [CallStatus.COMPLETED]
+    assert await _waiting(house) == [CallStatus.COMPLETED]
     assert house.tables.calls[call.execution_id].call_status is CallStatus.COMPLETED
 
 
@@ -113,105 +116,17 @@ async def test_further_event_with_the_same_ending_fills_gaps_and_schedules_nothi
 
     kept = house.tables.calls[call.execution_id]
     assert answer == (200, {"result": "stale"})
-    assert (kept.summary, kept.total_cost, len(house.engine.delivered)) == ("Visit confirmed.", 0.031, 1)
+    assert (kept.summary, kept.total_cost, len(await _waiting(house))) == ("Visit confirmed.", 0.031, 1)
 
 
-@pytest.mark.parametrize("trouble", [{"is_down": True}, {"can_deliver": False}])
-async def test_event_is_stored_and_acknowledged_also_when_it_cannot_be_delivered(
-    house: House, trouble: dict[str, bool]
-) -> None:
+async def test_ending_is_stored_and_accepted_while_temporal_is_down(house: House) -> None:
     call = await _dialled(house)
-    for name, value in trouble.items():
-        setattr(house.engine, name, value)
+    house.engine.is_down = True
 
     answer = await _report(house, call, "completed")
 
     assert answer == (200, {"result": "accepted"})
     assert [each.delivered_at for each in house.tables.events] == [None]
-
-
-class _SilentEngine(fakes.FakeEngine):
-    """Hangs; counts how often it is asked."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.asked = 0
-
-    async def deliver(self, record: CallRecord) -> bool:
-        self.asked += 1
-        await asyncio.Event().wait()
-        raise AssertionError
-
-
-async def test_answer_does_not_wait_for_temporal_longer_than_its_limit(
-    house: House, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("api.webhooks.events.DELIVERY_SECONDS", 0.02)
-    call = await _dialled(house)
-    install(house.app, replace(house.parts, engine=_SilentEngine()))
-
-    async with asyncio.timeout(1):
-        answer = await _report(house, call, "completed")
-
-    assert answer == (200, {"result": "accepted"})
-    assert [each.delivered_at for each in house.tables.events] == [None]
-
-
-async def test_storm_while_temporal_is_down_is_answered_at_once_after_a_few_failures(
-    house: House, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("api.webhooks.events.DELIVERY_SECONDS", 0.02)
-    campaign = await house.create_campaign()
-    numbers = [f"+1415555{number:04d}" for number in range(1000, 1200)]
-    batch = await house.create_batch(campaign["campaign_id"], numbers)
-    contacts = house.tables.contacts_of(batch["batch_id"])
-    calls = [await house.dial(each.contact_id, 1, AttemptKind.INITIAL) for each in contacts]
-    engine = _SilentEngine()
-    install(house.app, replace(house.parts, engine=engine))
-
-    with capture_logs() as logs:
-        first = [await _report(house, call, "completed") for call in calls[:MAX_FAILURES]]
-        rest = await asyncio.gather(*(_report(house, call, "completed") for call in calls[MAX_FAILURES:]))
-
-    assert [*first, *rest] == [(200, {"result": "accepted"})] * 200
-    assert engine.asked == MAX_FAILURES
-    assert [each["event"] for each in logs] == ["event stored, not delivered"] * MAX_FAILURES
-    assert (await house.calls.backlog()).events == 200
-
-
-async def test_requests_deliver_again_once_a_probe_has_reached_temporal(house: House) -> None:
-    campaign = await house.create_campaign()
-    numbers = [f"+1415555{number}" for number in range(1000, 1000 + MAX_FAILURES + 3)]
-    batch = await house.create_batch(campaign["campaign_id"], numbers)
-    contacts = house.tables.contacts_of(batch["batch_id"])
-    calls = [await house.dial(each.contact_id, 1, AttemptKind.INITIAL) for each in contacts]
-    house.engine.is_down = True
-    for call in calls[:MAX_FAILURES]:
-        await _report(house, call, "completed")
-    house.engine.is_down = False
-    skipped, probe, next_one = calls[MAX_FAILURES:]
-
-    await _report(house, skipped, "completed")
-    house.clock.pass_time(PROBE_EVERY)
-    await _report(house, probe, "completed")
-    await _report(house, next_one, "completed")
-
-    told = [each.execution_id for each in house.engine.delivered]
-    assert told == [probe.execution_id, next_one.execution_id]
-
-
-class _ForgetfulCalls(fakes.FakeCallStore):
-    """Cannot note a delivery."""
-
-    async def mark_delivered(self, *_: object) -> None:
-        raise StoreUnavailable
-
-
-async def test_delivered_event_that_could_not_be_noted_is_acknowledged(house: House) -> None:
-    call = await _dialled(house)
-    install(house.app, replace(house.parts, calls=_ForgetfulCalls(house.tables)))
-
-    assert await _report(house, call, "completed") == (200, {"result": "accepted"})
 
 
 @pytest.mark.parametrize(
@@ -234,7 +149,7 @@ async def test_what_says_nothing_of_an_attempt_is_stored_once_and_ignored(
         (call.execution_id, None, body)
     ]
     assert house.tables.calls[call.execution_id] == call
-    assert not house.engine.delivered
+    assert await _waiting(house) == []
 
 
 @pytest.mark.parametrize("word", ["ringing", "completed"])
@@ -564,3 +479,25 @@ async def test_webhooks_are_counted_by_result(unmetered_house: House) -> None:
         'apollo_webhook_events_total{result="validation"} 1.0',
     }
     assert "apollo_webhook_inbox_depth 0.0" in lines
+
+
+async def test_depth_and_age_of_the_inbox_are_measured_when_they_are_asked_for(house: House) -> None:
+    empty = await _inbox(house)
+    await _report(house, await _dialled(house), "completed")
+    house.clock.pass_time(timedelta(seconds=6))
+
+    assert (empty, await _inbox(house)) == (["0.0", "0.0"], ["1.0", "6.0"])
+
+
+async def test_inbox_is_told_as_unknown_while_the_database_is_down(house: House) -> None:
+    house.tables.is_down = True
+    down = await _inbox(house)
+    house.tables.is_down = False
+
+    assert (down, await _inbox(house)) == (["NaN", "NaN"], ["0.0", "0.0"])
+
+
+async def _inbox(house: House) -> list[str]:
+    lines = (await house.client.get("/metrics")).text.splitlines()
+    told = dict(each.rsplit(" ", 1) for each in lines if each.startswith("apollo_webhook_inbox_"))
+    return [told["apollo_webhook_inbox_depth"], told["apollo_webhook_inbox_age_seconds"]]

@@ -7,6 +7,7 @@ from tests.fakes.clock import FakeClock
 from tests.fakes.contacts import FakeContactStore
 from tests.fakes.diagnostics import FakeDiagnosticsStore
 from tests.fakes.dial_turns import FakeDialReservationStore
+from tests.fakes.endings import FakeEndingStore
 from tests.fakes.engine import FakeEngine
 from tests.fakes.export import FakeExportStore
 from tests.fakes.idempotency import FakeIdempotencyStore
@@ -28,6 +29,7 @@ __all__ = [
     "FakeContactStore",
     "FakeDiagnosticsStore",
     "FakeDialReservationStore",
+    "FakeEndingStore",
     "FakeEngine",
     "FakeExportStore",
     "FakeIdempotencyStore",

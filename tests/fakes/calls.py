@@ -26,14 +26,12 @@ from domain.gates import Gate, GateFacts, closed_gate
 from domain.identity import EXECUTION_PREFIX, CampaignId, ContactId, ExecutionId
 from domain.ports import (
     AttemptClaim,
-    Backlog,
     Capped,
     ClaimAnswer,
     Claimed,
     DialBrief,
     RecordedEvent,
     RulesChanged,
-    UndeliveredEvent,
 )
 from domain.redial import corrected_late
 from tests.fakes.tables import StoredEvent, Tables, is_open
@@ -140,33 +138,6 @@ class FakeCallStore:
                     received_at=received_at,
                 )
             )
-
-    async def mark_delivered(self, event_number: int, now: datetime) -> None:
-        """Keep that the contact's workflow was told; the first time stands."""
-        self._tables.require_up()
-        stored = self._tables.events[event_number - 1]
-        if stored.delivered_at is None:
-            self._tables.events[event_number - 1] = replace(stored, delivered_at=now)
-
-    async def undelivered(self, *, after: int, before: datetime, limit: int) -> Sequence[UndeliveredEvent]:
-        """Return stored endings that wait to be delivered, oldest first."""
-        self._tables.require_up()
-        waiting = [
-            UndeliveredEvent(
-                event_number=number,
-                received_at=each.arrived_at,
-                record=self._tables.calls[each.execution_id],
-            )
-            for number, each in enumerate(self._tables.events, start=1)
-            if each.delivered_at is None and number > after and each.arrived_at < before
-        ]
-        return waiting[:limit]
-
-    async def backlog(self) -> Backlog:
-        """Return how many stored endings wait to be delivered, and since when."""
-        self._tables.require_up()
-        waiting = [each.arrived_at for each in self._tables.events if each.delivered_at is None]
-        return Backlog(events=len(waiting), oldest_at=min(waiting, default=None))
 
     async def placed_among(self, execution_ids: Sequence[ExecutionId]) -> Collection[ExecutionId]:
         """Return those attempts of which a call is known at the provider."""

@@ -20,7 +20,9 @@ def fit_their_ports(tables: fakes.Tables) -> tuple[object, ...]:
     suppressions: ports.SuppressionStore = fakes.FakeSuppressionStore(tables)
     export: ports.ExportStore = fakes.FakeExportStore(tables)
     keys: ports.IdempotencyStore = fakes.FakeIdempotencyStore(tables)
+    endings: ports.EndingStore = fakes.FakeEndingStore(tables)
     engine: ports.BatchEngine = fakes.FakeEngine()
+    delivery: ports.EndingDelivery = fakes.FakeEngine()
     provider: ports.TelephonyProvider = fakes.FakeProvider()
     return (
         suppressions,
@@ -37,6 +39,8 @@ def fit_their_ports(tables: fakes.Tables) -> tuple[object, ...]:
         diagnostics,
         export,
         keys,
+        endings,
         engine,
+        delivery,
         provider,
     )

@@ -18,7 +18,7 @@ from domain.ports import EngineHealth, WorkflowDescription
 
 @dataclass
 class FakeEngine:
-    """Implements BatchEngine. `is_down` makes every verb raise EngineUnavailable, `health` excepted."""
+    """Implements BatchEngine and EndingDelivery. `is_down` makes every verb but `health` raise."""
 
     is_down: bool = False
     fails_to_start: bool = False

@@ -8,7 +8,7 @@ from domain.batch import TERMINAL_BATCH
 from domain.call import OUTCOME_OF, CallRecord
 from domain.contact import SLEEPING, TERMINAL, Contact
 from domain.identity import BatchId, CampaignId
-from domain.ports import OutdatedCampaign, RescheduledPage
+from domain.ports import RescheduledPage, UnannouncedRules
 from domain.settlement import EndedAttempt, Settlement, WaitingContact, settle_anew
 from tests.fakes.tables import Tables
 
@@ -19,18 +19,18 @@ class FakeRescheduleStore:
     def __init__(self, tables: Tables) -> None:
         self._tables = tables
 
-    async def outdated(self, limit: int) -> Sequence[OutdatedCampaign]:
-        """Return campaigns whose waiting contacts may still be timed by older rules, longest first."""
+    async def unannounced(self, before: datetime, limit: int) -> Sequence[UnannouncedRules]:
+        """Return campaigns that changed before an instant and whose batches may not know, longest first."""
         self._tables.require_up()
         behind = [
-            OutdatedCampaign(
+            UnannouncedRules(
                 campaign_id=campaign_id,
-                policy_version=version,
                 touched_at=self._tables.campaigns[campaign_id].updated_at,
                 batches=self._tables.unfinished(campaign_id),
             )
             for campaign_id, version in self._tables.policy_versions.items()
             if self._tables.recomputed_versions.get(campaign_id, 1) < version
+            and self._tables.campaigns[campaign_id].updated_at < before
         ]
         return sorted(behind, key=lambda each: each.touched_at)[:limit]
 
@@ -60,11 +60,12 @@ class FakeRescheduleStore:
             changed=changed, last_position=page[-1].position if len(page) == limit else None
         )
 
-    async def mark_recomputed(self, campaign_id: CampaignId, policy_version: int) -> None:
-        """Keep that every waiting contact was seen under this version of the rules."""
+    async def mark_announced(self, campaign_id: CampaignId, touched_at: datetime) -> None:
+        """Keep that every unfinished batch was told of the rules as they were changed at that instant."""
         self._tables.require_up()
-        known = self._tables.recomputed_versions
-        known[campaign_id] = max(known.get(campaign_id, 1), policy_version)
+        if self._tables.campaigns[campaign_id].updated_at == touched_at:
+            version = self._tables.policy_versions.get(campaign_id, 1)
+            self._tables.recomputed_versions[campaign_id] = version
 
     def _newest_ended(self, contact: Contact) -> CallRecord:
         ended = [

@@ -126,6 +126,8 @@ class _Grant:
             waiting_batches=()
             if self._cap is None
             else batches_to_tell(batch_id, demands, self._cap, self._request.held_before),
+            policy_version=self._tables.policy_versions.get(self._batch.campaign_id, 1),
+            at=self._now,
             is_unattended=any(
                 (each.checked_at or each.granted_at) < self._now - self._tables.unattended_after
                 and not _has_open_call(self._tables, each)

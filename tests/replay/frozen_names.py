@@ -16,35 +16,40 @@ WORKFLOWS: Mapping[str, Mapping[str, str]] = {
         "queries": "",
         "updates": "",
     },
+    "HousekeepingWorkflow": {"signals": "", "queries": "", "updates": ""},
 }
 ACTIVITIES: Mapping[str, str] = {
     "apollo-contact": "settle_attempt",
     "apollo-control": "grant_slots",
     "apollo-dial": "check_call hang_up_skipped place_call",
     "apollo-store": (
-        "act_on_batch begin_batch close_contact expire_batch find_lost_slots finish_batch is_over "
-        "notify_rescheduled return_slot stop_stories"
+        "act_on_batch begin_batch close_contact deliver_endings expire_batch find_lost_slots finish_batch "
+        "is_over notify_rescheduled reschedule_contacts return_slot signal_changed_rules start_batches "
+        "stop_stories"
     ),
 }
 """By task queue."""
 MESSAGES: Mapping[str, str] = {
     "BatchWorkflow request": "batch_id campaign_id contacts_per_run organization_id state",
     "BatchWorkflow request.state": (
-        "actions asked counted_at counts cursor idle_looks in_flight next_wake notes notified_up_to "
-        "rereads rescheduled_since runs skipped_are_told stands zones"
+        "actions asked counted_at counts cursor follow_again_at followed_version idle_looks in_flight "
+        "next_wake notes notified_up_to rereads rescheduled_since rules_pass runs skipped_are_told stands "
+        "zones"
     ),
     "BatchWorkflow request.state.actions": "at came_of what",
     "BatchWorkflow request.state.notes": "at came_of what",
+    "BatchWorkflow request.state.rules_pass": "has_moved position since version",
     "BatchWorkflow request.state.stands": (
-        "campaign_in_use campaign_limit concurrency_limit counts cursor granted has_more holders "
-        "in_use is_begin_due is_done is_end_due is_unattended paused_by refused rereads status "
-        "total_contacts waiting_batches wakes zones"
+        "at campaign_in_use campaign_limit concurrency_limit counts cursor granted has_more holders "
+        "in_use is_begin_due is_done is_end_due is_unattended paused_by policy_version refused rereads "
+        "status total_contacts waiting_batches wakes zones"
     ),
     "BatchWorkflow request.state.stands.granted": "attempt contact_id kind",
     "BatchWorkflow request.state.stands.refused": "attempt contact_id due_at",
     "BatchWorkflow request.state.stands.rereads": "after what",
     "BatchWorkflow request.state.stands.wakes": "after what",
     "ContactWorkflow request": "attempt batch_id campaign_id contact_id due_at kind",
+    "HousekeepingWorkflow request": "term terms_per_run",
     "act_on_batch answer": "came_of",
     "act_on_batch request": "action batch_id",
     "attempt_reported": "attempt contact_id status withheld",
@@ -55,6 +60,7 @@ MESSAGES: Mapping[str, str] = {
     "close_contact answer": "status was",
     "close_contact request": "attempt contact_id",
     "contact_skipped": "contact_id was",
+    "deliver_endings request": "lasts",
     "due_changed": "attempt due_at",
     "expire_batch request": "batch_id",
     "find_lost_slots answer": "attempt contact_id is_final kind",
@@ -63,9 +69,9 @@ MESSAGES: Mapping[str, str] = {
     "finish_batch request": "batch_id",
     "follow_up_scheduled": "at attempt contact_id",
     "grant_slots answer": (
-        "campaign_in_use campaign_limit concurrency_limit counts cursor granted has_more holders "
-        "in_use is_begin_due is_done is_end_due is_unattended paused_by refused rereads status "
-        "total_contacts waiting_batches wakes zones"
+        "at campaign_in_use campaign_limit concurrency_limit counts cursor granted has_more holders "
+        "in_use is_begin_due is_done is_end_due is_unattended paused_by policy_version refused rereads "
+        "status total_contacts waiting_batches wakes zones"
     ),
     "grant_slots answer.granted": "attempt contact_id kind",
     "grant_slots answer.refused": "attempt contact_id due_at",
@@ -83,12 +89,16 @@ MESSAGES: Mapping[str, str] = {
     "place_call request": "attempt contact_id kind turn",
     "place_call request.turn": "at pace_version",
     "policy_changed": "action rescheduled_since",
+    "reschedule_contacts answer": "may_have_moved next_position",
+    "reschedule_contacts request": "after_position batch_id limit",
     "return_slot answer": "batch_is_gone spread status",
     "return_slot request": "attempt batch_id contact_id due_at ends",
     "settle_attempt answer": "batch_is_gone due_at kind spread status summary",
     "settle_attempt request": "attempt batch_id contact_id",
+    "signal_changed_rules request": "lasts",
     "slot_grant": "attempt",
     "slot_requested": "attempt contact_id kind",
+    "start_batches request": "lasts",
     "stop_stories answer": "next_position",
     "stop_stories request": "after_position batch_id limit",
 }

@@ -23,6 +23,8 @@ from domain.redial import RedialPolicy
 from domain.slots import GrantedSlots
 from domain.telephony import Ambiguous, Misconfigured, Throttled
 from temporal.process_exit import leave
+from tests.builders import ORGANIZATION
+from tests.fakes import FakeCampaignStore
 from tests.workflows.hours import close_until_soon
 from tests.workflows.stage import (
     ANSWERED,
@@ -36,7 +38,8 @@ from tests.workflows.stage import (
     until,
 )
 from workflows import names
-from workflows.messages import PolicyChanged
+from workflows.housekeeping.workflow import HousekeepingWorkflow
+from workflows.messages import HousekeepingInput, PolicyChanged
 
 HISTORIES = Path(__file__).with_name("histories")
 Scene = Callable[[Stage], Awaitable[Mapping[str, str]]]
@@ -397,6 +400,62 @@ async def left_alone(stage: Stage) -> Mapping[str, str]:
     return {"contact_nobody_granted_a_slot": _story(contact)}
 
 
+async def rules_changed(stage: Stage) -> Mapping[str, str]:
+    """Two wait for a redial when the rules change: one signal is heard, the next one is lost."""
+    stage.telephone.script = lambda _request, call: BUSY if call == 1 else ANSWERED
+    policy = RedialPolicy(cooldown=timedelta(hours=1))
+    batch_id = await stage.a_batch(2, rules={"retry_policy": policy})
+    batch = await stage.start(batch_id)
+    await until(lambda: {each.status for each in stage.contacts(batch_id)} == {ContactStatus.RETRYING})
+    await _change(stage, batch_id, timedelta(hours=2))
+    await batch.signal(names.POLICY_CHANGED)
+    before = stage.contacts(batch_id)[0].next_retry_at
+    await until(lambda: stage.contacts(batch_id)[0].next_retry_at != before)
+    await _change(stage, batch_id, timedelta(seconds=1))
+    await batch.signal(names.SLOTS_FREED)  # it looks for another reason
+    await batch.result()
+    return {"batch_that_followed_changed_rules": names.batch_workflow_id(batch_id)}
+
+
+async def change_was_not_signalled(stage: Stage) -> Mapping[str, str]:
+    """A batch finds by the version that its rules changed, and follows them once more a minute later."""
+    stage.telephone.script = lambda _request, call: BUSY if call == 1 else ANSWERED
+    policy = RedialPolicy(cooldown=timedelta(hours=1))
+    batch_id = await stage.a_batch(rules={"retry_policy": policy})
+    batch = await stage.start(batch_id)
+    await until(lambda: stage.contacts(batch_id)[0].status is ContactStatus.RETRYING)
+    await _change(stage, batch_id, timedelta(seconds=80))
+    await batch.result()
+    return {"batch_that_found_a_lost_signal": names.batch_workflow_id(batch_id)}
+
+
+async def _change(stage: Stage, batch_id: BatchId, cooldown: timedelta) -> None:
+    campaign_id = stage.tables.batches[batch_id].campaign_id
+    await FakeCampaignStore(stage.tables).change(
+        ORGANIZATION,
+        campaign_id,
+        lambda rules: replace(rules, retry_policy=RedialPolicy(cooldown=cooldown)),
+        await stage.env.get_current_time(),
+    )
+
+
+async def housekeeping(stage: Stage) -> Mapping[str, str]:
+    """Terms end, and the workflow goes on in a new run; the first and the second."""
+    handle = await stage.client.start_workflow(
+        HousekeepingWorkflow.run,
+        HousekeepingInput(term=timedelta(seconds=2), terms_per_run=8),
+        id=names.HOUSEKEEPING_WORKFLOW_ID,
+        task_queue=names.CONTROL_QUEUE,
+    )
+    first = handle.first_execution_run_id
+    await asyncio.sleep(8)
+    second = await stage.client.get_workflow_handle(handle.id).describe()
+    return {
+        "housekeeping_first_run": f"{handle.id} {first}",
+        "housekeeping_second_run": f"{handle.id} {second.run_id}",
+    }
+
+
 def _has_dialled(stage: Stage, count: int) -> bool:
     return len(stage.telephone.requests) == count
 
@@ -425,6 +484,9 @@ SCENES: tuple[Scene, ...] = (
     took_turns,
     never_heard_of,
     left_alone,
+    rules_changed,
+    change_was_not_signalled,
+    housekeeping,
 )
 LONGEST_HISTORY: Mapping[Scene, int] = {outage_outlasted_a_run: 25}
 """Where the server suggests early to continue as new."""

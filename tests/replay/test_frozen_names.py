@@ -23,8 +23,9 @@ from workflows import messages, names
 from workflows.batch.workflow import BatchWorkflow
 from workflows.contact.retry_timer import GRANT_ENDS_SLEEP
 from workflows.contact.workflow import CONTINUE_WAITING, NOBODY_GRANTS, SLEEP_AGAIN, ContactWorkflow
+from workflows.housekeeping.workflow import HousekeepingWorkflow
 
-WORKFLOWS: tuple[type, ...] = (BatchWorkflow, ContactWorkflow)
+WORKFLOWS: tuple[type, ...] = (BatchWorkflow, ContactWorkflow, HousekeepingWorkflow)
 KEPT_WORDS: tuple[type[StrEnum], ...] = (
     Action,
     AttemptKind,
@@ -68,6 +69,8 @@ def activities() -> Mapping[str, Sequence[Callable[..., object]]]:
             *scene.of_contacts.all,
             *scene.of_rescheduled.all,
             *scene.of_slots.all,
+            *scene.housekeeping.all,
+            *scene.delivering.all,
         ],
     }
 
@@ -146,6 +149,7 @@ def test_kept_values_keep_their_words() -> None:
 
 def test_what_is_found_by_name_keeps_it() -> None:
     assert names.batch_workflow_id("bat_1") == "batch/bat_1"
+    assert names.HOUSEKEEPING_WORKFLOW_ID == "housekeeping"
     assert names.contact_workflow_id("bat_1", "con_1") == "batch/bat_1/c/con_1"
     assert (CONTINUE_WAITING, SLEEP_AGAIN, GRANT_ENDS_SLEEP) == frozen.PATCHES
     assert NOBODY_GRANTS == "nobody_grants_a_slot"

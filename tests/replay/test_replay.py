@@ -10,6 +10,7 @@ from temporalio.worker import Replayer
 from temporal.client import DATA_CONVERTER
 from workflows.batch.workflow import BatchWorkflow
 from workflows.contact.workflow import ContactWorkflow
+from workflows.housekeeping.workflow import HousekeepingWorkflow
 from workflows.interceptors import OneArgumentInterceptor
 from workflows.sandbox import sandboxed
 
@@ -18,7 +19,7 @@ HISTORIES = sorted(Path(__file__).with_name("histories").glob("*.json"))
 
 def replayer() -> Replayer:
     return Replayer(
-        workflows=[BatchWorkflow, ContactWorkflow],
+        workflows=[BatchWorkflow, ContactWorkflow, HousekeepingWorkflow],
         data_converter=DATA_CONVERTER,
         interceptors=[OneArgumentInterceptor()],
         workflow_runner=sandboxed(),
@@ -37,7 +38,7 @@ async def test_recorded_history_replays(path: Path) -> None:
 def test_histories_were_recorded_of_every_workflow() -> None:
     names = {path.stem.split("_", 1)[0] for path in HISTORIES}
 
-    assert names == {"batch", "contact"}
+    assert names == {"batch", "contact", "housekeeping"}
     assert len(HISTORIES) >= 10
 
 

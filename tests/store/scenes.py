@@ -26,6 +26,7 @@ from domain.ports import (
     ContactStore,
     DiagnosticsStore,
     DialReservationStore,
+    EndingStore,
     RescheduledStore,
     RescheduleStore,
     SlotStore,
@@ -37,6 +38,7 @@ from domain.slots import OVERDUE_AFTER, GrantedSlot, GrantedSlots, SlotGrants
 from store.batches.repository import PostgresBatchStore
 from store.calls.circuits import PostgresCircuitStore
 from store.calls.dial_reservations import PostgresDialReservationStore
+from store.calls.endings import PostgresEndingStore
 from store.calls.repository import PostgresCallStore
 from store.campaigns.repository import PostgresCampaignStore
 from store.contacts.repository import PostgresContactStore
@@ -65,6 +67,7 @@ from tests.fakes import (
     FakeContactStore,
     FakeDiagnosticsStore,
     FakeDialReservationStore,
+    FakeEndingStore,
     FakeRescheduledStore,
     FakeRescheduleStore,
     FakeSlotStore,
@@ -87,6 +90,7 @@ class House:
     contacts: ContactStore
     calls: CallStore
     routes: CircuitStore
+    endings: EndingStore
     dial_turns: DialReservationStore
     reschedules: RescheduleStore
     rescheduled: RescheduledStore
@@ -103,6 +107,7 @@ class House:
             contacts=FakeContactStore(tables),
             calls=FakeCallStore(tables),
             routes=FakeCircuitStore(tables),
+            endings=FakeEndingStore(tables),
             dial_turns=FakeDialReservationStore(tables),
             reschedules=FakeRescheduleStore(tables),
             rescheduled=FakeRescheduledStore(tables),
@@ -253,6 +258,7 @@ class Stores(House):
             contacts=PostgresContactStore(engine),
             calls=SlottedCalls(engine, mint),
             routes=PostgresCircuitStore(engine),
+            endings=PostgresEndingStore(engine),
             dial_turns=PostgresDialReservationStore(engine),
             reschedules=PostgresRescheduleStore(engine),
             rescheduled=PostgresRescheduledStore(engine),

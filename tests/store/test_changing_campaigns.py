@@ -14,11 +14,11 @@ from domain.errors import BatchNotFound, CampaignNotFound, CampaignUnfinished, I
 from domain.gates import Gate
 from domain.identity import OrganizationId
 from domain.lifecycle import Action
-from domain.ports import Claimed, RulesChanged
+from domain.ports import Claimed, RulesChanged, UnannouncedRules
 from domain.redial import RedialPolicy
 from store.database.engine import single_statement
 from tests.builders import MONDAY_NOON, ORGANIZATION, a_campaign_rules, a_claim, a_new_batch
-from tests.store.scenes import EVERYTHING, House, Stores
+from tests.store.scenes import AFTER_ALL, EVERYTHING, House, Stores
 
 pytestmark = pytest.mark.store
 
@@ -55,7 +55,7 @@ async def test_change_to_the_very_same_rules_writes_nothing(house: House) -> Non
     )
     assert (changed, list(told)) == (before, [])
     assert await house.campaigns.get(ORGANIZATION, campaign.campaign_id) == before
-    assert await house.reschedules.outdated(9) == []
+    assert await house.reschedules.unannounced(AFTER_ALL, 9) == []
 
 
 async def test_refused_change_leaves_the_rules_as_they_were(house: House) -> None:
@@ -117,26 +117,39 @@ async def test_event_that_comes_after_the_deletion_is_recorded(house: House) -> 
     assert (await house.call(record)).call_status is CallStatus.COMPLETED
 
 
-async def test_only_changes_that_move_times_leave_a_campaign_outdated(house: House) -> None:
+async def test_only_changes_that_move_times_are_announced_late(house: House) -> None:
     still, moved = await house.a_kept_batch(), await house.a_kept_batch()
     await house.campaigns.change(ORGANIZATION, moved.campaign_id, _hurried, SOON)
     await house.campaigns.change(ORGANIZATION, moved.campaign_id, _renamed, SOON)
-    outdated = await house.reschedules.outdated(9)
-    by_campaign = {each.campaign_id: each for each in outdated}
-    assert moved.campaign_id in by_campaign
-    behind = by_campaign[moved.campaign_id]
-    assert (behind.policy_version, behind.touched_at, list(behind.batches)) == (3, SOON, [moved.batch_id])
-    assert still.campaign_id not in by_campaign
-    await house.reschedules.mark_recomputed(moved.campaign_id, 2)
-    assert [each.policy_version for each in await house.reschedules.outdated(9)] == [3]
-    await house.reschedules.mark_recomputed(moved.campaign_id, 3)
-    assert await house.reschedules.outdated(9) == []
+    (behind,) = await house.reschedules.unannounced(AFTER_ALL, 9)
+    assert behind == UnannouncedRules(
+        campaign_id=moved.campaign_id, touched_at=SOON, batches=[moved.batch_id]
+    )
+    assert still.campaign_id != moved.campaign_id
+    await house.reschedules.mark_announced(moved.campaign_id, SOON)
+    assert await house.reschedules.unannounced(AFTER_ALL, 9) == []
+
+
+async def test_change_is_left_to_the_request_that_stores_it_for_a_while(house: House) -> None:
+    batch = await house.a_kept_batch()
+    await house.campaigns.change(ORGANIZATION, batch.campaign_id, _hurried, SOON)
+    assert await house.reschedules.unannounced(SOON, 9) == []
+    assert len(await house.reschedules.unannounced(SOON + timedelta(microseconds=1), 9)) == 1
+
+
+async def test_newer_change_is_not_announced_with_the_older_one(house: House) -> None:
+    batch = await house.a_kept_batch()
+    await house.campaigns.change(ORGANIZATION, batch.campaign_id, _hurried, SOON)
+    later = SOON + timedelta(seconds=1)
+    await house.campaigns.change(ORGANIZATION, batch.campaign_id, _renamed, later)
+    await house.reschedules.mark_announced(batch.campaign_id, SOON)
+    assert [each.touched_at for each in await house.reschedules.unannounced(AFTER_ALL, 9)] == [later]
 
 
 async def test_renaming_asks_for_no_new_times(house: House) -> None:
     campaign = await house.a_kept_campaign()
     await house.campaigns.change(ORGANIZATION, campaign.campaign_id, _renamed, SOON)
-    assert await house.reschedules.outdated(9) == []
+    assert await house.reschedules.unannounced(AFTER_ALL, 9) == []
 
 
 async def test_attempt_remembers_the_version_of_the_rules_it_obeyed(stores: Stores) -> None:

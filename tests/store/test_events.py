@@ -44,8 +44,8 @@ async def test_event_is_stored_as_it_came(stores: Stores) -> None:
     event = a_status_event(CallStatus.BUSY, happened_at=SOON)
     recorded = await stores.calls.record_event(record.execution_id, event, event_key="a", body={"x": [1]})
     assert recorded.event_number is not None
-    await stores.calls.mark_delivered(recorded.event_number, SOON)
-    await stores.calls.mark_delivered(recorded.event_number, SOON + timedelta(days=1))
+    await stores.endings.mark_delivered([recorded.event_number], SOON)
+    await stores.endings.mark_delivered([recorded.event_number], SOON + timedelta(days=1))
     async with transaction(stores.engine) as connection:
         row = (await connection.execute(select(call_events))).mappings().one()
     assert {name: value for name, value in row.items() if name != "received_at"} == {

@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from sys import executable
 from typing import Any
@@ -20,7 +20,9 @@ from activities.batches import BatchActivities
 from activities.calls import CallActivities, CallLimits
 from activities.campaign_rate import CampaignRateLimiter
 from activities.contacts import ContactActivities
+from activities.deliveries import DeliveryActivities
 from activities.hang_ups import HangUpActivities
+from activities.housekeeping import HousekeepingActivities
 from activities.interceptors import HeartbeatInterceptor
 from activities.provider_circuit import ProviderCircuit
 from activities.rescheduled import RescheduledActivities
@@ -32,8 +34,9 @@ from domain.identity import BatchId, CampaignId, ContactId
 from domain.redial import RedialPolicy
 from domain.slots import GrantedSlots, SlotGrants
 from domain.telephony import CallRequest, DialResult
+from temporal.batch_workflows import BatchWorkflows
 from temporal.client import DATA_CONVERTER
-from temporal.reports import ContactWorkflows
+from temporal.contact_workflows import ContactWorkflows
 from tests.builders import ORGANIZATION, a_campaign_rules, a_new_batch, a_new_contact
 from tests.fakes import (
     FakeBatchStore,
@@ -42,8 +45,10 @@ from tests.fakes import (
     FakeCircuitStore,
     FakeContactStore,
     FakeDialReservationStore,
+    FakeEndingStore,
     FakeProvider,
     FakeRescheduledStore,
+    FakeRescheduleStore,
     FakeSlotStore,
     Tables,
 )
@@ -51,6 +56,7 @@ from tests.workflows.skipping_server import SkippingServer
 from workflows import names, search_attributes
 from workflows.batch.workflow import BatchWorkflow
 from workflows.contact.workflow import ContactWorkflow
+from workflows.housekeeping.workflow import HousekeepingWorkflow
 from workflows.interceptors import OneArgumentInterceptor
 from workflows.messages import BatchInput, CallEvent
 from workflows.sandbox import sandboxed
@@ -74,6 +80,11 @@ Granted = Callable[[GrantedSlots], Awaitable[GrantedSlots]]
 def server_time() -> datetime:
     """Return the server's clock, which the tests skip."""
     return activity.info().started_time
+
+
+def server_clock() -> datetime:
+    """Return the present instant; an activity that goes on for long outlasts its own start."""
+    return datetime.now(UTC)
 
 
 async def _no_time(_seconds: float) -> None:
@@ -296,7 +307,8 @@ async def a_stage(server: WorkflowEnvironment) -> AsyncIterator[Stage]:
 def _workers(stage: Stage) -> list[Worker]:
     client, tables, telephone = stage.client, stage.tables, stage.telephone
     calls, contacts, batches = FakeCallStore(tables), FakeContactStore(tables), FakeBatchStore(tables)
-    reports = ContactWorkflows(client)
+    of_batch, directory = BatchWorkflows(client), ContactWorkflows(client)
+    reschedules = FakeRescheduleStore(tables)
     guard = [OneArgumentInterceptor()]
     circuit = ProviderCircuit(telephone, FakeCircuitStore(tables), calls, server_time)
     rate_limiter = CampaignRateLimiter(FakeDialReservationStore(tables), clock=server_time, sleep=_no_time)
@@ -304,18 +316,27 @@ def _workers(stage: Stage) -> list[Worker]:
         telephone, calls, circuit=circuit, rate_limiter=rate_limiter, limits=LIMITS, clock=server_time
     )
     of_batches = BatchActivities(batches, server_time)
-    of_rescheduled = RescheduledActivities(FakeRescheduledStore(tables), batches, reports, server_time)
-    of_slots = SlotActivities(stage.slots, reports, server_time)
+    of_rescheduled = RescheduledActivities(
+        reschedules,
+        FakeRescheduledStore(tables),
+        batches,
+        directory,
+        limits=LIMITS,
+        clock=server_time,
+    )
+    of_slots = SlotActivities(stage.slots, directory, server_time)
     of_contacts = ContactActivities(
-        contacts, calls, reports=reports, directory=reports, limits=LIMITS, clock=server_time
+        contacts, calls, reports=of_batch, directory=directory, limits=LIMITS, clock=server_time
     )
     hang_ups = HangUpActivities(telephone, contacts)
+    housekeeping = HousekeepingActivities(batches, reschedules, of_batch, server_clock)
+    delivering = DeliveryActivities(FakeEndingStore(tables), directory, of_batch, server_clock)
     beating = [HeartbeatInterceptor()]
     return [
         Worker(
             client,
             task_queue=names.CONTROL_QUEUE,
-            workflows=[BatchWorkflow],
+            workflows=[BatchWorkflow, HousekeepingWorkflow],
             activities=of_slots.local,
             interceptors=guard,
             workflow_runner=sandboxed(),
@@ -337,7 +358,15 @@ def _workers(stage: Stage) -> list[Worker]:
         Worker(
             client,
             task_queue=names.STORE_QUEUE,
-            activities=[*of_batches.all, *of_contacts.all, *of_rescheduled.all, *of_slots.all],
+            activities=[
+                *of_batches.all,
+                *of_contacts.all,
+                *of_rescheduled.all,
+                *of_slots.all,
+                *housekeeping.all,
+                *delivering.all,
+            ],
+            max_heartbeat_throttle_interval=timedelta(milliseconds=500),
             interceptors=beating,
         ),
     ]

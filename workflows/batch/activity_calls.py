@@ -23,10 +23,16 @@ with workflow.unsafe.imports_passed_through():
         HangUpSkipped,
         StopContacts,
     )
-    from activities.rescheduled import NotifyRescheduled, RescheduledActivities
+    from activities.rescheduled import (
+        NotifyRescheduled,
+        RescheduleContacts,
+        RescheduledActivities,
+        RescheduledContactsPage,
+    )
     from activities.slots import ContactOfBatch, FindLostSlots, LostSlot, SlotActivities
     from domain.lifecycle import Action
     from domain.slots import GrantedSlots, SlotGrants
+    from workflows.batch import limits
     from workflows.options import LOCAL, LOOK, STORE
 
 STORIES_PER_STOP = 500
@@ -95,6 +101,17 @@ async def close(contact_id: str, attempt: int) -> ClosedContact:
     request = CloseContact(contact_id=contact_id, attempt=attempt)
     return await workflow.execute_activity_method(
         ContactActivities.close_contact, request, summary="end a contact whose workflow ended", **STORE
+    )
+
+
+async def reschedule_contacts(batch_id: str, after_position: int) -> RescheduledContactsPage:
+    """Time the next waiting contacts by the rules as they are now."""
+    request = RescheduleContacts(batch_id=batch_id, after_position=after_position, limit=limits.TIMED_AT_ONCE)
+    return await workflow.execute_activity_method(
+        RescheduledActivities.reschedule_contacts,
+        request,
+        summary="time waiting contacts by changed rules",
+        **STORE,
     )
 
 

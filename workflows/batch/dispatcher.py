@@ -99,6 +99,8 @@ class Dispatcher:
         due = [(now + each.after, each.what) for each in stands.wakes]
         due += [(at, what) for what, at in self._state.rereads.items()]
         due.append((self._level_look_at(), "look at the rows again"))
+        if self._state.follow_again_at is not None:
+            due.append((self._state.follow_again_at, "time contacts that were settled by the old rules"))
         if stands.counts is None and self._state.counted_at is not None:
             due.append((self._state.counted_at + limits.COUNT_EVERY, "count"))
         return min(due)

@@ -13,6 +13,7 @@ with workflow.unsafe.imports_passed_through():
     from domain.slots import GrantedSlots
     from workflows import messages, names
     from workflows.batch import activity_calls, dashboard, limits
+    from workflows.batch.changed_rules import ChangedRules
     from workflows.batch.children import ContactChildren
     from workflows.batch.dispatcher import Dispatcher
     from workflows.batch.journal import Journal
@@ -51,6 +52,7 @@ class BatchWorkflow:
         self._dispatcher = Dispatcher(BatchId(start.batch_id), self._state, workflow.now())
         self._transitions = Transitions(start.batch_id, self._state)
         self._rescheduled = RescheduledContacts(start.batch_id, self._state)
+        self._changed_rules = ChangedRules(start.batch_id, self._state, self._rescheduled)
         self._journal = Journal(start.batch_id, self._state)
         self._requests = Requests(self._wake)
         self._timer = WakeTimer(self._ring)
@@ -181,6 +183,8 @@ class BatchWorkflow:
             if await self._transitions.run(stands):
                 continue
             self._hand_out(stands)
+            if await self._changed_rules.follow_next(stands, workflow.now()):
+                self._is_woken = True
             if await self._rescheduled.notify_next():
                 self._is_woken = True
             if stands.status in TERMINAL_BATCH and not stands.in_use and self._requests.are_run:

@@ -1,17 +1,19 @@
-"""How activities reach the workflow of a batch, and learn which contacts' workflows are over."""
+"""Workflows of contacts: which of them run, and what they are told."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import timedelta
 
 from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.service import RPCError, RPCStatusCode
 
+from domain.call import CallRecord
 from domain.errors import EngineUnavailable
 from domain.identity import BatchId, ContactId
-from domain.ports import AttemptReport, Attendance, RescheduledTime
-from temporal.requests import request_each
+from domain.ports import Attendance, RescheduledTime
+from temporal.requests import request_each, signalled
 from workflows import names
-from workflows.messages import AttemptReported, DueChanged
+from workflows.messages import CallEvent, DueChanged
 
 _FINAL = frozenset(
     {
@@ -23,23 +25,15 @@ _FINAL = frozenset(
 )
 
 
+DELIVERY_PATIENCE = timedelta(seconds=2)
+"""Others wait to be told."""
+
+
 class ContactWorkflows:
-    """Signals and look-ups over a Temporal client; implements `BatchReports` and `WorkflowDirectory`."""
+    """The contacts of a server; implements `WorkflowDirectory` and `EndingDelivery`."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
-
-    async def report(self, batch_id: BatchId, report: AttemptReport) -> bool:
-        """Give a slot back; to the batch's id and never to a run, so that it reaches whichever is current."""
-        batch = self._client.get_workflow_handle(names.batch_workflow_id(batch_id))
-        message = AttemptReported(report.contact_id, report.attempt, report.status, report.withheld)
-        try:
-            await batch.signal(names.ATTEMPT_REPORTED, message)
-        except RPCError as error:
-            if error.status is RPCStatusCode.NOT_FOUND:
-                return False
-            raise EngineUnavailable from error
-        return True
 
     async def attendance(
         self, batch_id: BatchId, contact_ids: Sequence[ContactId]
@@ -58,6 +52,21 @@ class ContactWorkflows:
         await request_each(
             list(changes), lambda each: self._signal(batch_id, each, names.DUE_CHANGED, changes[each])
         )
+
+    async def deliver(self, record: CallRecord) -> bool:
+        """Tell the contact's workflow where its call stands; False when it cannot be told now.
+
+        Once that workflow is over the batch is told instead: the ending may have corrected the contact.
+        """
+        contact = names.contact_workflow_id(record.batch_id, record.contact_id)
+        event = CallEvent(attempt=record.attempt, call_status=record.call_status)
+        try:
+            if not await signalled(self._client, contact, names.CALL_EVENT, event, DELIVERY_PATIENCE):
+                batch = names.batch_workflow_id(record.batch_id)
+                await signalled(self._client, batch, names.RECOUNT, patience=DELIVERY_PATIENCE)
+        except (RPCError, RuntimeError):  # the latter from a lazy client that cannot connect
+            return False
+        return True
 
     async def _signal(
         self, batch_id: BatchId, contact_id: ContactId, signal: str, message: object = None

@@ -1,4 +1,4 @@
-"""The one file of the API that speaks to Temporal, with a server and without."""
+"""Workflows of batches as the API reaches them, with a server and without."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -21,9 +21,10 @@ from domain.identity import BatchId, CampaignId, ContactId
 from domain.lifecycle import Action
 from domain.ports import EngineHealth, WorkflowDescription
 from embedded.listening import free_ports
+from temporal.batch_workflows import BatchWorkflows
 from temporal.client import DATA_CONVERTER, data_converter
+from temporal.contact_workflows import ContactWorkflows
 from temporal.encryption import key_id
-from temporal.gateway import TemporalGateway
 from tests.builders import a_batch, a_call_record
 from tests.fakes import FakeBatchStore, FakeCallStore, FakeContactStore
 from tests.workflows.stage import ANSWERED, BUSY, QUICK, SILENCE, Stage, a_real_server, a_stage, until
@@ -43,11 +44,9 @@ async def stage() -> AsyncIterator[Stage]:
 
 
 @pytest.fixture
-async def nowhere() -> TemporalGateway:
+async def nowhere() -> BatchWorkflows:
     [port] = free_ports(1)
-    return TemporalGateway(
-        await Client.connect(f"127.0.0.1:{port}", lazy=True, data_converter=DATA_CONVERTER)
-    )
+    return BatchWorkflows(await Client.connect(f"127.0.0.1:{port}", lazy=True, data_converter=DATA_CONVERTER))
 
 
 async def eventually(ask: Callable[[], Awaitable[T]], holds: Callable[[T], bool]) -> T:
@@ -60,7 +59,7 @@ async def eventually(ask: Callable[[], Awaitable[T]], holds: Callable[[T], bool]
 
 
 async def test_batch_is_started_once_told_its_events_and_asked_for_its_numbers(stage: Stage) -> None:
-    gateway = TemporalGateway(stage.client)
+    gateway = BatchWorkflows(stage.client)
     stage.telephone.script = lambda _request, _call: SILENCE
     batch_id = await stage.a_batch(2, concurrency_limit=1)
 
@@ -74,7 +73,7 @@ async def test_batch_is_started_once_told_its_events_and_asked_for_its_numbers(s
     stage.tables.calls[record.execution_id] = ended = a_call_record(
         **{**vars(record), "call_status": CallStatus.COMPLETED}
     )
-    assert await gateway.deliver(ended)
+    assert await ContactWorkflows(stage.client).deliver(ended)
     await until(lambda: stage.contacts(batch_id)[0].status is ContactStatus.COMPLETED)
     await until(lambda: len(stage.telephone.requests) == 2)
 
@@ -82,7 +81,7 @@ async def test_batch_is_started_once_told_its_events_and_asked_for_its_numbers(s
 async def test_workflows_can_be_found_by_batch_and_campaign(stage: Stage) -> None:
     batch_id = await stage.a_batch(2)
     campaign_id = stage.tables.batches[batch_id].campaign_id
-    await TemporalGateway(stage.client).start_batch(stage.tables.batches[batch_id])
+    await BatchWorkflows(stage.client).start_batch(stage.tables.batches[batch_id])
     await stage.client.get_workflow_handle(names.batch_workflow_id(batch_id)).result()
 
     query = f"BatchId='{batch_id}' AND CampaignId='{campaign_id}'"
@@ -98,7 +97,7 @@ async def test_workflows_can_be_found_by_batch_and_campaign(stage: Stage) -> Non
 
 
 async def test_event_for_a_contact_nobody_waits_for_counts_as_told(stage: Stage) -> None:
-    assert await TemporalGateway(stage.client).deliver(a_call_record())
+    assert await ContactWorkflows(stage.client).deliver(a_call_record())
 
 
 @pytest.mark.parametrize(
@@ -107,7 +106,7 @@ async def test_event_for_a_contact_nobody_waits_for_counts_as_told(stage: Stage)
 async def test_ending_that_comes_after_its_contact_was_settled_is_counted_by_the_batch_when_it_is_quiet(
     stage: Stage, meanwhile: tuple[CallStatus, ...]
 ) -> None:
-    gateway = TemporalGateway(stage.client)
+    gateway = BatchWorkflows(stage.client)
     nobody_knows = (CallStatus.RINGING, CallStatus.UNKNOWN)
     stage.telephone.script = lambda request, _: nobody_knows if request.to_number.endswith("1") else meanwhile
     batch_id = await stage.a_batch(2)
@@ -122,7 +121,7 @@ async def test_ending_that_comes_after_its_contact_was_settled_is_counted_by_the
     recorded = await FakeCallStore(stage.tables).record_event(
         settled.execution_id, late, event_key="late", body=None
     )
-    assert await gateway.deliver(recorded.record)
+    assert await ContactWorkflows(stage.client).deliver(recorded.record)
     if meanwhile is SILENCE:
         await stage.hear(other.execution_id, StatusEvent(status=CallStatus.BUSY, happened_at=now))
 
@@ -136,7 +135,7 @@ async def test_ending_that_comes_after_its_contact_was_settled_is_counted_by_the
 
 
 async def test_tally_of_a_batch_without_a_workflow_is_unknown(stage: Stage) -> None:
-    assert await TemporalGateway(stage.client).tally(BATCH) is None
+    assert await BatchWorkflows(stage.client).tally(BATCH) is None
 
 
 async def test_tally_of_a_terminated_workflow_is_not_believed(stage: Stage) -> None:
@@ -146,13 +145,13 @@ async def test_tally_of_a_terminated_workflow_is_not_believed(stage: Stage) -> N
     await until(lambda: len(stage.telephone.requests) == 1)
     await batch.terminate("by hand")
 
-    assert await TemporalGateway(stage.client).tally(batch_id) is None
+    assert await BatchWorkflows(stage.client).tally(batch_id) is None
 
 
 async def test_workflow_that_kept_its_slots_in_memory_is_replaced_once_with_nobody_called_twice(
     stage: Stage,
 ) -> None:
-    gateway = TemporalGateway(stage.client)
+    gateway = BatchWorkflows(stage.client)
     stage.telephone.script = lambda _request, _call: SILENCE
     batch_id = await stage.a_batch(2, concurrency_limit=2)
     former = await stage.start(batch_id)  # without the memo
@@ -172,7 +171,7 @@ async def test_workflow_that_kept_its_slots_in_memory_is_replaced_once_with_nobo
 
 
 async def test_dispatch_starts_a_terminated_batch_anew_with_nobody_called_twice(stage: Stage) -> None:
-    gateway = TemporalGateway(stage.client)
+    gateway = BatchWorkflows(stage.client)
     stage.telephone.script = lambda request, call: (
         SILENCE if request.to_number.endswith("1") else BUSY if call == 1 else ANSWERED
     )
@@ -193,7 +192,7 @@ async def test_dispatch_starts_a_terminated_batch_anew_with_nobody_called_twice(
 
 
 async def test_every_news_reaches_the_batch_and_none_is_missed_without_one(stage: Stage) -> None:
-    gateway = TemporalGateway(stage.client)
+    gateway = BatchWorkflows(stage.client)
     now = await stage.env.get_current_time()
     await gateway.act(BATCH, Action.PAUSE)
     await gateway.policy_changed(BATCH)
@@ -217,7 +216,7 @@ async def test_every_news_reaches_the_batch_and_none_is_missed_without_one(stage
 
 
 async def test_changed_rules_are_obeyed_by_the_running_batch(stage: Stage) -> None:
-    gateway = TemporalGateway(stage.client)
+    gateway = BatchWorkflows(stage.client)
     stage.telephone.script = lambda _request, _call: SILENCE
     batch_id = await stage.a_batch(3, concurrency_limit=None, rules={"metadata": {"concurrency_limit": 1}})
     await stage.start(batch_id)
@@ -233,7 +232,7 @@ async def test_changed_rules_are_obeyed_by_the_running_batch(stage: Stage) -> No
 
 
 async def test_sleepers_that_changed_rules_moved_are_told_through_their_batch(stage: Stage) -> None:
-    gateway = TemporalGateway(stage.client)
+    gateway = BatchWorkflows(stage.client)
     stage.telephone.script = lambda _request, call: BUSY if call == 1 else ANSWERED
     batch_id = await stage.a_batch(2)
     await stage.start(batch_id)
@@ -249,7 +248,7 @@ async def test_sleepers_that_changed_rules_moved_are_told_through_their_batch(st
 
 
 async def test_health_counts_who_polls(stage: Stage) -> None:
-    gateway = TemporalGateway(stage.client)
+    gateway = BatchWorkflows(stage.client)
     health = await gateway.health()
     for _ in range(50):  # pollers are noticed with their first poll
         if health.workflow_pollers and health.dial_pollers:
@@ -263,7 +262,7 @@ async def test_health_counts_who_polls(stage: Stage) -> None:
 
 
 async def test_description_follows_a_workflow_from_missing_to_terminated(stage: Stage) -> None:
-    gateway = TemporalGateway(stage.client)
+    gateway = BatchWorkflows(stage.client)
     stage.telephone.script = lambda _request, _call: SILENCE
     batch_id = await stage.a_batch()
     workflow_id = names.batch_workflow_id(batch_id)
@@ -305,8 +304,8 @@ async def test_description_of_a_wedged_workflow_says_why_without_anybodys_number
     workers_keys: list[bytes], gateways_keys: list[bytes], told: str
 ) -> None:
     async with await a_real_server() as env:
-        gateway = TemporalGateway(await a_client(env, gateways_keys))
-        await TemporalGateway(await a_client(env, workers_keys)).start_batch(a_batch(batch_id=BATCH))
+        gateway = BatchWorkflows(await a_client(env, gateways_keys))
+        await BatchWorkflows(await a_client(env, workers_keys)).start_batch(a_batch(batch_id=BATCH))
         workers = await a_client(env, workers_keys)
         async with Worker(workers, task_queue=names.CONTROL_QUEUE, workflows=[WedgedWorkflow]):
             described = await eventually(
@@ -350,10 +349,10 @@ async def test_answers_of_a_workflow_that_cannot_be_read_are_none(
     gateways_keys: list[bytes], told: tuple[BatchTally | None, dict[str, object] | None]
 ) -> None:
     async with await a_real_server() as env:
-        workers, gateway = await a_client(env, [KEY]), TemporalGateway(await a_client(env, gateways_keys))
+        workers, gateway = await a_client(env, [KEY]), BatchWorkflows(await a_client(env, gateways_keys))
         async with Worker(workers, task_queue=names.CONTROL_QUEUE, workflows=[TellingWorkflow]):
-            await TemporalGateway(workers).start_batch(a_batch(batch_id=BATCH))
-            await eventually(lambda: TemporalGateway(workers).tally(BATCH), lambda tally: tally is not None)
+            await BatchWorkflows(workers).start_batch(a_batch(batch_id=BATCH))
+            await eventually(lambda: BatchWorkflows(workers).tally(BATCH), lambda tally: tally is not None)
 
             assert (await gateway.tally(BATCH), await gateway.dispatcher(BATCH)) == told
 
@@ -365,7 +364,7 @@ async def a_client(env: WorkflowEnvironment, keys: list[bytes]) -> Client:
 
 async def test_queue_tells_who_polls_it_and_a_queue_nobody_polls_tells_nothing() -> None:
     async with await a_real_server() as env:
-        gateway = TemporalGateway(env.client)
+        gateway = BatchWorkflows(env.client)
         unserved = await gateway.queues()
         async with Worker(env.client, task_queue=names.CONTROL_QUEUE, workflows=[WedgedWorkflow]):
             served = await eventually(gateway.queues, lambda told: told[0].last_seen is not None)
@@ -387,7 +386,7 @@ async def test_queue_tells_who_polls_it_and_a_queue_nobody_polls_tells_nothing()
 
 async def test_work_nobody_takes_is_counted_as_backlog() -> None:
     async with await a_real_server() as env:
-        gateway = TemporalGateway(env.client)
+        gateway = BatchWorkflows(env.client)
         await gateway.start_batch(a_batch(batch_id=BATCH))
         await eventually(gateway.queues, lambda told: told[0].backlog == 1)
 
@@ -395,7 +394,7 @@ async def test_work_nobody_takes_is_counted_as_backlog() -> None:
 
 
 async def test_dispatcher_tells_what_it_knows_until_it_is_gone(stage: Stage) -> None:
-    gateway = TemporalGateway(stage.client)
+    gateway = BatchWorkflows(stage.client)
     stage.telephone.script = lambda _request, _call: SILENCE
     batch_id = await stage.a_batch(2, concurrency_limit=1)
     batch = await stage.start(batch_id)
@@ -409,7 +408,7 @@ async def test_dispatcher_tells_what_it_knows_until_it_is_gone(stage: Stage) -> 
     assert await gateway.dispatcher(batch_id) is None
 
 
-async def test_without_a_server_nothing_is_described(nowhere: TemporalGateway) -> None:
+async def test_without_a_server_nothing_is_described(nowhere: BatchWorkflows) -> None:
     with pytest.raises(EngineUnavailable):
         await nowhere.describe_batch(BATCH)
     with pytest.raises(EngineUnavailable):
@@ -417,12 +416,12 @@ async def test_without_a_server_nothing_is_described(nowhere: TemporalGateway) -
     assert await nowhere.dispatcher(BATCH) is None
 
 
-async def test_without_a_server_starting_says_so_and_nothing_else_raises(nowhere: TemporalGateway) -> None:
+async def test_without_a_server_starting_says_so_and_nothing_else_raises(nowhere: BatchWorkflows) -> None:
     with pytest.raises(EngineUnavailable):
         await nowhere.ping()
     with pytest.raises(EngineUnavailable):
         await nowhere.start_batch(a_batch())
 
     assert await nowhere.tally(BATCH) is None
-    assert not await nowhere.deliver(a_call_record())
+    assert not await ContactWorkflows(nowhere._client).deliver(a_call_record())
     assert await nowhere.health() == EngineHealth(ok=False)

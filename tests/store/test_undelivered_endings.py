@@ -1,12 +1,14 @@
 """What waits to be delivered is exactly what a workflow has to be told."""
 
-from datetime import datetime, timedelta
+import asyncio
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import text
 
 from domain.call import CallRecord, CallStatus, EventSource
 from domain.contact import ContactStatus
+from domain.errors import StoreUnavailable
 from domain.ports import Backlog, UndeliveredEvent
 from domain.settlement import Settlement
 from store.database.engine import transaction
@@ -15,8 +17,6 @@ from tests.store.scenes import House, Stores
 
 pytestmark = pytest.mark.store
 
-ALWAYS = datetime.max.replace(tzinfo=MONDAY_NOON.tzinfo) - timedelta(days=1)
-NEVER = MONDAY_NOON - timedelta(days=20_000)
 EMPTY = Backlog(events=0, oldest_at=None)
 
 
@@ -33,7 +33,7 @@ async def _hears(
 
 
 async def _waiting(house: House, *, after: int = 0, limit: int = 100) -> list[UndeliveredEvent]:
-    return list(await house.calls.undelivered(after=after, before=ALWAYS, limit=limit))
+    return list(await house.endings.undelivered(after=after, limit=limit))
 
 
 async def _numbers(house: House, *, after: int = 0, limit: int = 100) -> list[int]:
@@ -45,9 +45,9 @@ async def test_ending_waits_until_it_is_delivered(house: House) -> None:
     number = await _hears(house, record, CallStatus.COMPLETED)
     (event,) = await _waiting(house)
     assert (event.event_number, event.record) == (number, await house.call(record))
-    assert await house.calls.backlog() == Backlog(events=1, oldest_at=event.received_at)
-    await house.calls.mark_delivered(number, MONDAY_NOON)
-    assert (await _waiting(house), await house.calls.backlog()) == ([], EMPTY)
+    assert await house.endings.backlog() == Backlog(events=1, oldest_at=event.received_at)
+    await house.endings.mark_delivered([number], MONDAY_NOON)
+    assert (await _waiting(house), await house.endings.backlog()) == ([], EMPTY)
 
 
 @pytest.mark.parametrize("source", [EventSource.POLL, EventSource.DIAL])
@@ -56,7 +56,7 @@ async def test_ending_that_was_not_reported_to_us_does_not_wait(
     house: House, status: CallStatus, source: EventSource
 ) -> None:
     await _hears(house, await house.claimed(await house.a_person()), status, source)
-    assert (await _waiting(house), await house.calls.backlog()) == ([], EMPTY)
+    assert (await _waiting(house), await house.endings.backlog()) == ([], EMPTY)
 
 
 async def test_ringing_answered_and_reports_without_a_status_do_not_wait(house: House) -> None:
@@ -64,7 +64,7 @@ async def test_ringing_answered_and_reports_without_a_status_do_not_wait(house: 
     for status in (CallStatus.QUEUED, CallStatus.RINGING, CallStatus.IN_PROGRESS):
         await _hears(house, record, status)
     await house.calls.keep_event(record.execution_id, event_key="a", body={}, received_at=MONDAY_NOON)
-    assert (await _waiting(house), await house.calls.backlog()) == ([], EMPTY)
+    assert (await _waiting(house), await house.endings.backlog()) == ([], EMPTY)
 
 
 async def test_ending_after_the_one_that_stands_does_not_wait(house: House) -> None:
@@ -92,22 +92,12 @@ async def test_waiting_endings_are_read_oldest_first_and_page_by_page(house: Hou
     for record in records:
         await _hears(house, record, CallStatus.RINGING)
     numbers = [await _hears(house, record, CallStatus.BUSY) for record in reversed(records)]
-    await house.calls.mark_delivered(numbers[1], MONDAY_NOON)
+    await house.endings.mark_delivered([numbers[1]], MONDAY_NOON)
     waiting = [numbers[0], *numbers[2:]]
     assert await _numbers(house) == waiting == sorted(waiting)
     assert await _numbers(house, limit=2) == waiting[:2]
     assert await _numbers(house, after=waiting[1], limit=2) == waiting[2:]
-    assert (await house.calls.backlog()).events == 4
-
-
-async def test_ending_received_too_lately_is_left_to_whoever_took_it_in(house: House) -> None:
-    record = await house.claimed(await house.a_person())
-    await _hears(house, record, CallStatus.COMPLETED)
-    assert await house.calls.undelivered(after=0, before=NEVER, limit=9) == []
-    (event,) = await _waiting(house)
-    assert await house.calls.undelivered(after=0, before=event.received_at, limit=9) == []
-    soon_after = event.received_at + timedelta(microseconds=1)
-    assert await house.calls.undelivered(after=0, before=soon_after, limit=9) == [event]
+    assert (await house.endings.backlog()).events == 4
 
 
 async def test_index_of_undelivered_events_holds_the_backlog_and_nothing_else(stores: Stores) -> None:
@@ -123,3 +113,60 @@ async def test_index_of_undelivered_events_holds_the_backlog_and_nothing_else(st
             text("SELECT count(*) FROM call_events WHERE delivered_at IS NULL")
         )
     assert (indexed, never_marked) == (1, 1)
+
+
+A_WHILE = timedelta(seconds=5)
+
+
+async def test_listener_hears_of_an_ending_as_soon_as_it_is_stored(stores: Stores) -> None:
+    first, second = [
+        await stores.claimed(each) for each in await stores.people_of(await stores.a_kept_batch(2))
+    ]
+    async with stores.endings.listening() as wait:
+        for record in (first, second):
+            waiting = asyncio.ensure_future(wait(A_WHILE))
+            await asyncio.sleep(0.05)
+            await _hears(stores, record, CallStatus.RINGING)
+            await asyncio.sleep(0.05)
+            assert not waiting.done()
+            await _hears(stores, record, CallStatus.BUSY)
+            async with asyncio.timeout(1):
+                await waiting
+
+
+async def test_ending_stored_while_nobody_waited_is_heard_at_once(stores: Stores) -> None:
+    record = await stores.claimed(await stores.a_person())
+    async with stores.endings.listening() as wait:
+        await _hears(stores, record, CallStatus.BUSY)
+        async with asyncio.timeout(1):
+            await wait(A_WHILE)
+
+
+async def test_listener_that_hears_nothing_returns_after_a_while_and_hears_on(stores: Stores) -> None:
+    record = await stores.claimed(await stores.a_person())
+    async with stores.endings.listening() as wait:
+        for _ in range(2):
+            await wait(timedelta(milliseconds=20))
+        await _hears(stores, record, CallStatus.BUSY)
+        async with asyncio.timeout(1):
+            await wait(A_WHILE)
+
+
+async def test_listener_whose_connection_is_cut_says_so(stores: Stores) -> None:
+    async with stores.endings.listening() as wait:
+        async with transaction(stores.engine) as connection:
+            await connection.execute(
+                text(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                    "WHERE query = 'LISTEN apollo_endings' AND datname = current_database()"
+                )
+            )
+        with pytest.raises(StoreUnavailable):
+            await wait(A_WHILE)
+
+
+async def test_connection_that_listened_goes_to_nobody_else(stores: Stores) -> None:
+    async with stores.endings.listening():
+        pass
+    async with transaction(stores.engine) as connection:
+        assert (await connection.execute(text("SELECT pg_listening_channels()"))).all() == []

@@ -1,0 +1,222 @@
+"""The housekeeping on a real server: one per namespace, taken up elsewhere when its worker dies."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from temporalio.client import Client, WorkflowExecutionStatus
+from temporalio.testing import WorkflowEnvironment
+from temporalio.worker import UnsandboxedWorkflowRunner, Worker
+
+from activities.deliveries import DeliveryActivities
+from activities.heartbeat import HeartbeatInterceptor
+from activities.housekeeping import HousekeepingActivities
+from domain.call import CallStatus, StatusEvent
+from domain.contact import ContactStatus
+from temporal.housekeeping import start_housekeeping
+from tests import fakes
+from tests.fakes import FakeCallStore, FakeEndingStore
+from tests.workflows.stage import SILENCE, Stage, a_real_server, until
+from workflows import names
+from workflows.housekeeping.workflow import HousekeepingWorkflow
+from workflows.messages import HousekeepingInput
+
+pytestmark = pytest.mark.server
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+async def eventually(holds: Callable[[], Awaitable[bool]], seconds: float = 10) -> None:
+    """Return as soon as the server says so."""
+    async with asyncio.timeout(seconds):
+        while not await holds():  # noqa: ASYNC110 - a server is asked, that tells nothing by itself
+            await asyncio.sleep(0.05)
+
+
+async def test_batch_that_was_never_started_is_started(live_stage: Stage) -> None:
+    batch_id = await live_stage.a_batch(2)
+
+    await start_housekeeping(live_stage.client)
+
+    await until(lambda: batch_id in live_stage.tables.started_at)
+    batch = live_stage.client.get_workflow_handle(names.batch_workflow_id(batch_id))
+    assert await batch.result() == "completed"
+    assert len(live_stage.telephone.requests) == 2
+
+
+async def test_ending_that_was_stored_and_told_to_nobody_is_delivered_once(live_stage: Stage) -> None:
+    stage = live_stage
+    stage.telephone.script = lambda _request, _call: SILENCE
+    batch_id = await stage.a_batch()
+    batch = await stage.start(batch_id)
+    await until(lambda: len(stage.telephone.requests) == 1)
+    [record] = stage.calls(batch_id)
+    ended = StatusEvent(status=CallStatus.COMPLETED, happened_at=now())
+    await FakeCallStore(stage.tables).record_event(record.execution_id, ended, event_key="1", body=None)
+    story = stage.contact_story(stage.contacts(batch_id)[0])
+    stage.tables.started_at[batch_id] = now()
+
+    await start_housekeeping(stage.client)
+
+    assert await batch.result() == "completed"
+    assert await story.result() == ContactStatus.COMPLETED
+    await until(lambda: all(each.delivered_at for each in stage.tables.events))
+    assert await stage.has_heard(story, names.CALL_EVENT) == 1
+
+
+async def test_ending_that_is_told_twice_changes_nothing(live_stage: Stage) -> None:
+    stage = live_stage
+    stage.telephone.script = lambda _request, _call: SILENCE
+    batch_id = await stage.a_batch()
+    batch = await stage.start(batch_id)
+    await until(lambda: len(stage.telephone.requests) == 1)
+    [record] = stage.calls(batch_id)
+
+    await stage.hear(record.execution_id, StatusEvent(status=CallStatus.BUSY, happened_at=now()))
+    await stage.signal_status(record, CallStatus.BUSY)
+    await until(lambda: stage.contacts(batch_id)[0].status is ContactStatus.RETRYING)
+    await stage.signal_status(record, CallStatus.BUSY)
+    await stage.listening(stage.contacts(batch_id)[0])
+
+    assert (await stage.contact_story(stage.contacts(batch_id)[0]).describe()).status is (
+        WorkflowExecutionStatus.RUNNING
+    )
+    assert len(stage.telephone.requests) == 1
+    await batch.signal(names.CANCEL)
+    assert await batch.result() == "cancelled"
+
+
+@dataclass
+class Deployment:
+    """Endings that wait, and a server whose workers die."""
+
+    env: WorkflowEnvironment
+    tables: fakes.Tables
+    engine: fakes.FakeEngine
+
+    @property
+    def client(self) -> Client:
+        return self.env.client
+
+    def worker(self) -> Worker:
+        """Return a worker that keeps house."""
+        housekeeping = HousekeepingActivities(
+            fakes.FakeBatchStore(self.tables), fakes.FakeRescheduleStore(self.tables), self.engine, now
+        )
+        delivering = DeliveryActivities(FakeEndingStore(self.tables), self.engine, self.engine, now)
+        return Worker(
+            self.client,
+            task_queue=names.STORE_QUEUE,
+            activities=[*housekeeping.all, *delivering.all],
+            interceptors=[HeartbeatInterceptor()],
+            max_heartbeat_throttle_interval=timedelta(milliseconds=500),
+        )
+
+    async def jobs(self) -> dict[str, int]:
+        """Return the attempt of each job under way."""
+        described = await self.client.get_workflow_handle(names.HOUSEKEEPING_WORKFLOW_ID).describe()
+        return {
+            each.activity_type.name: each.attempt
+            for each in described.raw_description.pending_activities
+            if each.HasField("last_started_time")
+        }
+
+    async def jobs_run(self, seconds: float = 10) -> None:
+        """Return once all jobs are under way."""
+        await eventually(self._all_run, seconds)
+
+    async def _all_run(self) -> bool:
+        return len(await self.jobs()) == 3
+
+
+@pytest.fixture
+async def deployment() -> AsyncIterator[Deployment]:
+    """A server and one worker for the workflow."""
+    async with await a_real_server() as env, _control(env.client):
+        yield Deployment(env, fakes.Tables(), fakes.FakeEngine())
+
+
+@asynccontextmanager
+async def _control(client: Client) -> AsyncIterator[None]:
+    async with Worker(
+        client,
+        task_queue=names.CONTROL_QUEUE,
+        workflows=[HousekeepingWorkflow],
+        workflow_runner=UnsandboxedWorkflowRunner(),
+    ):
+        yield
+
+
+async def test_there_is_one_housekeeping_however_many_workers_start_it(deployment: Deployment) -> None:
+    await asyncio.gather(*(start_housekeeping(deployment.client) for _ in range(5)))
+
+    handle = deployment.client.get_workflow_handle(names.HOUSEKEEPING_WORKFLOW_ID)
+    first = (await handle.describe()).run_id
+    await start_housekeeping(deployment.client)
+    assert (await handle.describe()).run_id == first
+
+
+async def test_housekeeping_that_was_ended_by_hand_is_started_by_the_next_worker(
+    deployment: Deployment,
+) -> None:
+    handle = deployment.client.get_workflow_handle(names.HOUSEKEEPING_WORKFLOW_ID)
+    await start_housekeeping(deployment.client)
+    await handle.terminate("by hand")
+
+    await start_housekeeping(deployment.client)
+
+    assert (await handle.describe()).status is WorkflowExecutionStatus.RUNNING
+
+
+async def test_stop_of_its_worker_is_not_held_up_and_another_one_goes_on(deployment: Deployment) -> None:
+    await start_housekeeping(deployment.client)
+    async with deployment.worker():
+        await deployment.jobs_run()
+        stopped_at = asyncio.get_running_loop().time()
+    assert asyncio.get_running_loop().time() - stopped_at < 3
+
+    async with deployment.worker():
+        await deployment.jobs_run()
+        assert set((await deployment.jobs()).values()) == {1}
+
+
+async def test_job_that_fails_leaves_the_others_alone(
+    deployment: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(*_: object) -> None:
+        raise AssertionError("a defect")
+
+    monkeypatch.setattr("activities.housekeeping.repeated", broken)
+    await start_housekeeping(deployment.client)
+    async with deployment.worker():
+
+        async def is_tried_again() -> bool:
+            return (await deployment.jobs()).get("start_batches", 0) >= 3
+
+        await eventually(is_tried_again)
+        assert (await deployment.jobs())["deliver_endings"] == 1
+
+
+async def test_it_continues_as_new_and_costs_no_events_meanwhile(deployment: Deployment) -> None:
+    handle = deployment.client.get_workflow_handle(names.HOUSEKEEPING_WORKFLOW_ID)
+    await deployment.client.start_workflow(
+        HousekeepingWorkflow.run,
+        HousekeepingInput(term=timedelta(milliseconds=300), terms_per_run=6),
+        id=names.HOUSEKEEPING_WORKFLOW_ID,
+        task_queue=names.CONTROL_QUEUE,
+    )
+    first = (await handle.describe()).run_id
+    async with deployment.worker():
+
+        async def is_another_run() -> bool:
+            return (await handle.describe()).run_id != first
+
+        await eventually(is_another_run, 20)
+
+    history = await deployment.client.get_workflow_handle(handle.id, run_id=first).fetch_history()
+    assert len(history.events) < 50

@@ -1,0 +1,1 @@
+"""The workflow that keeps house for a deployment."""
