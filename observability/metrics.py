@@ -1,21 +1,10 @@
 """The metrics of one API process; no label ever holds a number, token or id."""
 
-from enum import StrEnum
 from math import nan
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 
 _METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"})
-
-
-class RelayResult(StrEnum):
-    """What became of a stored ending that the relay took up."""
-
-    DELIVERED = "delivered"
-    REFUSED = "refused"
-    """Its workflow could not be told although Temporal answers; it is tried again."""
-    GIVEN_UP = "given_up"
-    """Too old to be tried any longer."""
 
 
 class Telemetry:
@@ -49,9 +38,10 @@ class Telemetry:
             "Age of the oldest stored ending that no workflow has been told of",
             registry=self._registry,
         )
-        self._relayed = Counter(
+        # Workers deliver endings, and serve no metrics; the name stays for those who look for it.
+        Counter(
             "apollo_webhook_relayed_total",
-            "Stored endings taken up by the relay, by result",
+            "Without samples: workers deliver endings, and their log names those that were refused",
             ["result"],
             registry=self._registry,
         )
@@ -81,10 +71,6 @@ class Telemetry:
         """Tell of no backlog: the database does not answer."""
         self._inbox.set(nan)
         self._inbox_age.set(nan)
-
-    def event_relayed(self, result: RelayResult) -> None:
-        """Count one stored ending that the relay took up."""
-        self._relayed.labels(result).inc()
 
     def counters_asked_for(self, source: str) -> None:
         """Count one question to a workflow, however many requests shared it."""

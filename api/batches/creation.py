@@ -1,7 +1,7 @@
 """Making a batch of an upload.
 
 Until the commit every trouble is an answer, and nothing is stored. From the commit on the batch lives: what
-fails then is repaired by the start reconciler, and the answer is 201 all the same.
+fails then is repaired by the housekeeping, and the answer is 201 all the same.
 """
 
 from dataclasses import dataclass
@@ -92,7 +92,7 @@ class BatchCreation:
         )
 
     async def _start(self, batch: Batch, now: datetime) -> None:
-        """Start the workflow, or leave that to the reconciler; the batch lives either way."""
+        """Start the workflow, or leave that to the housekeeping; the batch lives either way."""
         with move_on_after(START_SECONDS) as patience:
             try:
                 await self.dependencies.engine.start_batch(batch)

@@ -479,6 +479,7 @@ async def test_webhooks_are_counted_by_result(unmetered_house: House) -> None:
         'apollo_webhook_events_total{result="validation"} 1.0',
     }
     assert "apollo_webhook_inbox_depth 0.0" in lines
+    assert "# TYPE apollo_webhook_relayed_total counter" in lines
 
 
 async def test_depth_and_age_of_the_inbox_are_measured_when_they_are_asked_for(house: House) -> None:

@@ -15,6 +15,8 @@ pytestmark = [pytest.mark.e2e, pytest.mark.server, pytest.mark.timeout(240)]
 OLD, NEW = "+14155550180", "+14155550181"
 AN_HOUR: Mapping[str, object] = {"max_retries": 2, "cooldown_minutes": 60}
 A_SECOND = timedelta(seconds=1)
+A_LOOK = 3
+"""Seconds from a change to the rows that its batch has timed."""
 AT_ONCE = 20
 """Seconds; whoever waited for an old time would wait for an hour."""
 
@@ -119,6 +121,7 @@ def test_longer_cooldown_shows_on_the_contact_and_calls_nobody(house: House) -> 
 
     patch(house, campaign_id, retry_policy={**AN_HOUR, "cooldown_minutes": 120})
 
+    house.wait_for(lambda: house.contacts(batch_id)[0]["next_retry_at"] != contact["next_retry_at"], A_LOOK)
     [moved] = house.contacts(batch_id)
     due, later = (datetime.fromisoformat(str(each["next_retry_at"])) for each in (contact, moved))
     assert later - due == timedelta(hours=1)

@@ -4,6 +4,8 @@ import os
 import signal
 import subprocess
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
@@ -11,6 +13,7 @@ import pytest
 
 from console.ledger_check import faults, read_ledger, reckon
 from console.progress import read_progress
+from embedded.listening import free_ports
 from tests.e2e.apollo_up import ApolloUp, apollo_up
 from tests.e2e.house import TERMINAL, House
 from tests.e2e.scenes import fresh_numbers
@@ -98,6 +101,80 @@ def test_killed_part_comes_back_by_itself_and_every_contact_is_rung_once_and_end
     assert len(up.lines) == said + 2
     assert faults_of(house, batch_id, before, part=part) == []
     assert house.ask("GET", f"/batches/{batch_id}").json()["status"] == "completed"
+
+
+@contextmanager
+def another_api(up: ApolloUp) -> Iterator[str]:
+    """Run a second API of the same stack, and yield its address."""
+    [line] = [each.strip() for each in up.lines if each.endswith("-m worker")]
+    [port] = free_ports(1)
+    serve = (
+        f"-m uvicorn --factory api.app:from_environment --host 127.0.0.1 --port {port} --log-level warning"
+    )
+    replica = subprocess.Popen(  # noqa: S603 - what our own program printed, as an API
+        ["/bin/sh", "-c", line.removesuffix("-m worker") + serve],
+        env={"PATH": os.environ["PATH"]},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    url = f"http://127.0.0.1:{port}"
+    try:
+        up.wait_for(lambda: _answers(f"{url}/readyz"), BACK_WITHIN_SECONDS)
+        yield url
+    finally:
+        os.killpg(replica.pid, signal.SIGTERM)
+        replica.wait(BACK_WITHIN_SECONDS)
+
+
+def _answers(url: str) -> bool:
+    try:
+        return httpx.get(url, trust_env=False).is_success
+    except httpx.HTTPError:
+        return False
+
+
+def _patch(url: str, token: str, campaign_id: str, minutes: float) -> bool:
+    """Change how long a redial waits; False when the API died over it."""
+    try:
+        return httpx.patch(
+            f"{url}/api/v1/campaigns/{campaign_id}",
+            json={"retry_policy": {"max_retries": 3, "cooldown_minutes": minutes}},
+            headers={"Authorization": f"Bearer {token}"},
+            trust_env=False,
+            timeout=30,
+        ).is_success
+    except httpx.HTTPError:
+        return False
+
+
+def test_one_of_two_apis_killed_while_webhooks_come_and_rules_change_loses_nothing_and_rings_nobody_twice(
+    stack: tuple[ApolloUp, House],
+) -> None:
+    up, house = stack
+    house.empty_ledger()
+    numbers = [number for _ in range(CONTACTS) for number in fresh_numbers("04")]
+    asleep = {"max_retries": 3, "cooldown_minutes": 60}
+    with another_api(up) as other, ThreadPoolExecutor() as requests:
+        batch_id = house.call_everybody(numbers, limit=LIMIT, retry_policy=asleep)
+        campaign_id = house.api.batch(batch_id)["campaign_id"]
+        assert isinstance(campaign_id, str)
+        assert house.stack.token is not None
+        house.wait_for(lambda: house.counters(batch_id)[0]["retrying"] >= KILLED_AT, 30, every=0.05)
+        said = len(up.lines)
+
+        under_way = [
+            requests.submit(_patch, house.stack.plan.api_url, house.stack.token, campaign_id, 50 - each)
+            for each in range(5)
+        ]
+        up.kill("api")
+        assert _patch(other, house.stack.token, campaign_id, 0.02)
+
+        assert len([each.result() for each in under_way]) == 5
+        up.wait_for(lambda: up.has_said("api is back", after=said), BACK_WITHIN_SECONDS)
+        up.wait_for(lambda: is_over(house, batch_id), OVER_WITHIN_SECONDS)
+    assert faults_of(house, batch_id, {}, part="api") == []
+    assert {each["status"] for each in house.contacts(batch_id)} == {"completed"}
 
 
 def test_interrupt_while_a_part_is_down_stops_everything(stack: tuple[ApolloUp, House]) -> None:
