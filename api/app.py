@@ -100,15 +100,15 @@ def build_production_app(settings: Settings) -> FastAPI:
             stack.push_async_callback(of_webhooks.dispose)
             clock = await stack.enter_async_context(running_clock(of_webhooks))
             batches = BatchWorkflows(await connect(settings, lazy=True))
-            parts = production_parts(settings, database, batches, clock)
-            webhook_parts = production_parts(settings, of_webhooks, batches, clock)
-            install(app, parts, webhook_parts)
+            dependencies = production_dependencies(settings, database, batches, clock)
+            webhook_dependencies = production_dependencies(settings, of_webhooks, batches, clock)
+            install(app, dependencies, webhook_dependencies)
             yield
 
     return assemble(lifespan)
 
 
-def production_parts(
+def production_dependencies(
     settings: Settings, database: AsyncEngine, engine: BatchEngine, clock: Callable[[], datetime]
 ) -> ApiDependencies:
     """Return the real parts over an open database and engine."""

@@ -9,7 +9,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.responses import Response
 
 from api.health.readiness import Alive, Ready, check_readiness
-from api.http.dependencies import ApiDependencies, Dependencies, Metrics, WebhookParts
+from api.http.dependencies import ApiDependencies, Dependencies, Metrics, WebhookDependencies
 from api.http.openapi import problems
 from api.http.problems import RETRY_AFTER_SECONDS, UNAVAILABLE, problem
 from api.http.responses import JSON, json_answer
@@ -39,19 +39,19 @@ async def readyz(dependencies: Dependencies) -> Response:
 
 
 @router.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
-async def metrics(parts: WebhookParts, telemetry: Metrics) -> Response:
+async def metrics(dependencies: WebhookDependencies, telemetry: Metrics) -> Response:
     """Return the metrics of this process in Prometheus text form."""
-    await _measure_inbox(parts, telemetry)
+    await _measure_inbox(dependencies, telemetry)
     return Response(telemetry.exposition(), media_type=CONTENT_TYPE_LATEST)
 
 
-async def _measure_inbox(parts: ApiDependencies, telemetry: Telemetry) -> None:
+async def _measure_inbox(dependencies: ApiDependencies, telemetry: Telemetry) -> None:
     """Read how many endings wait, and since when; unknown while the database does not answer."""
     try:
         async with asyncio.timeout(INBOX_PATIENCE_SECONDS):
-            backlog = await parts.endings.backlog()
+            backlog = await dependencies.endings.backlog()
     except (TimeoutError, TechnicalError):
         telemetry.inbox_unknown()
         return
-    age = timedelta() if backlog.oldest_at is None else parts.clock() - backlog.oldest_at
+    age = timedelta() if backlog.oldest_at is None else dependencies.clock() - backlog.oldest_at
     telemetry.inbox_measured(backlog.events, max(age.total_seconds(), 0))

@@ -102,5 +102,5 @@ async def _telemetry(request: Request) -> Telemetry:
 
 
 Dependencies = Annotated[ApiDependencies, Depends(dependencies_of)]
-WebhookParts = Annotated[ApiDependencies, Depends(_webhook_dependencies)]
+WebhookDependencies = Annotated[ApiDependencies, Depends(_webhook_dependencies)]
 Metrics = Annotated[Telemetry, Depends(_telemetry)]

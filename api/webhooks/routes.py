@@ -5,7 +5,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.http.body import WEBHOOK_LIMIT, parse_off_loop, read_limited, require_json
-from api.http.dependencies import ApiDependencies, Metrics, WebhookParts
+from api.http.dependencies import ApiDependencies, Metrics, WebhookDependencies
 from api.http.openapi import json_body, problems
 from api.http.problems import kind_of
 from api.http.responses import json_answer
@@ -34,10 +34,12 @@ _PROBLEMS = problems((401, 404, 408, 413, 415, 422, 503))
     openapi_extra=json_body(StatusWebhook),
     summary="Receive Call Status (alias)",
 )
-async def receive_call_status(request: Request, parts: WebhookParts, metrics: Metrics) -> Response:
+async def receive_call_status(
+    request: Request, dependencies: WebhookDependencies, metrics: Metrics
+) -> Response:
     """Store what a provider reports of a call; the housekeeping delivers it to the contact's workflow."""
     try:
-        effect = await _take(request, parts)
+        effect = await _take(request, dependencies)
     except ApolloError as refusal:
         metrics.webhook_answered(kind_of(type(refusal)).slug)
         raise
@@ -45,11 +47,11 @@ async def receive_call_status(request: Request, parts: WebhookParts, metrics: Me
     return json_answer(WebhookResult(result=effect))
 
 
-async def _take(request: Request, parts: ApiDependencies) -> EventEffect:
-    door = parts.webhook_authenticator
-    door.admit(request.headers, parts.clock(), is_local=came_over_loopback(request.scope))
+async def _take(request: Request, dependencies: ApiDependencies) -> EventEffect:
+    authenticator = dependencies.webhook_authenticator
+    authenticator.admit(request.headers, dependencies.clock(), is_local=came_over_loopback(request.scope))
     raw = await read_limited(request, WEBHOOK_LIMIT)
-    now = parts.clock()
-    door.check(request.headers, raw, now)
+    now = dependencies.clock()
+    authenticator.check(request.headers, raw, now)
     require_json(request)
-    return await CallEvents(parts).take(raw, await parse_off_loop(raw, parse_report), now)
+    return await CallEvents(dependencies).take(raw, await parse_off_loop(raw, parse_report), now)

@@ -11,7 +11,6 @@ from fastapi import FastAPI
 from api.assembly import assemble, install
 from api.http.dependencies import ApiDependencies
 from api.http.webhook_authenticator import WebhookAuthenticator
-from api.webhooks.direct_delivery import DirectDelivery
 from domain.call import AttemptKind, CallRecord, DialState
 from domain.identity import ContactId, OrganizationId
 from domain.ports import AttemptClaim, Claimed
@@ -169,7 +168,6 @@ async def build_house(
     await tokens.create(ORGANIZATION, "demo", SECRET, clock())
     await tokens.create(OTHER_ORGANIZATION, "other", OTHER_SECRET, clock())
     app = app or assemble(None)
-    app.state.direct_delivery = DirectDelivery()
     install(app, parts)
     client = httpx.AsyncClient(
         transport=httpx.ASGITransport(app), base_url="http://apollo.test", headers=bearer(SECRET)

@@ -13,7 +13,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 from structlog.testing import capture_logs
 
-from api.app import build_production_app, production_parts
+from api.app import build_production_app, production_dependencies
 from api.assembly import create_app
 from embedded.listening import free_ports
 from settings import Settings
@@ -172,7 +172,9 @@ async def test_row_that_is_refused_is_500_and_nobody_is_named(
     production: Production, capsys: pytest.CaptureFixture[str], constraint: str
 ) -> None:
     app = create_app(
-        production_parts(Settings(), production.database, fakes.FakeEngine(), lambda: datetime.now(UTC))
+        production_dependencies(
+            Settings(), production.database, fakes.FakeEngine(), lambda: datetime.now(UTC)
+        )
     )
     client = httpx.AsyncClient(
         transport=httpx.ASGITransport(app), base_url="http://apollo.test", headers=bearer(SECRET)

@@ -12,8 +12,8 @@ from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from activities.deliveries import DeliveryActivities
-from activities.heartbeat import HeartbeatInterceptor
 from activities.housekeeping import HousekeepingActivities
+from activities.interceptors import HeartbeatInterceptor
 from domain.call import CallStatus, StatusEvent
 from domain.contact import ContactStatus
 from temporal.housekeeping import start_housekeeping
