@@ -149,7 +149,7 @@ def activity_options() -> ActivityOptions:
 
 def build_workers(role: Role, resources: WorkerResources, settings: Settings) -> Iterator[Worker]:
     """Yield the workers of a role, one per task queue."""
-    client, calls, provider, clock = resources.client, resources.calls, resources.provider, resources.clock
+    client, calls, clock = resources.client, resources.calls, resources.clock
     contacts, batches = PostgresContactStore(resources.database), PostgresBatchStore(resources.database, mint)
     of_batch, directory, limits = BatchWorkflows(client), ContactWorkflows(client), call_limits(settings)
     reschedules = PostgresRescheduleStore(resources.database)
@@ -168,12 +168,6 @@ def build_workers(role: Role, resources: WorkerResources, settings: Settings) ->
     )
     housekeeping = HousekeepingActivities(batches, reschedules, of_batch, clock)
     delivering = DeliveryActivities(PostgresEndingStore(resources.database), directory, of_batch, clock)
-    circuit = ProviderCircuit(provider, PostgresCircuitStore(resources.database), calls, clock)
-    rate_limiter = CampaignRateLimiter(PostgresDialReservationStore(resources.database), clock=clock)
-    dialling = CallActivities(
-        provider, calls, circuit=circuit, rate_limiter=rate_limiter, limits=limits, clock=clock
-    )
-    hanging_up = HangUpActivities(provider, contacts)
     if role in (Role.ALL, Role.CONTROL):
         yield Worker(
             client,
@@ -191,8 +185,7 @@ def build_workers(role: Role, resources: WorkerResources, settings: Settings) ->
             **workflow_options(),
         )
     if role in (Role.ALL, Role.DIAL):
-        activities = [*dialling.all, *hanging_up.all]
-        yield Worker(client, task_queue=names.DIAL_QUEUE, activities=activities, **activity_options())
+        yield _dial_worker(resources, limits)
     if role in (Role.ALL, Role.STORE):
         activities = [
             *of_batches.all,
@@ -203,6 +196,19 @@ def build_workers(role: Role, resources: WorkerResources, settings: Settings) ->
             *delivering.all,
         ]
         yield Worker(client, task_queue=names.STORE_QUEUE, activities=activities, **activity_options())
+
+
+def _dial_worker(resources: WorkerResources, limits: CallLimits) -> Worker:
+    """Return the worker whose activities reach the provider, all through one circuit."""
+    calls, provider, clock = resources.calls, resources.provider, resources.clock
+    circuit = ProviderCircuit(provider, PostgresCircuitStore(resources.database), calls, clock)
+    rate_limiter = CampaignRateLimiter(PostgresDialReservationStore(resources.database), clock=clock)
+    dialling = CallActivities(
+        provider, calls, circuit=circuit, rate_limiter=rate_limiter, limits=limits, clock=clock
+    )
+    hanging_up = HangUpActivities(provider, PostgresContactStore(resources.database))
+    activities = [*dialling.all, *hanging_up.all]
+    return Worker(resources.client, task_queue=names.DIAL_QUEUE, activities=activities, **activity_options())
 
 
 async def serve(role: Role, settings: Settings, ports: DialPorts = DialPorts()) -> None:
