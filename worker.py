@@ -152,10 +152,9 @@ def build_workers(role: Role, resources: WorkerResources, settings: Settings) ->
     client, calls, clock = resources.client, resources.calls, resources.clock
     contacts, batches = PostgresContactStore(resources.database), PostgresBatchStore(resources.database, mint)
     of_batch, directory, limits = BatchWorkflows(client), ContactWorkflows(client), call_limits(settings)
-    reschedules = PostgresRescheduleStore(resources.database)
     of_batches = BatchActivities(batches, clock)
     of_rescheduled = RescheduledActivities(
-        reschedules,
+        PostgresRescheduleStore(resources.database),
         PostgresRescheduledStore(resources.database),
         batches,
         directory,
@@ -166,8 +165,6 @@ def build_workers(role: Role, resources: WorkerResources, settings: Settings) ->
     of_contacts = ContactActivities(
         contacts, calls, reports=of_batch, directory=directory, limits=limits, clock=clock
     )
-    housekeeping = HousekeepingActivities(batches, reschedules, of_batch, clock)
-    delivering = DeliveryActivities(PostgresEndingStore(resources.database), directory, of_batch, clock)
     if role in (Role.ALL, Role.CONTROL):
         yield Worker(
             client,
@@ -187,14 +184,8 @@ def build_workers(role: Role, resources: WorkerResources, settings: Settings) ->
     if role in (Role.ALL, Role.DIAL):
         yield _dial_worker(resources, limits)
     if role in (Role.ALL, Role.STORE):
-        activities = [
-            *of_batches.all,
-            *of_contacts.all,
-            *of_rescheduled.all,
-            *of_slots.all,
-            *housekeeping.all,
-            *delivering.all,
-        ]
+        stored = [*of_batches.all, *of_contacts.all, *of_rescheduled.all, *of_slots.all]
+        activities = [*stored, *_housekeeping(resources)]
         yield Worker(client, task_queue=names.STORE_QUEUE, activities=activities, **activity_options())
 
 
@@ -209,6 +200,15 @@ def _dial_worker(resources: WorkerResources, limits: CallLimits) -> Worker:
     hanging_up = HangUpActivities(provider, PostgresContactStore(resources.database))
     activities = [*dialling.all, *hanging_up.all]
     return Worker(resources.client, task_queue=names.DIAL_QUEUE, activities=activities, **activity_options())
+
+
+def _housekeeping(resources: WorkerResources) -> Sequence[Callable[..., object]]:
+    database, clock, engine = resources.database, resources.clock, BatchWorkflows(resources.client)
+    batches, reschedules = PostgresBatchStore(database, mint), PostgresRescheduleStore(database)
+    housekeeping = HousekeepingActivities(batches, reschedules, engine, clock)
+    contacts = ContactWorkflows(resources.client)
+    delivering = DeliveryActivities(PostgresEndingStore(database), contacts, engine, clock)
+    return [*housekeeping.all, *delivering.all]
 
 
 async def serve(role: Role, settings: Settings, ports: DialPorts = DialPorts()) -> None:

@@ -5,12 +5,25 @@ from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 
 import psycopg
-from sqlalchemy import ARRAY, BigInteger, and_, any_, func, literal, literal_column, select, text, update
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    Integer,
+    and_,
+    any_,
+    bindparam,
+    func,
+    literal_column,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from domain.ports import Backlog, UndeliveredEvent, WaitForEnding
 from store.database.engine import single_statement
 from store.database.failures import translated_failures
+from store.schema.base import INSTANT
 from store.schema.mapping import call_of
 from store.schema.tables import call_events, calls
 
@@ -19,6 +32,22 @@ _WAITS = and_(call_events.c.source == literal_column("'webhook'"), call_events.c
 
 _BACKLOG = select(func.count().label("events"), func.min(call_events.c.received_at).label("oldest_at")).where(
     _WAITS
+)
+# One for every ending, so their statements are put together once.
+_UNDELIVERED = (
+    select(call_events.c.event_number, call_events.c.received_at, calls)
+    .join_from(call_events, calls, calls.c.execution_id == call_events.c.execution_id)
+    .where(_WAITS, call_events.c.event_number > bindparam("behind", type_=BigInteger))
+    .order_by(call_events.c.event_number)
+    .limit(bindparam("at_most", type_=Integer))
+)
+_MARK_DELIVERED = (
+    update(call_events)
+    .where(
+        call_events.c.event_number == any_(bindparam("these", type_=ARRAY(BigInteger))),
+        call_events.c.delivered_at.is_(None),
+    )
+    .values(delivered_at=bindparam("now", type_=INSTANT))
 )
 _CHANNEL = "apollo_endings"
 _LISTEN = text(f"LISTEN {_CHANNEL}")
@@ -35,29 +64,19 @@ class PostgresEndingStore:
 
     async def undelivered(self, *, after: int, limit: int) -> Sequence[UndeliveredEvent]:
         """Return endings that wait to be delivered, oldest first, those numbered above `after`."""
-        c = call_events.c
-        waiting = (
-            select(c.event_number, c.received_at, calls)
-            .join_from(call_events, calls, calls.c.execution_id == c.execution_id)
-            .where(_WAITS, c.event_number > after)
-            .order_by(c.event_number)
-            .limit(limit)
-        )
+        c, page = call_events.c, {"behind": after, "at_most": limit}
         async with single_statement(self._engine) as connection:
             return [
                 UndeliveredEvent(
                     event_number=row[c.event_number], received_at=row[c.received_at], record=call_of(row)
                 )
-                for row in (await connection.execute(waiting)).mappings()
+                for row in (await connection.execute(_UNDELIVERED, page)).mappings()
             ]
 
     async def mark_delivered(self, event_numbers: Sequence[int], now: datetime) -> None:
         """Keep that the contacts' workflows were told of these events; the first time stands."""
-        c = call_events.c
-        numbered = any_(literal(list(event_numbers), ARRAY(BigInteger)))
-        these = update(call_events).where(c.event_number == numbered, c.delivered_at.is_(None))
         async with single_statement(self._engine) as connection:
-            await connection.execute(these.values(delivered_at=now))
+            await connection.execute(_MARK_DELIVERED, {"these": list(event_numbers), "now": now})
 
     async def backlog(self) -> Backlog:
         """Return how many stored endings wait to be delivered, and since when."""

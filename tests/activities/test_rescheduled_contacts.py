@@ -4,14 +4,21 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
+from temporalio.testing import ActivityEnvironment
 
 from activities.messages import ReturnedSlot, ReturnSlot
-from activities.rescheduled import NotifiedRescheduled, NotifyRescheduled
+from activities.rescheduled import (
+    NotifiedRescheduled,
+    NotifyRescheduled,
+    RescheduleContacts,
+    RescheduledContactsPage,
+)
 from domain.campaign import CampaignRules
 from domain.contact import ContactStatus
 from domain.errors import EngineUnavailable
 from domain.identity import ContactId
 from domain.ports import RescheduledTime
+from domain.redial import RedialPolicy
 from domain.working_hours import OPENING_SPREAD
 from tests.activities.scene import Scene
 from tests.builders import BATCH_ID, CAMPAIGN_ID, CONTACT_ID, MONDAY_NOON, a_campaign_rules
@@ -172,3 +179,44 @@ async def test_slot_returned_until_an_opening_says_how_far_the_wake_ups_are_spre
 
     assert returned == ReturnedSlot(status=ContactStatus.RETRYING, batch_is_gone=False, spread=spread)
     assert scene.contact.next_retry_at == (due_at or MONDAY_NOON)
+
+
+def _busy_at_noon(scene: Scene, position: int) -> None:
+    """Put somebody into the batch who was busy at noon and waits for three hours."""
+    waits = scene.add(position, ContactStatus.RETRYING, next_retry_at=MONDAY_NOON + timedelta(hours=3))
+    scene.add_call(waits, ended_at=MONDAY_NOON)
+
+
+async def test_waiting_contacts_are_timed_by_the_rules_page_by_page_and_the_rest_stay() -> None:
+    scene = a_scene(a_campaign_rules(retry_policy=RedialPolicy(cooldown=timedelta(hours=2))))
+    for position in (2, 5, 9):
+        _busy_at_noon(scene, position)
+
+    pages = [
+        await scene.run(
+            scene.of_rescheduled.reschedule_contacts,
+            RescheduleContacts(batch_id=BATCH_ID, after_position=after, limit=2),
+        )
+        for after in (0, 5, 5)
+    ]
+
+    assert pages == [
+        RescheduledContactsPage(next_position=5, may_have_moved=True),
+        RescheduledContactsPage(next_position=None, may_have_moved=True),
+        RescheduledContactsPage(next_position=None, may_have_moved=False),
+    ]
+    assert {scene.tables.contacts[ContactId(f"con_{each}")].next_retry_at for each in (2, 5, 9)} == {LATER}
+    assert scene.directory.moved == []
+
+
+async def test_page_whose_first_attempt_was_cut_off_may_have_moved_contacts() -> None:
+    scene = a_scene(a_campaign_rules(retry_policy=RedialPolicy(cooldown=timedelta(hours=2))))
+    _busy_at_noon(scene, 2)
+    request = RescheduleContacts(batch_id=BATCH_ID, after_position=0, limit=2)
+    await scene.run(scene.of_rescheduled.reschedule_contacts, request)
+
+    env = ActivityEnvironment()
+    env.info = replace(env.info, attempt=2)
+    page = await env.run(scene.of_rescheduled.reschedule_contacts, request)
+
+    assert page == RescheduledContactsPage(next_position=None, may_have_moved=True)

@@ -252,7 +252,7 @@ async def test_sleepers_that_one_run_of_the_batch_did_not_tell_are_told_by_the_n
     now = await stage.env.get_current_time()
     for contact in stage.contacts(batch_id):
         move_row(stage, contact, now, now)
-    carried = BatchState(rescheduled_since=now, notified_up_to=1)
+    carried = BatchState(rescheduled_since=now, notified_up_to=1, followed_version=1)
     campaign_id = stage.tables.batches[batch_id].campaign_id
 
     await stage.client.start_workflow(
