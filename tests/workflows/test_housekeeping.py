@@ -206,7 +206,7 @@ async def test_it_continues_as_new_and_costs_no_events_meanwhile(deployment: Dep
     handle = deployment.client.get_workflow_handle(names.HOUSEKEEPING_WORKFLOW_ID)
     await deployment.client.start_workflow(
         HousekeepingWorkflow.run,
-        HousekeepingInput(term=timedelta(milliseconds=300), terms_per_run=6),
+        HousekeepingInput(term=timedelta(seconds=1), terms_per_run=4),
         id=names.HOUSEKEEPING_WORKFLOW_ID,
         task_queue=names.CONTROL_QUEUE,
     )

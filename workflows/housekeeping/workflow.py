@@ -48,27 +48,37 @@ class HousekeepingWorkflow:
     @workflow.init
     def __init__(self, start: HousekeepingInput) -> None:
         self._start = start
-        self._jobs: list[asyncio.Task[None]] = []
+        self._is_ending = False
         self._terms = 0
         self._came_of: dict[str, tuple[datetime, str]] = {}
 
     @workflow.run
     async def run(self, start: HousekeepingInput) -> None:
         """Go on for ever."""
-        self._jobs = [asyncio.create_task(self._keep(job)) for job in JOBS]
+        jobs = [asyncio.create_task(self._keep(job)) for job in JOBS]
         self._show()
         await workflow.wait_condition(self._should_continue_as_new)
-        workflow.continue_as_new(start)  # activities under way notice with their next heartbeat
+        self._is_ending = True
+        for job in jobs:
+            job.cancel()
+        await asyncio.gather(*jobs, return_exceptions=True)  # or activities would outlast their run
+        workflow.continue_as_new(start)
 
     async def _keep(self, job: Job) -> None:
         """Have a job done, term after term; what becomes of it does not touch the others."""
-        while True:
+        while not self._is_ending:
             try:
                 await workflow.execute_activity_method(
-                    job.activity, HousekeepingTerm(self._start.term), summary=job.summary, **HOUSEKEEPING
+                    job.activity,
+                    HousekeepingTerm(self._start.term),
+                    summary=job.summary,
+                    cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+                    **HOUSEKEEPING,
                 )
                 self._note(job, "handed over")
             except ActivityError:
+                if self._is_ending:
+                    return  # it was cancelled
                 self._note(job, "failed")
                 await workflow.sleep(REST_AFTER_FAILURE, summary=f"rests, then {job.summary}")
 
