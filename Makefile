@@ -3,6 +3,11 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+# Files are begun as tests/conftest.py sorts them, the longest first; more processes than processors, for most wait.
+SHARED := --numprocesses 4 --dist loadfile --no-loadscope-reorder
+
+# The tests start hundreds of processes, which otherwise compile the same modules again and again.
+unexport PYTHONDONTWRITEBYTECODE
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -22,8 +27,14 @@ demo: $(READY) ## Call 200 simulated people to the end and show the result
 up: $(READY) ## Start the whole stack and keep it running
 	@$(BIN)/apollo up
 
-test: $(READY) ## Run every test, two files at a time
-	@$(BIN)/python -m pytest --numprocesses 3 --dist loadfile
+test: $(READY) ## Run every test but those of real phones
+	@$(BIN)/python -m pytest $(SHARED)
+
+test-unit: $(READY) ## Run the tests that start no server, in seconds
+	@$(BIN)/python -m pytest $(SHARED) -m 'not (e2e or server or store or process)'
+
+coverage: $(READY) ## Run every test, and refuse less coverage than there was
+	@$(BIN)/python -m pytest $(SHARED) --cov --cov-report=term:skip-covered
 
 test-sip: $(READY) ## Call real SIP phones on loopback (needs sipp and baresip)
 	@$(BIN)/python -m pytest tests/sip
@@ -47,4 +58,4 @@ bench: $(READY) ## Measure throughput beside the bare fan-out
 constraints: $(READY) ## Renew constraints.txt with releases that are a week old
 	@.ci/renew_constraints $(COOL_DOWN_DAYS)
 
-.PHONY: help install demo up test test-sip test-wheel check format bench constraints
+.PHONY: help install demo up test test-unit coverage test-sip test-wheel check format bench constraints

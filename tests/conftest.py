@@ -1,11 +1,11 @@
-"""Postgres for every test that asks for it, and an end of the process that cannot abort."""
+"""Tiers, Postgres for every test that asks for it, and an end of the process that cannot abort."""
 
 import itertools
 import os
 import shutil
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -14,14 +14,30 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from embedded.postgres import EmbeddedPostgres
 from store.database.engine import create_store_engine
 from store.migrations import upgrade
+from tests.tiers import Watch, tier
 
 _SESSION = pytest.StashKey[pytest.Session]()
 _TEMPLATE = "apollo_template"
 _numbers = itertools.count(1)
+_watch = Watch()
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
     session.config.stash[_SESSION] = session
+    _watch.install()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=tier)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    _watch.begin(item)
+    try:
+        return (yield)
+    finally:
+        _watch.end()
 
 
 @pytest.hookimpl(trylast=True)

@@ -394,6 +394,7 @@ class _DyingStore(fakes.FakeExportStore):
         return await super().contacts_between(batch_id, after, last)
 
 
+@pytest.mark.process
 async def test_file_breaks_off_when_the_database_fails_in_its_midst(house: House) -> None:
     campaign = await house.create_campaign()
     numbers = [f"+1415{5000000 + number}" for number in range(120)]

@@ -98,6 +98,7 @@ EARLY = [
 ]
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("parser", ["httptools", "h11"])
 @pytest.mark.parametrize("sender", SENDERS)
 @pytest.mark.parametrize(("request_head", "status"), EARLY)
@@ -112,6 +113,7 @@ async def test_answer_reaches_a_client_that_sends_six_megabytes_first(
     assert {answer.will_close for answer in answers} == {sender.closes or sender.version == "1.0"}
 
 
+@pytest.mark.process
 async def test_answer_does_not_wait_for_the_rest_of_the_body(house: House) -> None:
     async with served(house.app) as port:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
@@ -129,6 +131,7 @@ async def test_answer_does_not_wait_for_the_rest_of_the_body(house: House) -> No
     assert rest.endswith(b"}")
 
 
+@pytest.mark.process
 async def test_connection_lives_on_where_a_short_body_was_left_unread(house: House) -> None:
     async with served(house.app) as port:
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)

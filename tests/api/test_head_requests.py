@@ -50,6 +50,7 @@ def _lasting(answer: httpx.Response, path: str) -> dict[str, str]:
     return {**answer.headers, "content-length": ""} if path == "/metrics" else dict(answer.headers)
 
 
+@pytest.mark.process
 async def test_head_over_the_wire_ends_with_its_headers(house: House) -> None:
     batch = await house.create_batch((await house.create_campaign())["campaign_id"], ["+14155550104"])
     export = f"/api/v1/batches/{batch['batch_id']}/export.csv"
@@ -111,6 +112,7 @@ class _CountingStore(fakes.FakeExportStore):
         return await super().contacts_between(batch_id, after, last)
 
 
+@pytest.mark.process
 async def test_head_of_an_export_does_not_read_the_batch(house: House) -> None:
     numbers = [f"+1415555{number:04}" for number in range(1000, 2000)]
     batch = await house.create_batch((await house.create_campaign())["campaign_id"], numbers)

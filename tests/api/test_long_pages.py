@@ -82,6 +82,7 @@ async def test_page_that_fails_before_much_was_sent_is_503(house: House) -> None
     assert answer.status_code == 503
 
 
+@pytest.mark.process
 async def test_page_that_fails_in_its_midst_does_not_pass_for_whole(house: House) -> None:
     path, watched = await _called_people(house, "x" * 60 * KILOBYTE)
     watched.fails_at = 4

@@ -59,6 +59,7 @@ async def test_too_big_a_webhook_is_refused_before_it_is_read(
     assert read <= read_at_most
 
 
+@pytest.mark.process
 async def test_client_that_sends_too_much_reads_the_refusal_and_goes_on(house: House) -> None:
     sent = b" " * (10 * MEGABYTE)
     async with served(house.app) as address, httpx.AsyncClient(base_url=address) as client:

@@ -20,6 +20,8 @@ from console.demo import Demo
 from console.failures import ApiUnreachable, CommandFailed
 from tests.console.stand_in_api import StandInApi, a_batch, ok
 
+pytestmark = pytest.mark.process
+
 CAMPAIGN = {"campaign_id": "cmp_1"}
 PEOPLE = "phone_number\n+14155550120\n+14155550102\n"
 CALLED = [

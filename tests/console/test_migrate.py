@@ -12,6 +12,8 @@ from cli import app
 from embedded.postgres import EmbeddedPostgres
 from settings import inherited_environment
 
+pytestmark = pytest.mark.process
+
 MUST_BE = "APOLLO_DATABASE_URL: must be postgresql://user:password@host:port/name"
 
 

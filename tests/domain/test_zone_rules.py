@@ -54,6 +54,7 @@ def test_zones_of_an_older_system_do_not_count(tmp_path: Path) -> None:
         zoneinfo.reset_tzpath(to=before)
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("variable", ["PYTHONTZPATH", "TZDIR"])
 def test_zones_named_by_the_environment_do_not_count(variable: str, tmp_path: Path) -> None:
     told = subprocess.run(  # noqa: S603 - our own program

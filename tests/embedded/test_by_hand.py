@@ -14,6 +14,8 @@ from embedded.processes import Command
 from embedded.stack_commands import StackCommands
 from settings import Settings, variables
 
+pytestmark = pytest.mark.process
+
 PASSWORD_URL = "postgresql://ada:hunter2@db.example/apollo"
 TOLD = {"APOLLO_DATA_DIR": "/work place", "APOLLO_TEMPORAL_ADDRESS": "127.0.0.1:7233"}
 

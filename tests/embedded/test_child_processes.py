@@ -16,6 +16,8 @@ import pytest
 
 from embedded.processes import ChildProcess, Command, how_it_ended
 
+pytestmark = pytest.mark.process
+
 ROOT = Path(__file__).resolve().parents[2]
 
 SLEEPER = "import time; print('up', flush=True); time.sleep(60)"

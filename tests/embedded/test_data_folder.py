@@ -36,6 +36,7 @@ def test_folder_is_free_again_after_its_stack_ended(tmp_path: Path) -> None:
     assert not is_held(tmp_path)
 
 
+@pytest.mark.process
 def test_folder_is_free_again_after_its_stack_was_killed(tmp_path: Path) -> None:
     holder = subprocess.Popen(  # noqa: S603 - our own script
         [sys.executable, "-c", HOLDS, str(tmp_path)], cwd=ROOT, stdout=subprocess.PIPE, text=True

@@ -10,6 +10,8 @@ from embedded.demo_stack import demo_plan
 from embedded.plan import StackPlan
 from settings import ProviderName
 
+pytestmark = pytest.mark.process
+
 OURS = ("APOLLO_", "TEMPORAL_")
 
 

@@ -9,6 +9,8 @@ import pytest
 from embedded.errors import PortClash, PortTaken
 from embedded.listening import WantedPort, free_ports, is_free, refuse_taken_ports
 
+pytestmark = pytest.mark.process
+
 
 @contextmanager
 def somebody_listening() -> Iterator[int]:

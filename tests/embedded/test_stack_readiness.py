@@ -12,6 +12,8 @@ from embedded.processes import ChildProcess, Command
 from embedded.readiness import Wait, answers_ok, api_and_worker_ready, wait_until_ready
 from embedded.stop_request import StopRequest, StopRequested
 
+pytestmark = pytest.mark.process
+
 
 class Answers:
     """A probe that gives its reasons one after the other, and is then content."""

@@ -14,6 +14,8 @@ from embedded.stack import running
 from embedded.stop_request import StopRequest
 from settings import Settings
 
+pytestmark = pytest.mark.process
+
 
 def a_plan(data_dir: Path) -> StackPlan:
     settings = with_ports(Settings.model_construct(data_dir=data_dir), free_ports(4))

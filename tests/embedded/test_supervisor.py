@@ -17,6 +17,8 @@ from embedded.processes import ChildProcess, Command
 from embedded.stop_request import StopRequest, StopRequested
 from embedded.supervisor import Part, Supervisor
 
+pytestmark = pytest.mark.process
+
 SLEEPS = "import time; print('up', flush=True); time.sleep(60)"
 DIES = "raise SystemExit(3)"
 SEEN_WITHIN_SECONDS = 1.0

@@ -8,6 +8,8 @@ import pytest
 from embedded.listening import free_ports
 from tests.hostile.provider import Account, HostileProvider, hostile_provider
 
+pytestmark = pytest.mark.process
+
 
 @pytest.fixture
 def provider() -> Iterator[HostileProvider]:

@@ -36,6 +36,8 @@ from tests.telephony.stage import (
     eventually,
 )
 
+pytestmark = pytest.mark.process
+
 OpenProvider = Callable[[str, timedelta], RotaryProvider | JambonzProvider]
 
 

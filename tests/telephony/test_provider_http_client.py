@@ -72,6 +72,7 @@ async def a_wire(*pieces: bytes, pause: float = 0) -> AsyncIterator[Wire]:
         yield wire
 
 
+@pytest.mark.process
 async def test_every_dial_opens_a_connection_of_its_own_and_questions_share_one() -> None:
     async with a_wire(AN_ANSWER) as wire, a_client() as http:
         for _ in range(3):
@@ -82,6 +83,7 @@ async def test_every_dial_opens_a_connection_of_its_own_and_questions_share_one(
         assert wire.connections == 4
 
 
+@pytest.mark.process
 async def test_a_proxy_of_the_environment_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
     monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:9")
@@ -89,6 +91,7 @@ async def test_a_proxy_of_the_environment_is_not_used(monkeypatch: pytest.Monkey
         assert (await http.ask("GET", wire.url)).status_code == 200
 
 
+@pytest.mark.process
 async def test_an_answer_that_trickles_in_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("telephony.provider_http_client.CONNECT_TIMEOUT", timedelta(seconds=0.1))
     monkeypatch.setattr("telephony.provider_http_client.REQUEST_TIMEOUT", timedelta(seconds=0.1))
@@ -104,6 +107,7 @@ async def test_an_answer_that_trickles_in_is_given_up(monkeypatch: pytest.Monkey
         )
 
 
+@pytest.mark.process
 async def test_who_hangs_up_in_mid_answer_may_have_dialled() -> None:
     async with a_wire(b"HTTP/1.1 201 Created\r\nContent-Length: x\r\n\r\n") as wire, a_client() as http:
         assert await http.dial("POST", wire.url, content=b"") == Ambiguous(
@@ -112,6 +116,7 @@ async def test_who_hangs_up_in_mid_answer_may_have_dialled() -> None:
         assert len(wire.requests) == 1
 
 
+@pytest.mark.process
 async def test_nobody_at_the_address_was_not_asked() -> None:
     async with a_wire(AN_ANSWER) as wire:
         pass

@@ -166,6 +166,7 @@ async def a_sender() -> AsyncIterator[WebhookHttpClient]:
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
 
 
+@pytest.mark.process
 async def test_a_webhook_on_the_wire() -> None:
     async with Receiver(OK).open() as receiver, a_sender() as send:
         code = await send(f"{receiver.url}/hook?a=1 2#rc=3", {"X-One": "1"}, b'{"a":1}')
@@ -179,6 +180,7 @@ async def test_a_webhook_on_the_wire() -> None:
     assert body == b'{"a":1}'
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(
     ("answer", "code", "connections"),
     [
@@ -204,6 +206,7 @@ async def test_a_connection_is_used_again_where_that_is_safe(
     assert (codes, receiver.connections) == ([code, code], connections)
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(
     "answer",
     [
@@ -229,6 +232,7 @@ async def test_an_address_that_leads_nowhere_has_no_answer(url: str) -> None:
             await send(url, {}, b"{}")
 
 
+@pytest.mark.process
 async def test_a_closed_port_has_no_answer() -> None:
     async with Receiver(OK).open() as receiver:
         url = receiver.url
@@ -237,6 +241,7 @@ async def test_a_closed_port_has_no_answer() -> None:
             await send(url, {}, b"{}")
 
 
+@pytest.mark.process
 async def test_a_silent_receiver_has_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("telephony.simulator.webhook_client.ANSWER_LIMIT_SECONDS", AN_INSTANT)
     async with Receiver(b"HTTP/1.1 200").open() as receiver, a_sender() as send:
@@ -244,6 +249,7 @@ async def test_a_silent_receiver_has_no_answer(monkeypatch: pytest.MonkeyPatch) 
             await send(receiver.url, {}, b"{}")
 
 
+@pytest.mark.process
 async def test_an_answer_that_trickles_in_is_not_awaited_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("telephony.simulator.webhook_client.ANSWER_LIMIT_SECONDS", 4 * AN_INSTANT)
 
@@ -258,6 +264,7 @@ async def test_an_answer_that_trickles_in_is_not_awaited_for_long(monkeypatch: p
             await send(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/", {}, b"{}")
 
 
+@pytest.mark.process
 async def test_a_redirect_is_an_answer_and_is_not_followed() -> None:
     async with Receiver(OK).open() as elsewhere:
         moved = f"HTTP/1.1 307 Moved\r\nLocation: {elsewhere.url}\r\nContent-Length: 0\r\n\r\n"
@@ -267,12 +274,14 @@ async def test_a_redirect_is_an_answer_and_is_not_followed() -> None:
     assert (code, elsewhere.requests) == (307, [])
 
 
+@pytest.mark.process
 async def test_a_proxy_of_the_environment_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
     async with Receiver(OK).open() as receiver, a_sender() as send:
         assert await send(receiver.url, {}, b"{}") == 200
 
 
+@pytest.mark.process
 async def test_an_idle_connection_is_not_used_again_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("telephony.simulator.webhook_client.IDLE_LIMIT_SECONDS", -1)
     async with Receiver(OK).open() as receiver, a_sender() as send:
@@ -281,6 +290,7 @@ async def test_an_idle_connection_is_not_used_again_for_long(monkeypatch: pytest
     assert receiver.connections == 2
 
 
+@pytest.mark.process
 async def test_a_served_simulator_writes_to_a_real_receiver() -> None:
     async with (
         Receiver(OK).open() as receiver,

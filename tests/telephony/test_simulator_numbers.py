@@ -134,6 +134,7 @@ async def test_07_keeps_the_true_time_in_each_webhook() -> None:
     assert len(set(times)) == 3
 
 
+@pytest.mark.process
 async def test_08_rings_while_the_create_call_goes_unanswered() -> None:
     async with (
         a_served_simulator(hold_seconds=30) as (base_url, mailbox),

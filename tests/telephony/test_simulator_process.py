@@ -15,6 +15,8 @@ import pytest
 from telephony.signature import SIGNATURE_HEADER
 from tests.telephony.stage import a_create_body, eventually
 
+pytestmark = pytest.mark.process
+
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 20.0
 

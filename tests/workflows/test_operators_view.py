@@ -173,6 +173,7 @@ def test_search_attributes_are_the_registered_ones() -> None:
     assert typed == dict(names.SEARCH_ATTRIBUTES)
 
 
+@pytest.mark.server
 async def test_what_people_signal_is_kept_with_what_came_of_it(stage: Stage) -> None:
     stage.telephone.script = lambda _request, _call: SILENCE
     batch_id = await stage.a_batch(1)
@@ -201,6 +202,7 @@ async def test_what_people_signal_is_kept_with_what_came_of_it(stage: Stage) -> 
     ]
 
 
+@pytest.mark.server
 async def test_action_that_is_not_possible_is_kept_with_its_refusal(stage: Stage) -> None:
     batch_id = await stage.a_batch(scheduled_start=await stage.env.get_current_time() + timedelta(hours=1))
     batch = await stage.start(batch_id)
@@ -220,6 +222,7 @@ async def test_action_that_is_not_possible_is_kept_with_its_refusal(stage: Stage
     ]
 
 
+@pytest.mark.server
 async def test_contact_called_once_costs_no_change_of_attributes(stage: Stage) -> None:
     stage.telephone.script = lambda _request, call: BUSY if call == 1 else ANSWERED
     batch_id = await stage.a_batch(1, rules=QUICK)
@@ -233,6 +236,7 @@ async def test_contact_called_once_costs_no_change_of_attributes(stage: Stage) -
     assert (await kinds_of(batch)).count("UPSERT_WORKFLOW_SEARCH_ATTRIBUTES") == 1  # completed
 
 
+@pytest.mark.server
 async def test_contact_that_sleeps_long_is_found_by_why_until_when_and_for_which_attempt(
     stage: Stage,
 ) -> None:
@@ -254,6 +258,7 @@ async def test_contact_that_sleeps_long_is_found_by_why_until_when_and_for_which
     assert second.started_at >= at
 
 
+@pytest.mark.server
 async def test_every_timer_and_activity_says_what_it_is_for(stage: Stage) -> None:
     stage.telephone.script = lambda _request, call: (BUSY, SILENCE, ANSWERED)[min(call, 3) - 1]
     now = await stage.env.get_current_time()
