@@ -186,7 +186,7 @@ def test_pause_that_was_answered_holds_however_fast_it_follows_a_resume(
 
 
 def test_scheduled_start_opens_a_pending_batch_and_leaves_a_paused_one_paused(house: House) -> None:
-    campaign_id, start = a_campaign(house), ahead(seconds=1.5)
+    campaign_id, start = a_campaign(house), ahead(seconds=4)
     waiting = a_batch(house, campaign_id, scheduled_start=start)
     held = a_batch(house, campaign_id, scheduled_start=start)
     house.api.act("batches", held, "pause")
@@ -203,12 +203,12 @@ def test_scheduled_start_opens_a_pending_batch_and_leaves_a_paused_one_paused(ho
 def test_scheduled_end_expires_every_unfinished_batch_and_skips_who_waits(house: House) -> None:
     campaign_id = a_campaign(house)
     never_begun = a_batch(
-        house, campaign_id, scheduled_start=ahead(seconds=1.4), scheduled_end=ahead(seconds=1.5)
+        house, campaign_id, scheduled_start=ahead(seconds=3.9), scheduled_end=ahead(seconds=4)
     )
-    held = a_batch(house, campaign_id, scheduled_end=ahead(seconds=1.5))
+    held = a_batch(house, campaign_id, scheduled_end=ahead(seconds=4))
     house.api.act("batches", held, "pause")
     house.api.act("batches", never_begun, "pause")
-    running = a_batch(house, campaign_id, concurrency_limit=1, scheduled_end=ahead(seconds=1.5))
+    running = a_batch(house, campaign_id, concurrency_limit=1, scheduled_end=ahead(seconds=4))
 
     batches = (never_begun, held, running)
     house.wait_for(lambda: {house.api.batch(each)["status"] for each in batches} == {"expired"})

@@ -12,7 +12,7 @@ from tests.e2e.scenes import a_batch, a_campaign
 
 pytestmark = [pytest.mark.e2e, pytest.mark.server, pytest.mark.timeout(240)]
 
-CONTACTS, LIMIT = 300, 20
+CONTACTS, LIMIT = 150, 20
 LONG_COOLDOWN = {"max_retries": 2, "cooldown_minutes": 60}
 UNDER_WAY = timedelta(seconds=1)
 """A request that had left before the cancel was answered is not recalled."""
