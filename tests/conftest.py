@@ -6,6 +6,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Generator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -69,13 +70,20 @@ def postgres() -> Iterator[EmbeddedPostgres]:
         shutil.rmtree(folder)
 
 
-@pytest.fixture
-def database_url(postgres: EmbeddedPostgres) -> Iterator[str]:
-    """The address of a fresh, migrated database."""
+@contextmanager
+def a_database(postgres: EmbeddedPostgres) -> Iterator[str]:
+    """Yield the address of a fresh, migrated database."""
     name = f"test_{next(_numbers)}"
     postgres.create_database(name, template=_TEMPLATE)
     yield postgres.url(name)
     postgres.drop_database(name)
+
+
+@pytest.fixture
+def database_url(postgres: EmbeddedPostgres) -> Iterator[str]:
+    """The address of a fresh, migrated database."""
+    with a_database(postgres) as address:
+        yield address
 
 
 @pytest.fixture

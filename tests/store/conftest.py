@@ -1,15 +1,43 @@
 """What the store's tests share."""
 
+from collections.abc import AsyncIterator
+
 import pytest
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from embedded.postgres import EmbeddedPostgres
+from store.database.engine import create_store_engine
+from store.schema.base import METADATA
+from tests.conftest import a_database
 from tests.store.scenes import House, Stores
+
+_EMPTY = text(f"TRUNCATE {', '.join(METADATA.tables)} RESTART IDENTITY CASCADE")
+
+
+@pytest.fixture(scope="module")
+async def shared_engine(postgres: EmbeddedPostgres) -> AsyncIterator[AsyncEngine]:
+    """An engine on a database of the test's file: it connects, and compiles its statements, once."""
+    with a_database(postgres) as address:
+        engine = create_store_engine(address)
+        yield engine
+        await engine.dispose()
 
 
 @pytest.fixture
-def stores(store_engine: AsyncEngine) -> Stores:
-    """Every store on a fresh database."""
-    return Stores.on(store_engine)
+async def emptied_engine(shared_engine: AsyncEngine) -> AsyncEngine:
+    """The file's engine, its tables empty."""
+    async with shared_engine.begin() as connection:
+        await connection.execute(_EMPTY)
+    return shared_engine
+
+
+@pytest.fixture
+def stores(request: pytest.FixtureRequest) -> Stores:
+    """Every store on empty tables; on a database of its own where the test does more than verbs to it."""
+    has_its_own = {"database_url", "store_engine"} & set(request.fixturenames)
+    engine: AsyncEngine = request.getfixturevalue("store_engine" if has_its_own else "emptied_engine")
+    return Stores.on(engine)
 
 
 @pytest.fixture(params=["postgres", "memory"])
