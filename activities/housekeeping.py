@@ -65,7 +65,7 @@ class HousekeepingActivities:
     @activity.defn
     @translating_failures
     async def signal_changed_rules(self, term: HousekeepingTerm) -> None:
-        """Signal batches whose campaign's rules changed and that were not all told of it."""
+        """Signal batches of campaigns whose rules changed, unless all of them were signalled already."""
         await until_over(repeated(self.announce_rules, "signal_changed_rules", ANNOUNCE_EVERY), term)
 
     async def start_unstarted(self) -> int:
@@ -96,7 +96,7 @@ class HousekeepingActivities:
         return sum([await self._announce(each) for each in changed])
 
     async def _start(self, batch_id: BatchId) -> bool:
-        """Start one batch; whatever is wrong with it is no other's trouble."""
+        """Start one batch; a failure leaves the others alone."""
         try:
             batch, _ = await self._batches.load(batch_id)
             await self._engine.start_batch(batch)
@@ -120,7 +120,7 @@ class HousekeepingActivities:
     async def _signal(self, batch_id: BatchId) -> bool:
         try:
             await self._engine.policy_changed(batch_id)
-        except Exception as failure:  # noqa: BLE001 - the others are to be told all the same
+        except Exception as failure:  # noqa: BLE001 - the others are signalled all the same
             _log.warning("batch not signalled", batch_id=batch_id, failure=type(failure).__qualname__)
             return False
         return True
@@ -154,7 +154,7 @@ async def repeated(step: Callable[[], Awaitable[object]], job: str, every: timed
         began_at = clock()
         try:
             await step()
-        except Exception as failure:  # noqa: BLE001 - a loop that ends would strand whatever comes later
+        except Exception as failure:  # noqa: BLE001 - a loop that ends would strand later work
             if clock() - began_at > LONGEST_PAUSE.total_seconds():
                 failures = 0
             failures += 1

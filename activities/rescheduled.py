@@ -54,7 +54,7 @@ class NotifyRescheduled:
 
 @dataclass(frozen=True)
 class NotifiedRescheduled:
-    """How far they were told; None when nobody is left behind them."""
+    """Where to go on; None when no contact is left."""
 
     next_position: int | None
 
@@ -132,7 +132,7 @@ class RescheduledActivities:
 def _wakes_at(
     sleeper: RescheduledContact, batch: Batch, rules: CampaignRules, now: datetime
 ) -> datetime | None:
-    """Return when a contact is to ask for its slot; whoever waits for an opening asks a little after it."""
+    """Return when a contact requests its slot; one that waits for an opening does so a little after it."""
     if sleeper.due_at is None or sleeper.due_at <= now:
         return sleeper.due_at
     hours = calling_hours_in_force(batch.overrides, rules, sleeper.timezone)

@@ -20,7 +20,7 @@ from domain.counters import BatchTally
 from domain.identity import BatchId, ContactId
 from domain.lifecycle import Action
 from domain.ports import AttemptReport, WorkflowDescription
-from temporal.descriptions import newest_failure, status_word, told_failure
+from temporal.descriptions import failure_text, newest_failure, status_word
 from temporal.encryption import PayloadUnreadable
 from temporal.requests import PATIENCE, signalled
 from temporal.server import DESCRIBE_PATIENCE, TemporalServer, translated_failures
@@ -97,7 +97,7 @@ class BatchWorkflows(TemporalServer):
         await self._tell(batch_id, names.POLICY_CHANGED, changed)
 
     async def dispatch(self, batch: Batch) -> None:
-        """Tell the batch's workflow to look for contacts again, and start it anew when it is gone."""
+        """Signal the batch's workflow to read its contacts again; start it when it is gone."""
         async with translated_failures():
             await self._start(batch, WorkflowIDReusePolicy.ALLOW_DUPLICATE, signal=names.DISPATCH)
 
@@ -199,6 +199,6 @@ class BatchWorkflows(TemporalServer):
         if failure is None:
             return None
         try:
-            return told_failure(await self._client.data_converter.decode_failure(failure))
+            return failure_text(await self._client.data_converter.decode_failure(failure))
         except PayloadUnreadable as error:
             return str(error)

@@ -1,4 +1,4 @@
-"""Workflows of contacts: which of them run, and what they are told."""
+"""Workflows of contacts: which of them run, and signals to them."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -43,20 +43,20 @@ class ContactWorkflows:
         return dict(zip(contact_ids, found, strict=True))
 
     async def stop(self, batch_id: BatchId, contact_ids: Sequence[ContactId]) -> None:
-        """Wake contacts that need not wait any longer; who is not running is not woken."""
+        """Wake contacts that need not wait any longer; one that does not run is passed over."""
         await request_each(contact_ids, lambda each: self._signal(batch_id, each, names.STOP))
 
     async def reschedule(self, batch_id: BatchId, times: Sequence[RescheduledTime]) -> None:
-        """Tell contacts until when they sleep now; one that is not running is not told."""
+        """Signal contacts until when they sleep now; one that does not run is passed over."""
         changes = {each.contact_id: DueChanged(each.attempt, each.due_at) for each in times}
         await request_each(
             list(changes), lambda each: self._signal(batch_id, each, names.DUE_CHANGED, changes[each])
         )
 
     async def deliver(self, record: CallRecord) -> bool:
-        """Tell the contact's workflow where its call stands; False when it cannot be told now.
+        """Signal the status of a call to its contact's workflow; False when that fails now.
 
-        Once that workflow is over the batch is told instead: the ending may have corrected the contact.
+        Once that workflow is over the batch is signalled instead: the ending may have corrected the contact.
         """
         contact = names.contact_workflow_id(record.batch_id, record.contact_id)
         event = CallEvent(attempt=record.attempt, call_status=record.call_status)
@@ -71,9 +71,9 @@ class ContactWorkflows:
     async def _signal(
         self, batch_id: BatchId, contact_id: ContactId, signal: str, message: object = None
     ) -> None:
-        story = self._client.get_workflow_handle(names.contact_workflow_id(batch_id, contact_id))
+        contact = self._client.get_workflow_handle(names.contact_workflow_id(batch_id, contact_id))
         with _absence_ignored():
-            await story.signal(signal, message)
+            await contact.signal(signal, message)
 
     async def _attendance(self, batch_id: BatchId, contact_id: ContactId) -> Attendance:
         contact = self._client.get_workflow_handle(names.contact_workflow_id(batch_id, contact_id))

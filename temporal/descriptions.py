@@ -28,7 +28,7 @@ def status_word(status: "WorkflowExecutionStatus.ValueType") -> str:
 
 
 def queue_facts(name: str, role: QueueRole, described: DescribeTaskQueueResponse) -> QueueFacts:
-    """Return who polls a queue and how much waits in it."""
+    """Return the pollers of a queue and its backlog."""
     polls = [each.last_access_time.ToDatetime(tzinfo=UTC) for each in described.pollers]
     return QueueFacts(
         name=name,
@@ -52,11 +52,11 @@ def newest_failure(newest_first: Iterable[HistoryEvent]) -> Failure | None:
     return None
 
 
-def told_failure(error: BaseException) -> str:
+def failure_text(error: BaseException) -> str:
     """Return the kind of an error and its first line; the text is the code's, and may quote anything."""
     kind = error.type if isinstance(error, ApplicationError) else None
     message = error.message if isinstance(error, FailureError) else ""
     line = next(iter(message.splitlines()), "")
-    told = [kind or type(error).__name__, *([_NUMBERS.sub("…", line)] if line else [])]
-    text = ": ".join(told)
+    parts = [kind or type(error).__name__, *([_NUMBERS.sub("…", line)] if line else [])]
+    text = ": ".join(parts)
     return text if len(text) <= FAILURE_LENGTH else f"{text[: FAILURE_LENGTH - 1]}…"

@@ -1,4 +1,4 @@
-"""The Temporal server itself: whether it answers, and who polls its task queues."""
+"""The Temporal server itself: whether it answers, and the pollers of its task queues."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -57,7 +57,7 @@ class TemporalServer:
         return EngineHealth(ok=True, workflow_pollers=len(workflows.pollers), dial_pollers=len(dials.pollers))
 
     async def queues(self) -> Sequence[QueueFacts]:
-        """Tell who serves each task queue."""
+        """Return the pollers of each task queue."""
         async with translated_failures():
             described = await asyncio.gather(
                 *(self._queue(name, kind, DESCRIBE_PATIENCE) for name, kind, _ in QUEUES)

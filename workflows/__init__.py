@@ -1,1 +1,1 @@
-"""Durable stories: order, timers and messages; no I/O, no vendor, no SQL, no personal data."""
+"""Workflows: order, timers and messages; no I/O, no vendor, no SQL, no personal data."""

@@ -22,7 +22,7 @@ class Entry:
 
     at: datetime
     what: str
-    """Who asked for what."""
+    """What was asked for, and by whom."""
     came_of: str = ""
     """Empty until it is known."""
 
@@ -38,7 +38,7 @@ class RulesPass:
     position: int = 0
     """Of the last contact that was timed."""
     has_moved: bool = False
-    """Some contacts were moved, and are to be told."""
+    """Some contacts were moved, and have yet to be notified."""
 
 
 @dataclass(kw_only=True)
@@ -51,19 +51,19 @@ class BatchState:
     """How many contacts stood where when they were last counted."""
     counted_at: datetime | None = None
     in_flight: dict[str, int] = field(default_factory=dict)
-    """Who held a slot then: contact id to attempt, the first hundred."""
+    """Holders of slots then: contact id to attempt, the first hundred."""
     asked: dict[str, datetime] = field(default_factory=dict)
     """Contacts that are due and asked for a slot, and when; those that asked longer ago are overdue."""
     cursor: int = 0
-    """Pending contacts are looked at behind this position."""
+    """Pending contacts are read behind this position."""
     zones: tuple[str | None, ...] | None = None
     """Of pending contacts, None where they are to be read again."""
     rereads: dict[str, datetime] = field(default_factory=dict)
-    """Why and when those in front of the cursor are looked at again."""
+    """Why and when contacts in front of the cursor are read again."""
     rescheduled_since: datetime | None = None
-    """Contacts that sleep were rescheduled at that instant or later, and are still to be told."""
+    """Contacts that sleep were rescheduled at that instant or later, and have yet to be notified."""
     notified_up_to: int = 0
-    """Position of the last one that was told."""
+    """Position of the last one that was notified."""
     followed_version: int | None = None
     """Of the campaign's rules by which all waiting contacts were timed; None before it was asked for."""
     rules_pass: RulesPass | None = None
@@ -75,7 +75,7 @@ class BatchState:
     idle_looks: int = 0
     """How many times in a row nothing had happened."""
     next_wake: tuple[datetime, str] | None = None
-    """When the batch looks again by itself, and why."""
+    """When the batch asks for slots again by itself, and why."""
     runs: int = 1
     actions: list[Entry] = field(default_factory=list)
     """What people and the API asked for last."""
@@ -107,7 +107,7 @@ class HousekeepingInput:
 
 @dataclass(frozen=True, kw_only=True)
 class ContactInput:
-    """Start of a contact's story; being started is being granted a slot, unless it begins by waiting."""
+    """Start of a contact's workflow; the start grants a slot, unless the workflow begins by waiting."""
 
     batch_id: str
     campaign_id: str
@@ -137,7 +137,7 @@ class PolicyChanged:
 
 @dataclass(frozen=True)
 class CallEvent:
-    """Where a call of this contact stands, told by the webhook endpoint."""
+    """Where a call of this contact stands, as its webhook or the provider said."""
 
     attempt: int
     call_status: CallStatus

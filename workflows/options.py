@@ -67,7 +67,7 @@ LOCAL: LocalActivityOptions = {
     "local_retry_threshold": timedelta(seconds=2),
 }
 
-# Above the waits for a harmless question, a turn and the provider's answer together, so that an answer
+# Above the waits for a harmless question, rate limits and the provider's answer together, so that an answer
 # is kept; a rerun finds the attempt's row and never asks twice.
 DIAL: ActivityOptions = {
     "task_queue": DIAL_QUEUE,
@@ -76,8 +76,8 @@ DIAL: ActivityOptions = {
     "retry_policy": _PATIENT,
 }
 
-# The watchdog has a clock of its own and looks again later.
-LOOK: ActivityOptions = {
+# The watchdog has a clock of its own and polls again later.
+POLL: ActivityOptions = {
     "task_queue": DIAL_QUEUE,
     "start_to_close_timeout": timedelta(seconds=30),
     "heartbeat_timeout": _SILENCE,

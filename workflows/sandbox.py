@@ -2,7 +2,7 @@
 
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
-# Plain values and rules: loading them anew for every run costs much and guards nothing.
+# Plain values and rules: loading them again for every run costs much and guards nothing.
 # `workflows.batch.workflow` and `workflows.contact.workflow` themselves stay inside.
 _OUTSIDE = (
     "activities",

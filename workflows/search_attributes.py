@@ -40,7 +40,7 @@ KEYS: Sequence[SearchAttributeKey[str] | SearchAttributeKey[datetime] | SearchAt
     ATTEMPT,
 )
 SHOWN_FROM = timedelta(minutes=1)
-"""Shorter sleeps are over before anybody has looked."""
+"""Shorter sleeps are over before anybody can see them."""
 
 V = TypeVar("V", str, int, datetime)
 _AnyUpdate = SearchAttributeUpdate[str] | SearchAttributeUpdate[int] | SearchAttributeUpdate[datetime]
@@ -94,7 +94,7 @@ def show_sleep(status: ContactStatus, until: datetime, attempt: int) -> None:
 
 
 def _is_shown(key: SearchAttributeKey[str]) -> bool:
-    # Whoever was started without the attribute has a history without changes to it, and must replay so.
+    # A workflow started without the attribute has a history without changes to it, and must replay so.
     return workflow.info().typed_search_attributes.get(key) is not None
 
 

@@ -1,4 +1,4 @@
-"""How workflows speak to people who look at them: instants, reasons, texts somebody typed."""
+"""Texts that people read in the Web UI: instants, reasons, what operators typed."""
 
 import re
 from collections.abc import Mapping

@@ -52,7 +52,7 @@ class CallEvents:
     async def _contradicts_itself(self, report: StatusReport, body: Mapping[str, object]) -> bool:
         """Tell whether a tag names one attempt and the provider's call id is known as another's.
 
-        Only a tag is doubted, for it is echoed; who sends `execution_id` names the attempt himself.
+        Only a tag is doubted, for it is echoed; a sender of `execution_id` names the attempt itself.
         """
         is_tagged = report.execution_id is not None and body.get("execution_id") is None
         if not is_tagged or report.provider_call_id is None:

@@ -1,4 +1,4 @@
-"""Whether a request came from this machine, told by the sockets and never by a setting."""
+"""Whether a request came from this machine, by its sockets and never by a setting."""
 
 from ipaddress import ip_address
 
@@ -8,7 +8,7 @@ from starlette.types import Scope
 def came_over_loopback(scope: Scope) -> bool:
     """Tell whether both ends of the connection are loopback addresses.
 
-    Whoever listens on every address has outside callers too, whatever the settings say. Behind a proxy of
+    A server that listens on every address has outside callers too, in spite of any setting. Behind a proxy of
     this machine that names its callers, as uvicorn reads it, the caller counts. Unknown ends are outside.
     """
     return _is_loopback(scope.get("server")) and _is_loopback(scope.get("client"))

@@ -331,7 +331,7 @@ class Game:
             batch.is_over = True
             return
         await self._check_slots(batch, stands)
-        batch.is_woken = batch.is_woken or dispatcher.must_look_at_once(stands)
+        batch.is_woken = batch.is_woken or dispatcher.must_read_at_once(stands)
         wakes_at, _ = dispatcher.next_wake(stands, self.workflow_time())
         still = batch.wakes_at is not None and batch.wakes_at > self.workflow_time()
         batch.wakes_at = min(wakes_at, batch.wakes_at) if still and batch.wakes_at else wakes_at

@@ -33,11 +33,11 @@ with workflow.unsafe.imports_passed_through():
     from domain.lifecycle import Action
     from domain.slots import GrantedSlots, SlotGrants
     from workflows.batch import limits
-    from workflows.options import LOCAL, LOOK, STORE
+    from workflows.options import LOCAL, POLL, STORE
 
-STORIES_PER_STOP = 500
+CONTACTS_PER_STOP = 500
 NOTIFIED_AT_ONCE = 200
-"""Rescheduled contacts told between two looks at the rows."""
+"""Rescheduled contacts notified between two reads of the rows."""
 
 
 async def grant_slots(request: SlotGrants) -> GrantedSlots | None:
@@ -92,11 +92,11 @@ async def is_over(batch_id: str, contact_id: str) -> bool:
 
 
 async def close(contact_id: str, attempt: int) -> ClosedContact:
-    """End a contact nobody looks after; still live while its call is. `attempt` is 0 without a slot."""
+    """End a contact whose workflow is gone; still live while its call is. `attempt` is 0 without a slot."""
     if attempt:
         check = CheckCall(contact_id=contact_id, attempt=attempt, conclude=True)
         await workflow.execute_activity_method(
-            CallActivities.check_call, check, summary="its workflow ended: where is its call?", **LOOK
+            CallActivities.check_call, check, summary="its workflow ended: where is its call?", **POLL
         )
     request = CloseContact(contact_id=contact_id, attempt=attempt)
     return await workflow.execute_activity_method(
@@ -136,11 +136,11 @@ async def stop_skipped(batch_id: str) -> None:
             HangUpActivities.hang_up_skipped,
             HangUpSkipped(batch_id),
             summary="end calls of skipped contacts",
-            **LOOK,
+            **POLL,
         )
     position: int | None = 0
     while position is not None:
-        request = StopContacts(batch_id=batch_id, after_position=position, limit=STORIES_PER_STOP)
+        request = StopContacts(batch_id=batch_id, after_position=position, limit=CONTACTS_PER_STOP)
         stopped = await workflow.execute_activity_method(
             ContactActivities.stop_stories, request, summary="wake skipped contacts that sleep", **STORE
         )

@@ -1,4 +1,4 @@
-"""How a batch follows rules that changed: page by page, between two looks at the rows."""
+"""How a batch follows rules that changed: page by page, between two reads of the rows."""
 
 from datetime import datetime
 
@@ -49,7 +49,7 @@ class ChangedRules:
         return True
 
     def _end(self, under_way: RulesPass) -> None:
-        """Have moved contacts told; a version that came since is another pass."""
+        """Have moved contacts notified; a version that came since is another pass."""
         state = self._state
         is_first = state.followed_version != under_way.version
         state.follow_again_at = workflow.now() + limits.SETTLED_AFTER if is_first else None

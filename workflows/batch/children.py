@@ -76,7 +76,7 @@ class ContactChildren:
             await self._begin(slot)
 
     def _begin(self, slot: GrantedSlot) -> Coroutine[None, None, None]:
-        """Count a start at once: the next look must not ask for more than the run has room for."""
+        """Count a start at once: the next request must not ask for more than the run has room for."""
         self.started += 1
         return self._start_or_grant(slot)
 

@@ -22,7 +22,7 @@ def tally(state: BatchState) -> BatchTally:
 
 
 def details(state: BatchState, now: datetime) -> str:
-    """Return the page: how the batch stands, where its contacts stand, who asked for what."""
+    """Return the page: the batch, its contacts by status, and what was asked for by hand."""
     stands = state.stands
     if stands is None:
         return "not looked at yet"

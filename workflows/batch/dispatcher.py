@@ -1,4 +1,4 @@
-"""What a batch asks for in each look at the rows, and when it looks again: without a timer or an await."""
+"""What a batch requests each time it reads the rows, and when it reads again: without a timer or an await."""
 
 from collections.abc import Set
 from dataclasses import replace
@@ -11,7 +11,7 @@ from workflows.messages import BatchState
 
 
 class Dispatcher:
-    """Keeps how far pending contacts were looked at, who asked for a slot, and what falls due."""
+    """Keeps how far pending contacts were read, which contacts requested a slot, and what falls due."""
 
     def __init__(self, batch_id: BatchId, state: BatchState, now: datetime) -> None:
         self._batch_id = batch_id
@@ -21,19 +21,19 @@ class Dispatcher:
         self._forgotten_before = 0
         """When the request under way was made."""
         self._held = None if state.stands is None else state.stands.in_use
-        """Slots after the last look whose answer was handed out; None before the first."""
+        """Slots after the last grant that was handed out; None before the first."""
         self._told_of = self._told_of_before = 0
         """Slots that other batches said are free since then, and those of them that the last request knew."""
 
     def request(self, key: str, at_most: int, now: datetime) -> SlotGrants:
-        """Return what to ask for; everybody is looked at again where a window opened, or after a while."""
+        """Return the request; all contacts are read again when a window opened, or after a while."""
         self._told_of_before = self._told_of
         held_before = None if self._held is None else self._held + self._told_of
-        if now >= self._level_look_at() or any(at <= now for at in self._state.rereads.values()):
+        if now >= self._level_read_at() or any(at <= now for at in self._state.rereads.values()):
             self.forget()
             self._leveled_at = now
             self._state.idle_looks += 1
-            held_before = None  # whatever was lost on its way is made up for
+            held_before = None  # makes up for lost signals
         self._forgotten_before = self._times_forgotten
         counted_at = self._state.counted_at
         return SlotGrants(
@@ -48,7 +48,7 @@ class Dispatcher:
         )
 
     def take(self, stands: GrantedSlots, now: datetime) -> None:
-        """Take over how the batch stands; a look older than the newest signal does not move the cursor."""
+        """Take over how the batch stands; a read older than the newest signal does not move the cursor."""
         state = self._state
         state.stands = replace(stands, granted=(), refused=(), counts=None, holders=None)
         if stands.counts is not None and stands.holders is not None:
@@ -86,27 +86,27 @@ class Dispatcher:
         self._state.rereads.clear()
 
     def stir(self) -> None:
-        """Something was signalled: look again soon, and then ever more rarely."""
+        """A signal came: read again soon, and then ever more rarely."""
         self._state.idle_looks = 0
 
-    def must_look_at_once(self, stands: GrantedSlots) -> bool:
-        """Tell whether another look would grant more."""
+    def must_read_at_once(self, stands: GrantedSlots) -> bool:
+        """Tell whether another request would grant more."""
         was_answered = bool(stands.granted or stands.refused)
         return stands.has_more or (was_answered and len(self._state.asked) > limits.ASKED_AT_ONCE)
 
     def next_wake(self, stands: GrantedSlots, now: datetime) -> tuple[datetime, str]:
-        """Return when to look again by itself, and why."""
+        """Return when to read again without a signal, and why."""
         due = [(now + each.after, each.what) for each in stands.wakes]
         due += [(at, what) for what, at in self._state.rereads.items()]
-        due.append((self._level_look_at(), "look at the rows again"))
+        due.append((self._level_read_at(), "look at the rows again"))
         if self._state.follow_again_at is not None:
             due.append((self._state.follow_again_at, "time contacts that were settled by the old rules"))
         if stands.counts is None and self._state.counted_at is not None:
             due.append((self._state.counted_at + limits.COUNT_EVERY, "count"))
         return min(due)
 
-    def _level_look_at(self) -> datetime:
-        """Return when everybody is looked at again, signal or not: ever later while nothing happens."""
+    def _level_read_at(self) -> datetime:
+        """Return when all contacts are read again, signal or not: ever later while nothing happens."""
         doublings: int = 2 ** min(self._state.idle_looks, limits.LONGEST_DOUBLING)
         return self._leveled_at + min(limits.LOOK_EVERY * doublings, limits.LOOK_IDLE_EVERY)
 

@@ -1,4 +1,4 @@
-"""What a batch was asked for by hand and what came of it, for whoever looks at it next."""
+"""What operators asked of a batch and what came of it, for its page in the Web UI."""
 
 from collections.abc import Awaitable, Callable
 from functools import partial

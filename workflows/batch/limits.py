@@ -1,4 +1,4 @@
-"""How fast and how far a batch's workflow goes between two looks at the rows."""
+"""How fast and how far a batch's workflow goes between two reads of the rows."""
 
 from datetime import timedelta
 
@@ -21,11 +21,11 @@ REST_AFTER_WITHHELD = timedelta(seconds=1)
 REST_BEFORE_END = timedelta(seconds=1)
 """Between two tries to end a batch whose end one worker's clock sees and another's does not."""
 BATCHES_WOKEN_AT_ONCE = 20
-"""Batches of the campaign that are told of free slots; others look by themselves."""
+"""Batches of the campaign that are signalled free slots; others read by themselves."""
 TIMED_AT_ONCE = 1000
-"""Waiting contacts timed by changed rules between two looks at the rows, locked in one transaction."""
+"""Waiting contacts timed by changed rules between two reads of the rows, locked in one transaction."""
 SETTLED_AFTER = timedelta(seconds=60)
-"""By then whatever was decided by the old rules is stored."""
+"""By then every decision by the old rules is stored."""
 CHECK_EVERY = timedelta(seconds=10)
 """Between two searches for slots without an open call whose workflows are lost."""
 CHECK_ALL_EVERY = timedelta(minutes=1)

@@ -21,6 +21,6 @@ class Requests:
         self._wake()
 
     async def run(self) -> None:
-        """Run whatever was submitted."""
+        """Run what was submitted, in order."""
         while self._submitted:
             await self._submitted.pop(0)()

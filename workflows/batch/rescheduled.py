@@ -1,4 +1,4 @@
-"""How a batch tells contacts that sleep of times that moved: page by page, between two looks at the rows."""
+"""Notifies sleeping contacts of times that moved: page by page, between two reads of the rows."""
 
 from datetime import datetime
 
@@ -18,14 +18,14 @@ class RescheduledContacts:
         self._times_asked = 0
 
     def expect(self, since: datetime) -> None:
-        """Have contacts told that were rescheduled since then, or since an older move still untold."""
+        """Have contacts notified that were rescheduled since then, or since an older pending move."""
         known = self._state.rescheduled_since
         self._state.rescheduled_since = since if known is None else min(known, since)
         self._state.notified_up_to = 0
         self._times_asked += 1
 
     async def notify_next(self) -> bool:
-        """Tell a page of them; False when nobody is left. The newest times of the rows are told last."""
+        """Notify a page of them; False when none is left. The newest times of the rows come last."""
         since, asked = self._state.rescheduled_since, self._times_asked
         if since is None:
             return False

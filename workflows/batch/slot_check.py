@@ -1,4 +1,4 @@
-"""How slots come back whose contacts' workflows are lost: looked into beside the main loop."""
+"""Recovers slots whose contacts' workflows are lost, beside the main loop."""
 
 import asyncio
 from collections.abc import Callable
@@ -85,7 +85,7 @@ class SlotCheck:
             children.restart(granted)
 
     async def _close(self, contact_id: str, attempt: int) -> None:
-        with suppress(ActivityError):  # found again by the next look
+        with suppress(ActivityError):  # found again by the next check
             await activity_calls.close(contact_id, attempt)
 
     def _was_checked(self, _checking: "asyncio.Task[None]") -> None:

@@ -21,7 +21,7 @@ class Transitions:
         self._has_asked_to_end = False
 
     def note(self, before: BatchStatus | None, status: BatchStatus) -> None:
-        """Show a status that changed; `before` is None in the first look of all."""
+        """Show a status that changed; `before` is None at the first read."""
         if status is before:
             return
         search_attributes.show_batch(status)

@@ -30,7 +30,7 @@ with workflow.unsafe.imports_passed_through():
 class BatchWorkflow:
     """Waits for the scheduled start, then has every free slot granted until nobody is left to call.
 
-    Who holds a slot is written in the database alone. The loop asks for slots there, starts or wakes the
+    The slots are rows of the database alone. The loop requests slots there, starts or wakes the
     contacts that got one, and waits until it is woken or something falls due; signals make it fast, and a
     lost one costs seconds.
     What people may signal, with or without JSON: `pause`, `resume`, `cancel`, `dispatch`, `policy_changed`;
@@ -62,14 +62,12 @@ class BatchWorkflow:
     @workflow.run
     async def run(self, start: BatchInput) -> str:
         """Return the status the batch ended in."""
-        story = asyncio.create_task(self._run())
+        loop = asyncio.create_task(self._run())
         try:
-            return await asyncio.shield(
-                story
-            )  # or an activity under way would be cancelled, and the run fail
+            return await asyncio.shield(loop)  # or an activity under way would be cancelled, and the run fail
         except asyncio.CancelledError:
             self._requests.submit(self._journal.act(Action.CANCEL, "cancelled on the server"))
-            return await story
+            return await loop
         finally:
             self._timer.clear()
 
@@ -165,7 +163,7 @@ class BatchWorkflow:
 
     @workflow.query(name=names.IN_FLIGHT, description=DESCRIPTIONS[names.IN_FLIGHT])
     def in_flight(self) -> dict[str, int]:
-        """Return who holds a slot."""
+        """Return the holders of slots."""
         return dict(self._state.in_flight)
 
     @workflow.query(name=names.DEBUG, description=DESCRIPTIONS[names.DEBUG])
@@ -219,7 +217,7 @@ class BatchWorkflow:
         self._children.refuse(stands.refused)
         self._children.wake_batches(stands.waiting_batches[: limits.BATCHES_WOKEN_AT_ONCE])
         self._dispatcher.hand_out(stands)
-        if self._dispatcher.must_look_at_once(stands):
+        if self._dispatcher.must_read_at_once(stands):
             self._is_woken = True
 
     async def _end(self, stands: GrantedSlots) -> str:
@@ -229,7 +227,7 @@ class BatchWorkflow:
         return stands.status
 
     def _wake(self) -> None:
-        """Have the main loop look at the rows: something was signalled."""
+        """Have the main loop read the rows: a signal came."""
         self._dispatcher.stir()
         self._is_woken = True
 

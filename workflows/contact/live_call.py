@@ -13,7 +13,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.messages import CheckCall
     from domain.call import RANK, CallStatus, has_ended
     from domain.watchdog import CallTiming, CallWatch, must_end_by, next_poll
-    from workflows.options import LOOK
+    from workflows.options import POLL
 
 
 class LiveCall:
@@ -69,7 +69,7 @@ class LiveCall:
         )
         try:
             checked = await workflow.execute_activity_method(
-                CallActivities.check_call, request, summary="no webhook: where is the call?", **LOOK
+                CallActivities.check_call, request, summary="no webhook: where is the call?", **POLL
             )
         except ActivityError as error:
             cause = type(error.cause).__name__

@@ -49,8 +49,8 @@ class RetryTimer:
             self._moved[attempt] = due_at
 
     def grant(self, attempt: int) -> None:
-        """Wake whoever sleeps for this attempt: its slot is held already."""
-        # Asked in this rare case alone: who sleeps soundly gets no further events.
+        """End the sleep before this attempt: its slot is granted already."""
+        # Asked in this rare case alone: an undisturbed sleep gets no further events.
         if attempt == self._attempt:
             self._is_granted = workflow.patched(GRANT_ENDS_SLEEP)
 
@@ -62,12 +62,12 @@ class RetryTimer:
         """Drop what was heard of this attempt's time: the gates are asked now."""
         self._moved.pop(attempt, None)
 
-    async def until(self, nap: WaitUntil, *, is_granted: bool) -> None:
+    async def until(self, sleep: WaitUntil, *, is_granted: bool) -> None:
         """Hold no slot until then, or until something ends the sleep earlier."""
         if is_granted and workflow.patched(GRANT_ENDS_SLEEP):
             return
-        self._attempt, self._is_granted = nap.attempt, False
-        await self._until(nap)
+        self._attempt, self._is_granted = sleep.attempt, False
+        await self._until(sleep)
         self._attempt = 0
 
     async def rest(self, pause: timedelta, summary: str, is_over: Callable[[], bool] = lambda: False) -> bool:
@@ -81,16 +81,16 @@ class RetryTimer:
             return True
         return False
 
-    async def _until(self, nap: WaitUntil) -> None:
-        wakes_at = nap.due_at
-        while (wakes_at := self._moved.pop(nap.attempt, wakes_at)) > workflow.now():
-            search_attributes.show_sleep(nap.status, wakes_at, nap.attempt)
-            is_over = partial(self._is_over, nap.attempt, wakes_at)
-            if await self.rest(wakes_at - workflow.now(), nap.summary, is_over) or self.is_stopped:
+    async def _until(self, sleep: WaitUntil) -> None:
+        wakes_at = sleep.due_at
+        while (wakes_at := self._moved.pop(sleep.attempt, wakes_at)) > workflow.now():
+            search_attributes.show_sleep(sleep.status, wakes_at, sleep.attempt)
+            is_over = partial(self._is_over, sleep.attempt, wakes_at)
+            if await self.rest(wakes_at - workflow.now(), sleep.summary, is_over) or self.is_stopped:
                 return
             if self._is_granted:
                 break
-        search_attributes.show_sleep(nap.status, workflow.now(), nap.attempt)
+        search_attributes.show_sleep(sleep.status, workflow.now(), sleep.attempt)
 
     def _is_over(self, attempt: int, wakes_at: datetime) -> bool:
         return self._is_granted or self._moved.get(attempt, wakes_at) != wakes_at

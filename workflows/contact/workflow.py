@@ -1,4 +1,4 @@
-"""One person's story: slot, dial, wait for the outcome, then finish or wait for the next attempt."""
+"""The workflow of one contact: slot, dial, outcome, then the end or the wait for the next attempt."""
 
 import asyncio
 from contextlib import suppress
@@ -40,7 +40,7 @@ STAYS = frozenset({Gate.BATCH_HELD, Gate.NO_SLOT})
 NOBODY_GRANTS = "nobody_grants_a_slot"
 GRANT_PATIENCE = timedelta(minutes=15)
 """After so long without an answer a request for a slot is made again, then ever more rarely: the batch finds
-who is due among its rows, and only a batch that is gone would not."""
+due contacts among its rows, and only a batch that is gone would not."""
 LONGEST_PATIENCE = timedelta(days=1)
 LONGEST_REST = timedelta(seconds=30)
 """A contact that was certainly not dialled asks the gates again after so long: its batch may be held."""
@@ -59,29 +59,29 @@ class ContactWorkflow:
     Signals: `call_event` (where a call stands), `slot_granted`, `stop` (the contact was skipped),
     `due_changed` (another time than the one it sleeps until).
     Continues as new between two tries of one attempt, when the server suggests it: a provider that is down
-    for days, or a number that is busy for hours, must not fill the history. A slot that is held stays held.
+    for days, or a number that is busy for hours, must not fill the histart. A slot that is held stays held.
     """
 
     @workflow.init
-    def __init__(self, story: ContactInput) -> None:
-        self._batch_id = story.batch_id
-        self._campaign_id = story.campaign_id
-        self._contact_id = story.contact_id
-        self._attempt = story.attempt
-        self._kind = story.kind
-        self._granted_attempt = story.attempt if story.due_at is None else story.attempt - 1
+    def __init__(self, start: ContactInput) -> None:
+        self._batch_id = start.batch_id
+        self._campaign_id = start.campaign_id
+        self._contact_id = start.contact_id
+        self._attempt = start.attempt
+        self._kind = start.kind
+        self._granted_attempt = start.attempt if start.due_at is None else start.attempt - 1
         self._sleep = RetryTimer(self._show)
         self._waits_for_slot = False
         self._is_put_off = False
         """It waits for a slot, and has heard that it is to be called later."""
-        self._call = LiveCall(story.contact_id, story.attempt)
+        self._call = LiveCall(start.contact_id, start.attempt)
 
     @workflow.run
-    async def run(self, story: ContactInput) -> str:
-        """Return the status the story ended in."""
-        if story.due_at is not None:
+    async def run(self, start: ContactInput) -> str:
+        """Return the status the contact ended in."""
+        if start.due_at is not None:
             summary, waits_as = text.CALL[self._kind], WAITS_AS[self._kind]
-            await self._sleep_for(WaitUntil(self._attempt, story.due_at, waits_as, summary))
+            await self._sleep_for(WaitUntil(self._attempt, start.due_at, waits_as, summary))
         while True:
             if not await self._hold_slot():
                 return NOBODY_GRANTS
@@ -173,12 +173,16 @@ class ContactWorkflow:
         self._sleep.forget(self._attempt)
         placed = await self._place_call()
         while placed.answer is DialAnswer.ASK_AGAIN:
-            why = "waits for its turn to dial" if placed.turn else "the provider did not dial: ask again"
+            why = (
+                "waits for its campaign's rate limit"
+                if placed.turn
+                else "the provider did not dial: ask again"
+            )
             await self._sleep.rest(min(placed.ask_again_in or ASK_AGAIN_PAUSE, LONGEST_REST), why)
             if self._sleep.is_stopped:
                 # Certainly nothing was dialled, and nobody wants it to be.
                 return replace(placed, answer=DialAnswer.WITHHELD, gate=Gate.CONTACT_CLOSED)
-            if placed.turn is None:  # a new run would not know the turn, and go to the end of the line
+            if placed.turn is None:  # a new run would lose the reservation
                 self._go_on_in_a_new_run(due_at=None)
             placed = await self._place_call(placed.turn)
         if placed.timing is None:
@@ -188,7 +192,7 @@ class ContactWorkflow:
         return None
 
     async def _return_slot(self, withheld: PlacedCall) -> str | None:
-        """Give the slot back unused; return the status when this ends the story.
+        """Give the slot back unused; return the status when this ends the start.
 
         A fresh contact ends it and is read from the database again when calls may be placed.
         """
@@ -208,7 +212,7 @@ class ContactWorkflow:
         if returned.batch_is_gone:
             return NOBODY_GRANTS
         if returned.status is ContactStatus.PENDING and self._granted_attempt >= self._attempt:
-            return None  # granted anew while the slot was given back
+            return None  # granted again while the slot was given back
         may_wait = withheld.gate in STAYS or withheld.opens_at is not None
         if not may_wait or returned.status not in SLEEPING:
             return returned.status
@@ -228,7 +232,7 @@ class ContactWorkflow:
         With `due_at` the slot was given back, and is asked for then.
         """
         if workflow.info().is_continue_as_new_suggested():
-            story = ContactInput(
+            start = ContactInput(
                 batch_id=self._batch_id,
                 campaign_id=self._campaign_id,
                 contact_id=self._contact_id,
@@ -236,7 +240,7 @@ class ContactWorkflow:
                 kind=self._kind,
                 due_at=due_at,
             )
-            workflow.continue_as_new(story)
+            workflow.continue_as_new(start)
 
     async def _place_call(self, turn: DialReservation | None = None) -> PlacedCall:
         self._show("is being called")
@@ -254,8 +258,8 @@ class ContactWorkflow:
             **LOCAL,
         )
 
-    async def _sleep_for(self, nap: WaitUntil) -> None:
-        await self._sleep.until(nap, is_granted=self._granted_attempt >= nap.attempt)
+    async def _sleep_for(self, sleep: WaitUntil) -> None:
+        await self._sleep.until(sleep, is_granted=self._granted_attempt >= sleep.attempt)
 
     def _show(self, what: str) -> None:
         """Put on the run's page in the Web UI what happens now."""
