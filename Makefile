@@ -30,10 +30,10 @@ up: $(READY) ## Start the whole stack and keep it running
 test: $(READY) ## Run every test but those of real phones
 	@$(BIN)/python -m pytest $(SHARED)
 
-test-unit: $(READY) ## Run the tests that start no server, in seconds
-	@$(BIN)/python -m pytest $(SHARED) -m 'not (e2e or server or store or process)'
+test-unit: $(READY) ## Run the tests that start no server of any kind
+	@$(BIN)/python -m pytest $(SHARED) --numprocesses 2 -m 'not (e2e or server or store or process)'
 
-coverage: $(READY) ## Run every test, and refuse less coverage than there was
+coverage: $(READY) ## Run every test and measure what it covers
 	@$(BIN)/python -m pytest $(SHARED) --cov --cov-report=term:skip-covered
 
 test-sip: $(READY) ## Call real SIP phones on loopback (needs sipp and baresip)
