@@ -3,8 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-# Files are begun as tests/conftest.py sorts them, the longest first; more processes than processors, for most wait.
-SHARED := --numprocesses 4 --dist loadfile --no-loadscope-reorder
+# Files with whole stacks are spread among the quick ones, for side by side they starve each other.
+SHARED := --numprocesses 3 --dist loadfile
 
 # The tests start hundreds of processes, which otherwise compile the same modules again and again.
 unexport PYTHONDONTWRITEBYTECODE
@@ -33,7 +33,7 @@ test: $(READY) ## Run every test but those of real phones
 test-unit: $(READY) ## Run the tests that start no server of any kind
 	@$(BIN)/python -m pytest $(SHARED) --numprocesses 2 -m 'not (e2e or server or store or process)'
 
-coverage: $(READY) ## Run every test and measure what it covers
+coverage: $(READY) ## Run every test, and refuse coverage below the floor
 	@$(BIN)/python -m pytest $(SHARED) --cov --cov-report=term:skip-covered
 
 test-sip: $(READY) ## Call real SIP phones on loopback (needs sipp and baresip)

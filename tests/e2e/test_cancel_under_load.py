@@ -41,7 +41,7 @@ def last_request(house: House, batch_id: str) -> datetime:
 
 
 def wait_until_nobody_runs(house: House, query: str) -> None:
-    house.wait_for(lambda: house.running_workflows(query) == 0, 15)
+    house.wait_for(lambda: house.running_workflows(query) == 0, 60)
 
 
 def skip_reasons(contacts: list[JsonObject]) -> set[object]:

@@ -80,8 +80,9 @@ def orphaned(folder: Path) -> int:
     with owner:
         assert owner.stdout is not None
         assert owner.stdout.readline() == "started\n"
+        server_id = _server_id(folder)  # it dies with its owner, and takes the file along
         owner.send_signal(signal.SIGKILL)
-    return _server_id(folder)
+    return server_id
 
 
 def test_what_was_written_is_there_after_a_restart(folder: Path) -> None:

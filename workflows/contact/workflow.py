@@ -173,11 +173,7 @@ class ContactWorkflow:
         self._sleep.forget(self._attempt)
         placed = await self._place_call()
         while placed.answer is DialAnswer.ASK_AGAIN:
-            why = (
-                "waits for its campaign's rate limit"
-                if placed.turn
-                else "the provider did not dial: ask again"
-            )
+            why = "waits for the rate limit" if placed.turn else "the provider did not dial: ask again"
             await self._sleep.rest(min(placed.ask_again_in or ASK_AGAIN_PAUSE, LONGEST_REST), why)
             if self._sleep.is_stopped:
                 # Certainly nothing was dialled, and nobody wants it to be.
