@@ -39,7 +39,7 @@ def test_public_ci_runs_what_a_developer_runs_on_every_python_the_project_names(
     commands = {step["run"] for job in jobs().values() for step in job["steps"] if "run" in step}
 
     assert jobs()["test"]["strategy"]["matrix"]["python"] == named
-    assert commands == {".ci/run", "make test-wheel"}
+    assert commands == {".ci/run", "make coverage", "make test-wheel"}
 
 
 def test_actions_of_public_ci_are_pinned_by_commit() -> None:
