@@ -31,7 +31,7 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-async def eventually(holds: Callable[[], Awaitable[bool]], seconds: float = 10) -> None:
+async def eventually(holds: Callable[[], Awaitable[bool]], seconds: float = 60) -> None:
     """Return as soon as the server says so."""
     async with asyncio.timeout(seconds):
         while not await holds():  # noqa: ASYNC110 - a server is asked, that tells nothing by itself
@@ -126,9 +126,14 @@ class Deployment:
             if each.HasField("last_started_time")
         }
 
-    async def jobs_run(self, seconds: float = 10) -> None:
+    async def jobs_run(self, seconds: float = 60) -> None:
         """Return once all jobs are under way."""
         await eventually(self._all_run, seconds)
+
+    async def handed_over(self) -> int:
+        """Return how many jobs came to an end of their own, for another worker to go on."""
+        history = await self.client.get_workflow_handle(names.HOUSEKEEPING_WORKFLOW_ID).fetch_history()
+        return sum(each.HasField("activity_task_completed_event_attributes") for each in history.events)
 
     async def _all_run(self) -> bool:
         return len(await self.jobs()) == 3
@@ -178,11 +183,11 @@ async def test_stop_of_its_worker_is_not_held_up_and_another_one_goes_on(deploym
     async with deployment.worker():
         await deployment.jobs_run()
         stopped_at = asyncio.get_running_loop().time()
-    assert asyncio.get_running_loop().time() - stopped_at < 3
+    assert asyncio.get_running_loop().time() - stopped_at < 20  # a term lasts an hour
+    assert await deployment.handed_over() == 3
 
     async with deployment.worker():
         await deployment.jobs_run()
-        assert set((await deployment.jobs()).values()) == {1}
 
 
 async def test_job_that_fails_leaves_the_others_alone(
@@ -199,7 +204,12 @@ async def test_job_that_fails_leaves_the_others_alone(
             return (await deployment.jobs()).get("start_batches", 0) >= 3
 
         await eventually(is_tried_again)
-        assert (await deployment.jobs())["deliver_endings"] == 1
+
+        async def delivers() -> bool:
+            return "deliver_endings" in await deployment.jobs()
+
+        await eventually(delivers)
+    assert await deployment.handed_over() == 1  # the failing ones never came to an end
 
 
 async def test_it_continues_as_new_and_costs_no_events_meanwhile(deployment: Deployment) -> None:
