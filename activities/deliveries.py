@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 
 import structlog
 from temporalio import activity
@@ -39,17 +40,13 @@ class DeliveryActivities:
         server: EngineServer,
         clock: Callable[[], datetime],
     ) -> None:
-        self._endings = endings
-        self._delivery = delivery
-        self._server = server
-        self._clock = clock
+        self._deliverer = partial(Deliverer, endings, delivery, server, clock)
 
     @activity.defn
     @translating_failures
     async def deliver_endings(self, term: HousekeepingTerm) -> None:
         """Tell contacts' workflows how their calls ended."""
-        deliverer = Deliverer(self._endings, self._delivery, self._server, self._clock)
-        await until_over(repeated(deliverer.run, "deliver_endings", timedelta()), term)
+        await until_over(repeated(self._deliverer().run, "deliver_endings", timedelta()), term)
 
     @property
     def all(self) -> tuple[Callable[..., object], ...]:
