@@ -145,13 +145,18 @@ def waiting_batches(demands: Mapping[BatchId, SlotDemand], campaign_limit: int) 
 
 
 def batches_to_tell(
-    batch_id: BatchId, demands: Mapping[BatchId, SlotDemand], campaign_limit: int, held_before: int | None
+    batch_id: BatchId,
+    demands: Mapping[BatchId, SlotDemand],
+    campaign_limit: int | None,
+    held_before: int | None,
 ) -> tuple[BatchId, ...]:
     """Return the batches that are to hear of slots which this one held before and holds no longer.
 
     A batch below its share whose own call has ended is on its way to take that slot; to tell it too costs
     every batch a look for every call of each other.
     """
+    if campaign_limit is None:
+        return ()
     others = tuple(each for each in waiting_batches(demands, campaign_limit) if each != batch_id)
     left = len(others) if held_before is None else max(0, held_before - demands[batch_id].held)
     return others[:left]

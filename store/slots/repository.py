@@ -183,7 +183,7 @@ async def _grant(
         zones=None if found.zones is None else tuple(found.zones),
         wakes=_wakes(batch, campaign, standing, now, lacks_capacity=lacks_capacity),
         rereads=found.rereads(now),
-        waiting_batches=() if cap is None else batches_to_tell(batch_id, demands, cap, request.held_before),
+        waiting_batches=batches_to_tell(batch_id, demands, cap, request.held_before),
         policy_version=locked.policy_version,
         at=now,
     )

@@ -123,9 +123,7 @@ class _Grant:
             has_more=not lacks_capacity and self._limit - held > room > 0 and len(candidates) == room,
             wakes=tuple(self._wakes(lacks_capacity=lacks_capacity)),
             rereads=tuple(self._rereads()),
-            waiting_batches=()
-            if self._cap is None
-            else batches_to_tell(batch_id, demands, self._cap, self._request.held_before),
+            waiting_batches=batches_to_tell(batch_id, demands, self._cap, self._request.held_before),
             policy_version=self._tables.policy_versions.get(self._batch.campaign_id, 1),
             at=self._now,
             is_unattended=any(

@@ -21,14 +21,14 @@ class Dispatcher:
         self._forgotten_before = 0
         """When the request under way was made."""
         self._held = None if state.stands is None else state.stands.in_use
-        """Slots after the last grant that was handed out; None before the first."""
-        self._told_of = self._told_of_before = 0
-        """Slots that other batches said are free since then, and those of them that the last request knew."""
+        """Slots after the last grant that was handed out, None before it; plus those left by others."""
+        self._told_of = 0
+        """Slots that other batches left since the last request."""
 
     def request(self, key: str, at_most: int, now: datetime) -> SlotGrants:
         """Return the request; all contacts are read again when a window opened, or after a while."""
-        self._told_of_before = self._told_of
-        held_before = None if self._held is None else self._held + self._told_of
+        self._held = None if self._held is None else self._held + self._told_of
+        self._told_of, held_before = 0, self._held
         if now >= self._level_read_at() or any(at <= now for at in self._state.rereads.values()):
             self.forget()
             self._leveled_at = now
@@ -76,8 +76,6 @@ class Dispatcher:
     def hand_out(self, stands: GrantedSlots) -> None:
         """The answer has been acted upon: contacts have their slots, other batches know of those left."""
         self._held = stands.in_use
-        self._told_of -= self._told_of_before
-        self._told_of_before = 0
 
     def forget(self) -> None:
         """Look at pending contacts from the first one again: others may be called now than a moment ago."""
