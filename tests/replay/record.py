@@ -306,59 +306,59 @@ async def rescheduled(stage: Stage) -> Mapping[str, str]:
     }
 
 
-async def withheld_for_hours(stage: Stage) -> Mapping[str, str]:
-    """A redial has its slot when the window of its campaign closes, for ten seconds."""
-    stage.telephone.script = lambda _, call: BUSY if call == 1 else ANSWERED
+def _behind_a_grant(stage: Stage, change: Callable[[BatchId], Awaitable[None]]) -> None:
+    """Change something right after the first grant that follows a dial, before the workflow hears of it."""
 
-    async def close(granted: GrantedSlots) -> GrantedSlots:
+    async def changed(granted: GrantedSlots) -> GrantedSlots:
         if stage.telephone.requests and granted.granted:
             stage.slots.once_granted = None
-            close_until_soon(stage, batch_id, await stage.env.get_current_time())
+            await change(next(iter(stage.tables.batches)))
         return granted
 
-    stage.slots.once_granted = close
-    batch_id = await stage.a_batch(rules=QUICK)
-    [contact] = await _finished(stage, batch_id)
-    return {
-        "contact_withheld_for_hours": _story(contact),
-        "batch_withheld_for_hours": names.batch_workflow_id(batch_id),
-    }
+    stage.slots.once_granted = changed
+    stage.telephone.script = lambda _, call: BUSY if call == 1 else ANSWERED
+
+
+async def withheld_for_hours(stage: Stage) -> Mapping[str, str]:
+    """A redial has its slot when the window of its campaign closes, for ten seconds."""
+
+    async def close(batch_id: BatchId) -> None:
+        close_until_soon(stage, batch_id, await stage.env.get_current_time())
+
+    _behind_a_grant(stage, close)
+    return await _withheld(stage, "hours")
 
 
 async def withheld_for_caps(stage: Stage) -> Mapping[str, str]:
     """A redial has its slot when a cap is set that lets go six seconds after the first call."""
-    stage.telephone.script = lambda _, call: BUSY if call == 1 else ANSWERED
 
-    async def cap(granted: GrantedSlots) -> GrantedSlots:
-        if stage.telephone.requests and granted.granted:
-            stage.slots.once_granted = None
-            campaign = stage.tables.campaigns[stage.tables.batches[batch_id].campaign_id]
-            caps = (FrequencyCap(max_calls=1, window=timedelta(seconds=6)),)
-            capped = replace(campaign, rules=replace(campaign.rules, frequency_caps=caps))
-            stage.tables.campaigns[campaign.campaign_id] = capped
-        return granted
+    async def cap(batch_id: BatchId) -> None:
+        campaign = stage.tables.campaigns[stage.tables.batches[batch_id].campaign_id]
+        caps = (FrequencyCap(max_calls=1, window=timedelta(seconds=6)),)
+        capped = replace(campaign, rules=replace(campaign.rules, frequency_caps=caps))
+        stage.tables.campaigns[campaign.campaign_id] = capped
 
-    stage.slots.once_granted = cap
+    _behind_a_grant(stage, cap)
+    return await _withheld(stage, "caps")
+
+
+async def _withheld(stage: Stage, why: str) -> Mapping[str, str]:
     batch_id = await stage.a_batch(rules=QUICK)
     [contact] = await _finished(stage, batch_id)
     return {
-        "contact_withheld_for_caps": _story(contact),
-        "batch_withheld_for_caps": names.batch_workflow_id(batch_id),
+        f"contact_withheld_for_{why}": _story(contact),
+        f"batch_withheld_for_{why}": names.batch_workflow_id(batch_id),
     }
 
 
 async def held_with_its_slot(stage: Stage) -> Mapping[str, str]:
     """A contact has its slot when its batch is paused, and is called once it is resumed."""
-    stage.telephone.script = lambda _, call: BUSY if call == 1 else ANSWERED
 
-    async def pause(granted: GrantedSlots) -> GrantedSlots:
-        if stage.telephone.requests and granted.granted:
-            stage.slots.once_granted = None
-            held = replace(stage.tables.batches[batch_id], status=BatchStatus.PAUSED)
-            stage.tables.batches[batch_id] = held
-        return granted
+    async def pause(batch_id: BatchId) -> None:
+        held = replace(stage.tables.batches[batch_id], status=BatchStatus.PAUSED)
+        stage.tables.batches[batch_id] = held
 
-    stage.slots.once_granted = pause
+    _behind_a_grant(stage, pause)
     batch_id = await stage.a_batch(2, concurrency_limit=1, rules=QUICK)
     batch = await stage.start(batch_id)
     await until(lambda: stage.tables.batches[batch_id].status is BatchStatus.PAUSED)
