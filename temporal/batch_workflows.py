@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.workflowservice.v1 import (
@@ -27,6 +28,8 @@ from temporal.server import DESCRIBE_PATIENCE, TemporalServer, translated_failur
 from workflows import names, search_attributes
 from workflows.messages import AttemptReported, BatchInput, ContactSkipped, FollowUpScheduled, PolicyChanged
 from workflows.text import quantity
+
+Answer = TypeVar("Answer")
 
 BATCH_WORKFLOW = "BatchWorkflow"
 QUERY_PATIENCE = timedelta(seconds=1)
@@ -73,28 +76,16 @@ class BatchWorkflows(TemporalServer):
 
     async def tally(self, batch_id: BatchId) -> BatchTally | None:
         """Ask the running workflow for its numbers; None without an answer in time that can be read."""
-        batch = self._client.get_workflow_handle(names.batch_workflow_id(batch_id))
-        try:
-            tally: BatchTally = await batch.query(
-                names.COUNTERS,
-                result_type=BatchTally,
-                # A workflow that ended, by whosever hand, still answers with what it last knew.
-                reject_condition=QueryRejectCondition.NOT_OPEN,
-                rpc_timeout=QUERY_PATIENCE,
-            )
-        except UNANSWERED:
-            return None
-        return tally
+        return await self._query(batch_id, names.COUNTERS, BatchTally)
 
     async def act(self, batch_id: BatchId, action: Action) -> None:
         """Tell the batch's workflow that it was paused, resumed or cancelled; nothing happens without one."""
         # The change is stored: a signal of that name would do it once more, after the next one perhaps.
         await self._tell(batch_id, names.POLICY_CHANGED, PolicyChanged(action))
 
-    async def policy_changed(self, batch_id: BatchId, *, rescheduled_since: datetime | None = None) -> None:
+    async def policy_changed(self, batch_id: BatchId) -> None:
         """Tell the batch's workflow that rules of its campaign changed; nothing happens without one."""
-        changed = PolicyChanged(rescheduled_since=rescheduled_since)
-        await self._tell(batch_id, names.POLICY_CHANGED, changed)
+        await self._tell(batch_id, names.POLICY_CHANGED, PolicyChanged())
 
     async def dispatch(self, batch: Batch) -> None:
         """Signal the batch's workflow to read its contacts again; start it when it is gone."""
@@ -176,17 +167,21 @@ class BatchWorkflows(TemporalServer):
 
     async def dispatcher(self, batch_id: BatchId) -> Mapping[str, object] | None:
         """Ask the workflow what it knows and waits for; None when no worker answers in time."""
+        return await self._query(batch_id, names.DEBUG, dict[str, object])
+
+    async def _query(self, batch_id: BatchId, query: str, answer: type[Answer]) -> Answer | None:
         batch = self._client.get_workflow_handle(names.batch_workflow_id(batch_id))
         try:
-            view: dict[str, object] = await batch.query(
-                names.DEBUG,
-                result_type=dict[str, object],
+            told: Answer = await batch.query(
+                query,
+                result_type=answer,
+                # A workflow that ended, by whosever hand, still answers with what it last knew.
                 reject_condition=QueryRejectCondition.NOT_OPEN,
                 rpc_timeout=QUERY_PATIENCE,
             )
         except UNANSWERED:
             return None
-        return view
+        return told
 
     async def _failure(self, run: WorkflowExecution) -> str | None:
         request = GetWorkflowExecutionHistoryReverseRequest(

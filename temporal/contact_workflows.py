@@ -1,17 +1,16 @@
 """Workflows of contacts: which of them run, and signals to them."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.service import RPCError, RPCStatusCode
 
 from domain.call import CallRecord
-from domain.errors import EngineUnavailable
 from domain.identity import BatchId, ContactId
 from domain.ports import Attendance, RescheduledTime
 from temporal.requests import request_each, signalled
+from temporal.server import translated_failures
 from workflows import names
 from workflows.messages import CallEvent, DueChanged
 
@@ -71,25 +70,18 @@ class ContactWorkflows:
     async def _signal(
         self, batch_id: BatchId, contact_id: ContactId, signal: str, message: object = None
     ) -> None:
-        contact = self._client.get_workflow_handle(names.contact_workflow_id(batch_id, contact_id))
-        with _absence_ignored():
-            await contact.signal(signal, message)
+        async with translated_failures():
+            await signalled(self._client, names.contact_workflow_id(batch_id, contact_id), signal, message)
 
     async def _attendance(self, batch_id: BatchId, contact_id: ContactId) -> Attendance:
         contact = self._client.get_workflow_handle(names.contact_workflow_id(batch_id, contact_id))
-        with _absence_ignored():
-            status = (await contact.describe()).status
-            if status is WorkflowExecutionStatus.RUNNING:
-                return Attendance.RUNNING
-            return Attendance.OVER if status in _FINAL else Attendance.MISSING
-        return Attendance.MISSING
-
-
-@contextmanager
-def _absence_ignored() -> Iterator[None]:
-    """Pass over a workflow that does not exist; any other failure means that Temporal does not answer."""
-    try:
-        yield
-    except RPCError as error:
-        if error.status is not RPCStatusCode.NOT_FOUND:
-            raise EngineUnavailable from error
+        async with translated_failures():
+            try:
+                status = (await contact.describe()).status
+            except RPCError as error:
+                if error.status is not RPCStatusCode.NOT_FOUND:
+                    raise
+                return Attendance.MISSING
+        if status is WorkflowExecutionStatus.RUNNING:
+            return Attendance.RUNNING
+        return Attendance.OVER if status in _FINAL else Attendance.MISSING

@@ -45,7 +45,7 @@ class BatchWorkflows(Protocol):
     async def act(self, batch_id: BatchId, action: Action) -> None:
         """Tell the batch's workflow that it was paused, resumed or cancelled; nothing happens without one."""
 
-    async def policy_changed(self, batch_id: BatchId, *, rescheduled_since: datetime | None = None) -> None:
+    async def policy_changed(self, batch_id: BatchId) -> None:
         """Tell the batch's workflow that rules of its campaign changed; nothing happens without one.
 
         Contacts were moved at that instant or later, if one is given.

@@ -34,7 +34,6 @@ class FakeEngine:
     delivered: list[CallRecord] = field(default_factory=list)
     acts: list[tuple[BatchId, Action]] = field(default_factory=list)
     policy_changes: list[BatchId] = field(default_factory=list)
-    reschedules: list[tuple[BatchId, datetime]] = field(default_factory=list)
     """Of these changes, those that moved contacts who sleep, and since when."""
     dispatches: list[tuple[BatchId, CampaignId, int]] = field(default_factory=list)
     """Batch, campaign and number of contacts."""
@@ -80,12 +79,10 @@ class FakeEngine:
         self._require_listening()
         self.acts.append((batch_id, action))
 
-    async def policy_changed(self, batch_id: BatchId, *, rescheduled_since: datetime | None = None) -> None:
+    async def policy_changed(self, batch_id: BatchId) -> None:
         """Hear that rules of a batch's campaign changed."""
         self._require_listening()
         self.policy_changes.append(batch_id)
-        if rescheduled_since is not None:
-            self.reschedules.append((batch_id, rescheduled_since))
 
     async def dispatch(self, batch: Batch) -> None:
         """Hear that a batch is to look for contacts again."""

@@ -29,6 +29,7 @@ from tests.builders import a_batch, a_call_record
 from tests.fakes import FakeBatchStore, FakeCallStore, FakeContactStore
 from tests.workflows.stage import ANSWERED, BUSY, QUICK, SILENCE, Stage, a_real_server, a_stage, until
 from workflows import names
+from workflows.messages import PolicyChanged
 
 pytestmark = pytest.mark.server
 BATCH = BatchId("btc_1")
@@ -232,7 +233,6 @@ async def test_changed_rules_are_obeyed_by_the_running_batch(stage: Stage) -> No
 
 
 async def test_sleepers_that_changed_rules_moved_are_told_through_their_batch(stage: Stage) -> None:
-    gateway = BatchWorkflows(stage.client)
     stage.telephone.script = lambda _request, call: BUSY if call == 1 else ANSWERED
     batch_id = await stage.a_batch(2)
     await stage.start(batch_id)
@@ -242,7 +242,8 @@ async def test_sleepers_that_changed_rules_moved_are_told_through_their_batch(st
         due = replace(contact, next_retry_at=now, updated_at=now)
         stage.tables.contacts[contact.contact_id] = due
 
-    await gateway.policy_changed(batch_id, rescheduled_since=now)
+    batch = stage.client.get_workflow_handle(names.batch_workflow_id(batch_id))
+    await batch.signal(names.POLICY_CHANGED, PolicyChanged(rescheduled_since=now))
 
     await until(lambda: len(stage.telephone.requests) == 4)
 
