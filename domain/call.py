@@ -1,9 +1,11 @@
 """One attempt and the call it places: statuses, their order, and how events change the call record."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from domain.disposition import AnsweredBy
 from domain.given_time import GivenTime
 from domain.identity import BatchId, CampaignId, ContactId, ExecutionId
 
@@ -132,6 +134,10 @@ class StatusEvent:
     follow_up_at: datetime | None = None
     local_follow_up: GivenTime | None = None
     """A follow-up without an offset, until its zone is known."""
+    answered_by: AnsweredBy | None = None
+    disposition: str | None = None
+    disposition_note: str | None = None
+    disposition_data: Mapping[str, object] | None = None
     error: str | None = None
     unread_fields: tuple[str, ...] = ()
     """Fields that could not be read, each as `field: reason`; never a value."""
@@ -186,6 +192,11 @@ class CallRecord:
     total_cost: float | None = None
     sip_status: int | None = None
     error: str | None = None
+    answered_by: AnsweredBy | None = None
+    disposition: str | None = None
+    """What the agent says came of the talk; final once the call has ended."""
+    disposition_note: str | None = None
+    disposition_data: Mapping[str, object] | None = None
     follow_up_at: datetime | None = None
     """Asked for by the event that ended the call; not on the wire."""
 
@@ -201,7 +212,12 @@ _REPORTED = (
     "total_cost",
     "duration_seconds",
     "error",
+    "answered_by",
+    "disposition",
+    "disposition_note",
+    "disposition_data",
 )
+_DISPOSED = ("disposition", "disposition_note", "disposition_data")
 
 _EMPTY = (None, "")
 
@@ -210,7 +226,9 @@ def apply_event(record: CallRecord, event: StatusEvent) -> tuple[CallRecord, Eve
     """Return the record after `event`, and whether the event moved it.
 
     Status only moves forward and the first ending wins.
-    A repeated ending may fill fields that are still empty, and moves nothing.
+    A repetition of where the call stands may fill fields that are still empty, and moves nothing.
+    A disposition of a call that goes on replaces an earlier one; who answered is decided once, in whatever
+    order the events arrive.
     Raises ValueError for an event whose follow-up still waits for its zone.
     """
     if event.local_follow_up is not None:
@@ -219,14 +237,14 @@ def apply_event(record: CallRecord, event: StatusEvent) -> tuple[CallRecord, Eve
         return _advance(record, event), EventEffect.ACCEPTED
     if event.status is record.call_status:
         return _fill_gaps(record, event), EventEffect.STALE
-    return record, EventEffect.STALE
+    return _with_answerer(record, event), EventEffect.STALE
 
 
 def _advance(record: CallRecord, event: StatusEvent) -> CallRecord:
     # A provider's clock may be wrong; a later step must never get an earlier time.
     known = (record.started_at, record.answered_at)
     happened_at = max([event.happened_at, *(at for at in known if at is not None)])
-    filled = _fill_gaps(record, event)
+    filled = _with_disposition(_fill_gaps(record, event), event)
     was_unknown = record.call_status is CallStatus.UNKNOWN
     return replace(
         filled,
@@ -251,10 +269,26 @@ def _answered_at(record: CallRecord, event: StatusEvent, happened_at: datetime) 
     return None
 
 
+def _with_answerer(record: CallRecord, event: StatusEvent) -> CallRecord:
+    """Who answered is true wherever the call stands by now."""
+    if record.answered_by is not None or event.answered_by is None:
+        return record
+    return replace(record, answered_by=event.answered_by)
+
+
+def _with_disposition(record: CallRecord, event: StatusEvent) -> CallRecord:
+    """The latest disposition wins, with its note and data; of an ended call the first."""
+    if event.disposition is None or has_ended(record.call_status):
+        return record
+    return replace(record, **{name: getattr(event, name) for name in _DISPOSED})
+
+
 def _fill_gaps(record: CallRecord, event: StatusEvent) -> CallRecord:
     missing = {
         name: getattr(event, name)
         for name in _REPORTED
         if getattr(record, name) in _EMPTY and getattr(event, name) not in _EMPTY
     }
+    if event.disposition is not None and record.disposition not in (None, event.disposition):
+        missing = {name: value for name, value in missing.items() if name not in _DISPOSED}
     return replace(record, **missing) if missing else record

@@ -5,10 +5,12 @@ read as that number. Any other value is dropped and noted; only a missing or mal
 the event. Characters that no database can hold are removed from texts.
 """
 
+import json
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
+from domain.disposition import LONGEST_NOTE, MAX_DATA_BYTES, AnsweredBy, is_disposition
 from domain.errors import FieldError, InvalidRequest
 from domain.given_time import GivenTime, parse_given_time
 
@@ -130,6 +132,47 @@ class FieldReader:
         """Return a date and time; UTC where it has no offset."""
         given = self.given_time(name)
         return None if given is None else given.instant("UTC")
+
+    def answered_by(self, name: str) -> AnsweredBy | None:
+        """Return who answered, whatever the case of the word."""
+        word = self.text(name)
+        if word is None:
+            return None
+        try:
+            return AnsweredBy(word.strip().lower())
+        except ValueError:
+            self._lose(name, "Not one of " + ", ".join(AnsweredBy))
+        return None
+
+    def disposition(self, name: str) -> str | None:
+        """Return a disposition, without the blanks around it."""
+        word = self.text(name)
+        if word is None or is_disposition(word.strip()):
+            return word and word.strip()
+        self._lose(name, "String should be 1 to 64 of a-z, 0-9 and _, the first a letter")
+        return None
+
+    def note(self, name: str) -> str | None:
+        """Return the note of a disposition; one that is too long is no note."""
+        note = self.text(name)
+        if note is None or len(note) <= LONGEST_NOTE:
+            return note
+        self._lose(name, f"String should have at most {LONGEST_NOTE} characters")
+        return None
+
+    def small_object(self, name: str) -> Mapping[str, object] | None:
+        """Return an object of the sender's own."""
+        value = self._given(name)
+        if value is None:
+            return None
+        if not isinstance(value, Mapping):
+            self._lose(name, "Input should be a valid object")
+            return None
+        compact = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+        if len(compact.encode("utf-8", "replace")) <= MAX_DATA_BYTES:
+            return value
+        self._lose(name, f"Object is limited to {MAX_DATA_BYTES} bytes as compact JSON")
+        return None
 
     def _given(self, name: str) -> object:
         """Return the field's value; None for a value that counts as absent."""

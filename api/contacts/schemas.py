@@ -18,6 +18,7 @@ from api.http.wire import (
 )
 from domain.call import AttemptKind, CallRecord, CallStatus
 from domain.contact import Contact, ContactStatus, NewContact, SkipReason
+from domain.disposition import AnsweredBy
 from domain.identity import BatchId, CampaignId, ContactId, ExecutionId
 
 
@@ -45,6 +46,12 @@ class CallRecordOut(WireOutput):
     total_cost: WireNumber | None
     sip_status: int | None
     error: str | None
+    answered_by: AnsweredBy | None
+    disposition: str | None = Field(
+        description="What the agent says came of the talk: a word of the client's own."
+    )
+    disposition_note: str | None
+    disposition_data: dict[str, object] | None
 
     @classmethod
     def of(cls, record: CallRecord) -> "CallRecordOut":

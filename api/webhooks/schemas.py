@@ -4,6 +4,7 @@ from pydantic import ConfigDict, Field
 
 from api.http.wire import WireOutput
 from domain.call import EventEffect
+from domain.disposition import AnsweredBy
 
 
 class StatusWebhook(WireOutput):
@@ -39,6 +40,14 @@ class StatusWebhook(WireOutput):
         description="Only on the event that ends the attempt; without an offset it is local time in the "
         "zone of the batch, else of the campaign.",
     )
+    answered_by: AnsweredBy | None = Field(default=None, description="The first that is told stands.")
+    disposition: str | None = Field(
+        default=None,
+        description="What came of the talk, 1..64 of a-z, 0-9 and _, the first a letter. The latest while "
+        "the call goes on, and of an ended call the first.",
+    )
+    disposition_note: str | None = Field(default=None, description="At most 2,000 characters.")
+    disposition_data: dict[str, object] | None = Field(default=None, description="At most 16 KB.")
     opted_out: bool | None = Field(
         default=None,
         description="The callee asked not to be called again: the number is suppressed for good, "

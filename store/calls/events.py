@@ -211,4 +211,6 @@ def _storable(event: StatusEvent) -> StatusEvent:
         value = getattr(event, each.name)
         if type(value) is str and (storable := storable_text(value)) != value:
             cleaned[each.name] = storable
+    if event.disposition_data is not None:
+        cleaned["disposition_data"] = storable_body(event.disposition_data)
     return replace(event, **cleaned) if cleaned else event

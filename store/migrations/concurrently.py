@@ -1,4 +1,4 @@
-"""Indexes on tables that are in use: built without holding up the work on them.
+"""Indexes and checks on tables that are in use: built without holding up the work on them.
 
 A migration's own statements go into the transaction before them, so an index is a migration's last word,
 or has a migration to itself.
@@ -35,6 +35,13 @@ def create_index(
             postgresql_where=None if where is None else sa.text(where),
             postgresql_concurrently=True,
         )
+
+
+def create_check(name: str, table: str, condition: str) -> None:
+    """Have a condition hold for every row; those that are there are read while others write."""
+    op.execute(f"ALTER TABLE {table} ADD CONSTRAINT {name} CHECK ({condition}) NOT VALID")
+    with _outside_of_transactions():
+        op.execute(f"ALTER TABLE {table} VALIDATE CONSTRAINT {name}")
 
 
 def drop_index(name: str, table: str) -> None:

@@ -11,6 +11,7 @@ from domain.caller_id import CallerIdStrategy
 from domain.campaign import CallCounters, Campaign, CampaignRules, CampaignStatus
 from domain.contact import Contact, ContactStatus, SkipReason
 from domain.counters import Counters
+from domain.disposition import AnsweredBy
 from domain.identity import BatchId, CampaignId, OrganizationId
 from domain.ports import Token
 from domain.suppression import Suppression
@@ -172,6 +173,8 @@ def call_of(row: RowMapping) -> CallRecord:
     values["kind"] = AttemptKind(values["kind"])
     values["call_status"] = CallStatus(values["call_status"])
     values["dial_state"] = DialState(values["dial_state"])
+    if values["answered_by"] is not None:
+        values["answered_by"] = AnsweredBy(values["answered_by"])
     return CallRecord(**values)
 
 

@@ -27,6 +27,7 @@ from domain.call import AttemptKind, CallStatus, DialState, EventSource
 from domain.caller_id import CallerIdStrategy
 from domain.campaign import CampaignStatus
 from domain.contact import ContactStatus, SkipReason
+from domain.disposition import AnsweredBy
 from store.schema.access import IdempotencyKeyRow, OrganizationRow, SuppressionRow, TokenRow
 from store.schema.base import INSTANT, JSON_OR_NULL, OPEN_ATTEMPT, OPEN_NUMBER_INDEX, Row, one_of
 from store.schema.base import METADATA as METADATA  # complete only once the tables below are declared
@@ -187,6 +188,7 @@ class CallRow(Row, table=True):
         one_of("kind", AttemptKind),
         one_of("call_status", CallStatus),
         one_of("dial_state", DialState),
+        one_of("answered_by", AnsweredBy),
         CheckConstraint("attempt >= 1", name="attempt_counts_from_1"),
         UniqueConstraint("contact_id", "attempt"),
         # Live calls first, then those that ended last; calls are counted by status from the index alone.
@@ -198,6 +200,17 @@ class CallRow(Row, table=True):
         ),
         Index(None, "campaign_id", "call_status"),
         Index("ix_calls_follow_up", "batch_id", postgresql_where=text("kind = 'follow_up'")),
+        # Calls of which somebody told who answered or what came of them; others pay nothing.
+        Index(
+            "ix_calls_batch_told",
+            *("batch_id", "answered_by", "disposition"),
+            postgresql_where=text("answered_by IS NOT NULL OR disposition IS NOT NULL"),
+        ),
+        Index(
+            "ix_calls_campaign_told",
+            *("campaign_id", "answered_by", "disposition"),
+            postgresql_where=text("answered_by IS NOT NULL OR disposition IS NOT NULL"),
+        ),
         Index(None, "provider_call_id", postgresql_where=text("provider_call_id IS NOT NULL")),
         # Frequency caps count the newest attempts at a number.
         Index(None, "to_number", "started_at"),
@@ -233,6 +246,10 @@ class CallRow(Row, table=True):
     follow_up_at: datetime | None = Field(sa_type=INSTANT)
     policy_version: int = Field(sa_column_kwargs={"server_default": text("1")})
     """Of its campaign's rules, when the provider was asked."""
+    answered_by: str | None = Field(sa_type=Text)
+    disposition: str | None = Field(sa_type=Text)
+    disposition_note: str | None = Field(sa_type=Text)
+    disposition_data: dict[str, object] | None = Field(sa_type=JSON_OR_NULL)
 
 
 class CallEventRow(Row, table=True):

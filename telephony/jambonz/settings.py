@@ -31,8 +31,10 @@ class JambonzSettings(ProviderSettings):
     """The server that places the calls insists on the length, with an error that would look ambiguous."""
     call_hook: HookUrl | None = Field(default=None, repr=False)
     """Instead of an application: what asks for the call's first verbs; may carry a password."""
+    amd: bool = False
+    """Looks for answering machines, and has them reported to Apollo's own webhook."""
     amd_hook: HookUrl | None = Field(default=None, repr=False)
-    """Where answering machines are reported; None does not look for them."""
+    """Where answering machines are reported instead, of which Apollo then learns nothing."""
     trunk: Name | None = None
     """The carrier to call through; None lets the account choose.
 
@@ -68,3 +70,5 @@ class JambonzSettings(ProviderSettings):
             raise ValueError(
                 "APOLLO_JAMBONZ_APPLICATION_SID, APOLLO_JAMBONZ_CALL_HOOK: set exactly one of the two"
             )
+        if self.amd and self.amd_hook is not None:
+            raise ValueError("APOLLO_JAMBONZ_AMD, APOLLO_JAMBONZ_AMD_HOOK: set at most one of the two")

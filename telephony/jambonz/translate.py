@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from domain.call import CallStatus, StatusEvent
+from domain.disposition import AnsweredBy
 from domain.identity import ExecutionId
 from domain.ports import StatusReport
 from telephony.fields import FieldReader, can_be_kept
@@ -16,6 +17,16 @@ _HANGUP_BY = {"caller": "callee", "jambonz": "assistant"}
 _HAS_A_REASON = frozenset({CallStatus.BUSY, CallStatus.NO_ANSWER, CallStatus.FAILED})
 """In other statuses `sip_reason` lags behind: it still says Trying while the phone rings."""
 
+_ANSWERED_BY = {
+    "amd_human_detected": AnsweredBy.HUMAN,
+    "amd_machine_detected": AnsweredBy.MACHINE,
+    "amd_machine_stopped_speaking": AnsweredBy.MACHINE,
+    "amd_tone_detected": AnsweredBy.MACHINE,
+    "amd_no_speech_detected": AnsweredBy.UNKNOWN,
+    "amd_decision_timeout": AnsweredBy.UNKNOWN,
+}
+"""What each report of the detection decides; the others decide nothing."""
+
 
 def translate_native(body: Mapping[str, object], received_at: datetime) -> StatusReport:
     """Return the report in a body with `call_sid`. Raises InvalidRequest when it names no call.
@@ -25,6 +36,8 @@ def translate_native(body: Mapping[str, object], received_at: datetime) -> Statu
     """
     fields = FieldReader(body)
     call_sid = fields.key("call_sid")
+    if _is_about_the_answerer(body):
+        return _read_answerer(body, fields, call_sid, received_at)
     status = BUILT_IN_WORDS.status_of(fields.required_word("call_status") or "")
     execution_id = tagged_attempt(body)
     if call_sid is None and execution_id is None:
@@ -36,6 +49,35 @@ def translate_native(body: Mapping[str, object], received_at: datetime) -> Statu
     fields.raise_for_errors()
     return StatusReport(
         execution_id=execution_id, provider_call_id=parent_sid or call_sid, event=event, event_id=None
+    )
+
+
+def _is_about_the_answerer(body: Mapping[str, object]) -> bool:
+    """Tell whether a body comes from the detection of answering machines, which reports no status."""
+    kind = body.get("type")
+    return isinstance(kind, str) and kind.startswith("amd_")
+
+
+def _read_answerer(
+    body: Mapping[str, object], fields: FieldReader, call_sid: str | None, received_at: datetime
+) -> StatusReport:
+    execution_id = tagged_attempt(body)
+    if call_sid is None and execution_id is None:
+        fields.reject("call_sid", "Field required", "missing")
+    fields.raise_for_errors()
+    answered_by = _ANSWERED_BY.get(str(body["type"]))
+    event = StatusEvent(
+        # Only an answered call is listened to.
+        status=CallStatus.IN_PROGRESS,
+        happened_at=received_at,
+        provider_call_id=call_sid,
+        answered_by=answered_by,
+    )
+    return StatusReport(
+        execution_id=execution_id,
+        provider_call_id=call_sid,
+        event=None if answered_by is None else event,
+        event_id=None,
     )
 
 

@@ -50,8 +50,9 @@ def create_call_body(request: CallRequest, settings: JambonzSettings, status_cal
         "headers": {"X-Execution-Id": request.execution_id},
         **_application(settings),
     }
-    if settings.amd_hook is not None:
-        body["amd"] = {"actionHook": str(settings.amd_hook)}
+    amd_hook = _with_retries(status_callback_url) if settings.amd else settings.amd_hook
+    if amd_hook is not None:
+        body["amd"] = {"actionHook": str(amd_hook)}
     return json.dumps(body, separators=(",", ":")).encode("ascii")
 
 

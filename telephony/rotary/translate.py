@@ -40,6 +40,10 @@ def read_status_event(
         total_cost=fields.amount("total_cost"),
         follow_up_at=None if follow_up is None or is_local else follow_up.instant("UTC"),
         local_follow_up=follow_up if is_local else None,
+        answered_by=fields.answered_by("answered_by"),
+        disposition=fields.disposition("disposition"),
+        disposition_note=fields.note("disposition_note"),
+        disposition_data=fields.small_object("disposition_data"),
     )
     fields.raise_for_errors()
     return replace(event, unread_fields=fields.lost)
