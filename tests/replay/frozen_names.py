@@ -115,8 +115,8 @@ TABLES: Mapping[str, str] = {
     ),
     "caller_id_turns": "owner_id strategy turn",
     "calls": (
-        "answered_at attempt batch_id call_status campaign_id contact_id dial_state "
-        "duration_seconds ended_at error execution_id follow_up_at from_number hangup_by "
+        "answered_at answered_by attempt batch_id call_status campaign_id contact_id dial_state "
+        "disposition disposition_data disposition_note duration_seconds ended_at error execution_id follow_up_at from_number hangup_by "
         "hangup_reason kind policy_version provider provider_call_id recording_url sentiment "
         "sip_status started_at summary to_number total_cost transcript"
     ),
