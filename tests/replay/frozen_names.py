@@ -116,9 +116,10 @@ TABLES: Mapping[str, str] = {
     "caller_id_turns": "owner_id strategy turn",
     "calls": (
         "answered_at answered_by attempt batch_id call_status campaign_id contact_id dial_state "
-        "disposition disposition_data disposition_note duration_seconds ended_at error execution_id follow_up_at from_number hangup_by "
-        "hangup_reason kind policy_version provider provider_call_id recording_url sentiment "
-        "sip_status started_at summary to_number total_cost transcript"
+        "disposition disposition_data disposition_note duration_seconds ended_at error "
+        "execution_id follow_up_at from_number hangup_by hangup_reason kind policy_version "
+        "provider provider_call_id recording_url sentiment sip_status started_at summary "
+        "to_number total_cost transcript"
     ),
     "campaigns": (
         "agent_id blackout_dates calls_per_second campaign_id client_metadata created_at "
@@ -146,6 +147,7 @@ TABLES: Mapping[str, str] = {
 }
 WORDS: Mapping[str, str] = {
     "Action": "cancel dispatch pause resume",
+    "AnsweredBy": "fax human machine unknown",
     "AttemptKind": "follow_up initial retry",
     "BatchStatus": "cancelled completed expired in_progress paused pending",
     "BreakerState": "closed half_open open",

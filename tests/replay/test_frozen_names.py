@@ -14,6 +14,7 @@ from domain.call import AttemptKind, CallStatus, DialState, EventSource
 from domain.caller_id import CallerIdStrategy
 from domain.campaign import CampaignStatus
 from domain.contact import ContactStatus, SkipReason
+from domain.disposition import AnsweredBy
 from domain.gates import Gate
 from domain.lifecycle import Action
 from store.schema.tables import METADATA
@@ -28,6 +29,7 @@ from workflows.housekeeping.workflow import HousekeepingWorkflow
 WORKFLOWS: tuple[type, ...] = (BatchWorkflow, ContactWorkflow, HousekeepingWorkflow)
 KEPT_WORDS: tuple[type[StrEnum], ...] = (
     Action,
+    AnsweredBy,
     AttemptKind,
     BatchStatus,
     BreakerState,
