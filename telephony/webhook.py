@@ -7,7 +7,7 @@ from domain.call import EventSource
 from domain.identity import ExecutionId
 from domain.ports import StatusReport, WebhookTranslator
 from telephony.fields import FieldReader
-from telephony.jambonz.translate import translate_native
+from telephony.jambonz.translate import translate_native, without_tag
 from telephony.rotary.translate import read_status_event
 from telephony.status_words import StatusWords
 
@@ -44,5 +44,6 @@ def _translate_neutral(body: Mapping[str, object], received_at: datetime, words:
         provider_call_id=provider_call_id,
         event=event,
         event_id=event_id,
+        body=without_tag(body),
         opted_out=opted_out,
     )

@@ -34,13 +34,13 @@ class CallEvents:
         if report.event is None or await self._contradicts_itself(report, body):
             if execution_id is not None:
                 await self.parts.calls.keep_event(
-                    execution_id, event_key=event_key, body=body, received_at=now
+                    execution_id, event_key=event_key, body=report.body, received_at=now
                 )
             return EventEffect.IGNORED
         if execution_id is None:
             raise ExecutionNotFound
         recorded = await self.parts.calls.record_event(
-            execution_id, report.event, event_key=event_key, body=body
+            execution_id, report.event, event_key=event_key, body=report.body
         )
         return recorded.effect
 

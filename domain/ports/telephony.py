@@ -1,7 +1,7 @@
 """What a telephony provider must do, and how its webhooks are read."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -65,6 +65,8 @@ class StatusReport:
     """None for a status we have no word for, and for a child leg: kept and ignored."""
     event_id: str | None
     """The sender's own key against duplicates."""
+    body: Mapping[str, object] = field(compare=False, repr=False)
+    """What may be kept of it: all but what a dial carried and comes back, which may hold a person's data."""
     opted_out: bool = False
     """The callee asked not to be called again."""
 

@@ -11,6 +11,7 @@ from domain.ports import StatusReport
 from telephony.fields import FieldReader, can_be_kept
 from telephony.status_words import BUILT_IN_WORDS
 
+_TAGS = ("customerData", "tag")
 _HANGUP_BY = {"caller": "callee", "jambonz": "assistant"}
 """Jambonz calls the far end of an outbound call its caller."""
 
@@ -48,7 +49,11 @@ def translate_native(body: Mapping[str, object], received_at: datetime) -> Statu
         event = _read_event(fields, status, call_sid, received_at)
     fields.raise_for_errors()
     return StatusReport(
-        execution_id=execution_id, provider_call_id=parent_sid or call_sid, event=event, event_id=None
+        execution_id=execution_id,
+        provider_call_id=parent_sid or call_sid,
+        event=event,
+        event_id=None,
+        body=without_tag(body),
     )
 
 
@@ -100,9 +105,14 @@ def _read_event(
 
 def tagged_attempt(body: Mapping[str, object]) -> ExecutionId | None:
     """Return our execution id from the tag that Jambonz sends back; None in a tag that is not ours."""
-    for name in ("customerData", "tag"):
+    for name in _TAGS:
         tag = body.get(name)
         attempt_id = tag.get("attempt_id") if isinstance(tag, Mapping) else None
         if isinstance(attempt_id, str) and attempt_id and can_be_kept(attempt_id):
             return ExecutionId(attempt_id)
     return None
+
+
+def without_tag(body: Mapping[str, object]) -> Mapping[str, object]:
+    """Return the body without the tag, which is read for ids only."""
+    return {name: value for name, value in body.items() if name not in _TAGS}

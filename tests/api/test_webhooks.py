@@ -184,6 +184,17 @@ async def test_tag_names_the_attempt_of_a_call_nobody_knows_yet(house: House) ->
     assert (kept.call_status, kept.provider_call_id) == (CallStatus.COMPLETED, "p-new")
 
 
+@pytest.mark.parametrize("word", ["ringing", "singing"])
+async def test_what_the_dial_carried_comes_back_and_is_not_stored(house: House, word: str) -> None:
+    call = await _dialled(house)
+    tag = {"attempt_id": call.execution_id, "brief": '{"variables":{"callee_name":"Ada"},"context":{}}'}
+    body = {"call_sid": call.provider_call_id, "call_status": word}
+
+    await house.client.post(PATHS[0], json={**body, "customerData": tag, "tag": tag})
+
+    assert [(each.execution_id, each.body) for each in house.tables.events] == [(call.execution_id, body)]
+
+
 async def test_event_after_an_ending_is_kept(house: House) -> None:
     call = await _dialled(house)
     for word in ("completed", "ringing"):

@@ -72,6 +72,7 @@ def test_the_contracts_example() -> None:
             hangup_by="callee",
         ),
         event_id=None,
+        body={name: value for name, value in body.items() if name != "customerData"},
     )
 
 
@@ -135,9 +136,25 @@ def test_the_attempt_is_named_by_our_tag_else_by_the_call(
     assert report.event is not None
 
 
+@pytest.mark.parametrize("name", ["customerData", "tag"])
+@pytest.mark.parametrize("form", [{"call_sid": "5b0c-77"}, {"execution_id": "exec_1"}])
+def test_what_a_dial_carried_is_read_for_ids_and_not_kept(name: str, form: Mapping[str, object]) -> None:
+    tag = {"attempt_id": "exec_1", "brief": '{"variables":{"callee_name":"Ada"},"context":{}}'}
+    body = {**form, "call_status": "ringing", "sip_reason": "Trying"}
+
+    report = translate_webhook({**body, name: tag}, RECEIVED_AT)
+
+    assert (report.execution_id, report.body) == ("exec_1", body)
+
+
+def test_tag_of_ids_alone_that_an_older_dial_carried_is_read() -> None:
+    older = {"attempt_id": "exec_1", "batch_id": "btc_1", "contact_id": "con_1", "campaign_id": "cmp_1"}
+    assert translate(customerData=older).execution_id == "exec_1"
+
+
 def test_a_child_leg_names_its_parent_and_says_nothing_of_it() -> None:
     report = translate(customerData=None, parent_call_sid="5b0c-76")
-    assert report == StatusReport(execution_id=None, provider_call_id="5b0c-76", event=None, event_id=None)
+    assert (report.execution_id, report.provider_call_id, report.event) == (None, "5b0c-76", None)
 
 
 def test_a_leg_that_carries_our_tag_is_ours() -> None:

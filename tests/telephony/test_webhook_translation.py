@@ -37,11 +37,13 @@ def errors_of(body: Mapping[str, object]) -> tuple[FieldError, ...]:
 
 
 def test_two_fields_are_enough() -> None:
-    assert translate({"execution_id": "exec_1", "call_status": "ringing"}, RECEIVED_AT) == StatusReport(
+    body = {"execution_id": "exec_1", "call_status": "ringing"}
+    assert translate(body, RECEIVED_AT) == StatusReport(
         execution_id=ExecutionId("exec_1"),
         provider_call_id=None,
         event=StatusEvent(status=CallStatus.RINGING, happened_at=RECEIVED_AT),
         event_id=None,
+        body=body,
     )
 
 
@@ -67,6 +69,7 @@ def test_every_field_of_the_contract_is_kept() -> None:
         execution_id=ExecutionId("exec_1"),
         provider_call_id="CA-1",
         event_id="evt-1",
+        body=body,
         event=StatusEvent(
             status=CallStatus.COMPLETED,
             happened_at=EARLIER,
