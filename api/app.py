@@ -137,6 +137,7 @@ def production_dependencies(
         ping_database=partial(ping, database),
         clock=clock,
         rate_limit_per_minute=settings.rate_limit_per_minute,
+        can_speak_for=settings.can_speak_for,
         requests_per_token=settings.concurrent_requests_per_token,
         work_for=work_for,
     )

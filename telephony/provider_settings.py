@@ -1,10 +1,19 @@
 """What every provider needs that is reached over HTTP, whatever its contract."""
 
+import json
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, HttpUrl, SecretStr, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    HttpUrl,
+    SecretStr,
+    field_validator,
+)
 from pydantic import StringConstraints as Text
 
 
@@ -12,6 +21,25 @@ def _ends_with_its_path(url: HttpUrl) -> HttpUrl:
     if url.query is not None or url.fragment is not None:
         raise ValueError("must end with its path, without ? and #")
     return url
+
+
+def _read_json_object(value: object) -> object:
+    """Parse what comes from the environment; what comes from code is an object already."""
+    if not isinstance(value, str):
+        return value
+    parsed: object = json.loads(value) if is_json(value) else None
+    if not isinstance(parsed, dict):
+        raise ValueError('must be a JSON object, such as {"name": "value"}')
+    return parsed
+
+
+def is_json(text: str) -> bool:
+    """Tell whether a text is JSON, of whatever kind."""
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    return True
 
 
 def can_travel(text: str) -> bool:
@@ -22,6 +50,7 @@ def can_travel(text: str) -> bool:
 BaseUrl = Annotated[HttpUrl, AfterValidator(_ends_with_its_path)]
 Name = Annotated[str, Text(min_length=1, max_length=255, pattern=r"^[!-~]([ -~]*[!-~])?$")]
 """Printable ASCII, no spaces around it."""
+JsonObject = BeforeValidator(_read_json_object)
 
 
 class ProviderSettings(BaseModel):

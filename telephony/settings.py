@@ -30,6 +30,10 @@ class TelephonySettings(BaseModel):
     rotary: Annotated[RotarySettings, NoDecode] = RotarySettings()
     jambonz: Annotated[JambonzSettings, NoDecode] = JambonzSettings()
 
+    def can_speak_for(self, agent_id: str) -> bool:
+        """Tell whether the provider knows what an agent's answered calls run, as far as settings say."""
+        return self.provider is not ProviderName.JAMBONZ or self.jambonz.can_speak_for(agent_id)
+
     @property
     def requests_per_second(self) -> float:
         """The limit of one worker; 0 is unlimited."""

@@ -83,8 +83,10 @@ def test_everything_said_of_jambonz_reaches_it(monkeypatch: pytest.MonkeyPatch) 
         "ACCOUNT_SID": "acc-1",
         "API_KEY": "key",
         "APPLICATION_SID": SID,
+        "APPLICATIONS": f'{{"agent_care": "{SID}"}}',
         "CALL_HOOK": "wss://hook.test/call",
         "AMD": "true",
+        "TAG": "ids",
         "AMD_HOOK": "https://hook.test/amd",
         "TRUNK": "north",
         "STRIP_PLUS": "true",
@@ -103,6 +105,7 @@ def test_everything_said_of_jambonz_reaches_it(monkeypatch: pytest.MonkeyPatch) 
         **said,
         "BASE_URL": HttpUrl("https://jambonz.test"),
         "API_KEY": SecretStr("key"),
+        "APPLICATIONS": {"agent_care": SID},
         "CALL_HOOK": AnyUrl("wss://hook.test/call"),
         "AMD": True,
         "AMD_HOOK": AnyUrl("https://hook.test/amd"),
@@ -156,6 +159,11 @@ def test_simulator_is_set_by_a_file_and_the_environment_wins_over_it(
         ),
         pytest.param("JAMBONZ_ACCOUNT_SID", "a/b", "should match", id="account"),
         pytest.param("JAMBONZ_APPLICATION_SID", "app-1", "should match", id="application"),
+        pytest.param("JAMBONZ_APPLICATIONS", "care", "must be a JSON object", id="applications, no JSON"),
+        pytest.param(
+            "JAMBONZ_APPLICATIONS", '{"agent_care": "app-1"}', "agent_care: String should", id="no sid"
+        ),
+        pytest.param("JAMBONZ_TAG", "none", "'full' or 'ids'", id="tag"),
         pytest.param("JAMBONZ_CALL_HOOK", "/hook", "valid URL", id="relative hook"),
         pytest.param(
             "JAMBONZ_CALL_HOOK", "ftp://h.test", "'http', 'https', 'ws' or 'wss'", id="hook's scheme"

@@ -6,8 +6,8 @@ from api.http.authentication import Client
 from api.http.dependencies import ApiDependencies
 from api.http.ids import campaign_id_of
 from api.http.notification import tell_batches
-from domain.campaign import Campaign
-from domain.errors import TechnicalError
+from domain.campaign import Campaign, CampaignRules
+from domain.errors import FieldError, InvalidRequest, TechnicalError
 from domain.lifecycle import Action
 from domain.ports import Amendment
 
@@ -30,6 +30,19 @@ async def act_on_campaign(
     return acted
 
 
+NO_APPLICATION = FieldError(
+    ("body", "agent_id"),
+    "No Jambonz application for this agent: name it in APOLLO_JAMBONZ_APPLICATIONS",
+    "no_application",
+)
+
+
+def require_application(dependencies: ApiDependencies, agent_id: str) -> None:
+    """Raise InvalidRequest for an agent whose answered calls would have nothing to run."""
+    if not dependencies.can_speak_for(agent_id):
+        raise InvalidRequest([NO_APPLICATION])
+
+
 async def change_campaign(
     dependencies: ApiDependencies, client: Client, campaign: str, amend: Amendment
 ) -> Campaign:
@@ -37,10 +50,17 @@ async def change_campaign(
 
     The workflow of each batch times its waiting contacts by them. Temporal need not answer: nobody is called
     meanwhile, and the housekeeping signals the batches later.
-    Raises CampaignNotFound, and what `amend` raises.
+    Raises CampaignNotFound, InvalidRequest for another agent without an application, and what `amend` raises.
     """
+
+    def amend_agent(before: CampaignRules) -> CampaignRules:
+        after = amend(before)
+        if after.agent_id != before.agent_id:
+            require_application(dependencies, after.agent_id)
+        return after
+
     changed, batches = await dependencies.campaigns.change(
-        client.organization_id, campaign_id_of(campaign), amend, dependencies.clock()
+        client.organization_id, campaign_id_of(campaign), amend_agent, dependencies.clock()
     )
     are_told = await tell_batches(dependencies.engine.policy_changed, batches)
     for batch_id in batches:

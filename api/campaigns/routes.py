@@ -7,7 +7,12 @@ from pydantic import TypeAdapter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.campaigns.actions import act_on_campaign, change_campaign, delete_campaign
+from api.campaigns.actions import (
+    act_on_campaign,
+    change_campaign,
+    delete_campaign,
+    require_application,
+)
 from api.campaigns.schemas import CampaignActed, CampaignChange, CampaignCreate, CampaignOut, CampaignsQuery
 from api.campaigns.stats import CampaignStatsOut
 from api.http.authentication import Caller
@@ -69,6 +74,7 @@ async def create_campaign(
     async def create() -> str:
         caller.require_own(posted.value.organization_id)
         rules = posted.value.to_domain()
+        require_application(dependencies, rules.agent_id)
         return answer(
             await dependencies.campaigns.create(
                 caller.organization_id, rules, dependencies.clock(), keyed(once, answer)

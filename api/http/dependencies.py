@@ -67,6 +67,8 @@ class ApiDependencies:
     clock: Clock
     rate_limit_per_minute: int = 0
     """Requests per token and minute; 0 is off."""
+    can_speak_for: Callable[[str], bool] = lambda _: True
+    """Tell whether the provider knows what an agent's answered calls run, by the agent's id."""
     requests_per_token: int = 0
     """Requests of one token that are served at once; 0 is unlimited."""
     work_for: Callable[[OrganizationId | None], None] = lambda _: None

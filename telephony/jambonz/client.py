@@ -10,7 +10,7 @@ import httpx
 
 from domain.call import StatusEvent, has_ended
 from domain.errors import ProviderUnavailable
-from domain.telephony import CallRequest, CallSearch, DialResult, HangUpResult, Refused
+from domain.telephony import CallRequest, CallSearch, DialResult, HangUpResult, Misconfigured, Refused
 from telephony.clock import Clock, utc_now
 from telephony.jambonz.answers import has_lost_its_dialler, read_dial_answer
 from telephony.jambonz.records import read_calls_like, read_detail_record, read_snapshot, read_starts
@@ -26,6 +26,7 @@ _RECENT_CALLS = {"page": 1, "count": 25, "days": 2}
 """25 is the shortest page; the record of an ended call may be looked up a day later."""
 _CALLS_WITH_A_NUMBER = {**_RECENT_CALLS, "count": 100}
 """Newest first: more calls of one number than end before a call is looked up."""
+NO_APPLICATION = "no application for the campaign's agent_id: APOLLO_JAMBONZ_APPLICATIONS does not name it"
 _RINGING_ENDS_AS, _TALKING_ENDS_AS = "no-answer", "completed"
 
 
@@ -89,6 +90,8 @@ class JambonzProvider:
         fault = fault_in(request)
         if fault is not None:
             return Refused(fault)
+        if not self._settings.can_speak_for(request.agent_id):
+            return Misconfigured(NO_APPLICATION)
         body = create_call_body(request, self._settings, self._options.status_callback_url)
         answer = await self._http.dial("POST", f"{self._account_url}/Calls", content=body)
         if not isinstance(answer, httpx.Response):
@@ -119,7 +122,7 @@ class JambonzProvider:
         earlier than ours.
         """
         calls = await self._listing.calls()
-        found = read_calls_like(calls, search, self._settings.application_sid, self._now())
+        found = read_calls_like(calls, search, self._settings.own_applications, self._now())
         if not any(has_ended(event.status) for event in found):
             return found
         starts = await self._starts_of_calls_to(search.to_number)

@@ -1,6 +1,6 @@
 """Jambonz' records of calls in our words: the live record, the listing, and the detail records."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -31,23 +31,23 @@ def read_snapshot(call: object, now: datetime) -> StatusEvent | None:
 
 
 def read_calls_like(
-    calls: Sequence[object], search: CallSearch, application_sid: str | None, now: datetime
+    calls: Sequence[object], search: CallSearch, applications: Collection[str | None], now: datetime
 ) -> Sequence[StatusEvent]:
     """Return the outbound calls that match the search; records that cannot be read are left out.
 
     Other clients of the account may call the same people, with another caller or application.
     """
-    alike = [call for call in calls if isinstance(call, Mapping) and _is_like(call, search, application_sid)]
+    alike = [call for call in calls if isinstance(call, Mapping) and _is_like(call, search, applications)]
     events = [read_snapshot(call, now) for call in alike]
     return [event for event in events if event is not None]
 
 
-def _is_like(call: Mapping[str, object], search: CallSearch, application_sid: str | None) -> bool:
+def _is_like(call: Mapping[str, object], search: CallSearch, applications: Collection[str | None]) -> bool:
     return (
         call.get("direction") == "outbound"
         and are_the_same_number(call.get("to"), search.to_number)
         and are_the_same_number(call.get("from"), search.from_number)
-        and (call.get("application_sid") or None) == application_sid
+        and (call.get("application_sid") or None) in applications
         and tagged_attempt(call) in (None, search.execution_id)
     )
 

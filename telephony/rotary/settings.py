@@ -1,6 +1,5 @@
 """How to reach a provider of the neutral contract, and where it deviates: paths, headers, ids, words."""
 
-import json
 import re
 from collections.abc import Mapping
 from typing import Annotated, Literal
@@ -10,7 +9,7 @@ from pydantic import StringConstraints as Text
 from pydantic_settings import NoDecode
 
 from domain.call import CallStatus
-from telephony.provider_settings import Name, ProviderSettings, can_travel, require
+from telephony.provider_settings import JsonObject, Name, ProviderSettings, can_travel, is_json, require
 from telephony.rotary.paths import CALL_ID, EXECUTION_ID, check_path
 from telephony.status_words import StatusWords
 
@@ -27,24 +26,6 @@ _STATUSES = tuple(status for status in CallStatus if status not in (CallStatus.U
 """What a provider can report; the others are our own conclusions."""
 
 
-def _read_json_object(value: object) -> object:
-    """Parse what comes from the environment; what comes from code is an object already."""
-    if not isinstance(value, str):
-        return value
-    parsed: object = json.loads(value) if _is_json(value) else None
-    if not isinstance(parsed, dict):
-        raise ValueError('must be a JSON object, such as {"name": "value"}')
-    return parsed
-
-
-def _is_json(text: str) -> bool:
-    try:
-        json.loads(text)
-    except ValueError:
-        return False
-    return True
-
-
 def _read_status(value: object) -> CallStatus:
     for status in _STATUSES:
         if status == value:
@@ -53,7 +34,6 @@ def _read_status(value: object) -> CallStatus:
 
 
 Path = Annotated[str, Text(max_length=2048)]
-JsonObject = BeforeValidator(_read_json_object)
 Word = Annotated[str, Text(max_length=255, pattern=r"[^-_ ]")]
 """Holds more than what is ignored."""
 
@@ -91,7 +71,7 @@ class RotarySettings(ProviderSettings):
     @field_validator("hang_up_body")
     @classmethod
     def _is_one_line_of_json(cls, body: str | None) -> str | None:
-        if body is not None and not (body.isprintable() and _is_json(body)):
+        if body is not None and not (body.isprintable() and is_json(body)):
             raise ValueError("must be JSON")
         return body
 

@@ -39,7 +39,7 @@ async def dial(reply: Reply | SlowReply, **changes: object) -> DialResult:
         return await provider.place_call(a_request())
 
 
-async def test_a_dial_says_everything_the_provider_must_know_and_nothing_personal() -> None:
+async def test_a_dial_says_everything_the_provider_and_the_application_must_know() -> None:
     server = await dialled()
     [request] = server.requests
     assert (request.method, str(request.url)) == (
@@ -59,6 +59,9 @@ async def test_a_dial_says_everything_the_provider_must_know_and_nothing_persona
                 "batch_id": "btc_1",
                 "contact_id": "con_1",
                 "campaign_id": "cmp_1",
+                "organization_id": "org_1",
+                "agent_id": "agent_1",
+                "brief": '{"variables":{"first_name":"Ada"},"context":{"offer":"A"}}',
             },
             "timeout": 60,
             "timeLimit": 1800,
@@ -163,7 +166,8 @@ async def test_a_key_no_header_can_carry_is_refused_at_once_and_not_shown(key: s
     [
         pytest.param(
             {"application_sid": None},
-            "APOLLO_JAMBONZ_APPLICATION_SID, APOLLO_JAMBONZ_CALL_HOOK: set exactly one of the two",
+            "APOLLO_JAMBONZ_APPLICATION_SID, APOLLO_JAMBONZ_CALL_HOOK: set exactly one of the two, "
+            "or APOLLO_JAMBONZ_APPLICATIONS",
             id="neither application nor hook",
         ),
         pytest.param(
