@@ -83,6 +83,7 @@ def _read_answerer(
         provider_call_id=call_sid,
         event=None if answered_by is None else event,
         event_id=None,
+        body=without_tag(body),
     )
 
 

@@ -98,6 +98,7 @@ def test_answering_machine_event_tells_who_answered(kind: str, answered_by: Answ
             answered_by=answered_by,
         ),
         event_id=None,
+        body={},
     )
 
 
