@@ -16,6 +16,7 @@ from pydantic import BaseModel, Field, HttpUrl, SecretStr, ValidationError, fiel
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from domain.access import TOKEN_MARK
 from domain.identity import OrganizationId
 from telephony.settings import ProviderName, TelephonySettings
 
@@ -25,7 +26,6 @@ PREFIX = "APOLLO_"
 Port = Annotated[int, Field(ge=1, le=65535)]
 Seconds = Annotated[float, Field(gt=0, le=86400)]
 
-TOKEN_MARK = "gat_"  # noqa: S105 - every API token starts with it
 DATABASE_SCHEMES = ("postgresql://", "postgres://", "postgresql+psycopg://")
 PAYLOAD_KEY_BYTES = 32
 EMBEDDED_HOST = "127.0.0.1"

@@ -22,6 +22,7 @@ from api.http.problems import speak_problems
 from api.http.rate_limit import RateLimit, RequestPlaces
 from api.http.uploads import UploadPlaces
 from api.suppressions import routes as suppressions
+from api.tokens import routes as tokens
 from api.webhooks import routes as webhooks
 from observability.metrics import Telemetry
 
@@ -37,6 +38,7 @@ ROUTERS = (
     export.router,
     diagnosis.router,
     suppressions.router,
+    tokens.router,
     health.router,
 )
 

@@ -17,7 +17,8 @@
         │   ├── BatchNotFound
         │   ├── ContactNotFound
         │   ├── ExecutionNotFound
-        │   └── SuppressionNotFound
+        │   ├── SuppressionNotFound
+        │   └── TokenNotFound
         ├── Conflict
         │   ├── IllegalTransition
         │   ├── CampaignClosed
@@ -28,6 +29,7 @@
         ├── InvalidRequest
         └── AccessDenied
             ├── Unauthenticated
+            ├── OutOfScope
             ├── ForeignOrganization
             ├── InvalidSignature
             └── UnsignedWebhook
@@ -125,6 +127,10 @@ class SuppressionNotFound(NotFound):
     """Suppression not found"""
 
 
+class TokenNotFound(NotFound):
+    """Token not found"""
+
+
 class Conflict(LogicalError):
     """The object is in a state that forbids this."""
 
@@ -191,6 +197,10 @@ class AccessDenied(LogicalError):
 
 class Unauthenticated(AccessDenied):
     """Invalid or missing token"""
+
+
+class OutOfScope(AccessDenied):
+    """Token does not allow this"""
 
 
 class ForeignOrganization(AccessDenied):

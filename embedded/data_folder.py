@@ -2,16 +2,15 @@
 
 import fcntl
 import os
-import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from domain.access import TOKEN_MARK
 from embedded.errors import DataFolderBusy
-from settings import TOKEN_MARK
+from store.access.secrets import new_secret
 
 TOKEN_FILE = "token"  # noqa: S105 - a file's name
-_TOKEN_BYTES = 32
 
 
 @contextmanager
@@ -55,11 +54,6 @@ def read_token(data_dir: Path) -> str | None:
     except FileNotFoundError:
         return None
     return token if token.startswith(TOKEN_MARK) else None
-
-
-def new_secret() -> str:
-    """Return a fresh API token of 32 random bytes."""
-    return TOKEN_MARK + secrets.token_urlsafe(_TOKEN_BYTES)
 
 
 def write_private(path: Path, text: str) -> None:

@@ -6,8 +6,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
 from domain.identity import OrganizationId, TokenId
-from domain.ports import Token, Window
-from embedded.data_folder import new_secret
+from domain.ports import NewToken, Token, Window
 from store.access.tokens import PostgresTokenStore
 from store.database.engine import create_store_engine
 from store.database.ids import mint
@@ -25,15 +24,14 @@ def register_token(database_url: str, organization_id: OrganizationId, secret: s
     asyncio.run(register())
 
 
-def create_token(database_url: str, organization_id: OrganizationId, name: str) -> tuple[Token, str]:
+def create_token(database_url: str, organization_id: OrganizationId, new: NewToken) -> tuple[Token, str]:
     """Return a fresh token and its secret, which nobody can read again."""
-    secret = new_secret()
 
-    async def create() -> Token:
+    async def create() -> tuple[Token, str]:
         async with _tokens(database_url) as tokens:
-            return await tokens.create(organization_id, name, secret, datetime.now(UTC))
+            return await tokens.issue(organization_id, new, datetime.now(UTC))
 
-    return asyncio.run(create()), secret
+    return asyncio.run(create())
 
 
 def list_tokens(database_url: str) -> Sequence[Token]:

@@ -14,12 +14,12 @@ from api.http.dependencies import ApiDependencies, dependencies_of
 from api.http.ids import batch_id_of
 from api.http.middleware import HELD
 from api.http.rate_limit import RateLimit, RequestPlaces
+from api.http.scopes import allows
 from api.http.singleflight import Singleflight
-from domain.errors import BatchNotFound, ForeignOrganization, Unauthenticated
+from domain.access import TOKEN_MARK
+from domain.errors import BatchNotFound, ForeignOrganization, OutOfScope, Unauthenticated
 from domain.identity import OrganizationId, TokenId
 from domain.ports import Token
-
-TOKEN_MARK = "gat_"  # noqa: S105 - how every token starts
 
 
 @dataclass(frozen=True)
@@ -57,6 +57,8 @@ async def _client_of(
     token = await reads.ask(secret, partial(_look_up, dependencies, secret, now))
     if token is None:
         raise Unauthenticated
+    if not allows(token.scope, request):
+        raise OutOfScope
     limit: RateLimit = request.app.state.rate_limit
     limit.admit(token.token_id, now)
     places: RequestPlaces = request.app.state.request_places

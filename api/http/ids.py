@@ -8,6 +8,7 @@ from domain.errors import (
     ContactNotFound,
     ExecutionNotFound,
     SuppressionNotFound,
+    TokenNotFound,
 )
 from domain.identity import (
     BATCH_PREFIX,
@@ -15,11 +16,13 @@ from domain.identity import (
     CONTACT_PREFIX,
     EXECUTION_PREFIX,
     SUPPRESSION_PREFIX,
+    TOKEN_PREFIX,
     BatchId,
     CampaignId,
     ContactId,
     ExecutionId,
     SuppressionId,
+    TokenId,
 )
 
 _UNIQUE_PART = re.compile(r"[0-9A-Za-z_-]{1,64}")
@@ -58,6 +61,13 @@ def suppression_id_of(text: str) -> SuppressionId:
     if not _has_shape(text, SUPPRESSION_PREFIX):
         raise SuppressionNotFound
     return SuppressionId(text)
+
+
+def token_id_of(text: str) -> TokenId:
+    """Raises TokenNotFound for text that is no token id."""
+    if not _has_shape(text, TOKEN_PREFIX):
+        raise TokenNotFound
+    return TokenId(text)
 
 
 def _has_shape(text: str, prefix: str) -> bool:

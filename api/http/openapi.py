@@ -22,7 +22,7 @@ from api.http.problems import MEDIA_TYPE, Problem, ValidationProblem
 Described = dict[str, Any]
 
 SUMMARY = "Outbound-call batches: a campaign holds the rules, a batch holds the people."
-_CHAPTERS = ("campaigns", "contacts", "batches", "suppressions", "webhooks", "health")
+_CHAPTERS = ("campaigns", "contacts", "batches", "suppressions", "tokens", "webhooks", "health")
 """In the order they are shown and read."""
 _REF = "#/components/schemas/{model}"
 _documented: dict[str, type[BaseModel]] = {"Problem": Problem, "ValidationProblem": ValidationProblem}
@@ -30,7 +30,7 @@ _documented: dict[str, type[BaseModel]] = {"Problem": Problem, "ValidationProble
 _FASTAPIS_OWN = ("HTTPValidationError", "ValidationError")
 _MEANING = {
     401: "No valid token or signature.",
-    403: "Another organization was named.",
+    403: "The token's scope does not allow it, or another organization was named.",
     404: "No such object.",
     408: "The body took too long to arrive.",
     409: "The state of the object forbids it.",

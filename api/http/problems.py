@@ -83,6 +83,7 @@ KIND_OF: Mapping[type[ApolloError], ProblemKind] = {
     errors.Unauthenticated: UNAUTHORIZED,
     errors.InvalidSignature: UNAUTHORIZED,
     errors.UnsignedWebhook: UNAUTHORIZED,
+    errors.OutOfScope: FORBIDDEN,
     errors.ForeignOrganization: FORBIDDEN,
     BodiesExhausted: UNAVAILABLE,
     BodyTooLarge: TOO_LARGE,

@@ -4,7 +4,7 @@ Stores commit before they return; every verb is one transaction and may be repea
 A store that cannot reach its database raises StoreUnavailable.
 """
 
-from domain.ports.access import Token, TokenStore
+from domain.ports.access import NewToken, Token, TokenStore
 from domain.ports.batches import BatchStore
 from domain.ports.calls import (
     AttemptClaim,
@@ -101,6 +101,7 @@ __all__ = [
     "KeyUse",
     "KeyedRequest",
     "Mismatch",
+    "NewToken",
     "Page",
     "RecentAttempts",
     "RecordedEvent",

@@ -2,10 +2,11 @@
 
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, Index, Text, UniqueConstraint
+from sqlalchemy import CheckConstraint, Index, Text, UniqueConstraint, text
 from sqlmodel import Field
 
-from store.schema.base import INSTANT, Row
+from domain.access import TokenScope
+from store.schema.base import INSTANT, Row, one_of
 
 
 class OrganizationRow(Row, table=True):
@@ -21,12 +22,18 @@ class TokenRow(Row, table=True):
     """An API token; its secret is kept only as a hash."""
 
     __tablename__ = "tokens"
+    __table_args__ = (
+        one_of("scope", TokenScope),
+        Index(None, "organization_id", "created_at", "token_id"),
+    )
 
     token_id: str = Field(primary_key=True, sa_type=Text)
     organization_id: str = Field(sa_type=Text, foreign_key="organizations.organization_id")
     name: str = Field(sa_type=Text)
+    scope: str = Field(sa_type=Text, sa_column_kwargs={"server_default": text("'full'")})
     secret_sha256: str = Field(sa_type=Text, unique=True)
     created_at: datetime = Field(sa_type=INSTANT)
+    expires_at: datetime | None = Field(sa_type=INSTANT)
     last_used_at: datetime | None = Field(sa_type=INSTANT)
     revoked_at: datetime | None = Field(sa_type=INSTANT)
 

@@ -5,6 +5,7 @@ from dataclasses import fields
 
 from sqlalchemy import Column, RowMapping, Table
 
+from domain.access import TokenScope
 from domain.batch import Batch, BatchOverrides, BatchStatus, NewBatch, PausedBy
 from domain.call import AttemptKind, CallRecord, CallStatus, DialState
 from domain.caller_id import CallerIdStrategy
@@ -190,4 +191,6 @@ def suppression_of(row: RowMapping) -> Suppression:
 
 def token_of(row: RowMapping) -> Token:
     """Return the token in a row, without its hash."""
-    return Token(**{name: row[column] for name, column in _TOKEN_COLUMNS.items()})
+    values = {name: row[column] for name, column in _TOKEN_COLUMNS.items()}
+    values["scope"] = TokenScope(values["scope"])
+    return Token(**values)

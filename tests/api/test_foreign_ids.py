@@ -57,6 +57,7 @@ ENDPOINTS = [
     Endpoint("POST", f"{CALLED}/follow-up", {"at": "2026-09-05T16:00:00Z"}, noun="Batch"),
     Endpoint("GET", SUPPRESSION, noun="Suppression"),
     Endpoint("DELETE", SUPPRESSION, status=204, noun="Suppression"),
+    Endpoint("DELETE", "tokens/{token_id}", status=204, noun="Token"),
 ]
 NAMED_IN_BODIES = [
     Endpoint("POST", "batches/", a_batch_body("{campaign_id}"), 201, noun="Campaign"),
@@ -97,6 +98,7 @@ async def an_estate(house: House, endpoint: Endpoint) -> Estate:
     """Have the owner possess one of everything, in a state in which the request is legal."""
     scene = await a_scene(house)
     listed = await house.client.post("/api/v1/suppressions", json={"phone_number": "+14155550199"})
+    made = await house.client.post("/api/v1/tokens", json={"name": "spare"})
     [call] = house.tables.calls.values()
     if endpoint.described == ("DELETE", f"/api/v1/{CAMPAIGN}"):
         scene.move_batch(BatchStatus.COMPLETED)
@@ -107,6 +109,7 @@ async def an_estate(house: House, endpoint: Endpoint) -> Estate:
         "called_id": scene.answered,
         "execution_id": call.execution_id,
         "suppression_id": created(listed)["suppression_id"],
+        "token_id": created(made)["token_id"],
     }
     return Estate(house, ids)
 

@@ -39,11 +39,13 @@ async def test_every_answer_to_generated_requests_is_one_that_is_described(house
     call = await house.dial_first(batch)
     listed = await house.client.post("/api/v1/suppressions", json={"phone_number": "+14155550199"})
     entry = created(listed)
+    token = created(await house.client.post("/api/v1/tokens", json={"name": "spare"}))
     known = {
         "campaign_id": campaign["campaign_id"],
         "batch_id": batch["batch_id"],
         "contact_id": call.contact_id,
         "suppression_id": entry["suppression_id"],
+        "token_id": token["token_id"],
     }
     schema = schemathesis.openapi.from_asgi("/openapi.json", house.app)
     operations = [each.ok() for each in schema.get_all_operations() if isinstance(each, Ok)]

@@ -13,6 +13,7 @@ from sqlalchemy import make_url
 
 from console.api_client import ApiClient, JsonObject
 from domain.identity import OrganizationId
+from domain.ports import NewToken
 from embedded.listening import free_ports
 from embedded.plan import StackPlan
 from embedded.postgres import EmbeddedPostgres
@@ -123,7 +124,7 @@ def _told(account: Account) -> Mapping[str, str]:
 
 def _the_night(house: House, provider: HostileProvider) -> Night:
     database_url = house.stack.plan.settings.required_database_url
-    _, foreign_token = create_token(database_url, OrganizationId("org_other"), "other")
+    _, foreign_token = create_token(database_url, OrganizationId("org_other"), NewToken(name="other"))
     with ApiClient(house.stack.plan.api_url, foreign_token) as foreign:
         victims_batch = _call(foreign, [VICTIM])
         house.wait_for(lambda: VICTIM in provider.ledger.attempts)

@@ -143,7 +143,9 @@ TABLES: Mapping[str, str] = {
         "added_by created_at execution_id expires_at organization_id phone_number reason "
         "suppression_id updated_at"
     ),
-    "tokens": "created_at last_used_at name organization_id revoked_at secret_sha256 token_id",
+    "tokens": (
+        "created_at expires_at last_used_at name organization_id revoked_at scope secret_sha256 token_id"
+    ),
 }
 WORDS: Mapping[str, str] = {
     "Action": "cancel dispatch pause resume",
@@ -166,6 +168,7 @@ WORDS: Mapping[str, str] = {
     ),
     "PausedBy": "batch campaign",
     "SkipReason": ("batch_cancelled batch_expired campaign_cancelled invalid_number manual suppressed"),
+    "TokenScope": "agent full read",
 }
 SEARCH_ATTRIBUTES: Mapping[str, str] = {
     "BatchId": "Keyword",

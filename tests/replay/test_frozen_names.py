@@ -8,6 +8,7 @@ from enum import StrEnum
 from pydantic import TypeAdapter
 from temporalio import activity, workflow
 
+from domain.access import TokenScope
 from domain.batch import BatchStatus, PausedBy
 from domain.breaker import BreakerState
 from domain.call import AttemptKind, CallStatus, DialState, EventSource
@@ -42,6 +43,7 @@ KEPT_WORDS: tuple[type[StrEnum], ...] = (
     Gate,
     PausedBy,
     SkipReason,
+    TokenScope,
 )
 """Values that stand in histories or in rows."""
 

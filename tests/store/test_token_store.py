@@ -6,8 +6,9 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from domain.access import TokenScope
 from domain.identity import OrganizationId, TokenId
-from domain.ports import Page, Token, TokenStore, Window
+from domain.ports import NewToken, Page, Token, TokenStore, Window
 from store.access.tokens import PostgresTokenStore
 from store.database.engine import transaction
 from store.database.ids import mint
@@ -66,6 +67,37 @@ async def test_revoked_token_no_longer_authenticates(store: TokenStore) -> None:
     assert await store.revoke(token.token_id, MONDAY_NOON + timedelta(days=1))
     (listed,) = (await store.list_tokens(Window())).items
     assert listed.revoked_at == MONDAY_NOON
+
+
+async def test_issued_token_has_a_secret_of_its_own_and_authenticates_until_it_expires(
+    store: TokenStore,
+) -> None:
+    new = NewToken(name="agent", scope=TokenScope.AGENT, lifetime=timedelta(hours=12))
+    token, secret = await store.issue(ORGANIZATION, new, MONDAY_NOON)
+    _, another = await store.issue(ORGANIZATION, new, MONDAY_NOON)
+    ends_at = MONDAY_NOON + timedelta(hours=12)
+
+    shown = await store.authenticate(secret, ends_at - timedelta(seconds=1))
+
+    assert (token.scope, token.expires_at) == (TokenScope.AGENT, ends_at)
+    assert shown is not None
+    assert shown.token_id == token.token_id
+    assert await store.authenticate(secret, ends_at) is None
+    assert secret != another
+
+
+async def test_organization_lists_and_revokes_its_own_live_tokens(store: TokenStore) -> None:
+    mine, _ = await store.issue(ORGANIZATION, NewToken(name="mine"), MONDAY_NOON)
+    gone, _ = await store.issue(ORGANIZATION, NewToken(name="gone"), MONDAY_NOON)
+    foreign, _ = await store.issue(OrganizationId("org_other"), NewToken(name="foreign"), MONDAY_NOON)
+
+    revoked = [
+        await store.revoke(each.token_id, MONDAY_NOON, organization_id=ORGANIZATION)
+        for each in (gone, gone, foreign)
+    ]
+
+    assert revoked == [True, False, False]
+    assert await store.list_tokens(Window(), organization_id=ORGANIZATION) == Page(items=[mine], total=1)
 
 
 async def test_revoking_nothing_says_so(store: TokenStore) -> None:
