@@ -27,6 +27,7 @@ from store.batches.export import PostgresExportStore
 from store.batches.repository import PostgresBatchStore
 from store.calls.circuits import PostgresCircuitStore
 from store.calls.endings import PostgresEndingStore
+from store.calls.executions import PostgresExecutionStore
 from store.calls.repository import PostgresCallStore
 from store.campaigns.repository import PostgresCampaignStore
 from store.contacts.repository import PostgresContactStore
@@ -117,6 +118,7 @@ def production_dependencies(
         batches=PostgresBatchStore(database, mint),
         contacts=PostgresContactStore(database),
         calls=PostgresCallStore(database, mint),
+        executions=PostgresExecutionStore(database),
         routes=PostgresCircuitStore(database),
         endings=PostgresEndingStore(database),
         suppressions=PostgresSuppressionStore(database, mint),

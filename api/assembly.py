@@ -11,6 +11,7 @@ from api.batches import routes as batches
 from api.campaigns import routes as campaigns
 from api.contacts import routes as contacts
 from api.diagnosis import routes as diagnosis
+from api.executions import routes as executions
 from api.export import routes as export
 from api.health import routes as health
 from api.http.body import BodyBytes
@@ -31,6 +32,7 @@ Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 # Every request is compared with one route after the other: the busiest come first.
 ROUTERS = (
     webhooks.router,
+    executions.router,
     batches.router,
     batches.of_campaign,
     campaigns.router,

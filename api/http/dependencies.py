@@ -23,6 +23,7 @@ from domain.ports import (
     ContactStore,
     DiagnosticsStore,
     EndingStore,
+    ExecutionStore,
     ExportStore,
     IdempotencyStore,
     RescheduleStore,
@@ -51,6 +52,7 @@ class ApiDependencies:
     batches: BatchStore
     contacts: ContactStore
     calls: CallStore
+    executions: ExecutionStore
     routes: CircuitStore
     endings: EndingStore
     suppressions: SuppressionStore

@@ -47,6 +47,7 @@ from domain.ports.engine import (
     RescheduledTime,
     WorkflowDirectory,
 )
+from domain.ports.executions import EarlierAttempt, Execution, ExecutionStore
 from domain.ports.export import ExportStore
 from domain.ports.idempotency import (
     IdempotencyKey,
@@ -86,12 +87,15 @@ __all__ = [
     "DiagnosticsStore",
     "DialBrief",
     "DialReservationStore",
+    "EarlierAttempt",
     "EndedCalls",
     "EndingDelivery",
     "EndingStore",
     "EngineDiagnostics",
     "EngineHealth",
     "EngineServer",
+    "Execution",
+    "ExecutionStore",
     "ExportStore",
     "HeldSlot",
     "IdempotencyKey",

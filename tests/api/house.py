@@ -144,6 +144,7 @@ async def build_house(
         batches=fakes.FakeBatchStore(tables),
         contacts=fakes.FakeContactStore(tables),
         calls=calls,
+        executions=fakes.FakeExecutionStore(tables),
         routes=fakes.FakeCircuitStore(tables),
         endings=fakes.FakeEndingStore(tables),
         suppressions=fakes.FakeSuppressionStore(tables),

@@ -12,6 +12,7 @@ from tests.api.scene import a_scene
 
 CAMPAIGN, BATCH = "campaigns/{campaign_id}", "batches/{batch_id}"
 CONTACT, SUPPRESSION = f"{BATCH}/contacts/{{contact_id}}", "suppressions/{suppression_id}"
+EXECUTION = "executions/{execution_id}"
 CALLED = f"{BATCH}/contacts/{{called_id}}"
 
 
@@ -55,6 +56,7 @@ ENDPOINTS = [
     Endpoint("GET", CONTACT, noun="Batch"),
     Endpoint("POST", f"{CONTACT}/skip", noun="Batch"),
     Endpoint("POST", f"{CALLED}/follow-up", {"at": "2026-09-05T16:00:00Z"}, noun="Batch"),
+    Endpoint("GET", EXECUTION, noun="Execution"),
     Endpoint("GET", SUPPRESSION, noun="Suppression"),
     Endpoint("DELETE", SUPPRESSION, status=204, noun="Suppression"),
     Endpoint("DELETE", "tokens/{token_id}", status=204, noun="Token"),

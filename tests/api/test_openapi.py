@@ -44,6 +44,7 @@ async def test_every_answer_to_generated_requests_is_one_that_is_described(house
         "campaign_id": campaign["campaign_id"],
         "batch_id": batch["batch_id"],
         "contact_id": call.contact_id,
+        "execution_id": call.execution_id,
         "suppression_id": entry["suppression_id"],
         "token_id": token["token_id"],
     }

@@ -9,6 +9,7 @@ from tests.fakes.diagnostics import FakeDiagnosticsStore
 from tests.fakes.dial_turns import FakeDialReservationStore
 from tests.fakes.endings import FakeEndingStore
 from tests.fakes.engine import FakeEngine
+from tests.fakes.executions import FakeExecutionStore
 from tests.fakes.export import FakeExportStore
 from tests.fakes.idempotency import FakeIdempotencyStore
 from tests.fakes.provider import FakeProvider
@@ -31,6 +32,7 @@ __all__ = [
     "FakeDialReservationStore",
     "FakeEndingStore",
     "FakeEngine",
+    "FakeExecutionStore",
     "FakeExportStore",
     "FakeIdempotencyStore",
     "FakeProvider",

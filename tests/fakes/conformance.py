@@ -11,6 +11,7 @@ def fit_their_ports(tables: fakes.Tables) -> tuple[object, ...]:
     batches: ports.BatchStore = fakes.FakeBatchStore(tables)
     contacts: ports.ContactStore = fakes.FakeContactStore(tables)
     calls: ports.CallStore = fakes.FakeCallStore(tables)
+    executions: ports.ExecutionStore = fakes.FakeExecutionStore(tables)
     tokens: ports.TokenStore = fakes.FakeTokenStore(tables)
     routes: ports.CircuitStore = fakes.FakeCircuitStore(tables)
     rescheduled: ports.RescheduledStore = fakes.FakeRescheduledStore(tables)
@@ -31,6 +32,7 @@ def fit_their_ports(tables: fakes.Tables) -> tuple[object, ...]:
         batches,
         contacts,
         calls,
+        executions,
         tokens,
         routes,
         rescheduled,

@@ -27,6 +27,7 @@ from domain.ports import (
     DiagnosticsStore,
     DialReservationStore,
     EndingStore,
+    ExecutionStore,
     RescheduledStore,
     RescheduleStore,
     SlotStore,
@@ -39,6 +40,7 @@ from store.batches.repository import PostgresBatchStore
 from store.calls.circuits import PostgresCircuitStore
 from store.calls.dial_reservations import PostgresDialReservationStore
 from store.calls.endings import PostgresEndingStore
+from store.calls.executions import PostgresExecutionStore
 from store.calls.repository import PostgresCallStore
 from store.campaigns.repository import PostgresCampaignStore
 from store.contacts.repository import PostgresContactStore
@@ -68,6 +70,7 @@ from tests.fakes import (
     FakeDiagnosticsStore,
     FakeDialReservationStore,
     FakeEndingStore,
+    FakeExecutionStore,
     FakeRescheduledStore,
     FakeRescheduleStore,
     FakeSlotStore,
@@ -89,6 +92,7 @@ class House:
     batches: BatchStore
     contacts: ContactStore
     calls: CallStore
+    executions: ExecutionStore
     routes: CircuitStore
     endings: EndingStore
     dial_turns: DialReservationStore
@@ -106,6 +110,7 @@ class House:
             batches=FakeBatchStore(tables),
             contacts=FakeContactStore(tables),
             calls=FakeCallStore(tables),
+            executions=FakeExecutionStore(tables),
             routes=FakeCircuitStore(tables),
             endings=FakeEndingStore(tables),
             dial_turns=FakeDialReservationStore(tables),
@@ -257,6 +262,7 @@ class Stores(House):
             batches=PostgresBatchStore(engine, mint),
             contacts=PostgresContactStore(engine),
             calls=SlottedCalls(engine, mint),
+            executions=PostgresExecutionStore(engine),
             routes=PostgresCircuitStore(engine),
             endings=PostgresEndingStore(engine),
             dial_turns=PostgresDialReservationStore(engine),
