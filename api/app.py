@@ -39,6 +39,8 @@ from store.database.ids import mint
 from store.database.tenancy import work_for
 from store.diagnostics.repository import PostgresDiagnosticsStore
 from store.suppressions.repository import PostgresSuppressionStore
+from store.webhooks.deliveries import PostgresWebhookDeliveryStore
+from store.webhooks.endpoints import PostgresWebhookEndpointStore
 from telephony import signature
 from telephony.webhook import webhook_translator
 from temporal.batch_workflows import BatchWorkflows
@@ -127,6 +129,8 @@ def production_dependencies(
         export=PostgresExportStore(database),
         tokens=PostgresTokenStore(database, mint),
         idempotency=PostgresIdempotencyStore(database),
+        webhook_endpoints=PostgresWebhookEndpointStore(database, mint),
+        webhook_deliveries=PostgresWebhookDeliveryStore(database),
         engine=engine,
         translate_webhook=webhook_translator(settings.rotary.status_words),
         webhook_authenticator=WebhookAuthenticator(

@@ -24,6 +24,8 @@ from api.http.rate_limit import RateLimit, RequestPlaces
 from api.http.uploads import UploadPlaces
 from api.suppressions import routes as suppressions
 from api.tokens import routes as tokens
+from api.webhook_endpoints import deliveries as webhook_deliveries
+from api.webhook_endpoints import routes as webhook_endpoints
 from api.webhooks import routes as webhooks
 from observability.metrics import Telemetry
 
@@ -41,6 +43,8 @@ ROUTERS = (
     diagnosis.router,
     suppressions.router,
     tokens.router,
+    webhook_endpoints.router,
+    webhook_deliveries.router,
     health.router,
 )
 

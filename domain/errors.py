@@ -18,14 +18,18 @@
         │   ├── ContactNotFound
         │   ├── ExecutionNotFound
         │   ├── SuppressionNotFound
-        │   └── TokenNotFound
+        │   ├── TokenNotFound
+        │   ├── EndpointNotFound
+        │   └── DeliveryNotFound
         ├── Conflict
         │   ├── IllegalTransition
         │   ├── CampaignClosed
         │   ├── CampaignPaused
         │   ├── CampaignUnfinished
         │   ├── IdempotencyKeyBusy
-        │   └── IdempotencyKeyUsed
+        │   ├── IdempotencyKeyUsed
+        │   ├── TooManyEndpoints
+        │   └── EndpointDisabled
         ├── InvalidRequest
         └── AccessDenied
             ├── Unauthenticated
@@ -131,6 +135,14 @@ class TokenNotFound(NotFound):
     """Token not found"""
 
 
+class EndpointNotFound(NotFound):
+    """Webhook endpoint not found"""
+
+
+class DeliveryNotFound(NotFound):
+    """Webhook delivery not found"""
+
+
 class Conflict(LogicalError):
     """The object is in a state that forbids this."""
 
@@ -168,6 +180,19 @@ class IdempotencyKeyBusy(Conflict):
 
 class IdempotencyKeyUsed(Conflict):
     """A request with this Idempotency-Key was answered already"""
+
+
+class TooManyEndpoints(Conflict):
+    """Organization has as many webhook endpoints as it may have"""
+
+    @classmethod
+    def of(cls, limit: int) -> "TooManyEndpoints":
+        """Say how many it may have, in the words of the contract."""
+        return cls(f"Organization has {limit} webhook endpoints, the most it may have; delete one first")
+
+
+class EndpointDisabled(Conflict):
+    """Webhook endpoint is disabled; enable it first"""
 
 
 @dataclass(frozen=True)

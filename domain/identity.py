@@ -9,12 +9,18 @@ BatchId = NewType("BatchId", str)
 ContactId = NewType("ContactId", str)
 ExecutionId = NewType("ExecutionId", str)
 SuppressionId = NewType("SuppressionId", str)
+EndpointId = NewType("EndpointId", str)
+EventId = NewType("EventId", str)
+DeliveryId = NewType("DeliveryId", str)
 
 CAMPAIGN_PREFIX = "cmp_"
 BATCH_PREFIX = "btc_"
 CONTACT_PREFIX = "con_"
 EXECUTION_PREFIX = "exec_"
 SUPPRESSION_PREFIX = "sup_"
+ENDPOINT_PREFIX = "whe_"
+EVENT_PREFIX = "evt_"
+DELIVERY_PREFIX = "whd_"
 TOKEN_PREFIX = "tok_"  # noqa: S105 - names a row; the secret itself starts with gat_
 
 

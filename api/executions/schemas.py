@@ -5,7 +5,9 @@ from pydantic import Field
 from api.contacts.schemas import CallRecordOut
 from api.http.wire import WireOutput, WireTime
 from domain.batch import call_variables_in_force, calling_hours_in_force
-from domain.call import AttemptKind, CallStatus
+from domain.call import AttemptKind, CallRecord, CallStatus
+from domain.campaign import Campaign
+from domain.contact import Contact
 from domain.disposition import AnsweredBy
 from domain.identity import BatchId, CampaignId, ContactId, OrganizationId
 from domain.ports import Execution
@@ -25,8 +27,8 @@ class EarlierAttemptOut(WireOutput):
     summary: str | None
 
 
-class ExecutionOut(CallRecordOut):
-    """One attempt with the person it is about and the contact's earlier attempts."""
+class CallOut(CallRecordOut):
+    """A call record with what it belongs to and what its agent knew."""
 
     organization_id: OrganizationId
     campaign_id: CampaignId = Field(examples=["cmp_01k2v7"])
@@ -37,26 +39,43 @@ class ExecutionOut(CallRecordOut):
     variables: dict[str, object] = Field(
         description="The campaign's defaults with the contact's own over them."
     )
+
+    @classmethod
+    def of_call(cls, record: CallRecord, contact: Contact, campaign: Campaign) -> "CallOut":
+        return cls.model_validate(_shown(record, contact, campaign))
+
+
+class ExecutionOut(CallOut):
+    """One attempt with the person it is about and the contact's earlier attempts."""
+
     call_context: dict[str, object]
     timezone: str = Field(description="Of the callee.", examples=["America/Chicago"])
     history: list[EarlierAttemptOut] = Field(description="The contact's earlier attempts, oldest first.")
 
     @classmethod
     def of_execution(cls, execution: Execution) -> "ExecutionOut":
-        contact, batch, rules = execution.contact, execution.batch, execution.campaign.rules
-        record = CallRecordOut.of(execution.record)
-        return cls(
-            **dict(record),
-            organization_id=execution.campaign.organization_id,
-            campaign_id=contact.campaign_id,
-            batch_id=contact.batch_id,
-            contact_id=contact.contact_id,
-            external_id=contact.external_id,
-            agent_id=rules.agent_id,
-            variables=call_variables_in_force(rules, contact.call_variables),
-            call_context=dict(batch.call_context),
-            timezone=calling_hours_in_force(batch.overrides, rules, contact.timezone).timezone,
-            history=[
-                EarlierAttemptOut.model_validate(each, from_attributes=True) for each in execution.history
-            ],
+        contact, batch, campaign = execution.contact, execution.batch, execution.campaign
+        hours = calling_hours_in_force(batch.overrides, campaign.rules, contact.timezone)
+        return cls.model_validate(
+            {
+                **_shown(execution.record, contact, campaign),
+                "call_context": dict(batch.call_context),
+                "timezone": hours.timezone,
+                "history": [
+                    EarlierAttemptOut.model_validate(each, from_attributes=True) for each in execution.history
+                ],
+            }
         )
+
+
+def _shown(record: CallRecord, contact: Contact, campaign: Campaign) -> dict[str, object]:
+    return {
+        **dict(CallRecordOut.of(record)),
+        "organization_id": campaign.organization_id,
+        "campaign_id": contact.campaign_id,
+        "batch_id": contact.batch_id,
+        "contact_id": contact.contact_id,
+        "external_id": contact.external_id,
+        "agent_id": campaign.rules.agent_id,
+        "variables": call_variables_in_force(campaign.rules, contact.call_variables),
+    }

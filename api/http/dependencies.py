@@ -30,6 +30,8 @@ from domain.ports import (
     SuppressionStore,
     Token,
     TokenStore,
+    WebhookDeliveryStore,
+    WebhookEndpointStore,
     WebhookTranslator,
 )
 from observability.metrics import Telemetry
@@ -61,6 +63,8 @@ class ApiDependencies:
     export: ExportStore
     tokens: TokenStore
     idempotency: IdempotencyStore
+    webhook_endpoints: WebhookEndpointStore
+    webhook_deliveries: WebhookDeliveryStore
     engine: BatchEngine
     translate_webhook: WebhookTranslator
     webhook_authenticator: WebhookAuthenticator

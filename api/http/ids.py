@@ -6,6 +6,8 @@ from domain.errors import (
     BatchNotFound,
     CampaignNotFound,
     ContactNotFound,
+    DeliveryNotFound,
+    EndpointNotFound,
     ExecutionNotFound,
     SuppressionNotFound,
     TokenNotFound,
@@ -14,12 +16,16 @@ from domain.identity import (
     BATCH_PREFIX,
     CAMPAIGN_PREFIX,
     CONTACT_PREFIX,
+    DELIVERY_PREFIX,
+    ENDPOINT_PREFIX,
     EXECUTION_PREFIX,
     SUPPRESSION_PREFIX,
     TOKEN_PREFIX,
     BatchId,
     CampaignId,
     ContactId,
+    DeliveryId,
+    EndpointId,
     ExecutionId,
     SuppressionId,
     TokenId,
@@ -68,6 +74,20 @@ def token_id_of(text: str) -> TokenId:
     if not _has_shape(text, TOKEN_PREFIX):
         raise TokenNotFound
     return TokenId(text)
+
+
+def endpoint_id_of(text: str) -> EndpointId:
+    """Raises EndpointNotFound for text that is no id of a webhook endpoint."""
+    if not _has_shape(text, ENDPOINT_PREFIX):
+        raise EndpointNotFound
+    return EndpointId(text)
+
+
+def delivery_id_of(text: str) -> DeliveryId:
+    """Raises DeliveryNotFound for text that is no id of a webhook delivery."""
+    if not _has_shape(text, DELIVERY_PREFIX):
+        raise DeliveryNotFound
+    return DeliveryId(text)
 
 
 def _has_shape(text: str, prefix: str) -> bool:

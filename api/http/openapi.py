@@ -22,7 +22,17 @@ from api.http.problems import MEDIA_TYPE, Problem, ValidationProblem
 Described = dict[str, Any]
 
 SUMMARY = "Outbound-call batches: a campaign holds the rules, a batch holds the people."
-_CHAPTERS = ("campaigns", "contacts", "batches", "executions", "suppressions", "tokens", "webhooks", "health")
+_CHAPTERS = (
+    "campaigns",
+    "contacts",
+    "batches",
+    "executions",
+    "suppressions",
+    "tokens",
+    "webhook endpoints",
+    "webhooks",
+    "health",
+)
 """In the order they are shown and read."""
 _REF = "#/components/schemas/{model}"
 _documented: dict[str, type[BaseModel]] = {"Problem": Problem, "ValidationProblem": ValidationProblem}

@@ -64,11 +64,21 @@ from domain.ports.rescheduled import RescheduledContact, RescheduledStore
 from domain.ports.slots import HeldSlot, SlotStore
 from domain.ports.suppressions import AddedSuppression, ImportedSuppressions, SuppressionStore
 from domain.ports.telephony import StatusReport, TelephonyProvider, WebhookTranslator
+from domain.ports.webhooks import (
+    AttemptOutcome,
+    DeliveryBacklog,
+    WebhookDeliveryStore,
+    WebhookEndpointStore,
+    WebhookOutbox,
+    WebhookQueue,
+    WebhookSender,
+)
 
 __all__ = [
     "AddedSuppression",
     "Amendment",
     "AttemptClaim",
+    "AttemptOutcome",
     "AttemptReport",
     "Attendance",
     "Backlog",
@@ -84,6 +94,7 @@ __all__ = [
     "ClaimAnswer",
     "Claimed",
     "ContactStore",
+    "DeliveryBacklog",
     "DiagnosticsStore",
     "DialBrief",
     "DialReservationStore",
@@ -127,6 +138,11 @@ __all__ = [
     "UndeliveredEvent",
     "Unused",
     "WaitForEnding",
+    "WebhookDeliveryStore",
+    "WebhookEndpointStore",
+    "WebhookOutbox",
+    "WebhookQueue",
+    "WebhookSender",
     "WebhookSilence",
     "WebhookTranslator",
     "Window",

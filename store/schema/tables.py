@@ -33,6 +33,14 @@ from store.schema.base import INSTANT, JSON_OR_NULL, OPEN_ATTEMPT, OPEN_NUMBER_I
 from store.schema.base import METADATA as METADATA  # complete only once the tables below are declared
 from store.schema.reservations import CallerIdTurnRow, DialTurnRow
 from store.schema.slots import SlotDemandRow, SlotRow
+from store.schema.webhooks import (
+    WebhookDeliveryRow,
+    WebhookDiagnosisRow,
+    WebhookEndpointRow,
+    WebhookEventRow,
+    WebhookReplayRow,
+    WebhookSecretRow,
+)
 
 
 class CampaignRow(Row, table=True):
@@ -314,3 +322,9 @@ dial_turns = _table(DialTurnRow)
 idempotency_keys = _table(IdempotencyKeyRow)
 slots = _table(SlotRow)
 slot_demands = _table(SlotDemandRow)
+webhook_endpoints = _table(WebhookEndpointRow)
+webhook_secrets = _table(WebhookSecretRow)
+webhook_events = _table(WebhookEventRow)
+webhook_deliveries = _table(WebhookDeliveryRow)
+webhook_replays = _table(WebhookReplayRow)
+webhook_diagnoses = _table(WebhookDiagnosisRow)

@@ -34,6 +34,7 @@ class House:
     """Everything a test of the API touches."""
 
     tables: fakes.Tables
+    webhooks: fakes.WebhookTables
     engine: fakes.FakeEngine
     clock: fakes.FakeClock
     tokens: fakes.FakeTokenStore
@@ -134,6 +135,7 @@ async def build_house(
     Without an `app` it is one of its own.
     """
     tables, engine, clock = fakes.Tables(), fakes.FakeEngine(), fakes.FakeClock()
+    webhooks = fakes.WebhookTables()
     tokens, calls = fakes.FakeTokenStore(tables), fakes.FakeCallStore(tables)
 
     async def ping_database() -> None:
@@ -153,6 +155,8 @@ async def build_house(
         export=fakes.FakeExportStore(tables),
         tokens=tokens,
         idempotency=fakes.FakeIdempotencyStore(tables),
+        webhook_endpoints=fakes.FakeWebhookEndpointStore(tables, webhooks),
+        webhook_deliveries=fakes.FakeWebhookDeliveryStore(tables, webhooks),
         engine=engine,
         translate_webhook=webhook_translator(BUILT_IN_WORDS),
         webhook_authenticator=WebhookAuthenticator(
@@ -173,4 +177,4 @@ async def build_house(
     client = httpx.AsyncClient(
         transport=httpx.ASGITransport(app), base_url="http://apollo.test", headers=bearer(SECRET)
     )
-    return House(tables, engine, clock, tokens, calls, parts, app, client)
+    return House(tables, webhooks, engine, clock, tokens, calls, parts, app, client)

@@ -13,6 +13,8 @@ from tests.api.scene import a_scene
 CAMPAIGN, BATCH = "campaigns/{campaign_id}", "batches/{batch_id}"
 CONTACT, SUPPRESSION = f"{BATCH}/contacts/{{contact_id}}", "suppressions/{suppression_id}"
 EXECUTION = "executions/{execution_id}"
+HOOK = "webhook-endpoints/{endpoint_id}"
+DELIVERY = "webhook-deliveries/{delivery_id}"
 CALLED = f"{BATCH}/contacts/{{called_id}}"
 
 
@@ -60,6 +62,14 @@ ENDPOINTS = [
     Endpoint("GET", SUPPRESSION, noun="Suppression"),
     Endpoint("DELETE", SUPPRESSION, status=204, noun="Suppression"),
     Endpoint("DELETE", "tokens/{token_id}", status=204, noun="Token"),
+    Endpoint("GET", HOOK, noun="Webhook endpoint"),
+    Endpoint("PATCH", HOOK, {"description": "CRM"}, noun="Webhook endpoint"),
+    Endpoint("DELETE", HOOK, status=204, noun="Webhook endpoint"),
+    Endpoint("POST", f"{HOOK}/rotate-secret", noun="Webhook endpoint"),
+    Endpoint("POST", f"{HOOK}/test", status=202, noun="Webhook endpoint"),
+    Endpoint("POST", f"{HOOK}/replay", {"since": "2026-09-05T16:00:00Z"}, 202, noun="Webhook endpoint"),
+    Endpoint("GET", DELIVERY, noun="Webhook delivery"),
+    Endpoint("POST", f"{DELIVERY}/replay", status=202, noun="Webhook delivery"),
 ]
 NAMED_IN_BODIES = [
     Endpoint("POST", "batches/", a_batch_body("{campaign_id}"), 201, noun="Campaign"),
@@ -90,7 +100,9 @@ class Estate:
         """Return everything that is stored."""
         tables = self.house.tables
         people = dict(tables.campaigns), dict(tables.batches), dict(tables.contacts), dict(tables.calls)
-        return *people, dict(tables.suppressions), set(tables.deleted)
+        webhooks = self.house.webhooks
+        hooks = dict(webhooks.endpoints), dict(webhooks.deliveries), list(webhooks.replays)
+        return *people, *hooks, dict(tables.suppressions), set(tables.deleted)
 
     def _filled(self, value: Any) -> Any:
         return value.format(**self.ids) if isinstance(value, str) else value
@@ -101,6 +113,8 @@ async def an_estate(house: House, endpoint: Endpoint) -> Estate:
     scene = await a_scene(house)
     listed = await house.client.post("/api/v1/suppressions", json={"phone_number": "+14155550199"})
     made = await house.client.post("/api/v1/tokens", json={"name": "spare"})
+    hook = created(await house.client.post("/api/v1/webhook-endpoints", json={"url": "https://a.example"}))
+    test = await house.client.post(f"/api/v1/webhook-endpoints/{hook['endpoint_id']}/test")
     [call] = house.tables.calls.values()
     if endpoint.described == ("DELETE", f"/api/v1/{CAMPAIGN}"):
         scene.move_batch(BatchStatus.COMPLETED)
@@ -112,6 +126,8 @@ async def an_estate(house: House, endpoint: Endpoint) -> Estate:
         "execution_id": call.execution_id,
         "suppression_id": created(listed)["suppression_id"],
         "token_id": created(made)["token_id"],
+        "endpoint_id": hook["endpoint_id"],
+        "delivery_id": test.json()["delivery_id"],
     }
     return Estate(house, ids)
 

@@ -23,10 +23,15 @@ async def _paths(house: House) -> list[str]:
     batch = await house.create_batch(campaign["campaign_id"], ["+14155550104"])
     call = await house.dial_first(batch)
     await house.client.post("/api/v1/suppressions", json={"phone_number": "+14155550199"})
+    hook = await house.client.post("/api/v1/webhook-endpoints", json={"url": "https://a.example"})
+    await house.client.post(f"/api/v1/webhook-endpoints/{hook.json()['endpoint_id']}/test")
     ids = {
+        "endpoint_id": next(iter(house.webhooks.endpoints)),
+        "delivery_id": next(iter(house.webhooks.deliveries)),
         "campaign_id": campaign["campaign_id"],
         "batch_id": batch["batch_id"],
         "contact_id": call.contact_id,
+        "execution_id": call.execution_id,
         "suppression_id": next(iter(house.tables.suppressions)),
     }
     described = (await house.client.get("/openapi.json")).json()["paths"]

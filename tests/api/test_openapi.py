@@ -40,7 +40,11 @@ async def test_every_answer_to_generated_requests_is_one_that_is_described(house
     listed = await house.client.post("/api/v1/suppressions", json={"phone_number": "+14155550199"})
     entry = created(listed)
     token = created(await house.client.post("/api/v1/tokens", json={"name": "spare"}))
+    hook = created(await house.client.post("/api/v1/webhook-endpoints", json={"url": "https://a.example"}))
+    test = await house.client.post(f"/api/v1/webhook-endpoints/{hook['endpoint_id']}/test")
     known = {
+        "endpoint_id": hook["endpoint_id"],
+        "delivery_id": test.json()["delivery_id"],
         "campaign_id": campaign["campaign_id"],
         "batch_id": batch["batch_id"],
         "contact_id": call.contact_id,

@@ -20,6 +20,7 @@ from tests.fakes.slots import FakeSlotStore
 from tests.fakes.suppressions import FakeSuppressionStore
 from tests.fakes.tables import Tables
 from tests.fakes.tokens import FakeTokenStore
+from tests.fakes.webhooks import FakeWebhookDeliveryStore, FakeWebhookEndpointStore, WebhookTables
 
 __all__ = [
     "FakeBatchStore",
@@ -41,5 +42,8 @@ __all__ = [
     "FakeSlotStore",
     "FakeSuppressionStore",
     "FakeTokenStore",
+    "FakeWebhookDeliveryStore",
+    "FakeWebhookEndpointStore",
     "Tables",
+    "WebhookTables",
 ]

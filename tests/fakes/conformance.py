@@ -25,7 +25,12 @@ def fit_their_ports(tables: fakes.Tables) -> tuple[object, ...]:
     engine: ports.BatchEngine = fakes.FakeEngine()
     delivery: ports.EndingDelivery = fakes.FakeEngine()
     provider: ports.TelephonyProvider = fakes.FakeProvider()
+    webhooks = fakes.WebhookTables()
+    endpoints: ports.WebhookEndpointStore = fakes.FakeWebhookEndpointStore(tables, webhooks)
+    deliveries: ports.WebhookDeliveryStore = fakes.FakeWebhookDeliveryStore(tables, webhooks)
     return (
+        endpoints,
+        deliveries,
         suppressions,
         campaigns,
         reschedules,

@@ -146,6 +146,21 @@ TABLES: Mapping[str, str] = {
     "tokens": (
         "created_at expires_at last_used_at name organization_id revoked_at scope secret_sha256 token_id"
     ),
+    "webhook_deliveries": (
+        "attempts attempts_made created_at delivery_id due_at endpoint_id event_id first_attempt_at "
+        "organization_id state type updated_at"
+    ),
+    "webhook_diagnoses": "batch_id diagnosis looked_at",
+    "webhook_endpoints": (
+        "created_at deleted_at description disabled_reason enabled endpoint_id events failing_since "
+        "organization_id updated_at url"
+    ),
+    "webhook_events": (
+        "batch_id body contact_id event_id execution_id occurred_at organization_id published_at snapshot "
+        "type"
+    ),
+    "webhook_replays": "behind endpoint_id up_to",
+    "webhook_secrets": "created_at endpoint_id expires_at secret",
 }
 WORDS: Mapping[str, str] = {
     "Action": "cancel dispatch pause resume",
@@ -167,6 +182,12 @@ WORDS: Mapping[str, str] = {
         "outside_hours suppressed"
     ),
     "PausedBy": "batch campaign",
+    "DeliveryState": "delivered failed pending",
+    "DisabledReason": "failing gone",
+    "EventType": (
+        "batch.cancelled batch.completed batch.expired batch.paused batch.resumed batch.started "
+        "call.disposition call.ended contact.finished diagnosis.changed endpoint.test"
+    ),
     "SkipReason": ("batch_cancelled batch_expired campaign_cancelled invalid_number manual suppressed"),
     "TokenScope": "agent full read",
 }

@@ -18,6 +18,7 @@ from domain.contact import ContactStatus, SkipReason
 from domain.disposition import AnsweredBy
 from domain.gates import Gate
 from domain.lifecycle import Action
+from domain.webhooks import DeliveryState, DisabledReason, EventType
 from store.schema.tables import METADATA
 from tests.activities.scene import Scene
 from tests.replay import frozen_names as frozen
@@ -38,8 +39,11 @@ KEPT_WORDS: tuple[type[StrEnum], ...] = (
     CallerIdStrategy,
     CampaignStatus,
     ContactStatus,
+    DeliveryState,
     DialState,
+    DisabledReason,
     EventSource,
+    EventType,
     Gate,
     PausedBy,
     SkipReason,

@@ -1,0 +1,1 @@
+"""Webhooks out over HTTP: where an organization has its events posted, and what came of it."""
