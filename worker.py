@@ -45,6 +45,7 @@ from store.database.connection import Timeouts
 from store.database.engine import create_store_engine
 from store.database.ids import mint
 from store.slots.repository import PostgresSlotStore
+from store.suppressions.repository import PostgresSuppressionStore
 from telephony.jambonz.settings import REMEMBERED
 from telephony.registry import open_provider
 from telephony.settings import TelephonySettings
@@ -163,7 +164,13 @@ def build_workers(role: Role, resources: WorkerResources, settings: Settings) ->
     )
     of_slots = SlotActivities(PostgresSlotStore(resources.database), directory, clock)
     of_contacts = ContactActivities(
-        contacts, calls, reports=of_batch, directory=directory, limits=limits, clock=clock
+        contacts,
+        calls,
+        suppressions=PostgresSuppressionStore(resources.database, mint),
+        reports=of_batch,
+        directory=directory,
+        limits=limits,
+        clock=clock,
     )
     if role in (Role.ALL, Role.CONTROL):
         yield Worker(

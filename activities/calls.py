@@ -12,7 +12,7 @@ from activities.dial_gates import capped, closed_gate_of, withheld
 from activities.failures import translating_failures
 from activities.messages import CheckCall, CheckedCall, DialAnswer, PlaceCall, PlacedCall
 from activities.provider_circuit import CircuitPermit, ProviderCircuit
-from domain.batch import call_variables_in_force, caller_ids_in_force
+from domain.batch import call_variables_in_force, caller_ids_in_force, on_machine_in_force
 from domain.call import CallRecord, CallStatus, DialState, EventSource, StatusEvent, has_ended
 from domain.dial_reservations import is_usable
 from domain.errors import ProviderUnavailable
@@ -208,6 +208,7 @@ class CallActivities:
             max_duration=self._limits.max_call,
             variables=call_variables_in_force(rules, brief.contact.call_variables),
             context=brief.batch.call_context,
+            on_machine=on_machine_in_force(brief.batch.overrides, rules),
         )
 
     async def _keep(self, record: CallRecord, result: DialResult) -> PlacedCall:

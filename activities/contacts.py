@@ -1,6 +1,7 @@
 """Activities about one contact: what follows an attempt, and contacts whose workflow is gone."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -20,13 +21,22 @@ from activities.messages import (
     StoppedContacts,
 )
 from domain.batch import calling_hours_in_force, redial_policy_in_force
-from domain.call import OUTCOME_OF, AttemptKind
+from domain.call import OUTCOME_OF, AttemptKind, CallRecord
 from domain.contact import LIVE, WAITING, ContactStatus, SkipReason
-from domain.errors import ContactNotFound, DecisionOvertaken
+from domain.disposition import suppression_reason
+from domain.errors import ContactNotFound, DecisionOvertaken, EngineUnavailable
 from domain.identity import BatchId, ContactId
-from domain.ports import AttemptReport, BatchReports, CallStore, ContactStore, DialBrief, WorkflowDirectory
-from domain.redial import taken_as
-from domain.settlement import Settlement, settle_attempt
+from domain.ports import (
+    AttemptReport,
+    BatchReports,
+    CallStore,
+    ContactStore,
+    DialBrief,
+    SuppressionStore,
+    WorkflowDirectory,
+)
+from domain.settlement import Basis, Settlement, basis_of, is_to_be_suppressed, settle_attempt
+from domain.suppression import SkippedContact
 from domain.working_hours import spread_after
 
 _log = structlog.get_logger()
@@ -42,6 +52,7 @@ class ContactActivities:
         contacts: ContactStore,
         calls: CallStore,
         *,
+        suppressions: SuppressionStore,
         reports: BatchReports,
         directory: WorkflowDirectory,
         limits: CallLimits,
@@ -49,6 +60,7 @@ class ContactActivities:
     ) -> None:
         self._contacts = contacts
         self._calls = calls
+        self._suppressions = suppressions
         self._reports = reports
         self._directory = directory
         self._limits = limits
@@ -74,7 +86,8 @@ class ContactActivities:
             now=now,
             quiet_after_unknown=self._limits.quiet_after_unknown,
         )
-        stands = await self._contacts.settle(contact_id, request.attempt, decided, now)
+        basis = await self._basis(brief, brief.record, now)
+        stands = await self._contacts.settle(contact_id, request.attempt, decided, now, basis=basis)
         if stands.status in LIVE:
             # A newer attempt is under way: what was decided of this one fits no more.
             raise DecisionOvertaken
@@ -123,14 +136,34 @@ class ContactActivities:
         return ClosedContact(was=was, status=await self._close(brief, request.attempt))
 
     async def _close(self, brief: DialBrief, attempt: int) -> ContactStatus:
-        contact_id, now = brief.contact.contact_id, self._clock()
+        contact_id, now, record = brief.contact.contact_id, self._clock(), brief.record
         if brief.contact.status in WAITING:
             return await self._contacts.skip(contact_id, SkipReason.MANUAL, now, detail=NOBODY_LEFT)
-        outcome = OUTCOME_OF.get(brief.record.call_status) if brief.record else None
-        if brief.contact.status in LIVE and outcome is not None:
-            taken = Settlement(status=taken_as(outcome))
-            return (await self._contacts.settle(contact_id, attempt, taken, now)).status
+        if brief.contact.status in LIVE and record is not None and record.call_status in OUTCOME_OF:
+            basis = await self._basis(brief, record, now)
+            taken = Settlement(status=basis.ends_as)
+            return (await self._contacts.settle(contact_id, attempt, taken, now, basis=basis)).status
         return brief.contact.status
+
+    async def _basis(self, brief: DialBrief, record: CallRecord, now: datetime) -> Basis:
+        """Return what the decision rests on, with the number suppressed where a rule wants it to be.
+
+        Suppressed first: whoever settles again finds it so, and an ended call keeps its disposition.
+        """
+        if record.disposition is not None and is_to_be_suppressed(record, brief.batch, brief.campaign.rules):
+            skipped = await self._suppressions.opt_out(
+                record.execution_id, now, reason=suppression_reason(record.disposition)
+            )
+            await self._tell_skipped(skipped)
+        return basis_of(record, brief.contact, brief.batch, brief.campaign, now)
+
+    async def _tell_skipped(self, skipped: Sequence[SkippedContact]) -> None:
+        """Wake the workflows of contacts that wait on a suppressed number; unheard, they find out."""
+        for each in skipped:
+            report = AttemptReport(contact_id=each.contact_id, attempt=0, status=ContactStatus.SKIPPED)
+            with suppress(EngineUnavailable):
+                await self._directory.stop(each.batch_id, [each.contact_id])
+                await self._reports.report(each.batch_id, report)
 
     async def _spread(self, returned: ReturnSlot) -> timedelta:
         """Return how long after its new time a contact may ask again: many wait for the same opening."""

@@ -8,6 +8,7 @@ from enum import StrEnum
 from domain.caller_id import CallerIds, CallerIdStrategy
 from domain.campaign import CampaignRules, CampaignStatus
 from domain.counters import Counters
+from domain.disposition import DispositionRule, OnMachine
 from domain.identity import BatchId, CampaignId, OrganizationId
 from domain.redial import RedialPolicy
 from domain.working_hours import CallingHours, WorkingHours
@@ -52,6 +53,8 @@ class BatchOverrides:
     timezone: str | None = None
     phone_numbers: tuple[str, ...] | None = None
     phone_number_strategy: CallerIdStrategy | None = None
+    on_machine: OnMachine | None = None
+    disposition_rules: tuple[DispositionRule, ...] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,6 +123,17 @@ def redial_policy_in_force(overrides: BatchOverrides, campaign: CampaignRules) -
     if overrides.max_retries_override is not None:
         return policy, overrides.max_retries_override
     return policy, policy.max_retries
+
+
+def on_machine_in_force(overrides: BatchOverrides, campaign: CampaignRules) -> OnMachine:
+    return overrides.on_machine or campaign.on_machine
+
+
+def disposition_rules_in_force(
+    overrides: BatchOverrides, campaign: CampaignRules
+) -> tuple[DispositionRule, ...]:
+    rules = overrides.disposition_rules
+    return campaign.disposition_rules if rules is None else rules
 
 
 def caller_ids_in_force(overrides: BatchOverrides, campaign: CampaignRules) -> CallerIds:

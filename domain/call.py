@@ -35,6 +35,8 @@ class Outcome(StrEnum):
     FAILED = "failed"
     UNKNOWN = "unknown"
     """Counts as an attempt and is redialled only where a campaign asks for it."""
+    VOICEMAIL = "voicemail"
+    """A machine answered, under a policy that takes this for unsuccessful; else the outcome is completed."""
 
 
 class AttemptKind(StrEnum):

@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from domain.caller_id import CallerIdStrategy
 from domain.dial_reservations import DialRate
+from domain.disposition import DispositionRule, OnMachine
 from domain.frequency import FrequencyCap
 from domain.identity import CampaignId, OrganizationId
 from domain.redial import RedialPolicy
@@ -59,6 +60,9 @@ class CampaignRules:
     max_follow_ups: int = 1
     frequency_caps: tuple[FrequencyCap, ...] = ()
     """All of them hold; attempts of the organization's other campaigns count too."""
+    on_machine: OnMachine = OnMachine.CONTINUE
+    disposition_rules: tuple[DispositionRule, ...] = ()
+    """At most one for each disposition."""
     default_call_variables: Mapping[str, object] = field(default_factory=dict)
     metadata: Mapping[str, object] = field(default_factory=dict)
 

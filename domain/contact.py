@@ -49,10 +49,9 @@ TRANSITIONS: Mapping[ContactStatus, frozenset[ContactStatus]] = {
     ContactStatus.PENDING: frozenset({ContactStatus.DISPATCHED, ContactStatus.SKIPPED}),
     ContactStatus.DISPATCHED: WAITING | {ContactStatus.IN_PROGRESS} | TERMINAL,
     ContactStatus.IN_PROGRESS: _ENDINGS | SLEEPING,
-    ContactStatus.RETRYING: (_ENDINGS - {ContactStatus.COMPLETED})
-    | {ContactStatus.DISPATCHED, ContactStatus.SKIPPED},
+    ContactStatus.RETRYING: _ENDINGS | {ContactStatus.DISPATCHED, ContactStatus.SKIPPED},
     ContactStatus.FOLLOWUP_SCHEDULED: frozenset({ContactStatus.DISPATCHED, ContactStatus.SKIPPED}),
-    ContactStatus.COMPLETED: frozenset({ContactStatus.FOLLOWUP_SCHEDULED}),
+    ContactStatus.COMPLETED: SLEEPING,
     ContactStatus.BUSY: frozenset(),
     ContactStatus.NO_ANSWER: frozenset(),
     ContactStatus.FAILED: frozenset(),

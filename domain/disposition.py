@@ -1,6 +1,9 @@
 """Who answered a call, and what its agent says came of the talk."""
 
 import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
 
 LONGEST_NOTE = 2000
@@ -28,3 +31,43 @@ MACHINES = frozenset({AnsweredBy.MACHINE, AnsweredBy.FAX})
 def is_disposition(text: str) -> bool:
     """Tell whether a text may stand as a disposition."""
     return _DISPOSITION.fullmatch(text) is not None
+
+
+class OnMachine(StrEnum):
+    """What happens to a call that a machine answered; wire values of `on_machine`."""
+
+    CONTINUE = "continue"
+    HANG_UP = "hang_up"
+
+
+HANG_UP_AFTER = timedelta(seconds=5)
+"""So long after it hears of the machine Apollo ends a call that goes on; the provider may have done so."""
+
+
+class Then(StrEnum):
+    """What a disposition leads to; wire values of a rule's `then`."""
+
+    COMPLETE = "complete"
+    RETRY = "retry"
+    FOLLOW_UP = "follow_up"
+    SUPPRESS = "suppress"
+
+
+@dataclass(frozen=True, kw_only=True)
+class DispositionRule:
+    """What becomes of a contact whose call came to a disposition."""
+
+    disposition: str
+    then: Then
+    after: timedelta | None = None
+    """From the call's end to the next one; None leaves that to the cooldown, or to what was agreed."""
+
+
+def rule_for(disposition: str | None, rules: Iterable[DispositionRule]) -> DispositionRule | None:
+    """Return the rule for a disposition; None without one."""
+    return next((rule for rule in rules if rule.disposition == disposition), None)
+
+
+def suppression_reason(disposition: str) -> str:
+    """Return why a number is listed that a rule suppresses."""
+    return f"disposition:{disposition}"

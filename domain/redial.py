@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from domain.call import Outcome
 from domain.contact import ContactStatus
+from domain.disposition import MACHINES, AnsweredBy
 
 DEFAULT_RETRY_ON = frozenset({Outcome.BUSY, Outcome.NO_ANSWER, Outcome.FAILED})
 
@@ -28,7 +29,7 @@ class RedialPolicy:
     cooldown: timedelta = timedelta(minutes=30)
     max_cooldown: timedelta = timedelta(minutes=1440)
     retry_on: frozenset[Outcome] = DEFAULT_RETRY_ON
-    """May hold `unknown`, which is retried only where a campaign asks for it."""
+    """May hold `unknown` and `voicemail`, which are retried only where a campaign asks for it."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,14 @@ _ENDS_AS = {
     Outcome.NO_ANSWER: ContactStatus.NO_ANSWER,
     Outcome.FAILED: ContactStatus.FAILED,
     Outcome.UNKNOWN: ContactStatus.FAILED,
+    Outcome.VOICEMAIL: ContactStatus.NO_ANSWER,
 }
+
+
+def outcome_under(policy: RedialPolicy, outcome: Outcome, answered_by: AnsweredBy | None) -> Outcome:
+    """Return how an attempt ended in the eyes of a policy: one that names voicemails tells them apart."""
+    is_voicemail = outcome is Outcome.COMPLETED and answered_by in MACHINES
+    return Outcome.VOICEMAIL if is_voicemail and Outcome.VOICEMAIL in policy.retry_on else outcome
 
 
 def taken_as(outcome: Outcome) -> ContactStatus:

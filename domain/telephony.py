@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from domain.disposition import OnMachine
 from domain.identity import BatchId, CampaignId, ContactId, ExecutionId, OrganizationId
 
 
@@ -26,6 +27,8 @@ class CallRequest:
     """Campaign defaults with the contact's own values over them."""
     context: Mapping[str, object]
     """The batch's `call_context`."""
+    on_machine: OnMachine = OnMachine.CONTINUE
+    """What the provider does with a call that a machine answers, where it can."""
 
 
 CLOCK_TOLERANCE = timedelta(seconds=30)

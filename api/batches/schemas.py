@@ -8,6 +8,12 @@ from pydantic import ConfigDict, Field, ValidationInfo, field_validator
 from api.contacts.schemas import ContactRow
 from api.http.paging import ANY_OF, ListQuery
 from api.http.wire import JsonObject, RequestedTime, WireInput, WireOutput, WireTime, ZoneName
+from api.policy.disposition_rules import (
+    DispositionRuleIn,
+    DispositionRuleOut,
+    DispositionRulesIn,
+    OnMachineIn,
+)
 from api.policy.retry_policy import RetryPolicyIn, RetryPolicyOut
 from api.policy.rules import CallerIds, ConcurrencyLimit, Strategy
 from api.policy.working_hours import WorkingHoursIn, WorkingHoursOut, require_some_open_day
@@ -15,6 +21,7 @@ from domain.batch import Batch, BatchOverrides, BatchStatus, PausedBy, concurren
 from domain.caller_id import CallerIdStrategy
 from domain.campaign import Campaign
 from domain.counters import Counters
+from domain.disposition import DispositionRule, OnMachine
 from domain.identity import BatchId, CampaignId, OrganizationId
 from domain.lifecycle import PAST, Action
 
@@ -59,6 +66,8 @@ class BatchHead(WireInput):
     retry_policy: RetryPolicyIn | None = None
     phone_numbers: CallerIds | None = None
     phone_number_strategy: Strategy | None = None
+    on_machine: OnMachineIn | None = None
+    disposition_rules: DispositionRulesIn | None = None
     on_invalid: Annotated[OnInvalid, Field(strict=False)] | None = Field(
         default=None,
         description="Default `reject`: one bad row refuses all; `skip` stores bad rows as skipped.",
@@ -84,7 +93,13 @@ class BatchHead(WireInput):
             timezone=self.timezone,
             phone_numbers=tuple(self.phone_numbers) if self.phone_numbers else None,
             phone_number_strategy=self.phone_number_strategy,
+            on_machine=self.on_machine,
+            disposition_rules=_rules_of(self.disposition_rules),
         )
+
+
+def _rules_of(rules: list[DispositionRuleIn] | None) -> tuple[DispositionRule, ...] | None:
+    return None if rules is None else tuple(each.to_domain() for each in rules)
 
 
 class BatchCreate(BatchHead):
@@ -171,6 +186,8 @@ class BatchOut(WireOutput):
     timezone: str | None
     phone_numbers: list[str] | None
     phone_number_strategy: CallerIdStrategy | None
+    on_machine: OnMachine | None
+    disposition_rules: list[DispositionRuleOut] | None
     call_context: dict[str, object]
     metadata: dict[str, object]
     counters: CountersOut
@@ -194,7 +211,7 @@ class BatchCreated(BatchOut):
 
 
 def _shown(batch: Batch, campaign: Campaign, counters: Counters) -> dict[str, object]:
-    overrides = batch.overrides
+    overrides, rules = batch.overrides, batch.overrides.disposition_rules
     hours, policy, numbers = overrides.working_hours, overrides.retry_policy, overrides.phone_numbers
     return {
         "batch_id": batch.batch_id,
@@ -214,6 +231,8 @@ def _shown(batch: Batch, campaign: Campaign, counters: Counters) -> dict[str, ob
         "timezone": overrides.timezone,
         "phone_numbers": None if numbers is None else list(numbers),
         "phone_number_strategy": overrides.phone_number_strategy,
+        "on_machine": overrides.on_machine,
+        "disposition_rules": None if rules is None else [DispositionRuleOut.of(each) for each in rules],
         "call_context": dict(batch.call_context),
         "metadata": dict(batch.metadata),
         "counters": CountersOut.of(counters),

@@ -29,7 +29,9 @@ from domain.errors import FieldError, InvalidRequest
 _CONTACTS = JSON_ROWS.all_rows
 _CSV_ROWS = RowPlaces(all_rows=FILE, word="row", first=HEADER_ROW + 1)
 _SCALARS = frozenset({"concurrency_limit", "max_retries_override", "working_hours_enforced"})
-STRUCTURES = frozenset({"call_context", "metadata", "retry_policy", "working_hours", "phone_numbers"})
+STRUCTURES = frozenset(
+    {"call_context", "metadata", "retry_policy", "working_hours", "phone_numbers", "disposition_rules"}
+)
 """Fields of a form that are written as JSON."""
 
 

@@ -8,11 +8,13 @@ from pydantic import ConfigDict, Field, PlainSerializer, ValidationInfo, field_v
 
 from api.http.paging import ANY_OF, ListQuery
 from api.http.wire import JsonObject, WireInput, WireNumber, WireOutput, WireTime, ZoneName
+from api.policy.disposition_rules import DispositionRuleOut, DispositionRulesIn, OnMachineIn
 from api.policy.retry_policy import RetryPolicyIn, RetryPolicyOut
 from api.policy.rules import BlackoutDate, CallerIds, CallsPerSecond, Metadata, Name, Strategy
 from api.policy.working_hours import NO_ENABLED_DAY, WorkingHoursIn, WorkingHoursOut, require_some_open_day
 from domain.caller_id import CallerIdStrategy
 from domain.campaign import Campaign, CampaignRules, CampaignStatus
+from domain.disposition import OnMachine
 from domain.errors import FieldError, InvalidRequest
 from domain.frequency import FrequencyCap
 from domain.identity import CampaignId, OrganizationId
@@ -90,6 +92,8 @@ class RulesIn(WireInput):
     retry_policy: RetryPolicyIn | None = None
     max_follow_ups: Annotated[int, Field(ge=0, le=10)] | None = Field(default=None, description="Default 1.")
     frequency_caps: FrequencyCapsIn | None = None
+    on_machine: OnMachineIn | None = None
+    disposition_rules: DispositionRulesIn | None = None
     default_call_variables: JsonObject | None = Field(
         default=None, description="Merged under each contact's variables; at most 16 KB."
     )
@@ -118,6 +122,8 @@ class RulesIn(WireInput):
             retry_policy=self.retry_policy.to_domain() if self.retry_policy else RedialPolicy(),
             max_follow_ups=1 if self.max_follow_ups is None else self.max_follow_ups,
             frequency_caps=tuple(cap.to_domain() for cap in self.frequency_caps or ()),
+            on_machine=self.on_machine or OnMachine.CONTINUE,
+            disposition_rules=tuple(each.to_domain() for each in self.disposition_rules or ()),
             default_call_variables=self.default_call_variables or {},
             metadata=self.metadata or {},
         )
@@ -193,6 +199,8 @@ class CampaignOut(WireOutput):
     retry_policy: RetryPolicyOut
     max_follow_ups: int
     frequency_caps: list[FrequencyCapOut]
+    on_machine: OnMachine
+    disposition_rules: list[DispositionRuleOut]
     default_call_variables: dict[str, object]
     metadata: dict[str, object]
     completed_calls: int
@@ -223,6 +231,8 @@ class CampaignOut(WireOutput):
             retry_policy=RetryPolicyOut.of(rules.retry_policy),
             max_follow_ups=rules.max_follow_ups,
             frequency_caps=[FrequencyCapOut.of(cap) for cap in rules.frequency_caps],
+            on_machine=rules.on_machine,
+            disposition_rules=[DispositionRuleOut.of(each) for each in rules.disposition_rules],
             default_call_variables=dict(rules.default_call_variables),
             metadata=dict(rules.metadata),
             completed_calls=calls.completed_calls,

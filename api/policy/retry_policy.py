@@ -10,8 +10,8 @@ from domain.call import Outcome
 from domain.redial import RedialPolicy, RedialStrategy
 
 Minutes = Annotated[float, Field(gt=0, le=10080, allow_inf_nan=False)]
-RetryOutcome = Literal["busy", "no_answer", "failed", "unknown"]
-_ORDER = (Outcome.BUSY, Outcome.NO_ANSWER, Outcome.FAILED, Outcome.UNKNOWN)
+RetryOutcome = Literal["busy", "no_answer", "failed", "unknown", "voicemail"]
+_ORDER = (Outcome.BUSY, Outcome.NO_ANSWER, Outcome.FAILED, Outcome.UNKNOWN, Outcome.VOICEMAIL)
 
 
 class RetryPolicyIn(WireInput):
@@ -27,7 +27,7 @@ class RetryPolicyIn(WireInput):
         default=None,
         description="Outcomes that are retried; default `busy`, `no_answer` and `failed`. "
         "`unknown` is an extension: the call may have reached the person, who is left alone for at least "
-        "the longest ring and call before the retry.",
+        "the longest ring and call before the retry. So is `voicemail`: a machine or fax answered.",
     )
 
     def to_domain(self) -> RedialPolicy:
@@ -35,13 +35,14 @@ class RetryPolicyIn(WireInput):
         return RedialPolicy(
             max_retries=default.max_retries if self.max_retries is None else self.max_retries,
             strategy=self.strategy or default.strategy,
-            cooldown=_minutes(self.cooldown_minutes) or default.cooldown,
-            max_cooldown=_minutes(self.max_cooldown_minutes) or default.max_cooldown,
+            cooldown=length_of(self.cooldown_minutes) or default.cooldown,
+            max_cooldown=length_of(self.max_cooldown_minutes) or default.max_cooldown,
             retry_on=default.retry_on if self.retry_on is None else frozenset(map(Outcome, self.retry_on)),
         )
 
 
-def _minutes(number: float | None) -> timedelta | None:
+def length_of(number: float | None) -> timedelta | None:
+    """Return so many minutes."""
     # A cooldown of less than the clock's grain would come back as 0, which no client may send.
     return None if number is None else max(timedelta(minutes=number), timedelta.resolution)
 
@@ -60,11 +61,11 @@ class RetryPolicyOut(WireOutput):
         return cls(
             max_retries=policy.max_retries,
             strategy=policy.strategy,
-            cooldown_minutes=_in_minutes(policy.cooldown),
-            max_cooldown_minutes=_in_minutes(policy.max_cooldown),
+            cooldown_minutes=in_minutes(policy.cooldown),
+            max_cooldown_minutes=in_minutes(policy.max_cooldown),
             retry_on=[outcome for outcome in _ORDER if outcome in policy.retry_on],
         )
 
 
-def _in_minutes(length: timedelta) -> float:
+def in_minutes(length: timedelta) -> float:
     return length / timedelta(minutes=1)

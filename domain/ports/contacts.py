@@ -8,7 +8,7 @@ from domain.call import CallRecord
 from domain.contact import Contact, ContactStatus, SkipReason
 from domain.identity import BatchId, ContactId, ExecutionId
 from domain.ports.paging import Page, Window
-from domain.settlement import Settlement
+from domain.settlement import Basis, Settlement
 
 
 class ContactStore(Protocol):
@@ -45,11 +45,18 @@ class ContactStore(Protocol):
         """Return ids and positions of skipped contacts that were called before: their workflows may wait."""
 
     async def settle(
-        self, contact_id: ContactId, attempt: int, settlement: Settlement, now: datetime
+        self,
+        contact_id: ContactId,
+        attempt: int,
+        settlement: Settlement,
+        now: datetime,
+        *,
+        basis: Basis | None = None,
     ) -> Settlement:
         """Move a live contact to where its attempt left it.
 
         Returns what stands: a contact that was already settled is left as it is.
+        Raises DecisionOvertaken where more was told of the call than `basis` knows.
         """
 
     async def give_back(

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from domain.identity import ExecutionId, OrganizationId, SuppressionId, TokenId
 from domain.ports.paging import Page, Window
-from domain.suppression import NewSuppression, SkippedContact, Suppression
+from domain.suppression import OPTED_OUT, NewSuppression, SkippedContact, Suppression
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +54,9 @@ class SuppressionStore(Protocol):
     ) -> ImportedSuppressions:
         """Do the same for many different numbers, all or none of them."""
 
-    async def opt_out(self, execution_id: ExecutionId, now: datetime) -> Sequence[SkippedContact]:
+    async def opt_out(
+        self, execution_id: ExecutionId, now: datetime, *, reason: str = OPTED_OUT
+    ) -> Sequence[SkippedContact]:
         """List the number an attempt called, for good; an earlier opt-out stays as it is.
 
         Raises ExecutionNotFound.

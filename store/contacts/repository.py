@@ -14,7 +14,7 @@ from domain.contact import Contact, ContactStatus, SkipReason
 from domain.errors import ContactNotFound
 from domain.identity import BatchId, ContactId, ExecutionId
 from domain.ports import Page, Window
-from domain.settlement import Settlement
+from domain.settlement import Basis, Settlement
 from store.contacts import follow_ups
 from store.contacts import settlement as settling
 from store.database.engine import single_statement, transaction
@@ -48,14 +48,20 @@ class PostgresContactStore:
         return [(ExecutionId(execution_id), call_id) for execution_id, call_id in found]
 
     async def settle(
-        self, contact_id: ContactId, attempt: int, settlement: Settlement, now: datetime
+        self,
+        contact_id: ContactId,
+        attempt: int,
+        settlement: Settlement,
+        now: datetime,
+        *,
+        basis: Basis | None = None,
     ) -> Settlement:
         """Move a live contact to where its newest attempt left it; returns what stands.
 
-        Raises ContactNotFound.
+        Raises ContactNotFound, DecisionOvertaken.
         """
         async with transaction(self._engine) as connection:
-            return await settling.settle(connection, contact_id, attempt, settlement, now)
+            return await settling.settle(connection, contact_id, attempt, settlement, now, basis=basis)
 
     async def give_back(
         self,

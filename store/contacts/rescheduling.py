@@ -11,6 +11,7 @@ from domain.batch import TERMINAL_BATCH, Batch
 from domain.call import OUTCOME_OF, CallStatus
 from domain.campaign import CampaignRules
 from domain.contact import SLEEPING, TERMINAL
+from domain.disposition import AnsweredBy
 from domain.identity import BatchId, CampaignId
 from domain.ports import RescheduledPage, UnannouncedRules
 from domain.settlement import EndedAttempt, Settlement, WaitingContact, settle_anew
@@ -151,6 +152,8 @@ def _waiting(contact_ids: Sequence[str]) -> Select[*tuple[Any, ...]]:
             c.follow_up_at,
             calls.c.call_status,
             calls.c.ended_at,
+            calls.c.answered_by,
+            calls.c.disposition,
             calls.c.follow_up_at.label("agreed_at"),
         )
         .join_from(contacts, calls, and_(calls.c.contact_id == c.contact_id, calls.c.attempt == newest_ended))
@@ -173,7 +176,7 @@ def _moves(
 
 
 def _waiting_contact(row: RowMapping, now: datetime) -> WaitingContact:
-    c = contacts.c
+    c, answered_by = contacts.c, row[calls.c.answered_by]
     return WaitingContact(
         contact_id=row[c.contact_id],
         timezone=row[c.timezone],
@@ -181,6 +184,8 @@ def _waiting_contact(row: RowMapping, now: datetime) -> WaitingContact:
             outcome=OUTCOME_OF[CallStatus(row[calls.c.call_status])],
             ended_at=row[calls.c.ended_at] or now,
             retry_count=row[c.retry_count],
+            answered_by=None if answered_by is None else AnsweredBy(answered_by),
+            disposition=row[calls.c.disposition],
         ),
         next_retry_at=row[c.next_retry_at],
         follow_up_at=row[c.follow_up_at],

@@ -10,6 +10,7 @@ from datetime import datetime
 
 from sqlalchemy import (
     ARRAY,
+    Boolean,
     Integer,
     RowMapping,
     Text,
@@ -17,9 +18,11 @@ from sqlalchemy import (
     any_,
     bindparam,
     case,
+    exists,
     func,
     not_,
     null,
+    or_,
     select,
     update,
 )
@@ -28,15 +31,16 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from domain.batch import TERMINAL_BATCH, BatchStatus
 from domain.call import OUTCOME_OF, AttemptKind, CallStatus, Outcome
 from domain.contact import LIVE, SLEEPING, WAITING, WAITS_AS, Contact, ContactStatus, SkipReason, may_become
-from domain.errors import ContactNotFound
+from domain.disposition import AnsweredBy
+from domain.errors import ContactNotFound, DecisionOvertaken
 from domain.identity import BatchId, ContactId
 from domain.lifecycle import require_skippable
 from domain.redial import corrected, corrected_late, taken_as
-from domain.settlement import Settlement
+from domain.settlement import Basis, Settlement, basis_of
 from store.calls.undialled import IS_UNDIALLED, cancel_undialled
 from store.contacts.batch_facts import locked_batch_facts
-from store.schema.mapping import Values, contact_of
-from store.schema.tables import calls, contacts
+from store.schema.mapping import Values, batch_of, call_of, campaign_of, contact_of
+from store.schema.tables import batches, calls, campaigns, contacts
 from store.slots.returns import release_slot
 
 _ENDED_AS = {
@@ -61,8 +65,22 @@ _SETTLE = (
         == select(func.max(calls.c.attempt))
         .where(calls.c.contact_id == bindparam("this_contact"))
         .scalar_subquery(),
+        or_(
+            not_(bindparam("has_basis", type_=Boolean)),
+            exists().where(
+                calls.c.contact_id == bindparam("this_contact"),
+                calls.c.attempt == bindparam("this_attempt"),
+                calls.c.answered_by.is_not_distinct_from(bindparam("known_answerer", type_=Text)),
+                calls.c.disposition.is_not_distinct_from(bindparam("known_disposition", type_=Text)),
+            ),
+        ),
     )
     .returning(*_WHERE_IT_STANDS)
+)
+_TOLD = select(contacts.c.status, calls.c.answered_by, calls.c.disposition).where(
+    contacts.c.contact_id == bindparam("this_contact"),
+    calls.c.contact_id == bindparam("this_contact"),
+    calls.c.attempt == bindparam("this_attempt"),
 )
 
 # A new or corrected call takes this lock too.
@@ -82,19 +100,23 @@ async def settle(
     attempt: int,
     settlement: Settlement,
     now: datetime,
+    *,
+    basis: Basis | None = None,
 ) -> Settlement:
     """Settle the contact's newest attempt, once; see `ContactStore.settle`. Runs within a transaction.
 
     Of a batch that ended since the decision was made nobody is called again, nor is a number that is
     suppressed: the outcome is taken.
     Of a call of which nobody knew how it ended, what was heard since is taken.
+    Raises DecisionOvertaken where more was told of the call than `basis` knows, and the contact is not
+    settled yet.
     """
     if settlement.status in WAITING:
-        settlement = await _settlement_in_force(connection, contact_id, attempt, settlement, now)
+        settlement = await _settlement_in_force(connection, contact_id, attempt, settlement, now, basis)
     else:
         await connection.execute(_LOCKED_CONTACT, {"this_contact": contact_id})
     if settlement.status in _MAY_KNOW_TOO_LITTLE:
-        settlement = await _corrected(connection, contact_id, attempt, settlement)
+        settlement = await _corrected(connection, contact_id, attempt, settlement, basis)
     values: Values = {
         "this_contact": contact_id,
         "this_attempt": attempt,
@@ -103,9 +125,13 @@ async def settle(
         "next_retry_at": settlement.next_retry_at,
         "follow_up_at": settlement.follow_up_at,
         "updated_at": now,
+        "has_basis": basis is not None,
+        "known_answerer": None if basis is None else basis.answered_by,
+        "known_disposition": None if basis is None else basis.disposition,
     }
     moved = (await connection.execute(_SETTLE, values)).mappings().one_or_none()
     if moved is None:
+        await _require_basis(connection, contact_id, attempt, basis)
         # Its batch may have skipped it while its call ended: neither saw the other.
         await release_slot(connection, contact_id)
     row = await _standing(connection, contact_id) if moved is None else moved
@@ -115,6 +141,21 @@ async def settle(
         next_retry_at=row[c.next_retry_at],
         follow_up_at=row[c.follow_up_at],
     )
+
+
+async def _require_basis(
+    connection: AsyncConnection, contact_id: ContactId, attempt: int, basis: Basis | None
+) -> None:
+    """Raise DecisionOvertaken where the contact was not moved because more is known by now."""
+    if basis is None:
+        return
+    this = {"this_contact": contact_id, "this_attempt": attempt}
+    told = (await connection.execute(_TOLD, this)).one_or_none()
+    if told is None or ContactStatus(told.status) not in LIVE:
+        return
+    answered_by = None if told.answered_by is None else AnsweredBy(told.answered_by)
+    if basis.is_outdated_by(answered_by, told.disposition):
+        raise DecisionOvertaken
 
 
 async def give_back(
@@ -143,22 +184,25 @@ async def give_back(
 async def _leave_as_it_ended(
     connection: AsyncConnection, contact_id: ContactId, now: datetime
 ) -> ContactStatus:
-    """End a contact that waits for a retry with the outcome of the last call that has one."""
+    """End a contact that waits for a retry as the last call that has an outcome leaves it."""
     c, this = contacts.c, calls.c.contact_id == contact_id
     newest_ended = (
-        select(calls.c.call_status)
+        select(calls, contacts, batches, campaigns)
+        .join_from(calls, contacts, calls.c.contact_id == contacts.c.contact_id)
+        .join(batches, batches.c.batch_id == contacts.c.batch_id)
+        .join(campaigns, campaigns.c.campaign_id == contacts.c.campaign_id)
         .where(this, calls.c.call_status.in_(OUTCOME_OF), not_(IS_UNDIALLED))
         .order_by(calls.c.attempt.desc())
         .limit(1)
     )
-    call_status = await connection.scalar(newest_ended)
-    outcome = None if call_status is None else OUTCOME_OF.get(CallStatus(call_status))
-    if outcome is None:
+    row = (await connection.execute(newest_ended)).mappings().one_or_none()
+    if row is None:
         return ContactStatus((await _standing(connection, contact_id))[c.status])
+    basis = basis_of(call_of(row), contact_of(row), batch_of(row), campaign_of(row), now)
     move = (
         update(contacts)
         .where(c.contact_id == contact_id, c.status == ContactStatus.RETRYING)
-        .values(status=taken_as(outcome), next_retry_at=None, follow_up_at=None, updated_at=now)
+        .values(status=basis.ends_as, next_retry_at=None, follow_up_at=None, updated_at=now)
     )
     row = await _applied_or_standing(connection, contact_id, move)
     await connection.execute(cancel_undialled(now, this))
@@ -257,23 +301,37 @@ async def skip_by_hand(
 
 
 async def _settlement_in_force(
-    connection: AsyncConnection, contact_id: ContactId, attempt: int, decided: Settlement, now: datetime
+    connection: AsyncConnection,
+    contact_id: ContactId,
+    attempt: int,
+    decided: Settlement,
+    now: datetime,
+    basis: Basis | None,
 ) -> Settlement:
     facts = await locked_batch_facts(connection, contact_id, attempt, now)
     outcome = None if facts.call_status is None else OUTCOME_OF.get(facts.call_status)
     if outcome is None:
         return decided
+    is_as_decided = basis is not None and basis.call_status is facts.call_status
     if facts.batch_status in TERMINAL_BATCH or facts.is_suppressed:
-        return Settlement(status=taken_as(outcome))
+        return Settlement(status=basis.ends_as if basis and is_as_decided else taken_as(outcome))
+    if is_as_decided:
+        return decided
     status = corrected_late(decided.status, outcome)
     return decided if status is decided.status else Settlement(status=status)
 
 
 async def _corrected(
-    connection: AsyncConnection, contact_id: ContactId, attempt: int, decided: Settlement
+    connection: AsyncConnection,
+    contact_id: ContactId,
+    attempt: int,
+    decided: Settlement,
+    basis: Basis | None,
 ) -> Settlement:
     this = {"this_contact": contact_id, "this_attempt": attempt}
     call_status = await connection.scalar(_CALL_STATUS, this)
+    if basis is not None and call_status == basis.call_status:
+        return decided
     outcome = None if call_status is None else OUTCOME_OF.get(CallStatus(call_status))
     return decided if outcome is None else Settlement(status=corrected(decided.status, outcome))
 

@@ -1,10 +1,11 @@
-"""Values that are kept as one JSON column: retry policies, frequency caps and working hours."""
+"""Values that are kept as one JSON column: retry policies, frequency caps, disposition rules, hours."""
 
 from collections.abc import Sequence
 from datetime import time, timedelta
 from typing import TypedDict
 
 from domain.call import Outcome
+from domain.disposition import DispositionRule, Then
 from domain.frequency import FrequencyCap
 from domain.redial import RedialPolicy, RedialStrategy
 from domain.working_hours import DailyWindow, DayHours, WorkingHours
@@ -25,6 +26,14 @@ class FrequencyCapShape(TypedDict):
 
     max_calls: int
     window_us: int
+
+
+class DispositionRuleShape(TypedDict):
+    """A rule for a disposition; `after_us` is whole microseconds."""
+
+    disposition: str
+    then: str
+    after_us: int | None
 
 
 class DayShape(TypedDict):
@@ -67,6 +76,22 @@ def shape_of_frequency_cap(cap: FrequencyCap) -> FrequencyCapShape:
 def frequency_cap_of(shape: FrequencyCapShape) -> FrequencyCap:
     """Return the cap that was kept."""
     return FrequencyCap(max_calls=shape["max_calls"], window=shape["window_us"] * _MICROSECOND)
+
+
+def shape_of_disposition_rule(rule: DispositionRule) -> DispositionRuleShape:
+    """Return what is kept of a rule."""
+    after_us = None if rule.after is None else rule.after // _MICROSECOND
+    return DispositionRuleShape(disposition=rule.disposition, then=rule.then.value, after_us=after_us)
+
+
+def disposition_rule_of(shape: DispositionRuleShape) -> DispositionRule:
+    """Return the rule that was kept."""
+    after_us = shape["after_us"]
+    return DispositionRule(
+        disposition=shape["disposition"],
+        then=Then(shape["then"]),
+        after=None if after_us is None else after_us * _MICROSECOND,
+    )
 
 
 def shape_of_working_hours(hours: WorkingHours) -> list[DayShape]:

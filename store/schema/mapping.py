@@ -12,13 +12,15 @@ from domain.caller_id import CallerIdStrategy
 from domain.campaign import CallCounters, Campaign, CampaignRules, CampaignStatus
 from domain.contact import Contact, ContactStatus, SkipReason
 from domain.counters import Counters
-from domain.disposition import AnsweredBy
+from domain.disposition import AnsweredBy, OnMachine
 from domain.identity import BatchId, CampaignId, OrganizationId
 from domain.ports import Token
 from domain.suppression import Suppression
 from store.schema.json_columns import (
+    disposition_rule_of,
     frequency_cap_of,
     retry_policy_of,
+    shape_of_disposition_rule,
     shape_of_frequency_cap,
     shape_of_retry_policy,
     shape_of_working_hours,
@@ -44,6 +46,8 @@ def rules_values(rules: CampaignRules) -> Values:
         "retry_policy": shape_of_retry_policy(rules.retry_policy),
         "max_follow_ups": rules.max_follow_ups,
         "frequency_caps": [shape_of_frequency_cap(each) for each in rules.frequency_caps],
+        "on_machine": rules.on_machine,
+        "disposition_rules": [shape_of_disposition_rule(each) for each in rules.disposition_rules],
         "sticky_caller_id": rules.sticky_caller_id,
         "calls_per_second": rules.calls_per_second,
         "default_call_variables": dict(rules.default_call_variables),
@@ -80,6 +84,8 @@ def _rules_of(row: RowMapping) -> CampaignRules:
         retry_policy=retry_policy_of(row[c.retry_policy]),
         max_follow_ups=row[c.max_follow_ups],
         frequency_caps=tuple(map(frequency_cap_of, row[c.frequency_caps])),
+        on_machine=OnMachine(row[c.on_machine]),
+        disposition_rules=tuple(map(disposition_rule_of, row[c.disposition_rules])),
         sticky_caller_id=row[c.sticky_caller_id],
         calls_per_second=row[c.calls_per_second],
         default_call_variables=row[c.default_call_variables],
@@ -89,7 +95,7 @@ def _rules_of(row: RowMapping) -> CampaignRules:
 
 def new_batch_values(new: NewBatch) -> Values:
     """Return the columns that keep what an upload said about its batch."""
-    overrides = new.overrides
+    overrides, rules = new.overrides, new.overrides.disposition_rules
     policy, hours, numbers = overrides.retry_policy, overrides.working_hours, overrides.phone_numbers
     return {
         "campaign_id": new.campaign_id,
@@ -105,6 +111,8 @@ def new_batch_values(new: NewBatch) -> Values:
         "timezone": overrides.timezone,
         "phone_numbers": None if numbers is None else list(numbers),
         "phone_number_strategy": overrides.phone_number_strategy,
+        "on_machine": overrides.on_machine,
+        "disposition_rules": None if rules is None else [shape_of_disposition_rule(each) for each in rules],
         "call_context": dict(new.call_context),
         "client_metadata": dict(new.metadata),
     }
@@ -136,7 +144,7 @@ def batch_of(row: RowMapping, counters: Counters | None = None) -> Batch:
 def _overrides_of(row: RowMapping) -> BatchOverrides:
     c = batches.c
     policy, hours, numbers = row[c.retry_policy], row[c.working_hours], row[c.phone_numbers]
-    strategy = row[c.phone_number_strategy]
+    strategy, on_machine, rules = row[c.phone_number_strategy], row[c.on_machine], row[c.disposition_rules]
     return BatchOverrides(
         max_retries_override=row[c.max_retries_override],
         retry_policy=None if policy is None else retry_policy_of(policy),
@@ -145,6 +153,8 @@ def _overrides_of(row: RowMapping) -> BatchOverrides:
         timezone=row[c.timezone],
         phone_numbers=None if numbers is None else tuple(numbers),
         phone_number_strategy=None if strategy is None else CallerIdStrategy(strategy),
+        on_machine=None if on_machine is None else OnMachine(on_machine),
+        disposition_rules=None if rules is None else tuple(map(disposition_rule_of, rules)),
     )
 
 

@@ -27,7 +27,7 @@ from domain.call import AttemptKind, CallStatus, DialState, EventSource
 from domain.caller_id import CallerIdStrategy
 from domain.campaign import CampaignStatus
 from domain.contact import ContactStatus, SkipReason
-from domain.disposition import AnsweredBy
+from domain.disposition import AnsweredBy, OnMachine
 from store.schema.access import IdempotencyKeyRow, OrganizationRow, SuppressionRow, TokenRow
 from store.schema.base import INSTANT, JSON_OR_NULL, OPEN_ATTEMPT, OPEN_NUMBER_INDEX, Row, one_of
 from store.schema.base import METADATA as METADATA  # complete only once the tables below are declared
@@ -50,6 +50,7 @@ class CampaignRow(Row, table=True):
     __table_args__ = (
         one_of("status", CampaignStatus),
         one_of("phone_number_strategy", CallerIdStrategy),
+        one_of("on_machine", OnMachine),
         Index(None, "organization_id", "created_at", "campaign_id"),
         Index(
             "ix_campaigns_outdated",
@@ -85,6 +86,8 @@ class CampaignRow(Row, table=True):
     """Rises with every change of `calls_per_second`."""
     recomputed_version: int = Field(sa_column_kwargs={"server_default": text("1")})
     """The version of which all unfinished batches were told last; they follow it by themselves."""
+    on_machine: str = Field(sa_type=Text, sa_column_kwargs={"server_default": text("'continue'")})
+    disposition_rules: list[object] = Field(sa_type=JSONB, sa_column_kwargs={"server_default": text("'[]'")})
 
 
 class BatchRow(Row, table=True):
@@ -95,6 +98,7 @@ class BatchRow(Row, table=True):
         one_of("status", BatchStatus),
         one_of("paused_by", PausedBy),
         one_of("phone_number_strategy", CallerIdStrategy),
+        one_of("on_machine", OnMachine),
         CheckConstraint("(status = 'paused') = (paused_by IS NOT NULL)", name="paused_by_somebody"),
         Index(None, "campaign_id", "created_at", "batch_id"),
         Index(None, "organization_id", "created_at", "batch_id"),
@@ -130,6 +134,8 @@ class BatchRow(Row, table=True):
     workflow_started_at: datetime | None = Field(sa_type=INSTANT)
     kept_counts: dict[str, object] | None = Field(sa_type=JSON_OR_NULL)
     """What was counted once nothing was under way any more; null while counts are derived."""
+    on_machine: str | None = Field(sa_type=Text)
+    disposition_rules: list[object] | None = Field(sa_type=JSON_OR_NULL)
     created_at: datetime = Field(sa_type=INSTANT)
     updated_at: datetime = Field(sa_type=INSTANT)
 

@@ -42,7 +42,7 @@ from domain.identity import (
     OrganizationId,
     TokenId,
 )
-from domain.suppression import OPTED_OUT, NewSuppression, SkippedContact
+from domain.suppression import NewSuppression, SkippedContact
 from store.calls.undialled import cancel_undialled
 from store.database.parameters import among
 from store.numbers.claim_locks import hold_claims
@@ -130,7 +130,7 @@ def _rows(new: Sequence[NewSuppression], mint: MintId) -> Select[*tuple[Any, ...
 
 
 async def opt_out(
-    connection: AsyncConnection, execution_id: ExecutionId, now: datetime, mint: MintId
+    connection: AsyncConnection, execution_id: ExecutionId, now: datetime, mint: MintId, *, reason: str
 ) -> Sequence[SkippedContact]:
     """List the number of a call for good; see `SuppressionStore.opt_out`. Runs within a transaction."""
     called = (
@@ -146,7 +146,7 @@ async def opt_out(
         suppression_id=mint(SUPPRESSION_PREFIX),
         organization_id=organization_id,
         phone_number=number,
-        reason=OPTED_OUT,
+        reason=reason,
         execution_id=execution_id,
         created_at=now,
         updated_at=now,

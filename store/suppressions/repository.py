@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from domain.errors import ExecutionNotFound, SuppressionNotFound
 from domain.identity import ExecutionId, MintId, OrganizationId, SuppressionId, TokenId
 from domain.ports import AddedSuppression, ImportedSuppressions, Page, Window
-from domain.suppression import NewSuppression, SkippedContact, Suppression
+from domain.suppression import OPTED_OUT, NewSuppression, SkippedContact, Suppression
 from store.access.organizations import keep_organization
 from store.database.engine import bulk_transaction, single_statement, transaction
 from store.numbers.claim_locks import hold_claims
@@ -70,10 +70,12 @@ class PostgresSuppressionStore:
             await hold_claims(connection, organization_id)
         return ImportedSuppressions(added=added, updated=updated, skipped=skipped)
 
-    async def opt_out(self, execution_id: ExecutionId, now: datetime) -> Sequence[SkippedContact]:
+    async def opt_out(
+        self, execution_id: ExecutionId, now: datetime, *, reason: str = OPTED_OUT
+    ) -> Sequence[SkippedContact]:
         """List the number an attempt called, for good. Raises ExecutionNotFound."""
         async with transaction(self._engine) as connection:
-            return await listing.opt_out(connection, execution_id, now, self._mint)
+            return await listing.opt_out(connection, execution_id, now, self._mint, reason=reason)
 
     async def number_called(self, organization_id: OrganizationId, execution_id: ExecutionId) -> str:
         """Return the number an attempt called, deleted campaigns included. Raises ExecutionNotFound."""

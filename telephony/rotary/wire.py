@@ -4,29 +4,30 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import TypeGuard
 
+from domain.disposition import OnMachine
 from domain.telephony import CallRequest
 from telephony.fields import LONGEST_KEY, can_be_kept
 
 
 def create_call_body(request: CallRequest, status_callback_url: str) -> bytes:
-    return json.dumps(
-        {
-            "execution_id": request.execution_id,
-            "organization_id": request.organization_id,
-            "campaign_id": request.campaign_id,
-            "batch_id": request.batch_id,
-            "contact_id": request.contact_id,
-            "agent_id": request.agent_id,
-            "from": request.from_number,
-            "to": request.to_number,
-            "ring_timeout_seconds": int(request.ring_timeout.total_seconds()),
-            "max_duration_seconds": int(request.max_duration.total_seconds()),
-            "variables": dict(request.variables),
-            "context": dict(request.context),
-            "status_callback_url": status_callback_url,
-        },
-        separators=(",", ":"),
-    ).encode("ascii")
+    body: dict[str, object] = {
+        "execution_id": request.execution_id,
+        "organization_id": request.organization_id,
+        "campaign_id": request.campaign_id,
+        "batch_id": request.batch_id,
+        "contact_id": request.contact_id,
+        "agent_id": request.agent_id,
+        "from": request.from_number,
+        "to": request.to_number,
+        "ring_timeout_seconds": int(request.ring_timeout.total_seconds()),
+        "max_duration_seconds": int(request.max_duration.total_seconds()),
+        "variables": dict(request.variables),
+        "context": dict(request.context),
+        "status_callback_url": status_callback_url,
+    }
+    if request.on_machine is not OnMachine.CONTINUE:
+        body["on_machine"] = request.on_machine  # what is no news to anybody is left unsaid
+    return json.dumps(body, separators=(",", ":")).encode("ascii")
 
 
 def call_id_in(answer: object, paths: Sequence[str]) -> str | None:

@@ -59,6 +59,7 @@ from tests.fakes import (
     FakeRescheduledStore,
     FakeRescheduleStore,
     FakeSlotStore,
+    FakeSuppressionStore,
     Tables,
 )
 
@@ -235,6 +236,7 @@ class Scene:
         self.of_contacts = ContactActivities(
             contacts,
             self.calls,
+            suppressions=FakeSuppressionStore(self.tables),
             reports=self.reports,
             directory=self.directory,
             limits=LIMITS,

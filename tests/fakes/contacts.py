@@ -7,12 +7,12 @@ from datetime import datetime
 from domain.batch import TERMINAL_BATCH, BatchStatus
 from domain.call import OUTCOME_OF, AttemptKind, CallRecord, CallStatus, has_ended
 from domain.contact import LIVE, WAITING, WAITS_AS, Contact, ContactStatus, SkipReason, may_become
-from domain.errors import ContactNotFound
+from domain.errors import ContactNotFound, DecisionOvertaken
 from domain.identity import BatchId, ContactId, ExecutionId
 from domain.lifecycle import require_room_for_follow_up, require_skippable
 from domain.ports import Page, Window
 from domain.redial import corrected, corrected_late, taken_as
-from domain.settlement import Settlement
+from domain.settlement import Basis, Settlement, basis_of
 from tests.fakes.tables import Tables, is_undialled, page_of
 
 _ENDED_AS = {
@@ -88,11 +88,21 @@ class FakeContactStore:
         return found[:limit]
 
     async def settle(
-        self, contact_id: ContactId, attempt: int, settlement: Settlement, now: datetime
+        self,
+        contact_id: ContactId,
+        attempt: int,
+        settlement: Settlement,
+        now: datetime,
+        *,
+        basis: Basis | None = None,
     ) -> Settlement:
         """Move a live contact to where its newest attempt left it; returns what stands."""
         contact = self._find(contact_id)
-        settlement = self._in_force(contact, attempt, settlement, now)
+        call = self._call(contact_id, attempt)
+        told = None if call is None else (call.answered_by, call.disposition)
+        if contact.status in LIVE and basis is not None and told is not None and basis.is_outdated_by(*told):
+            raise DecisionOvertaken
+        settlement = self._in_force(contact, attempt, settlement, now, basis)
         is_newest = self._attempts(contact_id) == attempt
         if contact.status not in LIVE and not self._tables.is_being_called(contact_id):
             self._tables.slots.pop(contact_id, None)
@@ -146,9 +156,10 @@ class FakeContactStore:
         for each in filter(is_undialled, calls):
             cancelled = replace(each, call_status=CallStatus.CANCELLED, ended_at=now)
             self._tables.calls[each.execution_id] = cancelled
-        outcome = taken_as(OUTCOME_OF[newest.call_status])
+        batch, campaign = self._tables.batches[contact.batch_id], self._tables.campaigns[contact.campaign_id]
+        ends_as = basis_of(newest, contact, batch, campaign, now).ends_as
         return self._keep(
-            replace(contact, status=outcome, next_retry_at=None, follow_up_at=None, updated_at=now)
+            replace(contact, status=ends_as, next_retry_at=None, follow_up_at=None, updated_at=now)
         )
 
     def _returned_to_waiting(self, contact_id: ContactId, attempt: int, now: datetime) -> Contact:
@@ -208,17 +219,22 @@ class FakeContactStore:
         """Return the newest call record of each contact that has one."""
         return {contact_id: calls[-1] for contact_id, calls in (await self.calls_of(contact_ids)).items()}
 
-    def _in_force(self, contact: Contact, attempt: int, decided: Settlement, now: datetime) -> Settlement:
+    def _in_force(
+        self, contact: Contact, attempt: int, decided: Settlement, now: datetime, basis: Basis | None
+    ) -> Settlement:
         call = self._call(contact.contact_id, attempt)
         outcome = None if call is None else OUTCOME_OF.get(call.call_status)
         batch = self._tables.batches[contact.batch_id]
         is_suppressed = self._tables.is_suppressed(batch.organization_id, contact.phone_number, now)
         is_over = batch.status in TERMINAL_BATCH or is_suppressed
-        if outcome is None:
+        if call is None or outcome is None:
+            return decided
+        is_as_decided = basis is not None and basis.call_status is call.call_status
+        if decided.status in WAITING and is_over:
+            return Settlement(status=basis.ends_as if basis and is_as_decided else taken_as(outcome))
+        if is_as_decided:
             return decided
         if decided.status in WAITING:
-            if is_over:
-                return Settlement(status=taken_as(outcome))
             status = corrected_late(decided.status, outcome)
             return decided if status is decided.status else Settlement(status=status)
         return replace(decided, status=corrected(decided.status, outcome))

@@ -43,14 +43,16 @@ class FakeSuppressionStore:
         skipped = [contact for each in done for contact in each.skipped]
         return ImportedSuppressions(added=added, updated=len(done) - added, skipped=skipped)
 
-    async def opt_out(self, execution_id: ExecutionId, now: datetime) -> Sequence[SkippedContact]:
+    async def opt_out(
+        self, execution_id: ExecutionId, now: datetime, *, reason: str = OPTED_OUT
+    ) -> Sequence[SkippedContact]:
         """List the number an attempt called, for good. Raises ExecutionNotFound."""
         self._tables.require_up()
         call = self._tables.calls.get(execution_id)
         if call is None:
             raise ExecutionNotFound
         organization_id = self._tables.campaigns[call.campaign_id].organization_id
-        wish = NewSuppression(phone_number=call.to_number, reason=OPTED_OUT, execution_id=execution_id)
+        wish = NewSuppression(phone_number=call.to_number, reason=reason, execution_id=execution_id)
         self._keep(organization_id, wish, now, None)
         return self._skip_sleepers(organization_id, wish, now)
 

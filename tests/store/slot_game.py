@@ -46,6 +46,7 @@ from store.database.ids import mint
 from store.migrations import upgrade
 from store.schema.base import OPEN_ATTEMPT
 from store.slots.repository import PostgresSlotStore
+from store.suppressions.repository import PostgresSuppressionStore
 from tests.builders import (
     MONDAY_NOON,
     ORGANIZATION,
@@ -187,7 +188,13 @@ class Game:
         self.campaigns = PostgresCampaignStore(engine, mint)
         workflows = Workflows(self)
         self.of_contacts = ContactActivities(
-            self.contacts, self.calls, reports=workflows, directory=workflows, limits=LIMITS, clock=self.clock
+            self.contacts,
+            self.calls,
+            suppressions=PostgresSuppressionStore(engine, mint),
+            reports=workflows,
+            directory=workflows,
+            limits=LIMITS,
+            clock=self.clock,
         )
         self.of_batches = BatchActivities(self.stored, self.clock)
         self.workflows = workflows

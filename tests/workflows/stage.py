@@ -50,6 +50,7 @@ from tests.fakes import (
     FakeRescheduledStore,
     FakeRescheduleStore,
     FakeSlotStore,
+    FakeSuppressionStore,
     Tables,
 )
 from tests.workflows.skipping_server import SkippingServer
@@ -326,7 +327,13 @@ def _workers(stage: Stage) -> list[Worker]:
     )
     of_slots = SlotActivities(stage.slots, directory, server_time)
     of_contacts = ContactActivities(
-        contacts, calls, reports=of_batch, directory=directory, limits=LIMITS, clock=server_time
+        contacts,
+        calls,
+        suppressions=FakeSuppressionStore(tables),
+        reports=of_batch,
+        directory=directory,
+        limits=LIMITS,
+        clock=server_time,
     )
     hang_ups = HangUpActivities(telephone, contacts)
     housekeeping = HousekeepingActivities(batches, reschedules, of_batch, server_clock)
