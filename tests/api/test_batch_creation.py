@@ -63,6 +63,8 @@ async def test_batch_of_required_fields_alone_is_stored_started_and_shown(house:
         "timezone": None,
         "phone_numbers": None,
         "phone_number_strategy": None,
+        "on_machine": None,
+        "disposition_rules": None,
         "call_context": {},
         "metadata": {},
         "counters": {**NO_CALLS, "pending": 2},

@@ -40,6 +40,8 @@ async def test_campaign_of_required_fields_alone_takes_every_default(house: Hous
         },
         "max_follow_ups": 1,
         "frequency_caps": [],
+        "on_machine": "continue",
+        "disposition_rules": [],
         "default_call_variables": {},
         "metadata": {},
         "completed_calls": 0,

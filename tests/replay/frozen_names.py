@@ -104,10 +104,11 @@ MESSAGES: Mapping[str, str] = {
 }
 TABLES: Mapping[str, str] = {
     "batches": (
-        "batch_id call_context campaign_id client_metadata concurrency_limit created_at kept_counts "
-        "max_retries_override name organization_id paused_by phone_number_strategy phone_numbers "
-        "retry_policy scheduled_end scheduled_start status timezone total_contacts updated_at "
-        "workflow_started_at working_hours working_hours_enforced"
+        "batch_id call_context campaign_id client_metadata concurrency_limit created_at "
+        "disposition_rules kept_counts max_retries_override name on_machine organization_id "
+        "paused_by phone_number_strategy phone_numbers retry_policy scheduled_end scheduled_start "
+        "status timezone total_contacts updated_at workflow_started_at working_hours "
+        "working_hours_enforced"
     ),
     "call_events": (
         "body call_status delivered_at event_key event_number execution_id happened_at received_at "
@@ -123,10 +124,10 @@ TABLES: Mapping[str, str] = {
     ),
     "campaigns": (
         "agent_id blackout_dates calls_per_second campaign_id client_metadata created_at "
-        "default_call_variables deleted_at frequency_caps max_follow_ups name organization_id "
-        "pace_version phone_number_strategy phone_numbers policy_version recomputed_version "
-        "retry_policy status sticky_caller_id timezone updated_at working_hours "
-        "working_hours_enforced"
+        "default_call_variables deleted_at disposition_rules frequency_caps max_follow_ups name "
+        "on_machine organization_id pace_version phone_number_strategy phone_numbers "
+        "policy_version recomputed_version retry_policy status sticky_caller_id timezone "
+        "updated_at working_hours working_hours_enforced"
     ),
     "contacts": (
         "batch_id call_variables campaign_id contact_id created_at external_id follow_up_at "
