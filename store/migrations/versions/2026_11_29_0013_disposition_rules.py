@@ -9,8 +9,8 @@ from sqlalchemy.dialects import postgresql
 
 from store.migrations.concurrently import create_check
 
-revision = "0012"
-down_revision = "0011"
+revision = "0013"
+down_revision = "0012"
 branch_labels = None
 depends_on = None
 
