@@ -35,7 +35,10 @@ def main() -> None:
 def _options(given: argparse.Namespace) -> SimulatorOptions:
     named = {name: value for name, value in vars(given).items() if name in SimulatorOptions.model_fields}
     return SimulatorOptions(
-        **named, api_key=_secret(given.api_key_from), webhook_secret=_secret(given.webhook_secret_from)
+        **named,
+        applications=dict(given.application),
+        api_key=_secret(given.api_key_from),
+        webhook_secret=_secret(given.webhook_secret_from),
     )
 
 
@@ -51,6 +54,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--no-dedupe", dest="dedupe", action="store_false", help="ring again for a repeated execution id"
     )
+    _add_applications(parser)
     _add_faults(parser)
     parser.add_argument(
         "--api-key-from", metavar="VARIABLE", help="variable that holds the Bearer key to ask for"
@@ -61,6 +65,30 @@ def _parser() -> argparse.ArgumentParser:
         help="variable that holds the secret to sign webhooks with; of several, by commas, the first",
     )
     return parser
+
+
+def _add_applications(parser: argparse.ArgumentParser) -> None:
+    applications = parser.add_argument_group(
+        "applications", "what answered calls of Jambonz' contract run, besides the call hook of a request"
+    )
+    applications.add_argument(
+        "--application",
+        metavar="SID=URL",
+        action="append",
+        default=[],
+        type=_application,
+        help="the call hook of an application, http, https, ws or wss; may be given more than once",
+    )
+    applications.add_argument(
+        "--says", default=_DEFAULTS.says, help="what the callee answers to every question of an application"
+    )
+
+
+def _application(text: str) -> tuple[str, str]:
+    sid, is_given, url = text.partition("=")
+    if not is_given:
+        raise argparse.ArgumentTypeError("must be SID=URL")
+    return sid, url
 
 
 def _add_faults(parser: argparse.ArgumentParser) -> None:

@@ -10,10 +10,13 @@ from typing import Protocol
 from domain.call import CallStatus, has_ended
 from telephony.simulator.scenario import Scenario
 
+Verb = Mapping[str, object]
+"""One thing that an application has a call do."""
+
 
 @dataclass(frozen=True, slots=True)
-class StatusHook:
-    """Where a call's webhooks go, and the basic auth they carry."""
+class Hook:
+    """Where something of a call is posted, and the basic auth it carries."""
 
     url: str
     credentials: tuple[str, str] | None = None
@@ -46,7 +49,9 @@ class CreateCallRequest:
     execution_id: str | None = None
     batch_id: str | None = None
     contact_id: str | None = None
-    status_hook: StatusHook | None = None
+    status_hook: Hook | None = None
+    call_hook: Hook | None = None
+    """Where the application is asked what an answered call does; None has nobody to ask."""
     ring_limit: float = inf
     talk_limit: float = inf
     account_sid: str | None = None
@@ -83,7 +88,7 @@ class Outbox:
 
 @dataclass(frozen=True, slots=True)
 class WebhookDelivery:
-    hook: StatusHook
+    hook: Hook
     body: bytes
 
 
@@ -100,6 +105,8 @@ class SimulatedCall:
     hangup_by: str | None = None
     """`callee` or `assistant`, on answered calls only."""
     follow_up_at: datetime | None = None
+    verbs: list[Verb] = field(default_factory=list)
+    """All that the application answered with."""
     outbox: Outbox = field(default_factory=Outbox)
     playing: Task[None] | None = None
 

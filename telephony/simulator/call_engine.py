@@ -10,8 +10,10 @@ from uuid import uuid4
 
 from domain.call import CallStatus, has_ended
 from telephony.clock import Clock
-from telephony.simulator.call import CreateCallRequest, Moment, SimulatedCall, WebhookDelivery
+from telephony.simulator.application import Applications
+from telephony.simulator.call import CreateCallRequest, Hook, Moment, SimulatedCall, WebhookDelivery
 from telephony.simulator.call_memory import CallMemory, ShortMemory
+from telephony.simulator.conversation import converse
 from telephony.simulator.ledger import HELD, Ledger
 from telephony.simulator.scenario import (
     ORDINARY,
@@ -45,6 +47,7 @@ class CallEngine:
         self._clock = clock
         self._ledger = ledger
         self._sender = sender
+        self._applications = Applications(sender.headers, settings.concurrent_webhooks)
         self.calls = CallMemory(settings.memory_limit)
         self._tasks: set[asyncio.Task[None]] = set()
         self._throttled = ShortMemory(settings.memory_limit)
@@ -79,6 +82,7 @@ class CallEngine:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._applications.aclose()
 
     def _answer_to(self, request: CreateCallRequest, *, dedupe: bool) -> CreateAnswer:
         execution_id = request.execution_id
@@ -126,7 +130,16 @@ class CallEngine:
                 call.hangup_by = "callee"
                 call.follow_up_at = self._follow_up_at(call.scenario)
             self._reach(call, step.status, step.sip_status)
+            if step.status is CallStatus.IN_PROGRESS and request.call_hook is not None:
+                self._run(self._talk(call, request.call_hook))
         call.playing = None
+
+    async def _talk(self, call: SimulatedCall, hook: Hook) -> None:
+        """Have the call's application talk; it hangs up when there is nothing left to say."""
+        async with self._applications.of_call(call.call_sid, hook) as application:
+            if application is not None:
+                await converse(call, application, self._settings.says)
+        self.hang_up(call)
 
     def _follow_up_at(self, scenario: Scenario) -> datetime | None:
         if not scenario.asks_follow_up:

@@ -112,5 +112,6 @@ def _ring_row(call: SimulatedCall) -> Mapping[str, object]:
         "from": call.request.from_number,
         "call_sid": call.call_sid,
         "ended_at": call.ended_at.isoformat() if call.ended_at else None,
+        "verbs": call.verbs,
         "webhook_fault": None if behaviour is WebhookBehaviour.ORDINARY else behaviour,
     }

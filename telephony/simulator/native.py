@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from domain.call import CallStatus
-from telephony.simulator.call import CreateCallRequest, Moment, SimulatedCall, StatusHook
+from telephony.simulator.call import CreateCallRequest, Hook, Moment, SimulatedCall
 from telephony.simulator.call_engine import CallEngine, CreateAnswer
 from telephony.simulator.http import has_key, hold_answer, json_answer, limit_in, read_object
 from telephony.simulator.scenario import SIP_REASON
@@ -65,7 +65,9 @@ class NativeContract:
 
     async def _create(self, request: Request) -> Response:
         body = await read_object(request)
-        create_call = None if body is None else _read_create_call(body, request.path_params["account_sid"])
+        create_call = (
+            None if body is None else self._read_create_call(body, request.path_params["account_sid"])
+        )
         if body is None or create_call is None:
             return json_answer({"msg": "from and to are required"}, 400)
         if not all(isinstance(body.get(name, 0), int) for name in _WHOLE_SECONDS):
@@ -93,29 +95,37 @@ class NativeContract:
             return Response("call is over", 422, media_type="text/html")
         return Response(status_code=202)
 
+    def _read_create_call(self, body: Mapping[str, object], account_sid: str) -> CreateCallRequest | None:
+        to = body.get("to")
+        address = _ADDRESS_OF.get(str(to.get("type")), "number") if isinstance(to, Mapping) else ""
+        to_number = to.get(address) if isinstance(to, Mapping) else None
+        from_number = body.get("from")
+        if not isinstance(to_number, str) or not isinstance(from_number, str):
+            return None
+        tag = body.get("tag")
+        tag = tag if isinstance(tag, Mapping) else None
+        return CreateCallRequest(
+            form=event_body,
+            execution_id=_tagged(tag, "attempt_id"),
+            from_number=from_number,
+            to_number=to_number,
+            batch_id=_tagged(tag, "batch_id"),
+            contact_id=_tagged(tag, "contact_id"),
+            status_hook=_read_hook(body.get("call_status_hook")),
+            call_hook=self._call_hook_of(body),
+            ring_limit=limit_in(body, "timeout"),
+            talk_limit=limit_in(body, "timeLimit"),
+            account_sid=account_sid,
+            application_sid=_text(body.get("application_sid")),
+            tag=tag,
+        )
 
-def _read_create_call(body: Mapping[str, object], account_sid: str) -> CreateCallRequest | None:
-    to = body.get("to")
-    to_number = to.get(_ADDRESS_OF.get(str(to.get("type")), "number")) if isinstance(to, Mapping) else None
-    from_number = body.get("from")
-    if not isinstance(to_number, str) or not isinstance(from_number, str):
-        return None
-    tag = body.get("tag")
-    tag = tag if isinstance(tag, Mapping) else None
-    return CreateCallRequest(
-        form=event_body,
-        execution_id=_tagged(tag, "attempt_id"),
-        from_number=from_number,
-        to_number=to_number,
-        batch_id=_tagged(tag, "batch_id"),
-        contact_id=_tagged(tag, "contact_id"),
-        status_hook=_read_hook(body.get("call_status_hook")),
-        ring_limit=limit_in(body, "timeout"),
-        talk_limit=limit_in(body, "timeLimit"),
-        account_sid=account_sid,
-        application_sid=_text(body.get("application_sid")),
-        tag=tag,
-    )
+    def _call_hook_of(self, body: Mapping[str, object]) -> Hook | None:
+        """Return the call hook; that of an application takes the place of the request's own."""
+        application_sid = _text(body.get("application_sid"))
+        if application_sid is None:
+            return _read_hook(body.get("call_hook"))
+        return _read_hook(self._settings.applications.get(application_sid))
 
 
 def _tagged(tag: Mapping[str, object] | None, name: str) -> str | None:
@@ -126,15 +136,15 @@ def _text(value: object) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def _read_hook(hook: object) -> StatusHook | None:
+def _read_hook(hook: object) -> Hook | None:
     if isinstance(hook, str):
-        return StatusHook(hook)
+        return Hook(hook)
     if not isinstance(hook, Mapping) or not isinstance(hook.get("url"), str):
         return None
     username, password = hook.get("username"), hook.get("password")
     if isinstance(username, str) and isinstance(password, str):
-        return StatusHook(hook["url"], (username, password))
-    return StatusHook(hook["url"])
+        return Hook(hook["url"], (username, password))
+    return Hook(hook["url"])
 
 
 def _matches(snapshot: Mapping[str, object], request: Request) -> bool:

@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from domain.call import CallStatus, has_ended
-from telephony.simulator.call import CreateCallRequest, Moment, SimulatedCall, StatusHook
+from telephony.simulator.call import CreateCallRequest, Hook, Moment, SimulatedCall
 from telephony.simulator.call_engine import CallEngine, CreateAnswer
 from telephony.simulator.http import has_key, hold_answer, json_answer, limit_in, read_object
 from telephony.simulator.scenario import SIP_REASON
@@ -74,7 +74,7 @@ def _read_create_call(body: Mapping[str, object]) -> CreateCallRequest | None:
         to_number=to_number,
         batch_id=_text(body, "batch_id"),
         contact_id=_text(body, "contact_id"),
-        status_hook=None if url is None else StatusHook(url),
+        status_hook=None if url is None else Hook(url),
         ring_limit=limit_in(body, "ring_timeout_seconds"),
         talk_limit=limit_in(body, "max_duration_seconds"),
     )

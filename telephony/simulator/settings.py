@@ -1,5 +1,6 @@
 """How the simulator behaves; lengths in seconds, any of them may be 0."""
 
+from collections.abc import Mapping
 from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -40,6 +41,10 @@ class SimulatorOptions(SimulatorSettings):
     """The Bearer key asked of every request; None asks for none."""
     webhook_secret: str | None = Field(default=None, repr=False)
     """Signs the webhooks; None leaves them unsigned."""
+    applications: Mapping[str, str] = Field(default_factory=dict, repr=False)
+    """The call hooks of applications, by sid, for Jambonz' contract; may carry passwords."""
+    says: str = "yes"
+    """What the callee of a call with an application answers to every question; empty says nothing."""
     webhook_patience_seconds: Length = 150.0
     """How long one webhook is retried before it is given up."""
     concurrent_webhooks: int = 64

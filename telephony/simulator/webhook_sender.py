@@ -8,7 +8,7 @@ import structlog
 
 from telephony.clock import Clock
 from telephony.signature import SIGNATURE_HEADER, sign
-from telephony.simulator.call import Outbox, WebhookDelivery
+from telephony.simulator.call import Hook, Outbox, WebhookDelivery
 from telephony.simulator.ledger import WebhookCounts
 from telephony.simulator.settings import SimulatorOptions
 from telephony.simulator.webhook_client import Deliver, NoAnswer
@@ -52,6 +52,16 @@ class WebhookSender:
         self._rounds.add(task)
         task.add_done_callback(self._rounds.discard)
 
+    def headers(self, hook: Hook, body: bytes) -> Mapping[str, str]:
+        """Return the headers that a body is posted with, its signature among them."""
+        headers = {"Content-Type": "application/json", "User-Agent": "apollo-simulator"}
+        if hook.credentials is not None:
+            credentials = b64encode(":".join(hook.credentials).encode()).decode()
+            headers["Authorization"] = f"Basic {credentials}"
+        if self._secret is not None:
+            headers[SIGNATURE_HEADER] = sign(self._secret, int(self._clock().timestamp()), body)
+        return headers
+
     async def aclose(self) -> None:
         """Drop what is not delivered yet."""
         for task in self._rounds:
@@ -66,7 +76,7 @@ class WebhookSender:
 
     async def _send_one(self, delivery: WebhookDelivery) -> None:
         """Retry until it is delivered, refused for good, or the time for retries is over."""
-        headers = self._headers(delivery)
+        headers = self.headers(delivery.hook, delivery.body)
         deadline = asyncio.get_running_loop().time() + self._patience
         pause = FIRST_PAUSE_SECONDS
         while True:
@@ -90,15 +100,6 @@ class WebhookSender:
                 return await self._deliver(delivery.hook.url, headers, delivery.body)
         except NoAnswer:
             return None
-
-    def _headers(self, delivery: WebhookDelivery) -> Mapping[str, str]:
-        headers = {"Content-Type": "application/json", "User-Agent": "apollo-simulator"}
-        if delivery.hook.credentials is not None:
-            credentials = b64encode(":".join(delivery.hook.credentials).encode()).decode()
-            headers["Authorization"] = f"Basic {credentials}"
-        if self._secret is not None:
-            headers[SIGNATURE_HEADER] = sign(self._secret, int(self._clock().timestamp()), delivery.body)
-        return headers
 
 
 def _is_worth_a_retry(code: int | None) -> bool:

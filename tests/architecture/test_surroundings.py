@@ -9,6 +9,7 @@ from tests.architecture.reading import dotted, imported
 from tests.architecture.source import Module, breaches, product, told
 
 READERS_OF_THE_ENVIRONMENT = {
+    "examples/voice-agent/agent.py": "an application of its own, with nothing of Apollo's",
     "settings.py": "the typed environment; everything else is handed its pieces",
     "telephony/simulator/__main__.py": "reads the secret its command line names, for arguments are public",
 }

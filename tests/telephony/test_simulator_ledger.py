@@ -34,6 +34,7 @@ async def test_a_call_leaves_one_request_and_one_ring() -> None:
                 "from": "+14155550181",
                 "call_sid": call_sid,
                 "ended_at": NOW.isoformat(),
+                "verbs": [],
                 "webhook_fault": None,
             }
         ],
