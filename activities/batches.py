@@ -14,6 +14,7 @@ from activities.messages import (
     FinishBatch,
     FinishedBatch,
 )
+from domain.audit import SIGNAL
 from domain.batch import TERMINAL_BATCH
 from domain.errors import BatchNotFound, Conflict
 from domain.identity import BatchId
@@ -41,7 +42,9 @@ class BatchActivities:
         None is what a worker of an earlier version answers.
         """
         try:
-            acted = await self._batches.act(BatchId(request.batch_id), request.action, self._clock())
+            acted = await self._batches.act(
+                BatchId(request.batch_id), request.action, self._clock(), by=SIGNAL
+            )
         except (Conflict, BatchNotFound) as refusal:
             return ActedOnBatch(str(refusal))
         return ActedOnBatch(f"now {acted.status}")

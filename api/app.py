@@ -23,6 +23,8 @@ from observability.logging import configure_logs
 from settings import ProviderName, Settings, inherited_environment, read_settings
 from store.access.idempotency import PostgresIdempotencyStore
 from store.access.tokens import PostgresTokenStore
+from store.audit.log import PostgresAuditLog
+from store.audit.recording import act_as
 from store.batches.export import PostgresExportStore
 from store.batches.repository import PostgresBatchStore
 from store.calls.circuits import PostgresCircuitStore
@@ -128,6 +130,7 @@ def production_dependencies(
         diagnostics=PostgresDiagnosticsStore(database),
         export=PostgresExportStore(database),
         tokens=PostgresTokenStore(database, mint),
+        audit_log=PostgresAuditLog(database),
         idempotency=PostgresIdempotencyStore(database),
         webhook_endpoints=PostgresWebhookEndpointStore(database, mint),
         webhook_deliveries=PostgresWebhookDeliveryStore(database),
@@ -146,6 +149,7 @@ def production_dependencies(
         can_speak_for=settings.can_speak_for,
         requests_per_token=settings.concurrent_requests_per_token,
         work_for=work_for,
+        act_as=act_as,
     )
 
 

@@ -7,6 +7,7 @@ from importlib.metadata import version
 from anyio import CapacityLimiter
 from fastapi import FastAPI
 
+from api.audit import routes as audit
 from api.batches import routes as batches
 from api.campaigns import routes as campaigns
 from api.contacts import routes as contacts
@@ -45,6 +46,7 @@ ROUTERS = (
     tokens.router,
     webhook_endpoints.router,
     webhook_deliveries.router,
+    audit.router,
     health.router,
 )
 

@@ -5,9 +5,11 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
+from domain.audit import COMMAND_LINE
 from domain.identity import OrganizationId, TokenId
 from domain.ports import NewToken, Token, Window
 from store.access.tokens import PostgresTokenStore
+from store.audit.recording import act_as
 from store.database.engine import create_store_engine
 from store.database.ids import mint
 
@@ -61,6 +63,7 @@ def revoke_token(database_url: str, token_id: TokenId) -> bool:
 
 @asynccontextmanager
 async def _tokens(database_url: str) -> AsyncIterator[PostgresTokenStore]:
+    act_as(COMMAND_LINE)
     engine = create_store_engine(database_url, pool_size=1)
     try:
         yield PostgresTokenStore(engine, mint)

@@ -17,6 +17,7 @@ from api.http.rate_limit import RateLimit, RequestPlaces
 from api.http.scopes import allows
 from api.http.singleflight import Singleflight
 from domain.access import TOKEN_MARK
+from domain.audit import Actor
 from domain.errors import BatchNotFound, ForeignOrganization, OutOfScope, Unauthenticated
 from domain.identity import OrganizationId, TokenId
 from domain.ports import Token
@@ -64,6 +65,7 @@ async def _client_of(
     places: RequestPlaces = request.app.state.request_places
     places.enter(token.token_id, request.scope[HELD])
     dependencies.work_for(token.organization_id)
+    dependencies.act_as(Actor(token_id=token.token_id, name=token.name))
     _bind_ids(request, token.organization_id)
     return Client(token.organization_id, token.token_id)
 

@@ -10,11 +10,13 @@ from starlette.requests import Request
 
 from api.http.singleflight import CoalescingCache, K, Singleflight, T
 from api.http.webhook_authenticator import WebhookAuthenticator
+from domain.audit import Actor
 from domain.batch import Batch
 from domain.campaign import Campaign
 from domain.counters import Counters
 from domain.identity import BatchId, OrganizationId
 from domain.ports import (
+    AuditLog,
     BatchEngine,
     BatchStore,
     CallStore,
@@ -62,6 +64,7 @@ class ApiDependencies:
     diagnostics: DiagnosticsStore
     export: ExportStore
     tokens: TokenStore
+    audit_log: AuditLog
     idempotency: IdempotencyStore
     webhook_endpoints: WebhookEndpointStore
     webhook_deliveries: WebhookDeliveryStore
@@ -79,6 +82,8 @@ class ApiDependencies:
     """Requests of one token that are served at once; 0 is unlimited."""
     work_for: Callable[[OrganizationId | None], None] = lambda _: None
     """Count what this request asks of the database for an organization, or for none."""
+    act_as: Callable[[Actor], None] = lambda _: None
+    """Have what this request changes count as changed by an actor."""
     live_numbers: CoalescingCache[BatchId, Counters | None] = field(default_factory=CoalescingCache)
     """Counters that workflows answered a moment ago; forgotten with every action on their batch."""
     watched_batches: Singleflight[tuple[OrganizationId, BatchId], tuple[Batch, Campaign]] = field(

@@ -32,6 +32,7 @@ from domain.identity import (
 )
 
 _UNIQUE_PART = re.compile(r"[0-9A-Za-z_-]{1,64}")
+_ANY = re.compile(r"[0-9A-Za-z_-]{1,255}")
 
 
 def campaign_id_of(text: str) -> CampaignId:
@@ -88,6 +89,11 @@ def delivery_id_of(text: str) -> DeliveryId:
     if not _has_shape(text, DELIVERY_PREFIX):
         raise DeliveryNotFound
     return DeliveryId(text)
+
+
+def could_be_an_id(text: str) -> bool:
+    """Tell whether text has the shape of an id of any kind."""
+    return _ANY.fullmatch(text) is not None
 
 
 def _has_shape(text: str, prefix: str) -> bool:

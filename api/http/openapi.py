@@ -29,6 +29,7 @@ _CHAPTERS = (
     "executions",
     "suppressions",
     "tokens",
+    "audit log",
     "webhook endpoints",
     "webhooks",
     "health",

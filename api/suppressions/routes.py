@@ -121,6 +121,6 @@ async def get_suppression(caller: Caller, dependencies: Dependencies, suppressio
 async def remove_suppression(caller: Caller, dependencies: Dependencies, suppression_id: str) -> Response:
     """Let the number be called again; contacts that were skipped meanwhile stay skipped."""
     entry = suppression_id_of(suppression_id)
-    await dependencies.suppressions.remove(caller.organization_id, entry)
+    await dependencies.suppressions.remove(caller.organization_id, entry, dependencies.clock())
     _log.info("suppression removed", suppression_id=entry, token_id=caller.token_id)
     return Response(status_code=204)

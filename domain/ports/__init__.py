@@ -5,6 +5,7 @@ A store that cannot reach its database raises StoreUnavailable.
 """
 
 from domain.ports.access import NewToken, Token, TokenStore
+from domain.ports.audit import AuditLog
 from domain.ports.batches import BatchStore
 from domain.ports.calls import (
     AttemptClaim,
@@ -81,6 +82,7 @@ __all__ = [
     "AttemptOutcome",
     "AttemptReport",
     "Attendance",
+    "AuditLog",
     "Backlog",
     "BatchEngine",
     "BatchReports",

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
+from domain.audit import Actor
 from domain.batch import Batch, BatchStatus, NewBatch
 from domain.campaign import Campaign
 from domain.contact import NewContact
@@ -82,8 +83,11 @@ class BatchStore(Protocol):
         now: datetime,
         *,
         organization_id: OrganizationId | None = None,
+        by: Actor | None = None,
     ) -> Batch:
         """Pause, resume or cancel a batch as the life cycle allows, and return it as it stands.
+
+        `by` is who asks for it, None whoever this task acts for.
 
         A resumed batch is `pending` while its `scheduled_start` is ahead.
         Cancel skips every contact that waits or is being set up, in one statement, and completes the campaign

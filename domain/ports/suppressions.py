@@ -73,5 +73,7 @@ class SuppressionStore(Protocol):
     async def get(self, organization_id: OrganizationId, suppression_id: SuppressionId) -> Suppression:
         """Raises SuppressionNotFound."""
 
-    async def remove(self, organization_id: OrganizationId, suppression_id: SuppressionId) -> None:
+    async def remove(
+        self, organization_id: OrganizationId, suppression_id: SuppressionId, now: datetime
+    ) -> None:
         """Let the number be called again; skipped contacts stay skipped. Raises SuppressionNotFound."""

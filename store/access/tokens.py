@@ -1,15 +1,18 @@
 """API tokens; a secret is never stored, only its hash."""
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from sqlalchemy import bindparam, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from domain.audit import AuditAction, AuditedChange
 from domain.identity import TOKEN_PREFIX, MintId, OrganizationId, TokenId
 from domain.ports import NewToken, Page, Token, Window
 from store.access.organizations import keep_organization
 from store.access.secrets import hash_of, new_secret
+from store.audit.recording import record
 from store.database.engine import single_statement, transaction
 from store.schema.mapping import token_of
 from store.schema.tables import tokens
@@ -74,17 +77,19 @@ class PostgresTokenStore:
     ) -> bool:
         """Revoke a token, once; False when there is none of this id, or for an organization no live one."""
         c = tokens.c
-        own = (
-            [] if organization_id is None else [c.organization_id == organization_id, c.revoked_at.is_(None)]
-        )
-        revoked = (
-            update(tokens)
-            .where(c.token_id == token_id, *own)
-            .values(revoked_at=func.coalesce(c.revoked_at, now))
-            .returning(c.token_id)
-        )
-        async with single_statement(self._engine) as connection:
-            return (await connection.execute(revoked)).scalar_one_or_none() is not None
+        own = [] if organization_id is None else [c.organization_id == organization_id]
+        async with transaction(self._engine) as connection:
+            locked = select(tokens).where(c.token_id == token_id, *own).with_for_update(key_share=True)
+            row = (await connection.execute(locked)).mappings().one_or_none()
+            if row is None:
+                return False
+            if row[c.revoked_at] is not None:
+                return organization_id is None
+            await connection.execute(update(tokens).where(c.token_id == token_id).values(revoked_at=now))
+            token = token_of(row)
+            change = AuditedChange(action=AuditAction.TOKEN_REVOKE, object_id=token_id, before=_told(token))
+            await record(connection, token.organization_id, change, now)
+        return True
 
     async def _keep(
         self,
@@ -96,7 +101,7 @@ class PostgresTokenStore:
     ) -> Token:
         hashed = hash_of(secret)
         await keep_organization(connection, organization_id, now)
-        await connection.execute(
+        added = await connection.execute(
             insert(tokens)
             .values(
                 token_id=self._mint(TOKEN_PREFIX),
@@ -110,4 +115,14 @@ class PostgresTokenStore:
             .on_conflict_do_nothing(index_elements=["secret_sha256"])
         )
         kept = await connection.execute(select(tokens).where(tokens.c.secret_sha256 == hashed))
-        return token_of(kept.mappings().one())
+        token = token_of(kept.mappings().one())
+        if added.rowcount:
+            change = AuditedChange(
+                action=AuditAction.TOKEN_CREATE, object_id=token.token_id, after=_told(token)
+            )
+            await record(connection, token.organization_id, change, now)
+        return token
+
+
+def _told(token: Token) -> Mapping[str, object]:
+    return {"name": token.name, "scope": token.scope, "expires_at": token.expires_at}

@@ -4,12 +4,14 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from domain.audit import Actor, AuditAction, AuditedChange
 from domain.batch import TERMINAL_BATCH, Batch, BatchStatus, PausedBy
 from domain.campaign import CampaignStatus
 from domain.contact import WAITING, SkipReason
 from domain.errors import CampaignPaused
 from domain.identity import BatchId, OrganizationId
 from domain.lifecycle import Action, Effect, require_dispatchable, step_of_batch
+from store.audit.recording import record
 from store.batches.completion import complete_campaign
 from store.batches.locking import counted, locked_batch
 from store.batches.moves import ended, move_batches, paused, resumed
@@ -17,6 +19,12 @@ from store.batches.skipping import CANCELLABLE, skip_everybody
 from store.schema.mapping import Values
 from store.schema.tables import batches, campaigns
 
+_AUDITED = {
+    Action.PAUSE: AuditAction.BATCH_PAUSE,
+    Action.RESUME: AuditAction.BATCH_RESUME,
+    Action.CANCEL: AuditAction.BATCH_CANCEL,
+    Action.DISPATCH: AuditAction.BATCH_DISPATCH,
+}
 _KEPT = campaigns.c.deleted_at.is_(None)
 
 
@@ -27,6 +35,7 @@ async def act_on_batch(
     now: datetime,
     *,
     organization_id: OrganizationId | None,
+    by: Actor | None,
 ) -> Batch:
     """Pause, resume or cancel a batch; see `BatchStore.act`."""
     c = batches.c
@@ -36,7 +45,9 @@ async def act_on_batch(
         return await counted(connection, batch)
     if action is Action.RESUME and campaign_status is CampaignStatus.PAUSED:
         raise CampaignPaused
+    was = batch.status
     batch = await _move(connection, batch, _values_after(action, now), now)
+    await _record(connection, batch, action, was, now, by=by)
     if action is Action.CANCEL:
         reason = SkipReason.BATCH_CANCELLED
         await skip_everybody(connection, [batch_id], CANCELLABLE, reason=reason, now=now)
@@ -68,9 +79,11 @@ async def dispatch_batch(
     matching = (c.batch_id == batch_id, c.organization_id == organization_id, _KEPT)
     batch, _ = await locked_batch(connection, *matching)
     require_dispatchable(batch, start_now=start_now)
+    was = batch.status
     if batch.status is BatchStatus.PENDING:
         begun: Values = {"status": BatchStatus.IN_PROGRESS, "scheduled_start": now}
         batch = await _move(connection, batch, begun, now)
+    await _record(connection, batch, Action.DISPATCH, was, now)
     return await counted(connection, batch)
 
 
@@ -84,6 +97,24 @@ def _values_after(action: Action, now: datetime) -> Values:
             return ended(BatchStatus.CANCELLED)
         case Action.DISPATCH:
             raise ValueError("a dispatch moves no batch")
+
+
+async def _record(
+    connection: AsyncConnection,
+    batch: Batch,
+    action: Action,
+    was: BatchStatus,
+    now: datetime,
+    *,
+    by: Actor | None = None,
+) -> None:
+    change = AuditedChange(
+        action=_AUDITED[action],
+        object_id=batch.batch_id,
+        before={"status": was},
+        after={"status": batch.status},
+    )
+    await record(connection, batch.organization_id, change, now, by=by)
 
 
 async def _move(connection: AsyncConnection, batch: Batch, values: Values, now: datetime) -> Batch:

@@ -10,12 +10,14 @@ import psycopg
 from sqlalchemy import Select, exists, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from domain.audit import AuditAction, AuditedChange
 from domain.batch import Batch, NewBatch, status_of_new_batch
 from domain.campaign import CampaignStatus
 from domain.contact import ContactStatus, NewContact, SkipReason
 from domain.counters import Counters
 from domain.errors import CampaignClosed, CampaignNotFound
 from domain.identity import BATCH_PREFIX, CONTACT_PREFIX, MintId
+from store.audit.recording import record
 from store.numbers.suppressed import holds_at
 from store.schema.mapping import batch_of, new_batch_values
 from store.schema.tables import batches, campaigns, contacts, suppressions
@@ -62,7 +64,20 @@ async def create_batch(
     locked = await connection.execute(_campaign(new).with_for_update(key_share=True))
     batch = await _follow_campaign(connection, batch, _require_open(locked.scalar_one_or_none()), now)
     pending, skipped = batch.counters.pending - suppressed, batch.counters.skipped + suppressed
-    return replace(batch, counters=replace(batch.counters, pending=pending, skipped=skipped))
+    batch = replace(batch, counters=replace(batch.counters, pending=pending, skipped=skipped))
+    await record(connection, batch.organization_id, _creation(batch), now)
+    return batch
+
+
+def _creation(batch: Batch) -> AuditedChange:
+    told = {
+        "campaign_id": batch.campaign_id,
+        "status": batch.status,
+        "total_contacts": batch.counters.total,
+        "scheduled_start": batch.scheduled_start,
+        "scheduled_end": batch.scheduled_end,
+    }
+    return AuditedChange(action=AuditAction.BATCH_CREATE, object_id=batch.batch_id, after=told)
 
 
 def _campaign(new: NewBatch) -> Select[str]:

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import RowMapping, Select, bindparam, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from domain.audit import Actor
 from domain.batch import TERMINAL_BATCH, Batch, BatchStatus, NewBatch
 from domain.campaign import Campaign
 from domain.contact import ContactStatus, NewContact
@@ -171,13 +172,16 @@ class PostgresBatchStore:
         now: datetime,
         *,
         organization_id: OrganizationId | None = None,
+        by: Actor | None = None,
     ) -> Batch:
         """Pause, resume or cancel a batch as the life cycle allows, and return it as it stands.
 
         Raises BatchNotFound, IllegalTransition, CampaignPaused.
         """
         async with bulk_transaction(self._engine) as connection:
-            return await act_on_batch(connection, batch_id, action, now, organization_id=organization_id)
+            return await act_on_batch(
+                connection, batch_id, action, now, organization_id=organization_id, by=by
+            )
 
     async def expire(self, batch_id: BatchId, now: datetime) -> Batch:
         """End a batch whose `scheduled_end` has come, and its campaign with its last batch.

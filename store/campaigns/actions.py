@@ -6,17 +6,24 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from domain.audit import AuditAction, AuditedChange
 from domain.batch import TERMINAL_BATCH, BatchStatus, PausedBy
 from domain.campaign import CampaignStatus
 from domain.contact import SkipReason
 from domain.errors import CampaignNotFound
 from domain.identity import BatchId, CampaignId, OrganizationId
 from domain.lifecycle import Action, Effect, step_of_campaign
+from store.audit.recording import record
 from store.batches.moves import ended, move_batches, paused, resumed
 from store.batches.skipping import CANCELLABLE, skip_everybody
 from store.schema.mapping import Values
 from store.schema.tables import batches, campaigns
 
+_AUDITED = {
+    Action.PAUSE: AuditAction.CAMPAIGN_PAUSE,
+    Action.RESUME: AuditAction.CAMPAIGN_RESUME,
+    Action.CANCEL: AuditAction.CAMPAIGN_CANCEL,
+}
 _RUNNABLE = (BatchStatus.PENDING, BatchStatus.IN_PROGRESS)
 
 
@@ -30,12 +37,20 @@ async def act_on_campaign(
     all_batches: bool,
 ) -> Sequence[BatchId]:
     """Move a campaign and its batches; returns the batches that changed. See `CampaignStore.act`."""
-    step = step_of_campaign(await _locked_status(connection, organization_id, campaign_id), action)
+    status = await _locked_status(connection, organization_id, campaign_id)
+    step = step_of_campaign(status, action)
     if step.effect is Effect.NOTHING:
         return []
     c = campaigns.c
     move = update(campaigns).where(c.campaign_id == campaign_id).values(status=step.status, updated_at=now)
     await connection.execute(move)
+    change = AuditedChange(
+        action=_AUDITED[action],
+        object_id=campaign_id,
+        before={"status": status},
+        after={"status": step.status},
+    )
+    await record(connection, organization_id, change, now)
     values, affected = _spread(action, now, all_batches=all_batches)
     moved = await move_batches(connection, values, now, batches.c.campaign_id == campaign_id, affected)
     batch_ids = [batch.batch_id for batch in moved]

@@ -17,7 +17,7 @@ from store.access.organizations import keep_organization
 from store.batches.counting import call_counters_of
 from store.batches.kept_counts import keep_counts_of_settled
 from store.campaigns.actions import act_on_campaign
-from store.campaigns.changes import change_campaign, delete_campaign
+from store.campaigns.changes import change_campaign, delete_campaign, record_creation
 from store.campaigns.statistics import stats_of
 from store.database.engine import bulk_transaction, single_statement, transaction
 from store.database.parameters import among
@@ -52,7 +52,9 @@ class PostgresCampaignStore:
         async def creation(connection: AsyncConnection) -> Campaign:
             await keep_organization(connection, organization_id, now)
             kept = await connection.execute(insert(campaigns).values(**values).returning(campaigns))
-            return campaign_of(kept.mappings().one())
+            campaign = campaign_of(kept.mappings().one())
+            await record_creation(connection, campaign, now)
+            return campaign
 
         return await effect_once(self._engine, keyed, creation)
 

@@ -5,11 +5,13 @@ from datetime import datetime
 from sqlalchemy import func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from domain.audit import AuditAction
 from domain.batch import BatchStatus
 from domain.contact import Contact, ContactStatus
 from domain.errors import ContactNotFound
 from domain.identity import BatchId, ContactId
 from domain.lifecycle import require_room_for_follow_up
+from store.contacts.audit import record_contact
 from store.schema.mapping import contact_of
 from store.schema.tables import batches, calls, campaigns, contacts
 
@@ -34,14 +36,17 @@ async def schedule_follow_up(
     if row is None:
         raise ContactNotFound
     limit: int = row[campaigns.c.max_follow_ups]
-    require_room_for_follow_up(contact_of(row), BatchStatus(row["batch_status"]), limit)
-    scheduled = await connection.execute(
+    was = contact_of(row)
+    require_room_for_follow_up(was, BatchStatus(row["batch_status"]), limit)
+    moved = await connection.execute(
         update(contacts)
         .where(c.contact_id == contact_id)
         .values(status=ContactStatus.FOLLOWUP_SCHEDULED, follow_up_at=at, updated_at=now)
         .returning(contacts)
     )
-    return contact_of(scheduled.mappings().one())
+    scheduled = contact_of(moved.mappings().one())
+    await record_contact(connection, AuditAction.CONTACT_FOLLOW_UP, was, scheduled, now)
+    return scheduled
 
 
 async def note_agreement(connection: AsyncConnection, contact_id: ContactId, agreed_at: datetime) -> None:

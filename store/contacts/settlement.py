@@ -28,6 +28,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from domain.audit import AuditAction
 from domain.batch import TERMINAL_BATCH, BatchStatus
 from domain.call import OUTCOME_OF, AttemptKind, CallStatus, Outcome
 from domain.contact import LIVE, SLEEPING, WAITING, WAITS_AS, Contact, ContactStatus, SkipReason, may_become
@@ -38,6 +39,7 @@ from domain.lifecycle import require_skippable
 from domain.redial import corrected, corrected_late, taken_as
 from domain.settlement import Basis, Settlement, basis_of
 from store.calls.undialled import IS_UNDIALLED, cancel_undialled
+from store.contacts.audit import record_contact
 from store.contacts.batch_facts import locked_batch_facts
 from store.schema.mapping import Values, batch_of, call_of, campaign_of, contact_of
 from store.schema.tables import batches, calls, campaigns, contacts
@@ -295,9 +297,12 @@ async def skip_by_hand(
     locked = (await connection.execute(this.with_for_update(key_share=True))).mappings().one_or_none()
     if locked is None:
         raise ContactNotFound
-    require_skippable(contact_of(locked).status)
+    was = contact_of(locked)
+    require_skippable(was.status)
     await skip(connection, contact_id, SkipReason.MANUAL, now, detail=None)
-    return contact_of((await connection.execute(this)).mappings().one())
+    skipped = contact_of((await connection.execute(this)).mappings().one())
+    await record_contact(connection, AuditAction.CONTACT_SKIP, was, skipped, now)
+    return skipped
 
 
 async def _settlement_in_force(

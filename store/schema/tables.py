@@ -29,6 +29,7 @@ from domain.campaign import CampaignStatus
 from domain.contact import ContactStatus, SkipReason
 from domain.disposition import AnsweredBy, OnMachine
 from store.schema.access import IdempotencyKeyRow, OrganizationRow, SuppressionRow, TokenRow
+from store.schema.audit import AuditRow
 from store.schema.base import INSTANT, JSON_OR_NULL, OPEN_ATTEMPT, OPEN_NUMBER_INDEX, Row, one_of
 from store.schema.base import METADATA as METADATA  # complete only once the tables below are declared
 from store.schema.reservations import CallerIdTurnRow, DialTurnRow
@@ -315,6 +316,7 @@ def _table(row: type[Row]) -> Table:
 
 
 organizations = _table(OrganizationRow)
+audit_log = _table(AuditRow)
 tokens = _table(TokenRow)
 campaigns = _table(CampaignRow)
 batches = _table(BatchRow)

@@ -30,6 +30,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from domain.audit import APOLLO
 from domain.batch import TERMINAL_BATCH
 from domain.contact import SLEEPING, ContactStatus, SkipReason
 from domain.errors import ExecutionNotFound
@@ -48,7 +49,9 @@ from store.database.parameters import among
 from store.numbers.claim_locks import hold_claims
 from store.numbers.suppressed import is_suppressed
 from store.schema.base import INSTANT
+from store.schema.mapping import suppression_of
 from store.schema.tables import batches, calls, campaigns, contacts, suppressions
+from store.suppressions.audit import record_listing
 
 CHUNK = 500
 """Numbers in one statement; between two of them other requests run."""
@@ -151,13 +154,16 @@ async def opt_out(
         created_at=now,
         updated_at=now,
     )
-    await connection.execute(
+    kept = await connection.execute(
         listed.on_conflict_do_update(
             index_elements=[suppressions.c.organization_id, suppressions.c.phone_number],
             set_={name: listed.excluded[name] for name in _RENEWED},
             where=not_(_IS_OPT_OUT),
-        )
+        ).returning(suppressions, _IS_NEW)
     )
+    row = kept.mappings().one_or_none()
+    if row is not None:
+        await record_listing(connection, None, suppression_of(row), now, is_new=row["is_new"], by=APOLLO)
     skipped = await skip_sleepers(connection, organization_id, [number], now)
     await hold_claims(connection, organization_id)
     return skipped

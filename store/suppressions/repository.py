@@ -16,6 +16,7 @@ from store.numbers.claim_locks import hold_claims
 from store.schema.mapping import suppression_of
 from store.schema.tables import calls, campaigns, suppressions
 from store.suppressions import listing
+from store.suppressions.audit import record_import, record_listing, record_removal
 
 
 class PostgresSuppressionStore:
@@ -30,21 +31,20 @@ class PostgresSuppressionStore:
     ) -> AddedSuppression:
         """List a number; one that is listed takes the new reason and expiry, unless its callee opted out."""
         c = suppressions.c
+        entry = select(suppressions).where(
+            c.organization_id == organization_id, c.phone_number == new.phone_number
+        )
         async with transaction(self._engine) as connection:
             await keep_organization(connection, organization_id, now)
+            before = (await connection.execute(entry)).mappings().one_or_none()
+            known = None if before is None else suppression_of(before)
             added, _ = await self._list(connection, organization_id, [new], now, added_by)
             skipped = await listing.skip_sleepers(connection, organization_id, [new.phone_number], now)
-            kept = await connection.execute(
-                select(suppressions).where(
-                    c.organization_id == organization_id, c.phone_number == new.phone_number
-                )
-            )
+            kept = suppression_of((await connection.execute(entry)).mappings().one())
+            if kept != known:
+                await record_listing(connection, known, kept, now, is_new=added == 1)
             await hold_claims(connection, organization_id)
-            return AddedSuppression(
-                suppression=suppression_of(kept.mappings().one()),
-                is_new=added == 1,
-                skipped=skipped,
-            )
+            return AddedSuppression(suppression=kept, is_new=added == 1, skipped=skipped)
 
     async def add_all(
         self,
@@ -67,6 +67,7 @@ class PostgresSuppressionStore:
             for chunk in chunks:
                 numbers = [each.phone_number for each in chunk]
                 skipped += await listing.skip_sleepers(connection, organization_id, numbers, now)
+            await record_import(connection, organization_id, added, updated, now)
             await hold_claims(connection, organization_id)
         return ImportedSuppressions(added=added, updated=updated, skipped=skipped)
 
@@ -122,15 +123,21 @@ class PostgresSuppressionStore:
             raise SuppressionNotFound
         return suppression_of(row)
 
-    async def remove(self, organization_id: OrganizationId, suppression_id: SuppressionId) -> None:
+    async def remove(
+        self, organization_id: OrganizationId, suppression_id: SuppressionId, now: datetime
+    ) -> None:
         """Let the number be called again. Raises SuppressionNotFound."""
         c = suppressions.c
-        this = delete(suppressions).where(
-            c.suppression_id == suppression_id, c.organization_id == organization_id
+        this = (
+            delete(suppressions)
+            .where(c.suppression_id == suppression_id, c.organization_id == organization_id)
+            .returning(suppressions)
         )
-        async with single_statement(self._engine) as connection:
-            if (await connection.execute(this)).rowcount == 0:
+        async with transaction(self._engine) as connection:
+            gone = (await connection.execute(this)).mappings().one_or_none()
+            if gone is None:
                 raise SuppressionNotFound
+            await record_removal(connection, suppression_of(gone), now)
 
     async def _list(
         self,

@@ -154,6 +154,7 @@ async def build_house(
         diagnostics=fakes.FakeDiagnosticsStore(tables),
         export=fakes.FakeExportStore(tables),
         tokens=tokens,
+        audit_log=fakes.FakeAuditLog(),
         idempotency=fakes.FakeIdempotencyStore(tables),
         webhook_endpoints=fakes.FakeWebhookEndpointStore(tables, webhooks),
         webhook_deliveries=fakes.FakeWebhookDeliveryStore(tables, webhooks),

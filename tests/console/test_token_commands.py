@@ -5,12 +5,15 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import NullPool, create_engine, text
 from typer.testing import CliRunner, Result
 
 from cli import app
 from settings import inherited_environment
 
 pytestmark = pytest.mark.store
+
+_LOGGED = text("SELECT token_id, actor, action, object_id FROM audit_log ORDER BY entry_number")
 
 
 @pytest.fixture(autouse=True)
@@ -60,6 +63,20 @@ def test_scope_and_end_are_listed() -> None:
     ends_at = datetime.strptime(expires, "%Y-%m-%d %H:%M:%SZ").replace(tzinfo=UTC)
     assert scope == "agent"
     assert abs(ends_at - datetime.now(UTC) - timedelta(days=90)) < timedelta(minutes=5)
+
+
+def test_commands_are_told_in_the_audit_log_as_such(database_url: str) -> None:
+    token_id = create("--scope", "read")
+    tokens("revoke", token_id)
+    tokens("revoke", token_id)
+
+    with create_engine(database_url, poolclass=NullPool).connect() as connection:
+        logged = connection.execute(_LOGGED).all()
+
+    assert logged == [
+        (None, "cli", "token.create", token_id),
+        (None, "cli", "token.revoke", token_id),
+    ]
 
 
 def test_revoked_token_stays_in_the_list() -> None:

@@ -1,5 +1,6 @@
 """The ports of the domain in memory: the same guards and orders as the real ones, nothing to start."""
 
+from tests.fakes.audit import FakeAuditLog
 from tests.fakes.batches import FakeBatchStore
 from tests.fakes.calls import FakeCallStore
 from tests.fakes.campaigns import FakeCampaignStore
@@ -23,6 +24,7 @@ from tests.fakes.tokens import FakeTokenStore
 from tests.fakes.webhooks import FakeWebhookDeliveryStore, FakeWebhookEndpointStore, WebhookTables
 
 __all__ = [
+    "FakeAuditLog",
     "FakeBatchStore",
     "FakeCallStore",
     "FakeCampaignStore",

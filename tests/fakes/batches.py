@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from domain.audit import Actor
 from domain.batch import TERMINAL_BATCH, Batch, BatchStatus, NewBatch, PausedBy, status_of_new_batch
 from domain.campaign import Campaign, CampaignStatus
 from domain.contact import WAITING, Contact, ContactStatus, NewContact, SkipReason
@@ -166,6 +167,7 @@ class FakeBatchStore:
         now: datetime,
         *,
         organization_id: OrganizationId | None = None,
+        by: Actor | None = None,
     ) -> Batch:
         """Raises BatchNotFound, IllegalTransition, CampaignPaused."""
         batch, campaign = await self.load(batch_id)

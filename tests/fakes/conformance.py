@@ -20,6 +20,7 @@ def fit_their_ports(tables: fakes.Tables) -> tuple[object, ...]:
     diagnostics: ports.DiagnosticsStore = fakes.FakeDiagnosticsStore(tables)
     suppressions: ports.SuppressionStore = fakes.FakeSuppressionStore(tables)
     export: ports.ExportStore = fakes.FakeExportStore(tables)
+    audit_log: ports.AuditLog = fakes.FakeAuditLog()
     keys: ports.IdempotencyStore = fakes.FakeIdempotencyStore(tables)
     endings: ports.EndingStore = fakes.FakeEndingStore(tables)
     engine: ports.BatchEngine = fakes.FakeEngine()
@@ -45,6 +46,7 @@ def fit_their_ports(tables: fakes.Tables) -> tuple[object, ...]:
         dial_turns,
         diagnostics,
         export,
+        audit_log,
         keys,
         endings,
         engine,

@@ -84,7 +84,9 @@ class FakeSuppressionStore:
             raise SuppressionNotFound
         return found
 
-    async def remove(self, organization_id: OrganizationId, suppression_id: SuppressionId) -> None:
+    async def remove(
+        self, organization_id: OrganizationId, suppression_id: SuppressionId, now: datetime
+    ) -> None:
         """Let the number be called again. Raises SuppressionNotFound."""
         await self.get(organization_id, suppression_id)
         del self._tables.suppressions[suppression_id]

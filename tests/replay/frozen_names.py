@@ -103,6 +103,7 @@ MESSAGES: Mapping[str, str] = {
     "stop_stories request": "after_position batch_id limit",
 }
 TABLES: Mapping[str, str] = {
+    "audit_log": "action actor after at before entry_number object_id organization_id token_id",
     "batches": (
         "batch_id call_context campaign_id client_metadata concurrency_limit created_at "
         "disposition_rules kept_counts max_retries_override name on_machine organization_id "
@@ -165,6 +166,12 @@ TABLES: Mapping[str, str] = {
 }
 WORDS: Mapping[str, str] = {
     "Action": "cancel dispatch pause resume",
+    "AuditAction": (
+        "batch.cancel batch.create batch.dispatch batch.pause batch.resume campaign.cancel campaign.create "
+        "campaign.delete campaign.pause campaign.resume campaign.update contact.follow_up contact.skip "
+        "suppression.create suppression.delete suppression.import suppression.update token.create "
+        "token.revoke"
+    ),
     "AnsweredBy": "fax human machine unknown",
     "AttemptKind": "follow_up initial retry",
     "BatchStatus": "cancelled completed expired in_progress paused pending",

@@ -9,6 +9,7 @@ from pydantic import TypeAdapter
 from temporalio import activity, workflow
 
 from domain.access import TokenScope
+from domain.audit import AuditAction
 from domain.batch import BatchStatus, PausedBy
 from domain.breaker import BreakerState
 from domain.call import AttemptKind, CallStatus, DialState, EventSource
@@ -33,6 +34,7 @@ KEPT_WORDS: tuple[type[StrEnum], ...] = (
     Action,
     AnsweredBy,
     AttemptKind,
+    AuditAction,
     BatchStatus,
     BreakerState,
     CallStatus,

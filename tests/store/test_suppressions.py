@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from domain.audit import APOLLO, AuditFilter
 from domain.call import CallStatus, DialState
 from domain.contact import ContactStatus, SkipReason
 from domain.errors import ExecutionNotFound, SuppressionNotFound
@@ -12,8 +13,9 @@ from domain.identity import ExecutionId, OrganizationId, SuppressionId, TokenId
 from domain.ports import Window
 from domain.settlement import Settlement
 from domain.suppression import OPTED_OUT, NewSuppression, SkippedContact, Suppression
+from store.audit.log import PostgresAuditLog
 from tests.builders import CALLEE, MONDAY_NOON, ORGANIZATION, a_claim, a_new_contact
-from tests.store.scenes import LATER, House
+from tests.store.scenes import LATER, House, Stores
 
 pytestmark = pytest.mark.store
 
@@ -247,7 +249,7 @@ async def test_opt_out_stands_on_a_number_that_was_listed_for_good_before(house:
 
 async def test_opt_out_that_a_person_removed_is_gone(house: House) -> None:
     opted_out = await _opted_out(house)
-    await house.suppressions.remove(ORGANIZATION, opted_out.suppression_id)
+    await house.suppressions.remove(ORGANIZATION, opted_out.suppression_id, MONDAY_NOON)
     await _suppress(house, NewSuppression(phone_number=CALLEE, expires_at=LATER))
     assert (await _entry(house)).expires_at == LATER
 
@@ -286,18 +288,36 @@ async def test_import_adds_and_updates_and_skips_sleepers(house: House) -> None:
 
 async def test_removed_number_may_be_called_again(house: House) -> None:
     entry = await _suppress(house)
-    await house.suppressions.remove(ORGANIZATION, entry)
+    await house.suppressions.remove(ORGANIZATION, entry, MONDAY_NOON)
     await house.claimed(await house.a_person(people=NOBODY_TO_CALL))
-    for verb in (house.suppressions.get, house.suppressions.remove):
-        with pytest.raises(SuppressionNotFound):
-            await verb(ORGANIZATION, entry)
+    with pytest.raises(SuppressionNotFound):
+        await house.suppressions.get(ORGANIZATION, entry)
+    with pytest.raises(SuppressionNotFound):
+        await house.suppressions.remove(ORGANIZATION, entry, MONDAY_NOON)
+
+
+@pytest.mark.parametrize("times", [1, 2])
+async def test_opting_out_in_a_call_is_told_once_in_the_audit_log(stores: Stores, times: int) -> None:
+    call = await stores.claimed(await stores.a_person())
+    for _ in range(times):
+        await stores.suppressions.opt_out(call.execution_id, MONDAY_NOON)
+
+    newest, *older = (
+        await PostgresAuditLog(stores.engine).list_entries(ORGANIZATION, AuditFilter(), Window())
+    ).items
+
+    assert (newest.actor, newest.action) == (APOLLO, "suppression.create")
+    assert newest.after is not None
+    assert newest.after["execution_id"] == call.execution_id
+    assert all(each.action != "suppression.create" for each in older)
 
 
 async def test_foreign_entry_can_be_neither_seen_nor_removed(house: House) -> None:
     entry = await _suppress(house)
-    for verb in (house.suppressions.get, house.suppressions.remove):
-        with pytest.raises(SuppressionNotFound):
-            await verb(OTHERS, entry)
+    with pytest.raises(SuppressionNotFound):
+        await house.suppressions.get(OTHERS, entry)
+    with pytest.raises(SuppressionNotFound):
+        await house.suppressions.remove(OTHERS, entry, MONDAY_NOON)
     page = await house.suppressions.list_suppressions(OTHERS, phone_number=None, window=Window())
     assert (page.items, page.total) == ([], 0)
 
