@@ -171,6 +171,8 @@ async def replay_events(
         since = posted.value.since.instant("UTC")
     except ValueError as error:
         raise InvalidRequest([FieldError(("body", "since"), str(error), "datetime")]) from None
-    events = await dependencies.webhook_deliveries.replay_since(caller.organization_id, endpoint, since)
+    events = await dependencies.webhook_deliveries.replay_since(
+        caller.organization_id, endpoint, since, dependencies.clock()
+    )
     shown = ReplayAccepted(endpoint_id=endpoint, since=since, events=events)
     return Response(shown.model_dump_json(), 202, media_type=JSON)

@@ -77,7 +77,7 @@ class WebhookDeliveryStore(Protocol):
         """Have an `endpoint.test` delivered, whatever the endpoint subscribes to. Raises EndpointNotFound."""
 
     async def replay_since(
-        self, organization_id: OrganizationId, endpoint_id: EndpointId, since: datetime
+        self, organization_id: OrganizationId, endpoint_id: EndpointId, since: datetime, now: datetime
     ) -> int:
         """Have every kept event since then delivered again; returns how many they are.
 

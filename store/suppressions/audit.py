@@ -5,7 +5,7 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from domain.audit import Actor, AuditAction, AuditedChange, differing
+from domain.audit import AuditAction, AuditedChange, differing
 from domain.identity import OrganizationId
 from domain.suppression import Suppression
 from store.audit.recording import record
@@ -18,7 +18,6 @@ async def record_listing(
     now: datetime,
     *,
     is_new: bool,
-    by: Actor | None = None,
 ) -> None:
     """Write that a number was listed, or listed again; `known` is its entry from before, if that was read."""
     told = _told(kept)
@@ -34,7 +33,7 @@ async def record_listing(
             before=before,
             after=after,
         )
-    await record(connection, kept.organization_id, change, now, by=by)
+    await record(connection, kept.organization_id, change, now)
 
 
 async def record_import(

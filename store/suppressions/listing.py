@@ -30,7 +30,6 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from domain.audit import APOLLO
 from domain.batch import TERMINAL_BATCH
 from domain.contact import SLEEPING, ContactStatus, SkipReason
 from domain.errors import ExecutionNotFound
@@ -163,7 +162,7 @@ async def opt_out(
     )
     row = kept.mappings().one_or_none()
     if row is not None:
-        await record_listing(connection, None, suppression_of(row), now, is_new=row["is_new"], by=APOLLO)
+        await record_listing(connection, None, suppression_of(row), now, is_new=row["is_new"])
     skipped = await skip_sleepers(connection, organization_id, [number], now)
     await hold_claims(connection, organization_id)
     return skipped

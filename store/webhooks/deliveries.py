@@ -7,6 +7,7 @@ from sqlalchemy import ColumnElement, bindparam, func, insert, literal, select, 
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from domain.audit import AuditAction, AuditedChange
 from domain.errors import DeliveryNotFound, EndpointDisabled
 from domain.identity import (
     DELIVERY_PREFIX,
@@ -17,8 +18,10 @@ from domain.identity import (
 )
 from domain.ports import DeliveryBacklog, Page, Window
 from domain.webhooks import Delivery, DeliveryState, EventType, WebhookEndpoint
+from store.audit.recording import record
 from store.database.engine import single_statement, transaction
 from store.schema.tables import webhook_deliveries, webhook_events, webhook_replays
+from store.webhooks.audit import record_request
 from store.webhooks.endpoints import own_endpoint, read_endpoint
 from store.webhooks.rows import delivery_of, first_id_at
 
@@ -57,7 +60,7 @@ class PostgresWebhookDeliveryStore:
     ) -> DeliveryId:
         """Have an `endpoint.test` delivered, whatever the endpoint subscribes to. Raises EndpointNotFound."""
         async with transaction(self._engine) as connection:
-            await read_endpoint(connection, own_endpoint(organization_id, endpoint_id))
+            endpoint = await read_endpoint(connection, own_endpoint(organization_id, endpoint_id))
             event = await connection.execute(
                 insert(webhook_events)
                 .values(
@@ -85,10 +88,14 @@ class PostgresWebhookDeliveryStore:
                 )
                 .returning(webhook_deliveries.c.delivery_id)
             )
-            return DeliveryId(made.scalar_one())
+            delivery_id = DeliveryId(made.scalar_one())
+            await record_request(
+                connection, AuditAction.ENDPOINT_TEST, endpoint, now, delivery_id=delivery_id
+            )
+            return delivery_id
 
     async def replay_since(
-        self, organization_id: OrganizationId, endpoint_id: EndpointId, since: datetime
+        self, organization_id: OrganizationId, endpoint_id: EndpointId, since: datetime, now: datetime
     ) -> int:
         """Have every kept event since then delivered again; returns how many they are.
 
@@ -100,6 +107,7 @@ class PostgresWebhookDeliveryStore:
             up_to = str(await connection.scalar(select(NEW_EVENT_ID)))
             behind = first_id_at(EVENT_PREFIX, since)
             await _ask_for_replay(connection, endpoint_id, behind=behind, up_to=up_to)
+            await record_request(connection, AuditAction.ENDPOINT_REPLAY, endpoint, now, since=since)
             c = webhook_events.c
             within = (c.event_id >= behind, c.event_id < up_to)
             return (
@@ -155,6 +163,13 @@ class PostgresWebhookDeliveryStore:
                     updated_at=now,
                 ).returning(webhook_deliveries)
             )
+            change = AuditedChange(
+                action=AuditAction.DELIVERY_REPLAY,
+                object_id=delivery_id,
+                before={"state": delivery.state},
+                after={"state": DeliveryState.PENDING},
+            )
+            await record(connection, organization_id, change, now)
             return delivery_of(made.mappings().one())
 
     async def backlog(self, now: datetime) -> DeliveryBacklog:

@@ -6,6 +6,7 @@ from datetime import datetime
 from sqlalchemy import Select, delete, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from domain.audit import AuditAction
 from domain.errors import EndpointNotFound, TooManyEndpoints
 from domain.identity import ENDPOINT_PREFIX, EndpointId, MintId, OrganizationId
 from domain.ports import Page, Window
@@ -13,6 +14,7 @@ from domain.webhooks import MAX_ENDPOINTS, OLD_SECRET_SIGNS_FOR, NewWebhookEndpo
 from store.access.organizations import keep_organization
 from store.database.engine import single_statement, transaction
 from store.schema.tables import organizations, webhook_endpoints, webhook_secrets
+from store.webhooks.audit import record_endpoint, record_request
 from store.webhooks.rows import endpoint_of
 
 MAX_SECRETS = 10
@@ -49,6 +51,7 @@ class PostgresWebhookEndpointStore:
             )
             endpoint = endpoint_of(kept.mappings().one())
             await _keep_secret(connection, endpoint.endpoint_id, secret, now)
+            await record_endpoint(connection, AuditAction.ENDPOINT_CREATE, None, endpoint, now)
         return endpoint
 
     async def list_endpoints(self, organization_id: OrganizationId, window: Window) -> Page[WebhookEndpoint]:
@@ -87,7 +90,9 @@ class PostgresWebhookEndpointStore:
             c = webhook_endpoints.c
             changed = update(webhook_endpoints).where(c.endpoint_id == endpoint_id).values(values)
             kept = await connection.execute(changed.returning(webhook_endpoints))
-            return endpoint_of(kept.mappings().one())
+            endpoint = endpoint_of(kept.mappings().one())
+            await record_endpoint(connection, AuditAction.ENDPOINT_UPDATE, standing, endpoint, now)
+            return endpoint
 
     async def delete(self, organization_id: OrganizationId, endpoint_id: EndpointId, now: datetime) -> None:
         """Post nothing there any more; what waits fails soon after. Raises EndpointNotFound."""
@@ -101,9 +106,12 @@ class PostgresWebhookEndpointStore:
                     c.deleted_at.is_(None),
                 )
                 .values(enabled=False, deleted_at=now, updated_at=now)
+                .returning(webhook_endpoints)
             )
-            if gone.rowcount == 0:
+            row = gone.mappings().one_or_none()
+            if row is None:
                 raise EndpointNotFound
+            await record_endpoint(connection, AuditAction.ENDPOINT_DELETE, endpoint_of(row), None, now)
             await connection.execute(
                 delete(webhook_secrets).where(webhook_secrets.c.endpoint_id == endpoint_id)
             )
@@ -115,7 +123,7 @@ class PostgresWebhookEndpointStore:
         c, expires_at = webhook_secrets.c, now + OLD_SECRET_SIGNS_FOR
         async with transaction(self._engine) as connection:
             own = own_endpoint(organization_id, endpoint_id)
-            await read_endpoint(connection, own.with_for_update(key_share=True))
+            endpoint = await read_endpoint(connection, own.with_for_update(key_share=True))
             newest = select(c.secret).where(c.endpoint_id == endpoint_id).order_by(c.created_at.desc())
             kept = newest.limit(MAX_SECRETS - 1).scalar_subquery()
             this = c.endpoint_id == endpoint_id
@@ -125,6 +133,13 @@ class PostgresWebhookEndpointStore:
             former = update(webhook_secrets).where(this, c.expires_at.is_(None))
             await connection.execute(former.values(expires_at=expires_at))
             await _keep_secret(connection, endpoint_id, secret, now)
+            await record_request(
+                connection,
+                AuditAction.ENDPOINT_ROTATE_SECRET,
+                endpoint,
+                now,
+                previous_expires_at=expires_at,
+            )
         return expires_at
 
 

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import RowMapping, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from domain.identity import DELIVERY_PREFIX, EVENT_PREFIX, DeliveryId, EndpointId, EventId
+from domain.identity import DELIVERY_PREFIX, EVENT_PREFIX, DeliveryId, EndpointId, EventId, OrganizationId
 from domain.ports import AttemptOutcome
 from domain.webhooks import (
     KEPT_FOR,
@@ -20,6 +20,7 @@ from domain.webhooks import (
     DisabledReason,
 )
 from store.database.engine import single_statement, transaction
+from store.webhooks.audit import record_disabled
 from store.webhooks.rows import first_id_at, shape_of_attempt
 
 EVENTS_KEPT_FOR = KEPT_FOR + TRIED_FOR + timedelta(days=1)
@@ -107,7 +108,7 @@ _DISABLE = text(
     """
     UPDATE webhook_endpoints SET enabled = false, disabled_reason = :reason, updated_at = :now
     WHERE endpoint_id = ANY(:these) AND enabled AND (:gone OR failing_since <= :failing_before)
-    RETURNING endpoint_id
+    RETURNING endpoint_id, organization_id
     """
 )
 _FAIL_UNDELIVERABLE = text(
@@ -242,8 +243,12 @@ async def _disable(
         "failing_before": now - TRIED_FOR,
         "now": now,
     }
-    disabled = await connection.scalars(_DISABLE, asked)
-    return {EndpointId(each): reason for each in disabled}
+    disabled = [
+        (EndpointId(endpoint_id), OrganizationId(organization_id))
+        for endpoint_id, organization_id in await connection.execute(_DISABLE, asked)
+    ]
+    await record_disabled(connection, disabled, reason, now)
+    return {endpoint_id: reason for endpoint_id, _ in disabled}
 
 
 def _shape(outcome: AttemptOutcome) -> dict[str, object]:

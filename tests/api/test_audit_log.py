@@ -38,9 +38,19 @@ pytestmark = pytest.mark.store
 
 NUMBERS = ("+14155550123", "+14155550124")
 LISTED = "+14155550199"
-PRIVATE = (*NUMBERS, LISTED, "+14155550188", "Ines Moreau", "asked by letter", "clinic 7")
+PRIVATE = (
+    *NUMBERS,
+    LISTED,
+    "+14155550188",
+    "Ines Moreau",
+    "asked by letter",
+    "clinic 7",
+    "clinic-7",
+    "whsec_",
+)
 """What the requests below tell about people, and in a client's own words."""
 CAMPAIGN, BATCH = "/campaigns/{campaign_id}", "/batches/{batch_id}"
+ENDPOINT = "/webhook-endpoints/{endpoint_id}"
 CONTACT = f"{BATCH}/contacts/{{contact_id}}"
 FILE = {"file": ("numbers.csv", b"phone_number,reason\n+14155550188,asked by letter\n", "text/csv")}
 CALLEE = {"phone_number": NUMBERS[0], "call_variables": {"callee_name": "Ines Moreau"}}
@@ -107,6 +117,21 @@ WRITES = [
     ),
     a_write("POST", "/suppressions/import", "suppression.import", "organization_id", files=FILE),
     a_write("DELETE", "/suppressions/{suppression_id}", "suppression.delete", "suppression_id"),
+    a_write(
+        "POST",
+        "/webhook-endpoints",
+        "endpoint.create",
+        "endpoint_id",
+        json={"url": "https://receiver.example/hook?key=clinic-7", "description": "Ines Moreau"},
+    ),
+    a_write("PATCH", ENDPOINT, "endpoint.update", "endpoint_id", json={"events": ["call.ended"]}),
+    a_write("DELETE", ENDPOINT, "endpoint.delete", "endpoint_id"),
+    a_write("POST", f"{ENDPOINT}/rotate-secret", "endpoint.rotate_secret", "endpoint_id"),
+    a_write("POST", f"{ENDPOINT}/test", "endpoint.test", "endpoint_id"),
+    a_write(
+        "POST", f"{ENDPOINT}/replay", "endpoint.replay", "endpoint_id", json={"since": "2026-09-04T10:00:00Z"}
+    ),
+    a_write("POST", "/webhook-deliveries/{delivery_id}/replay", "delivery.replay", "delivery_id"),
     a_write("POST", "/tokens", "token.create", "token_id", json={"name": "spare", "scope": "read"}),
     a_write("DELETE", "/tokens/{token_id}", "token.revoke", "token_id"),
 ]
@@ -189,6 +214,8 @@ async def an_estate(bare: Estate) -> Mapping[str, str]:
     batch = await make("/batches/", {"campaign_id": campaign["campaign_id"], "contacts": [CALLEE, *others]})
     listed = await make("/suppressions", {"phone_number": LISTED, "reason": "asked by letter"})
     token = await make("/tokens", {"name": "spare"})
+    endpoint = await make("/webhook-endpoints", {"url": "https://receiver.example/hook?key=clinic-7"})
+    tested = await bare.client.post(f"/api/v1/webhook-endpoints/{endpoint['endpoint_id']}/test")
     await bare.run("UPDATE contacts SET status = 'completed' WHERE position = 1")
     people = (await bare.client.get(f"/api/v1/batches/{batch['batch_id']}/contacts")).json()
     return {
@@ -200,6 +227,8 @@ async def an_estate(bare: Estate) -> Mapping[str, str]:
         "contact_id": people[1]["contact_id"],
         "suppression_id": listed["suppression_id"],
         "token_id": token["token_id"],
+        "endpoint_id": endpoint["endpoint_id"],
+        "delivery_id": tested.json()["delivery_id"],
     }
 
 
@@ -236,7 +265,7 @@ async def test_accepted_write_leaves_one_entry_that_names_its_token(estate: Esta
 async def test_write_and_its_entry_are_one_transaction(estate: Estate, write: Write) -> None:
     for path in write.after:
         await estate.send("POST", path, {})
-    tables = ("campaigns", "batches", "contacts", "suppressions", "tokens")
+    tables = ("campaigns", "batches", "contacts", "suppressions", "tokens", "webhook_endpoints")
     before = await estate.dump(*tables)
     await estate.run("ALTER TABLE audit_log ADD CHECK (false) NOT VALID")
 

@@ -138,7 +138,7 @@ class FakeWebhookDeliveryStore:
         return delivery.delivery_id
 
     async def replay_since(
-        self, organization_id: OrganizationId, endpoint_id: EndpointId, since: datetime
+        self, organization_id: OrganizationId, endpoint_id: EndpointId, since: datetime, now: datetime
     ) -> int:
         """Raises EndpointNotFound, EndpointDisabled."""
         self._tables.require_up()

@@ -169,6 +169,8 @@ WORDS: Mapping[str, str] = {
     "AuditAction": (
         "batch.cancel batch.create batch.dispatch batch.pause batch.resume campaign.cancel campaign.create "
         "campaign.delete campaign.pause campaign.resume campaign.update contact.follow_up contact.skip "
+        "delivery.replay endpoint.create endpoint.delete endpoint.disable endpoint.replay "
+        "endpoint.rotate_secret endpoint.test endpoint.update "
         "suppression.create suppression.delete suppression.import suppression.update token.create "
         "token.revoke"
     ),
