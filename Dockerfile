@@ -18,6 +18,7 @@ COPY console console
 COPY domain domain
 COPY embedded embedded
 COPY observability observability
+COPY receivers receivers
 COPY store store
 COPY telephony telephony
 COPY temporal temporal

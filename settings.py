@@ -7,7 +7,7 @@ import os
 import sys
 from base64 import b64decode
 from datetime import timedelta
-from ipaddress import ip_address
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Literal, NoReturn
 from urllib.parse import urlsplit
@@ -67,6 +67,10 @@ class Settings(TelephonySettings, BaseSettings):
     """One or more secrets, separated by commas; any of them verifies."""
     webhook_allow_unsigned: bool = False
 
+    webhooks_allowed_networks: str = ""
+    """Networks, separated by commas, whose addresses clients' webhook endpoints may have although they are
+    not public."""
+
     bootstrap_token: SecretStr | None = None
     bootstrap_organization: OrganizationId = OrganizationId("org_demo")
     rate_limit_per_minute: Annotated[int, Field(ge=0)] = 0
@@ -98,6 +102,16 @@ class Settings(TelephonySettings, BaseSettings):
         if token is not None and not token.get_secret_value().startswith(TOKEN_MARK):
             raise ValueError(f"must start with {TOKEN_MARK}")
         return token
+
+    @field_validator("webhooks_allowed_networks")
+    @classmethod
+    def _of_networks(cls, listed: str) -> str:
+        for each in _listed(listed):
+            try:
+                ip_network(each)
+            except ValueError:
+                raise ValueError(f"{each} is no network, such as 10.20.0.0/16") from None
+        return listed
 
     @field_validator("database_url")
     @classmethod
@@ -148,8 +162,12 @@ class Settings(TelephonySettings, BaseSettings):
         """The secrets that verify a webhook, none when unset."""
         if self.webhook_secret is None:
             return ()
-        listed = (each.strip() for each in self.webhook_secret.get_secret_value().split(","))
-        return tuple(secret for secret in listed if secret)
+        return tuple(_listed(self.webhook_secret.get_secret_value()))
+
+    @property
+    def receivers_networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
+        """The networks whose addresses webhook endpoints may have besides public ones."""
+        return tuple(ip_network(each) for each in _listed(self.webhooks_allowed_networks))
 
     @property
     def unsigned_webhooks_allowed(self) -> bool:
@@ -170,6 +188,10 @@ class Settings(TelephonySettings, BaseSettings):
     def webhook_silence(self) -> timedelta:
         """Silence after which the provider is asked."""
         return timedelta(seconds=self.webhook_silence_seconds)
+
+
+def _listed(text: str) -> list[str]:
+    return [each.strip() for each in text.split(",") if each.strip()]
 
 
 def _decoded(keys: SecretStr) -> list[bytes]:

@@ -27,10 +27,24 @@ from activities.interceptors import AttemptLogInterceptor, HeartbeatInterceptor,
 from activities.provider_circuit import ProviderCircuit
 from activities.rescheduled import RescheduledActivities
 from activities.slots import SlotActivities
-from domain.identity import MintId
-from domain.ports import CallStore, TelephonyProvider
+from activities.webhooks import WebhookActivities, WebhookParts
+from api.diagnosis.answer import debug_answer
+from api.diagnosis.reading import read_batch
+from api.webhook_endpoints.bodies import body_of
+from domain.identity import BatchId, MintId, OrganizationId
+from domain.ports import (
+    BatchEngine,
+    BatchStore,
+    CallStore,
+    CircuitStore,
+    ContactStore,
+    DiagnosticsStore,
+    TelephonyProvider,
+    WebhookSender,
+)
 from domain.wall_clock import rules_version
 from observability.logging import configure_logs
+from receivers.client import open_receivers
 from settings import ProviderName, Settings, read_settings
 from store.batches.repository import PostgresBatchStore
 from store.calls.circuits import PostgresCircuitStore
@@ -44,8 +58,11 @@ from store.database.clock import running_clock
 from store.database.connection import Timeouts
 from store.database.engine import create_store_engine
 from store.database.ids import mint
+from store.diagnostics.repository import PostgresDiagnosticsStore
 from store.slots.repository import PostgresSlotStore
 from store.suppressions.repository import PostgresSuppressionStore
+from store.webhooks.outbox import PostgresWebhookOutbox
+from store.webhooks.queue import PostgresWebhookQueue
 from telephony.jambonz.settings import REMEMBERED
 from telephony.registry import open_provider
 from telephony.settings import TelephonySettings
@@ -99,7 +116,27 @@ class WorkerResources:
     database: AsyncEngine
     calls: CallStore
     provider: TelephonyProvider
+    receivers: WebhookSender
     clock: Clock
+
+
+@dataclass(frozen=True, kw_only=True)
+class DiagnosisSources:
+    """Who is asked why a batch does not dial."""
+
+    batches: BatchStore
+    contacts: ContactStore
+    diagnostics: DiagnosticsStore
+    routes: CircuitStore
+    engine: BatchEngine
+    clock: Clock
+
+    async def diagnosis(
+        self, organization_id: OrganizationId, batch_id: BatchId, now: datetime
+    ) -> tuple[str, str]:
+        """Return a batch's diagnosis and its tip, as the API answers them. Raises BatchNotFound."""
+        answer = debug_answer(await read_batch(self, organization_id, batch_id, now), now)
+        return answer.diagnosis, answer.diagnostics.tip
 
 
 class WorkflowOptions(TypedDict):
@@ -215,7 +252,28 @@ def _housekeeping(resources: WorkerResources) -> Sequence[Callable[..., object]]
     housekeeping = HousekeepingActivities(batches, reschedules, engine, clock)
     contacts = ContactWorkflows(resources.client)
     delivering = DeliveryActivities(PostgresEndingStore(database), contacts, engine, clock)
-    return [*housekeeping.all, *delivering.all]
+    webhooks = WebhookActivities(_webhook_parts(resources))
+    return [*housekeeping.all, *delivering.all, *webhooks.all]
+
+
+def _webhook_parts(resources: WorkerResources) -> WebhookParts:
+    database, clock = resources.database, resources.clock
+    sources = DiagnosisSources(
+        batches=PostgresBatchStore(database, mint),
+        contacts=PostgresContactStore(database),
+        diagnostics=PostgresDiagnosticsStore(database),
+        routes=PostgresCircuitStore(database),
+        engine=BatchWorkflows(resources.client),
+        clock=clock,
+    )
+    return WebhookParts(
+        outbox=PostgresWebhookOutbox(database),
+        queue=PostgresWebhookQueue(database),
+        sender=resources.receivers,
+        write_body=body_of,
+        read_diagnosis=sources.diagnosis,
+        clock=clock,
+    )
 
 
 async def serve(role: Role, settings: Settings, ports: DialPorts = DialPorts()) -> None:
@@ -234,11 +292,13 @@ async def serve(role: Role, settings: Settings, ports: DialPorts = DialPorts()) 
         stack.push_async_callback(database.dispose)
         clock = await stack.enter_async_context(running_clock(database))
         provider = await stack.enter_async_context(ports.provider(settings, settings.status_callback_url))
+        receivers = await stack.enter_async_context(open_receivers(settings.receivers_networks))
         resources = WorkerResources(
             client=await connect(settings),
             database=database,
             calls=ports.call_store(database, mint),
             provider=provider,
+            receivers=receivers,
             clock=clock,
         )
         await require_search_attributes(resources.client)

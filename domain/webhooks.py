@@ -1,6 +1,5 @@
 """Webhooks out: events, the endpoints an organization has them posted to, and when a post is repeated."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -256,8 +255,3 @@ def may_be_loopback(host: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return host.lower() == "localhost"
-
-
-def places_of(busy: Mapping[EndpointId, int], each: int) -> Mapping[EndpointId, int]:
-    """Return how many more deliveries each busy endpoint may have under way, of `each`."""
-    return {endpoint_id: max(each - under_way, 0) for endpoint_id, under_way in busy.items()}

@@ -1,5 +1,6 @@
 """The metrics of one API process; no label ever holds a number, token or id."""
 
+from collections.abc import Iterable, Mapping
 from math import nan
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
@@ -38,6 +39,7 @@ class Telemetry:
             "Age of the oldest stored ending that no workflow has been told of",
             registry=self._registry,
         )
+        self._deliveries, self._delivery_age = _delivery_gauges(self._registry)
         # Workers deliver endings, and serve no metrics; the name stays for those who look for it.
         Counter(
             "apollo_webhook_relayed_total",
@@ -72,6 +74,16 @@ class Telemetry:
         self._inbox.set(nan)
         self._inbox_age.set(nan)
 
+    def deliveries_measured(self, by_state: Mapping[str, float], oldest_seconds: float) -> None:
+        """Keep how many deliveries of the whole database stand where, and the oldest waiting one's age."""
+        for state, count in by_state.items():
+            self._deliveries.labels(state).set(count)
+        self._delivery_age.set(oldest_seconds)
+
+    def deliveries_unknown(self, states: Iterable[str]) -> None:
+        """Tell of no delivery: the database does not answer."""
+        self.deliveries_measured(dict.fromkeys(states, nan), nan)
+
     def counters_asked_for(self, source: str) -> None:
         """Count one question to a workflow, however many requests shared it."""
         self._counter_queries.labels(source).inc()
@@ -79,3 +91,18 @@ class Telemetry:
     def exposition(self) -> bytes:
         """Return everything in Prometheus text form."""
         return generate_latest(self._registry)
+
+
+def _delivery_gauges(registry: CollectorRegistry) -> tuple[Gauge, Gauge]:
+    deliveries = Gauge(
+        "apollo_webhook_deliveries",
+        "Deliveries to clients' webhook endpoints: pending ones, and the others of the last hour",
+        ["state"],
+        registry=registry,
+    )
+    age = Gauge(
+        "apollo_webhook_delivery_oldest_age_seconds",
+        "Age of the oldest event or delivery that no receiver has taken yet",
+        registry=registry,
+    )
+    return deliveries, age

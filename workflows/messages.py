@@ -103,6 +103,8 @@ class HousekeepingInput:
     term: timedelta = timedelta(hours=1)
     """An activity goes on for so long before it is started again."""
     terms_per_run: int = 72
+    jobs: int = 3
+    """How many of its jobs it has: one that began under an older version keeps those it began with."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -38,6 +38,8 @@ TOO_MANY_SIGNALS = "SignalCountLimitExceeded"
 
 HOUSEKEEPING_WORKFLOW_ID = "housekeeping"
 """One per namespace."""
+JOBS = "jobs"
+"""Memo of the housekeeping: how many jobs it has; one without it has three."""
 
 SEARCH_ATTRIBUTES = {
     "BatchId": "Keyword",

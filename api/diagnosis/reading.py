@@ -1,12 +1,11 @@
 """What is known of a batch: every source is asked at once, each within a bounded time."""
 
 import asyncio
-from collections.abc import Awaitable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
-from api.http.dependencies import ApiDependencies
 from domain.batch import TERMINAL_BATCH, Batch, BatchStatus, calling_hours_in_force
 from domain.campaign import Campaign
 from domain.contact import ContactStatus
@@ -18,7 +17,12 @@ from domain.errors import EngineUnavailable, StoreUnavailable, TechnicalError
 from domain.frequency import CapsAt
 from domain.identity import BatchId, ContactId, OrganizationId
 from domain.ports import (
+    BatchEngine,
+    BatchStore,
     CircuitReport,
+    CircuitStore,
+    ContactStore,
+    DiagnosticsStore,
     EndedCalls,
     RecentAttempts,
     StatusShare,
@@ -40,6 +44,23 @@ SECOND_READING_SECONDS = 0.9
 """For the second reading, with the moment before it."""
 
 T = TypeVar("T")
+
+
+class Sources(Protocol):
+    """Who is asked about a batch."""
+
+    @property
+    def batches(self) -> BatchStore: ...
+    @property
+    def contacts(self) -> ContactStore: ...
+    @property
+    def diagnostics(self) -> DiagnosticsStore: ...
+    @property
+    def routes(self) -> CircuitStore: ...
+    @property
+    def engine(self) -> BatchEngine: ...
+    @property
+    def clock(self) -> Callable[[], datetime]: ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,19 +94,19 @@ class Reading:
 
 
 async def read_batch(
-    dependencies: ApiDependencies, organization_id: OrganizationId, batch_id: BatchId, now: datetime
+    sources: Sources, organization_id: OrganizationId, batch_id: BatchId, now: datetime
 ) -> Reading:
     """Ask every source about a batch. Raises BatchNotFound, StoreUnavailable."""
-    batch, campaign = await dependencies.batches.get_uncounted(organization_id, batch_id)
+    batch, campaign = await sources.batches.get_uncounted(organization_id, batch_id)
     timezone = batch.overrides.timezone or campaign.rules.timezone
     deadline = asyncio.get_running_loop().time() + ALL_SECONDS
     tally, stored, ended_calls, workflow, queues, dispatcher = await asyncio.gather(
-        _in_time(dependencies.engine.tally(batch_id)),
-        _stored(dependencies, batch, campaign, now),
-        _in_time(dependencies.diagnostics.ended_calls(batch_id, timezone)),
-        _in_time(dependencies.engine.describe_batch(batch_id)),
-        _in_time(dependencies.engine.queues()),
-        _in_time(dependencies.engine.dispatcher(batch_id)),
+        _in_time(sources.engine.tally(batch_id)),
+        _stored(sources, batch, campaign, now),
+        _in_time(sources.diagnostics.ended_calls(batch_id, timezone)),
+        _in_time(sources.engine.describe_batch(batch_id)),
+        _in_time(sources.engine.queues()),
+        _in_time(sources.engine.dispatcher(batch_id)),
     )
     reading = Reading(
         batch=batch,
@@ -96,10 +117,10 @@ async def read_batch(
         queues=queues,
         dispatcher=dispatcher,
         counter_differences=await _counter_differences(
-            dependencies, batch_id, tally, stored.standings, deadline=deadline
+            sources, batch_id, tally, stored.standings, deadline=deadline
         ),
     )
-    return await _read_again(dependencies, reading, now) if _seems_left_alone(reading) else reading
+    return await _read_again(sources, reading, now) if _seems_left_alone(reading) else reading
 
 
 def _seems_left_alone(reading: Reading) -> bool:
@@ -107,44 +128,42 @@ def _seems_left_alone(reading: Reading) -> bool:
     return is_gone and reading.batch.status not in TERMINAL_BATCH
 
 
-async def _read_again(dependencies: ApiDependencies, reading: Reading, now: datetime) -> Reading:
+async def _read_again(sources: Sources, reading: Reading, now: datetime) -> Reading:
     """Read the rows once more: a batch that has ended by now needs no workflow."""
     before = reading.batch
-    batch, campaign = await dependencies.batches.get_uncounted(before.organization_id, before.batch_id)
+    batch, campaign = await sources.batches.get_uncounted(before.organization_id, before.batch_id)
     if batch.status not in TERMINAL_BATCH:
         return reading
-    stored = await _stored(dependencies, batch, campaign, now)
+    stored = await _stored(sources, batch, campaign, now)
     return replace(reading, batch=batch, campaign=campaign, stored=stored)
 
 
-async def _stored(
-    dependencies: ApiDependencies, batch: Batch, campaign: Campaign, now: datetime
-) -> StoredFacts:
+async def _stored(sources: Sources, batch: Batch, campaign: Campaign, now: datetime) -> StoredFacts:
     """Read one thing after the other, on one connection at a time: other requests need the pool too."""
-    numbers, batch_id = dependencies.diagnostics, batch.batch_id
+    numbers, batch_id = sources.diagnostics, batch.batch_id
     deadline = asyncio.get_running_loop().time() + DATABASE_SECONDS
     try:
         async with asyncio.timeout_at(deadline):
             stored = StoredFacts(
                 standings=await numbers.standings(batch_id),
                 pending_sample=await numbers.longest_pending(batch_id, PENDING_SAMPLE),
-                pending_zones=await dependencies.contacts.pending_zones(batch_id),
+                pending_zones=await sources.contacts.pending_zones(batch_id),
                 campaign_live=await numbers.live_in_campaign(batch.campaign_id),
                 silence=await numbers.webhook_silence(batch_id, now - WEBHOOK_SILENCE, RECENT_ENDINGS),
                 recent=await numbers.recent_attempts(batch_id, RECENT_ATTEMPTS),
-                routes=await dependencies.routes.reports(),
+                routes=await sources.routes.reports(),
             )
     except TimeoutError:
         raise StoreUnavailable from None
     try:
         async with asyncio.timeout_at(deadline):
-            return replace(stored, withheld=await _withheld(dependencies, batch, campaign, stored, now))
+            return replace(stored, withheld=await _withheld(sources, batch, campaign, stored, now))
     except TimeoutError:
         return replace(stored, withheld=Withheld())
 
 
 async def _withheld(
-    dependencies: ApiDependencies, batch: Batch, campaign: Campaign, stored: StoredFacts, now: datetime
+    sources: Sources, batch: Batch, campaign: Campaign, stored: StoredFacts, now: datetime
 ) -> Withheld | None:
     """Read why contacts with open windows are withheld, while the batch may call at all."""
     zones = stored.pending_zones
@@ -152,9 +171,7 @@ async def _withheld(
     if batch.status is not BatchStatus.IN_PROGRESS or len(closed) == len(zones):
         return None
     caps = CapsAt(campaign.rules.frequency_caps, now)
-    return await dependencies.diagnostics.withheld(
-        batch.batch_id, caps, CHECKED_CONTACTS, closed_zones=closed
-    )
+    return await sources.diagnostics.withheld(batch.batch_id, caps, CHECKED_CONTACTS, closed_zones=closed)
 
 
 def _is_open(batch: Batch, campaign: Campaign, zone: str | None, now: datetime) -> bool:
@@ -171,7 +188,7 @@ async def _in_time(answer: Awaitable[T]) -> T | None:
 
 
 async def _counter_differences(
-    dependencies: ApiDependencies,
+    sources: Sources,
     batch_id: BatchId,
     tally: BatchTally | None,
     standings: Mapping[ContactStatus, StatusShare],
@@ -186,17 +203,17 @@ async def _counter_differences(
     """
     if tally is None or not has_counted(tally):
         return None
-    found = unexplained_differences(tally, standings, dependencies.clock())
+    found = unexplained_differences(tally, standings, sources.clock())
     if not found:
         return found
     end = min(deadline, asyncio.get_running_loop().time() + SECOND_READING_SECONDS)
     try:
         async with asyncio.timeout_at(end):
             await asyncio.sleep(A_MOMENT_SECONDS)
-            tally = await dependencies.engine.tally(batch_id)
-            standings = await dependencies.diagnostics.standings(batch_id)
+            tally = await sources.engine.tally(batch_id)
+            standings = await sources.diagnostics.standings(batch_id)
     except (TimeoutError, TechnicalError):
         return None
     if tally is None:
         return None
-    return found & unexplained_differences(tally, standings, dependencies.clock())
+    return found & unexplained_differences(tally, standings, sources.clock())

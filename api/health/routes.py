@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from fastapi import APIRouter
 from prometheus_client import CONTENT_TYPE_LATEST
@@ -14,6 +14,7 @@ from api.http.openapi import problems
 from api.http.problems import RETRY_AFTER_SECONDS, UNAVAILABLE, problem
 from api.http.responses import JSON, json_answer
 from domain.errors import TechnicalError
+from domain.webhooks import DeliveryState
 from observability.metrics import Telemetry
 
 router = APIRouter(tags=["health"])
@@ -41,7 +42,9 @@ async def readyz(dependencies: Dependencies) -> Response:
 @router.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
 async def metrics(dependencies: WebhookDependencies, telemetry: Metrics) -> Response:
     """Return the metrics of this process in Prometheus text form."""
-    await _measure_inbox(dependencies, telemetry)
+    await asyncio.gather(
+        _measure_inbox(dependencies, telemetry), _measure_deliveries(dependencies, telemetry)
+    )
     return Response(telemetry.exposition(), media_type=CONTENT_TYPE_LATEST)
 
 
@@ -53,5 +56,22 @@ async def _measure_inbox(dependencies: ApiDependencies, telemetry: Telemetry) ->
     except (TimeoutError, TechnicalError):
         telemetry.inbox_unknown()
         return
-    age = timedelta() if backlog.oldest_at is None else dependencies.clock() - backlog.oldest_at
-    telemetry.inbox_measured(backlog.events, max(age.total_seconds(), 0))
+    telemetry.inbox_measured(backlog.events, _age_seconds(backlog.oldest_at, dependencies.clock()))
+
+
+async def _measure_deliveries(dependencies: ApiDependencies, telemetry: Telemetry) -> None:
+    """Read how far the posts to clients are; unknown while the database does not answer."""
+    now = dependencies.clock()
+    try:
+        async with asyncio.timeout(INBOX_PATIENCE_SECONDS):
+            backlog = await dependencies.webhook_deliveries.backlog(now)
+    except (TimeoutError, TechnicalError):
+        telemetry.deliveries_unknown(DeliveryState)
+        return
+    by_state = {str(state): count for state, count in backlog.by_state.items()}
+    telemetry.deliveries_measured(by_state, _age_seconds(backlog.oldest_at, now))
+
+
+def _age_seconds(oldest_at: datetime | None, now: datetime) -> float:
+    age = timedelta() if oldest_at is None else now - oldest_at
+    return max(age.total_seconds(), 0)

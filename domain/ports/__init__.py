@@ -68,6 +68,7 @@ from domain.ports.telephony import StatusReport, TelephonyProvider, WebhookTrans
 from domain.ports.webhooks import (
     AttemptOutcome,
     DeliveryBacklog,
+    ReadDiagnosis,
     WebhookDeliveryStore,
     WebhookEndpointStore,
     WebhookOutbox,
@@ -120,6 +121,7 @@ __all__ = [
     "Mismatch",
     "NewToken",
     "Page",
+    "ReadDiagnosis",
     "RecentAttempts",
     "RecordedEvent",
     "Replay",

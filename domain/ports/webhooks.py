@@ -1,6 +1,6 @@
 """Webhooks out: what the API asks of them, and what their deliverer does."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -163,3 +163,7 @@ class WebhookSender(Protocol):
 
     async def send(self, claimed: ClaimedDelivery, now: datetime) -> DeliveryAttempt:
         """Sign and post once; whatever goes wrong is the attempt's error."""
+
+
+ReadDiagnosis = Callable[[OrganizationId, BatchId, datetime], Awaitable[tuple[str, str]]]
+"""Return the diagnosis of a batch and its tip. Raises BatchNotFound, TechnicalError."""

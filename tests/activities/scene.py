@@ -19,6 +19,7 @@ from activities.messages import PlaceCall, SettleAttempt
 from activities.provider_circuit import ProviderCircuit
 from activities.rescheduled import RescheduledActivities
 from activities.slots import SlotActivities
+from activities.webhooks import WebhookActivities
 from domain.batch import BatchOverrides
 from domain.call import AttemptKind, CallRecord, CallStatus, DialState
 from domain.contact import Contact, ContactStatus
@@ -62,6 +63,7 @@ from tests.fakes import (
     FakeSuppressionStore,
     Tables,
 )
+from tests.fakes.no_webhooks import no_webhooks
 
 Request = TypeVar("Request")
 Answer = TypeVar("Answer")
@@ -256,6 +258,7 @@ class Scene:
         self.delivering = DeliveryActivities(
             FakeEndingStore(self.tables), self.engine, self.engine, self.clock
         )
+        self.webhooks = WebhookActivities(no_webhooks(self.clock))
         self.of_slots = SlotActivities(FakeSlotStore(self.tables), self.directory, self.clock)
         self._put(brief or a_dial_brief())
 

@@ -1,6 +1,7 @@
 """Endpoints of webhooks over HTTP: made, changed, tested, replayed; a secret is shown once."""
 
 from base64 import b64decode
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -173,3 +174,28 @@ async def test_foreign_endpoints_and_deliveries_are_not_there(house: House) -> N
     assert [each.status_code for each in answers] == [404] * len(answers)
     assert (await house.client.get(PATH, headers=theirs)).json() == []
     assert (await house.client.get(DELIVERIES, headers=theirs)).json() == []
+
+
+async def test_deliveries_are_measured_by_state_with_the_age_of_the_oldest(house: House) -> None:
+    path = f"{PATH}/{(await an_endpoint(house))['endpoint_id']}"
+    empty = await _measured(house)
+    await house.client.post(f"{path}/test")
+    house.clock.pass_time(timedelta(seconds=6))
+
+    waiting = await _measured(house)
+    house.tables.is_down = True
+
+    assert empty == {"pending": "0.0", "delivered": "0.0", "failed": "0.0", "age": "0.0"}
+    assert waiting == {"pending": "1.0", "delivered": "0.0", "failed": "0.0", "age": "6.0"}
+    assert set((await _measured(house)).values()) == {"NaN"}
+
+
+async def _measured(house: House) -> dict[str, str]:
+    told = {}
+    for line in (await house.client.get("/metrics")).text.splitlines():
+        name, _, value = line.rpartition(" ")
+        if name.startswith("apollo_webhook_deliveries{"):
+            told[name.split('"')[1]] = value
+        elif name == "apollo_webhook_delivery_oldest_age_seconds":
+            told["age"] = value
+    return told

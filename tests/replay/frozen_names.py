@@ -23,9 +23,9 @@ ACTIVITIES: Mapping[str, str] = {
     "apollo-control": "grant_slots",
     "apollo-dial": "check_call hang_up_skipped place_call",
     "apollo-store": (
-        "act_on_batch begin_batch close_contact deliver_endings expire_batch find_lost_slots finish_batch "
-        "is_over notify_rescheduled reschedule_contacts return_slot signal_changed_rules start_batches "
-        "stop_stories"
+        "act_on_batch begin_batch close_contact deliver_endings deliver_webhooks expire_batch "
+        "find_lost_slots finish_batch is_over notify_rescheduled reschedule_contacts return_slot "
+        "signal_changed_rules start_batches stop_stories"
     ),
 }
 """By task queue."""
@@ -49,7 +49,7 @@ MESSAGES: Mapping[str, str] = {
     "BatchWorkflow request.state.stands.rereads": "after what",
     "BatchWorkflow request.state.stands.wakes": "after what",
     "ContactWorkflow request": "attempt batch_id campaign_id contact_id due_at kind",
-    "HousekeepingWorkflow request": "term terms_per_run",
+    "HousekeepingWorkflow request": "jobs term terms_per_run",
     "act_on_batch answer": "came_of",
     "act_on_batch request": "action batch_id",
     "attempt_reported": "attempt contact_id status withheld",
@@ -61,6 +61,7 @@ MESSAGES: Mapping[str, str] = {
     "close_contact request": "attempt contact_id",
     "contact_skipped": "contact_id was",
     "deliver_endings request": "lasts",
+    "deliver_webhooks request": "lasts",
     "due_changed": "attempt due_at",
     "expire_batch request": "batch_id",
     "find_lost_slots answer": "attempt contact_id is_final kind",

@@ -81,6 +81,7 @@ def activities() -> Mapping[str, Sequence[Callable[..., object]]]:
             *scene.of_slots.all,
             *scene.housekeeping.all,
             *scene.delivering.all,
+            *scene.webhooks.all,
         ],
     }
 

@@ -27,6 +27,7 @@ from activities.interceptors import HeartbeatInterceptor
 from activities.provider_circuit import ProviderCircuit
 from activities.rescheduled import RescheduledActivities
 from activities.slots import SlotActivities
+from activities.webhooks import WebhookActivities
 from domain.batch import BatchStatus
 from domain.call import CallRecord, CallStatus, StatusEvent
 from domain.contact import LIVE, Contact, NewContact
@@ -53,6 +54,7 @@ from tests.fakes import (
     FakeSuppressionStore,
     Tables,
 )
+from tests.fakes.no_webhooks import no_webhooks
 from tests.workflows.skipping_server import SkippingServer
 from workflows import names, search_attributes
 from workflows.batch.workflow import BatchWorkflow
@@ -338,6 +340,7 @@ def _workers(stage: Stage) -> list[Worker]:
     hang_ups = HangUpActivities(telephone, contacts)
     housekeeping = HousekeepingActivities(batches, reschedules, of_batch, server_clock)
     delivering = DeliveryActivities(FakeEndingStore(tables), directory, of_batch, server_clock)
+    webhooks = WebhookActivities(no_webhooks(server_clock))
     beating = [HeartbeatInterceptor()]
     return [
         Worker(
@@ -372,6 +375,7 @@ def _workers(stage: Stage) -> list[Worker]:
                 *of_slots.all,
                 *housekeeping.all,
                 *delivering.all,
+                *webhooks.all,
             ],
             max_heartbeat_throttle_interval=timedelta(milliseconds=500),
             interceptors=beating,

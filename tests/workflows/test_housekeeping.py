@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pytest
 from temporalio.client import Client, WorkflowExecutionStatus
@@ -14,14 +15,16 @@ from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 from activities.deliveries import DeliveryActivities
 from activities.housekeeping import HousekeepingActivities
 from activities.interceptors import HeartbeatInterceptor
+from activities.webhooks import WebhookActivities
 from domain.call import CallStatus, StatusEvent
 from domain.contact import ContactStatus
 from temporal.housekeeping import start_housekeeping
 from tests import fakes
 from tests.fakes import FakeCallStore, FakeEndingStore
+from tests.fakes.no_webhooks import no_webhooks
 from tests.workflows.stage import SILENCE, Stage, a_real_server, until
 from workflows import names
-from workflows.housekeeping.workflow import HousekeepingWorkflow
+from workflows.housekeeping.workflow import JOBS, HousekeepingWorkflow
 from workflows.messages import HousekeepingInput
 
 pytestmark = pytest.mark.server
@@ -112,7 +115,7 @@ class Deployment:
         return Worker(
             self.client,
             task_queue=names.STORE_QUEUE,
-            activities=[*housekeeping.all, *delivering.all],
+            activities=[*housekeeping.all, *delivering.all, *WebhookActivities(no_webhooks(now)).all],
             interceptors=[HeartbeatInterceptor()],
             max_heartbeat_throttle_interval=timedelta(milliseconds=500),
         )
@@ -136,7 +139,7 @@ class Deployment:
         return sum(each.HasField("activity_task_completed_event_attributes") for each in history.events)
 
     async def _all_run(self) -> bool:
-        return len(await self.jobs()) == 3
+        return len(await self.jobs()) == len(JOBS)
 
 
 @pytest.fixture
@@ -178,13 +181,34 @@ async def test_housekeeping_that_was_ended_by_hand_is_started_by_the_next_worker
     assert (await handle.describe()).status is WorkflowExecutionStatus.RUNNING
 
 
+async def test_housekeeping_that_lacks_a_job_is_replaced_by_the_next_worker(deployment: Deployment) -> None:
+    before = await deployment.client.start_workflow(
+        HousekeepingWorkflow.run,
+        HousekeepingInput(),  # as a worker of the former version did
+        id=names.HOUSEKEEPING_WORKFLOW_ID,
+        task_queue=names.CONTROL_QUEUE,
+    )
+    async with deployment.worker():
+        await eventually(partial(_jobs_are, deployment, 3))
+
+        await start_housekeeping(deployment.client)
+
+        await deployment.jobs_run()
+    handle = deployment.client.get_workflow_handle(names.HOUSEKEEPING_WORKFLOW_ID)
+    assert (await handle.describe()).run_id != before.first_execution_run_id
+
+
+async def _jobs_are(deployment: Deployment, count: int) -> bool:
+    return len(await deployment.jobs()) == count
+
+
 async def test_stop_of_its_worker_is_not_held_up_and_another_one_goes_on(deployment: Deployment) -> None:
     await start_housekeeping(deployment.client)
     async with deployment.worker():
         await deployment.jobs_run()
         stopped_at = asyncio.get_running_loop().time()
     assert asyncio.get_running_loop().time() - stopped_at < 20  # a term lasts an hour
-    assert await deployment.handed_over() == 3
+    assert await deployment.handed_over() == len(JOBS)
 
     async with deployment.worker():
         await deployment.jobs_run()
@@ -209,7 +233,7 @@ async def test_job_that_fails_leaves_the_others_alone(
             return "deliver_endings" in await deployment.jobs()
 
         await eventually(delivers)
-    assert await deployment.handed_over() == 1  # the failing ones never came to an end
+    assert await deployment.handed_over() == 2  # the failing ones never came to an end
 
 
 async def test_it_continues_as_new_and_costs_no_events_meanwhile(deployment: Deployment) -> None:

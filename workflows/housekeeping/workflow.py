@@ -1,8 +1,8 @@
-"""Looks after what was left behind, once per deployment: batches without workflow, endings, changed rules."""
+"""Looks after what was left behind, once per deployment: batches without workflow, endings, rules, events."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -12,6 +12,7 @@ from temporalio.exceptions import ActivityError
 with workflow.unsafe.imports_passed_through():
     from activities.deliveries import DeliveryActivities
     from activities.housekeeping import HousekeepingActivities, HousekeepingTerm
+    from activities.webhooks import WebhookActivities
     from workflows.markdown import table
     from workflows.messages import HousekeepingInput
     from workflows.options import HOUSEKEEPING
@@ -34,7 +35,9 @@ JOBS = (
     Job(
         HousekeepingActivities.signal_changed_rules, "signals changed rules to batches that do not know them"
     ),
+    Job(WebhookActivities.deliver_webhooks, "posts what happens to clients' webhook endpoints"),
 )
+"""A new one comes last: a run has as many of them as its start says."""
 
 
 @workflow.defn
@@ -48,6 +51,7 @@ class HousekeepingWorkflow:
     @workflow.init
     def __init__(self, start: HousekeepingInput) -> None:
         self._start = start
+        self._jobs = JOBS[: start.jobs]
         self._is_ending = False
         self._terms = 0
         self._came_of: dict[str, tuple[datetime, str]] = {}
@@ -55,14 +59,14 @@ class HousekeepingWorkflow:
     @workflow.run
     async def run(self, start: HousekeepingInput) -> None:
         """Go on for ever."""
-        jobs = [asyncio.create_task(self._keep(job)) for job in JOBS]
+        jobs = [asyncio.create_task(self._keep(job)) for job in self._jobs]
         self._show()
         await workflow.wait_condition(self._should_continue_as_new)
         self._is_ending = True
         for job in jobs:
             job.cancel()
         await asyncio.gather(*jobs, return_exceptions=True)  # or activities would outlast their run
-        workflow.continue_as_new(start)
+        workflow.continue_as_new(replace(start, jobs=len(JOBS)))
 
     async def _keep(self, job: Job) -> None:
         """Have a job done, term after term; what becomes of it does not touch the others."""
@@ -92,7 +96,7 @@ class HousekeepingWorkflow:
 
     def _show(self) -> None:
         """Put the jobs on the run's page in the Web UI."""
-        workflow.set_current_details(table(("job", "last"), [self._line(job) for job in JOBS]))
+        workflow.set_current_details(table(("job", "last"), [self._line(job) for job in self._jobs]))
 
     def _line(self, job: Job) -> tuple[str, str]:
         if job.summary not in self._came_of:

@@ -1,0 +1,1 @@
+"""The way to clients' receivers: which addresses may be posted to, signatures, one post."""
