@@ -18,6 +18,7 @@ from console.demo import Demo
 from console.failures import ApolloGroup, CommandFailed
 from console.suppression_commands import suppressions
 from console.watch import Watcher
+from console.webhook_commands import webhooks
 from embedded.data_folder import read_token
 from embedded.database import operators_database
 from embedded.demo_stack import demo_plan
@@ -45,6 +46,7 @@ app.add_typer(campaigns, name="campaigns")
 app.add_typer(batches, name="batches")
 app.add_typer(suppressions, name="suppressions")
 app.add_typer(tokens, name="tokens")
+app.add_typer(webhooks, name="webhooks")
 
 
 def _show_version(asked: bool) -> None:

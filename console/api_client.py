@@ -150,6 +150,28 @@ class ApiClient:
         """List the numbers of a CSV file; returns how many rows were new, known and repeated."""
         return _object(self._send("POST", "/suppressions/import", file=file))
 
+    def create_webhook_endpoint(self, endpoint: JsonObject) -> JsonObject:
+        """Have events posted; returns the endpoint with its secret."""
+        return _object(self._send("POST", "/webhook-endpoints", json=endpoint))
+
+    def webhook_endpoints(self) -> Iterator[JsonObject]:
+        return self._pages("/webhook-endpoints", {})
+
+    def delete_webhook_endpoint(self, endpoint_id: str) -> None:
+        self._send("DELETE", f"/webhook-endpoints/{_segment(endpoint_id)}")
+
+    def webhook_deliveries(
+        self, *, endpoint_id: str | None, states: Sequence[str], types: Sequence[str]
+    ) -> Iterator[JsonObject]:
+        """Yield deliveries, newest first, of one endpoint and in these states where given."""
+        to_one = {} if endpoint_id is None else {"endpoint_id": endpoint_id}
+        return self._pages("/webhook-deliveries", {**to_one, "state": states, "type": types})
+
+    def replay_webhooks(self, endpoint_id: str, since: str) -> JsonObject:
+        """Deliver an endpoint's events again; returns how many they are."""
+        path = f"/webhook-endpoints/{_segment(endpoint_id)}/replay"
+        return _object(self._send("POST", path, json={"since": since}))
+
     @contextmanager
     def export(self, batch_id: str, rows: str) -> Iterator[Iterator[bytes]]:
         """Open the CSV file of a batch, a row per contact or call; fails also where it breaks off."""
