@@ -241,7 +241,7 @@ def _dial_worker(resources: WorkerResources, limits: CallLimits) -> Worker:
     dialling = CallActivities(
         provider, calls, circuit=circuit, rate_limiter=rate_limiter, limits=limits, clock=clock
     )
-    hanging_up = HangUpActivities(provider, PostgresContactStore(resources.database))
+    hanging_up = HangUpActivities(provider, PostgresContactStore(resources.database), calls)
     activities = [*dialling.all, *hanging_up.all]
     return Worker(resources.client, task_queue=names.DIAL_QUEUE, activities=activities, **activity_options())
 

@@ -100,7 +100,12 @@ class ContactActivities:
             status=stands.status,
         )
         is_heard = await self._report(request, stands.status)
-        return replace(_settled(stands, brief), batch_is_gone=not is_heard)
+        return replace(
+            _settled(stands, brief),
+            batch_is_gone=not is_heard,
+            answered_by=brief.record.answered_by,
+            disposition=brief.record.disposition,
+        )
 
     @activity.defn
     @translating_failures

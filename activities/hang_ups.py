@@ -6,10 +6,14 @@ from collections.abc import Callable
 from temporalio import activity
 
 from activities.failures import translating_failures
-from activities.messages import HangUpSkipped
-from domain.batch import MAX_CONCURRENCY_LIMIT
-from domain.identity import BatchId
-from domain.ports import ContactStore, TelephonyProvider
+from activities.messages import HangUpMachine, HangUpSkipped
+from domain.batch import MAX_CONCURRENCY_LIMIT, on_machine_in_force
+from domain.call import CallRecord, has_ended
+from domain.disposition import MACHINES, OnMachine
+from domain.errors import ProviderUnavailable
+from domain.identity import BatchId, ContactId
+from domain.ports import CallStore, ContactStore, DialBrief, TelephonyProvider
+from domain.telephony import HangUpResult
 
 HANG_UPS_AT_ONCE = 4
 """So few that a slow provider's rate limit admits each before it gives up waiting."""
@@ -18,9 +22,10 @@ HANG_UPS_AT_ONCE = 4
 class HangUpActivities:
     """Ask the provider to end calls."""
 
-    def __init__(self, provider: TelephonyProvider, contacts: ContactStore) -> None:
+    def __init__(self, provider: TelephonyProvider, contacts: ContactStore, calls: CallStore) -> None:
         self._provider = provider
         self._contacts = contacts
+        self._calls = calls
 
     @activity.defn
     @translating_failures
@@ -38,7 +43,27 @@ class HangUpActivities:
 
         await asyncio.gather(*(hang_up(provider_call_id) for _, provider_call_id in open_calls))
 
+    @activity.defn
+    @translating_failures
+    async def hang_up_machine(self, request: HangUpMachine) -> None:
+        """Ask the provider to end a call that a machine answered, where that still holds and is wished for.
+
+        Raises ProviderUnavailable when the provider does not answer.
+        """
+        brief = await self._calls.dial_brief(ContactId(request.contact_id), request.attempt)
+        if brief is None or brief.record is None or not _is_machine_on_the_line(brief, brief.record):
+            return
+        call_id = brief.record.provider_call_id
+        if call_id is not None and await self._provider.hang_up(call_id) is HangUpResult.UNREACHABLE:
+            raise ProviderUnavailable
+
     @property
     def all(self) -> tuple[Callable[..., object], ...]:
         """Every activity of this class, to be registered with a worker."""
-        return (self.hang_up_skipped,)
+        return self.hang_up_skipped, self.hang_up_machine
+
+
+def _is_machine_on_the_line(brief: DialBrief, record: CallRecord) -> bool:
+    on_machine = on_machine_in_force(brief.batch.overrides, brief.campaign.rules)
+    is_live = not has_ended(record.call_status)
+    return is_live and record.answered_by in MACHINES and on_machine is OnMachine.HANG_UP

@@ -7,6 +7,7 @@ from enum import StrEnum
 from domain.call import AttemptKind, CallStatus
 from domain.contact import ContactStatus
 from domain.dial_reservations import DialReservation
+from domain.disposition import AnsweredBy
 from domain.gates import Gate
 from domain.lifecycle import Action
 from domain.watchdog import CallTiming
@@ -46,6 +47,14 @@ class HangUpSkipped:
     """Ask to end the open calls of skipped contacts."""
 
     batch_id: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class HangUpMachine:
+    """Ask to end a call that a machine answered, should it still go on."""
+
+    contact_id: str
+    attempt: int
 
 
 @dataclass(frozen=True)
@@ -167,6 +176,9 @@ class SettledAttempt:
     summary: str = ""
     """For the timer until then, such as *redial 2 of 3*."""
     batch_is_gone: bool = False
+    answered_by: AnsweredBy | None = None
+    disposition: str | None = None
+    """Of the call, as far as they were told when the attempt was settled."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -40,6 +40,7 @@ from store.database.engine import create_store_engine, ping
 from store.database.ids import mint
 from store.database.tenancy import work_for
 from store.diagnostics.repository import PostgresDiagnosticsStore
+from store.dispositions.repository import PostgresDispositionStore
 from store.suppressions.repository import PostgresSuppressionStore
 from store.webhooks.deliveries import PostgresWebhookDeliveryStore
 from store.webhooks.endpoints import PostgresWebhookEndpointStore
@@ -123,6 +124,7 @@ def production_dependencies(
         contacts=PostgresContactStore(database),
         calls=PostgresCallStore(database, mint),
         executions=PostgresExecutionStore(database),
+        dispositions=PostgresDispositionStore(database, mint),
         routes=PostgresCircuitStore(database),
         endings=PostgresEndingStore(database),
         suppressions=PostgresSuppressionStore(database, mint),

@@ -255,7 +255,7 @@ def _advance(record: CallRecord, event: StatusEvent) -> CallRecord:
         answered_at=_answered_at(record, event, happened_at),
         ended_at=happened_at if has_ended(event.status) else None,
         error=event.error if was_unknown else filled.error,
-        follow_up_at=event.follow_up_at if has_ended(event.status) else None,
+        follow_up_at=_agreed_at(filled, event),
     )
 
 
@@ -271,6 +271,12 @@ def _answered_at(record: CallRecord, event: StatusEvent, happened_at: datetime) 
     return None
 
 
+def _agreed_at(record: CallRecord, event: StatusEvent) -> datetime | None:
+    """What the agent agreed with its disposition stands, unless the ending says otherwise."""
+    told = event.follow_up_at if has_ended(event.status) else None
+    return told or record.follow_up_at
+
+
 def _with_answerer(record: CallRecord, event: StatusEvent) -> CallRecord:
     """Who answered is true wherever the call stands by now."""
     if record.answered_by is not None or event.answered_by is None:
@@ -282,7 +288,8 @@ def _with_disposition(record: CallRecord, event: StatusEvent) -> CallRecord:
     """The latest disposition wins, with its note and data; of an ended call the first."""
     if event.disposition is None or has_ended(record.call_status):
         return record
-    return replace(record, **{name: getattr(event, name) for name in _DISPOSED})
+    # With its own agreement too, which only an ending brings.
+    return replace(record, follow_up_at=None, **{name: getattr(event, name) for name in _DISPOSED})
 
 
 def _fill_gaps(record: CallRecord, event: StatusEvent) -> CallRecord:

@@ -182,6 +182,14 @@ class IdempotencyKeyUsed(Conflict):
     """A request with this Idempotency-Key was answered already"""
 
 
+class DispositionFinal(Conflict):
+    """Disposition is final"""
+
+
+class ExecutionClosed(Conflict):
+    """Execution is closed"""
+
+
 class TooManyEndpoints(Conflict):
     """Organization has as many webhook endpoints as it may have"""
 

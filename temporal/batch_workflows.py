@@ -16,6 +16,7 @@ from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from domain.batch import Batch
+from domain.call import AttemptKind
 from domain.contact import ContactStatus
 from domain.counters import BatchTally
 from domain.identity import BatchId, ContactId
@@ -125,10 +126,17 @@ class BatchWorkflows(TemporalServer):
         await self._tell(batch_id, names.CONTACT_SKIPPED, ContactSkipped(contact_id, was))
 
     async def follow_up_scheduled(
-        self, batch_id: BatchId, contact_id: ContactId, attempt: int, at: datetime
+        self,
+        batch_id: BatchId,
+        contact_id: ContactId,
+        attempt: int,
+        at: datetime,
+        *,
+        kind: AttemptKind = AttemptKind.FOLLOW_UP,
     ) -> None:
         """Tell the batch that a completed contact is to be called again, as attempt `attempt`."""
-        await self._tell(batch_id, names.FOLLOW_UP_SCHEDULED, FollowUpScheduled(contact_id, attempt, at))
+        agreed = FollowUpScheduled(contact_id, attempt, at, kind)
+        await self._tell(batch_id, names.FOLLOW_UP_SCHEDULED, agreed)
 
     async def report(self, batch_id: BatchId, report: AttemptReport) -> bool:
         """Give a slot back; to the batch's id and never to a run, so that it reaches whichever is current."""

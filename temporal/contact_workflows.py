@@ -58,7 +58,7 @@ class ContactWorkflows:
         Once that workflow is over the batch is signalled instead: the ending may have corrected the contact.
         """
         contact = names.contact_workflow_id(record.batch_id, record.contact_id)
-        event = CallEvent(attempt=record.attempt, call_status=record.call_status)
+        event = CallEvent(record.attempt, record.call_status, record.answered_by)
         try:
             if not await signalled(self._client, contact, names.CALL_EVENT, event, DELIVERY_PATIENCE):
                 batch = names.batch_workflow_id(record.batch_id)

@@ -10,6 +10,7 @@ from temporalio import workflow
 with workflow.unsafe.imports_passed_through():
     from domain.call import AttemptKind, CallStatus
     from domain.contact import ContactStatus
+    from domain.disposition import AnsweredBy
     from domain.lifecycle import Action
     from domain.slots import GrantedSlots
 
@@ -143,6 +144,8 @@ class CallEvent:
 
     attempt: int
     call_status: CallStatus
+    answered_by: AnsweredBy | None = None
+    """Told where Apollo is to hang up on machines."""
 
 
 @dataclass(frozen=True)
@@ -187,6 +190,8 @@ class FollowUpScheduled:
     contact_id: str
     attempt: int
     at: AwareDatetime
+    kind: AttemptKind = AttemptKind.FOLLOW_UP
+    """A retry where a late disposition asks for one."""
 
 
 @dataclass(frozen=True)

@@ -49,6 +49,7 @@ SEARCH_ATTRIBUTES = {
     "ContactStatus": "Keyword",
     "NextActionAt": "Datetime",
     "Attempt": "Int",
+    "Disposition": "Keyword",
 }
 """Name to type, as a server registers them."""
 

@@ -16,7 +16,7 @@ from temporalio.common import (
 )
 
 from domain.batch import BatchStatus
-from domain.contact import ContactStatus
+from domain.contact import WAITS_AS, ContactStatus
 from workflows.messages import BatchInput, ContactInput
 
 BATCH_ID = SearchAttributeKey.for_keyword("BatchId")
@@ -29,6 +29,8 @@ NEXT_ACTION_AT = SearchAttributeKey.for_datetime("NextActionAt")
 """When a batch begins, or a sleeping contact wants to be called; once past, it asked for its slot."""
 ATTEMPT = SearchAttributeKey.for_int("Attempt")
 """The attempt a contact is on, or sleeps until."""
+DISPOSITION = SearchAttributeKey.for_keyword("Disposition")
+"""What came of a contact's newest call that was told of."""
 
 KEYS: Sequence[SearchAttributeKey[str] | SearchAttributeKey[datetime] | SearchAttributeKey[int]] = (
     BATCH_ID,
@@ -38,6 +40,7 @@ KEYS: Sequence[SearchAttributeKey[str] | SearchAttributeKey[datetime] | SearchAt
     CONTACT_STATUS,
     NEXT_ACTION_AT,
     ATTEMPT,
+    DISPOSITION,
 )
 SHOWN_FROM = timedelta(minutes=1)
 """Shorter sleeps are over before anybody can see them."""
@@ -61,7 +64,7 @@ def of_batch(
 
 def of_contact(start: BatchInput, story: ContactInput) -> TypedSearchAttributes:
     """Return what a contact starts with: it is called at once, or sleeps until an agreed time."""
-    status = ContactStatus.FOLLOWUP_SCHEDULED if story.due_at else ContactStatus.DISPATCHED
+    status = WAITS_AS[story.kind] if story.due_at else ContactStatus.DISPATCHED
     return TypedSearchAttributes(
         [
             *_common(start),
@@ -91,6 +94,12 @@ def show_sleep(status: ContactStatus, until: datetime, attempt: int) -> None:
             *_change(NEXT_ACTION_AT, until),
             *_change(ATTEMPT, attempt),
         )
+
+
+def show_disposition(disposition: str) -> None:
+    """Let the contact be found by what came of its call, also once it is done."""
+    if _is_shown(CONTACT_STATUS):
+        _upsert(*_change(DISPOSITION, disposition))
 
 
 def _is_shown(key: SearchAttributeKey[str]) -> bool:

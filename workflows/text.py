@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from domain.call import AttemptKind
+from domain.disposition import AnsweredBy
 from domain.gates import Gate
 
 LONGEST = 80
@@ -29,6 +30,14 @@ CALL: Mapping[AttemptKind, str] = {
 }
 
 
+ANSWERED_BY: Mapping[AnsweredBy, str] = {
+    AnsweredBy.HUMAN: "a human",
+    AnsweredBy.MACHINE: "a machine",
+    AnsweredBy.FAX: "a fax",
+    AnsweredBy.UNKNOWN: "nobody knows whom",
+}
+
+
 def instant(at: datetime) -> str:
     """Return an instant as people read it, in UTC."""
     return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
@@ -37,6 +46,15 @@ def instant(at: datetime) -> str:
 def withheld(gate: Gate | None) -> str:
     """Return why no call was placed."""
     return f"not called: {WITHHELD[gate]}" if gate else "not called"
+
+
+def told(answered_by: AnsweredBy | None, disposition: str | None) -> str:
+    """Return who answered a call and what came of it; empty where nobody told."""
+    parts = (
+        "" if answered_by is None else f"answered by {ANSWERED_BY[answered_by]}",
+        "" if disposition is None else f"came to `{disposition}`",
+    )
+    return ", ".join(filter(None, parts))
 
 
 def plain(text: str) -> str:

@@ -1,16 +1,66 @@
 """An execution on the wire: a call record with everything its agent may need."""
 
-from pydantic import Field
+from datetime import datetime
+from typing import Annotated
+
+from pydantic import ConfigDict, Field
 
 from api.contacts.schemas import CallRecordOut
-from api.http.wire import WireOutput, WireTime
+from api.http.wire import JsonObject, RequestedTime, WireInput, WireOutput, WireTime
+from api.policy.disposition_rules import Disposition
 from domain.batch import call_variables_in_force, calling_hours_in_force
 from domain.call import AttemptKind, CallRecord, CallStatus
 from domain.campaign import Campaign
 from domain.contact import Contact
-from domain.disposition import AnsweredBy
-from domain.identity import BatchId, CampaignId, ContactId, OrganizationId
+from domain.disposition import LONGEST_NOTE, AnsweredBy
+from domain.disposition_report import DispositionReport, ReportEffect
+from domain.identity import BatchId, CampaignId, ContactId, ExecutionId, OrganizationId
 from domain.ports import Execution
+
+
+class DispositionIn(WireInput):
+    """What came of a call, in its agent's words."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "disposition": "callback",
+                    "note": "Asked to be called in the evening.",
+                    "answered_by": "human",
+                    "follow_up_at": "2026-09-05T18:00:00",
+                    "data": {"topic": "delivery"},
+                }
+            ]
+        }
+    )
+
+    disposition: Disposition
+    note: Annotated[str, Field(max_length=LONGEST_NOTE)] | None = None
+    answered_by: Annotated[AnsweredBy, Field(strict=False)] | None = Field(
+        default=None, description="Absent leaves what is known."
+    )
+    follow_up_at: RequestedTime | None = Field(
+        default=None, description="When the callee agreed to be called again."
+    )
+    data: JsonObject | None = Field(default=None, description="The agent's own; at most 16 KB.")
+
+    def to_domain(self, follow_up_at: datetime | None) -> DispositionReport:
+        return DispositionReport(
+            disposition=self.disposition,
+            note=self.note,
+            answered_by=self.answered_by,
+            follow_up_at=follow_up_at,
+            data=self.data,
+        )
+
+
+class DispositionKept(WireOutput):
+    """What a report did: `duplicate` when an ended call has this disposition already."""
+
+    execution_id: ExecutionId = Field(examples=["exec_01k2x4"])
+    disposition: str = Field(examples=["callback"])
+    result: ReportEffect
 
 
 class EarlierAttemptOut(WireOutput):

@@ -24,6 +24,7 @@ from domain.ports import (
     CircuitStore,
     ContactStore,
     DiagnosticsStore,
+    DispositionStore,
     EndingStore,
     ExecutionStore,
     ExportStore,
@@ -57,6 +58,7 @@ class ApiDependencies:
     contacts: ContactStore
     calls: CallStore
     executions: ExecutionStore
+    dispositions: DispositionStore
     routes: CircuitStore
     endings: EndingStore
     suppressions: SuppressionStore

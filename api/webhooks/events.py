@@ -7,6 +7,7 @@ from hashlib import sha256
 
 import structlog
 
+from api.executions.dispositions import follow
 from api.http.dependencies import ApiDependencies
 from api.suppressions.listing import opt_out
 from domain.call import EventEffect
@@ -42,6 +43,9 @@ class CallEvents:
         recorded = await self.parts.calls.record_event(
             execution_id, report.event, event_key=event_key, body=report.body
         )
+        told = report.event.disposition
+        if recorded.is_late and told is not None and told == recorded.record.disposition:
+            await follow(self.parts, recorded.record, now)
         return recorded.effect
 
     async def _execution_of(self, report: StatusReport) -> ExecutionId | None:

@@ -36,6 +36,7 @@ from domain.ports.diagnostics import (
     WorkflowDescription,
 )
 from domain.ports.dial_reservations import DialReservationStore
+from domain.ports.dispositions import DispositionStore, LateEffect, ReportedDisposition
 from domain.ports.endings import Backlog, EndingDelivery, EndingStore, UndeliveredEvent, WaitForEnding
 from domain.ports.engine import (
     AttemptReport,
@@ -101,6 +102,7 @@ __all__ = [
     "DiagnosticsStore",
     "DialBrief",
     "DialReservationStore",
+    "DispositionStore",
     "EarlierAttempt",
     "EndedCalls",
     "EndingDelivery",
@@ -118,6 +120,7 @@ __all__ = [
     "InProgress",
     "KeyUse",
     "KeyedRequest",
+    "LateEffect",
     "Mismatch",
     "NewToken",
     "Page",
@@ -125,6 +128,7 @@ __all__ = [
     "RecentAttempts",
     "RecordedEvent",
     "Replay",
+    "ReportedDisposition",
     "RescheduleStore",
     "RescheduledContact",
     "RescheduledPage",

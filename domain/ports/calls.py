@@ -76,6 +76,8 @@ class RecordedEvent:
     record: CallRecord
     event_number: int | None
     """The stored event's number, None for a duplicate."""
+    is_late: bool = False
+    """The call had ended before."""
 
 
 class CallStore(Protocol):

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from domain.batch import Batch
+from domain.call import AttemptKind
 from domain.contact import ContactStatus
 from domain.diagnosis.facts import QueueFacts
 from domain.identity import BatchId, ContactId
@@ -58,7 +59,13 @@ class BatchWorkflows(Protocol):
         """Tell the batch that a waiting contact was skipped by hand."""
 
     async def follow_up_scheduled(
-        self, batch_id: BatchId, contact_id: ContactId, attempt: int, at: datetime
+        self,
+        batch_id: BatchId,
+        contact_id: ContactId,
+        attempt: int,
+        at: datetime,
+        *,
+        kind: AttemptKind = AttemptKind.FOLLOW_UP,
     ) -> None:
         """Tell the batch that a completed contact is to be called again, as attempt `attempt`."""
 

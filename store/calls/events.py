@@ -20,6 +20,7 @@ from domain.call import (
     has_ended,
 )
 from domain.contact import ContactStatus
+from domain.disposition import MACHINES, OnMachine
 from domain.errors import ExecutionNotFound
 from domain.identity import ExecutionId
 from domain.ports import RecordedEvent
@@ -59,6 +60,11 @@ _ZONE = (
     .join_from(batches, campaigns, batches.c.campaign_id == campaigns.c.campaign_id)
     .where(batches.c.batch_id == bindparam("this_batch"))
 )
+_ON_MACHINE = (
+    select(func.coalesce(batches.c.on_machine, campaigns.c.on_machine))
+    .join_from(batches, campaigns, batches.c.campaign_id == campaigns.c.campaign_id)
+    .where(batches.c.batch_id == bindparam("this_batch"))
+)
 _UPDATE_CALL = update(calls).where(calls.c.execution_id == bindparam("this_execution"))
 _MOVE_CONTACT = (
     update(contacts)
@@ -87,14 +93,22 @@ class ReceivedEvent:
 async def record(connection: AsyncConnection, received: ReceivedEvent) -> RecordedEvent | None:
     """Store and apply an event; see `CallStore.record_event`. Runs within a transaction.
 
-    None, with nothing written, for an ending that may correct the contact: it is for `record_correction`,
-    in a transaction of its own, because the contact is locked before its call.
+    None, with nothing written, for an ending that may correct the contact or tell more of an ended call: it
+    is for `record_correction`, in a transaction of its own, because the contact is locked before its call.
     """
     locked = _CALL_AND_CONTACT if received.event.status in _ON_THE_PHONE else _CALL
     before = await _locked_call(connection, received.execution_id, locked)
-    if before.call_status is CallStatus.UNKNOWN and has_ended(received.event.status):
+    if _needs_the_contact(before, received.event):
         return None
     return await _apply(connection, received, before)
+
+
+def _needs_the_contact(call: CallRecord, event: StatusEvent) -> bool:
+    """Tell whether an ending bears on the contact, which may be settled by what was known before."""
+    if not (has_ended(call.call_status) and has_ended(event.status)):
+        return False
+    tells_more = event.answered_by is not None or event.disposition is not None
+    return call.call_status is CallStatus.UNKNOWN or tells_more
 
 
 async def record_correction(connection: AsyncConnection, received: ReceivedEvent) -> RecordedEvent:
@@ -106,14 +120,17 @@ async def record_correction(connection: AsyncConnection, received: ReceivedEvent
 async def _apply(connection: AsyncConnection, received: ReceivedEvent, before: CallRecord) -> RecordedEvent:
     event = _storable(await _with_instants(connection, received.event, before))
     after, effect = apply_event(before, event)
-    event_number = await _store(connection, received, event, effect)
+    is_ending = effect is EventEffect.ACCEPTED and has_ended(event.status)
+    is_news = is_ending or await _is_machine_news(connection, before, after)
+    event_number = await _store(connection, received, event, is_news=is_news)
+    is_late = has_ended(before.call_status)
     if event_number is None:
-        return RecordedEvent(effect=EventEffect.DUPLICATE, record=before, event_number=None)
+        return RecordedEvent(effect=EventEffect.DUPLICATE, record=before, event_number=None, is_late=is_late)
     if after != before:
-        await _update_call(connection, before, after)
+        await update_call(connection, before, after)
     if effect is EventEffect.ACCEPTED:
         await _move_contact(connection, before, after)
-    return RecordedEvent(effect=effect, record=after, event_number=event_number)
+    return RecordedEvent(effect=effect, record=after, event_number=event_number, is_late=is_late)
 
 
 async def _with_instants(connection: AsyncConnection, event: StatusEvent, call: CallRecord) -> StatusEvent:
@@ -159,13 +176,12 @@ async def _locked_call(
 
 
 async def _store(
-    connection: AsyncConnection, received: ReceivedEvent, event: StatusEvent, effect: EventEffect
+    connection: AsyncConnection, received: ReceivedEvent, event: StatusEvent, *, is_news: bool
 ) -> int | None:
     """Insert the event; None when its key is known."""
-    is_ending = effect is EventEffect.ACCEPTED and has_ended(event.status)
-    is_news = is_ending and event.source is EventSource.WEBHOOK
+    is_told = is_news and event.source is EventSource.WEBHOOK
     stored = await connection.execute(
-        _INSERT_NEWS if is_news else _INSERT_NO_NEWS,
+        _INSERT_NEWS if is_told else _INSERT_NO_NEWS,
         {
             "execution_id": received.execution_id,
             "event_key": storable_text(received.event_key),
@@ -180,7 +196,31 @@ async def _store(
     return number
 
 
-async def _update_call(connection: AsyncConnection, before: CallRecord, after: CallRecord) -> None:
+async def keep_machine_news(
+    connection: AsyncConnection, before: CallRecord, after: CallRecord, now: datetime
+) -> None:
+    """Have the contact's workflow told of a machine that its agent reported, where it is to hang up."""
+    if not await _is_machine_news(connection, before, after):
+        return
+    news = {
+        "execution_id": after.execution_id,
+        "event_key": f"agent:{now.isoformat()}",
+        "source": EventSource.WEBHOOK,
+        "happened_at": now,
+    }
+    await connection.execute(_INSERT_NEWS, news)
+
+
+async def _is_machine_news(connection: AsyncConnection, before: CallRecord, after: CallRecord) -> bool:
+    """Tell whether a call that goes on turned out to be answered by a machine, and is to be hung up on."""
+    is_new = after.answered_by in MACHINES and before.answered_by not in MACHINES
+    if not is_new or has_ended(after.call_status):
+        return False
+    on_machine: str = await connection.scalar(_ON_MACHINE, {"this_batch": after.batch_id})
+    return on_machine == OnMachine.HANG_UP
+
+
+async def update_call(connection: AsyncConnection, before: CallRecord, after: CallRecord) -> None:
     old, new = call_values(before), call_values(after)
     changed = {name: value for name, value in new.items() if value != old[name]}
     await connection.execute(_UPDATE_CALL, {"this_execution": after.execution_id, **changed})

@@ -79,10 +79,10 @@ _SETTLE = (
     )
     .returning(*_WHERE_IT_STANDS)
 )
-_TOLD = select(contacts.c.status, calls.c.answered_by, calls.c.disposition).where(
-    contacts.c.contact_id == bindparam("this_contact"),
-    calls.c.contact_id == bindparam("this_contact"),
-    calls.c.attempt == bindparam("this_attempt"),
+_TOLD = (
+    select(contacts.c.status, calls.c.answered_by, calls.c.disposition)
+    .join_from(contacts, calls, calls.c.contact_id == contacts.c.contact_id)
+    .where(contacts.c.contact_id == bindparam("this_contact"), calls.c.attempt == bindparam("this_attempt"))
 )
 
 # A new or corrected call takes this lock too.

@@ -233,7 +233,7 @@ class Scene:
         self.reports, self.directory, self.engine = FakeReports(), FakeDirectory(), FakeEngine()
         contacts, batches = FakeContactStore(self.tables), FakeBatchStore(self.tables)
         self.start_another_worker()
-        self.hanging_up = HangUpActivities(self.provider, contacts)
+        self.hanging_up = HangUpActivities(self.provider, contacts, self.calls)
         self.of_batches = BatchActivities(batches, self.clock)
         self.of_contacts = ContactActivities(
             contacts,

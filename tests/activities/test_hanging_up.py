@@ -2,13 +2,15 @@
 
 import pytest
 
-from activities.messages import HangUpSkipped
+from activities.messages import HangUpMachine, HangUpSkipped
 from domain.call import CallStatus
 from domain.contact import ContactStatus
+from domain.disposition import AnsweredBy, OnMachine
+from domain.errors import ProviderUnavailable
 from domain.identity import BatchId, ContactId
 from domain.telephony import HangUpResult
 from tests.activities.scene import Scene
-from tests.builders import BATCH_ID, a_batch
+from tests.builders import BATCH_ID, a_batch, a_campaign, a_campaign_rules, a_dial_brief
 
 OTHER_BATCH = BatchId("btc_2")
 
@@ -85,3 +87,42 @@ async def test_rerun_asks_again_only_for_what_is_still_open() -> None:
     await hang_up(scene)
 
     assert scene.provider.hung_up == ["call-2", "call-3", "call-3"]
+
+
+MACHINE = {"answered_by": AnsweredBy.MACHINE, "call_status": CallStatus.IN_PROGRESS}
+
+
+@pytest.mark.parametrize(
+    ("on_machine", "call", "is_ended"),
+    [
+        pytest.param(OnMachine.HANG_UP, {}, True, id="machine on the line"),
+        pytest.param(OnMachine.HANG_UP, {"answered_by": AnsweredBy.FAX}, True, id="fax on the line"),
+        pytest.param(OnMachine.CONTINUE, {}, False, id="rules changed meanwhile"),
+        pytest.param(OnMachine.HANG_UP, {"answered_by": AnsweredBy.HUMAN}, False, id="a human after all"),
+        pytest.param(OnMachine.HANG_UP, {"call_status": CallStatus.COMPLETED}, False, id="over by itself"),
+        pytest.param(OnMachine.HANG_UP, {"provider_call_id": None}, False, id="unknown to the provider"),
+    ],
+)
+async def test_machine_is_hung_up_on_where_it_is_still_on_the_line(
+    on_machine: OnMachine, call: dict[str, object], is_ended: bool
+) -> None:
+    rules = a_campaign_rules(on_machine=on_machine)
+    scene = Scene(a_dial_brief(campaign=a_campaign(rules=rules)))
+    contact = scene.add(2, ContactStatus.IN_PROGRESS)
+    scene.add_call(contact, attempt=1, **{"provider_call_id": "call-2", **MACHINE, **call})
+
+    await scene.run(scene.hanging_up.hang_up_machine, HangUpMachine(contact_id=contact.contact_id, attempt=1))
+
+    assert scene.provider.hung_up == (["call-2"] if is_ended else [])
+
+
+async def test_provider_that_does_not_answer_is_asked_again_to_hang_up() -> None:
+    scene = Scene(a_dial_brief(campaign=a_campaign(rules=a_campaign_rules(on_machine=OnMachine.HANG_UP))))
+    scene.provider.hang_up_result = HangUpResult.UNREACHABLE
+    contact = scene.add(2, ContactStatus.IN_PROGRESS)
+    scene.add_call(contact, attempt=1, provider_call_id="call-2", **MACHINE)
+
+    with pytest.raises(ProviderUnavailable):
+        await scene.run(
+            scene.hanging_up.hang_up_machine, HangUpMachine(contact_id=contact.contact_id, attempt=1)
+        )

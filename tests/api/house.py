@@ -147,6 +147,7 @@ async def build_house(
         contacts=fakes.FakeContactStore(tables),
         calls=calls,
         executions=fakes.FakeExecutionStore(tables),
+        dispositions=fakes.FakeDispositionStore(tables),
         routes=fakes.FakeCircuitStore(tables),
         endings=fakes.FakeEndingStore(tables),
         suppressions=fakes.FakeSuppressionStore(tables),

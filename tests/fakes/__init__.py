@@ -8,6 +8,7 @@ from tests.fakes.clock import FakeClock
 from tests.fakes.contacts import FakeContactStore
 from tests.fakes.diagnostics import FakeDiagnosticsStore
 from tests.fakes.dial_turns import FakeDialReservationStore
+from tests.fakes.dispositions import FakeDispositionStore
 from tests.fakes.endings import FakeEndingStore
 from tests.fakes.engine import FakeEngine
 from tests.fakes.executions import FakeExecutionStore
@@ -33,6 +34,7 @@ __all__ = [
     "FakeContactStore",
     "FakeDiagnosticsStore",
     "FakeDialReservationStore",
+    "FakeDispositionStore",
     "FakeEndingStore",
     "FakeEngine",
     "FakeExecutionStore",

@@ -103,19 +103,24 @@ class FakeCallStore:
     ) -> RecordedEvent:
         """Store an event once per `event_key` and apply it to the call record."""
         before = self._call(execution_id)
+        is_late = has_ended(before.call_status)
         if self._has_event(execution_id, event_key):
-            return RecordedEvent(effect=EventEffect.DUPLICATE, record=before, event_number=None)
+            return RecordedEvent(
+                effect=EventEffect.DUPLICATE, record=before, event_number=None, is_late=is_late
+            )
         if event.local_follow_up is not None:
             event = event.in_zone(self._timezone(before))
         after, effect = apply_event(before, event)
         is_ending = effect is EventEffect.ACCEPTED and has_ended(event.status)
-        is_news = is_ending and event.source is EventSource.WEBHOOK
+        is_news = is_ending or self._tables.is_machine_news(before, after)
+        is_told = is_news and event.source is EventSource.WEBHOOK
         stored = StoredEvent(execution_id=execution_id, event_key=event_key, event=event, body=body)
-        self._tables.events.append(stored if is_news else replace(stored, delivered_at=event.happened_at))
+        self._tables.events.append(stored if is_told else replace(stored, delivered_at=event.happened_at))
         self._tables.calls[execution_id] = after
         if effect is EventEffect.ACCEPTED:
             self._move_contact(before, after, event.happened_at)
-        return RecordedEvent(effect=effect, record=after, event_number=len(self._tables.events))
+        number = len(self._tables.events)
+        return RecordedEvent(effect=effect, record=after, event_number=number, is_late=is_late)
 
     async def keep_event(
         self,

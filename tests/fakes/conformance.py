@@ -12,6 +12,7 @@ def fit_their_ports(tables: fakes.Tables) -> tuple[object, ...]:
     contacts: ports.ContactStore = fakes.FakeContactStore(tables)
     calls: ports.CallStore = fakes.FakeCallStore(tables)
     executions: ports.ExecutionStore = fakes.FakeExecutionStore(tables)
+    dispositions: ports.DispositionStore = fakes.FakeDispositionStore(tables)
     tokens: ports.TokenStore = fakes.FakeTokenStore(tables)
     routes: ports.CircuitStore = fakes.FakeCircuitStore(tables)
     rescheduled: ports.RescheduledStore = fakes.FakeRescheduledStore(tables)
@@ -39,6 +40,7 @@ def fit_their_ports(tables: fakes.Tables) -> tuple[object, ...]:
         contacts,
         calls,
         executions,
+        dispositions,
         tokens,
         routes,
         rescheduled,

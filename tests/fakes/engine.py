@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from domain.batch import Batch
-from domain.call import CallRecord
+from domain.call import AttemptKind, CallRecord
 from domain.contact import ContactStatus
 from domain.counters import BatchTally
 from domain.diagnosis.facts import QueueFacts
@@ -40,6 +40,7 @@ class FakeEngine:
     skips: list[tuple[BatchId, ContactId, ContactStatus]] = field(default_factory=list)
     """Batch, contact and the status it waited in."""
     follow_ups: list[tuple[BatchId, ContactId, int, datetime]] = field(default_factory=list)
+    redials: list[tuple[BatchId, ContactId, int, datetime]] = field(default_factory=list)
     """Batch, contact, number of the attempt and when it is due."""
     descriptions: dict[BatchId, WorkflowDescription] = field(default_factory=dict)
     """Of workflows that do not simply run."""
@@ -95,11 +96,18 @@ class FakeEngine:
         self.skips.append((batch_id, contact_id, was))
 
     async def follow_up_scheduled(
-        self, batch_id: BatchId, contact_id: ContactId, attempt: int, at: datetime
+        self,
+        batch_id: BatchId,
+        contact_id: ContactId,
+        attempt: int,
+        at: datetime,
+        *,
+        kind: AttemptKind = AttemptKind.FOLLOW_UP,
     ) -> None:
         """Hear that a completed contact is to be called again."""
         self._require_listening()
-        self.follow_ups.append((batch_id, contact_id, attempt, at))
+        news = (batch_id, contact_id, attempt, at)
+        (self.redials if kind is AttemptKind.RETRY else self.follow_ups).append(news)
 
     async def health(self) -> EngineHealth:
         """Say whether the engine answers and who polls it."""

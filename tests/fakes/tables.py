@@ -7,12 +7,13 @@ from datetime import datetime, timedelta
 from itertools import count
 from typing import TypeVar
 
-from domain.batch import TERMINAL_BATCH, Batch
+from domain.batch import TERMINAL_BATCH, Batch, on_machine_in_force
 from domain.call import AttemptKind, CallRecord, CallStatus, DialState, StatusEvent, has_ended
 from domain.caller_id import CallerIdStrategy
 from domain.campaign import Campaign, CampaignStatus
 from domain.contact import LIVE, WAITING, Contact, ContactStatus, SkipReason
 from domain.counters import Counters
+from domain.disposition import MACHINES, OnMachine
 from domain.errors import StoreUnavailable
 from domain.frequency import CapsAt, capped_until
 from domain.identity import (
@@ -122,6 +123,13 @@ class Tables:
     def sees(self, campaign_id: CampaignId) -> bool:
         """Tell whether a campaign exists and was not deleted."""
         return campaign_id in self.campaigns and campaign_id not in self.deleted
+
+    def is_machine_news(self, before: CallRecord, after: CallRecord) -> bool:
+        """Tell whether a machine turned out to be on the line, where it is to be hung up on."""
+        is_new = after.answered_by in MACHINES and before.answered_by not in MACHINES
+        overrides, rules = self.batches[after.batch_id].overrides, self.campaigns[after.campaign_id].rules
+        on_machine = on_machine_in_force(overrides, rules)
+        return is_new and not has_ended(after.call_status) and on_machine is OnMachine.HANG_UP
 
     def contacts_of(self, batch_id: BatchId) -> list[Contact]:
         """Return a batch's contacts by position."""

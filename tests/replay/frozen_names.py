@@ -21,7 +21,7 @@ WORKFLOWS: Mapping[str, Mapping[str, str]] = {
 ACTIVITIES: Mapping[str, str] = {
     "apollo-contact": "settle_attempt",
     "apollo-control": "grant_slots",
-    "apollo-dial": "check_call hang_up_skipped place_call",
+    "apollo-dial": "check_call hang_up_machine hang_up_skipped place_call",
     "apollo-store": (
         "act_on_batch begin_batch close_contact deliver_endings deliver_webhooks expire_batch "
         "find_lost_slots finish_batch is_over notify_rescheduled reschedule_contacts return_slot "
@@ -54,7 +54,7 @@ MESSAGES: Mapping[str, str] = {
     "act_on_batch request": "action batch_id",
     "attempt_reported": "attempt contact_id status withheld",
     "begin_batch request": "batch_id",
-    "call_event": "attempt call_status",
+    "call_event": "answered_by attempt call_status",
     "check_call answer": "call_status is_known",
     "check_call request": "attempt conclude contact_id must_end",
     "close_contact answer": "status was",
@@ -68,7 +68,7 @@ MESSAGES: Mapping[str, str] = {
     "find_lost_slots request": "batch_id limit with_calls",
     "finish_batch answer": "is_over",
     "finish_batch request": "batch_id",
-    "follow_up_scheduled": "at attempt contact_id",
+    "follow_up_scheduled": "at attempt contact_id kind",
     "grant_slots answer": (
         "at campaign_in_use campaign_limit concurrency_limit counts cursor granted has_more holders "
         "in_use is_begin_due is_done is_end_due is_unattended paused_by policy_version refused rereads "
@@ -79,6 +79,7 @@ MESSAGES: Mapping[str, str] = {
     "grant_slots answer.rereads": "after what",
     "grant_slots answer.wakes": "after what",
     "grant_slots request": "asked at_most batch_id cursor held_before is_counted key zones",
+    "hang_up_machine request": "attempt contact_id",
     "hang_up_skipped request": "batch_id",
     "is_over request": "batch_id contact_id",
     "notify_rescheduled answer": "next_position",
@@ -94,7 +95,7 @@ MESSAGES: Mapping[str, str] = {
     "reschedule_contacts request": "after_position batch_id limit",
     "return_slot answer": "batch_is_gone spread status",
     "return_slot request": "attempt batch_id contact_id due_at ends",
-    "settle_attempt answer": "batch_is_gone due_at kind spread status summary",
+    "settle_attempt answer": "answered_by batch_is_gone disposition due_at kind spread status summary",
     "settle_attempt request": "attempt batch_id contact_id",
     "signal_changed_rules request": "lasts",
     "slot_grant": "attempt",
@@ -210,6 +211,7 @@ SEARCH_ATTRIBUTES: Mapping[str, str] = {
     "ContactStatus": "Keyword",
     "NextActionAt": "Datetime",
     "Attempt": "Int",
+    "Disposition": "Keyword",
 }
 """Name to type."""
 PATCHES = ("continue-waiting-as-new", "sleep-again", "grant-ends-sleep")

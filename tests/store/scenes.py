@@ -26,6 +26,7 @@ from domain.ports import (
     ContactStore,
     DiagnosticsStore,
     DialReservationStore,
+    DispositionStore,
     EndingStore,
     ExecutionStore,
     RescheduledStore,
@@ -49,6 +50,7 @@ from store.contacts.rescheduling import PostgresRescheduleStore
 from store.database.engine import transaction
 from store.database.ids import mint
 from store.diagnostics.repository import PostgresDiagnosticsStore
+from store.dispositions.repository import PostgresDispositionStore
 from store.schema.base import METADATA
 from store.slots.repository import PostgresSlotStore
 from store.suppressions.repository import PostgresSuppressionStore
@@ -69,6 +71,7 @@ from tests.fakes import (
     FakeContactStore,
     FakeDiagnosticsStore,
     FakeDialReservationStore,
+    FakeDispositionStore,
     FakeEndingStore,
     FakeExecutionStore,
     FakeRescheduledStore,
@@ -92,6 +95,7 @@ class House:
     batches: BatchStore
     contacts: ContactStore
     calls: CallStore
+    dispositions: DispositionStore
     executions: ExecutionStore
     routes: CircuitStore
     endings: EndingStore
@@ -110,6 +114,7 @@ class House:
             batches=FakeBatchStore(tables),
             contacts=FakeContactStore(tables),
             calls=FakeCallStore(tables),
+            dispositions=FakeDispositionStore(tables),
             executions=FakeExecutionStore(tables),
             routes=FakeCircuitStore(tables),
             endings=FakeEndingStore(tables),
@@ -262,6 +267,7 @@ class Stores(House):
             batches=PostgresBatchStore(engine, mint),
             contacts=PostgresContactStore(engine),
             calls=SlottedCalls(engine, mint),
+            dispositions=PostgresDispositionStore(engine, mint),
             executions=PostgresExecutionStore(engine),
             routes=PostgresCircuitStore(engine),
             endings=PostgresEndingStore(engine),

@@ -68,7 +68,9 @@ async def test_doubled_event_is_applied_once(stores: Stores) -> None:
     doubled = await stores.calls.record_event(
         record.execution_id, replace(event, summary="another"), event_key="a", body=None
     )
-    assert doubled == RecordedEvent(effect=EventEffect.DUPLICATE, record=first.record, event_number=None)
+    assert doubled == RecordedEvent(
+        effect=EventEffect.DUPLICATE, record=first.record, event_number=None, is_late=True
+    )
     assert await stores.call(record) == first.record
 
 

@@ -31,6 +31,7 @@ from activities.webhooks import WebhookActivities
 from domain.batch import BatchStatus
 from domain.call import CallRecord, CallStatus, StatusEvent
 from domain.contact import LIVE, Contact, NewContact
+from domain.disposition import AnsweredBy
 from domain.identity import BatchId, CampaignId, ContactId
 from domain.redial import RedialPolicy
 from domain.slots import GrantedSlots, SlotGrants
@@ -218,12 +219,14 @@ class Stage:
                 record.execution_id, event, event_key=f"event-{self._keys}", body=None
             )
             record = recorded.record
-        await self.signal_status(record, event.status)
+        await self.signal_status(record, event.status, event.answered_by)
 
-    async def signal_status(self, record: CallRecord, status: CallStatus) -> None:
+    async def signal_status(
+        self, record: CallRecord, status: CallStatus, answered_by: AnsweredBy | None = None
+    ) -> None:
         """Tell the contact's workflow where its call stands."""
         story = self.client.get_workflow_handle(names.contact_workflow_id(record.batch_id, record.contact_id))
-        await story.signal(names.CALL_EVENT, CallEvent(attempt=record.attempt, call_status=status))
+        await story.signal(names.CALL_EVENT, CallEvent(record.attempt, status, answered_by))
 
     async def has_heard(self, story: "WorkflowHandle[Any, Any]", signal: str) -> int:
         """Return how many signals of a name stand in the history of a workflow's run."""
@@ -337,7 +340,7 @@ def _workers(stage: Stage) -> list[Worker]:
         limits=LIMITS,
         clock=server_time,
     )
-    hang_ups = HangUpActivities(telephone, contacts)
+    hang_ups = HangUpActivities(telephone, contacts, calls)
     housekeeping = HousekeepingActivities(batches, reschedules, of_batch, server_clock)
     delivering = DeliveryActivities(FakeEndingStore(tables), directory, of_batch, server_clock)
     webhooks = WebhookActivities(no_webhooks(server_clock))

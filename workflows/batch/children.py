@@ -59,8 +59,9 @@ class ContactChildren:
     def follow_up(self, agreed: FollowUpScheduled) -> None:
         """Start a contact's workflow again, to wait for its follow-up."""
         self.started += 1
-        contact = self._input(agreed.contact_id, agreed.attempt, AttemptKind.FOLLOW_UP, agreed)
-        self._tell(self._start(contact, "follow-up by request"))
+        contact = self._input(agreed.contact_id, agreed.attempt, agreed.kind, agreed)
+        is_retry = agreed.kind is AttemptKind.RETRY
+        self._tell(self._start(contact, "redial by disposition" if is_retry else "follow-up by request"))
 
     def _tell(self, telling: Coroutine[None, None, object]) -> None:
         task = asyncio.create_task(telling)

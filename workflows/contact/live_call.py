@@ -3,17 +3,22 @@
 import asyncio
 from contextlib import suppress
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from temporalio import workflow
 from temporalio.exceptions import ActivityError
 
 with workflow.unsafe.imports_passed_through():
     from activities.calls import CallActivities
-    from activities.messages import CheckCall
+    from activities.hang_ups import HangUpActivities
+    from activities.messages import CheckCall, HangUpMachine
     from domain.call import RANK, CallStatus, has_ended
+    from domain.disposition import HANG_UP_AFTER
     from domain.watchdog import CallTiming, CallWatch, must_end_by, next_poll
     from workflows.options import POLL
+
+
+NEVER = datetime.max.replace(tzinfo=UTC)
 
 
 class LiveCall:
@@ -25,11 +30,17 @@ class LiveCall:
         self._statuses: dict[int, CallStatus] = {}
         self._heard_at: datetime | None = None
         self._answered_at: datetime | None = None
+        self._hangs_up_at: dict[int, datetime] = {}
+        """When an attempt is ended by us, for a machine answered."""
 
     def begin(self, attempt: int) -> None:
         """Turn to an attempt; what was heard of it already stands."""
         self._attempt = attempt
         self._heard_at = self._answered_at = None
+
+    def hear_of_machine(self, attempt: int) -> None:
+        """Hang up in a while, should the call still go on; the first word of the machine counts."""
+        self._hangs_up_at.setdefault(attempt, workflow.now() + HANG_UP_AFTER)
 
     def hear(self, attempt: int, status: CallStatus, *, news: bool = True) -> None:
         """Take note of where the call of an attempt stands; only `news` ends a silence."""
@@ -52,15 +63,42 @@ class LiveCall:
             watch = replace(watch, answered_at=self._answered_at)
             poll = next_poll(watch, timing)
             if poll.at > workflow.now():
-                await self._wait_for_end(poll.at - workflow.now())
+                await self._wait(poll.at)
                 continue
             watch = replace(watch, polled_at=workflow.now(), polls=watch.polls + 1)
             await self._poll(conclude=poll.conclude, must_end=workflow.now() >= must_end_by(watch, timing))
 
-    async def _wait_for_end(self, patience: timedelta) -> None:
+    async def _wait(self, poll_at: datetime) -> None:
+        """Wait for the end until the provider is to be asked, and hang up meanwhile where that is due."""
+        hangs_up_at = self._hangs_up_at.get(self._attempt)
+        if hangs_up_at is None or hangs_up_at >= poll_at:
+            await self._wait_for_end(poll_at - workflow.now(), "no webhook: ask the provider")
+            return
+        if hangs_up_at > workflow.now():
+            await self._wait_for_end(hangs_up_at - workflow.now(), "a machine answered: hang up")
+        if hangs_up_at <= workflow.now() and not self._has_ended():
+            self._hangs_up_at[self._attempt] = NEVER  # once is enough: the call is followed to its end
+            await self._hang_up()
+
+    async def _wait_for_end(self, patience: timedelta, summary: str) -> None:
+        known = self._hangs_up_at.get(self._attempt)
+
+        def is_over() -> bool:
+            return self._has_ended() or self._hangs_up_at.get(self._attempt) != known
+
         with suppress(asyncio.TimeoutError):
-            await workflow.wait_condition(
-                self._has_ended, timeout=patience, timeout_summary="no webhook: ask the provider"
+            await workflow.wait_condition(is_over, timeout=patience, timeout_summary=summary)
+
+    async def _hang_up(self) -> None:
+        request = HangUpMachine(contact_id=self._contact_id, attempt=self._attempt)
+        try:
+            await workflow.execute_activity_method(
+                HangUpActivities.hang_up_machine, request, summary="a machine answered: hang up", **POLL
+            )
+        except ActivityError as error:
+            cause = type(error.cause).__name__
+            workflow.logger.warning(
+                "call could not be ended", extra={"cause": cause, "attempt": self._attempt}
             )
 
     async def _poll(self, *, conclude: bool, must_end: bool) -> None:

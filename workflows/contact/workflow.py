@@ -19,10 +19,12 @@ with workflow.unsafe.imports_passed_through():
         SettleAttempt,
         SettledAttempt,
     )
+    from domain.call import has_ended
     from domain.contact import SLEEPING, WAITS_AS, ContactStatus
     from domain.dial_reservations import DialReservation
+    from domain.disposition import MACHINES
     from domain.gates import Gate
-    from workflows import messages, names, text
+    from workflows import messages, names, search_attributes, text
     from workflows.contact.live_call import LiveCall
     from workflows.contact.retry_timer import RetryTimer, WaitUntil
     from workflows.descriptions import DESCRIPTIONS
@@ -74,6 +76,8 @@ class ContactWorkflow:
         self._waits_for_slot = False
         self._is_put_off = False
         """It waits for a slot, and has heard that it is to be called later."""
+        self._told = ""
+        """Who answered the calls so far and what came of them, a paragraph for each that was told of."""
         self._call = LiveCall(start.contact_id, start.attempt)
 
     @workflow.run
@@ -92,6 +96,7 @@ class ContactWorkflow:
                     return ended_as
                 continue
             settled = await self._settle()
+            self._note(settled)
             if settled.due_at is None or settled.kind is None:
                 return settled.status
             if settled.batch_is_gone:
@@ -107,6 +112,8 @@ class ContactWorkflow:
         event = read_request(messages.CALL_EVENT, request)
         if event is not None:
             self._call.hear(event.attempt, event.call_status)
+            if event.answered_by in MACHINES and not has_ended(event.call_status):
+                self._call.hear_of_machine(event.attempt)
 
     @workflow.signal(name=names.SLOT_GRANTED, description=DESCRIPTIONS[names.SLOT_GRANTED])
     def slot_granted(self, request: object = None) -> None:
@@ -254,9 +261,17 @@ class ContactWorkflow:
             **LOCAL,
         )
 
+    def _note(self, settled: SettledAttempt) -> None:
+        """Remember who answered and what came of it, for the run's page and for searches."""
+        if told := text.told(settled.answered_by, settled.disposition):
+            self._told += f"\n\nattempt {self._attempt}: {told}"
+        if settled.disposition is not None:
+            search_attributes.show_disposition(settled.disposition)
+        self._show(f"settled as {settled.status}")
+
     async def _sleep_for(self, sleep: WaitUntil) -> None:
         await self._sleep.until(sleep, is_granted=self._granted_attempt >= sleep.attempt)
 
     def _show(self, what: str) -> None:
         """Put on the run's page in the Web UI what happens now."""
-        workflow.set_current_details(f"**attempt {self._attempt}**: {what}")
+        workflow.set_current_details(f"**attempt {self._attempt}**: {what}{self._told}")

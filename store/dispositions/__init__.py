@@ -1,0 +1,1 @@
+"""Dispositions of calls."""
