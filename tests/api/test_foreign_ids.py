@@ -59,6 +59,7 @@ ENDPOINTS = [
     Endpoint("POST", f"{CONTACT}/skip", noun="Batch"),
     Endpoint("POST", f"{CALLED}/follow-up", {"at": "2026-09-05T16:00:00Z"}, noun="Batch"),
     Endpoint("GET", EXECUTION, noun="Execution"),
+    Endpoint("POST", f"{EXECUTION}/disposition", {"disposition": "refused"}, noun="Execution"),
     Endpoint("GET", SUPPRESSION, noun="Suppression"),
     Endpoint("DELETE", SUPPRESSION, status=204, noun="Suppression"),
     Endpoint("DELETE", "tokens/{token_id}", status=204, noun="Token"),
