@@ -32,6 +32,7 @@ class AuditAction(StrEnum):
     ENDPOINT_ROTATE_SECRET = "endpoint.rotate_secret"  # noqa: S105 - names what was done to one
     ENDPOINT_TEST = "endpoint.test"
     ENDPOINT_UPDATE = "endpoint.update"
+    EXECUTION_DISPOSITION = "execution.disposition"
     SUPPRESSION_CREATE = "suppression.create"
     SUPPRESSION_DELETE = "suppression.delete"
     SUPPRESSION_IMPORT = "suppression.import"

@@ -5,13 +5,14 @@ ended one campaign and batch are held as they are, and the contact, so that eith
 disposition, or this sees the settlement.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import RowMapping, Select, bindparam, func, or_, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from domain.audit import AuditAction, AuditedChange, differing
 from domain.call import LIVE_CALLS, CallRecord, has_ended
 from domain.contact import LIVE
 from domain.disposition import suppression_reason
@@ -21,6 +22,7 @@ from domain.identity import ExecutionId, MintId, OrganizationId
 from domain.ports import LateEffect, ReportedDisposition
 from domain.settlement import Settlement, is_to_be_suppressed, settle_late
 from domain.suppression import SkippedContact
+from store.audit.recording import record
 from store.calls.events import keep_machine_news, update_call
 from store.database.engine import transaction
 from store.schema.mapping import batch_of, call_of, campaign_of, contact_of
@@ -64,15 +66,15 @@ class PostgresDispositionStore:
         async with transaction(self._engine) as connection:
             row = await _found(connection, _owned(_LIVE_CALL, organization_id), execution_id)
             if not has_ended(call_of(row).call_status):
-                effect, record = await _keep(connection, call_of(row), report, now)
-                return ReportedDisposition(effect=effect, record=record, late=LateEffect())
+                effect, kept = await _keep(connection, organization_id, call_of(row), report, now)
+                return ReportedDisposition(effect=effect, record=kept, late=LateEffect())
         async with transaction(self._engine) as connection:
             row = await _found(connection, _owned(_ENDED_CALL, organization_id), execution_id)
-            effect, record = await _keep(connection, call_of(row), report, now)
+            effect, kept = await _keep(connection, organization_id, call_of(row), report, now)
             late = LateEffect()
             if effect is ReportEffect.ACCEPTED:
-                late = await self._follow(connection, row, record, now)
-            return ReportedDisposition(effect=effect, record=record, late=late)
+                late = await self._follow(connection, row, kept, now)
+            return ReportedDisposition(effect=effect, record=kept, late=late)
 
     async def follow(self, execution_id: ExecutionId, now: datetime) -> LateEffect:
         """Apply the rule for a disposition that an event brought late. Raises ExecutionNotFound."""
@@ -115,14 +117,32 @@ async def _found(
 
 
 async def _keep(
-    connection: AsyncConnection, before: CallRecord, report: DispositionReport, now: datetime
+    connection: AsyncConnection,
+    organization_id: OrganizationId,
+    before: CallRecord,
+    report: DispositionReport,
+    now: datetime,
 ) -> tuple[ReportEffect, CallRecord]:
     after, effect = apply_report(before, report, now)
     if after != before:
         await update_call(connection, before, after)
     if effect is ReportEffect.ACCEPTED:
         await keep_machine_news(connection, before, after, now)
+        was, became = differing(_told(before), _told(after))
+        change = AuditedChange(
+            action=AuditAction.EXECUTION_DISPOSITION, object_id=after.execution_id, before=was, after=became
+        )
+        await record(connection, organization_id, change, now)
     return effect, after
+
+
+def _told(call: CallRecord) -> Mapping[str, object]:
+    """Return what the audit log may hold of a report: neither its note nor its data."""
+    return {
+        "answered_by": call.answered_by,
+        "disposition": call.disposition,
+        "follow_up_at": call.follow_up_at,
+    }
 
 
 async def _move(connection: AsyncConnection, record: CallRecord, settled: Settlement, now: datetime) -> None:

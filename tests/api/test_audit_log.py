@@ -61,6 +61,15 @@ UNAUDITED = {
 }
 
 
+_A_CALL = """
+    INSERT INTO calls (execution_id, contact_id, batch_id, campaign_id, attempt, kind, call_status,
+        dial_state, to_number)
+    SELECT 'exec_01k2x4', contact_id, batch_id, campaign_id, 1, 'initial', 'in_progress', 'ready',
+        phone_number
+    FROM contacts WHERE position = 1
+"""
+
+
 @dataclass(frozen=True)
 class Write:
     """A request that changes something, and the entry that it leaves."""
@@ -107,6 +116,13 @@ WRITES = [
         "contact.follow_up",
         "called_id",
         json={"at": "2026-09-05T16:00:00Z"},
+    ),
+    a_write(
+        "POST",
+        "/executions/{execution_id}/disposition",
+        "execution.disposition",
+        "execution_id",
+        json={"disposition": "confirmed", "note": "asked by letter", "data": {"place": "clinic 7"}},
     ),
     a_write(
         "POST",
@@ -217,6 +233,7 @@ async def an_estate(bare: Estate) -> Mapping[str, str]:
     endpoint = await make("/webhook-endpoints", {"url": "https://receiver.example/hook?key=clinic-7"})
     tested = await bare.client.post(f"/api/v1/webhook-endpoints/{endpoint['endpoint_id']}/test")
     await bare.run("UPDATE contacts SET status = 'completed' WHERE position = 1")
+    await bare.run(_A_CALL)
     people = (await bare.client.get(f"/api/v1/batches/{batch['batch_id']}/contacts")).json()
     return {
         "organization_id": ORGANIZATION,
@@ -224,6 +241,7 @@ async def an_estate(bare: Estate) -> Mapping[str, str]:
         "finished_id": finished["campaign_id"],
         "batch_id": batch["batch_id"],
         "called_id": people[0]["contact_id"],
+        "execution_id": people[0]["current_call"]["execution_id"],
         "contact_id": people[1]["contact_id"],
         "suppression_id": listed["suppression_id"],
         "token_id": token["token_id"],

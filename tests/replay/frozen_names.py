@@ -169,12 +169,12 @@ TABLES: Mapping[str, str] = {
 WORDS: Mapping[str, str] = {
     "Action": "cancel dispatch pause resume",
     "AuditAction": (
-        "batch.cancel batch.create batch.dispatch batch.pause batch.resume campaign.cancel campaign.create "
-        "campaign.delete campaign.pause campaign.resume campaign.update contact.follow_up contact.skip "
-        "delivery.replay endpoint.create endpoint.delete endpoint.disable endpoint.replay "
-        "endpoint.rotate_secret endpoint.test endpoint.update "
-        "suppression.create suppression.delete suppression.import suppression.update token.create "
-        "token.revoke"
+        "batch.cancel batch.create batch.dispatch batch.pause batch.resume campaign.cancel "
+        "campaign.create campaign.delete campaign.pause campaign.resume campaign.update "
+        "contact.follow_up contact.skip delivery.replay endpoint.create endpoint.delete "
+        "endpoint.disable endpoint.replay endpoint.rotate_secret endpoint.test endpoint.update "
+        "execution.disposition suppression.create suppression.delete suppression.import "
+        "suppression.update token.create token.revoke"
     ),
     "AnsweredBy": "fax human machine unknown",
     "AttemptKind": "follow_up initial retry",
