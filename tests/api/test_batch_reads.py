@@ -143,6 +143,10 @@ async def test_contact_shows_its_newest_call_and_all_calls_only_on_request(house
         "total_cost": None,
         "sip_status": None,
         "error": None,
+        "answered_by": None,
+        "disposition": None,
+        "disposition_note": None,
+        "disposition_data": None,
     }
     assert [(each["attempt"], each["call_status"]) for each in single["call_records"]] == [
         (1, "busy"),
