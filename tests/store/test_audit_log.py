@@ -7,14 +7,16 @@ from typing import Any
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from domain.audit import Actor, AuditAction, AuditedChange, AuditEntry, AuditFilter, differing
+from domain.audit import APOLLO, Actor, AuditAction, AuditedChange, AuditEntry, AuditFilter, differing
 from domain.identity import OrganizationId, TokenId
-from domain.ports import AuditLog, Window
+from domain.ports import AttemptOutcome, AuditLog, Window
+from domain.webhooks import DeliveryAttempt, judged
 from store.access.organizations import keep_organization
 from store.audit.log import PostgresAuditLog
 from store.audit.recording import record
 from store.database.engine import transaction
 from tests.builders import MONDAY_NOON, ORGANIZATION
+from tests.store.webhook_scenes import Webhooks
 
 pytestmark = pytest.mark.store
 
@@ -95,3 +97,22 @@ async def test_oldest_entries_are_forgotten_some_at_a_time(log: AuditLog) -> Non
 
 def test_only_what_differs_is_told() -> None:
     assert differing({"a": 1, "b": 2}, {"a": 1, "b": 3}) == ({"b": 2}, {"b": 3})
+
+
+async def test_endpoint_that_apollo_disables_is_told(emptied_engine: AsyncEngine) -> None:
+    webhooks = Webhooks.on(emptied_engine)
+    endpoint = await webhooks.an_endpoint()
+    await webhooks.deliveries.test(ORGANIZATION, endpoint.endpoint_id, "{}", MONDAY_NOON)
+    (claimed,) = await webhooks.queue.claim({}, each=1, limit=1, now=MONDAY_NOON, lease=timedelta(minutes=1))
+    gone = DeliveryAttempt(at=MONDAY_NOON, status=410, milliseconds=5)
+    outcome = AttemptOutcome(
+        claimed=claimed, attempt=gone, verdict=judged(claimed, gone, MONDAY_NOON, draw=0)
+    )
+
+    for _ in range(2):
+        await webhooks.queue.settle([outcome], MONDAY_NOON)
+    newest, *older = await listed(PostgresAuditLog(emptied_engine), object_id=endpoint.endpoint_id)
+
+    assert (newest.actor, newest.action) == (APOLLO, "endpoint.disable")
+    assert newest.after == {"enabled": False, "disabled_reason": "gone"}
+    assert [each.action for each in older] == ["endpoint.test", "endpoint.create"]
