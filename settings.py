@@ -28,6 +28,8 @@ Seconds = Annotated[float, Field(gt=0, le=86400)]
 
 DATABASE_SCHEMES = ("postgresql://", "postgres://", "postgresql+psycopg://")
 PAYLOAD_KEY_BYTES = 32
+SECRET_LENGTH = 16
+"""Of a secret that somebody chose; shorter ones are warned of."""
 EMBEDDED_HOST = "127.0.0.1"
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
 
@@ -77,6 +79,9 @@ class Settings(TelephonySettings, BaseSettings):
     """Requests per token and minute; 0 is off."""
     concurrent_requests_per_token: Annotated[int, Field(ge=0)] = 200
     """Requests of one token that one API process serves at once; 0 is unlimited."""
+
+    failed_tokens_per_minute: Annotated[int, Field(ge=0, le=1000)] = 30
+    """Different tokens that may fail per client address and minute, and how often each; 0 is off."""
 
     api_statement_timeout_seconds: Seconds = 10
     """Of a statement in the API, but for those over all contacts of a batch."""
@@ -168,6 +173,20 @@ class Settings(TelephonySettings, BaseSettings):
     def receivers_networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
         """The networks whose addresses webhook endpoints may have besides public ones."""
         return tuple(ip_network(each) for each in _listed(self.webhooks_allowed_networks))
+
+    @property
+    def short_secrets(self) -> tuple[str, ...]:
+        """The variables whose secrets can be guessed; they work, for they may be in use."""
+        token = "" if self.bootstrap_token is None else self.bootstrap_token.get_secret_value()
+        held = {
+            "APOLLO_BOOTSTRAP_TOKEN": [token.removeprefix(TOKEN_MARK)],
+            "APOLLO_JAMBONZ_API_KEY": [self.jambonz.api_key.get_secret_value()],
+            "APOLLO_ROTARY_API_KEY": [self.rotary.api_key.get_secret_value()],
+            "APOLLO_WEBHOOK_SECRET": self.webhook_secrets,
+        }
+        return tuple(
+            name for name, secrets in held.items() if any(0 < len(each) < SECRET_LENGTH for each in secrets)
+        )
 
     @property
     def unsigned_webhooks_allowed(self) -> bool:

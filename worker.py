@@ -43,7 +43,7 @@ from domain.ports import (
     WebhookSender,
 )
 from domain.wall_clock import rules_version
-from observability.logging import configure_logs
+from observability.logging import configure_logs, warn_of_short_secrets
 from receivers.client import open_receivers
 from settings import ProviderName, Settings, read_settings
 from store.batches.repository import PostgresBatchStore
@@ -335,6 +335,7 @@ def main() -> None:
     forward_sdk_logs()
     structlog.get_logger().info("worker is starting", role=arguments.role, time_zones=rules_version())
     warn_of_choice(settings)
+    warn_of_short_secrets(settings.short_secrets)
     try:
         asyncio.run(serve(arguments.role, settings))
     except ValueError as error:

@@ -19,7 +19,7 @@ from api.http.dependencies import ApiDependencies
 from api.http.webhook_authenticator import WebhookAuthenticator
 from domain.ports import BatchEngine
 from domain.wall_clock import rules_version
-from observability.logging import configure_logs
+from observability.logging import configure_logs, warn_of_short_secrets
 from settings import ProviderName, Settings, inherited_environment, read_settings
 from store.access.idempotency import PostgresIdempotencyStore
 from store.access.tokens import PostgresTokenStore
@@ -65,6 +65,7 @@ def from_environment() -> FastAPI:
     forward_sdk_logs()
     structlog.get_logger().info("API is starting", time_zones=rules_version())
     warn_of_unsigned_webhooks(settings)
+    warn_of_short_secrets(settings.short_secrets)
     try:
         connect_config(settings, inherited_environment())
     except ValueError as error:
@@ -150,6 +151,7 @@ def production_dependencies(
         rate_limit_per_minute=settings.rate_limit_per_minute,
         can_speak_for=settings.can_speak_for,
         requests_per_token=settings.concurrent_requests_per_token,
+        failed_tokens_per_minute=settings.failed_tokens_per_minute,
         work_for=work_for,
         act_as=act_as,
     )

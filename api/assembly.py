@@ -18,6 +18,7 @@ from api.health import routes as health
 from api.http.body import BodyBytes
 from api.http.dependencies import ApiDependencies
 from api.http.early_answers import EarlyAnswers
+from api.http.failed_tokens import FailedTokens
 from api.http.middleware import HeadRequests, RequestMiddleware
 from api.http.openapi import describe_with_schemas, serve_docs
 from api.http.problems import speak_problems
@@ -95,4 +96,5 @@ def install(
     app.state.upload_places = UploadPlaces()
     app.state.body_bytes = BodyBytes()
     app.state.request_places = RequestPlaces(dependencies.requests_per_token)
+    app.state.failed_tokens = FailedTokens(dependencies.failed_tokens_per_minute)
     app.state.rate_limit = RateLimit(dependencies.rate_limit_per_minute)

@@ -2,7 +2,7 @@
 
 import logging
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
@@ -72,3 +72,11 @@ def _with_ids(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDi
     for name, value in ids_in(str(event.get("workflow_id", ""))).items():
         event.setdefault(name, value)
     return event
+
+
+def warn_of_short_secrets(variables: Iterable[str]) -> None:
+    """Log which variables hold a secret that can be guessed."""
+    for variable in variables:
+        structlog.get_logger().warning(
+            "a secret is short enough to be guessed: use 16 characters or more", variable=variable
+        )

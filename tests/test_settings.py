@@ -8,6 +8,7 @@ from structlog.testing import capture_logs
 
 from api.app import warn_of_unsigned_webhooks
 from domain.call import CallStatus
+from observability.logging import warn_of_short_secrets
 from settings import Settings, inherited_environment, read_settings, variables
 from telephony.jambonz.settings import JambonzSettings
 from telephony.rotary.settings import RotarySettings
@@ -250,3 +251,31 @@ def test_log_warns_of_a_choice_that_will_lose_calls(
 
     assert [line["log_level"] for line in lines] == ["warning"] * len(warned_of)
     assert all(name in line["event"] for name, line in zip(warned_of, lines, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("said", "warned"),
+    [
+        pytest.param({}, [], id="nothing set"),
+        pytest.param({"APOLLO_WEBHOOK_SECRET": "x" * 16}, [], id="long enough"),
+        pytest.param(
+            {"APOLLO_WEBHOOK_SECRET": f"{'x' * 16},hush"}, ["APOLLO_WEBHOOK_SECRET"], id="one of two"
+        ),
+        pytest.param({"APOLLO_BOOTSTRAP_TOKEN": "gat_hunter2"}, ["APOLLO_BOOTSTRAP_TOKEN"], id="token"),
+        pytest.param(
+            {"APOLLO_ROTARY_API_KEY": "k", "APOLLO_JAMBONZ_API_KEY": "k"},
+            ["APOLLO_JAMBONZ_API_KEY", "APOLLO_ROTARY_API_KEY"],
+            id="providers' keys",
+        ),
+    ],
+)
+def test_short_secrets_work_and_are_warned_of(
+    monkeypatch: pytest.MonkeyPatch, said: dict[str, str], warned: list[str]
+) -> None:
+    for name, value in said.items():
+        monkeypatch.setenv(name, value)
+
+    with capture_logs() as logs:
+        warn_of_short_secrets(read_settings().short_secrets)
+
+    assert [(each["log_level"], each["variable"]) for each in logs] == [("warning", each) for each in warned]

@@ -11,6 +11,7 @@ from fastapi import Depends
 from starlette.requests import Request
 
 from api.http.dependencies import ApiDependencies, dependencies_of
+from api.http.failed_tokens import FailedTokens
 from api.http.ids import batch_id_of
 from api.http.middleware import HELD
 from api.http.rate_limit import RateLimit, RequestPlaces
@@ -55,9 +56,14 @@ async def _client_of(
         raise Unauthenticated
     now = dependencies.clock()
     dependencies.work_for(None)
+    failed: FailedTokens = request.app.state.failed_tokens
+    host = request.client.host if request.client else ""
+    failed.admit(host, secret, now)
     token = await reads.ask(secret, partial(_look_up, dependencies, secret, now))
     if token is None:
+        failed.failed(host, secret, now)
         raise Unauthenticated
+    failed.succeeded(secret)
     if not allows(token.scope, request):
         raise OutOfScope
     limit: RateLimit = request.app.state.rate_limit

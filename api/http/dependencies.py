@@ -82,6 +82,8 @@ class ApiDependencies:
     """Tell whether the provider knows what an agent's answered calls run, by the agent's id."""
     requests_per_token: int = 0
     """Requests of one token that are served at once; 0 is unlimited."""
+    failed_tokens_per_minute: int = 0
+    """Different tokens that may fail per client address and minute; 0 is off."""
     work_for: Callable[[OrganizationId | None], None] = lambda _: None
     """Count what this request asks of the database for an organization, or for none."""
     act_as: Callable[[Actor], None] = lambda _: None

@@ -48,7 +48,7 @@ _MEANING = {
     413: "The body is too large.",
     415: "Another media type, or a compressed body.",
     422: "The request is malformed, or a value is out of range.",
-    429: "Too many requests for this token.",
+    429: "Too many requests for this token, or too many failing tokens from this address.",
     503: "The database or Temporal is unreachable, or too many large bodies are under way.",
 }
 _PACKAGE = "fastapi_offline"

@@ -129,6 +129,7 @@ async def build_house(
     unsigned_allowed: bool = True,
     rate_limit_per_minute: int = 0,
     requests_per_token: int = 0,
+    failed_tokens_per_minute: int = 0,
 ) -> House:
     """Put the API together over empty fakes, with a token for each of two organizations.
 
@@ -171,6 +172,7 @@ async def build_house(
         clock=clock,
         rate_limit_per_minute=rate_limit_per_minute,
         requests_per_token=requests_per_token,
+        failed_tokens_per_minute=failed_tokens_per_minute,
     )
     await tokens.create(ORGANIZATION, "demo", SECRET, clock())
     await tokens.create(OTHER_ORGANIZATION, "other", OTHER_SECRET, clock())
