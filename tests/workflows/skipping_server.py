@@ -7,15 +7,17 @@ the next of them.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from sys import executable
 from typing import Any, cast
 
-from temporalio.api.common.v1 import WorkflowExecution
-from temporalio.api.history.v1 import HistoryEvent
+from temporalio.api.common.v1 import RetryPolicy, WorkflowExecution
+from temporalio.api.history.v1 import ActivityTaskScheduledEventAttributes, HistoryEvent
+from temporalio.api.workflow.v1 import PendingActivityInfo, WorkflowExecutionInfo
 from temporalio.api.workflowservice.v1 import (
     DescribeWorkflowExecutionRequest,
     GetWorkflowExecutionHistoryRequest,
@@ -36,8 +38,6 @@ from temporal.search_attributes import register_search_attributes
 _BETWEEN_LOOKS_SECONDS = 0.005
 _NEVER = datetime.max.replace(tzinfo=UTC)
 _TICK = timedelta(milliseconds=1)
-_RETRY_STEP = timedelta(seconds=5)
-"""The server does not tell when an activity that failed is tried again, only that it will be."""
 _OPENS = {
     "workflow_task_scheduled": "task",
     "workflow_task_failed": "task",  # it is tried again
@@ -54,6 +54,7 @@ _CLOSES = {
     "external_workflow_execution_cancel_requested": "cancel",
     "request_cancel_external_workflow_execution_failed": "cancel",
 }
+_ENDS_ACTIVITY = {f"activity_task_{end}" for end in ("completed", "failed", "timed_out", "canceled")}
 
 
 class SkippingServer(WorkflowEnvironment):
@@ -63,6 +64,8 @@ class SkippingServer(WorkflowEnvironment):
         super().__init__(client)
         self._server = server
         self._moving = asyncio.Lock()
+        self._runs: Mapping[str, _Run] = {}
+        """The open runs, as they were seen last."""
 
     @classmethod
     async def start(cls) -> "SkippingServer":
@@ -130,32 +133,59 @@ class SkippingServer(WorkflowEnvironment):
         """Return each open run, the length of its history and when it goes on; None when one is at work."""
         service = self.client.workflow_service
         request = ListOpenWorkflowExecutionsRequest(namespace=self.client.namespace, maximum_page_size=1000)
+        executions = (await service.list_open_workflow_executions(request)).executions
+        read = {each.execution.run_id: await self._read(each) for each in executions}
+        self._runs = read
         seen = []
-        for each in (await service.list_open_workflow_executions(request)).executions:
-            events = await self._events(each.execution)
-            due = None if _is_at_work(events) else await self._due(each.execution, events)
+        for each in executions:
+            run = read[each.execution.run_id]
+            due = None if run.is_at_work else await self._due(each.execution, run)
             if due is None:
                 return None
-            seen.append((each.execution.run_id, len(events), due))
+            seen.append((each.execution.run_id, run.length, due))
         return seen
 
-    async def _events(self, execution: WorkflowExecution) -> Sequence[HistoryEvent]:
-        request = GetWorkflowExecutionHistoryRequest(namespace=self.client.namespace, execution=execution)
+    async def _read(self, found: WorkflowExecutionInfo) -> "_Run":
+        """Read a history; one that has grown no longer is not asked for again."""
+        run = self._runs.get(found.execution.run_id)
+        if run is not None and run.length == found.history_length:
+            return run
+        request = GetWorkflowExecutionHistoryRequest(
+            namespace=self.client.namespace, execution=found.execution
+        )
         answer = await self.client.workflow_service.get_workflow_execution_history(request)
-        return answer.history.events
+        return _run_of(answer.history.events)
 
-    async def _due(self, execution: WorkflowExecution, events: Sequence[HistoryEvent]) -> datetime | None:
+    async def _due(self, execution: WorkflowExecution, run: "_Run") -> datetime | None:
         """Return when a resting run goes on; None while one of its activities is at work."""
-        timers = _timers(events)
-        if not _has_activities(events):
-            return min(timers, default=_NEVER)
+        if not run.retries:
+            return run.first_timer
         request = DescribeWorkflowExecutionRequest(namespace=self.client.namespace, execution=execution)
         described = await self.client.workflow_service.describe_workflow_execution(request)
-        if any(activity.attempt == 1 for activity in described.pending_activities):
-            return None
-        if described.pending_activities:
-            timers.append(await self.get_current_time() + _RETRY_STEP)
-        return min(timers, default=_NEVER)
+        tries = [_next_try(each, run.retries) for each in described.pending_activities]
+        due = [each for each in tries if each is not None]
+        return None if len(due) < len(tries) else min([run.first_timer, *due])
+
+
+@dataclass(frozen=True)
+class _Run:
+    """What the history of a run tells."""
+
+    length: int
+    is_at_work: bool
+    first_timer: datetime
+    """When the first of its timers fires."""
+    retries: Mapping[str, RetryPolicy]
+    """How each activity that has not ended is tried again."""
+
+
+def _run_of(events: Sequence[HistoryEvent]) -> _Run:
+    return _Run(
+        length=len(events),
+        is_at_work=_is_at_work(events),
+        first_timer=min(_timers(events), default=_NEVER),
+        retries=_retries(events),
+    )
 
 
 def _kind(event: HistoryEvent) -> str:
@@ -175,15 +205,31 @@ def _is_at_work(events: Sequence[HistoryEvent]) -> bool:
     return any(under_way.values())
 
 
-def _has_activities(events: Sequence[HistoryEvent]) -> bool:
-    """Tell whether some activity has not ended; its start is written down with its end."""
-    kinds = [_kind(event) for event in events]
-    ends = ("completed", "failed", "timed_out", "canceled")
-    ended = sum(kinds.count(f"activity_task_{end}") for end in ends)
-    return kinds.count("activity_task_scheduled") > ended
+def _retries(events: Sequence[HistoryEvent]) -> Mapping[str, RetryPolicy]:
+    """Return the retry policy of each activity that has not ended; its start is written down with its end."""
+    scheduled: dict[int, ActivityTaskScheduledEventAttributes] = {}
+    for event in events:
+        kind = _kind(event)
+        if kind == "activity_task_scheduled":
+            scheduled[event.event_id] = event.activity_task_scheduled_event_attributes
+        elif kind in _ENDS_ACTIVITY:
+            scheduled.pop(getattr(event, f"{kind}_event_attributes").scheduled_event_id, None)
+    return {each.activity_id: each.retry_policy for each in scheduled.values()}
 
 
-def _timers(events: Sequence[HistoryEvent]) -> list[datetime]:
+def _next_try(pending: PendingActivityInfo, retries: Mapping[str, RetryPolicy]) -> datetime | None:
+    """Return when an activity that failed is tried again; None while it is at work."""
+    failed_at = pending.last_attempt_complete_time.ToDatetime(UTC)
+    if pending.attempt == 1 or pending.last_started_time.ToDatetime(UTC) > failed_at:
+        return None
+    policy = retries[pending.activity_id]
+    first: timedelta = policy.initial_interval.ToTimedelta()
+    return failed_at + min(
+        first * policy.backoff_coefficient ** (pending.attempt - 2), policy.maximum_interval.ToTimedelta()
+    )
+
+
+def _timers(events: Sequence[HistoryEvent]) -> Sequence[datetime]:
     """Return when each running timer fires."""
     running: dict[str, datetime] = {}
     for event in events:
