@@ -129,8 +129,9 @@ async def claim(connection: AsyncConnection, wish: AttemptClaim, now: datetime, 
     if facts is None:
         return Gate.BATCH_GONE
     newest = await _newest_call(connection, wish, facts)
-    if newest is not None and newest.attempt == wish.attempt and not _may_be_asked(newest):
-        return Claimed(record=newest, may_ask=False)
+    known = newest if newest is not None and newest.attempt == wish.attempt else None
+    if known is not None and not _may_be_asked(known):
+        return _asked_before(known)
     if wish.policy_version not in (None, facts[campaigns.c.policy_version]):
         return RulesChanged()
     if (gate := _closed_gate(facts, newest, wish)) is not None:
@@ -141,11 +142,10 @@ async def claim(connection: AsyncConnection, wish: AttemptClaim, now: datetime, 
         return Gate.NUMBER_BUSY
     if facts["waited"] > WISH_LASTS:
         return RulesChanged()
-    given_back = newest if newest is not None and newest.attempt == wish.attempt else None
-    ready = given_back or _new_record(facts, wish, mint)
-    shown = await caller_id_for(connection, wish, facts, given_back)
+    ready = known or _new_record(facts, wish, mint)
+    shown = await caller_id_for(connection, wish, facts, known)
     record = _dialling(ready, wish, shown, now)
-    write = _INSERT_CALL if given_back is None else _REWRITE_CALL
+    write = _INSERT_CALL if known is None else _REWRITE_CALL
     await connection.execute(write, _call_values(record, facts) | _dispatch_values(facts, wish, now))
     return Claimed(record=record, may_ask=True)
 
@@ -164,6 +164,12 @@ async def _newest_call(
 def _may_be_asked(record: CallRecord) -> bool:
     """Tell whether certainly nobody dialled; a status heard of it says that somebody did."""
     return record.dial_state is DialState.READY and record.call_status is CallStatus.QUEUED
+
+
+def _asked_before(known: CallRecord) -> ClaimAnswer:
+    if known.call_status is CallStatus.CANCELLED:
+        return Gate.CONTACT_CLOSED  # given up undialled: there is no call whose end could be settled
+    return Claimed(record=known, may_ask=False)
 
 
 def _closed_gate(facts: RowMapping, newest: CallRecord | None, wish: AttemptClaim) -> Gate | None:

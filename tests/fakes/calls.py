@@ -71,6 +71,8 @@ class FakeCallStore:
         if newest is not None and newest.attempt > claim.attempt:
             return Gate.CONTACT_CLOSED
         known = newest if newest is not None and newest.attempt == claim.attempt else None
+        if known is not None and known.call_status is CallStatus.CANCELLED:
+            return Gate.CONTACT_CLOSED
         if known is not None and not _may_be_asked(known):
             return Claimed(record=known, may_ask=False)
         if claim.policy_version not in (None, self._tables.policy_versions.get(contact.campaign_id, 1)):

@@ -10,6 +10,7 @@ from domain.call import AttemptKind, CallStatus, DialState
 from domain.campaign import CampaignStatus
 from domain.contact import ContactStatus
 from domain.gates import Gate
+from domain.lifecycle import Action
 from domain.ports import Claimed
 from domain.settlement import Settlement
 from store.database.engine import transaction
@@ -172,6 +173,17 @@ async def test_released_attempt_that_rings_after_all_is_not_asked_for_again(stor
     claimed = await stores.calls.claim_attempt(a_claim(person.contact_id), LATER)
     assert isinstance(claimed, Claimed)
     assert not claimed.may_ask
+
+
+async def test_released_attempt_that_was_given_up_with_its_contact_is_no_call_to_be_followed(
+    stores: Stores,
+) -> None:
+    person = await stores.a_person()
+    record = await stores.claimed(person)
+    await stores.calls.record_dial(record.execution_id, DialState.READY)
+    await stores.batches.act(person.batch_id, Action.CANCEL, LATER)
+    assert (await stores.call(record)).call_status is CallStatus.CANCELLED
+    assert await stores.calls.claim_attempt(a_claim(person.contact_id), LATER) is Gate.CONTACT_CLOSED
 
 
 async def test_older_attempt_can_no_longer_be_claimed(stores: Stores) -> None:
