@@ -42,7 +42,7 @@ STORE: ActivityOptions = {
 HOUSEKEEPING: ActivityOptions = {
     "task_queue": STORE_QUEUE,
     "start_to_close_timeout": timedelta(hours=24),
-    "heartbeat_timeout": timedelta(seconds=2),
+    "heartbeat_timeout": timedelta(seconds=5),
     "retry_policy": RetryPolicy(
         initial_interval=timedelta(milliseconds=200),
         backoff_coefficient=2,

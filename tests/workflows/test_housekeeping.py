@@ -29,6 +29,9 @@ from workflows.messages import HousekeepingInput
 
 pytestmark = pytest.mark.server
 
+GRACE = timedelta(seconds=10)
+"""Without it a worker cancels its activities while it tells them that it stops."""
+
 
 def now() -> datetime:
     return datetime.now(UTC)
@@ -118,6 +121,7 @@ class Deployment:
             activities=[*housekeeping.all, *delivering.all, *WebhookActivities(no_webhooks(now)).all],
             interceptors=[HeartbeatInterceptor()],
             max_heartbeat_throttle_interval=timedelta(milliseconds=500),
+            graceful_shutdown_timeout=GRACE,
         )
 
     async def jobs(self) -> dict[str, int]:
