@@ -106,7 +106,7 @@ class House:
                 raise TimeoutError
             time.sleep(every)
 
-    def wait_for_end(self, batch_id: str, seconds: float = 100, *, every: float = 0.1) -> None:
+    def wait_for_end(self, batch_id: str, seconds: float = 100, *, every: float = 0.3) -> None:
         """Return once the batch is over."""
         self.wait_for(lambda: self.api.batch(batch_id)["status"] in TERMINAL, seconds, every=every)
 
