@@ -7,6 +7,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from bench.executions import measure_executions, show_executions
 from bench.history import BATCHES, run_history
 from bench.memory import measure_memory, show_memory
 from bench.slots import LIMIT, TALK_SECONDS, measure_slots, show_slots
@@ -20,8 +21,15 @@ from settings import Settings, inherited_environment
 from telephony.simulator.settings import SimulatorSettings
 from temporal.process_exit import leave
 
-CONTACTS = {"throughput": 400, "watching": 2000, "slots": 1000, "memory": 1000, "history": 1_000_000}
-ROUNDS = {"throughput": 3, "watching": 2, "slots": 1, "memory": 1}
+CONTACTS = {
+    "throughput": 400,
+    "watching": 2000,
+    "executions": 1000,
+    "slots": 1000,
+    "memory": 1000,
+    "history": 1_000_000,
+}
+ROUNDS = {"throughput": 3, "watching": 2, "executions": 2, "slots": 1, "memory": 1}
 
 
 def bench_plan(data_dir: Path, *, talk_seconds: float = 0) -> StackPlan:
@@ -41,6 +49,9 @@ def measure(stack: RunningStack, console: Console, given: argparse.Namespace) ->
         case "watching":
             watched = asyncio.run(measure_watching(stack, contacts=contacts, rounds=rounds))
             show_watching(console, watched, contacts)
+        case "executions":
+            asked = asyncio.run(measure_executions(stack, contacts=contacts, rounds=rounds))
+            show_executions(console, asked, contacts)
         case "slots":
             for _ in range(rounds):
                 show_slots(console, asyncio.run(measure_slots(stack, contacts=contacts, limit=given.limit)))

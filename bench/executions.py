@@ -1,0 +1,104 @@
+"""How long an agent waits for its execution while a batch runs as fast as it can.
+
+Questions come at a steady rate, whether or not the last one was answered: a slow answer holds up no other.
+"""
+
+import asyncio
+import os
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from time import perf_counter
+
+import httpx
+from rich.console import Console
+from rich.table import Table
+
+from bench.fan_out import WINDOW
+from bench.full_path import rate_of, start_batch
+from bench.watching import percentile
+from embedded.stack import RunningStack
+
+QUESTIONS_PER_SECOND = 50
+"""About one for every call that a machine of two cores places."""
+P99_ALLOWED_SECONDS = 0.05
+
+
+@dataclass
+class Asked:
+    """One batch, and what its agents waited for."""
+
+    rate: float = 0
+    """Contacts per second."""
+    seconds: list[float] = field(default_factory=list)
+    refused: int = 0
+    """Answers other than 200."""
+    load: float = 0
+
+
+async def measure_executions(stack: RunningStack, *, contacts: int, rounds: int) -> list[Asked]:
+    """Return the rounds, after a small batch whose executions are asked for."""
+    headers = {"Authorization": f"Bearer {stack.token}"}
+    async with httpx.AsyncClient(base_url=f"{stack.plan.api_url}/api/v1", headers=headers, timeout=60) as api:
+        execution_ids = await _called(api, max(contacts // 10, 10))
+        token = (await api.post("/tokens", json={"name": "bench", "scope": "agent"})).json()["token"]
+        return [await _round(api, token, execution_ids, contacts) for _ in range(rounds)]
+
+
+async def _called(api: httpx.AsyncClient, contacts: int) -> Sequence[str]:
+    """Call some people, and return the ids of their calls."""
+    batch = await start_batch(api, contacts=contacts, window=WINDOW)
+    await rate_of(api, batch)
+    listed = await api.get(f"/batches/{batch.batch_id}/contacts", params={"limit": 1000})
+    return [each["current_call"]["execution_id"] for each in listed.raise_for_status().json()]
+
+
+async def _round(api: httpx.AsyncClient, token: str, execution_ids: Sequence[str], contacts: int) -> Asked:
+    asked = Asked()
+    batch = await start_batch(api, contacts=contacts, window=WINDOW)
+    agents = asyncio.create_task(_ask_steadily(api.base_url, token, execution_ids, asked))
+    try:
+        asked.rate = await rate_of(api, batch)
+    finally:
+        agents.cancel()
+        await asyncio.gather(agents, return_exceptions=True)
+    asked.load = os.getloadavg()[0]
+    return asked
+
+
+async def _ask_steadily(url: httpx.URL, token: str, execution_ids: Sequence[str], asked: Asked) -> None:
+    loop = asyncio.get_running_loop()
+    headers = {"Authorization": f"Bearer {token}"}
+    async with (
+        httpx.AsyncClient(base_url=url, headers=headers, timeout=60) as agents,
+        asyncio.TaskGroup() as questions,
+    ):
+        due = loop.time()
+        while True:
+            questions.create_task(_ask(agents, random.choice(execution_ids), asked))
+            due += 1 / QUESTIONS_PER_SECOND
+            await asyncio.sleep(max(0, due - loop.time()))
+
+
+async def _ask(agents: httpx.AsyncClient, execution_id: str, asked: Asked) -> None:
+    began = perf_counter()
+    answer = await agents.get(f"/executions/{execution_id}")
+    asked.seconds.append(perf_counter() - began)
+    asked.refused += not answer.is_success
+
+
+def show_executions(console: Console, rounds: list[Asked], contacts: int) -> None:
+    """Print every round, and what they come to together."""
+    title = (
+        f"{contacts} contacts, window {WINDOW}, {QUESTIONS_PER_SECOND} questions/s, {os.cpu_count()} cores"
+    )
+    table = Table(title=title)
+    for column in ("round", "contacts /s", "questions", "refused", "p50 ms", "p99 ms", "max ms", "load"):
+        table.add_column(column, justify="right")
+    for number, each in enumerate(rounds, start=1):
+        waits = [f"{percentile(each.seconds, share) * 1000:.1f}" for share in (0.5, 0.99, 1)]
+        counts = (str(len(each.seconds)), str(each.refused))
+        table.add_row(str(number), f"{each.rate:.1f}", *counts, *waits, f"{each.load:.1f}")
+    console.print(table)
+    slowest = percentile([wait for each in rounds for wait in each.seconds], 0.99)
+    console.print(f"p99 {slowest * 1000:.1f} ms (goal below {P99_ALLOWED_SECONDS * 1000:.0f} ms)")
