@@ -77,8 +77,8 @@ def a_stack_with_agents(folder: Path) -> Iterator[House]:
     with a_house(plan) as house:
         house.start(a_simulator(house, f"{CARE_SID}=http://127.0.0.1:{agent_port}/call"))
         house.start(an_agent(house, agent_port))
-        house.wait_for(lambda: is_up(f"{plan.simulator_url}/healthz"))
-        house.wait_for(lambda: is_up(f"http://127.0.0.1:{agent_port}/openapi.json"))
+        house.wait_for(lambda: says(f"{plan.simulator_url}/ledger", "create_requests"))
+        house.wait_for(lambda: says(f"http://127.0.0.1:{agent_port}/openapi.json", "Voice agent"))
         yield house
 
 
@@ -114,9 +114,10 @@ def a_command(house: House, name: str, module: str, *arguments: str) -> Command:
     )
 
 
-def is_up(url: str) -> bool:
+def says(url: str, words: str) -> bool:
+    """Tell whether somebody answers there, and is who is meant."""
     try:
-        return httpx.get(url, trust_env=False).is_success
+        return words in httpx.get(url, trust_env=False).text
     except httpx.HTTPError:
         return False
 
