@@ -174,3 +174,12 @@ def test_agent_hangs_up_after_its_last_word(talks: Talks) -> None:
 
     assert {call["hangup_by"] for call in last} == {"assistant"}
     assert {talks.verbs[call["execution_id"]][-1]["verb"] for call in last} == {"hangup"}
+
+
+def test_agent_says_what_came_of_the_talk_and_who_answered(talks: Talks) -> None:
+    told = [
+        (call["disposition"], call["disposition_note"], call["answered_by"])
+        for call in (contact["call_records"][-1] for contact in talks.contacts.values())
+    ]
+
+    assert told == [("confirmed", "Yes, gladly.", "human")] * len(PEOPLE)
