@@ -1,12 +1,14 @@
-"""How long an agent waits for its execution while a batch runs as fast as it can.
+"""How long an agent waits for its execution while a batch runs as fast as it can, and while nothing runs.
 
 Questions come at a steady rate, whether or not the last one was answered: a slow answer holds up no other.
+What the same questions wait for without a batch tells how busy the machine is with other things.
 """
 
 import asyncio
 import os
 import random
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from time import perf_counter
 
@@ -19,8 +21,9 @@ from bench.full_path import rate_of, start_batch
 from bench.watching import percentile
 from embedded.stack import RunningStack
 
-QUESTIONS_PER_SECOND = 50
-"""About one for every call that a machine of two cores places."""
+QUESTIONS_PER_SECOND = 20
+QUIET_SECONDS = 5
+"""How long is asked before the batch begins."""
 P99_ALLOWED_SECONDS = 0.05
 
 
@@ -30,7 +33,10 @@ class Asked:
 
     rate: float = 0
     """Contacts per second."""
+    quiet: list[float] = field(default_factory=list)
+    """Seconds that answers took without a batch."""
     seconds: list[float] = field(default_factory=list)
+    """The same while it ran."""
     refused: int = 0
     """Answers other than 200."""
     load: float = 0
@@ -55,15 +61,25 @@ async def _called(api: httpx.AsyncClient, contacts: int) -> Sequence[str]:
 
 async def _round(api: httpx.AsyncClient, token: str, execution_ids: Sequence[str], contacts: int) -> Asked:
     asked = Asked()
-    batch = await start_batch(api, contacts=contacts, window=WINDOW)
-    agents = asyncio.create_task(_ask_steadily(api.base_url, token, execution_ids, asked))
-    try:
-        asked.rate = await rate_of(api, batch)
-    finally:
-        agents.cancel()
-        await asyncio.gather(agents, return_exceptions=True)
+    async with _agents(api.base_url, token, execution_ids, asked):
+        await asyncio.sleep(QUIET_SECONDS)
+        asked.quiet, asked.seconds = asked.seconds, []
+        asked.rate = await rate_of(api, await start_batch(api, contacts=contacts, window=WINDOW))
     asked.load = os.getloadavg()[0]
     return asked
+
+
+@asynccontextmanager
+async def _agents(
+    url: httpx.URL, token: str, execution_ids: Sequence[str], asked: Asked
+) -> AsyncIterator[None]:
+    """Have agents ask for the length of a block."""
+    asking = asyncio.create_task(_ask_steadily(url, token, execution_ids, asked))
+    try:
+        yield
+    finally:
+        asking.cancel()
+        await asyncio.gather(asking, return_exceptions=True)
 
 
 async def _ask_steadily(url: httpx.URL, token: str, execution_ids: Sequence[str], asked: Asked) -> None:
@@ -93,12 +109,23 @@ def show_executions(console: Console, rounds: list[Asked], contacts: int) -> Non
         f"{contacts} contacts, window {WINDOW}, {QUESTIONS_PER_SECOND} questions/s, {os.cpu_count()} cores"
     )
     table = Table(title=title)
-    for column in ("round", "contacts /s", "questions", "refused", "p50 ms", "p99 ms", "max ms", "load"):
+    for column in (
+        "round",
+        "contacts /s",
+        "questions",
+        "refused",
+        "p50 ms",
+        "p99 ms",
+        "max ms",
+        "quiet p99 ms",
+    ):
         table.add_column(column, justify="right")
+    table.add_column("load average", justify="right")
     for number, each in enumerate(rounds, start=1):
         waits = [f"{percentile(each.seconds, share) * 1000:.1f}" for share in (0.5, 0.99, 1)]
         counts = (str(len(each.seconds)), str(each.refused))
-        table.add_row(str(number), f"{each.rate:.1f}", *counts, *waits, f"{each.load:.1f}")
+        quiet = f"{percentile(each.quiet, 0.99) * 1000:.1f}"
+        table.add_row(str(number), f"{each.rate:.1f}", *counts, *waits, quiet, f"{each.load:.1f}")
     console.print(table)
     slowest = percentile([wait for each in rounds for wait in each.seconds], 0.99)
     console.print(f"p99 {slowest * 1000:.1f} ms (goal below {P99_ALLOWED_SECONDS * 1000:.0f} ms)")
