@@ -38,6 +38,7 @@ def _options(given: argparse.Namespace) -> SimulatorOptions:
         **named,
         applications=dict(given.application),
         api_key=_secret(given.api_key_from),
+        agent_token=_secret(given.agent_token_from),
         webhook_secret=_secret(given.webhook_secret_from),
     )
 
@@ -78,6 +79,12 @@ def _add_applications(parser: argparse.ArgumentParser) -> None:
         default=[],
         type=_application,
         help="the call hook of an application, http, https, ws or wss; may be given more than once",
+    )
+    applications.add_argument(
+        "--agent-api-url", metavar="URL", help="Apollo's address, to which agents report dispositions"
+    )
+    applications.add_argument(
+        "--agent-token-from", metavar="VARIABLE", help="variable that holds the token they report with"
     )
     applications.add_argument(
         "--says", default=_DEFAULTS.says, help="what the callee answers to every question of an application"

@@ -8,7 +8,8 @@ from math import inf
 from typing import Protocol
 
 from domain.call import CallStatus, has_ended
-from telephony.simulator.scenario import Scenario
+from domain.disposition import AnsweredBy
+from telephony.simulator.scenario import Scenario, Told
 
 Verb = Mapping[str, object]
 """One thing that an application has a call do."""
@@ -20,6 +21,8 @@ class Hook:
 
     url: str
     credentials: tuple[str, str] | None = None
+    bearer: str | None = field(default=None, repr=False)
+    """A token instead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,17 +42,27 @@ class WireForm(Protocol):
         """Return the body, None where the contract has no webhook for the moment."""
 
 
+class TellForm(Protocol):
+    """The form in which one contract tells what is no status."""
+
+    def __call__(self, call: "SimulatedCall", told: Told) -> tuple[Hook, Mapping[str, object]] | None:
+        """Return where it is posted and the body, None where another webhook tells it."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreateCallRequest:
     """A create call of any contract."""
 
     form: WireForm
+    tell: TellForm
     from_number: str
     to_number: str
     execution_id: str | None = None
     batch_id: str | None = None
     contact_id: str | None = None
     status_hook: Hook | None = None
+    amd_hook: Hook | None = None
+    """Where it is told who answered, in Jambonz' contract."""
     call_hook: Hook | None = None
     """Where the application is asked what an answered call does; None has nobody to ask."""
     ring_limit: float = inf
@@ -105,6 +118,9 @@ class SimulatedCall:
     hangup_by: str | None = None
     """`callee` or `assistant`, on answered calls only."""
     follow_up_at: datetime | None = None
+    answered_by: AnsweredBy | None = None
+    disposition: str | None = None
+    """Both as far as they were told."""
     verbs: list[Verb] = field(default_factory=list)
     """All that the application answered with."""
     outbox: Outbox = field(default_factory=Outbox)

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Coroutine, Iterable
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from enum import IntEnum
@@ -16,10 +16,13 @@ from telephony.simulator.call_memory import CallMemory, ShortMemory
 from telephony.simulator.conversation import converse
 from telephony.simulator.ledger import HELD, Ledger
 from telephony.simulator.scenario import (
+    AFTERWARDS_SECONDS,
     ORDINARY,
     CreateBehaviour,
     Scenario,
+    Told,
     WebhookBehaviour,
+    When,
     fault_of,
     scenario_of,
     steps_to,
@@ -35,6 +38,9 @@ class CreateAnswer(IntEnum):
     KNOWN = 409
     THROTTLED = 429
     BROKEN = 500
+
+
+_TOLD_WITH = {CallStatus.RINGING: When.RINGING, CallStatus.IN_PROGRESS: When.ANSWER}
 
 
 class CallEngine:
@@ -147,15 +153,53 @@ class CallEngine:
         return self._clock() + timedelta(seconds=self._settings.follow_up_seconds)
 
     def _reach(self, call: SimulatedCall, status: CallStatus, sip_status: int) -> None:
+        if status is CallStatus.COMPLETED:
+            self._tell(call, When.ENDING)
+        self._note(call, status)
         moment = call.reach(status, sip_status, self._clock())
         if has_ended(status) and call.scenario.webhooks is WebhookBehaviour.FINAL_LATE:
             self._run(self._send_late(call, moment))
         else:
             for each in _announced(call, moment):
                 self._send(call, each)
+        if status in _TOLD_WITH:
+            self._tell(call, _TOLD_WITH[status])
         if has_ended(status):
             self._ledger.note_ended(call)
             del call.moments[:-1]
+            self._tell_afterwards(call)
+
+    def _tell_afterwards(self, call: SimulatedCall) -> None:
+        async def wait_and_tell() -> None:
+            await asyncio.sleep(AFTERWARDS_SECONDS)
+            self._tell(call, When.AFTERWARDS)
+
+        if call.answered_at is not None and _told_at(call, When.AFTERWARDS):
+            self._run(wait_and_tell())
+
+    def _tell(self, call: SimulatedCall, when: When) -> None:
+        """Post what is told then besides where the call stands."""
+        for told in _told_at(call, when):
+            self._note_one(call, told)
+            delivery = call.request.tell(call, told)
+            if delivery is not None:
+                self._post(call, *delivery)
+
+    def _note(self, call: SimulatedCall, status: CallStatus) -> None:
+        """Keep what the webhook of a ringing phone tells besides."""
+        if status is CallStatus.RINGING:
+            for told in _told_at(call, When.RINGING):
+                self._note_one(call, told)
+
+    def _note_one(self, call: SimulatedCall, told: Told) -> None:
+        call.answered_by = told.answered_by or call.answered_by
+        call.disposition = told.disposition or call.disposition
+        if told.asks_follow_up:
+            call.follow_up_at = self._clock() + timedelta(seconds=self._settings.follow_up_seconds)
+
+    def _post(self, call: SimulatedCall, hook: Hook, body: Mapping[str, object]) -> None:
+        delivery = WebhookDelivery(hook, json.dumps(body, separators=(",", ":")).encode())
+        self._sender.send(call.outbox, delivery)
 
     async def _send_late(self, call: SimulatedCall, moment: Moment) -> None:
         await asyncio.sleep(self._settings.late_seconds)
@@ -169,6 +213,10 @@ class CallEngine:
         delivery = WebhookDelivery(hook, json.dumps(body, separators=(",", ":")).encode())
         for _ in range(_copies(call, moment)):
             self._sender.send(call.outbox, delivery)
+
+
+def _told_at(call: SimulatedCall, when: When) -> Sequence[Told]:
+    return [each for each in call.scenario.told if each.when is when]
 
 
 def _announced(call: SimulatedCall, moment: Moment) -> Iterable[Moment]:

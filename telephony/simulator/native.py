@@ -6,10 +6,11 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from domain.call import CallStatus
+from domain.disposition import AnsweredBy
 from telephony.simulator.call import CreateCallRequest, Hook, Moment, SimulatedCall
 from telephony.simulator.call_engine import CallEngine, CreateAnswer
 from telephony.simulator.http import has_key, hold_answer, json_answer, limit_in, read_object
-from telephony.simulator.scenario import SIP_REASON
+from telephony.simulator.scenario import SIP_REASON, Told
 from telephony.simulator.settings import SimulatorOptions
 
 _WORD_OF = {
@@ -20,6 +21,12 @@ _WORD_OF = {
     CallStatus.BUSY: "busy",
     CallStatus.NO_ANSWER: "no-answer",
     CallStatus.FAILED: "failed",
+}
+_AMD_EVENT = {
+    AnsweredBy.HUMAN: "amd_human_detected",
+    AnsweredBy.MACHINE: "amd_machine_detected",
+    AnsweredBy.FAX: "amd_tone_detected",  # it knows no faxes
+    AnsweredBy.UNKNOWN: "amd_no_speech_detected",
 }
 _TERMINATED_BY = {"callee": "caller", "assistant": "jambonz"}
 _HANGS_UP = {"completed": CallStatus.IN_PROGRESS, "no-answer": CallStatus.RINGING}
@@ -106,12 +113,14 @@ class NativeContract:
         tag = tag if isinstance(tag, Mapping) else None
         return CreateCallRequest(
             form=event_body,
+            tell=self._told,
             execution_id=_tagged(tag, "attempt_id"),
             from_number=from_number,
             to_number=to_number,
             batch_id=_tagged(tag, "batch_id"),
             contact_id=_tagged(tag, "contact_id"),
             status_hook=_read_hook(body.get("call_status_hook")),
+            amd_hook=_amd_hook_of(body),
             call_hook=self._call_hook_of(body),
             ring_limit=limit_in(body, "timeout"),
             talk_limit=limit_in(body, "timeLimit"),
@@ -120,12 +129,32 @@ class NativeContract:
             tag=tag,
         )
 
+    def _told(self, call: SimulatedCall, told: Told) -> tuple[Hook, Mapping[str, object]] | None:
+        """Say who answered where Jambonz would; what came of the talk is the agent's to report."""
+        if told.answered_by is not None:
+            hook, moment = call.request.amd_hook, call.moments[-1]
+            kind = _AMD_EVENT[told.answered_by]
+            return None if hook is None else (hook, {**event_body(call, moment), "type": kind})
+        address, execution_id = self._settings.agent_api_url, call.request.execution_id
+        if address is None or execution_id is None:
+            return None
+        report: dict[str, object] = {"disposition": told.disposition}
+        if call.follow_up_at is not None:
+            report["follow_up_at"] = call.follow_up_at.isoformat()
+        url = f"{address.rstrip('/')}/api/v1/executions/{execution_id}/disposition"
+        return Hook(url, bearer=self._settings.agent_token), report
+
     def _call_hook_of(self, body: Mapping[str, object]) -> Hook | None:
         """Return the call hook; that of an application takes the place of the request's own."""
         application_sid = _text(body.get("application_sid"))
         if application_sid is None:
             return _read_hook(body.get("call_hook"))
         return _read_hook(self._settings.applications.get(application_sid))
+
+
+def _amd_hook_of(body: Mapping[str, object]) -> Hook | None:
+    amd = body.get("amd")
+    return _read_hook(amd.get("actionHook")) if isinstance(amd, Mapping) else None
 
 
 def _tagged(tag: Mapping[str, object] | None, name: str) -> str | None:

@@ -9,7 +9,7 @@ from domain.call import CallStatus, has_ended
 from telephony.simulator.call import CreateCallRequest, Hook, Moment, SimulatedCall
 from telephony.simulator.call_engine import CallEngine, CreateAnswer
 from telephony.simulator.http import has_key, hold_answer, json_answer, limit_in, read_object
-from telephony.simulator.scenario import SIP_REASON
+from telephony.simulator.scenario import SIP_REASON, Told, When
 from telephony.simulator.settings import SimulatorOptions
 
 
@@ -69,6 +69,7 @@ def _read_create_call(body: Mapping[str, object]) -> CreateCallRequest | None:
     url = _text(body, "status_callback_url")
     return CreateCallRequest(
         form=event_body,
+        tell=_told,
         execution_id=execution_id,
         from_number=from_number,
         to_number=to_number,
@@ -97,6 +98,14 @@ def event_body(call: SimulatedCall, moment: Moment) -> Mapping[str, object] | No
     }
 
 
+def _told(call: SimulatedCall, told: Told) -> tuple[Hook, Mapping[str, object]] | None:
+    """Repeat where the call stands, with what is new; the webhooks of other moments tell it themselves."""
+    hook, body = call.request.status_hook, event_body(call, call.moments[-1])
+    if hook is None or body is None or told.when not in (When.ANSWER, When.AFTERWARDS):
+        return None
+    return hook, {**body, "event_id": f"{body['event_id']}:{told.answered_by or told.disposition}"}
+
+
 def _snapshot(call: SimulatedCall) -> Mapping[str, object]:
     moment = call.moments[-1] if call.moments else Moment(0, CallStatus.QUEUED, call.created_at, 100)
     return {
@@ -114,6 +123,8 @@ def _standing(call: SimulatedCall, moment: Moment) -> Mapping[str, object]:
         "timestamp": moment.at.isoformat(),
         "sip_status": moment.sip_status,
     }
+    told = {"answered_by": call.answered_by, "disposition": call.disposition}
+    standing |= {name: value for name, value in told.items() if value is not None}
     if has_ended(moment.status):
         standing |= _ending(call, moment)
     return standing

@@ -5,6 +5,7 @@ from enum import StrEnum
 from random import Random
 
 from domain.call import CallStatus
+from domain.disposition import AnsweredBy
 from telephony.simulator.settings import SimulatorOptions
 
 
@@ -29,6 +30,28 @@ class WebhookBehaviour(StrEnum):
     FINAL_LATE = "final_late"
 
 
+class When(StrEnum):
+    """When something is told of a call, besides where it stands."""
+
+    RINGING = "ringing"
+    ANSWER = "answer"
+    ENDING = "ending"
+    AFTERWARDS = "afterwards"
+
+
+AFTERWARDS_SECONDS = 5.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Told:
+    """Who answered, or what came of the talk."""
+
+    when: When
+    answered_by: AnsweredBy | None = None
+    disposition: str | None = None
+    asks_follow_up: bool = False
+
+
 @dataclass(frozen=True, kw_only=True)
 class Scenario:
     ending: CallStatus = CallStatus.COMPLETED
@@ -37,6 +60,7 @@ class Scenario:
     asks_follow_up: bool = False
     first_call_only: bool = False
     """The contact's later calls are ordinary."""
+    told: tuple[Told, ...] = ()
 
 
 ORDINARY = Scenario()
@@ -54,6 +78,23 @@ _BY_LAST_DIGITS = {
     "10": Scenario(create=CreateBehaviour.BROKEN),
     "11": Scenario(asks_follow_up=True, first_call_only=True),
     "12": Scenario(create=CreateBehaviour.AFTER_FIRST_WEBHOOK),
+    "13": Scenario(told=(Told(when=When.ANSWER, answered_by=AnsweredBy.MACHINE),)),
+    "14": Scenario(told=(Told(when=When.ANSWER, answered_by=AnsweredBy.FAX),)),
+    "15": Scenario(told=(Told(when=When.ENDING, answered_by=AnsweredBy.MACHINE),)),
+    "16": Scenario(told=(Told(when=When.ANSWER, answered_by=AnsweredBy.HUMAN),)),
+    "17": Scenario(told=(Told(when=When.ANSWER, answered_by=AnsweredBy.UNKNOWN),)),
+    "18": Scenario(
+        told=(
+            Told(when=When.ANSWER, answered_by=AnsweredBy.MACHINE),
+            Told(when=When.ANSWER, answered_by=AnsweredBy.HUMAN),
+        )
+    ),
+    "19": Scenario(told=(Told(when=When.ENDING, disposition="wrong_number"),)),
+    "20": Scenario(
+        told=(Told(when=When.ENDING, disposition="callback", asks_follow_up=True),), first_call_only=True
+    ),
+    "21": Scenario(told=(Told(when=When.AFTERWARDS, disposition="promised"),)),
+    "22": Scenario(told=(Told(when=When.RINGING, disposition="refused"),)),
 }
 
 

@@ -43,6 +43,9 @@ class SimulatorOptions(SimulatorSettings):
     """Signs the webhooks; None leaves them unsigned."""
     applications: Mapping[str, str] = Field(default_factory=dict, repr=False)
     """The call hooks of applications, by sid, for Jambonz' contract; may carry passwords."""
+    agent_api_url: str | None = None
+    """Where agents of Jambonz' contract report dispositions; None has them report none."""
+    agent_token: str | None = Field(default=None, repr=False)
     says: str = "yes"
     """What the callee of a call with an application answers to every question; empty says nothing."""
     webhook_patience_seconds: Length = 150.0

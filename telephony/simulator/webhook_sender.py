@@ -58,6 +58,8 @@ class WebhookSender:
         if hook.credentials is not None:
             credentials = b64encode(":".join(hook.credentials).encode()).decode()
             headers["Authorization"] = f"Basic {credentials}"
+        if hook.bearer is not None:
+            headers["Authorization"] = f"Bearer {hook.bearer}"
         if self._secret is not None:
             headers[SIGNATURE_HEADER] = sign(self._secret, int(self._clock().timestamp()), body)
         return headers
