@@ -1,11 +1,12 @@
 """The statistics of a campaign over all its batches."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from domain.batch import BatchStatus
 from domain.campaign import CallCounters
 from domain.contact import LIVE, SLEEPING, ContactStatus
+from domain.disposition import ToldCounts
 
 IN_FLIGHT = LIVE | SLEEPING
 """Called already, and not done."""
@@ -28,6 +29,8 @@ class CampaignStats:
     """Call records of every kind."""
     follow_ups: int
     """Call records that are follow-ups."""
+    told: ToldCounts = field(default_factory=ToldCounts)
+    """Who answered the calls, and what came of them."""
 
     @property
     def in_flight(self) -> int:

@@ -11,6 +11,7 @@ PROVIDER_COLUMNS = ("provider", "provider_call_id")
 COURSE_COLUMNS = (
     *("started_at", "answered_at", "ended_at", "duration_seconds", "hangup_by", "hangup_reason"),
     *("sip_status", "total_cost", "sentiment", "summary", "transcript", "recording_url", "error"),
+    *("answered_by", "disposition", "disposition_note"),
 )
 LAST = "last_"
 """Prefix of the columns of each contact's newest call in an export."""

@@ -1,8 +1,8 @@
 """Who answered a call, and what its agent says came of the talk."""
 
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
 
@@ -71,3 +71,31 @@ def rule_for(disposition: str | None, rules: Iterable[DispositionRule]) -> Dispo
 def suppression_reason(disposition: str) -> str:
     """Return why a number is listed that a rule suppresses."""
     return f"disposition:{disposition}"
+
+
+MOST_COUNTED = 1000
+"""Different dispositions in one count, the most frequent ones."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ToldCounts:
+    """How many calls were told about, each once under what was told; of a word for no call nothing."""
+
+    answered_by: Mapping[AnsweredBy, int] = field(default_factory=dict)
+    dispositions: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ToldFilter:
+    """What was told of a contact's newest call; empty matches any contact, called or not."""
+
+    answered_by: frozenset[AnsweredBy] = frozenset()
+    dispositions: frozenset[str] = frozenset()
+
+    def matches(self, answered_by: AnsweredBy | None, disposition: str | None) -> bool:
+        """Tell whether a call is wanted."""
+        is_answerer = not self.answered_by or answered_by in self.answered_by
+        return is_answerer and (not self.dispositions or disposition in self.dispositions)
+
+
+ANYTHING_TOLD = ToldFilter()

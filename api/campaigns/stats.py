@@ -3,6 +3,7 @@
 from pydantic import Field
 
 from api.http.wire import WireOutput
+from api.policy.disposition_rules import AnsweredByCounts
 from domain.batch import BatchStatus
 from domain.campaign_stats import CampaignStats
 from domain.contact import ContactStatus
@@ -60,6 +61,10 @@ class CampaignStatsOut(WireOutput):
     in_flight_contacts: int = Field(description="Called, and not done.")
     total_call_attempts: int
     follow_up_attempts: int
+    answered_by_counts: AnsweredByCounts
+    disposition_counts: dict[str, int] = Field(
+        description="Calls by disposition, the most frequent first.", examples=[{"promised": 4}]
+    )
 
     @classmethod
     def of(cls, campaign_id: CampaignId, stats: CampaignStats) -> "CampaignStatsOut":
@@ -81,4 +86,6 @@ class CampaignStatsOut(WireOutput):
             in_flight_contacts=stats.in_flight,
             total_call_attempts=stats.attempts,
             follow_up_attempts=stats.follow_ups,
+            answered_by_counts=AnsweredByCounts.of(stats.told),
+            disposition_counts=dict(stats.told.dispositions),
         )

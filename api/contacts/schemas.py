@@ -16,9 +16,10 @@ from api.http.wire import (
     WireTime,
     ZoneName,
 )
+from api.policy.disposition_rules import Disposition
 from domain.call import AttemptKind, CallRecord, CallStatus
 from domain.contact import Contact, ContactStatus, NewContact, SkipReason
-from domain.disposition import AnsweredBy
+from domain.disposition import AnsweredBy, ToldFilter
 from domain.identity import BatchId, CampaignId, ContactId, ExecutionId
 
 
@@ -164,7 +165,14 @@ class ContactsQuery(ListQuery):
 
     limit: Limit = 100
     status: list[ContactStatus] = Field(default=[], description=ANY_OF)
+    answered_by: list[AnsweredBy] = Field(default=[], description="Of the newest call. " + ANY_OF)
+    disposition: list[Disposition] = Field(default=[], description="Of the newest call. " + ANY_OF)
     include_calls: Flag = Field(default=False, description="Show every call, not only the newest.")
+
+    @property
+    def told(self) -> ToldFilter:
+        """What is wanted of the newest call."""
+        return ToldFilter(answered_by=frozenset(self.answered_by), dispositions=frozenset(self.disposition))
 
 
 class ContactSkipped(WireOutput):

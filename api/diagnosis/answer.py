@@ -19,6 +19,7 @@ from api.diagnosis.schemas import (
     WorkerOut,
     WorkflowOut,
 )
+from api.policy.disposition_rules import AnsweredByCounts
 from domain.batch import calling_hours_in_force, concurrency_shown
 from domain.breaker import BreakerState
 from domain.contact import LIVE, WAITING, ContactStatus
@@ -111,6 +112,8 @@ def _outcomes(calls: EndedCalls) -> OutcomesOut:
         answer_rate=round(calls.completed / calls.ended, 4) if calls.ended else None,
         no_answer_by_hour=dict(calls.no_answer_by_hour),
         no_answer_by_prefix=dict(calls.no_answer_by_prefix),
+        answered_by_counts=AnsweredByCounts.of(calls.told),
+        disposition_counts=dict(calls.told.dispositions),
     )
 
 

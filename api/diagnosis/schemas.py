@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import ConfigDict, Field
 
 from api.http.wire import WireOutput, WireTime
+from api.policy.disposition_rules import AnsweredByCounts
 from domain.batch import BatchStatus
 from domain.breaker import BreakerState
 from domain.contact import ContactStatus
@@ -117,6 +118,10 @@ class OutcomesOut(WireOutput):
     no_answer_by_hour: dict[str, int] = Field(description="By the callee's local hour, `00` to `23`.")
     no_answer_by_prefix: dict[str, int] = Field(
         description="By country code and three digits; the ten largest.", examples=[{"+1415": 3}]
+    )
+    answered_by_counts: AnsweredByCounts
+    disposition_counts: dict[str, int] = Field(
+        description="Calls by disposition, the most frequent first.", examples=[{"promised": 4}]
     )
 
 

@@ -7,7 +7,14 @@ from pydantic_core import PydanticCustomError
 
 from api.http.wire import WireInput, WireNumber, WireOutput, without_repeats
 from api.policy.retry_policy import Minutes, in_minutes, length_of
-from domain.disposition import DispositionRule, OnMachine, Then, is_disposition
+from domain.disposition import (
+    AnsweredBy,
+    DispositionRule,
+    OnMachine,
+    Then,
+    ToldCounts,
+    is_disposition,
+)
 
 
 def _known_form(text: str) -> str:
@@ -75,3 +82,16 @@ class DispositionRuleOut(WireOutput):
     def of(cls, rule: DispositionRule) -> "DispositionRuleOut":
         after = None if rule.after is None else in_minutes(rule.after)
         return cls(disposition=rule.disposition, then=rule.then, after_minutes=after)
+
+
+class AnsweredByCounts(WireOutput):
+    """Calls by who answered, as far as somebody told."""
+
+    human: int
+    machine: int
+    fax: int
+    unknown: int
+
+    @classmethod
+    def of(cls, told: ToldCounts) -> "AnsweredByCounts":
+        return cls(**{each: told.answered_by.get(each, 0) for each in AnsweredBy})

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from domain.call import CallRecord
 from domain.contact import Contact, ContactStatus, SkipReason
+from domain.disposition import ANYTHING_TOLD, ToldFilter
 from domain.identity import BatchId, ContactId, ExecutionId
 from domain.ports.paging import Page, Window
 from domain.settlement import Basis, Settlement
@@ -82,7 +83,11 @@ class ContactStore(Protocol):
         """Skip a waiting contact; returns the status that stands, another one when it was not waiting."""
 
     async def list_contacts(
-        self, batch_id: BatchId, statuses: Sequence[ContactStatus], window: Window
+        self,
+        batch_id: BatchId,
+        statuses: Sequence[ContactStatus],
+        window: Window,
+        told: ToldFilter = ANYTHING_TOLD,
     ) -> Page[Contact]:
         """Return contacts by position; empty `statuses` matches any."""
 

@@ -8,6 +8,7 @@ from typing import Protocol
 from domain.contact import ContactStatus
 from domain.counters import BatchTally
 from domain.diagnosis.facts import Withheld
+from domain.disposition import ToldCounts
 from domain.frequency import CapsAt
 from domain.identity import BatchId, CampaignId, ContactId
 
@@ -57,6 +58,8 @@ class EndedCalls:
     """By the hour, `00` to `23`, at which the callee's clocks stood when it was placed."""
     no_answer_by_prefix: Mapping[str, int] = field(default_factory=dict)
     """By `+`, country code and three digits; the ten largest, largest first."""
+    told: ToldCounts = field(default_factory=ToldCounts)
+    """Who answered the calls, and what came of them; of those that go on too."""
 
 
 class DiagnosticsStore(Protocol):

@@ -13,7 +13,8 @@ from domain.campaign_stats import CampaignStats
 from domain.contact import ContactStatus
 from domain.identity import CampaignId
 from store.batches.counting import COUNTED_AS, DIALLED, calls_by_status, contacts_by_status, follow_ups
-from store.schema.tables import batches, contacts
+from store.calls.told import count_told
+from store.schema.tables import batches, calls, contacts
 
 
 async def stats_of(connection: AsyncConnection, campaign: Campaign) -> CampaignStats:
@@ -35,6 +36,7 @@ async def stats_of(connection: AsyncConnection, campaign: Campaign) -> CampaignS
         most_retries=most_retries,
         attempts=sum(call_counts.values()),
         follow_ups=sum(follow_up_counts.values()),
+        told=await count_told(connection, calls.c.campaign_id == campaign_id),
     )
 
 

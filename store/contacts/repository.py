@@ -5,12 +5,13 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, exists, func, not_, or_, select
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from domain.call import CallRecord
 from domain.contact import Contact, ContactStatus, SkipReason
+from domain.disposition import ANYTHING_TOLD, ToldFilter
 from domain.errors import ContactNotFound
 from domain.identity import BatchId, ContactId, ExecutionId
 from domain.ports import Page, Window
@@ -115,12 +116,18 @@ class PostgresContactStore:
             return scheduled
 
     async def list_contacts(
-        self, batch_id: BatchId, statuses: Sequence[ContactStatus], window: Window
+        self,
+        batch_id: BatchId,
+        statuses: Sequence[ContactStatus],
+        window: Window,
+        told: ToldFilter = ANYTHING_TOLD,
     ) -> Page[Contact]:
         """Return contacts by position; empty `statuses` matches any."""
-        listed = _listed(batch_id, statuses, window)
+        listed, counted = _listed(batch_id, statuses, window), _total(batch_id, statuses)
+        if told != ANYTHING_TOLD:
+            listed, counted = _listed_told(batch_id, statuses, window, told)
         async with single_statement(self._engine) as connection:
-            total = await connection.scalar(_total(batch_id, statuses))
+            total = await connection.scalar(counted)
             found = await connection.execute(listed)
         return Page(items=[contact_of(row) for row in found.mappings()], total=total or 0)
 
@@ -185,3 +192,31 @@ def _total(batch_id: BatchId, statuses: Sequence[ContactStatus]) -> Select[int]:
         return select(batches.c.total_contacts).where(batches.c.batch_id == batch_id)
     c = contacts.c
     return select(func.count()).where(c.batch_id == batch_id, c.status.in_(statuses))
+
+
+def _listed_told(
+    batch_id: BatchId, statuses: Sequence[ContactStatus], window: Window, told: ToldFilter
+) -> tuple[Select[*tuple[Any, ...]], Select[int]]:
+    """Select the contacts whose newest call was told so, and their number; begins at the calls told about."""
+    c, call, later = contacts.c, calls.c, calls.alias("later")
+    wanted = [
+        c.batch_id == batch_id,
+        call.batch_id == batch_id,
+        or_(call.answered_by.is_not(None), call.disposition.is_not(None)),  # as the index has it
+        not_(exists().where(later.c.contact_id == call.contact_id, later.c.attempt > call.attempt)),
+    ]
+    if statuses:
+        wanted.append(c.status.in_(statuses))
+    if told.answered_by:
+        wanted.append(call.answered_by.in_(sorted(told.answered_by)))
+    if told.dispositions:
+        wanted.append(call.disposition.in_(sorted(told.dispositions)))
+    matching = select(c.position).join_from(calls, contacts, c.contact_id == call.contact_id).where(*wanted)
+    page = matching.order_by(c.position).offset(window.skip).limit(window.limit)
+    listed = (
+        select(contacts)
+        .where(c.batch_id == batch_id, c.position.in_(page))
+        .order_by(c.position)
+        .limit(window.limit)
+    )
+    return listed, select(func.count()).select_from(matching.subquery())

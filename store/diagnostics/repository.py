@@ -1,6 +1,7 @@
 """Facts about one batch for the diagnosis of why nobody is dialled."""
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from sqlalchemy import func, select
@@ -12,6 +13,7 @@ from domain.diagnosis.facts import Withheld
 from domain.frequency import CapsAt
 from domain.identity import BatchId, CampaignId, ContactId
 from domain.ports.diagnostics import EndedCalls, RecentAttempts, StatusShare, WebhookSilence
+from store.calls.told import count_told
 from store.database.engine import single_statement
 from store.diagnostics import call_endings
 from store.diagnostics.webhook_silence import webhook_silence
@@ -96,4 +98,5 @@ class PostgresDiagnosticsStore:
         """Tell how all calls ended; `timezone` is that of contacts without their own."""
         async with single_statement(self._engine) as connection:
             found = (await connection.execute(call_endings.counted(batch_id))).all()
-        return call_endings.added_up(found, timezone)
+            told = await count_told(connection, calls.c.batch_id == batch_id)
+        return replace(call_endings.added_up(found, timezone), told=told)

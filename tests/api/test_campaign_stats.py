@@ -34,6 +34,8 @@ async def test_draft_has_all_its_numbers_at_zero(house: House) -> None:
             "in_flight_contacts": 0,
             "total_call_attempts": 0,
             "follow_up_attempts": 0,
+            "answered_by_counts": {"human": 0, "machine": 0, "fax": 0, "unknown": 0},
+            "disposition_counts": {},
         },
     )
 

@@ -53,6 +53,9 @@ CONTACT_COLUMNS = [
     "last_transcript",
     "last_recording_url",
     "last_error",
+    "last_answered_by",
+    "last_disposition",
+    "last_disposition_note",
 ]
 CALL_COLUMNS = [
     "contact_id",
@@ -80,6 +83,9 @@ CALL_COLUMNS = [
     "transcript",
     "recording_url",
     "error",
+    "answered_by",
+    "disposition",
+    "disposition_note",
 ]
 SOME_DAY = datetime(2026, 9, 4, 14, 0, 0, 250_000, tzinfo=UTC)
 

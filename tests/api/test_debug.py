@@ -250,7 +250,13 @@ async def test_answer_has_every_field_of_the_contract(house: House) -> None:
                 "probe_at": None,
             }
         ],
-        "outcomes": {"answer_rate": 1.0, "no_answer_by_hour": {}, "no_answer_by_prefix": {}},
+        "outcomes": {
+            "answer_rate": 1.0,
+            "no_answer_by_hour": {},
+            "no_answer_by_prefix": {},
+            "answered_by_counts": {"human": 0, "machine": 0, "fax": 0, "unknown": 0},
+            "disposition_counts": {},
+        },
         "dispatcher": {"free_slots": 5},
     }
 
@@ -309,6 +315,8 @@ async def test_outcomes_show_who_does_not_answer(house: House) -> None:
         "answer_rate": 0.0,
         "no_answer_by_hour": {"12": 3},
         "no_answer_by_prefix": {"+1415": 2, "+49301": 1},
+        "answered_by_counts": {"human": 0, "machine": 0, "fax": 0, "unknown": 0},
+        "disposition_counts": {},
     }
 
 

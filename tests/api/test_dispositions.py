@@ -1,5 +1,7 @@
 """What an agent reports of its call over HTTP, and what it is answered."""
 
+import csv
+import io
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -250,3 +252,41 @@ async def test_rules_are_kept_and_shown_by_campaign_and_batch(house: House) -> N
             "/api/v1/campaigns/", json={**fields, "name": "n", "agent_id": "a", "phone_numbers": [NUMBERS[0]]}
         )
     )
+
+
+async def test_numbers_and_filters_tell_who_answered_and_what_came_of_it(house: House) -> None:
+    record = await a_call(house)
+    ended(house, record)
+    await report(house, record.execution_id, {"disposition": "refused", "answered_by": "human"})
+    counts = {
+        "answered_by_counts": {"human": 1, "machine": 0, "fax": 0, "unknown": 0},
+        "disposition_counts": {"refused": 1},
+    }
+    stats = (await house.client.get(f"/api/v1/campaigns/{record.campaign_id}/stats")).json()
+    debug = (await house.client.get(f"/api/v1/batches/{record.batch_id}/debug")).json()["outcomes"]
+    assert [{name: each[name] for name in counts} for each in (stats, debug)] == [counts, counts]
+
+    async def found(**query: object) -> list[str]:
+        path = f"/api/v1/batches/{record.batch_id}/contacts"
+        answer = await house.client.get(path, params=query)  # type: ignore[arg-type]  # texts and lists of them
+        return [each["contact_id"] for each in answer.json()]
+
+    assert await found(disposition="refused", answered_by=["human", "fax"]) == [record.contact_id]
+    assert await found(disposition="promised") == []
+    assert await found(answered_by="machine") == []
+    for query in ({"disposition": "No!"}, {"answered_by": "robot"}):
+        path = f"/api/v1/batches/{record.batch_id}/contacts"
+        assert (await house.client.get(path, params=query)).status_code == 422
+
+
+async def test_exports_tell_who_answered_and_what_came_of_it(house: House) -> None:
+    record = await a_call(house)
+    ended(house, record)
+    body = {"disposition": "refused", "answered_by": "human", "note": "=1+1"}
+    await report(house, record.execution_id, body)
+    for rows, prefix in (("contacts", "last_"), ("calls", "")):
+        path = f"/api/v1/batches/{record.batch_id}/export.csv"
+        text = (await house.client.get(path, params={"rows": rows})).text
+        first = next(csv.DictReader(io.StringIO(text)))
+        told = [first[prefix + name] for name in ("answered_by", "disposition", "disposition_note")]
+        assert told == ["human", "refused", "'=1+1"]

@@ -13,7 +13,7 @@ from domain.caller_id import CallerIdStrategy
 from domain.campaign import Campaign, CampaignStatus
 from domain.contact import LIVE, WAITING, Contact, ContactStatus, SkipReason
 from domain.counters import Counters
-from domain.disposition import MACHINES, OnMachine
+from domain.disposition import MACHINES, OnMachine, ToldCounts
 from domain.errors import StoreUnavailable
 from domain.frequency import CapsAt, capped_until
 from domain.identity import (
@@ -130,6 +130,14 @@ class Tables:
         overrides, rules = self.batches[after.batch_id].overrides, self.campaigns[after.campaign_id].rules
         on_machine = on_machine_in_force(overrides, rules)
         return is_new and not has_ended(after.call_status) and on_machine is OnMachine.HANG_UP
+
+    def told_counts(self, calls: Iterable[CallRecord]) -> ToldCounts:
+        """Count calls by who answered and by disposition, the most frequent first."""
+        told = list(calls)
+        answered_by = Counter(each.answered_by for each in told if each.answered_by is not None)
+        dispositions = Counter(each.disposition for each in told if each.disposition is not None)
+        ordered = sorted(dispositions.items(), key=lambda each: (-each[1], each[0]))
+        return ToldCounts(answered_by=answered_by, dispositions=dict(ordered))
 
     def contacts_of(self, batch_id: BatchId) -> list[Contact]:
         """Return a batch's contacts by position."""

@@ -7,15 +7,16 @@ from typing import Any
 
 import pytest
 
+from domain.batch import Batch
 from domain.call import AttemptKind, CallRecord, CallStatus, DialState, Outcome
 from domain.campaign import CampaignRules
 from domain.contact import Contact, ContactStatus, NewContact
-from domain.disposition import AnsweredBy, DispositionRule, OnMachine, Then
+from domain.disposition import AnsweredBy, DispositionRule, OnMachine, Then, ToldCounts, ToldFilter
 from domain.disposition_report import DispositionReport, ReportEffect
 from domain.errors import DecisionOvertaken, DispositionFinal, ExecutionNotFound
 from domain.identity import OrganizationId
 from domain.lifecycle import Action
-from domain.ports import LateEffect, ReportedDisposition
+from domain.ports import LateEffect, ReportedDisposition, Window
 from domain.redial import DEFAULT_RETRY_ON, RedialPolicy
 from domain.settlement import Settlement, basis_of, settle_attempt
 from domain.suppression import SkippedContact
@@ -51,6 +52,72 @@ async def test_call_that_nobody_told_about_has_nulls(stores: Stores) -> None:
     kept = await stores.call(record)
     told = (kept.answered_by, kept.disposition, kept.disposition_note, kept.disposition_data)
     assert told == (None, None, None, None)
+
+
+async def some_told_calls(stores: Stores) -> tuple[Batch, list[Contact]]:
+    """Four people: told to be a machine, a human who refused, nobody told, never called."""
+    batch = await stores.a_kept_batch(4)
+    people = list(await stores.people_of(batch))
+    told = [
+        {"answered_by": AnsweredBy.MACHINE, "disposition": "left_message"},
+        {"answered_by": AnsweredBy.HUMAN, "disposition": "refused"},
+        {},
+    ]
+    for person, what in zip(people, told, strict=False):
+        record = await stores.claimed(person)
+        event = a_status_event(CallStatus.COMPLETED, **what)
+        await stores.calls.record_event(record.execution_id, event, event_key="end", body=None)
+        await stores.contacts.settle(person.contact_id, 1, DONE, MONDAY_NOON)
+    return batch, people
+
+
+@pytest.mark.parametrize(
+    ("told", "found"),
+    [
+        pytest.param(ToldFilter(), [0, 1, 2, 3], id="anything"),
+        pytest.param(ToldFilter(answered_by=frozenset({AnsweredBy.MACHINE})), [0], id="machine"),
+        pytest.param(ToldFilter(answered_by=frozenset(AnsweredBy)), [0, 1], id="anybody"),
+        pytest.param(ToldFilter(dispositions=frozenset({"refused", "other"})), [1], id="disposition"),
+        pytest.param(
+            ToldFilter(answered_by=frozenset({AnsweredBy.MACHINE}), dispositions=frozenset({"refused"})),
+            [],
+            id="both",
+        ),
+    ],
+)
+async def test_contacts_are_found_by_what_was_told_of_their_newest_call(
+    stores: Stores, told: ToldFilter, found: list[int]
+) -> None:
+    batch, people = await some_told_calls(stores)
+    page = await stores.contacts.list_contacts(batch.batch_id, [], EVERYTHING, told)
+    assert [each.contact_id for each in page.items] == [people[index].contact_id for index in found]
+    assert page.total == len(found)
+    one = await stores.contacts.list_contacts(
+        batch.batch_id, [ContactStatus.COMPLETED], Window(skip=1, limit=1), told
+    )
+    called = [index for index in found if index != 3]
+    assert [each.contact_id for each in one.items] == [people[index].contact_id for index in called[1:2]]
+
+
+async def test_only_the_newest_call_counts_for_the_filter(stores: Stores) -> None:
+    batch, people = await some_told_calls(stores)
+    agreed = people[0]
+    await stores.contacts.schedule_follow_up(batch.batch_id, agreed.contact_id, SOON, SOON)
+    await stores.claimed(agreed, 2, AttemptKind.FOLLOW_UP)
+    told = ToldFilter(answered_by=frozenset({AnsweredBy.MACHINE}))
+    assert (await stores.contacts.list_contacts(batch.batch_id, [], EVERYTHING, told)).total == 0
+
+
+async def test_calls_are_counted_by_what_was_told_of_them(stores: Stores) -> None:
+    batch, _ = await some_told_calls(stores)
+    counts = ToldCounts(
+        answered_by={AnsweredBy.HUMAN: 1, AnsweredBy.MACHINE: 1},
+        dispositions={"left_message": 1, "refused": 1},
+    )
+    stats = await stores.campaigns.stats(ORGANIZATION, batch.campaign_id)
+    debug = await stores.diagnostics.ended_calls(batch.batch_id, "UTC")
+    assert (stats.told, debug.told) == (counts, counts)
+    assert list(stats.told.dispositions) == ["left_message", "refused"]
 
 
 def a_report(disposition: str = "callback", **told: Any) -> DispositionReport:
