@@ -1,6 +1,6 @@
 """Sixty people whose calls tell who answered and what came of them, in both dialects, with the worker killed.
 
-In the neutral contract the webhooks tell it; in Jambonz' its answering-machine events and the agent's reports.
+In the neutral contract webhooks tell it; in Jambonz' its answering-machine events and the agent's reports.
 """
 
 import csv
