@@ -27,8 +27,12 @@ T = TypeVar("T")
 
 POLL_EVERY = timedelta(milliseconds=500)
 """An event waits no longer for its deliveries, nor a delivery that falls due."""
-REST = timedelta(milliseconds=20)
-"""Between two claims, so that what becomes free meanwhile is claimed together."""
+REST = timedelta(milliseconds=100)
+"""Between two claims, so that what falls due meanwhile is claimed together."""
+SHORT_REST = timedelta(milliseconds=20)
+"""While there is more than one claim takes."""
+YIELDS = 4
+"""How many times as long as the loop ran late is rested: posts can wait, and dials on this worker cannot."""
 PAGE = 100
 AT_ONCE = 200
 """Posts under way, of all endpoints together."""
@@ -171,10 +175,11 @@ class Poster:
         async with asyncio.TaskGroup() as group:
             while True:
                 self._woken.clear()
-                for claimed in await self._claim():
+                due = await self._claim()
+                for claimed in due:
                     self._busy[claimed.endpoint_id] += 1
                     group.create_task(self._post(claimed))
-                await asyncio.sleep(REST.total_seconds())
+                await _rest(SHORT_REST if len(due) >= PLACES else REST)
                 await self._wait()
 
     async def _claim(self) -> Sequence[ClaimedDelivery]:
@@ -226,6 +231,15 @@ class Poster:
             disabled = await unbroken(self._parts.queue.settle(these, self._parts.clock()))
         for endpoint_id, reason in disabled.items():
             _log.warning("webhook endpoint disabled", endpoint_id=endpoint_id, reason=reason)
+
+
+async def _rest(length: timedelta) -> None:
+    """Rest, and longer where the loop is so busy that it wakes us late."""
+    clock, seconds = asyncio.get_running_loop().time, length.total_seconds()
+    began_at = clock()
+    await asyncio.sleep(seconds)
+    late = clock() - began_at - seconds
+    await asyncio.sleep(min(YIELDS * late, POLL_EVERY.total_seconds()))
 
 
 async def unbroken(step: Coroutine[None, None, T]) -> T:

@@ -13,6 +13,8 @@ from bench.memory import measure_memory, show_memory
 from bench.slots import LIMIT, TALK_SECONDS, measure_slots, show_slots
 from bench.throughput import measure_throughput, show_throughput
 from bench.watching import measure_watching, show_watching
+from bench.webhooks import TALK_SECONDS as WEBHOOKS_TALK_SECONDS
+from bench.webhooks import measure_webhooks, show_webhooks
 from embedded.listening import free_ports
 from embedded.plan import StackPlan, with_ports
 from embedded.stack import RunningStack, running
@@ -28,8 +30,10 @@ CONTACTS = {
     "slots": 1000,
     "memory": 1000,
     "history": 1_000_000,
+    "webhooks": 2500,
 }
-ROUNDS = {"throughput": 3, "watching": 2, "executions": 2, "slots": 1, "memory": 1}
+ROUNDS = {"throughput": 3, "watching": 2, "executions": 2, "slots": 1, "memory": 1, "webhooks": 1}
+TALKS = {"slots": TALK_SECONDS, "webhooks": WEBHOOKS_TALK_SECONDS}
 
 
 def bench_plan(data_dir: Path, *, talk_seconds: float = 0) -> StackPlan:
@@ -58,6 +62,9 @@ def measure(stack: RunningStack, console: Console, given: argparse.Namespace) ->
         case "memory":
             for _ in range(rounds):
                 show_memory(console, asyncio.run(measure_memory(stack, contacts=contacts)))
+        case "webhooks":
+            told = asyncio.run(measure_webhooks(stack, contacts=contacts, rounds=rounds))
+            show_webhooks(console, told, contacts)
         case _:
             compared = asyncio.run(measure_throughput(stack, contacts=contacts, rounds=rounds))
             show_throughput(console, compared, contacts)
@@ -76,7 +83,7 @@ def main() -> None:
     if given.only == "history":
         run_history(console, contacts=given.contacts or CONTACTS["history"], batches=given.batches)
         leave(0)
-    talk_seconds = TALK_SECONDS if given.only == "slots" else 0
+    talk_seconds = TALKS.get(given.only, 0)
     with (
         tempfile.TemporaryDirectory(prefix="apollo-bench-") as folder,
         StopRequest() as stop,

@@ -9,7 +9,7 @@ from api.contacts.schemas import ContactOut
 from api.executions.schemas import CallOut
 from api.http.wire import WireOutput, WireTime
 from domain.identity import BatchId, EndpointId
-from domain.webhooks import BatchNews, CallNews, ContactNews, DiagnosisNews, EventType, News, WebhookEvent
+from domain.webhooks import BatchNews, CallNews, ContactNews, DiagnosisNews, EventType, WebhookEvent
 
 D = TypeVar("D", bound=BaseModel)
 
@@ -38,17 +38,19 @@ class TestOut(WireOutput):
 
 def body_of(event: WebhookEvent) -> str:
     """Return the body of an event as it is posted."""
-    body = EventBody[BaseModel](type=event.type, timestamp=event.occurred_at, data=_data(event.news))
-    return body.model_dump_json(serialize_as_any=True)
+    # Each by its own type: a field of any type would be written without the rules of its schema.
+    match event.news:
+        case BatchNews() as news:
+            return _written(EventBody[BatchOut], event, BatchOut.of(news.batch, news.campaign))
+        case ContactNews() as news:
+            return _written(EventBody[ContactOut], event, ContactOut.of(news.contact, news.current_call))
+        case CallNews() as news:
+            call = CallOut.of_call(news.call, news.contact, news.campaign)
+            return _written(EventBody[CallOut], event, call)
+        case DiagnosisNews() as news:
+            diagnosis = DiagnosisOut.model_validate(news, from_attributes=True)
+            return _written(EventBody[DiagnosisOut], event, diagnosis)
 
 
-def _data(news: News) -> BaseModel:
-    match news:
-        case BatchNews():
-            return BatchOut.of(news.batch, news.campaign)
-        case ContactNews():
-            return ContactOut.of(news.contact, news.current_call)
-        case CallNews():
-            return CallOut.of_call(news.call, news.contact, news.campaign)
-        case DiagnosisNews():
-            return DiagnosisOut.model_validate(news, from_attributes=True)
+def _written(kind: type[EventBody[D]], event: WebhookEvent, data: D) -> str:
+    return kind(type=event.type, timestamp=event.occurred_at, data=data).model_dump_json()
