@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from console.ledger_check import faults
-from tests.e2e.house import House, a_house, a_plan
+from tests.e2e.house import House, a_fresh_house, a_house, a_plan
 
 pytestmark = [pytest.mark.e2e, pytest.mark.server, pytest.mark.timeout(300)]
 
@@ -37,10 +37,17 @@ def data_dir() -> Iterator[Path]:
     shutil.rmtree(folder)
 
 
-@pytest.fixture
-def house(data_dir: Path) -> Iterator[House]:
-    with a_house(a_plan(data_dir)) as opened:
+@pytest.fixture(scope="module")
+def stack() -> Iterator[House]:
+    with a_fresh_house() as opened:
         yield opened
+
+
+@pytest.fixture
+def house(stack: House) -> House:
+    """The stack of this file, its ledger empty."""
+    stack.empty_ledger()
+    return stack
 
 
 def numbers(count: int, ending: str = "55") -> list[str]:
