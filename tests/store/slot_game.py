@@ -263,13 +263,13 @@ class Game:
             (40, self._move_child),
             (6, self._end_lost_call),
             (5, self._skip),
-            (3, self._terminate_child),
+            (5, self._terminate_child),
             (0.7, self._terminate_batch),
             (3, self._dispatch),
             (5, self._pause_or_resume),
             (1, self._cancel),
             (3, self._deliver_late_grant),
-            (3, self._repeat_late_return),
+            (6, self._repeat_late_return),
             (2, lambda: self._change_cap(campaign_id)),
         )
         (chosen,) = self.random.choices([each for _, each in moves], [weight for weight, _ in moves])
@@ -481,7 +481,7 @@ class Game:
             return
         request = ReturnSlot(batch_id=child.batch_id, contact_id=contact_id, attempt=child.attempt)
         returned = await self.of_contacts.return_slot(request)
-        if self.random.random() < 0.3:
+        if self.random.random() < 0.6:
             self.late_returns.append(request)
         stays = answer in (Gate.BATCH_HELD, Gate.NO_SLOT, Gate.NUMBER_BUSY)
         sleeping = (ContactStatus.RETRYING, ContactStatus.FOLLOWUP_SCHEDULED)
