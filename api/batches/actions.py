@@ -3,7 +3,7 @@
 from api.http.authentication import Client
 from api.http.dependencies import ApiDependencies
 from api.http.ids import batch_id_of
-from api.http.notification import tell_engine
+from api.http.notification import signal_workflow
 from domain.batch import Batch
 from domain.lifecycle import Action
 
@@ -19,7 +19,7 @@ async def act_on_batch(dependencies: ApiDependencies, client: Client, batch: str
         batch_id, action, dependencies.clock(), organization_id=client.organization_id
     )
     # A repetition that changes nothing is sent too: it replaces a signal that got lost.
-    await tell_engine(dependencies.engine.act(batch_id, action), batch_id=batch_id)
+    await signal_workflow(dependencies.engine.act(batch_id, action), batch_id=batch_id)
     dependencies.live_numbers.forget(batch_id)
     return acted
 

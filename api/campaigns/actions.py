@@ -5,7 +5,7 @@ from contextlib import suppress
 from api.http.authentication import Client
 from api.http.dependencies import ApiDependencies
 from api.http.ids import campaign_id_of
-from api.http.notification import tell_batches
+from api.http.notification import signal_each, signal_workflow
 from domain.campaign import Campaign, CampaignRules
 from domain.errors import FieldError, InvalidRequest, TechnicalError
 from domain.lifecycle import Action
@@ -24,7 +24,10 @@ async def act_on_campaign(
     acted, changed = await dependencies.campaigns.act(
         client.organization_id, campaign_id, action, dependencies.clock(), all_batches=all_batches
     )
-    await tell_batches(lambda batch_id: dependencies.engine.act(batch_id, action), changed)
+    await signal_each(
+        changed,
+        lambda batch_id: signal_workflow(dependencies.engine.act(batch_id, action), batch_id=batch_id),
+    )
     for batch_id in changed:
         dependencies.live_numbers.forget(batch_id)
     return acted
@@ -62,10 +65,13 @@ async def change_campaign(
     changed, batches = await dependencies.campaigns.change(
         client.organization_id, campaign_id_of(campaign), amend_agent, dependencies.clock()
     )
-    are_told = await tell_batches(dependencies.engine.policy_changed, batches)
+    all_took_it = await signal_each(
+        batches,
+        lambda batch_id: signal_workflow(dependencies.engine.policy_changed(batch_id), batch_id=batch_id),
+    )
     for batch_id in batches:
         dependencies.live_numbers.forget(batch_id)
-    if are_told and batches:
+    if all_took_it and batches:
         with suppress(TechnicalError):  # they are signalled once more, which changes nothing
             await dependencies.reschedules.mark_announced(changed.campaign_id, changed.updated_at)
     return changed

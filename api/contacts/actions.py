@@ -6,7 +6,7 @@ from datetime import datetime
 from api.http.authentication import Client
 from api.http.dependencies import ApiDependencies
 from api.http.ids import batch_id_of, contact_id_of
-from api.http.notification import tell_engine
+from api.http.notification import signal_workflow
 from domain.batch import Batch, calling_hours_in_force
 from domain.campaign import Campaign
 from domain.contact import Contact
@@ -35,8 +35,8 @@ class ContactActions:
         skipped = await self.dependencies.contacts.skip_by_hand(
             before.batch_id, before.contact_id, self.dependencies.clock()
         )
-        news = self.dependencies.engine.contact_skipped(before.batch_id, before.contact_id, before.status)
-        await tell_engine(news, batch_id=before.batch_id, contact_id=before.contact_id)
+        signal = self.dependencies.engine.contact_skipped(before.batch_id, before.contact_id, before.status)
+        await signal_workflow(signal, batch_id=before.batch_id, contact_id=before.contact_id)
         self.dependencies.live_numbers.forget(before.batch_id)
         return skipped
 
@@ -57,10 +57,10 @@ class ContactActions:
         scheduled = await self.dependencies.contacts.schedule_follow_up(
             before.batch_id, before.contact_id, due_at, now, agreed_at=at
         )
-        news = self.dependencies.engine.follow_up_scheduled(
+        signal = self.dependencies.engine.follow_up_scheduled(
             before.batch_id, before.contact_id, attempt, due_at
         )
-        await tell_engine(news, batch_id=before.batch_id, contact_id=before.contact_id)
+        await signal_workflow(signal, batch_id=before.batch_id, contact_id=before.contact_id)
         self.dependencies.live_numbers.forget(before.batch_id)
         return scheduled, due_at
 

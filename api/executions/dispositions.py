@@ -7,7 +7,7 @@ from api.executions.schemas import DispositionIn
 from api.http.authentication import Client
 from api.http.dependencies import ApiDependencies
 from api.http.ids import execution_id_of
-from api.http.notification import tell_engine
+from api.http.notification import signal_workflow
 from api.suppressions.listing import notify_skipped
 from domain.batch import disposition_rules_in_force
 from domain.call import AttemptKind, CallRecord
@@ -55,14 +55,14 @@ async def tell_of(dependencies: ApiDependencies, record: CallRecord, late: LateE
     settled = late.settlement
     if settled is not None and settled.due_at is not None:
         is_retry = settled.status is ContactStatus.RETRYING
-        news = dependencies.engine.follow_up_scheduled(
+        signal = dependencies.engine.follow_up_scheduled(
             record.batch_id,
             record.contact_id,
             record.attempt + 1,
             settled.due_at,
             kind=AttemptKind.RETRY if is_retry else AttemptKind.FOLLOW_UP,
         )
-        await tell_engine(news, batch_id=record.batch_id, contact_id=record.contact_id)
+        await signal_workflow(signal, batch_id=record.batch_id, contact_id=record.contact_id)
         dependencies.live_numbers.forget(record.batch_id)
     if late.skipped:
         await notify_skipped(dependencies, late.skipped)

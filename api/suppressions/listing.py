@@ -1,17 +1,12 @@
 """Opting numbers out, and notifying the workflows of the contacts that were skipped for it."""
 
-import asyncio
 from collections.abc import Sequence
 from datetime import datetime
 
-import structlog
-
 from api.http.dependencies import ApiDependencies
-from api.http.notification import AT_ONCE, PATIENCE_SECONDS, tell_engine
+from api.http.notification import signal_each, signal_workflow
 from domain.identity import ExecutionId
 from domain.suppression import SkippedContact
-
-_log = structlog.get_logger()
 
 MAX_NOTIFIED = 1000
 """Workflows of further skipped contacts find out when they wake, their batches in their next sweep."""
@@ -25,17 +20,11 @@ async def opt_out(dependencies: ApiDependencies, execution_id: ExecutionId, now:
 
 async def notify_skipped(dependencies: ApiDependencies, skipped: Sequence[SkippedContact]) -> None:
     """Tell batches which contacts they need not wait for; a batch that misses it finds out by itself."""
-    places = asyncio.Semaphore(AT_ONCE)
 
-    async def tell(each: SkippedContact) -> None:
-        async with places:
-            news = dependencies.engine.contact_skipped(each.batch_id, each.contact_id, each.was)
-            await tell_engine(news, batch_id=each.batch_id, contact_id=each.contact_id)
+    async def notify(each: SkippedContact) -> bool:
+        signal = dependencies.engine.contact_skipped(each.batch_id, each.contact_id, each.was)
+        return await signal_workflow(signal, batch_id=each.batch_id, contact_id=each.contact_id)
 
     for each in skipped:
         dependencies.live_numbers.forget(each.batch_id)
-    try:
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            await asyncio.gather(*map(tell, skipped[:MAX_NOTIFIED]))
-    except TimeoutError:
-        _log.warning("numbers suppressed, not every workflow told in time", contacts=len(skipped))
+    await signal_each(skipped[:MAX_NOTIFIED], notify)

@@ -6,7 +6,7 @@ import httpx
 import pytest
 from structlog.testing import capture_logs
 
-from api.http.notification import AT_ONCE, tell_batches
+from api.http.notification import AT_ONCE, signal_each, signal_workflow
 from domain.batch import BatchStatus
 from domain.errors import EngineUnavailable
 from domain.identity import BatchId
@@ -65,7 +65,7 @@ async def test_stored_change_stands_and_is_200_when_the_engine_fails_after_it(
     ids = {"batch_id": scene.batch_id}
     if "contacts" in path:
         ids["contact_id"] = answer.json()["contact_id"]
-    expected = {"event": "change stored, its workflow not told", "log_level": "warning", **ids}
+    expected = {"event": "change stored, its workflow not signalled", "log_level": "warning", **ids}
     assert [each for each in logs if each["log_level"] == "warning"] == [expected]
 
 
@@ -221,11 +221,12 @@ class _HangingEngine(fakes.FakeEngine):
         await asyncio.Event().wait()
 
 
-async def test_many_batches_are_told_a_few_at_once_and_deaf_ones_stop_nobody() -> None:
+async def test_many_batches_are_signalled_a_few_at_once_and_deaf_ones_stop_nobody() -> None:
     engine = _CountingEngine()
 
-    await tell_batches(
-        lambda batch_id: engine.act(batch_id, Action.PAUSE), [BatchId(f"btc_{n}") for n in range(90)]
+    await signal_each(
+        [BatchId(f"btc_{n}") for n in range(90)],
+        lambda batch_id: signal_workflow(engine.act(batch_id, Action.PAUSE), batch_id=batch_id),
     )
 
     assert (engine.peak, engine.asked, len(engine.acts)) == (AT_ONCE, 90, 60)
@@ -236,10 +237,15 @@ async def test_client_does_not_wait_for_an_engine_that_hangs(monkeypatch: pytest
     engine = _HangingEngine()
 
     with capture_logs() as logs:
-        await tell_batches(
-            lambda batch_id: engine.act(batch_id, Action.CANCEL), [BatchId(f"btc_{n}") for n in range(30)]
+        await signal_each(
+            [BatchId(f"btc_{n}") for n in range(30)],
+            lambda batch_id: signal_workflow(engine.act(batch_id, Action.CANCEL), batch_id=batch_id),
         )
 
     assert logs == [
-        {"event": "change stored, not every workflow told in time", "log_level": "warning", "batches": 30}
+        {
+            "event": "change stored, not every workflow signalled in time",
+            "log_level": "warning",
+            "workflows": 30,
+        }
     ]

@@ -329,7 +329,7 @@ async def test_change_is_made_while_temporal_is_unreachable(house: House, is_dow
         answer = await _patch(house, scene.campaign_id, {"retry_policy": {"cooldown_minutes": 90}})
 
     assert (answer.status_code, answer.json()["retry_policy"]["cooldown_minutes"]) == (200, 90)
-    assert {"event": "change stored, its workflow not told", "batch_id": scene.batch_id} in [
+    assert {"event": "change stored, its workflow not signalled", "batch_id": scene.batch_id} in [
         {key: each[key] for key in ("event", "batch_id") if key in each} for each in logs
     ]
 
