@@ -30,8 +30,8 @@ router = APIRouter(prefix="/api/v1/suppressions", tags=["suppressions"])
 
 _log = structlog.get_logger()
 _ALL = TypeAdapter(list[SuppressionOut])
-_LISTS_ONE = (401, 403, 404, 413, 415, 422, 429, 503)
-_LISTS_MANY = (401, 413, 415, 422, 429, 503)
+_LISTS_ONE = (401, 403, 404, 408, 413, 415, 422, 429, 503)
+_LISTS_MANY = (401, 408, 413, 415, 422, 429, 503)
 
 SuppressionBody = Annotated[Posted[SuppressionCreate], Depends(body_of(SuppressionCreate))]
 

@@ -98,6 +98,19 @@ async def test_description_names_bodies_problems_and_the_token(house: House) -> 
     assert not [path for path in document["paths"] if path.endswith("/contacts/")]
 
 
+async def test_whatever_reads_a_body_names_the_bodies_it_refuses(house: House) -> None:
+    paths = (await house.client.get("/openapi.json")).json()["paths"]
+
+    readers = {
+        f"{method} {path}": {"408", "413", "415", "422"} - set(operation["responses"])
+        for path, operations in paths.items()
+        for method, operation in operations.items()
+        if "requestBody" in operation
+    }
+    assert len(readers) > 8
+    assert {reader: missing for reader, missing in readers.items() if missing} == {}
+
+
 async def test_description_names_both_forms_of_an_upload_and_the_file_of_an_export(house: House) -> None:
     paths = (await house.client.get("/openapi.json")).json()["paths"]
 
