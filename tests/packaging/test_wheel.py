@@ -14,9 +14,9 @@ from tests.console.terminal import apollo
 
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())
 SETUPTOOLS: dict[str, Any] = PROJECT["tool"]["setuptools"]
-NOT_SHIPPED = {"bench", "tests"}
+NOT_SHIPPED = {"bench", "examples", "tests"}
 TOP_LEVEL = {
-    *("activities", "api", "console", "domain", "embedded", "observability"),
+    *("activities", "api", "console", "domain", "embedded", "observability", "receivers"),
     *("store", "telephony", "temporal", "workflows"),
     *("cli", "settings", "worker"),
 }

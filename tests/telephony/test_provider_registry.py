@@ -94,7 +94,8 @@ async def test_provider_goes_by_the_name_it_was_chosen_by(name: str) -> None:
         ),
         pytest.param(
             settings("jambonz", jambonz=JAMBONZ | {"application_sid": None}),
-            "APOLLO_JAMBONZ_APPLICATION_SID, APOLLO_JAMBONZ_CALL_HOOK: set exactly one of the two",
+            "APOLLO_JAMBONZ_APPLICATION_SID, APOLLO_JAMBONZ_CALL_HOOK: set exactly one of the two, "
+            "or APOLLO_JAMBONZ_APPLICATIONS",
             id="jambonz with neither application nor call hook",
         ),
         pytest.param(
