@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from domain.batch import BatchStatus, PausedBy
 from domain.call import AttemptKind
 from domain.contact import ContactStatus
+from domain.disposition import AnsweredBy
 from domain.identity import BatchId, ContactId
 
 OVERDUE_AFTER = timedelta(seconds=5)
@@ -15,6 +16,9 @@ CLOCKS_DIFFER_BY = timedelta(seconds=1)
 """A contact counts as due this much before its time."""
 DEMAND_LASTS = timedelta(seconds=15)
 """A batch that has not reported its demand for so long counts only with the slots it holds."""
+
+DISPOSITIONS_SHOWN = 10
+"""The most frequent ones, on a batch's page."""
 
 WINDOW_OPENS = "next window opens"
 """Why contacts in front of a cursor are read again, while their windows are closed."""
@@ -103,6 +107,9 @@ class GrantedSlots:
     """A slot has been held for a while without an open call."""
     counts: Mapping[ContactStatus, int] | None = None
     """A contact that holds a slot and waits for its dial counts as dispatched."""
+    answered_by: Mapping[AnsweredBy, int] | None = None
+    dispositions: Mapping[str, int] | None = None
+    """How many calls were told so, of dispositions the most frequent; both with the counts."""
     holders: tuple[tuple[ContactId, int], ...] | None = None
     """Contacts that hold a slot, each with its attempt; the first hundred."""
     policy_version: int | None = None

@@ -51,6 +51,9 @@ class BatchState:
     counts: dict[ContactStatus, int] = field(default_factory=dict)
     """How many contacts stood where when they were last counted."""
     counted_at: datetime | None = None
+    answered_by: dict[AnsweredBy, int] = field(default_factory=dict)
+    dispositions: dict[str, int] = field(default_factory=dict)
+    """How many calls were told so then, of dispositions the most frequent."""
     in_flight: dict[str, int] = field(default_factory=dict)
     """Holders of slots then: contact id to attempt, the first hundred."""
     asked: dict[str, datetime] = field(default_factory=dict)

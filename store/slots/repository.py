@@ -7,6 +7,7 @@ has a cap, else that of the batch. What decides is read after the lock, so each 
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import Any
 
 from sqlalchemy import (
@@ -36,6 +37,7 @@ from domain.identity import BatchId, ContactId
 from domain.ports.slots import HeldSlot
 from domain.slots import (
     CLOCKS_DIFFER_BY,
+    DISPOSITIONS_SHOWN,
     OVERDUE_AFTER,
     GrantedSlot,
     GrantedSlots,
@@ -47,6 +49,7 @@ from domain.slots import (
     free_slots,
 )
 from store.batches.counting import counters_of
+from store.calls.told import count_told
 from store.database.engine import single_statement, transaction
 from store.schema.base import INSTANT, OPEN_ATTEMPT
 from store.schema.tables import calls, contacts, slots
@@ -275,10 +278,13 @@ async def _counted(connection: AsyncConnection, stands: GrantedSlots, batch_id: 
     """Add the counters and the holders of slots."""
     counters = (await counters_of(connection, [batch_id]))[batch_id]
     holders = await connection.execute(_HOLDERS, {"this_batch": batch_id})
+    told = await count_told(connection, calls.c.batch_id == batch_id)
     return replace(
         stands,
         counts={status: getattr(counters, field_of(status)) for status in ContactStatus},
         holders=tuple((ContactId(contact_id), attempt) for contact_id, attempt in holders),
+        answered_by=told.answered_by,
+        dispositions=dict(islice(told.dispositions.items(), DISPOSITIONS_SHOWN)),
     )
 
 

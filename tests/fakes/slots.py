@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from itertools import islice
 
 from domain.batch import TERMINAL_BATCH, Batch, BatchStatus, calling_hours_in_force, concurrency_in_force
 from domain.call import AttemptKind
@@ -15,6 +16,7 @@ from domain.identity import BatchId, ContactId
 from domain.ports import HeldSlot
 from domain.slots import (
     CLOCKS_DIFFER_BY,
+    DISPOSITIONS_SHOWN,
     OVERDUE_AFTER,
     WINDOW_OPENS,
     GrantedSlot,
@@ -103,6 +105,9 @@ class _Grant:
         counters = self._tables.counters_of(batch_id)
         is_ended = self._batch.status in TERMINAL_BATCH
         mine = self._tables.contacts_of(batch_id)
+        told = self._tables.told_counts(
+            each for each in self._tables.calls.values() if each.batch_id == batch_id
+        )
         return GrantedSlots(
             status=self._batch.status,
             paused_by=self._batch.paused_by,
@@ -133,6 +138,8 @@ class _Grant:
             ),
             counts={status: getattr(counters, field_of(status)) for status in ContactStatus},
             holders=tuple((each.contact_id, each.attempt) for each in self._tables.slots_of(batch_id)),
+            answered_by=told.answered_by,
+            dispositions=dict(islice(told.dispositions.items(), DISPOSITIONS_SHOWN)),
         )
 
     def _may_call(self) -> bool:

@@ -32,17 +32,18 @@ ACTIVITIES: Mapping[str, str] = {
 MESSAGES: Mapping[str, str] = {
     "BatchWorkflow request": "batch_id campaign_id contacts_per_run organization_id state",
     "BatchWorkflow request.state": (
-        "actions asked counted_at counts cursor follow_again_at followed_version idle_looks in_flight "
-        "next_wake notes notified_up_to rereads rescheduled_since rules_pass runs skipped_are_told stands "
-        "zones"
+        "actions answered_by asked counted_at counts cursor dispositions follow_again_at "
+        "followed_version idle_looks in_flight next_wake notes notified_up_to rereads "
+        "rescheduled_since rules_pass runs skipped_are_told stands zones"
     ),
     "BatchWorkflow request.state.actions": "at came_of what",
     "BatchWorkflow request.state.notes": "at came_of what",
     "BatchWorkflow request.state.rules_pass": "has_moved position since version",
     "BatchWorkflow request.state.stands": (
-        "at campaign_in_use campaign_limit concurrency_limit counts cursor granted has_more holders "
-        "in_use is_begin_due is_done is_end_due is_unattended paused_by policy_version refused rereads "
-        "status total_contacts waiting_batches wakes zones"
+        "answered_by at campaign_in_use campaign_limit concurrency_limit counts cursor "
+        "dispositions granted has_more holders in_use is_begin_due is_done is_end_due "
+        "is_unattended paused_by policy_version refused rereads status total_contacts "
+        "waiting_batches wakes zones"
     ),
     "BatchWorkflow request.state.stands.granted": "attempt contact_id kind",
     "BatchWorkflow request.state.stands.refused": "attempt contact_id due_at",
@@ -70,9 +71,10 @@ MESSAGES: Mapping[str, str] = {
     "finish_batch request": "batch_id",
     "follow_up_scheduled": "at attempt contact_id kind",
     "grant_slots answer": (
-        "at campaign_in_use campaign_limit concurrency_limit counts cursor granted has_more holders "
-        "in_use is_begin_due is_done is_end_due is_unattended paused_by policy_version refused rereads "
-        "status total_contacts waiting_batches wakes zones"
+        "answered_by at campaign_in_use campaign_limit concurrency_limit counts cursor "
+        "dispositions granted has_more holders in_use is_begin_due is_done is_end_due "
+        "is_unattended paused_by policy_version refused rereads status total_contacts "
+        "waiting_batches wakes zones"
     ),
     "grant_slots answer.granted": "attempt contact_id kind",
     "grant_slots answer.refused": "attempt contact_id due_at",

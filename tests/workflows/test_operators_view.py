@@ -13,6 +13,7 @@ from temporalio.client import WorkflowHandle
 
 from domain.batch import BatchStatus, PausedBy
 from domain.contact import ContactStatus as S
+from domain.disposition import AnsweredBy
 from domain.redial import RedialPolicy
 from domain.slots import WINDOW_OPENS, GrantedSlots
 from tests.workflows.stage import ANSWERED, BUSY, QUICK, SILENCE, Stage, until
@@ -80,6 +81,8 @@ def test_page_shows_slots_clocks_who_paused_and_what_was_asked_for() -> None:
     state = BatchState(
         stands=standing(campaign_limit=6, campaign_in_use=5),
         counts={S.PENDING: 3, S.DISPATCHED: 1, S.RETRYING: 2, S.COMPLETED: 3, S.SKIPPED: 0},
+        answered_by={AnsweredBy.HUMAN: 3, AnsweredBy.MACHINE: 1},
+        dispositions={"promised": 2},
         rereads={WINDOW_OPENS: opens_at},
         next_wake=(opens_at, WINDOW_OPENS),
         actions=[Entry(NOON, "resume by the API", "now in_progress"), Entry(NOON, "pause by ops: lunch")],
@@ -98,6 +101,8 @@ def test_page_shows_slots_clocks_who_paused_and_what_was_asked_for() -> None:
         "| next wake | 2030-01-31 13:00:00 UTC: next window opens |\n\n"
         "| contacts | of 9 |\n|---|---|\n"
         "| pending | 3 |\n| live | 1 |\n| retrying | 2 |\n| completed | 3 |\n\n"
+        "| answered by | of 4 calls |\n|---|---|\n| a human | 3 (75%) |\n| a machine | 1 (25%) |\n\n"
+        "| came to | of 2 calls |\n|---|---|\n| `promised` | 2 (100%) |\n\n"
         "| when, in UTC | asked for | what came of it |\n|---|---|---|\n"
         "| 31 Jan 12:00:00 | pause by ops: lunch | under way |\n"
         "| 31 Jan 12:00:00 | resume by the API | now in_progress |\n\n"

@@ -11,7 +11,7 @@ from domain.lifecycle import Action
 from domain.slots import WINDOW_OPENS, GrantedSlots
 from workflows.markdown import NO_BREAK, table
 from workflows.messages import BatchState, Entry
-from workflows.text import instant
+from workflows.text import ANSWERED_BY, instant, quantity
 
 
 def tally(state: BatchState) -> BatchTally:
@@ -29,6 +29,7 @@ def details(state: BatchState, now: datetime) -> str:
     parts = [f"**{stands.status}** at {instant(now)}", table(("", ""), _standing(state, stands))]
     contacts = [(name, str(count)) for name, count in asdict(tally(state)).items() if count]
     parts.append(table(("contacts", f"of {stands.total_contacts}"), contacts))
+    parts.extend(_told(state))
     if state.actions:
         parts.append(table(("when, in UTC", "asked for", "what came of it"), _lines(state.actions)))
     if state.notes:
@@ -45,6 +46,8 @@ def view(state: BatchState) -> dict[str, object]:
         "paused_by": stands.paused_by if stands else None,
         "counters": asdict(tally(state)),
         "counted_at": state.counted_at,
+        "answered_by": {str(each): count for each, count in state.answered_by.items()},
+        "dispositions": dict(state.dispositions),
         "concurrency_limit": stands.concurrency_limit if stands else None,
         "slots_in_use": stands.in_use if stands else 0,
         "free_slots": max(0, stands.concurrency_limit - stands.in_use) if stands else 0,
@@ -58,6 +61,17 @@ def view(state: BatchState) -> dict[str, object]:
         "notes": [asdict(each) for each in state.notes],
         "run": state.runs,
     }
+
+
+def _told(state: BatchState) -> Iterable[str]:
+    """Yield who answered the calls and what came of them, each with its share; nothing where nobody told."""
+    answerers = [(ANSWERED_BY[each], count) for each, count in state.answered_by.items()]
+    dispositions = [(f"`{each}`", count) for each, count in state.dispositions.items()]
+    for head, counts in (("answered by", answerers), ("came to", dispositions)):
+        total = sum(count for _, count in counts)
+        if total:
+            rows = [(name, f"{count} ({count / total:.0%})") for name, count in counts]
+            yield table((head, f"of {quantity(total, 'call')}"), rows)
 
 
 def _standing(state: BatchState, stands: GrantedSlots) -> Iterable[tuple[str, str]]:

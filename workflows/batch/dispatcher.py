@@ -50,10 +50,14 @@ class Dispatcher:
     def take(self, stands: GrantedSlots, now: datetime) -> None:
         """Take over how the batch stands; a read older than the newest signal does not move the cursor."""
         state = self._state
-        state.stands = replace(stands, granted=(), refused=(), counts=None, holders=None)
+        state.stands = replace(
+            stands, granted=(), refused=(), counts=None, holders=None, answered_by=None, dispositions=None
+        )
         if stands.counts is not None and stands.holders is not None:
             state.counts, state.counted_at = dict(stands.counts), now
             state.in_flight = dict(stands.holders)
+            state.answered_by = dict(stands.answered_by or {})
+            state.dispositions = dict(stands.dispositions or {})
         if stands.in_use:
             state.idle_looks = 0
         granted = {each.contact_id for each in stands.granted}
