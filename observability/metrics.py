@@ -29,6 +29,13 @@ class Telemetry:
         self._webhooks = Counter(
             "apollo_webhook_events_total", "Provider webhooks by result", ["result"], registry=self._registry
         )
+        self._calls = Counter(
+            "apollo_calls_total",
+            "Calls whose endings were reported to this process, by what was told of them until then",
+            ["outcome", "answered_by", "disposition"],
+            registry=self._registry,
+        )
+        self._frequent_dispositions: frozenset[str] = frozenset()
         self._inbox = Gauge(
             "apollo_webhook_inbox_depth",
             "Stored endings that no workflow has been told of",
@@ -63,6 +70,16 @@ class Telemetry:
     def webhook_answered(self, result: str) -> None:
         """Count one webhook."""
         self._webhooks.labels(result).inc()
+
+    def call_ended(self, outcome: str, answered_by: str | None, disposition: str | None) -> None:
+        """Count one call; a disposition that is not among the most frequent ones must make no label."""
+        is_frequent = disposition is None or disposition in self._frequent_dispositions
+        label = (disposition or "none") if is_frequent else "other"
+        self._calls.labels(outcome, answered_by or "none", label).inc()
+
+    def dispositions_ranked(self, most_frequent: Iterable[str]) -> None:
+        """Keep which dispositions have a label of their own from now on."""
+        self._frequent_dispositions = frozenset(most_frequent)
 
     def inbox_measured(self, events: int, oldest_seconds: float) -> None:
         """Keep how many stored endings wait for delivery in the whole database, and the oldest one's age."""

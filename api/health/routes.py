@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 from fastapi import APIRouter
@@ -19,6 +20,8 @@ from observability.metrics import Telemetry
 
 router = APIRouter(tags=["health"])
 
+LABELLED_DISPOSITIONS = 20
+"""The most frequent of the deployment; calls with another one are counted together."""
 INBOX_PATIENCE_SECONDS = 2
 """Of who scrapes, while the database does not answer."""
 
@@ -43,7 +46,9 @@ async def readyz(dependencies: Dependencies) -> Response:
 async def metrics(dependencies: WebhookDependencies, telemetry: Metrics) -> Response:
     """Return the metrics of this process in Prometheus text form."""
     await asyncio.gather(
-        _measure_inbox(dependencies, telemetry), _measure_deliveries(dependencies, telemetry)
+        _measure_inbox(dependencies, telemetry),
+        _measure_deliveries(dependencies, telemetry),
+        _rank_dispositions(dependencies, telemetry),
     )
     return Response(telemetry.exposition(), media_type=CONTENT_TYPE_LATEST)
 
@@ -70,6 +75,15 @@ async def _measure_deliveries(dependencies: ApiDependencies, telemetry: Telemetr
         return
     by_state = {str(state): count for state, count in backlog.by_state.items()}
     telemetry.deliveries_measured(by_state, _age_seconds(backlog.oldest_at, now))
+
+
+async def _rank_dispositions(dependencies: ApiDependencies, telemetry: Telemetry) -> None:
+    """Learn which dispositions calls are counted by from now on; while nobody can say, by those before."""
+    with suppress(TimeoutError, TechnicalError):
+        async with asyncio.timeout(INBOX_PATIENCE_SECONDS):
+            telemetry.dispositions_ranked(
+                await dependencies.dispositions.most_frequent(LABELLED_DISPOSITIONS)
+            )
 
 
 def _age_seconds(oldest_at: datetime | None, now: datetime) -> float:

@@ -48,6 +48,9 @@ class DispositionStore(Protocol):
         Raises ExecutionNotFound, ExecutionClosed, DispositionFinal.
         """
 
+    async def most_frequent(self, limit: int) -> Sequence[str]:
+        """Return the dispositions that most calls of the deployment came to, the most frequent first."""
+
     async def follow(self, execution_id: ExecutionId, now: datetime) -> LateEffect:
         """Apply the rule for a disposition that an event brought after its attempt was settled.
 

@@ -24,7 +24,7 @@ from domain.settlement import Settlement, is_to_be_suppressed, settle_late
 from domain.suppression import SkippedContact
 from store.audit.recording import record
 from store.calls.events import keep_machine_news, update_call
-from store.database.engine import transaction
+from store.database.engine import single_statement, transaction
 from store.schema.mapping import batch_of, call_of, campaign_of, contact_of
 from store.schema.tables import batches, calls, campaigns, contacts
 from store.suppressions.listing import opt_out
@@ -75,6 +75,21 @@ class PostgresDispositionStore:
             if effect is ReportEffect.ACCEPTED:
                 late = await self._follow(connection, row, kept, now)
             return ReportedDisposition(effect=effect, record=kept, late=late)
+
+    async def most_frequent(self, limit: int) -> Sequence[str]:
+        """Return the dispositions that most calls of the deployment came to, the most frequent first."""
+        c = calls.c
+        # The first condition is that of the index.
+        is_told = or_(c.answered_by.is_not(None), c.disposition.is_not(None))
+        ranked = (
+            select(c.disposition)
+            .where(is_told, c.disposition.is_not(None))
+            .group_by(c.disposition)
+            .order_by(func.count().desc(), c.disposition)
+            .limit(limit)
+        )
+        async with single_statement(self._engine) as connection:
+            return (await connection.scalars(ranked)).all()
 
     async def follow(self, execution_id: ExecutionId, now: datetime) -> LateEffect:
         """Apply the rule for a disposition that an event brought late. Raises ExecutionNotFound."""

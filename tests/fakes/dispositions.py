@@ -50,6 +50,11 @@ class FakeDispositionStore:
             late = await self.follow(execution_id, now)
         return ReportedDisposition(effect=effect, record=after, late=late)
 
+    async def most_frequent(self, limit: int) -> Sequence[str]:
+        """Return the dispositions that most calls came to, the most frequent first."""
+        self._tables.require_up()
+        return list(self._tables.told_counts(self._tables.calls.values()).dispositions)[:limit]
+
     async def follow(self, execution_id: ExecutionId, now: datetime) -> LateEffect:
         """Apply the rule for a disposition that an event brought late. Raises ExecutionNotFound."""
         record = self._call(execution_id)

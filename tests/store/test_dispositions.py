@@ -118,6 +118,7 @@ async def test_calls_are_counted_by_what_was_told_of_them(stores: Stores) -> Non
     debug = await stores.diagnostics.ended_calls(batch.batch_id, "UTC")
     assert (stats.told, debug.told) == (counts, counts)
     assert list(stats.told.dispositions) == ["left_message", "refused"]
+    assert await stores.dispositions.most_frequent(1) == ["left_message"]
 
 
 def a_report(disposition: str = "callback", **told: Any) -> DispositionReport:
