@@ -218,6 +218,18 @@ async def test_late_ending_of_a_call_is_told_once_more(stores: Stores, webhooks:
     assert told == [CallStatus.UNKNOWN, CallStatus.COMPLETED]
 
 
+async def test_disposition_is_told_each_time_it_changes(stores: Stores, webhooks: Webhooks) -> None:
+    await webhooks.an_endpoint(EventType.CALL_DISPOSITION)
+    record = await stores.claimed(await stores.a_person())
+
+    for said in ("callback", "callback", "sale"):
+        await stores.force("calls", disposition=said)
+
+    news = [each.news for each in await webhooks.news()]
+    assert [each.call.disposition for each in news if isinstance(each, CallNews)] == ["callback", "sale"]
+    assert {each.call.execution_id for each in news if isinstance(each, CallNews)} == {record.execution_id}
+
+
 async def test_change_that_is_rolled_back_tells_nothing(stores: Stores, webhooks: Webhooks) -> None:
     await webhooks.an_endpoint(EventType.CONTACT_FINISHED)
     await stores.a_person()
