@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.full_path import run_batch
+from bench.throughput import Lap, lap
 from embedded.stack import RunningStack
 
 LIMIT = 40
@@ -73,8 +74,8 @@ class Receiver:
 class Compared:
     """One round: contacts per second without and with webhooks, and what came of them."""
 
-    without: float
-    with_webhooks: float
+    without: Lap
+    with_webhooks: Lap
     fast: Receiver
     moody: Receiver
     dead: Receiver
@@ -86,16 +87,16 @@ async def measure_webhooks(stack: RunningStack, *, contacts: int, rounds: int) -
     url = f"{stack.plan.api_url}/api/v1"
     async with httpx.AsyncClient(base_url=url, headers=headers, timeout=60) as api:
         await run_batch(api, contacts=LIMIT, window=LIMIT)
-        return [await _round(api, contacts) for _ in range(rounds)]
+        return [await _round(stack, api, contacts) for _ in range(rounds)]
 
 
-async def _round(api: httpx.AsyncClient, contacts: int) -> Compared:
-    without = await run_batch(api, contacts=contacts, window=LIMIT)
+async def _round(parts: RunningStack, api: httpx.AsyncClient, contacts: int) -> Compared:
+    without = await lap(parts, contacts, run_batch(api, contacts=contacts, window=LIMIT))
     fast, moody, dead = Receiver(), Receiver(refuses=0.5), Receiver(hangs=True)
     async with AsyncExitStack() as stack:
         for each in (fast, moody, dead):
             await stack.enter_async_context(_registered(api, each))
-        with_webhooks = await run_batch(api, contacts=contacts, window=LIMIT)
+        with_webhooks = await lap(parts, contacts, run_batch(api, contacts=contacts, window=LIMIT))
         await _caught_up(fast, contacts * len(EVENTS))
     return Compared(without, with_webhooks, fast, moody, dead)
 
@@ -135,9 +136,16 @@ def _lines(round_: Compared) -> list[tuple[str, str]]:
     late = sorted(round_.fast.lateness.values())
     median, last_hundredth = (late[min(int(len(late) * share), len(late) - 1)] for share in (0.5, 0.99))
     return [
-        ("contacts per second without endpoints", f"{round_.without:.1f}"),
-        ("with three", f"{round_.with_webhooks:.1f}"),
-        ("kept", f"{round_.with_webhooks / round_.without:.3f}"),
+        ("contacts per second without endpoints", f"{round_.without.rate:.1f}"),
+        ("with three", f"{round_.with_webhooks.rate:.1f}"),
+        ("kept", f"{round_.with_webhooks.rate / round_.without.rate:.3f}"),
+        *(
+            (
+                f"processor time per contact, {part}",
+                f"{before:.1f} → {round_.with_webhooks.milliseconds[part]:.1f} ms",
+            )
+            for part, before in round_.without.milliseconds.items()
+        ),
         ("the fast one heard, median", f"{median:.2f} s"),
         ("99th percentile", f"{last_hundredth:.2f} s"),
         ("latest", f"{late[-1]:.2f} s"),
