@@ -15,6 +15,7 @@ from domain.call import (
     CallStatus,
     EventEffect,
     EventSource,
+    Outcome,
     StatusEvent,
     apply_event,
     has_ended,
@@ -24,9 +25,10 @@ from domain.disposition import MACHINES, OnMachine
 from domain.errors import ExecutionNotFound
 from domain.identity import ExecutionId
 from domain.ports import RecordedEvent
-from domain.redial import corrected_late, taken_as
+from domain.redial import corrected_late, outcome_under, taken_as
 from store.calls.endings import TELL_LISTENERS
 from store.database.text import storable_body, storable_text
+from store.schema.json_columns import retry_policy_of
 from store.schema.mapping import call_of, call_values
 from store.schema.tables import batches, call_events, calls, campaigns, contacts
 
@@ -62,6 +64,11 @@ _ZONE = (
 )
 _ON_MACHINE = (
     select(func.coalesce(batches.c.on_machine, campaigns.c.on_machine))
+    .join_from(batches, campaigns, batches.c.campaign_id == campaigns.c.campaign_id)
+    .where(batches.c.batch_id == bindparam("this_batch"))
+)
+_RETRY_POLICY = (
+    select(func.coalesce(batches.c.retry_policy, campaigns.c.retry_policy))
     .join_from(batches, campaigns, batches.c.campaign_id == campaigns.c.campaign_id)
     .where(batches.c.batch_id == bindparam("this_batch"))
 )
@@ -231,7 +238,7 @@ async def _move_contact(connection: AsyncConnection, before: CallRecord, after: 
     if after.call_status in _ON_THE_PHONE:
         moved, moves_to = [ContactStatus.DISPATCHED], ContactStatus.IN_PROGRESS
     elif before.call_status is CallStatus.UNKNOWN and after.call_status in OUTCOME_OF:
-        outcome = OUTCOME_OF[after.call_status]
+        outcome = await _outcome_in_force(connection, after)
         moved = [each for each in ContactStatus if corrected_late(each, outcome) is not each]
         moves_to = taken_as(outcome)
     else:
@@ -243,6 +250,15 @@ async def _move_contact(connection: AsyncConnection, before: CallRecord, after: 
         "moves_to": moves_to,
     }
     await connection.execute(_MOVE_CONTACT, move)
+
+
+async def _outcome_in_force(connection: AsyncConnection, call: CallRecord) -> Outcome:
+    """Return how a call ended in the eyes of its policy, which is asked where a machine answered."""
+    outcome = OUTCOME_OF[call.call_status]
+    if call.answered_by not in MACHINES:
+        return outcome
+    policy = retry_policy_of(await connection.scalar(_RETRY_POLICY, {"this_batch": call.batch_id}))
+    return outcome_under(policy, outcome, call.answered_by)
 
 
 def _storable(event: StatusEvent) -> StatusEvent:

@@ -5,6 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from domain.batch import redial_policy_in_force
 from domain.call import (
     OUTCOME_OF,
     PLACED_STATUSES,
@@ -33,7 +34,7 @@ from domain.ports import (
     RecordedEvent,
     RulesChanged,
 )
-from domain.redial import corrected_late
+from domain.redial import RedialPolicy, corrected_late, outcome_under
 from tests.fakes.tables import StoredEvent, Tables, is_open
 
 _ON_THE_PHONE = frozenset({CallStatus.RINGING, CallStatus.IN_PROGRESS})
@@ -258,18 +259,23 @@ class FakeCallStore:
 
     def _move_contact(self, before: CallRecord, after: CallRecord, now: datetime) -> None:
         contact = self._tables.contacts[after.contact_id]
-        moves_to = _follows_on(contact.status, before, after)
+        rules = self._tables.campaigns[after.campaign_id].rules
+        policy, _ = redial_policy_in_force(self._tables.batches[after.batch_id].overrides, rules)
+        moves_to = _follows_on(contact.status, before, after, policy)
         if moves_to is not contact.status and self._tables.newest_call(after.contact_id) == after:
             self._tables.contacts[contact.contact_id] = replace(
                 contact, status=moves_to, next_retry_at=None, updated_at=now
             )
 
 
-def _follows_on(status: ContactStatus, before: CallRecord, after: CallRecord) -> ContactStatus:
+def _follows_on(
+    status: ContactStatus, before: CallRecord, after: CallRecord, policy: RedialPolicy
+) -> ContactStatus:
     if after.call_status in _ON_THE_PHONE and status is ContactStatus.DISPATCHED:
         return ContactStatus.IN_PROGRESS
     if before.call_status is CallStatus.UNKNOWN and after.call_status in OUTCOME_OF:
-        return corrected_late(status, OUTCOME_OF[after.call_status])
+        outcome = outcome_under(policy, OUTCOME_OF[after.call_status], after.answered_by)
+        return corrected_late(status, outcome)
     return status
 
 

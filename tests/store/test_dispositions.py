@@ -373,3 +373,22 @@ async def test_voicemail_that_finds_no_opening_any_more_ends_as_its_policy_says(
     await stores.calls.record_dial(again.execution_id, DialState.READY)
     given_back = await stores.contacts.give_back(record.contact_id, 2, SOON, ends=True)
     assert given_back is ContactStatus.NO_ANSWER
+
+
+@pytest.mark.parametrize(
+    ("retry_on", "ends_as"),
+    [
+        pytest.param(DEFAULT_RETRY_ON | {Outcome.VOICEMAIL}, ContactStatus.NO_ANSWER, id="a voicemail"),
+        pytest.param(DEFAULT_RETRY_ON, ContactStatus.COMPLETED, id="an answered call"),
+    ],
+)
+async def test_machine_that_is_told_after_an_unknown_ending_corrects_as_its_policy_says(
+    stores: Stores, retry_on: frozenset[Outcome], ends_as: ContactStatus
+) -> None:
+    rules = a_campaign_rules(retry_policy=RedialPolicy(retry_on=retry_on))
+    record = await a_call_under(stores, rules)
+    await stores.hears(record, CallStatus.UNKNOWN)
+    await stores.contacts.settle(record.contact_id, 1, Settlement(status=ContactStatus.FAILED), MONDAY_NOON)
+    event = a_status_event(CallStatus.COMPLETED, answered_by=AnsweredBy.MACHINE)
+    await stores.calls.record_event(record.execution_id, event, event_key="end", body=None)
+    assert (await stands(stores, record)).status is ends_as
