@@ -79,6 +79,7 @@ COOLDOWN = timedelta(seconds=20)
 MOVES = 150
 ENDS_WITHIN = timedelta(minutes=1)
 """Between the end of a batch's last contact and that of the batch."""
+LONGEST_CALM = timedelta(seconds=20)
 STUCK_AFTER = timedelta(minutes=40)
 """Of calm, played time."""
 
@@ -185,6 +186,8 @@ class Game:
         self.skew = timedelta(seconds=self.random.uniform(-1, 1))
         """How far the workflows' clock is ahead of the database's."""
         self.is_calm = False
+        self.pace = timedelta(seconds=1)
+        """At which calm passes."""
         self.batches: dict[BatchId, Batch] = {}
         self.children: dict[ContactId, Child] = {}
         self.terminated: set[ContactId] = set()
@@ -662,6 +665,7 @@ class Game:
                 )
 
     async def _calm_round(self) -> None:
+        before = self._standstill()
         for contact_id in list(self.open_calls):
             record = self.open_calls.pop(contact_id)
             await self._hear(record, CallStatus.COMPLETED)
@@ -670,14 +674,19 @@ class Game:
             moved += [await self._step(each) for each in list(self.children) if each in self.children]
             if not any(moved):
                 break
-        self._pass_calm()
+        self._pass_calm(is_still=self._standstill() == before)
 
-    def _pass_calm(self) -> None:
-        """Let time pass until something is due."""
+    def _standstill(self) -> tuple[object, ...]:
+        """Return what changes when somebody is called or settled."""
+        return self.events, {each: child.state for each, child in self.children.items()}
+
+    def _pass_calm(self, *, is_still: bool) -> None:
+        """Let time pass until something is due, ever faster while nothing happens."""
+        self.pace = min(2 * self.pace, LONGEST_CALM) if is_still else timedelta(seconds=1)
         due = [each.wakes_at for each in self.batches.values() if each.wakes_at and not each.is_over]
         due += [each.due_at for each in self.children.values() if each.due_at is not None]
         next_at = min(due, default=self.workflow_time() + ENDS_WITHIN) - self.skew
-        self.now = max(next_at, self.now + timedelta(seconds=1))
+        self.now = max(next_at, self.now + self.pace)
 
     async def _is_unfinished(self, batch: Batch) -> bool:
         counters = await self.stored.count(batch.batch_id)
