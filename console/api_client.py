@@ -77,6 +77,10 @@ class ApiClient:
         """Change a campaign's rules; returns it."""
         return _object(self._send("PATCH", f"/campaigns/{_segment(campaign_id)}", json=change))
 
+    def clone_campaign(self, campaign_id: str, name: str) -> JsonObject:
+        """Copy a campaign's rules into a new one; returns that."""
+        return _object(self._send("POST", f"/campaigns/{_segment(campaign_id)}/clone", json={"name": name}))
+
     def delete_campaign(self, campaign_id: str) -> None:
         """Delete a campaign whose batches are over."""
         self._send("DELETE", f"/campaigns/{_segment(campaign_id)}")

@@ -130,6 +130,21 @@ def update(  # noqa: PLR0913 - one parameter per option
     show_list(("field", "value"), ([name, shown(value)] for name, value in campaign.items()), Console())
 
 
+@campaigns.command("clone")
+def clone(
+    context: typer.Context,
+    campaign_id: CampaignId,
+    name: Annotated[str, typer.Option(help="What people call the copy.")],
+    api_url: ApiUrl = None,
+    token: ApiToken = None,
+) -> None:
+    """Copy a campaign with all its rules, without its batches; prints the id of the copy."""
+    with cli_context_of(context).connect(api_url, token) as api:
+        copy_id = api.clone_campaign(campaign_id, name)["campaign_id"]
+    typer.echo(copy_id)
+    typer.echo("Campaign cloned as a draft.", err=True)
+
+
 @campaigns.command("delete")
 def delete(
     context: typer.Context, campaign_id: CampaignId, api_url: ApiUrl = None, token: ApiToken = None

@@ -1,6 +1,7 @@
 """Actions on campaigns: the store decides and keeps them, then the workflows are notified."""
 
 from contextlib import suppress
+from dataclasses import replace
 
 from api.http.authentication import Client
 from api.http.dependencies import ApiDependencies
@@ -9,7 +10,7 @@ from api.http.notification import signal_each, signal_workflow
 from domain.campaign import Campaign, CampaignRules
 from domain.errors import FieldError, InvalidRequest, TechnicalError
 from domain.lifecycle import Action
-from domain.ports import Amendment
+from domain.ports import Amendment, KeyedRequest
 
 
 async def act_on_campaign(
@@ -75,6 +76,20 @@ async def change_campaign(
         with suppress(TechnicalError):  # they are signalled once more, which changes nothing
             await dependencies.reschedules.mark_announced(changed.campaign_id, changed.updated_at)
     return changed
+
+
+async def clone_campaign(
+    dependencies: ApiDependencies,
+    client: Client,
+    campaign: str,
+    name: str,
+    keyed: KeyedRequest[Campaign] | None,
+) -> Campaign:
+    """Keep a `draft` with every rule of a campaign under another name. Raises CampaignNotFound."""
+    original = await dependencies.campaigns.get(client.organization_id, campaign_id_of(campaign))
+    return await dependencies.campaigns.create(
+        client.organization_id, replace(original.rules, name=name), dependencies.clock(), keyed
+    )
 
 
 async def delete_campaign(dependencies: ApiDependencies, client: Client, campaign: str) -> None:

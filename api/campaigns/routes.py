@@ -10,10 +10,18 @@ from starlette.responses import Response
 from api.campaigns.actions import (
     act_on_campaign,
     change_campaign,
+    clone_campaign,
     delete_campaign,
     require_application,
 )
-from api.campaigns.schemas import CampaignActed, CampaignChange, CampaignCreate, CampaignOut, CampaignsQuery
+from api.campaigns.schemas import (
+    CampaignActed,
+    CampaignChange,
+    CampaignClone,
+    CampaignCreate,
+    CampaignOut,
+    CampaignsQuery,
+)
 from api.campaigns.stats import CampaignStatsOut
 from api.http.authentication import Caller
 from api.http.dependencies import Dependencies
@@ -22,6 +30,7 @@ from api.http.ids import campaign_id_of
 from api.http.openapi import (
     ACTS,
     ACTS_AS_ASKED,
+    ACTS_ON_BODY,
     CHANGES,
     READS,
     READS_ONE,
@@ -43,6 +52,7 @@ AllBatches = Annotated[
     Flag, Query(alias="all", description="Also resume batches that were paused on their own.")
 ]
 CampaignBody = Annotated[Posted[CampaignCreate], Depends(body_of(CampaignCreate))]
+CloneBody = Annotated[Posted[CampaignClone], Depends(body_of(CampaignClone))]
 ChangeBody = Annotated[Posted[CampaignChange], Depends(body_of(CampaignChange))]
 
 
@@ -68,20 +78,21 @@ async def create_campaign(
     """Keep a campaign as `draft`; no call is placed."""
     once = await once_only(caller.organization_id, "campaign", key, posted.document)
 
-    def answer(campaign: Campaign) -> str:
-        return CampaignOut.of(campaign).model_dump_json()
-
     async def create() -> str:
         caller.require_own(posted.value.organization_id)
         rules = posted.value.to_domain()
         require_application(dependencies, rules.agent_id)
-        return answer(
+        return _json(
             await dependencies.campaigns.create(
-                caller.organization_id, rules, dependencies.clock(), keyed(once, answer)
+                caller.organization_id, rules, dependencies.clock(), keyed(once, _json)
             )
         )
 
     return await answer_created(dependencies, once, create)
+
+
+def _json(campaign: Campaign) -> str:
+    return CampaignOut.of(campaign).model_dump_json()
 
 
 @router.get("", include_in_schema=False)
@@ -118,6 +129,32 @@ async def patch_campaign(
     """Change a campaign's rules, for every later dial and for contacts that wait already."""
     campaign = await change_campaign(dependencies, caller, campaign_id, posted.value.amend)
     return json_answer(CampaignOut.of(campaign))
+
+
+@router.post(
+    "/{campaign_id}/clone",
+    status_code=201,
+    response_model=CampaignOut,
+    responses=problems(ACTS_ON_BODY),
+    openapi_extra=json_body(CampaignClone),
+)
+async def post_clone(
+    caller: Caller,
+    dependencies: Dependencies,
+    campaign_id: str,
+    posted: CloneBody,
+    key: IdempotencyKeyHeader = None,
+) -> Response:
+    """Keep a copy of a campaign as `draft`, with all its rules and none of its batches."""
+    document = {"campaign_id": campaign_id, **posted.document}
+    once = await once_only(caller.organization_id, "campaign", key, document)
+
+    async def clone() -> str:
+        return _json(
+            await clone_campaign(dependencies, caller, campaign_id, posted.value.name, keyed(once, _json))
+        )
+
+    return await answer_created(dependencies, once, clone)
 
 
 @router.delete("/{campaign_id}", status_code=204, responses=problems(ACTS), dependencies=[IgnoredBody])

@@ -180,6 +180,14 @@ class CampaignChange(RulesIn):
         return amended
 
 
+class CampaignClone(WireInput):
+    """What a copy of a campaign has of its own."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"name": "October check-ups"}]})
+
+    name: Name
+
+
 class CampaignOut(WireOutput):
     """A campaign."""
 

@@ -97,6 +97,7 @@ WRITES = [
     a_write("POST", "/campaigns/", "campaign.create", "campaign_id", json=a_campaign_body()),
     a_write("POST", "/campaigns/create", "campaign.create", "campaign_id", json=a_campaign_body()),
     a_write("PATCH", CAMPAIGN, "campaign.update", "campaign_id", json={"max_follow_ups": 3}),
+    a_write("POST", f"{CAMPAIGN}/clone", "campaign.create", "campaign_id", json={"name": "October"}),
     a_write("DELETE", "/campaigns/{finished_id}", "campaign.delete", "finished_id"),
     a_write("POST", f"{CAMPAIGN}/pause", "campaign.pause", "campaign_id"),
     a_write("POST", f"{CAMPAIGN}/resume", "campaign.resume", "campaign_id", after=f"{CAMPAIGN}/pause"),

@@ -37,6 +37,7 @@ class Endpoint:
 ENDPOINTS = [
     Endpoint("GET", CAMPAIGN, noun="Campaign"),
     Endpoint("PATCH", CAMPAIGN, {"name": "October"}, noun="Campaign"),
+    Endpoint("POST", f"{CAMPAIGN}/clone", {"name": "October"}, 201, noun="Campaign"),
     Endpoint("DELETE", CAMPAIGN, status=204, noun="Campaign"),
     Endpoint("GET", f"{CAMPAIGN}/stats", noun="Campaign"),
     Endpoint("GET", f"{CAMPAIGN}/batches", noun="Campaign"),

@@ -128,3 +128,14 @@ def test_refusal_is_exit_code_1_and_one_line(command: tuple[str, ...]) -> None:
 
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr == "apollo: Campaign has 2 unfinished batches and cannot be deleted\n"
+
+
+def test_clone_sends_the_name_and_prints_the_id_of_the_copy() -> None:
+    api = StandInApi(ok({**CAMPAIGN, "campaign_id": "cmp_2"}, 201))
+
+    result = apollo(api, "campaigns", "clone", "cmp_1", "--name", "November")
+
+    (request,) = api.requests
+    assert (request.method, request.url.path) == ("POST", "/api/v1/campaigns/cmp_1/clone")
+    assert json.loads(request.content) == {"name": "November"}
+    assert (result.exit_code, result.stdout) == (0, "cmp_2\n")
