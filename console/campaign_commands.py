@@ -19,6 +19,7 @@ campaigns.add_typer(campaign_actions)
 
 _PACE = "Dials per second at most, 0.1 to 100, over all batches."
 _STICKY = "Show a contact the number of its first attempt again."
+_HOLIDAYS = "Nobody is called on public holidays of this country or subdivision, such as US-CA."
 
 
 @campaigns.command("create")
@@ -34,6 +35,7 @@ def create(  # noqa: PLR0913 - one parameter per option
     max_retries: Annotated[int | None, typer.Option(help="Retries per contact.")] = None,
     cooldown_minutes: Annotated[float | None, typer.Option(help="Wait before a retry.")] = None,
     timezone: Annotated[str | None, typer.Option(help="IANA name of the zone of its hours.")] = None,
+    holidays: Annotated[str | None, typer.Option(help=_HOLIDAYS)] = None,
     file: Annotated[Path | None, typer.Option(help="The whole campaign as JSON, instead of options.")] = None,
     api_url: ApiUrl = None,
     token: ApiToken = None,
@@ -49,6 +51,7 @@ def create(  # noqa: PLR0913 - one parameter per option
             "calls_per_second": calls_per_second,
             "sticky_caller_id": sticky_caller_id,
             "timezone": timezone,
+            "holidays": holidays,
             "metadata": _given(metadata) or None,
             "retry_policy": _given(retry_policy) or None,
         }
@@ -105,6 +108,7 @@ def update(  # noqa: PLR0913 - one parameter per option
     sticky_caller_id: Annotated[bool | None, typer.Option(help=_STICKY)] = None,
     max_follow_ups: Annotated[int | None, typer.Option(help="Follow-ups per contact.")] = None,
     timezone: Annotated[str | None, typer.Option(help="IANA name of the zone of its hours.")] = None,
+    holidays: Annotated[str | None, typer.Option(help=_HOLIDAYS)] = None,
     reset: Annotated[
         list[str] | None, typer.Option(help="A field to set back to its default; may be repeated.")
     ] = None,
@@ -122,6 +126,7 @@ def update(  # noqa: PLR0913 - one parameter per option
             "sticky_caller_id": sticky_caller_id,
             "max_follow_ups": max_follow_ups,
             "timezone": timezone,
+            "holidays": holidays,
         }
     )
     change = _change_body(options, reset or [], file)

@@ -159,4 +159,5 @@ def calling_hours_in_force(
         timezone=contact_timezone or overrides.timezone or campaign.timezone,
         working_hours=overrides.working_hours or campaign.working_hours,
         blackout_dates=frozenset(campaign.blackout_dates),
+        holidays=campaign.holidays,
     )

@@ -56,6 +56,8 @@ class CampaignRules:
     timezone: str = "UTC"
     working_hours: WorkingHours = DEFAULT_WORKING_HOURS
     blackout_dates: tuple[date, ...] = ()
+    holidays: str | None = None
+    """Code of the calendar whose public holidays count as blackout dates."""
     retry_policy: RedialPolicy = field(default_factory=RedialPolicy)
     max_follow_ups: int = 1
     frequency_caps: tuple[FrequencyCap, ...] = ()

@@ -223,6 +223,7 @@ def is_to_be_followed(before: CampaignRules, after: CampaignRules) -> bool:
             rules.working_hours,
             rules.timezone,
             frozenset(rules.blackout_dates),
+            rules.holidays,
             rules.concurrency_limit,
         )
 

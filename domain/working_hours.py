@@ -1,4 +1,4 @@
-"""The weekly schedule of a campaign and its blackout dates: when a new call may be placed.
+"""The weekly schedule of a campaign, its blackout dates and holidays: when a new call may be placed.
 
 The clocks of one zone decide: an instant is open when the time they show lies in a window, so a time shown
 twice counts twice. A window of which they skip every time moves forward by the gap.
@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from enum import IntEnum
 from typing import TypeVar
 
+from domain.public_holidays import is_holiday_calendar, public_holidays
 from domain.wall_clock import Gap, clock_day, zone_named
 
 OPENING_SPREAD = timedelta(seconds=60)
@@ -19,6 +20,8 @@ _DAY = timedelta(days=1)
 _INSTANT = timedelta(microseconds=1)
 _SHARE_OF_WINDOW = 2
 """Of a short window only the first half is used, so that no contact sleeps through it."""
+_WEEKS_OF_HOLIDAYS = 105
+"""Two years: in no calendar are so many holidays in them that every week has one."""
 _LONGEST_LOOK = 366
 """Days searched for the end of a window; without blackout dates it comes within a week, or never."""
 
@@ -86,6 +89,13 @@ class CallingHours:
     working_hours: WorkingHours
     blackout_dates: frozenset[date] = frozenset()
     """Local dates without any new call, also when hours are not enforced."""
+    holidays: str | None = None
+    """Code of the calendar whose public holidays are such dates too."""
+
+    def is_blackout(self, day: date) -> bool:
+        """Tell whether no call begins on a local date. Raises NotImplementedError for an unknown calendar."""
+        is_holiday = self.holidays is not None and day in public_holidays(self.holidays, day.year)
+        return is_holiday or day in self.blackout_dates
 
 
 @dataclass(frozen=True)
@@ -102,7 +112,8 @@ class OpenWindow:
 def is_open(hours: CallingHours, at: datetime) -> bool:
     """Tell whether a new call may be placed at `at`.
 
-    A rule that cannot be read, such as an unknown zone, means no, also when hours are not enforced.
+    A rule that cannot be read, such as an unknown zone or calendar, means no, also when hours are not
+    enforced.
     Raises ValueError for a time without a zone.
     """
     instant = _in_utc(at)
@@ -160,8 +171,10 @@ def _horizon(hours: CallingHours) -> int:
     Take one enabled weekday. Its next date is at most 8 days off. Each of its dates opens unless that date
     or a neighbour is blacked out, or the zone skipped it, which no zone did twice. So of as many weeks as
     there are blackout dates, plus two, one opens; one more is for the 8 days and the distance from UTC.
+    Holidays come every year, so the weeks they may take are counted in whole years.
     """
-    return 7 * (len(hours.blackout_dates) + 3)
+    weeks_of_holidays = 0 if hours.holidays is None else _WEEKS_OF_HOLIDAYS
+    return 7 * (len(hours.blackout_dates) + weeks_of_holidays + 3)
 
 
 def _closing(hours: CallingHours, opens_at: datetime) -> datetime | None:
@@ -189,13 +202,13 @@ def _spans_from(
 def _open_spans(hours: CallingHours, utc_day: date) -> list[_Span]:
     """Return when it is open during one UTC day, merged and in order: the one truth of this module."""
     zone = zone_named(hours.timezone)
-    if zone is None:
+    if zone is None or not (hours.holidays is None or is_holiday_calendar(hours.holidays)):
         return []
     clocks = clock_day(zone, utc_day)
     moved = [] if clocks.gap is None else _moved_windows(hours, clocks.gap)
     spans = []
     for reading in clocks.readings:
-        if reading.date not in hours.blackout_dates:
+        if not hours.is_blackout(reading.date):
             for start, end in (*_from(reading.midnight_at, _local_windows(hours, reading.date)), *moved):
                 spans.append((max(start, reading.start), min(end, reading.end)))
     return _merged((start, end) for start, end in spans if start < end)
@@ -203,7 +216,7 @@ def _open_spans(hours: CallingHours, utc_day: date) -> list[_Span]:
 
 def _moved_windows(hours: CallingHours, gap: Gap) -> list[_Span]:
     """Return the windows of which clocks skip every time, each moved forward by the gap."""
-    if gap.day in hours.blackout_dates:
+    if hours.is_blackout(gap.day):
         return []
     near = _local_windows(hours, gap.day)
     return _from(

@@ -10,7 +10,15 @@ from api.http.paging import ANY_OF, ListQuery
 from api.http.wire import JsonObject, WireInput, WireNumber, WireOutput, WireTime, ZoneName
 from api.policy.disposition_rules import DispositionRuleOut, DispositionRulesIn, OnMachineIn
 from api.policy.retry_policy import RetryPolicyIn, RetryPolicyOut
-from api.policy.rules import BlackoutDate, CallerIds, CallsPerSecond, Metadata, Name, Strategy
+from api.policy.rules import (
+    BlackoutDate,
+    CallerIds,
+    CallsPerSecond,
+    HolidayCalendar,
+    Metadata,
+    Name,
+    Strategy,
+)
 from api.policy.working_hours import NO_ENABLED_DAY, WorkingHoursIn, WorkingHoursOut, require_some_open_day
 from domain.caller_id import CallerIdStrategy
 from domain.campaign import Campaign, CampaignRules, CampaignStatus
@@ -89,6 +97,7 @@ class RulesIn(WireInput):
     blackout_dates: Annotated[list[BlackoutDate], Field(max_length=1000)] | None = Field(
         default=None, description="Local dates without any new call."
     )
+    holidays: HolidayCalendar | None = None
     retry_policy: RetryPolicyIn | None = None
     max_follow_ups: Annotated[int, Field(ge=0, le=10)] | None = Field(default=None, description="Default 1.")
     frequency_caps: FrequencyCapsIn | None = None
@@ -119,6 +128,7 @@ class RulesIn(WireInput):
             timezone=self.timezone or "UTC",
             working_hours=self.working_hours.to_domain() if self.working_hours else DEFAULT_WORKING_HOURS,
             blackout_dates=tuple(self.blackout_dates or ()),
+            holidays=self.holidays,
             retry_policy=self.retry_policy.to_domain() if self.retry_policy else RedialPolicy(),
             max_follow_ups=1 if self.max_follow_ups is None else self.max_follow_ups,
             frequency_caps=tuple(cap.to_domain() for cap in self.frequency_caps or ()),
@@ -204,6 +214,7 @@ class CampaignOut(WireOutput):
     timezone: str = Field(examples=["America/Chicago"])
     working_hours: WorkingHoursOut
     blackout_dates: list[Annotated[date, PlainSerializer(date.isoformat, return_type=str)]]
+    holidays: str | None = Field(examples=["US-CA"])
     retry_policy: RetryPolicyOut
     max_follow_ups: int
     frequency_caps: list[FrequencyCapOut]
@@ -236,6 +247,7 @@ class CampaignOut(WireOutput):
             timezone=rules.timezone,
             working_hours=WorkingHoursOut.of(rules.working_hours),
             blackout_dates=list(rules.blackout_dates),
+            holidays=rules.holidays,
             retry_policy=RetryPolicyOut.of(rules.retry_policy),
             max_follow_ups=rules.max_follow_ups,
             frequency_caps=[FrequencyCapOut.of(cap) for cap in rules.frequency_caps],

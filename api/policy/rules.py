@@ -11,6 +11,7 @@ from api.http.wire import E164, JsonObject, without_repeats
 from domain.caller_id import CallerIdStrategy
 from domain.campaign import CONCURRENCY_KEY
 from domain.dial_reservations import FASTEST, SLOWEST
+from domain.public_holidays import is_holiday_calendar
 
 MAX_CONCURRENCY = 2000
 _ISO_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
@@ -29,6 +30,14 @@ def _iso_date(value: object) -> date:
     except ValueError:
         pass
     raise PydanticCustomError("date", "Not a date as YYYY-MM-DD")
+
+
+def _holiday_calendar(code: str) -> str:
+    if not is_holiday_calendar(code):
+        raise PydanticCustomError(
+            "holidays", 'Not a country or subdivision of the library "holidays"; write it as US or US-CA'
+        )
+    return code
 
 
 def _with_sound_limit(metadata: dict[str, object]) -> dict[str, object]:
@@ -50,6 +59,16 @@ BlackoutDate = Annotated[
     date,
     PlainValidator(_iso_date),
     WithJsonSchema({"type": "string", "format": "date", "examples": ["2026-11-26"]}),
+]
+HolidayCalendar = Annotated[
+    str,
+    Field(
+        max_length=64,
+        description="Country or subdivision whose public holidays count as blackout dates, by the library "
+        "`holidays`; default none.",
+        examples=["US-CA"],
+    ),
+    AfterValidator(_holiday_calendar),
 ]
 Metadata = Annotated[
     JsonObject,

@@ -48,7 +48,7 @@ def _scheduled(facts: BatchFacts) -> str:
 
 def _closed(facts: BatchFacts) -> str:
     if facts.window.opens_at is None:
-        return "The window never opens again: change the working hours or the blackout dates."
+        return "The window never opens again: change the working hours, the blackout dates or the holidays."
     return f"Outside working hours: opens at {_clock(facts.window.opens_at)}."
 
 

@@ -89,6 +89,7 @@ class CampaignRow(Row, table=True):
     """The version of which all unfinished batches were told last; they follow it by themselves."""
     on_machine: str = Field(sa_type=Text, sa_column_kwargs={"server_default": text("'continue'")})
     disposition_rules: list[object] = Field(sa_type=JSONB, sa_column_kwargs={"server_default": text("'[]'")})
+    holidays: str | None = Field(sa_type=Text)
 
 
 class BatchRow(Row, table=True):

@@ -126,6 +126,11 @@ async def test_call_is_placed_while_the_callees_window_is_open(brief: DialBrief)
             id="blackout date without enforced hours",
         ),
         pytest.param(
+            a_brief(working_hours_enforced=False, holidays="US"),
+            in_zone(PARIS, "2026-09-08T00:00"),
+            id="public holiday without enforced hours",
+        ),
+        pytest.param(
             a_brief(blackout_dates=THAT_DAY), in_zone(PARIS, "2026-09-08T09:00"), id="blackout date"
         ),
         pytest.param(

@@ -26,6 +26,7 @@ RICH: dict[str, Any] = {
     "timezone": "America/Chicago",
     "working_hours": {**dict.fromkeys(SHOWN_HOURS, REST), "monday": DAY},
     "blackout_dates": ["2026-11-26"],
+    "holidays": "DE-BY",
     "retry_policy": {
         "max_retries": 1,
         "strategy": "exponential",

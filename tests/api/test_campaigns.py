@@ -31,6 +31,7 @@ async def test_campaign_of_required_fields_alone_takes_every_default(house: Hous
         "timezone": "UTC",
         "working_hours": SHOWN_HOURS,
         "blackout_dates": [],
+        "holidays": None,
         "retry_policy": {
             "max_retries": 3,
             "strategy": "fixed",
@@ -70,6 +71,7 @@ async def test_campaign_shows_what_was_given_and_reads_back_the_same(house: Hous
             "sunday": {"enabled": False},
         },
         "blackout_dates": ["2026-11-26"],
+        "holidays": "US-CA",
         "retry_policy": {
             "max_retries": 0,
             "strategy": "exponential",
@@ -114,6 +116,7 @@ async def test_null_means_not_given(house: House) -> None:
         "timezone",
         "working_hours",
         "blackout_dates",
+        "holidays",
         "retry_policy",
         "max_follow_ups",
         "default_call_variables",
@@ -230,6 +233,10 @@ async def test_alias_creates_a_campaign_too(house: House) -> None:
         ),
         pytest.param({"blackout_dates": ["2026-02-31"]}, ["blackout_dates", 0], "date", id="31 February"),
         pytest.param({"blackout_dates": ["20261126"]}, ["blackout_dates", 0], "date", id="no dashes"),
+        pytest.param({"holidays": "US-XX"}, ["holidays"], "holidays", id="no such subdivision"),
+        pytest.param({"holidays": "usa"}, ["holidays"], "holidays", id="no such country"),
+        pytest.param({"holidays": ["US"]}, ["holidays"], "string_type", id="several calendars"),
+        pytest.param({"holidays": "U" * 65}, ["holidays"], "string_too_long", id="65 characters"),
         pytest.param(
             {"blackout_dates": ["2026-11-26"] * 1001}, ["blackout_dates"], "too_long", id="1001 dates"
         ),

@@ -31,6 +31,7 @@ CAMPAIGN = {"campaign_id": "cmp_1", "name": "October", "blackout_dates": []}
             {"calls_per_second": 2.5, "sticky_caller_id": False},
             id="pace and caller ID",
         ),
+        pytest.param(("--holidays", "DE-BY"), {"holidays": "DE-BY"}, id="holidays"),
         pytest.param(
             ("--reset", "metadata", "--reset", "working_hours"),
             {"metadata": None, "working_hours": None},

@@ -34,7 +34,12 @@ def a_week(text: str, *days: Weekday) -> WorkingHours:
 
 
 def hours_in(
-    zone: str, text: str, *days: Weekday, blackout: Iterable[str] = (), enforced: bool = True
+    zone: str,
+    text: str,
+    *days: Weekday,
+    blackout: Iterable[str] = (),
+    holidays: str | None = None,
+    enforced: bool = True,
 ) -> CallingHours:
     """Enforced hours of a zone, with blackout dates written YYYY-MM-DD."""
     return CallingHours(
@@ -42,6 +47,7 @@ def hours_in(
         timezone=zone,
         working_hours=a_week(text, *days),
         blackout_dates=frozenset(map(date.fromisoformat, blackout)),
+        holidays=holidays,
     )
 
 

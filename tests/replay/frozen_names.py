@@ -129,8 +129,8 @@ TABLES: Mapping[str, str] = {
     ),
     "campaigns": (
         "agent_id blackout_dates calls_per_second campaign_id client_metadata created_at "
-        "default_call_variables deleted_at disposition_rules frequency_caps max_follow_ups name "
-        "on_machine organization_id pace_version phone_number_strategy phone_numbers "
+        "default_call_variables deleted_at disposition_rules frequency_caps holidays max_follow_ups "
+        "name on_machine organization_id pace_version phone_number_strategy phone_numbers "
         "policy_version recomputed_version retry_policy status sticky_caller_id timezone "
         "updated_at working_hours working_hours_enforced"
     ),

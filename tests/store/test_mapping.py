@@ -71,6 +71,7 @@ rules = st.builds(
     timezone=texts,
     working_hours=hours,
     blackout_dates=st.lists(st.dates(date(1970, 1, 1)), max_size=3).map(tuple),
+    holidays=st.none() | texts,
     retry_policy=policies,
     max_follow_ups=st.integers(0, 10),
     sticky_caller_id=st.booleans(),

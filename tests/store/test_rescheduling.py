@@ -60,6 +60,7 @@ async def _change(house: House, contact: Contact, **rules: Any) -> RescheduledPa
             id="closed now",
         ),
         pytest.param({"blackout_dates": (date(2026, 9, 7),)}, timedelta(hours=12), id="blackout"),
+        pytest.param({"holidays": "US"}, timedelta(hours=12), id="public holiday"),
     ],
 )
 async def test_retry_is_due_as_if_the_rules_had_always_been_these(

@@ -164,6 +164,13 @@ async def test_zones_are_those_of_pending_people(stores: Stores) -> None:
             at(opens_at=in_zone(PARIS, "2026-09-08T00:00")),
             id="blackout date without enforced hours",
         ),
+        pytest.param(
+            PARIS,
+            {"holidays": "US"},
+            BatchOverrides(),
+            at(opens_at=in_zone(PARIS, "2026-09-08T09:00")),
+            id="public holiday",
+        ),
         pytest.param(None, {"working_hours": a_week("")}, BatchOverrides(), at(), id="closed for ever"),
     ],
 )
