@@ -120,6 +120,10 @@ class ApiClient:
         """Return one batch."""
         return _object(self._send("GET", f"/batches/{_segment(batch_id)}"))
 
+    def change_batch(self, batch_id: str, change: JsonObject) -> JsonObject:
+        """Change a batch; returns it."""
+        return _object(self._send("PATCH", f"/batches/{_segment(batch_id)}", json=change))
+
     def debug(self, batch_id: str) -> JsonObject:
         return _object(self._send("GET", f"/batches/{_segment(batch_id)}/debug"))
 

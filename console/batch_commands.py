@@ -12,6 +12,7 @@ from rich.console import Console
 
 from console.api_client import ApiClient, JsonObject
 from console.batch_debugging import batch_debugging
+from console.changes import change_body, given
 from console.cli_context import ApiToken, ApiUrl, CliContext, cli_context_of
 from console.failures import REFUSED, UsageWrong
 from console.life_cycle_commands import batch_actions
@@ -68,7 +69,7 @@ def create(  # noqa: PLR0913 - one parameter per option
         "scheduled_end": scheduled_end,
         "on_invalid": "skip" if skip_invalid else None,
     }
-    fields = {field: value for field, value in options.items() if value is not None}
+    fields = given(options)
     here = cli_context_of(context)
     with here.connect(api_url, token) as api:
         batch = _upload(api, fields, file)
@@ -116,6 +117,43 @@ def show_batch(
     with cli_context_of(context).connect(api_url, token) as api:
         batch = api.batch(batch_id)
     show_list(("field", "value"), ([name, shown(value)] for name, value in batch.items()), Console())
+
+
+@batches.command("change")
+def change(  # noqa: PLR0913 - one parameter per option
+    context: typer.Context,
+    batch_id: BatchId,
+    *,
+    name: Annotated[str | None, typer.Option(help="What people call the batch.")] = None,
+    concurrency: Annotated[int | None, typer.Option(help="Live calls at most.")] = None,
+    max_retries: Annotated[int | None, typer.Option(help="Retries per contact.")] = None,
+    timezone: Annotated[str | None, typer.Option(help="IANA name of the zone of its people.")] = None,
+    scheduled_start: Annotated[
+        str | None, typer.Option(help="ISO 8601 date and time, while the start lies ahead.")
+    ] = None,
+    scheduled_end: Annotated[str | None, typer.Option(help="ISO 8601 date and time.")] = None,
+    reset: Annotated[
+        list[str] | None, typer.Option(help="A field to set back, such as scheduled_end; may be repeated.")
+    ] = None,
+    file: Annotated[Path | None, typer.Option(help="The change as JSON, instead of options.")] = None,
+    api_url: ApiUrl = None,
+    token: ApiToken = None,
+) -> None:
+    """Change a batch, for later calls and for waiting contacts; shows it as it is now."""
+    options = given(
+        {
+            "name": name,
+            "concurrency_limit": concurrency,
+            "max_retries_override": max_retries,
+            "timezone": timezone,
+            "scheduled_start": scheduled_start,
+            "scheduled_end": scheduled_end,
+        }
+    )
+    body = change_body(options, reset or [], file)
+    with cli_context_of(context).connect(api_url, token) as api:
+        batch = api.change_batch(batch_id, body)
+    show_list(("field", "value"), ([field, shown(value)] for field, value in batch.items()), Console())
 
 
 @batches.command("contacts")

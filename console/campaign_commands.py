@@ -1,6 +1,5 @@
 """`apollo campaigns …`"""
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
@@ -9,6 +8,7 @@ import typer
 from rich.console import Console
 
 from console.api_client import JsonObject
+from console.changes import change_body, given, json_file
 from console.cli_context import ApiToken, ApiUrl, cli_context_of
 from console.failures import UsageWrong
 from console.life_cycle_commands import CampaignId, campaign_actions
@@ -43,7 +43,7 @@ def create(  # noqa: PLR0913 - one parameter per option
     """Create a campaign; prints its id."""
     metadata = {"concurrency_limit": concurrency}
     retry_policy = {"max_retries": max_retries, "cooldown_minutes": cooldown_minutes}
-    options = _given(
+    options = given(
         {
             "name": name,
             "agent_id": agent,
@@ -52,8 +52,8 @@ def create(  # noqa: PLR0913 - one parameter per option
             "sticky_caller_id": sticky_caller_id,
             "timezone": timezone,
             "holidays": holidays,
-            "metadata": _given(metadata) or None,
-            "retry_policy": _given(retry_policy) or None,
+            "metadata": given(metadata) or None,
+            "retry_policy": given(retry_policy) or None,
         }
     )
     body = _campaign_body(options, file)
@@ -117,7 +117,7 @@ def update(  # noqa: PLR0913 - one parameter per option
     token: ApiToken = None,
 ) -> None:
     """Change a campaign's rules, for later calls and for waiting contacts; shows it as it is now."""
-    options = _given(
+    options = given(
         {
             "name": name,
             "agent_id": agent,
@@ -129,7 +129,7 @@ def update(  # noqa: PLR0913 - one parameter per option
             "holidays": holidays,
         }
     )
-    change = _change_body(options, reset or [], file)
+    change = change_body(options, reset or [], file)
     with cli_context_of(context).connect(api_url, token) as api:
         campaign = api.change_campaign(campaign_id, change)
     show_list(("field", "value"), ([name, shown(value)] for name, value in campaign.items()), Console())
@@ -169,42 +169,13 @@ def _numbers(stats: JsonObject) -> Iterator[Sequence[str]]:
             yield [name, "", shown(value)]
 
 
-def _change_body(options: JsonObject, reset: Sequence[str], file: Path | None) -> JsonObject:
-    change = {**options, **dict.fromkeys(reset)}
-    if both := options.keys() & set(reset):
-        raise UsageWrong(f"Give {' and '.join(sorted(both))} a value or reset it, not both")
-    if file is not None:
-        if change:
-            raise UsageWrong("Give either --file or the options of a change, not both")
-        return _json_file(file)
-    if not change:
-        raise UsageWrong("A change needs an option, or --file")
-    return change
-
-
-def _given(options: JsonObject) -> JsonObject:
-    return {name: value for name, value in options.items() if value is not None}
-
-
 def _campaign_body(options: JsonObject, file: Path | None) -> JsonObject:
     if file is not None:
         if options:
             raise UsageWrong("Give either --file or the options of a campaign, not both")
-        return _json_file(file)
+        return json_file(file)
     wanted = {"name": "--name", "agent_id": "--agent", "phone_numbers": "--phone"}
     missing = [option for field, option in wanted.items() if field not in options]
     if missing:
         raise UsageWrong(f"A campaign needs {', '.join(missing)} (or --file)")
     return options
-
-
-def _json_file(path: Path) -> JsonObject:
-    try:
-        body = json.loads(path.read_text(encoding="utf-8-sig"))
-    except OSError as error:
-        raise UsageWrong(f"{path}: {error.strerror}") from error
-    except ValueError as error:
-        raise UsageWrong(f"{path}: not a JSON file ({error})") from error
-    if not isinstance(body, dict):
-        raise UsageWrong(f"{path}: not a JSON object")
-    return body

@@ -16,6 +16,7 @@ class AuditAction(StrEnum):
     BATCH_DISPATCH = "batch.dispatch"
     BATCH_PAUSE = "batch.pause"
     BATCH_RESUME = "batch.resume"
+    BATCH_UPDATE = "batch.update"
     CAMPAIGN_CANCEL = "campaign.cancel"
     CAMPAIGN_CREATE = "campaign.create"
     CAMPAIGN_DELETE = "campaign.delete"

@@ -1,6 +1,6 @@
 """Which actions a campaign or a batch allows in which status, and the status after them."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -39,6 +39,9 @@ class Step:
     effect: Effect
     status: str
 
+
+TAKEN_AT_ANY_TIME = frozenset({"name", "metadata"})
+"""Fields that a batch takes when it is over, too: they bear on no call."""
 
 _B, _C = BatchStatus, CampaignStatus
 
@@ -88,8 +91,7 @@ def step_of_campaign(status: CampaignStatus, action: Action) -> Step:
 
 def status_of_resumed_batch(scheduled_start: datetime | None, now: datetime) -> BatchStatus:
     """Return where a batch goes on: it waits again while its start lies ahead."""
-    is_ahead = scheduled_start is not None and scheduled_start > now
-    return BatchStatus.PENDING if is_ahead else BatchStatus.IN_PROGRESS
+    return BatchStatus.PENDING if _lies_ahead(scheduled_start, now) else BatchStatus.IN_PROGRESS
 
 
 def require_dispatchable(batch: Batch, *, start_now: bool) -> None:
@@ -101,6 +103,21 @@ def require_dispatchable(batch: Batch, *, start_now: bool) -> None:
             f"Batch is pending until {_wire(batch.scheduled_start)} and cannot be dispatched;"
             " use ?now=true to start it at once"
         )
+
+
+def require_changeable(batch: Batch, fields: Collection[str], now: datetime) -> None:
+    """Raise IllegalTransition for fields that a batch does not take where it stands; contract 20."""
+    if batch.status in TERMINAL_BATCH and not TAKEN_AT_ANY_TIME.issuperset(fields):
+        raise IllegalTransition.of("Batch", batch.status, "changed but for its name and metadata")
+    if "scheduled_start" in fields and not _lies_ahead(batch.scheduled_start, now):
+        raise IllegalTransition("Batch has started and its scheduled_start cannot be changed")
+
+
+def status_after_change(batch: Batch, now: datetime) -> BatchStatus:
+    """Return where a changed batch stands: it begins where its start lies ahead no more."""
+    if batch.status is BatchStatus.PENDING and not _lies_ahead(batch.scheduled_start, now):
+        return BatchStatus.IN_PROGRESS
+    return batch.status
 
 
 def require_skippable(status: ContactStatus) -> None:
@@ -117,6 +134,10 @@ def require_room_for_follow_up(contact: Contact, batch: BatchStatus, max_follow_
         raise IllegalTransition.of("Batch", batch, "given a follow-up")
     if contact.follow_up_count >= max_follow_ups:
         raise IllegalTransition(f"Contact has no follow-up left (limit {max_follow_ups})")
+
+
+def _lies_ahead(scheduled_start: datetime | None, now: datetime) -> bool:
+    return scheduled_start is not None and scheduled_start > now
 
 
 def _wire(instant: datetime | None) -> str:

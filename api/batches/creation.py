@@ -11,29 +11,21 @@ from functools import partial
 import structlog
 from anyio import move_on_after
 
-from api.batches.schemas import BatchCreated, BatchHead
+from api.batches.schedule import Schedule, read_schedule
+from api.batches.schemas import BatchCreated
 from api.batches.upload import BatchUpload
 from api.http.authentication import Client
 from api.http.dependencies import ApiDependencies
 from api.http.idempotency import OnceOnly, keyed
 from api.http.ids import campaign_id_of
-from domain.batch import Batch, NewBatch, calling_hours_in_force
+from domain.batch import Batch, BatchOverrides, NewBatch, calling_hours_in_force
 from domain.campaign import Campaign, CampaignStatus
 from domain.errors import CampaignClosed, FieldError, InvalidRequest
-from domain.given_time import GivenTime
 
 _log = structlog.get_logger()
 
 START_SECONDS = 5
 """How long the answer may wait for the start of what is stored."""
-
-
-@dataclass(frozen=True)
-class _Schedule:
-    """Instants in UTC; None means at once, or never."""
-
-    start: datetime | None
-    end: datetime | None
 
 
 @dataclass(frozen=True)
@@ -53,12 +45,13 @@ class BatchCreation:
         StoreUnavailable, IdempotencyKeyBusy, IdempotencyKeyUsed; nothing is left behind then.
         """
         head = self.upload.head
-        _read_schedule(head, head.timezone, now)
+        read_schedule(head.scheduled_start, head.scheduled_end, head.timezone, now)
         self.client.require_own(head.organization_id)
         campaign = await self._campaign()
-        schedule = _read_schedule(head, head.timezone or campaign.rules.timezone, now)
+        timezone = head.timezone or campaign.rules.timezone
+        schedule = read_schedule(head.scheduled_start, head.scheduled_end, timezone, now)
         new = self._new_batch(campaign, schedule)
-        _require_some_open_day(new, campaign)
+        require_some_open_day(new.overrides, campaign)
         await self.dependencies.engine.ping()
         answer = partial(self._answer, campaign)
         batch = await self.dependencies.batches.create(
@@ -77,7 +70,7 @@ class BatchCreation:
             raise CampaignClosed
         return campaign
 
-    def _new_batch(self, campaign: Campaign, schedule: _Schedule) -> NewBatch:
+    def _new_batch(self, campaign: Campaign, schedule: Schedule) -> NewBatch:
         head = self.upload.head
         return NewBatch(
             campaign_id=campaign.campaign_id,
@@ -109,35 +102,9 @@ def _log_late_start(batch: Batch, failure: str) -> None:
     )
 
 
-def _require_some_open_day(new: NewBatch, campaign: Campaign) -> None:
-    hours = calling_hours_in_force(new.overrides, campaign.rules, None)
+def require_some_open_day(overrides: BatchOverrides, campaign: Campaign) -> None:
+    """Raise InvalidRequest where hours are enforced that never open."""
+    hours = calling_hours_in_force(overrides, campaign.rules, None)
     if hours.enforced and not hours.working_hours.any_day_enabled:
         message = "Working hours are enforced and no day is enabled"
         raise InvalidRequest([FieldError(("body", "working_hours"), message, "no_enabled_day")])
-
-
-def _read_schedule(head: BatchHead, timezone: str | None, now: datetime) -> _Schedule:
-    """Return the schedule; without a zone, only as far as it is known without one.
-
-    Raises InvalidRequest for an instant out of range, or an end that is not after both `now` and the start.
-    """
-    start = _instant("scheduled_start", head.scheduled_start, timezone)
-    end = _instant("scheduled_end", head.scheduled_end, timezone)
-    if end is not None and end <= now:
-        raise _wrong("scheduled_end", "Must be later than now", "past_end")
-    if start is not None and end is not None and end <= start:
-        raise _wrong("scheduled_end", "Must be later than scheduled_start", "end_before_start")
-    return _Schedule(start, end)
-
-
-def _instant(name: str, given: GivenTime | None, timezone: str | None) -> datetime | None:
-    if given is None or (given.is_local and timezone is None):
-        return None
-    try:
-        return given.instant(timezone or "UTC")
-    except ValueError as error:
-        raise _wrong(name, str(error), "datetime") from None
-
-
-def _wrong(name: str, message: str, code: str) -> InvalidRequest:
-    return InvalidRequest([FieldError(("body", name), message, code)])

@@ -3,12 +3,13 @@
 from functools import partial
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Depends, Query
 from pydantic import TypeAdapter
 from starlette.requests import Request
 from starlette.responses import Response
 
 from api.batches.actions import act_on_batch, dispatch_batch
+from api.batches.changes import BatchChange, change_batch
 from api.batches.counters import CounterSource, live_counters
 from api.batches.creation import BatchCreation
 from api.batches.schemas import (
@@ -29,6 +30,7 @@ from api.http.ids import batch_id_of, campaign_id_of
 from api.http.openapi import (
     ACTS,
     ACTS_AS_ASKED,
+    ACTS_ON_BODY,
     READS,
     READS_ONE,
     READS_WITHIN,
@@ -39,7 +41,7 @@ from api.http.openapi import (
     problems,
 )
 from api.http.paging import Flag, paging_headers
-from api.http.posted import IgnoredBody, Posted
+from api.http.posted import IgnoredBody, Posted, body_of
 from api.http.responses import json_answer, json_list
 from domain.errors import CampaignNotFound
 from domain.lifecycle import Action
@@ -48,6 +50,7 @@ router = APIRouter(prefix="/api/v1/batches", tags=["batches"])
 of_campaign = APIRouter(prefix="/api/v1/campaigns", tags=["campaigns"])
 
 _BATCHES = TypeAdapter(list[BatchOut])
+ChangeBody = Annotated[Posted[BatchChange], Depends(body_of(BatchChange))]
 StartNow = Annotated[
     Flag, Query(alias="now", description="Start a batch whose `scheduled_start` lies ahead.")
 ]
@@ -136,6 +139,20 @@ async def get_batch(
     )
     counters, source = await live_counters(dependencies, metrics, batch)
     return json_answer(BatchOut.of(batch, campaign, counters), {"X-Counters-Source": source})
+
+
+@router.patch(
+    "/{batch_id}",
+    response_model=BatchOut,
+    responses=problems(ACTS_ON_BODY),
+    openapi_extra=json_body(BatchChange),
+)
+async def patch_batch(
+    caller: Caller, dependencies: Dependencies, batch_id: str, posted: ChangeBody
+) -> Response:
+    """Change a batch, for every later dial and for contacts that wait already."""
+    batch, campaign = await change_batch(dependencies, caller, batch_id, posted.value)
+    return json_answer(BatchOut.of(batch, campaign))
 
 
 @router.post(

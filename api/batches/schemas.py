@@ -44,11 +44,9 @@ class OnDuplicate(StrEnum):
     REJECT = "reject"
 
 
-class BatchHead(WireInput):
-    """Everything of an upload but its contacts."""
+class BatchTerms(WireInput):
+    """What a client decides about a batch; an override left out or null follows the campaign."""
 
-    campaign_id: str = Field(examples=["cmp_01k2v7"])
-    organization_id: str | None = Field(default=None, description="Absent means the token's.")
     name: Annotated[str, Field(min_length=1, max_length=255)] | None = None
     scheduled_start: RequestedTime | None = Field(default=None, description="Absent or past means at once.")
     scheduled_end: RequestedTime | None = Field(
@@ -68,13 +66,6 @@ class BatchHead(WireInput):
     phone_number_strategy: Strategy | None = None
     on_machine: OnMachineIn | None = None
     disposition_rules: DispositionRulesIn | None = None
-    on_invalid: Annotated[OnInvalid, Field(strict=False)] | None = Field(
-        default=None,
-        description="Default `reject`: one bad row refuses all; `skip` stores bad rows as skipped.",
-    )
-    on_duplicate: Annotated[OnDuplicate, Field(strict=False)] | None = Field(
-        default=None, description="Default `keep_first` drops later rows with the same number."
-    )
 
     @field_validator("working_hours", mode="after")
     @classmethod
@@ -96,6 +87,20 @@ class BatchHead(WireInput):
             on_machine=self.on_machine,
             disposition_rules=_rules_of(self.disposition_rules),
         )
+
+
+class BatchHead(BatchTerms):
+    """Everything of an upload but its contacts."""
+
+    campaign_id: str = Field(examples=["cmp_01k2v7"])
+    organization_id: str | None = Field(default=None, description="Absent means the token's.")
+    on_invalid: Annotated[OnInvalid, Field(strict=False)] | None = Field(
+        default=None,
+        description="Default `reject`: one bad row refuses all; `skip` stores bad rows as skipped.",
+    )
+    on_duplicate: Annotated[OnDuplicate, Field(strict=False)] | None = Field(
+        default=None, description="Default `keep_first` drops later rows with the same number."
+    )
 
 
 def _rules_of(rules: list[DispositionRuleIn] | None) -> tuple[DispositionRule, ...] | None:

@@ -6,7 +6,7 @@ A store that cannot reach its database raises StoreUnavailable.
 
 from domain.ports.access import NewToken, Token, TokenStore
 from domain.ports.audit import AuditLog
-from domain.ports.batches import BatchStore
+from domain.ports.batches import BatchAmendment, BatchStore, ChangedBatch
 from domain.ports.calls import (
     AttemptClaim,
     CallStore,
@@ -86,6 +86,7 @@ __all__ = [
     "Attendance",
     "AuditLog",
     "Backlog",
+    "BatchAmendment",
     "BatchEngine",
     "BatchReports",
     "BatchStore",
@@ -93,6 +94,7 @@ __all__ = [
     "CallStore",
     "CampaignStore",
     "Capped",
+    "ChangedBatch",
     "CircuitReport",
     "CircuitStore",
     "ClaimAnswer",

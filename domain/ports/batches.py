@@ -1,6 +1,7 @@
 """Batches."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
@@ -13,6 +14,21 @@ from domain.identity import BatchId, CampaignId, OrganizationId
 from domain.lifecycle import Action
 from domain.ports.idempotency import KeyedRequest
 from domain.ports.paging import Page, Window
+
+BatchAmendment = Callable[[Batch, Campaign], Batch]
+"""Return the changed batch, its status aside; the same object means no change."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChangedBatch:
+    """A batch after a change, and who is to be told."""
+
+    batch: Batch
+    campaign: Campaign
+    is_to_be_signalled: bool
+    """Whether it bears on calls, so that the batch's workflow is to follow it."""
+    others_know: bool = True
+    """Whether every batch of the campaign was told of its rules before; else the housekeeping tells them."""
 
 
 class BatchStore(Protocol):
@@ -94,6 +110,21 @@ class BatchStore(Protocol):
         with its last batch.
         With `organization_id` a foreign batch does not exist.
         Raises BatchNotFound, IllegalTransition, CampaignPaused.
+        """
+
+    async def change(
+        self,
+        organization_id: OrganizationId,
+        batch_id: BatchId,
+        amend: BatchAmendment,
+        now: datetime,
+        *,
+        bears_on_calls: bool,
+    ) -> ChangedBatch:
+        """Change a batch, for every later dial; one whose start lies ahead no more begins.
+
+        A change that bears on no call raises no version, and nobody is told of it.
+        An error in `amend` leaves everything unchanged. Raises BatchNotFound.
         """
 
     async def expire(self, batch_id: BatchId, now: datetime) -> Batch:

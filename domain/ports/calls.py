@@ -24,6 +24,7 @@ class DialBrief:
     record: CallRecord | None
     """The attempt's row, if it was written before."""
     policy_version: int = 1
+    """Of the rules of campaign and batch together."""
     """Of the campaign's rules."""
 
 

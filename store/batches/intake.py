@@ -19,7 +19,7 @@ from domain.errors import CampaignClosed, CampaignNotFound
 from domain.identity import BATCH_PREFIX, CONTACT_PREFIX, MintId
 from store.audit.recording import record
 from store.numbers.suppressed import holds_at
-from store.schema.mapping import batch_of, new_batch_values
+from store.schema.mapping import batch_of, batch_values
 from store.schema.tables import batches, campaigns, contacts, suppressions
 
 _COPIED = (
@@ -106,7 +106,7 @@ async def _insert_batch(
     mint: MintId,
 ) -> Batch:
     status, paused_by = status_of_new_batch(campaign, new.scheduled_start, now)
-    values = new_batch_values(new) | {
+    values = batch_values(new) | {
         "batch_id": mint(BATCH_PREFIX),
         "status": status,
         "paused_by": paused_by,

@@ -15,9 +15,10 @@ from domain.counters import Counters
 from domain.errors import BatchNotFound
 from domain.identity import BatchId, CampaignId, MintId, OrganizationId
 from domain.lifecycle import Action
-from domain.ports import KeyedRequest, Page, Window
+from domain.ports import BatchAmendment, ChangedBatch, KeyedRequest, Page, Window
 from store.access.idempotency import effect_once
 from store.batches.actions import act_on_batch, dispatch_batch, expire_batch
+from store.batches.changes import change_batch
 from store.batches.completion import finish_batch
 from store.batches.counting import counters_of
 from store.batches.intake import create_batch
@@ -181,6 +182,24 @@ class PostgresBatchStore:
         async with bulk_transaction(self._engine) as connection:
             return await act_on_batch(
                 connection, batch_id, action, now, organization_id=organization_id, by=by
+            )
+
+    async def change(
+        self,
+        organization_id: OrganizationId,
+        batch_id: BatchId,
+        amend: BatchAmendment,
+        now: datetime,
+        *,
+        bears_on_calls: bool,
+    ) -> ChangedBatch:
+        """Change a batch, for every later dial; one whose start lies ahead no more begins.
+
+        Raises BatchNotFound, and what `amend` raises.
+        """
+        async with transaction(self._engine) as connection:
+            return await change_batch(
+                connection, organization_id, batch_id, amend, now, bears_on_calls=bears_on_calls
             )
 
     async def expire(self, batch_id: BatchId, now: datetime) -> Batch:

@@ -5,7 +5,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.identity import ContactId
 from domain.ports import DialBrief
-from store.schema.mapping import batch_of, call_of, campaign_of, contact_of
+from store.schema.mapping import batch_of, call_of, campaign_of, contact_of, rules_version_of
 from store.schema.tables import batches, calls, campaigns, contacts
 
 # Built once: putting a statement together costs more than running it.
@@ -31,7 +31,7 @@ async def read_brief(connection: AsyncConnection, contact_id: ContactId, attempt
         batch=batch_of(row),
         campaign=campaign_of(row),
         record=None if _has_no_call(row) else call_of(row),
-        policy_version=row[campaigns.c.policy_version],
+        policy_version=rules_version_of(row),
     )
 
 

@@ -41,7 +41,7 @@ from store.numbers.on_the_phone import is_on_the_phone
 from store.numbers.suppressed import instant, is_suppressed
 from store.schema.base import INSTANT
 from store.schema.json_columns import frequency_cap_of
-from store.schema.mapping import Values, call_of, call_values
+from store.schema.mapping import Values, call_of, call_values, rules_version_of
 from store.schema.tables import batches, calls, campaigns, contacts, slots
 
 WISH_LASTS = timedelta(seconds=2)
@@ -75,6 +75,7 @@ _FACTS = (
         campaigns.c.status.label("campaign_status"),
         campaigns.c.frequency_caps,
         campaigns.c.policy_version,
+        batches.c.rules_version,
         is_suppressed(batches.c.organization_id, contacts.c.phone_number, instant("claimed_at")).label(
             "is_suppressed"
         ),
@@ -132,7 +133,7 @@ async def claim(connection: AsyncConnection, wish: AttemptClaim, now: datetime, 
     known = newest if newest is not None and newest.attempt == wish.attempt else None
     if known is not None and not _may_be_asked(known):
         return _asked_before(known)
-    if wish.policy_version not in (None, facts[campaigns.c.policy_version]):
+    if wish.policy_version not in (None, rules_version_of(facts)):
         return RulesChanged()
     if (gate := _closed_gate(facts, newest, wish)) is not None:
         return gate

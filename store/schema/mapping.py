@@ -95,8 +95,8 @@ def _rules_of(row: RowMapping) -> CampaignRules:
     )
 
 
-def new_batch_values(new: NewBatch) -> Values:
-    """Return the columns that keep what an upload said about its batch."""
+def batch_values(new: NewBatch | Batch) -> Values:
+    """Return the columns that keep what a client says about a batch."""
     overrides, rules = new.overrides, new.overrides.disposition_rules
     policy, hours, numbers = overrides.retry_policy, overrides.working_hours, overrides.phone_numbers
     return {
@@ -141,6 +141,12 @@ def batch_of(row: RowMapping, counters: Counters | None = None) -> Batch:
         created_at=row[c.created_at],
         updated_at=row[c.updated_at],
     )
+
+
+def rules_version_of(row: RowMapping) -> int:
+    """Return the version of all rules for a batch's contacts: it rises with those of campaign and batch."""
+    version: int = row[campaigns.c.policy_version] + row[batches.c.rules_version]
+    return version
 
 
 def _overrides_of(row: RowMapping) -> BatchOverrides:

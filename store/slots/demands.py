@@ -25,7 +25,7 @@ from domain.campaign import CONCURRENCY_KEY, Campaign
 from domain.identity import BatchId
 from domain.slots import DEMAND_LASTS, SlotDemand, SlotGrants
 from store.schema.base import INSTANT
-from store.schema.mapping import batch_of, campaign_of
+from store.schema.mapping import batch_of, campaign_of, rules_version_of
 from store.schema.tables import batches, campaigns, slot_demands, slots
 
 _GRANTS = 4_244
@@ -104,7 +104,7 @@ def _locked(row: RowMapping) -> LockedBatch:
         campaign=campaign_of(row),
         held=row["held"],
         is_repeated=row["is_repeated"],
-        policy_version=row[campaigns.c.policy_version],
+        policy_version=rules_version_of(row),
     )
 
 

@@ -106,6 +106,7 @@ WRITES = [
     a_write(
         "POST", "/batches/upload", "batch.create", "batch_id", json=a_batch_body("{campaign_id}", NUMBERS)
     ),
+    a_write("PATCH", BATCH, "batch.update", "batch_id", json={"metadata": {"note": "clinic 7"}}),
     a_write("POST", f"{BATCH}/pause", "batch.pause", "batch_id"),
     a_write("POST", f"{BATCH}/resume", "batch.resume", "batch_id", after=f"{BATCH}/pause"),
     a_write("POST", f"{BATCH}/cancel", "batch.cancel", "batch_id"),

@@ -47,6 +47,7 @@ ENDPOINTS = [
     Endpoint("POST", f"{CAMPAIGN}/resume?all=true", noun="Campaign"),
     Endpoint("POST", f"{CAMPAIGN}/cancel", noun="Campaign"),
     Endpoint("GET", BATCH, noun="Batch"),
+    Endpoint("PATCH", BATCH, {"name": "north"}, noun="Batch"),
     Endpoint("GET", f"{BATCH}/debug", noun="Batch"),
     Endpoint("GET", f"{BATCH}/export.csv", noun="Batch"),
     Endpoint("GET", f"{BATCH}/contacts", noun="Batch"),

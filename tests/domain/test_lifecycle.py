@@ -13,9 +13,11 @@ from domain.lifecycle import (
     Action,
     Effect,
     Step,
+    require_changeable,
     require_dispatchable,
     require_room_for_follow_up,
     require_skippable,
+    status_after_change,
     status_of_resumed_batch,
     step_of_batch,
     step_of_campaign,
@@ -255,3 +257,52 @@ def test_follow_up_is_refused_for_the_contact_then_for_the_batch_then_for_the_li
         require_room_for_follow_up(contact, batch, limit)
 
     assert refusal.value.message == told
+
+
+@pytest.mark.parametrize("status", BatchStatus)
+def test_batch_in_any_status_takes_words_about_it(status: BatchStatus) -> None:
+    require_changeable(a_batch(status=status), {"name", "metadata"}, NOW)
+
+
+@pytest.mark.parametrize("status", [BatchStatus.COMPLETED, BatchStatus.CANCELLED, BatchStatus.EXPIRED])
+@pytest.mark.parametrize("field", ["concurrency_limit", "scheduled_end", "retry_policy", "call_context"])
+def test_batch_that_is_over_takes_nothing_else(status: BatchStatus, field: str) -> None:
+    with pytest.raises(IllegalTransition) as refused:
+        require_changeable(a_batch(status=status), {"name", field}, NOW)
+
+    assert refused.value.message == f"Batch is {status} and cannot be changed but for its name and metadata"
+
+
+@pytest.mark.parametrize(
+    ("start", "is_changeable"),
+    [
+        pytest.param(NOW + INSTANT, True, id="ahead"),
+        pytest.param(NOW, False, id="come"),
+        pytest.param(NOW - INSTANT, False, id="past"),
+        pytest.param(None, False, id="none"),
+    ],
+)
+def test_start_is_changed_only_while_it_lies_ahead(start: datetime | None, is_changeable: bool) -> None:
+    batch = a_batch(status=BatchStatus.PAUSED, scheduled_start=start)
+
+    if is_changeable:
+        require_changeable(batch, {"scheduled_start"}, NOW)
+    else:
+        with pytest.raises(IllegalTransition, match="Batch has started and its scheduled_start cannot"):
+            require_changeable(batch, {"scheduled_start"}, NOW)
+
+
+@pytest.mark.parametrize(
+    ("status", "start", "becomes"),
+    [
+        pytest.param(BatchStatus.PENDING, NOW + INSTANT, BatchStatus.PENDING, id="ahead"),
+        pytest.param(BatchStatus.PENDING, NOW, BatchStatus.IN_PROGRESS, id="come"),
+        pytest.param(BatchStatus.PENDING, None, BatchStatus.IN_PROGRESS, id="at once"),
+        pytest.param(BatchStatus.PAUSED, None, BatchStatus.PAUSED, id="held"),
+        pytest.param(BatchStatus.COMPLETED, None, BatchStatus.COMPLETED, id="over"),
+    ],
+)
+def test_pending_batch_begins_where_its_start_lies_ahead_no_more(
+    status: BatchStatus, start: datetime | None, becomes: BatchStatus
+) -> None:
+    assert status_after_change(a_batch(status=status, scheduled_start=start), NOW) is becomes

@@ -5,7 +5,14 @@ from dataclasses import replace
 from datetime import datetime
 
 from domain.audit import Actor
-from domain.batch import TERMINAL_BATCH, Batch, BatchStatus, NewBatch, PausedBy, status_of_new_batch
+from domain.batch import (
+    TERMINAL_BATCH,
+    Batch,
+    BatchStatus,
+    NewBatch,
+    PausedBy,
+    status_of_new_batch,
+)
 from domain.campaign import Campaign, CampaignStatus
 from domain.contact import WAITING, Contact, ContactStatus, NewContact, SkipReason
 from domain.counters import Counters
@@ -15,10 +22,11 @@ from domain.lifecycle import (
     Action,
     Effect,
     require_dispatchable,
+    status_after_change,
     status_of_resumed_batch,
     step_of_batch,
 )
-from domain.ports import KeyedRequest, Page, Window
+from domain.ports import BatchAmendment, ChangedBatch, KeyedRequest, Page, Window
 from tests.fakes.idempotency import effect_once
 from tests.fakes.tables import CANCELLABLE, Tables, newest_first, page_of
 
@@ -185,6 +193,39 @@ class FakeBatchStore:
             case _:
                 self._end(batch, BatchStatus.CANCELLED, now)
         return self._counted(self._tables.batches[batch_id])
+
+    async def change(
+        self,
+        organization_id: OrganizationId,
+        batch_id: BatchId,
+        amend: BatchAmendment,
+        now: datetime,
+        *,
+        bears_on_calls: bool,
+    ) -> ChangedBatch:
+        """Raises BatchNotFound, and what `amend` raises."""
+        before, campaign = await self.get(organization_id, batch_id)
+        after = amend(before, campaign)
+        if after is before:
+            return ChangedBatch(batch=before, campaign=campaign, is_to_be_signalled=False)
+        if bears_on_calls:
+            after = replace(after, status=status_after_change(after, now))
+        after = replace(after, updated_at=now)
+        self._tables.batches[batch_id] = after
+        others_know = not bears_on_calls or self._announce_late(campaign, batch_id, now)
+        return ChangedBatch(
+            batch=after, campaign=campaign, is_to_be_signalled=bears_on_calls, others_know=others_know
+        )
+
+    def _announce_late(self, campaign: Campaign, batch_id: BatchId, now: datetime) -> bool:
+        """Leave a change to the housekeeping until it is announced; tells whether nothing was left before."""
+        tables, campaign_id = self._tables, campaign.campaign_id
+        tables.batch_versions[batch_id] += 1
+        version = tables.policy_versions.setdefault(campaign_id, 1)
+        announced = tables.recomputed_versions.get(campaign_id, 1)
+        tables.recomputed_versions[campaign_id] = min(announced, version - 1)
+        tables.campaigns[campaign_id] = replace(campaign, updated_at=now)
+        return announced >= version
 
     async def expire(self, batch_id: BatchId, now: datetime) -> Batch:
         """End a batch whose `scheduled_end` has come; else change nothing. Raises BatchNotFound."""

@@ -59,7 +59,7 @@ class FakeCallStore:
             batch=batch,
             campaign=campaign,
             record=self._find(contact_id, attempt),
-            policy_version=self._tables.policy_versions.get(contact.campaign_id, 1),
+            policy_version=self._tables.rules_version(contact.batch_id),
         )
 
     async def claim_attempt(self, claim: AttemptClaim, now: datetime) -> ClaimAnswer:
@@ -76,7 +76,7 @@ class FakeCallStore:
             return Gate.CONTACT_CLOSED
         if known is not None and not _may_be_asked(known):
             return Claimed(record=known, may_ask=False)
-        if claim.policy_version not in (None, self._tables.policy_versions.get(contact.campaign_id, 1)):
+        if claim.policy_version not in (None, self._tables.rules_version(contact.batch_id)):
             return RulesChanged()
         if (closed := self._closed(contact, known, now)) is not None:
             return closed

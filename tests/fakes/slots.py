@@ -129,7 +129,7 @@ class _Grant:
             wakes=tuple(self._wakes(lacks_capacity=lacks_capacity)),
             rereads=tuple(self._rereads()),
             waiting_batches=batches_to_tell(batch_id, demands, self._cap, self._request.held_before),
-            policy_version=self._tables.policy_versions.get(self._batch.campaign_id, 1),
+            policy_version=self._tables.rules_version(self._batch.batch_id),
             at=self._now,
             is_unattended=any(
                 (each.checked_at or each.granted_at) < self._now - self._tables.unattended_after

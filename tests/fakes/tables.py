@@ -91,6 +91,8 @@ class Tables:
     """Of campaigns whose rules were changed."""
     recomputed_versions: dict[CampaignId, int] = field(default_factory=dict)
     """Of campaigns whose waiting contacts were timed anew."""
+    batch_versions: Counter[BatchId] = field(default_factory=Counter)
+    """How often each batch changed what bears on calls."""
     caller_id_turns: Counter[tuple[str, CallerIdStrategy]] = field(default_factory=Counter)
     """How many turns each list of numbers has taken."""
     dial_turns: dict[CampaignId, tuple[int, datetime]] = field(default_factory=dict)
@@ -236,6 +238,11 @@ class Tables:
             if call.contact_id == contact_id and is_undialled(call):
                 cancelled = replace(call, call_status=CallStatus.CANCELLED, ended_at=now)
                 self.calls[call.execution_id] = cancelled
+
+    def rules_version(self, batch_id: BatchId) -> int:
+        """Return the version of the rules of a batch and its campaign together."""
+        campaign_id = self.batches[batch_id].campaign_id
+        return self.policy_versions.get(campaign_id, 1) + self.batch_versions[batch_id]
 
     def unfinished(self, campaign_id: CampaignId) -> list[BatchId]:
         """Return a campaign's batches that are not over, oldest first."""

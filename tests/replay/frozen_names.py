@@ -111,8 +111,8 @@ TABLES: Mapping[str, str] = {
     "batches": (
         "batch_id call_context campaign_id client_metadata concurrency_limit created_at "
         "disposition_rules kept_counts max_retries_override name on_machine organization_id "
-        "paused_by phone_number_strategy phone_numbers retry_policy scheduled_end scheduled_start "
-        "status timezone total_contacts updated_at workflow_started_at working_hours "
+        "paused_by phone_number_strategy phone_numbers retry_policy rules_version scheduled_end "
+        "scheduled_start status timezone total_contacts updated_at workflow_started_at working_hours "
         "working_hours_enforced"
     ),
     "call_events": (
@@ -171,7 +171,7 @@ TABLES: Mapping[str, str] = {
 WORDS: Mapping[str, str] = {
     "Action": "cancel dispatch pause resume",
     "AuditAction": (
-        "batch.cancel batch.create batch.dispatch batch.pause batch.resume campaign.cancel "
+        "batch.cancel batch.create batch.dispatch batch.pause batch.resume batch.update campaign.cancel "
         "campaign.create campaign.delete campaign.pause campaign.resume campaign.update "
         "contact.follow_up contact.skip delivery.replay endpoint.create endpoint.delete "
         "endpoint.disable endpoint.replay endpoint.rotate_secret endpoint.test endpoint.update "

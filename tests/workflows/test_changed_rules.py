@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 from temporalio.client import WorkflowHandle
 
-from domain.batch import BatchStatus
+from domain.batch import BatchOverrides, BatchStatus
 from domain.call import CallStatus
 from domain.campaign import CampaignRules
 from domain.contact import ContactStatus
 from domain.identity import BatchId
 from domain.redial import RedialPolicy
 from tests.builders import ORGANIZATION
-from tests.fakes import FakeCampaignStore
+from tests.fakes import FakeBatchStore, FakeCampaignStore
 from tests.workflows.stage import ANSWERED, BUSY, SILENCE, Stage, until
 from workflows import names
 from workflows.batch import limits
@@ -72,6 +72,29 @@ async def test_contact_that_waits_is_called_by_the_changed_rules(
     assert first.ended_at is not None
     assert second.started_at is not None
     assert comes_after <= second.started_at - first.ended_at <= comes_after + SOON
+
+
+@pytest.mark.parametrize("signalled", [True, False], ids=["signalled", "signal lost"])
+async def test_contact_that_waits_is_called_by_its_changed_batch(stage: Stage, signalled: bool) -> None:
+    batch_id, batch = await asleep(stage)
+    overrides = BatchOverrides(retry_policy=RedialPolicy(cooldown=timedelta(minutes=10)))
+
+    await FakeBatchStore(stage.tables).change(
+        ORGANIZATION,
+        batch_id,
+        lambda before, _: replace(before, overrides=overrides),
+        await stage.env.get_current_time(),
+        bears_on_calls=True,
+    )
+    if signalled:
+        await batch.signal(names.POLICY_CHANGED)
+
+    assert await batch.result() == BatchStatus.COMPLETED
+    first, second = stage.calls(batch_id)
+    assert first.ended_at is not None
+    assert second.started_at is not None
+    waited = second.started_at - first.ended_at
+    assert timedelta(minutes=10) <= waited <= (timedelta(minutes=10) + SOON if signalled else AN_HOUR / 2)
 
 
 async def test_contact_that_may_not_be_called_again_ends_and_so_does_its_workflow(stage: Stage) -> None:

@@ -1,0 +1,47 @@
+"""`apollo batches change`: one request."""
+
+import json
+
+import pytest
+
+from tests.console.stand_in_api import StandInApi, a_batch, a_problem, ok
+from tests.console.terminal import apollo
+
+
+@pytest.mark.parametrize(
+    ("options", "body"),
+    [
+        pytest.param(("--name", "north"), {"name": "north"}, id="name"),
+        pytest.param(
+            ("--concurrency", "3", "--max-retries", "0", "--timezone", "UTC"),
+            {"concurrency_limit": 3, "max_retries_override": 0, "timezone": "UTC"},
+            id="several",
+        ),
+        pytest.param(
+            ("--scheduled-start", "2026-09-07T08:00", "--reset", "scheduled_end"),
+            {"scheduled_start": "2026-09-07T08:00", "scheduled_end": None},
+            id="schedule",
+        ),
+    ],
+)
+def test_change_sends_what_was_given_and_shows_the_batch(
+    options: tuple[str, ...], body: dict[str, object]
+) -> None:
+    api = StandInApi(ok(a_batch()))
+
+    result = apollo(api, "batches", "change", "btc_1", *options)
+
+    (request,) = api.requests
+    assert (request.method, request.url.path) == ("PATCH", "/api/v1/batches/btc_1")
+    assert json.loads(request.content) == body
+    assert result.exit_code == 0
+    assert "batch_id\tbtc_1\n" in result.stdout
+
+
+def test_change_that_the_api_refuses_is_told_in_its_words() -> None:
+    api = StandInApi(a_problem(409, "Batch has started and its scheduled_start cannot be changed"))
+
+    result = apollo(api, "batches", "change", "btc_1", "--scheduled-start", "2026-09-07T08:00")
+
+    assert result.exit_code == 1
+    assert "Batch has started" in result.stderr
