@@ -1,5 +1,6 @@
 """The way to Postgres: one pool, and three ways to use a connection of it."""
 
+import asyncio
 import select
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -28,6 +29,8 @@ _SET_BULK = text(
 
 _IS_FRESH = "apollo_is_fresh"
 _autocommitting: WeakKeyDictionary[AsyncEngine, AsyncEngine] = WeakKeyDictionary()
+_closing: set["asyncio.Future[None]"] = set()
+"""Held here, or the event loop would forget them."""
 _shares: WeakKeyDictionary[AsyncEngine, TenantShares] = WeakKeyDictionary()
 
 
@@ -75,7 +78,7 @@ async def transaction(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
     Raises StoreUnavailable, ConstraintViolated, UnstorableValue, StatementRefused.
     """
     with translated_failures():
-        async with _shares[engine].hold(), engine.begin() as connection:
+        async with _shares[engine].hold(), _connected(engine) as connection, connection.begin():
             yield connection
 
 
@@ -104,8 +107,34 @@ async def single_statement(engine: AsyncEngine) -> AsyncIterator[AsyncConnection
     Raises what `transaction` does.
     """
     with translated_failures():
-        async with _shares[engine].hold(), _autocommit(engine).connect() as connection:
+        async with _shares[engine].hold(), _connected(_autocommit(engine)) as connection:
             yield connection
+
+
+@asynccontextmanager
+async def _connected(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+    """Take a connection of the pool.
+
+    SQLAlchemy loses one whose taker is cancelled while it is opened or made ready, until the garbage
+    collector finds it; so it is opened to the end, and given back at once.
+    """
+    opening = asyncio.ensure_future(engine.connect())
+    try:
+        connection = await asyncio.shield(opening)
+    except asyncio.CancelledError:
+        opening.add_done_callback(_give_back)
+        raise
+    try:
+        yield connection
+    finally:
+        await asyncio.shield(asyncio.ensure_future(connection.close()))
+
+
+def _give_back(opening: "asyncio.Future[AsyncConnection]") -> None:
+    if not opening.cancelled() and opening.exception() is None:
+        closing = asyncio.ensure_future(opening.result().close())
+        _closing.add(closing)
+        closing.add_done_callback(_closing.discard)
 
 
 async def ping(engine: AsyncEngine) -> None:

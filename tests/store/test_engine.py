@@ -1,12 +1,15 @@
 """A database that cannot be reached is one error, whatever the driver calls it."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import gc
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
 
 import pytest
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.pool import QueuePool
 
 from domain.errors import StoreUnavailable, UnstorableValue
 from domain.identity import ContactId
@@ -140,3 +143,28 @@ def test_ids_minted_in_a_row_sort_in_that_order() -> None:
     minted = [mint("con_") for _ in range(2000)]
     assert minted == sorted(set(minted))
     assert all(each.startswith("con_") and each == each.lower() for each in minted)
+
+
+@pytest.mark.parametrize("way", [transaction, single_statement])
+async def test_whoever_is_cancelled_while_a_connection_is_taken_loses_none(
+    store_engine: AsyncEngine, way: Callable[[AsyncEngine], AbstractAsyncContextManager[AsyncConnection]]
+) -> None:
+    async def ask() -> None:
+        async with way(store_engine) as connection:
+            await connection.execute(text("SELECT pg_sleep(0.01)"))
+
+    pool = store_engine.sync_engine.pool
+    assert isinstance(pool, QueuePool)
+    gc.disable()  # it would find what was lost, sooner or later
+    try:
+        for milliseconds in range(40):
+            asking = [asyncio.create_task(ask()) for _ in range(5)]
+            await asyncio.sleep(milliseconds / 1000)
+            for each in asking:
+                each.cancel()
+            await asyncio.gather(*asking, return_exceptions=True)
+            async with asyncio.timeout(5):
+                while pool.checkedout():  # noqa: ASYNC110 - a pool tells nothing by itself
+                    await asyncio.sleep(0.001)
+    finally:
+        gc.enable()
