@@ -10,9 +10,11 @@ from rich.console import Console
 from bench.executions import measure_executions, show_executions
 from bench.history import BATCHES, run_history
 from bench.memory import measure_memory, show_memory
-from bench.slots import LIMIT, TALK_SECONDS, measure_slots, show_slots
+from bench.slots import LIMIT as SLOTS_LIMIT
+from bench.slots import TALK_SECONDS, measure_slots, show_slots
 from bench.throughput import measure_throughput, show_throughput
 from bench.watching import measure_watching, show_watching
+from bench.webhooks import LIMIT as WEBHOOKS_LIMIT
 from bench.webhooks import TALK_SECONDS as WEBHOOKS_TALK_SECONDS
 from bench.webhooks import measure_webhooks, show_webhooks
 from embedded.listening import free_ports
@@ -33,6 +35,7 @@ CONTACTS = {
     "webhooks": 2500,
 }
 ROUNDS = {"throughput": 3, "watching": 2, "executions": 2, "slots": 1, "memory": 1, "webhooks": 1}
+LIMITS = {"slots": SLOTS_LIMIT, "webhooks": WEBHOOKS_LIMIT}
 TALKS = {"slots": TALK_SECONDS, "webhooks": WEBHOOKS_TALK_SECONDS}
 
 
@@ -49,6 +52,7 @@ def bench_plan(data_dir: Path, *, talk_seconds: float = 0) -> StackPlan:
 def measure(stack: RunningStack, console: Console, given: argparse.Namespace) -> None:
     """Measure and print."""
     contacts, rounds = given.contacts or CONTACTS[given.only], given.rounds or ROUNDS[given.only]
+    limit = given.limit or LIMITS.get(given.only, 0)
     match given.only:
         case "watching":
             watched = asyncio.run(measure_watching(stack, contacts=contacts, rounds=rounds))
@@ -58,12 +62,12 @@ def measure(stack: RunningStack, console: Console, given: argparse.Namespace) ->
             show_executions(console, asked, contacts)
         case "slots":
             for _ in range(rounds):
-                show_slots(console, asyncio.run(measure_slots(stack, contacts=contacts, limit=given.limit)))
+                show_slots(console, asyncio.run(measure_slots(stack, contacts=contacts, limit=limit)))
         case "memory":
             for _ in range(rounds):
                 show_memory(console, asyncio.run(measure_memory(stack, contacts=contacts)))
         case "webhooks":
-            told = asyncio.run(measure_webhooks(stack, contacts=contacts, rounds=rounds))
+            told = asyncio.run(measure_webhooks(stack, contacts=contacts, rounds=rounds, limit=limit))
             show_webhooks(console, told, contacts)
         case _:
             compared = asyncio.run(measure_throughput(stack, contacts=contacts, rounds=rounds))
@@ -76,7 +80,7 @@ def main() -> None:
     parser.add_argument("--only", choices=list(CONTACTS), default="throughput")
     parser.add_argument("--contacts", type=int, help="contacts of one round")
     parser.add_argument("--rounds", type=int)
-    parser.add_argument("--limit", type=int, default=LIMIT, help="slots of the batch, with --only slots")
+    parser.add_argument("--limit", type=int, help="slots of the batch, with --only slots or webhooks")
     parser.add_argument("--batches", type=int, default=BATCHES, help="with --only history")
     given = parser.parse_args()
     console = Console()

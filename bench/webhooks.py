@@ -74,6 +74,7 @@ class Receiver:
 class Compared:
     """One round: contacts per second without and with webhooks, and what came of them."""
 
+    limit: int
     without: Lap
     with_webhooks: Lap
     fast: Receiver
@@ -81,24 +82,24 @@ class Compared:
     dead: Receiver
 
 
-async def measure_webhooks(stack: RunningStack, *, contacts: int, rounds: int) -> list[Compared]:
+async def measure_webhooks(stack: RunningStack, *, contacts: int, rounds: int, limit: int) -> list[Compared]:
     """Return the rounds after a short one that warms everything up."""
     headers = {"Authorization": f"Bearer {stack.token}"}
     url = f"{stack.plan.api_url}/api/v1"
     async with httpx.AsyncClient(base_url=url, headers=headers, timeout=60) as api:
-        await run_batch(api, contacts=LIMIT, window=LIMIT)
-        return [await _round(stack, api, contacts) for _ in range(rounds)]
+        await run_batch(api, contacts=limit, window=limit)
+        return [await _round(stack, api, contacts, limit) for _ in range(rounds)]
 
 
-async def _round(parts: RunningStack, api: httpx.AsyncClient, contacts: int) -> Compared:
-    without = await lap(parts, contacts, run_batch(api, contacts=contacts, window=LIMIT))
+async def _round(parts: RunningStack, api: httpx.AsyncClient, contacts: int, limit: int) -> Compared:
+    without = await lap(parts, contacts, run_batch(api, contacts=contacts, window=limit))
     fast, moody, dead = Receiver(), Receiver(refuses=0.5), Receiver(hangs=True)
     async with AsyncExitStack() as stack:
         for each in (fast, moody, dead):
             await stack.enter_async_context(_registered(api, each))
-        with_webhooks = await lap(parts, contacts, run_batch(api, contacts=contacts, window=LIMIT))
+        with_webhooks = await lap(parts, contacts, run_batch(api, contacts=contacts, window=limit))
         await _caught_up(fast, contacts * len(EVENTS))
-    return Compared(without, with_webhooks, fast, moody, dead)
+    return Compared(limit, without, with_webhooks, fast, moody, dead)
 
 
 @asynccontextmanager
@@ -123,7 +124,9 @@ async def _caught_up(receiver: Receiver, events: int) -> None:
 def show_webhooks(console: Console, rounds: list[Compared], contacts: int) -> None:
     """Print every round."""
     events = contacts * len(EVENTS)
-    table = Table(title=f"{contacts} contacts, {LIMIT} slots, {events} events to each of three endpoints")
+    table = Table(
+        title=f"{contacts} contacts, {rounds[0].limit} slots, {events} events to each of three endpoints"
+    )
     table.add_column("")
     for number in range(1, len(rounds) + 1):
         table.add_column(f"round {number}", justify="right")
