@@ -129,7 +129,7 @@ def test_batch_waits_for_a_misconfigured_provider_and_goes_on_when_it_is_mended(
 ) -> None:
     house, gate = world
     house.empty_ledger()
-    numbers = fresh_numbers(*map(str, range(20, 60)))
+    numbers = fresh_numbers(*map(str, range(30, 70)))
     before = len(openings(house))
     gate.answer = answer
     batch_id = a_batch(house, a_campaign(house, retry_policy=NO_RETRY), numbers, concurrency_limit=LIMIT)
