@@ -94,15 +94,34 @@ class ApiClient:
         A request whose answer got lost may have made its batch, so it is sent again with the same
         `Idempotency-Key`.
         """
+        return self._once(lambda key: self._upload(fields, file, key))
+
+    def requeue_batch(self, batch_id: str, wanted: JsonObject) -> JsonObject:
+        """Call contacts of a batch again in a new one; returns that. Sent again as `create_batch` is."""
+
+        def send(key: str) -> JsonObject:
+            request = self._client.build_request(
+                "POST",
+                f"/batches/{_segment(batch_id)}/requeue",
+                json=wanted,
+                headers={"Idempotency-Key": key},
+                timeout=_LONG_TIMEOUT,
+            )
+            return _object(self._answer(request))
+
+        return self._once(send)
+
+    def _once(self, send: Callable[[str], JsonObject]) -> JsonObject:
+        """Send a request that may have worked, although nobody said so, again with the same key."""
         key = uuid4().hex
         for retries, seconds in enumerate(_BEFORE_EACH_RETRY_SECONDS):
             try:
-                return self._upload(fields, file, key)
+                return send(key)
             except (ApiUnreachable, RequestConflicts) as failure:
                 if retries == 0 and not _may_have_worked(failure):
                     raise
             self._pause(seconds)
-        return self._upload(fields, file, key)
+        return send(key)
 
     def _upload(self, fields: JsonObject, file: IO[bytes], key: str) -> JsonObject:
         file.seek(0)

@@ -156,6 +156,45 @@ def change(  # noqa: PLR0913 - one parameter per option
     show_list(("field", "value"), ([field, shown(value)] for field, value in batch.items()), Console())
 
 
+@batches.command("requeue")
+def requeue(  # noqa: PLR0913 - one parameter per option
+    context: typer.Context,
+    batch_id: BatchId,
+    *,
+    status: Annotated[
+        list[str], typer.Option(help="Contacts that ended so, such as no_answer; may be repeated.")
+    ],
+    disposition: Annotated[
+        list[str] | None, typer.Option(help="And whose newest call came to this; may be repeated.")
+    ] = None,
+    watch: Annotated[bool, typer.Option("--watch", help="Follow the new batch to its end.")] = False,
+    name: Annotated[str | None, typer.Option(help="What people call the new batch.")] = None,
+    concurrency: Annotated[int | None, typer.Option(help="Live calls at most.")] = None,
+    max_retries: Annotated[int | None, typer.Option(help="Retries per contact.")] = None,
+    scheduled_start: Annotated[str | None, typer.Option(help="ISO 8601 date and time.")] = None,
+    scheduled_end: Annotated[str | None, typer.Option(help="ISO 8601 date and time.")] = None,
+    api_url: ApiUrl = None,
+    token: ApiToken = None,
+) -> None:
+    """Call contacts of a batch again, in a new batch under the same rules; prints its id."""
+    options = {
+        "statuses": status,
+        "dispositions": disposition or None,
+        "name": name,
+        "concurrency_limit": concurrency,
+        "max_retries_override": max_retries,
+        "scheduled_start": scheduled_start,
+        "scheduled_end": scheduled_end,
+    }
+    here = cli_context_of(context)
+    with here.connect(api_url, token) as api:
+        batch = api.requeue_batch(batch_id, given(options))
+        typer.echo(batch["batch_id"])
+        typer.echo(f"{batch['total_contacts']} contacts requeued, {batch['status']}.", err=True)
+        if watch:
+            _follow(here, api, str(batch["batch_id"]))
+
+
 @batches.command("contacts")
 def list_contacts(  # noqa: PLR0913 - one parameter per option
     context: typer.Context,

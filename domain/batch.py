@@ -63,6 +63,8 @@ class NewBatch:
 
     campaign_id: CampaignId
     organization_id: OrganizationId
+    parent_batch_id: BatchId | None = None
+    """The batch whose contacts are called again, None for an upload."""
     name: str | None = None
     scheduled_start: datetime | None = None
     scheduled_end: datetime | None = None
@@ -79,6 +81,7 @@ class Batch:
     batch_id: BatchId
     campaign_id: CampaignId
     organization_id: OrganizationId
+    parent_batch_id: BatchId | None = None
     name: str | None = None
     status: BatchStatus
     paused_by: PausedBy | None = None

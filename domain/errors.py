@@ -30,6 +30,7 @@
         │   ├── IdempotencyKeyUsed
         │   ├── TooManyEndpoints
         │   └── EndpointDisabled
+        ├── NobodyLeft
         ├── InvalidRequest
         └── AccessDenied
             ├── Unauthenticated
@@ -201,6 +202,10 @@ class TooManyEndpoints(Conflict):
 
 class EndpointDisabled(Conflict):
     """Webhook endpoint is disabled; enable it first"""
+
+
+class NobodyLeft(LogicalError):
+    """No contact of the batch is left to be called again"""
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """Changing a batch that is there: what may be said, and what comes of it."""
 
 from contextlib import suppress
-from dataclasses import fields, replace
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 
@@ -14,12 +14,10 @@ from api.http.authentication import Client
 from api.http.dependencies import ApiDependencies
 from api.http.ids import batch_id_of
 from api.http.notification import signal_workflow
-from domain.batch import Batch, BatchOverrides
+from domain.batch import Batch
 from domain.campaign import Campaign
 from domain.errors import TechnicalError
 from domain.lifecycle import TAKEN_AT_ANY_TIME, require_changeable
-
-_OVERRIDES = frozenset(each.name for each in fields(BatchOverrides))
 
 
 class BatchChange(BatchTerms):
@@ -42,8 +40,7 @@ class BatchChange(BatchTerms):
         if not given:
             return batch
         require_changeable(batch, given, now)
-        decided = self.overrides()
-        overrides = replace(batch.overrides, **{name: getattr(decided, name) for name in given & _OVERRIDES})
+        overrides = self.overrides_over(batch.overrides)
         schedule = self._schedule(batch, overrides.timezone or campaign.rules.timezone, now)
         if given & {"working_hours", "working_hours_enforced"}:
             require_some_open_day(overrides, campaign)

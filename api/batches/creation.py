@@ -57,7 +57,7 @@ class BatchCreation:
         batch = await self.dependencies.batches.create(
             new, self.upload.contacts, now, keyed(self.once, answer)
         )
-        await self._start(batch, now)
+        await start_batch(self.dependencies, batch, now)
         return answer(batch)
 
     def _answer(self, campaign: Campaign, batch: Batch) -> str:
@@ -84,16 +84,17 @@ class BatchCreation:
             metadata=head.metadata or {},
         )
 
-    async def _start(self, batch: Batch, now: datetime) -> None:
-        """Start the workflow, or leave that to the housekeeping; the batch lives either way."""
-        with move_on_after(START_SECONDS) as patience:
-            try:
-                await self.dependencies.engine.start_batch(batch)
-                await self.dependencies.batches.mark_started(batch.batch_id, now)
-            except Exception as failure:  # noqa: BLE001 - an error would say that there is no batch
-                _log_late_start(batch, type(failure).__qualname__)
-        if patience.cancelled_caught:
-            _log_late_start(batch, "timeout")
+
+async def start_batch(dependencies: ApiDependencies, batch: Batch, now: datetime) -> None:
+    """Start the workflow of a stored batch, or leave that to the housekeeping; the batch lives either way."""
+    with move_on_after(START_SECONDS) as patience:
+        try:
+            await dependencies.engine.start_batch(batch)
+            await dependencies.batches.mark_started(batch.batch_id, now)
+        except Exception as failure:  # noqa: BLE001 - an error would say that there is no batch
+            _log_late_start(batch, type(failure).__qualname__)
+    if patience.cancelled_caught:
+        _log_late_start(batch, "timeout")
 
 
 def _log_late_start(batch: Batch, failure: str) -> None:

@@ -12,6 +12,7 @@ from api.batches.actions import act_on_batch, dispatch_batch
 from api.batches.changes import BatchChange, change_batch
 from api.batches.counters import CounterSource, live_counters
 from api.batches.creation import BatchCreation
+from api.batches.requeueing import BatchRequeue, BatchRequeueing
 from api.batches.schemas import (
     BatchActed,
     BatchCreate,
@@ -51,6 +52,7 @@ of_campaign = APIRouter(prefix="/api/v1/campaigns", tags=["campaigns"])
 
 _BATCHES = TypeAdapter(list[BatchOut])
 ChangeBody = Annotated[Posted[BatchChange], Depends(body_of(BatchChange))]
+RequeueBody = Annotated[Posted[BatchRequeue], Depends(body_of(BatchRequeue))]
 StartNow = Annotated[
     Flag, Query(alias="now", description="Start a batch whose `scheduled_start` lies ahead.")
 ]
@@ -196,6 +198,27 @@ async def dispatch(
     return json_answer(
         BatchDispatched(batch_id=batch.batch_id, status=batch.status, dispatched_count=pending)
     )
+
+
+@router.post(
+    "/{batch_id}/requeue",
+    status_code=201,
+    response_model=BatchOut,
+    responses=problems(WRITES),
+    openapi_extra=json_body(BatchRequeue),
+)
+async def requeue_batch(
+    caller: Caller,
+    dependencies: Dependencies,
+    batch_id: str,
+    posted: RequeueBody,
+    key: IdempotencyKeyHeader = None,
+) -> Response:
+    """Call contacts of a batch that are over again, in a new batch of the same campaign."""
+    document = {"parent_batch_id": batch_id, **posted.document}
+    once = await once_only(caller.organization_id, "batch", key, document)
+    requeueing = BatchRequeueing(dependencies, caller, batch_id, posted.value, once)
+    return await answer_created(dependencies, once, lambda: requeueing.run(dependencies.clock()))
 
 
 @of_campaign.get("/{campaign_id}/batches/", include_in_schema=False)

@@ -1,5 +1,6 @@
 """Batches on the wire."""
 
+from dataclasses import fields, replace
 from enum import StrEnum
 from typing import Annotated, Literal
 
@@ -88,6 +89,11 @@ class BatchTerms(WireInput):
             disposition_rules=_rules_of(self.disposition_rules),
         )
 
+    def overrides_over(self, former: BatchOverrides) -> BatchOverrides:
+        """Return former overrides with those that are given in their place."""
+        decided, given = self.overrides(), self.model_fields_set & _OVERRIDES
+        return replace(former, **{name: getattr(decided, name) for name in given})
+
 
 class BatchHead(BatchTerms):
     """Everything of an upload but its contacts."""
@@ -101,6 +107,9 @@ class BatchHead(BatchTerms):
     on_duplicate: Annotated[OnDuplicate, Field(strict=False)] | None = Field(
         default=None, description="Default `keep_first` drops later rows with the same number."
     )
+
+
+_OVERRIDES = frozenset(each.name for each in fields(BatchOverrides))
 
 
 def _rules_of(rules: list[DispositionRuleIn] | None) -> tuple[DispositionRule, ...] | None:
@@ -177,6 +186,7 @@ class BatchOut(WireOutput):
     batch_id: BatchId = Field(examples=["btc_01k2w1"])
     campaign_id: CampaignId = Field(examples=["cmp_01k2v7"])
     organization_id: OrganizationId = Field(examples=["org_demo"])
+    parent_batch_id: BatchId | None = Field(description="The batch whose contacts it calls again.")
     name: str | None
     status: BatchStatus
     paused_by: PausedBy | None
@@ -222,6 +232,7 @@ def _shown(batch: Batch, campaign: Campaign, counters: Counters) -> dict[str, ob
         "batch_id": batch.batch_id,
         "campaign_id": batch.campaign_id,
         "organization_id": batch.organization_id,
+        "parent_batch_id": batch.parent_batch_id,
         "name": batch.name,
         "status": batch.status,
         "paused_by": batch.paused_by,

@@ -6,7 +6,7 @@ A store that cannot reach its database raises StoreUnavailable.
 
 from domain.ports.access import NewToken, Token, TokenStore
 from domain.ports.audit import AuditLog
-from domain.ports.batches import BatchAmendment, BatchStore, ChangedBatch
+from domain.ports.batches import BatchAmendment, BatchStore, CalledAgain, ChangedBatch
 from domain.ports.calls import (
     AttemptClaim,
     CallStore,
@@ -92,6 +92,7 @@ __all__ = [
     "BatchStore",
     "BatchWorkflows",
     "CallStore",
+    "CalledAgain",
     "CampaignStore",
     "Capped",
     "ChangedBatch",

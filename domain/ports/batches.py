@@ -8,7 +8,7 @@ from typing import Protocol
 from domain.audit import Actor
 from domain.batch import Batch, BatchStatus, NewBatch
 from domain.campaign import Campaign
-from domain.contact import NewContact
+from domain.contact import ContactStatus, NewContact
 from domain.counters import Counters
 from domain.identity import BatchId, CampaignId, OrganizationId
 from domain.lifecycle import Action
@@ -31,6 +31,16 @@ class ChangedBatch:
     """Whether every batch of the campaign was told of its rules before; else the housekeeping tells them."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class CalledAgain:
+    """Which contacts of a batch a new one calls again."""
+
+    statuses: frozenset[ContactStatus]
+    """Terminal ones."""
+    dispositions: frozenset[str] = frozenset()
+    """Of the newest call; empty matches any, and none."""
+
+
 class BatchStore(Protocol):
     """Batches."""
 
@@ -45,6 +55,19 @@ class BatchStore(Protocol):
 
         Contacts with `skip_detail` are kept as skipped, reason `invalid_number`.
         Raises CampaignNotFound, CampaignClosed, IdempotencyKeyBusy, IdempotencyKeyUsed.
+        """
+
+    async def requeue(
+        self,
+        new: NewBatch,
+        which: CalledAgain,
+        now: datetime,
+        keyed: KeyedRequest[Batch] | None = None,
+    ) -> Batch:
+        """Keep a batch of contacts of its parent, in order, and bring its campaign to life.
+
+        Bad rows, contacts skipped for a suppression and numbers that are suppressed now are left out.
+        Raises NobodyLeft, CampaignNotFound, CampaignClosed, IdempotencyKeyBusy, IdempotencyKeyUsed.
         """
 
     async def mark_started(self, batch_id: BatchId, now: datetime) -> None:

@@ -1,4 +1,4 @@
-"""Writes a batch and all its contacts in one transaction."""
+"""Writes a batch and all its contacts in one transaction, and gives it its place under its campaign."""
 
 import asyncio
 import json
@@ -56,22 +56,50 @@ async def create_batch(
 
     The campaign is locked last, for its other requests would wait as long as the contacts are being written.
     """
-    seen = (await connection.execute(_campaign(new))).scalar_one_or_none()
-    batch = await _insert_batch(connection, new, _require_open(seen), len(uploaded), now, mint)
-    batch = replace(batch, counters=_counters(uploaded))
+    batch = await insert_batch(connection, new, len(uploaded), now, mint)
+    counters = _counters(uploaded)
     await _copy_contacts(connection, batch, uploaded, mint)
     suppressed = await _skip_suppressed(connection, batch)
+    pending, skipped = counters.pending - suppressed, counters.skipped + suppressed
+    counted = replace(batch, counters=replace(counters, pending=pending, skipped=skipped))
+    return await place_under_campaign(connection, new, counted, now)
+
+
+async def insert_batch(
+    connection: AsyncConnection, new: NewBatch, total_contacts: int, now: datetime, mint: MintId
+) -> Batch:
+    """Write a batch's row, its contacts to follow. Raises CampaignNotFound, CampaignClosed."""
+    seen = (await connection.execute(_campaign(new))).scalar_one_or_none()
+    status, paused_by = status_of_new_batch(_require_open(seen), new.scheduled_start, now)
+    values = batch_values(new) | {
+        "batch_id": mint(BATCH_PREFIX),
+        "status": status,
+        "paused_by": paused_by,
+        "total_contacts": total_contacts,
+        "created_at": now,
+        "updated_at": now,
+    }
+    kept = await connection.execute(insert(batches).values(**values).returning(batches))
+    return batch_of(kept.mappings().one())
+
+
+async def place_under_campaign(
+    connection: AsyncConnection, new: NewBatch, batch: Batch, now: datetime
+) -> Batch:
+    """Bring the campaign to life with a batch that is written; returns the batch as it stands under it.
+
+    Raises CampaignNotFound, CampaignClosed.
+    """
     locked = await connection.execute(_campaign(new).with_for_update(key_share=True))
-    batch = await _follow_campaign(connection, batch, _require_open(locked.scalar_one_or_none()), now)
-    pending, skipped = batch.counters.pending - suppressed, batch.counters.skipped + suppressed
-    batch = replace(batch, counters=replace(batch.counters, pending=pending, skipped=skipped))
-    await record(connection, batch.organization_id, _creation(batch), now)
-    return batch
+    placed = await _follow_campaign(connection, batch, _require_open(locked.scalar_one_or_none()), now)
+    await record(connection, placed.organization_id, _creation(placed), now)
+    return placed
 
 
 def _creation(batch: Batch) -> AuditedChange:
     told = {
         "campaign_id": batch.campaign_id,
+        "parent_batch_id": batch.parent_batch_id,
         "status": batch.status,
         "total_contacts": batch.counters.total,
         "scheduled_start": batch.scheduled_start,
@@ -95,27 +123,6 @@ def _require_open(status: str | None) -> CampaignStatus:
     if status == CampaignStatus.CANCELLED:
         raise CampaignClosed
     return CampaignStatus(status)
-
-
-async def _insert_batch(
-    connection: AsyncConnection,
-    new: NewBatch,
-    campaign: CampaignStatus,
-    total_contacts: int,
-    now: datetime,
-    mint: MintId,
-) -> Batch:
-    status, paused_by = status_of_new_batch(campaign, new.scheduled_start, now)
-    values = batch_values(new) | {
-        "batch_id": mint(BATCH_PREFIX),
-        "status": status,
-        "paused_by": paused_by,
-        "total_contacts": total_contacts,
-        "created_at": now,
-        "updated_at": now,
-    }
-    kept = await connection.execute(insert(batches).values(**values).returning(batches))
-    return batch_of(kept.mappings().one())
 
 
 async def _follow_campaign(

@@ -15,7 +15,7 @@ from domain.counters import Counters
 from domain.errors import BatchNotFound
 from domain.identity import BatchId, CampaignId, MintId, OrganizationId
 from domain.lifecycle import Action
-from domain.ports import BatchAmendment, ChangedBatch, KeyedRequest, Page, Window
+from domain.ports import BatchAmendment, CalledAgain, ChangedBatch, KeyedRequest, Page, Window
 from store.access.idempotency import effect_once
 from store.batches.actions import act_on_batch, dispatch_batch, expire_batch
 from store.batches.changes import change_batch
@@ -23,6 +23,7 @@ from store.batches.completion import finish_batch
 from store.batches.counting import counters_of
 from store.batches.intake import create_batch
 from store.batches.kept_counts import keep_counts_of_settled
+from store.batches.requeueing import requeue
 from store.database.engine import bulk_transaction, single_statement, transaction
 from store.database.parameters import among
 from store.schema.mapping import batch_of, campaign_of
@@ -67,6 +68,26 @@ class PostgresBatchStore:
             return await create_batch(connection, new, contacts, now, self._mint)
 
         return await effect_once(self._engine, keyed, creation)
+
+    async def requeue(
+        self,
+        new: NewBatch,
+        which: CalledAgain,
+        now: datetime,
+        keyed: KeyedRequest[Batch] | None = None,
+    ) -> Batch:
+        """Keep a batch of contacts of its parent, in order, and bring its campaign to life.
+
+        Raises NobodyLeft, CampaignNotFound, CampaignClosed, IdempotencyKeyBusy, IdempotencyKeyUsed.
+        """
+        parent = new.parent_batch_id
+        if parent is None:
+            raise ValueError("a batch that calls contacts again names whose they are")
+
+        async def requeueing(connection: AsyncConnection) -> Batch:
+            return await requeue(connection, new, parent, which, now, self._mint)
+
+        return await effect_once(self._engine, keyed, requeueing)
 
     async def mark_started(self, batch_id: BatchId, now: datetime) -> None:
         """Keep that the batch's workflow was started; the first time stands."""

@@ -102,6 +102,7 @@ def batch_values(new: NewBatch | Batch) -> Values:
     return {
         "campaign_id": new.campaign_id,
         "organization_id": new.organization_id,
+        "parent_batch_id": new.parent_batch_id,
         "name": new.name,
         "scheduled_start": new.scheduled_start,
         "scheduled_end": new.scheduled_end,
@@ -127,6 +128,7 @@ def batch_of(row: RowMapping, counters: Counters | None = None) -> Batch:
         batch_id=BatchId(row[c.batch_id]),
         campaign_id=CampaignId(row[c.campaign_id]),
         organization_id=OrganizationId(row[c.organization_id]),
+        parent_batch_id=row[c.parent_batch_id],
         name=row[c.name],
         status=BatchStatus(row[c.status]),
         paused_by=None if row[c.paused_by] is None else PausedBy(row[c.paused_by]),

@@ -136,6 +136,8 @@ class BatchRow(Row, table=True):
     workflow_started_at: datetime | None = Field(sa_type=INSTANT)
     kept_counts: dict[str, object] | None = Field(sa_type=JSON_OR_NULL)
     """What was counted once nothing was under way any more; null while counts are derived."""
+    parent_batch_id: str | None = Field(sa_type=Text)
+    """The batch whose contacts this one calls again."""
     rules_version: int = Field(sa_column_kwargs={"server_default": text("0")})
     """Rises with every change that bears on calls."""
     on_machine: str | None = Field(sa_type=Text)

@@ -110,6 +110,7 @@ WRITES = [
     a_write("POST", f"{BATCH}/pause", "batch.pause", "batch_id"),
     a_write("POST", f"{BATCH}/resume", "batch.resume", "batch_id", after=f"{BATCH}/pause"),
     a_write("POST", f"{BATCH}/cancel", "batch.cancel", "batch_id"),
+    a_write("POST", f"{BATCH}/requeue", "batch.create", "batch_id", json={"statuses": ["completed"]}),
     a_write("POST", f"{BATCH}/dispatch", "batch.dispatch", "batch_id"),
     a_write("POST", f"{CONTACT}/skip", "contact.skip", "contact_id"),
     a_write(

@@ -65,6 +65,7 @@ async def test_batch_of_required_fields_alone_is_stored_started_and_shown(house:
         "phone_number_strategy": None,
         "on_machine": None,
         "disposition_rules": None,
+        "parent_batch_id": None,
         "call_context": {},
         "metadata": {},
         "counters": {**NO_CALLS, "pending": 2},

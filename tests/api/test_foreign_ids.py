@@ -55,6 +55,7 @@ ENDPOINTS = [
     Endpoint("POST", f"{BATCH}/pause", noun="Batch"),
     Endpoint("POST", f"{BATCH}/resume", noun="Batch"),
     Endpoint("POST", f"{BATCH}/cancel", noun="Batch"),
+    Endpoint("POST", f"{BATCH}/requeue", {"statuses": ["completed"]}, 201, noun="Batch"),
     Endpoint("POST", f"{BATCH}/dispatch", noun="Batch"),
     Endpoint("POST", f"{BATCH}/dispatch?now=true", noun="Batch"),
     Endpoint("GET", CONTACT, noun="Batch"),

@@ -1,7 +1,8 @@
-"""`apollo batches change`: one request."""
+"""`apollo batches change` and `requeue`: one request each."""
 
 import json
 
+import httpx
 import pytest
 
 from tests.console.stand_in_api import StandInApi, a_batch, a_problem, ok
@@ -45,3 +46,31 @@ def test_change_that_the_api_refuses_is_told_in_its_words() -> None:
 
     assert result.exit_code == 1
     assert "Batch has started" in result.stderr
+
+
+def test_requeue_sends_whom_to_call_again_and_prints_the_id_of_the_new_batch() -> None:
+    api = StandInApi(ok(a_batch(total=3, batch_id="btc_2"), 201))
+
+    result = apollo(
+        *(api, "batches", "requeue", "btc_1", "--status", "busy", "--status", "no_answer"),
+        *("--disposition", "callback", "--max-retries", "0"),
+    )
+
+    (request,) = api.requests
+    assert (request.method, request.url.path) == ("POST", "/api/v1/batches/btc_1/requeue")
+    assert json.loads(request.content) == {
+        "statuses": ["busy", "no_answer"],
+        "dispositions": ["callback"],
+        "max_retries_override": 0,
+    }
+    assert (result.exit_code, result.stdout) == (0, "btc_2\n")
+    assert "3 contacts requeued, in_progress." in result.stderr
+
+
+def test_requeue_whose_answer_got_lost_is_sent_again_with_the_same_key() -> None:
+    api = StandInApi(httpx.ReadTimeout, ok(a_batch(batch_id="btc_2"), 201))
+
+    result = apollo(api, "batches", "requeue", "btc_1", "--status", "busy")
+
+    first, second = (request.headers["Idempotency-Key"] for request in api.requests)
+    assert (first, result.stdout) == (second, "btc_2\n")

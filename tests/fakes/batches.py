@@ -16,7 +16,7 @@ from domain.batch import (
 from domain.campaign import Campaign, CampaignStatus
 from domain.contact import WAITING, Contact, ContactStatus, NewContact, SkipReason
 from domain.counters import Counters
-from domain.errors import BatchNotFound, CampaignClosed, CampaignNotFound, CampaignPaused
+from domain.errors import BatchNotFound, CampaignClosed, CampaignNotFound, CampaignPaused, NobodyLeft
 from domain.identity import BATCH_PREFIX, CONTACT_PREFIX, BatchId, CampaignId, ContactId, OrganizationId
 from domain.lifecycle import (
     Action,
@@ -26,7 +26,7 @@ from domain.lifecycle import (
     status_of_resumed_batch,
     step_of_batch,
 )
-from domain.ports import BatchAmendment, ChangedBatch, KeyedRequest, Page, Window
+from domain.ports import BatchAmendment, CalledAgain, ChangedBatch, KeyedRequest, Page, Window
 from tests.fakes.idempotency import effect_once
 from tests.fakes.tables import CANCELLABLE, Tables, newest_first, page_of
 
@@ -59,6 +59,7 @@ class FakeBatchStore:
             batch_id=BatchId(self._tables.mint(BATCH_PREFIX)),
             campaign_id=new.campaign_id,
             organization_id=new.organization_id,
+            parent_batch_id=new.parent_batch_id,
             name=new.name,
             status=status,
             paused_by=paused_by,
@@ -79,6 +80,45 @@ class FakeBatchStore:
         if campaign.status in _REVIVED:
             self._move_campaign(campaign, CampaignStatus.ACTIVE, now)
         return self._counted(batch)
+
+    async def requeue(
+        self,
+        new: NewBatch,
+        which: CalledAgain,
+        now: datetime,
+        keyed: KeyedRequest[Batch] | None = None,
+    ) -> Batch:
+        """Raises NobodyLeft, CampaignNotFound, CampaignClosed, IdempotencyKeyBusy, IdempotencyKeyUsed."""
+        parent = new.parent_batch_id
+        assert parent is not None, "a batch that calls contacts again names whose they are"
+
+        def requeueing() -> Batch:
+            again = [
+                NewContact(
+                    phone_number=each.phone_number,
+                    external_id=each.external_id,
+                    timezone=each.timezone,
+                    call_variables=each.call_variables,
+                )
+                for each in self._tables.contacts_of(parent)
+                if self._is_called_again(each, new, which, now)
+            ]
+            if not again:
+                raise NobodyLeft
+            return self._create(new, again, now)
+
+        return effect_once(self._tables, keyed, requeueing)
+
+    def _is_called_again(self, contact: Contact, new: NewBatch, which: CalledAgain, now: datetime) -> bool:
+        if contact.status not in which.statuses:
+            return False
+        if contact.skip_reason in (SkipReason.INVALID_NUMBER, SkipReason.SUPPRESSED):
+            return False
+        if self._tables.is_suppressed(new.organization_id, contact.phone_number, now):
+            return False
+        newest = self._tables.newest_call(contact.contact_id)
+        disposition = None if newest is None else newest.disposition
+        return not which.dispositions or disposition in which.dispositions
 
     async def mark_started(self, batch_id: BatchId, now: datetime) -> None:
         """Keep that the batch's workflow was started; the first time stands."""

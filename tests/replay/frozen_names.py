@@ -111,9 +111,9 @@ TABLES: Mapping[str, str] = {
     "batches": (
         "batch_id call_context campaign_id client_metadata concurrency_limit created_at "
         "disposition_rules kept_counts max_retries_override name on_machine organization_id "
-        "paused_by phone_number_strategy phone_numbers retry_policy rules_version scheduled_end "
-        "scheduled_start status timezone total_contacts updated_at workflow_started_at working_hours "
-        "working_hours_enforced"
+        "parent_batch_id paused_by phone_number_strategy phone_numbers retry_policy rules_version "
+        "scheduled_end scheduled_start status timezone total_contacts updated_at workflow_started_at "
+        "working_hours working_hours_enforced"
     ),
     "call_events": (
         "body call_status delivered_at event_key event_number execution_id happened_at received_at "
