@@ -11,6 +11,7 @@ from domain.identity import TokenId
 class AuditAction(StrEnum):
     """What was done, named after what it was done to; wire values of `action`."""
 
+    BATCH_APPEND = "batch.append"
     BATCH_CANCEL = "batch.cancel"
     BATCH_CREATE = "batch.create"
     BATCH_DISPATCH = "batch.dispatch"

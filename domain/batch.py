@@ -19,6 +19,8 @@ DEFAULT_CONCURRENCY_LIMIT = 10
 
 MAX_CONCURRENCY_LIMIT = 2000
 
+MAX_CONTACTS_OF_BATCH = 1_000_000
+
 
 class BatchStatus(StrEnum):
     """Where a batch stands; wire values of `status`."""

@@ -26,11 +26,13 @@
         │   ├── CampaignClosed
         │   ├── CampaignPaused
         │   ├── CampaignUnfinished
+        │   ├── BatchFull
         │   ├── IdempotencyKeyBusy
         │   ├── IdempotencyKeyUsed
         │   ├── TooManyEndpoints
         │   └── EndpointDisabled
         ├── NobodyLeft
+        ├── NumbersKnown
         ├── InvalidRequest
         └── AccessDenied
             ├── Unauthenticated
@@ -175,6 +177,15 @@ class CampaignUnfinished(Conflict):
         return cls(f"Campaign has {batches} unfinished {noun} and cannot be deleted")
 
 
+class BatchFull(Conflict):
+    """Batch cannot take so many contacts"""
+
+    @classmethod
+    def of(cls, limit: int, held: int) -> "BatchFull":
+        """Say how many it may hold and holds, in the words of the contract."""
+        return cls(f"Batch holds {held:,} contacts and may hold {limit:,}")
+
+
 class IdempotencyKeyBusy(Conflict):
     """A request with this Idempotency-Key is still in progress"""
 
@@ -206,6 +217,15 @@ class EndpointDisabled(Conflict):
 
 class NobodyLeft(LogicalError):
     """No contact of the batch is left to be called again"""
+
+
+class NumbersKnown(LogicalError):
+    """Numbers are in the batch already"""
+
+    def __init__(self, rows: Sequence[int] = ()) -> None:
+        super().__init__()
+        self.rows = tuple(rows)
+        """Their places among the contacts that were sent, from 0."""
 
 
 @dataclass(frozen=True)

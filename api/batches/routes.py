@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.batches.actions import act_on_batch, dispatch_batch
+from api.batches.appending import ContactsAppending
 from api.batches.changes import BatchChange, change_batch
 from api.batches.counters import CounterSource, live_counters
 from api.batches.creation import BatchCreation
@@ -22,8 +23,20 @@ from api.batches.schemas import (
     BatchesQuery,
     BatchForm,
     BatchOut,
+    ContactsAppend,
+    ContactsAppended,
+    ContactsForm,
+    ContactsHead,
 )
-from api.batches.upload import STRUCTURES, BatchUpload, UploadBody, UploadBodyOrFile
+from api.batches.upload import (
+    STRUCTURES,
+    AppendBody,
+    AppendBodyOrFile,
+    BatchUpload,
+    ContactsUpload,
+    UploadBody,
+    UploadBodyOrFile,
+)
 from api.http.authentication import Caller, Client, Watcher
 from api.http.dependencies import ApiDependencies, Dependencies, Metrics
 from api.http.idempotency import IdempotencyKeyHeader, answer_created, once_only
@@ -219,6 +232,55 @@ async def requeue_batch(
     once = await once_only(caller.organization_id, "batch", key, document)
     requeueing = BatchRequeueing(dependencies, caller, batch_id, posted.value, once)
     return await answer_created(dependencies, once, lambda: requeueing.run(dependencies.clock()))
+
+
+@router.post("/{batch_id}/contacts/", include_in_schema=False)
+@router.post(
+    "/{batch_id}/contacts",
+    status_code=201,
+    response_model=ContactsAppended,
+    responses=problems(ACTS_ON_BODY),
+    openapi_extra=json_body(ContactsAppend),
+)
+async def append_contacts(
+    caller: Caller,
+    dependencies: Dependencies,
+    batch_id: str,
+    posted: AppendBody,
+    key: IdempotencyKeyHeader = None,
+) -> Response:
+    """Add contacts to a batch that is not over; numbers that it has already are duplicates."""
+    return await _append(caller, dependencies, batch_id, posted, key)
+
+
+@router.post(
+    "/{batch_id}/contacts/upload",
+    status_code=201,
+    response_model=ContactsAppended,
+    responses=problems(ACTS_ON_BODY),
+    openapi_extra=json_or_form_body(ContactsAppend, ContactsForm, ()),
+)
+async def upload_contacts(
+    caller: Caller,
+    dependencies: Dependencies,
+    batch_id: str,
+    posted: AppendBodyOrFile,
+    key: IdempotencyKeyHeader = None,
+) -> Response:
+    """Do the same, or read the contacts from a CSV file in a form."""
+    return await _append(caller, dependencies, batch_id, posted, key)
+
+
+async def _append(
+    caller: Client,
+    dependencies: ApiDependencies,
+    batch_id: str,
+    posted: Posted[ContactsUpload[ContactsHead]],
+    key: str | None,
+) -> Response:
+    once = await once_only(caller.organization_id, "contacts", key, {"batch_id": batch_id, **posted.document})
+    appending = ContactsAppending(dependencies, caller, batch_id, posted.value, once)
+    return await answer_created(dependencies, once, lambda: appending.run(dependencies.clock()))
 
 
 @of_campaign.get("/{campaign_id}/batches/", include_in_schema=False)

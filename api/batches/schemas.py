@@ -2,7 +2,7 @@
 
 from dataclasses import fields, replace
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import ConfigDict, Field, ValidationInfo, field_validator
 
@@ -95,11 +95,12 @@ class BatchTerms(WireInput):
         return replace(former, **{name: getattr(decided, name) for name in given})
 
 
-class BatchHead(BatchTerms):
-    """Everything of an upload but its contacts."""
+class ContactsHead(WireInput):
+    """Everything of an upload to a batch that is there but its contacts."""
 
-    campaign_id: str = Field(examples=["cmp_01k2v7"])
-    organization_id: str | None = Field(default=None, description="Absent means the token's.")
+    limited: ClassVar[str] = "A request"
+    """What is limited in contacts, as its refusal says."""
+
     on_invalid: Annotated[OnInvalid, Field(strict=False)] | None = Field(
         default=None,
         description="Default `reject`: one bad row refuses all; `skip` stores bad rows as skipped.",
@@ -107,6 +108,15 @@ class BatchHead(BatchTerms):
     on_duplicate: Annotated[OnDuplicate, Field(strict=False)] | None = Field(
         default=None, description="Default `keep_first` drops later rows with the same number."
     )
+
+
+class BatchHead(BatchTerms, ContactsHead):
+    """Everything of an upload but its contacts."""
+
+    limited: ClassVar[str] = "A batch"
+
+    campaign_id: str = Field(examples=["cmp_01k2v7"])
+    organization_id: str | None = Field(default=None, description="Absent means the token's.")
 
 
 _OVERRIDES = frozenset(each.name for each in fields(BatchOverrides))
@@ -151,6 +161,22 @@ class BatchForm(BatchHead):
     )
 
 
+class ContactsAppend(ContactsHead):
+    """Contacts for a batch that is there; `null` means not given."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"contacts": [{"phone_number": "+14155550123"}]}]}
+    )
+
+    contacts: Annotated[list[ContactRow], Field(min_length=1, max_length=MAX_CONTACTS)]
+
+
+class ContactsForm(ContactsHead):
+    """The same as a form, its contacts as a CSV file."""
+
+    file: bytes = Field(description="CSV as in an upload of a batch.")
+
+
 class CountersOut(WireOutput):
     """How many contacts stand where; the eleven sum to `total_contacts`."""
 
@@ -178,6 +204,14 @@ class ImportReport(WireOutput):
     accepted: int
     invalid: int
     duplicates: int
+
+
+class ContactsAppended(WireOutput):
+    """What became of contacts that were sent to a batch."""
+
+    batch_id: BatchId = Field(examples=["btc_01k2w1"])
+    total_contacts: int = Field(description="Of the batch.")
+    import_report: ImportReport
 
 
 class BatchOut(WireOutput):

@@ -6,7 +6,7 @@ A store that cannot reach its database raises StoreUnavailable.
 
 from domain.ports.access import NewToken, Token, TokenStore
 from domain.ports.audit import AuditLog
-from domain.ports.batches import BatchAmendment, BatchStore, CalledAgain, ChangedBatch
+from domain.ports.batches import AppendedContacts, BatchAmendment, BatchStore, CalledAgain, ChangedBatch
 from domain.ports.calls import (
     AttemptClaim,
     CallStore,
@@ -80,6 +80,7 @@ from domain.ports.webhooks import (
 __all__ = [
     "AddedSuppression",
     "Amendment",
+    "AppendedContacts",
     "AttemptClaim",
     "AttemptOutcome",
     "AttemptReport",

@@ -41,6 +41,16 @@ class CalledAgain:
     """Of the newest call; empty matches any, and none."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class AppendedContacts:
+    """What became of contacts that were sent to a batch."""
+
+    total_contacts: int
+    """Of the batch."""
+    duplicates: int
+    """Contacts whose numbers were in the batch already."""
+
+
 class BatchStore(Protocol):
     """Batches."""
 
@@ -68,6 +78,23 @@ class BatchStore(Protocol):
 
         Bad rows, contacts skipped for a suppression and numbers that are suppressed now are left out.
         Raises NobodyLeft, CampaignNotFound, CampaignClosed, IdempotencyKeyBusy, IdempotencyKeyUsed.
+        """
+
+    async def append(  # noqa: PLR0913 - what is appended, and how
+        self,
+        organization_id: OrganizationId,
+        batch_id: BatchId,
+        contacts: Sequence[NewContact],
+        now: datetime,
+        keyed: KeyedRequest[AppendedContacts] | None = None,
+        *,
+        refuses_duplicates: bool = False,
+    ) -> AppendedContacts:
+        """Keep contacts behind those of a batch that is not over; numbers it has already are passed over.
+
+        Bad rows are nobody's duplicates.
+        Raises BatchNotFound, IllegalTransition, BatchFull, NumbersKnown where duplicates are refused,
+        IdempotencyKeyBusy, IdempotencyKeyUsed.
         """
 
     async def mark_started(self, batch_id: BatchId, now: datetime) -> None:

@@ -58,8 +58,7 @@ async def create_batch(
     """
     batch = await insert_batch(connection, new, len(uploaded), now, mint)
     counters = _counters(uploaded)
-    await _copy_contacts(connection, batch, uploaded, mint)
-    suppressed = await _skip_suppressed(connection, batch)
+    suppressed = await write_contacts(connection, batch, uploaded, now, mint)
     pending, skipped = counters.pending - suppressed, counters.skipped + suppressed
     counted = replace(batch, counters=replace(counters, pending=pending, skipped=skipped))
     return await place_under_campaign(connection, new, counted, now)
@@ -94,6 +93,20 @@ async def place_under_campaign(
     placed = await _follow_campaign(connection, batch, _require_open(locked.scalar_one_or_none()), now)
     await record(connection, placed.organization_id, _creation(placed), now)
     return placed
+
+
+async def write_contacts(
+    connection: AsyncConnection,
+    batch: Batch,
+    uploaded: Sequence[NewContact],
+    now: datetime,
+    mint: MintId,
+    *,
+    after: int = 0,
+) -> int:
+    """Write contacts behind a position; returns how many of them are skipped for a suppression."""
+    await _copy_contacts(connection, _copied_rows(batch, uploaded, now, mint, after=after))
+    return await _skip_suppressed(connection, batch, now, after=after)
 
 
 def _creation(batch: Batch) -> AuditedChange:
@@ -149,16 +162,17 @@ def _counters(uploaded: Sequence[NewContact]) -> Counters:
     return Counters(pending=len(uploaded) - skipped, skipped=skipped)
 
 
-async def _skip_suppressed(connection: AsyncConnection, batch: Batch) -> int:
+async def _skip_suppressed(connection: AsyncConnection, batch: Batch, now: datetime, *, after: int) -> int:
     """Skip the good contacts whose numbers must not be called now; returns how many they are."""
     c, s = contacts.c, suppressions.c
-    in_force = (s.organization_id == batch.organization_id, holds_at(batch.created_at))
+    in_force = (s.organization_id == batch.organization_id, holds_at(now))
     if not await connection.scalar(select(exists().where(*in_force))):
         return 0
     skipped = await connection.execute(
         update(contacts)
         .where(
             c.batch_id == batch.batch_id,
+            c.position > after,
             c.status == ContactStatus.PENDING,
             s.phone_number == c.phone_number,
             *in_force,
@@ -168,21 +182,21 @@ async def _skip_suppressed(connection: AsyncConnection, batch: Batch) -> int:
     return skipped.rowcount
 
 
-async def _copy_contacts(
-    connection: AsyncConnection, batch: Batch, uploaded: Sequence[NewContact], mint: MintId
-) -> None:
+async def _copy_contacts(connection: AsyncConnection, rows: Iterator[tuple[object, ...]]) -> None:
     driver = (await connection.get_raw_connection()).driver_connection
     if not isinstance(driver, psycopg.AsyncConnection):
         raise TypeError("the engine does not use psycopg")
     async with driver.cursor() as cursor, cursor.copy(_COPY) as copy:
-        for number, row in enumerate(_copied_rows(batch, uploaded, mint)):
+        for number, row in enumerate(rows):
             await copy.write_row(row)
             if number % _BREATH == 0:
                 await asyncio.sleep(0)
 
 
-def _copied_rows(batch: Batch, uploaded: Sequence[NewContact], mint: MintId) -> Iterator[tuple[object, ...]]:
-    for position, contact in enumerate(uploaded, start=1):
+def _copied_rows(
+    batch: Batch, uploaded: Sequence[NewContact], now: datetime, mint: MintId, *, after: int
+) -> Iterator[tuple[object, ...]]:
+    for position, contact in enumerate(uploaded, start=after + 1):
         is_bad = contact.skip_detail is not None
         yield (
             mint(CONTACT_PREFIX),
@@ -196,6 +210,6 @@ def _copied_rows(batch: Batch, uploaded: Sequence[NewContact], mint: MintId) -> 
             (ContactStatus.SKIPPED if is_bad else ContactStatus.PENDING).value,
             SkipReason.INVALID_NUMBER.value if is_bad else None,
             contact.skip_detail,
-            batch.created_at,
-            batch.created_at,
+            now,
+            now,
         )

@@ -15,9 +15,18 @@ from domain.counters import Counters
 from domain.errors import BatchNotFound
 from domain.identity import BatchId, CampaignId, MintId, OrganizationId
 from domain.lifecycle import Action
-from domain.ports import BatchAmendment, CalledAgain, ChangedBatch, KeyedRequest, Page, Window
+from domain.ports import (
+    AppendedContacts,
+    BatchAmendment,
+    CalledAgain,
+    ChangedBatch,
+    KeyedRequest,
+    Page,
+    Window,
+)
 from store.access.idempotency import effect_once
 from store.batches.actions import act_on_batch, dispatch_batch, expire_batch
+from store.batches.appending import Appendix, append_contacts
 from store.batches.changes import change_batch
 from store.batches.completion import finish_batch
 from store.batches.counting import counters_of
@@ -88,6 +97,33 @@ class PostgresBatchStore:
             return await requeue(connection, new, parent, which, now, self._mint)
 
         return await effect_once(self._engine, keyed, requeueing)
+
+    async def append(
+        self,
+        organization_id: OrganizationId,
+        batch_id: BatchId,
+        contacts: Sequence[NewContact],
+        now: datetime,
+        keyed: KeyedRequest[AppendedContacts] | None = None,
+        *,
+        refuses_duplicates: bool = False,
+    ) -> AppendedContacts:
+        """Keep contacts behind those of a batch that is not over; numbers it has already are passed over.
+
+        Raises BatchNotFound, IllegalTransition, BatchFull, NumbersKnown where duplicates are refused,
+        IdempotencyKeyBusy, IdempotencyKeyUsed.
+        """
+        sent = Appendix(
+            organization_id=organization_id,
+            batch_id=batch_id,
+            contacts=contacts,
+            refuses_duplicates=refuses_duplicates,
+        )
+
+        async def appending(connection: AsyncConnection) -> AppendedContacts:
+            return await append_contacts(connection, sent, now, self._mint)
+
+        return await effect_once(self._engine, keyed, appending)
 
     async def mark_started(self, batch_id: BatchId, now: datetime) -> None:
         """Keep that the batch's workflow was started; the first time stands."""

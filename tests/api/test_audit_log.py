@@ -55,6 +55,8 @@ CONTACT = f"{BATCH}/contacts/{{contact_id}}"
 FILE = {"file": ("numbers.csv", b"phone_number,reason\n+14155550188,asked by letter\n", "text/csv")}
 CALLEE = {"phone_number": NUMBERS[0], "call_variables": {"callee_name": "Ines Moreau"}}
 
+ADDED = {"contacts": [{"phone_number": "+14155550188", "call_variables": {"callee_name": "Ines Moreau"}}]}
+
 UNAUDITED = {
     ("POST", "/webhooks/call-status"): "the provider's report is an event of the call, kept as such",
     ("POST", "/api/v1/webhooks/call-status"): "the same",
@@ -106,6 +108,8 @@ WRITES = [
     a_write(
         "POST", "/batches/upload", "batch.create", "batch_id", json=a_batch_body("{campaign_id}", NUMBERS)
     ),
+    a_write("POST", f"{BATCH}/contacts", "batch.append", "batch_id", json=ADDED),
+    a_write("POST", f"{BATCH}/contacts/upload", "batch.append", "batch_id", json=ADDED),
     a_write("PATCH", BATCH, "batch.update", "batch_id", json={"metadata": {"note": "clinic 7"}}),
     a_write("POST", f"{BATCH}/pause", "batch.pause", "batch_id"),
     a_write("POST", f"{BATCH}/resume", "batch.resume", "batch_id", after=f"{BATCH}/pause"),

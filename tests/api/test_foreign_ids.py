@@ -15,6 +15,7 @@ CONTACT, SUPPRESSION = f"{BATCH}/contacts/{{contact_id}}", "suppressions/{suppre
 EXECUTION = "executions/{execution_id}"
 HOOK = "webhook-endpoints/{endpoint_id}"
 DELIVERY = "webhook-deliveries/{delivery_id}"
+ADDED = {"contacts": [{"phone_number": "+14155550199"}]}
 CALLED = f"{BATCH}/contacts/{{called_id}}"
 
 
@@ -55,6 +56,9 @@ ENDPOINTS = [
     Endpoint("POST", f"{BATCH}/pause", noun="Batch"),
     Endpoint("POST", f"{BATCH}/resume", noun="Batch"),
     Endpoint("POST", f"{BATCH}/cancel", noun="Batch"),
+    Endpoint("POST", f"{BATCH}/contacts", ADDED, 201, noun="Batch"),
+    Endpoint("POST", f"{BATCH}/contacts/", ADDED, 201, noun="Batch"),
+    Endpoint("POST", f"{BATCH}/contacts/upload", ADDED, 201, noun="Batch"),
     Endpoint("POST", f"{BATCH}/requeue", {"statuses": ["completed"]}, 201, noun="Batch"),
     Endpoint("POST", f"{BATCH}/dispatch", noun="Batch"),
     Endpoint("POST", f"{BATCH}/dispatch?now=true", noun="Batch"),

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from domain.audit import Actor
 from domain.batch import (
+    MAX_CONTACTS_OF_BATCH,
     TERMINAL_BATCH,
     Batch,
     BatchStatus,
@@ -16,17 +17,34 @@ from domain.batch import (
 from domain.campaign import Campaign, CampaignStatus
 from domain.contact import WAITING, Contact, ContactStatus, NewContact, SkipReason
 from domain.counters import Counters
-from domain.errors import BatchNotFound, CampaignClosed, CampaignNotFound, CampaignPaused, NobodyLeft
+from domain.errors import (
+    BatchFull,
+    BatchNotFound,
+    CampaignClosed,
+    CampaignNotFound,
+    CampaignPaused,
+    NobodyLeft,
+    NumbersKnown,
+)
 from domain.identity import BATCH_PREFIX, CONTACT_PREFIX, BatchId, CampaignId, ContactId, OrganizationId
 from domain.lifecycle import (
     Action,
     Effect,
     require_dispatchable,
+    require_open_to_contacts,
     status_after_change,
     status_of_resumed_batch,
     step_of_batch,
 )
-from domain.ports import BatchAmendment, CalledAgain, ChangedBatch, KeyedRequest, Page, Window
+from domain.ports import (
+    AppendedContacts,
+    BatchAmendment,
+    CalledAgain,
+    ChangedBatch,
+    KeyedRequest,
+    Page,
+    Window,
+)
 from tests.fakes.idempotency import effect_once
 from tests.fakes.tables import CANCELLABLE, Tables, newest_first, page_of
 
@@ -119,6 +137,40 @@ class FakeBatchStore:
         newest = self._tables.newest_call(contact.contact_id)
         disposition = None if newest is None else newest.disposition
         return not which.dispositions or disposition in which.dispositions
+
+    async def append(
+        self,
+        organization_id: OrganizationId,
+        batch_id: BatchId,
+        contacts: Sequence[NewContact],
+        now: datetime,
+        keyed: KeyedRequest[AppendedContacts] | None = None,
+        *,
+        refuses_duplicates: bool = False,
+    ) -> AppendedContacts:
+        """Raises what `BatchStore.append` does."""
+        batch, _ = await self.get(organization_id, batch_id)
+
+        def appending() -> AppendedContacts:
+            require_open_to_contacts(batch.status)
+            people = self._tables.contacts_of(batch_id)
+            known = {
+                each.phone_number for each in people if each.skip_reason is not SkipReason.INVALID_NUMBER
+            }
+            is_known = [each.skip_detail is None and each.phone_number in known for each in contacts]
+            if any(is_known) and refuses_duplicates:
+                raise NumbersKnown([row for row, each in enumerate(is_known) if each])
+            fresh = [each for each, known in zip(contacts, is_known, strict=True) if not known]
+            total = batch.total_contacts + len(fresh)
+            if total > MAX_CONTACTS_OF_BATCH:
+                raise BatchFull.of(MAX_CONTACTS_OF_BATCH, batch.total_contacts)
+            for position, contact in enumerate(fresh, start=batch.total_contacts + 1):
+                self._keep_contact(replace(batch, created_at=now), position, contact)
+            if fresh:
+                self._tables.batches[batch_id] = replace(batch, total_contacts=total, updated_at=now)
+            return AppendedContacts(total_contacts=total, duplicates=sum(is_known))
+
+        return effect_once(self._tables, keyed, appending)
 
     async def mark_started(self, batch_id: BatchId, now: datetime) -> None:
         """Keep that the batch's workflow was started; the first time stands."""

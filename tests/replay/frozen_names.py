@@ -171,7 +171,8 @@ TABLES: Mapping[str, str] = {
 WORDS: Mapping[str, str] = {
     "Action": "cancel dispatch pause resume",
     "AuditAction": (
-        "batch.cancel batch.create batch.dispatch batch.pause batch.resume batch.update campaign.cancel "
+        "batch.append batch.cancel batch.create batch.dispatch batch.pause batch.resume batch.update "
+        "campaign.cancel "
         "campaign.create campaign.delete campaign.pause campaign.resume campaign.update "
         "contact.follow_up contact.skip delivery.replay endpoint.create endpoint.delete "
         "endpoint.disable endpoint.replay endpoint.rotate_secret endpoint.test endpoint.update "

@@ -1,0 +1,95 @@
+"""Writes contacts behind those of a batch, in one transaction."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import ARRAY, Text, func, literal, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from domain.audit import AuditAction, AuditedChange
+from domain.batch import MAX_CONTACTS_OF_BATCH, Batch
+from domain.contact import NewContact, SkipReason
+from domain.errors import BatchFull, BatchNotFound, NumbersKnown
+from domain.identity import BatchId, MintId, OrganizationId
+from domain.lifecycle import require_open_to_contacts
+from domain.ports import AppendedContacts
+from store.audit.recording import record
+from store.batches.intake import write_contacts
+from store.batches.moves import move_batches
+from store.schema.mapping import batch_of
+from store.schema.tables import batches, campaigns, contacts
+
+
+@dataclass(frozen=True, kw_only=True)
+class Appendix:
+    """Contacts for a batch that is there."""
+
+    organization_id: OrganizationId
+    batch_id: BatchId
+    contacts: Sequence[NewContact]
+    refuses_duplicates: bool
+
+
+async def append_contacts(
+    connection: AsyncConnection, sent: Appendix, now: datetime, mint: MintId
+) -> AppendedContacts:
+    """Keep contacts behind those of a batch; see `BatchStore.append`. Runs within a transaction."""
+    batch = await _locked(connection, sent)
+    require_open_to_contacts(batch.status)
+    known = await _known_numbers(connection, sent)
+    rows = [row for row, each in enumerate(sent.contacts) if _is_known(each, known)]
+    if rows and sent.refuses_duplicates:
+        raise NumbersKnown(rows)
+    fresh = [each for each in sent.contacts if not _is_known(each, known)]
+    total = batch.total_contacts + len(fresh)
+    if total > MAX_CONTACTS_OF_BATCH:
+        raise BatchFull.of(MAX_CONTACTS_OF_BATCH, batch.total_contacts)
+    if fresh:
+        await write_contacts(connection, batch, fresh, now, mint, after=batch.total_contacts)
+        await move_batches(connection, {"total_contacts": total}, now, batches.c.batch_id == batch.batch_id)
+        await record(connection, batch.organization_id, _growth(batch, total), now)
+    return AppendedContacts(total_contacts=total, duplicates=len(rows))
+
+
+async def _locked(connection: AsyncConnection, sent: Appendix) -> Batch:
+    """Lock the batch against another append, its end, and every move: its campaign goes on meanwhile."""
+    c = batches.c
+    own = (
+        select(batches)
+        .join_from(batches, campaigns, c.campaign_id == campaigns.c.campaign_id)
+        .where(
+            c.batch_id == sent.batch_id,
+            c.organization_id == sent.organization_id,
+            campaigns.c.deleted_at.is_(None),
+        )
+        .with_for_update(key_share=True, of=batches)
+    )
+    row = (await connection.execute(own)).mappings().one_or_none()
+    if row is None:
+        raise BatchNotFound
+    return batch_of(row)
+
+
+async def _known_numbers(connection: AsyncConnection, sent: Appendix) -> frozenset[str]:
+    c = contacts.c
+    numbers = literal([each.phone_number for each in sent.contacts], ARRAY(Text))
+    known = select(c.phone_number).where(
+        c.batch_id == sent.batch_id,
+        c.skip_reason.is_distinct_from(SkipReason.INVALID_NUMBER),
+        c.phone_number.in_(select(func.unnest(numbers))),  # joined by hash, whatever the plan
+    )
+    return frozenset((await connection.scalars(known)).all())
+
+
+def _is_known(contact: NewContact, known: frozenset[str]) -> bool:
+    return contact.skip_detail is None and contact.phone_number in known
+
+
+def _growth(batch: Batch, total: int) -> AuditedChange:
+    return AuditedChange(
+        action=AuditAction.BATCH_APPEND,
+        object_id=batch.batch_id,
+        before={"total_contacts": batch.total_contacts},
+        after={"total_contacts": total},
+    )
