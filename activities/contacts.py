@@ -214,7 +214,7 @@ def _settled(stands: Settlement, brief: DialBrief) -> SettledAttempt:
 
 
 def _spread_after(due_at: datetime, brief: DialBrief) -> timedelta:
-    hours = calling_hours_in_force(brief.batch.overrides, brief.campaign.rules, brief.contact.timezone)
+    hours = calling_hours_in_force(brief.batch.overrides, brief.campaign.rules, brief.contact.zone)
     return spread_after(hours, due_at, before=brief.batch.scheduled_end)
 
 

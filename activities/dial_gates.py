@@ -61,4 +61,4 @@ def _due_at(brief: DialBrief, now: datetime) -> datetime:
 
 
 def _hours(brief: DialBrief) -> CallingHours:
-    return calling_hours_in_force(brief.batch.overrides, brief.campaign.rules, brief.contact.timezone)
+    return calling_hours_in_force(brief.batch.overrides, brief.campaign.rules, brief.contact.zone)

@@ -135,6 +135,6 @@ def _wakes_at(
     """Return when a contact requests its slot; one that waits for an opening does so a little after it."""
     if sleeper.due_at is None or sleeper.due_at <= now:
         return sleeper.due_at
-    hours = calling_hours_in_force(batch.overrides, rules, sleeper.timezone)
+    hours = calling_hours_in_force(batch.overrides, rules, sleeper.zone)
     spread = spread_after(hours, sleeper.due_at, before=batch.scheduled_end)
     return sleeper.due_at + spread * random.random()  # noqa: S311 - spreads load, keeps no secret

@@ -19,6 +19,8 @@ campaigns.add_typer(campaign_actions)
 
 _PACE = "Dials per second at most, 0.1 to 100, over all batches."
 _STICKY = "Show a contact the number of its first attempt again."
+_ZONE = "IANA name of the zone of its hours, or from_number."
+_FALLBACK = "IANA name of the zone for numbers that tell none; from_number needs it."
 _HOLIDAYS = "Nobody is called on public holidays of this country or subdivision, such as US-CA."
 
 
@@ -34,7 +36,8 @@ def create(  # noqa: PLR0913 - one parameter per option
     sticky_caller_id: Annotated[bool | None, typer.Option(help=_STICKY)] = None,
     max_retries: Annotated[int | None, typer.Option(help="Retries per contact.")] = None,
     cooldown_minutes: Annotated[float | None, typer.Option(help="Wait before a retry.")] = None,
-    timezone: Annotated[str | None, typer.Option(help="IANA name of the zone of its hours.")] = None,
+    timezone: Annotated[str | None, typer.Option(help=_ZONE)] = None,
+    fallback_timezone: Annotated[str | None, typer.Option(help=_FALLBACK)] = None,
     holidays: Annotated[str | None, typer.Option(help=_HOLIDAYS)] = None,
     file: Annotated[Path | None, typer.Option(help="The whole campaign as JSON, instead of options.")] = None,
     api_url: ApiUrl = None,
@@ -51,6 +54,7 @@ def create(  # noqa: PLR0913 - one parameter per option
             "calls_per_second": calls_per_second,
             "sticky_caller_id": sticky_caller_id,
             "timezone": timezone,
+            "fallback_timezone": fallback_timezone,
             "holidays": holidays,
             "metadata": given(metadata) or None,
             "retry_policy": given(retry_policy) or None,
@@ -107,7 +111,8 @@ def update(  # noqa: PLR0913 - one parameter per option
     calls_per_second: Annotated[float | None, typer.Option(help=_PACE)] = None,
     sticky_caller_id: Annotated[bool | None, typer.Option(help=_STICKY)] = None,
     max_follow_ups: Annotated[int | None, typer.Option(help="Follow-ups per contact.")] = None,
-    timezone: Annotated[str | None, typer.Option(help="IANA name of the zone of its hours.")] = None,
+    timezone: Annotated[str | None, typer.Option(help=_ZONE)] = None,
+    fallback_timezone: Annotated[str | None, typer.Option(help=_FALLBACK)] = None,
     holidays: Annotated[str | None, typer.Option(help=_HOLIDAYS)] = None,
     reset: Annotated[
         list[str] | None, typer.Option(help="A field to set back to its default; may be repeated.")
@@ -126,6 +131,7 @@ def update(  # noqa: PLR0913 - one parameter per option
             "sticky_caller_id": sticky_caller_id,
             "max_follow_ups": max_follow_ups,
             "timezone": timezone,
+            "fallback_timezone": fallback_timezone,
             "holidays": holidays,
         }
     )

@@ -7,11 +7,13 @@ from enum import StrEnum
 
 from domain.caller_id import CallerIds, CallerIdStrategy
 from domain.campaign import CampaignRules, CampaignStatus
+from domain.contact import Contact, SkipReason
 from domain.counters import Counters
 from domain.disposition import DispositionRule, OnMachine
 from domain.identity import BatchId, CampaignId, OrganizationId
 from domain.redial import RedialPolicy
 from domain.working_hours import CallingHours, WorkingHours
+from domain.zones import zones_in_force
 
 DEFAULT_CONCURRENCY_LIMIT = 10
 """Of a batch without its own limit, under a campaign without one."""
@@ -156,13 +158,28 @@ def call_variables_in_force(campaign: CampaignRules, own: Mapping[str, object]) 
 
 
 def calling_hours_in_force(
-    overrides: BatchOverrides, campaign: CampaignRules, contact_timezone: str | None
+    overrides: BatchOverrides, campaign: CampaignRules, contact_zone: str | None
 ) -> CallingHours:
     enforced = overrides.working_hours_enforced
+    followed = overrides.timezone or campaign.timezone
+    first, *others = zones_in_force(contact_zone, followed, campaign.fallback_timezone)
     return CallingHours(
         enforced=campaign.working_hours_enforced if enforced is None else enforced,
-        timezone=contact_timezone or overrides.timezone or campaign.timezone,
+        timezone=first,
+        also_in=tuple(others),
         working_hours=overrides.working_hours or campaign.working_hours,
         blackout_dates=frozenset(campaign.blackout_dates),
         holidays=campaign.holidays,
     )
+
+
+def clock_zone(overrides: BatchOverrides, campaign: CampaignRules) -> str:
+    """Return the one zone in which a batch's own dates and times are read."""
+    return calling_hours_in_force(overrides, campaign, None).timezone
+
+
+def effective_timezones(contact: Contact, batch: Batch, campaign: CampaignRules) -> tuple[str, ...]:
+    """Return the zones that hold for a contact; none of a bad row, which is never called."""
+    if contact.skip_reason is SkipReason.INVALID_NUMBER:
+        return ()
+    return calling_hours_in_force(batch.overrides, campaign, contact.zone).timezones

@@ -54,6 +54,9 @@ class CampaignRules:
     """Dials allowed over all batches and workers, None without a limit."""
     working_hours_enforced: bool = False
     timezone: str = "UTC"
+    """IANA name, or `from_number`."""
+    fallback_timezone: str | None = None
+    """IANA name of the zone for numbers that tell none, and for dates and times of the batch."""
     working_hours: WorkingHours = DEFAULT_WORKING_HOURS
     blackout_dates: tuple[date, ...] = ()
     holidays: str | None = None

@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from domain.call import AttemptKind
 from domain.identity import BatchId, CampaignId, ContactId
+from domain.zones import zone_key
 
 
 class ContactStatus(StrEnum):
@@ -88,6 +89,9 @@ class Contact:
     external_id: str | None = None
     phone_number: str
     timezone: str | None = None
+    """IANA name or `from_number`; None follows the batch."""
+    number_timezones: tuple[str, ...] = ()
+    """Zones of the number, learnt at the upload where they were asked for."""
     call_variables: Mapping[str, object] = field(default_factory=dict)
     status: ContactStatus = ContactStatus.PENDING
     skip_reason: SkipReason | None = None
@@ -100,6 +104,11 @@ class Contact:
     created_at: datetime
     updated_at: datetime
 
+    @property
+    def zone(self) -> str | None:
+        """Return the key by which its zones are found, see `zones_in_force`."""
+        return zone_key(self.timezone, self.number_timezones)
+
 
 @dataclass(frozen=True, kw_only=True)
 class NewContact:
@@ -108,6 +117,7 @@ class NewContact:
     phone_number: str
     external_id: str | None = None
     timezone: str | None = None
+    number_timezones: tuple[str, ...] = ()
     call_variables: Mapping[str, object] = field(default_factory=dict)
     skip_detail: str | None = None
     """Set on a bad row; says why it will not be called."""

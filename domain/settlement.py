@@ -39,7 +39,7 @@ class WaitingContact:
     """A contact that waits for a retry or a follow-up."""
 
     contact_id: ContactId
-    timezone: str | None
+    zone: str | None
     attempt: EndedAttempt
     """The newest that ended."""
     next_retry_at: datetime | None = None
@@ -90,8 +90,8 @@ class _Terms:
     quiet_after_unknown: timedelta
 
     @classmethod
-    def of(cls, batch: Batch, rules: CampaignRules, timezone: str | None, quiet: timedelta) -> "_Terms":
-        return cls(batch, rules, calling_hours_in_force(batch.overrides, rules, timezone), quiet)
+    def of(cls, batch: Batch, rules: CampaignRules, zone: str | None, quiet: timedelta) -> "_Terms":
+        return cls(batch, rules, calling_hours_in_force(batch.overrides, rules, zone), quiet)
 
     def rule_for(self, attempt: EndedAttempt) -> DispositionRule | None:
         return rule_for(attempt.disposition, disposition_rules_in_force(self.batch.overrides, self.rules))
@@ -121,7 +121,7 @@ def settle_attempt(  # noqa: PLR0913 - all that bears on one attempt
     Raises ValueError when the call has not ended.
     """
     attempt = _attempt_of(record, contact, now)
-    terms = _Terms.of(batch, campaign.rules, contact.timezone, quiet_after_unknown)
+    terms = _Terms.of(batch, campaign.rules, contact.zone, quiet_after_unknown)
     if batch.status in TERMINAL_BATCH or campaign.status is CampaignStatus.CANCELLED:
         return Settlement(status=_ends_as(attempt, terms))
     if contact.follow_up_count < campaign.rules.max_follow_ups:
@@ -134,7 +134,7 @@ def settle_attempt(  # noqa: PLR0913 - all that bears on one attempt
 def basis_of(record: CallRecord, contact: Contact, batch: Batch, campaign: Campaign, now: datetime) -> Basis:
     """Return what a settlement of the attempt rests on. Raises ValueError when the call has not ended."""
     attempt = _attempt_of(record, contact, now)
-    terms = _Terms.of(batch, campaign.rules, contact.timezone, timedelta())
+    terms = _Terms.of(batch, campaign.rules, contact.zone, timedelta())
     return Basis(
         call_status=record.call_status,
         answered_by=record.answered_by,
@@ -162,7 +162,7 @@ def settle_late(
     if batch.status in TERMINAL_BATCH or campaign.status is CampaignStatus.CANCELLED:
         return None
     attempt = _attempt_of(record, contact, now)
-    terms = _Terms.of(batch, campaign.rules, contact.timezone, timedelta())
+    terms = _Terms.of(batch, campaign.rules, contact.zone, timedelta())
     agreed_at = _agreed_at(attempt, terms, record.follow_up_at)
     if agreed_at is not None:
         has_room = contact.follow_up_count < campaign.rules.max_follow_ups
@@ -192,7 +192,7 @@ def settle_anew(
     A follow-up that was agreed stays, at the first opening; where none comes its time stays too, for it
     ends with the batch.
     """
-    terms = _Terms.of(batch, rules, waiting.timezone, quiet_after_unknown)
+    terms = _Terms.of(batch, rules, waiting.zone, quiet_after_unknown)
     if waiting.follow_up_at is not None:
         agreed_at = waiting.agreed_at or _agreed_at(waiting.attempt, terms, None)
         planned = next_opening(terms.hours, agreed_at or waiting.follow_up_at)
@@ -222,6 +222,7 @@ def is_to_be_followed(before: CampaignRules, after: CampaignRules) -> bool:
             rules.working_hours_enforced,
             rules.working_hours,
             rules.timezone,
+            rules.fallback_timezone,
             frozenset(rules.blackout_dates),
             rules.holidays,
             rules.concurrency_limit,

@@ -146,9 +146,11 @@ class BatchNews:
 
 @dataclass(frozen=True, kw_only=True)
 class ContactNews:
-    """A contact as it stood at the event, with its newest call."""
+    """A contact as it stood at the event, with its newest call, its batch and campaign."""
 
     contact: Contact
+    batch: Batch
+    campaign: Campaign
     current_call: CallRecord | None
 
 

@@ -1,7 +1,7 @@
 """The weekly schedule of a campaign, its blackout dates and holidays: when a new call may be placed.
 
-The clocks of one zone decide: an instant is open when the time they show lies in a window, so a time shown
-twice counts twice. A window of which they skip every time moves forward by the gap.
+The clocks of the zones in force decide: in each, an instant is open when the time they show lies in a
+window, so a time shown twice counts twice. A window of which they skip every time moves forward by the gap.
 """
 
 from collections.abc import Iterable, Iterator
@@ -81,16 +81,23 @@ DEFAULT_WORKING_HOURS = WorkingHours((_WORKDAY, _WORKDAY, _WORKDAY, _WORKDAY, _W
 
 @dataclass(frozen=True, kw_only=True)
 class CallingHours:
-    """Everything that decides whether a call may be placed at an instant, in one zone."""
+    """Everything that decides whether a call may be placed at an instant."""
 
     enforced: bool
     timezone: str
     """IANA name of the zone in force: the contact's, else the batch's, else the campaign's."""
+    also_in: tuple[str, ...] = ()
+    """Further zones in which the phone may ring: it is open when it is open in all of them."""
     working_hours: WorkingHours
     blackout_dates: frozenset[date] = frozenset()
     """Local dates without any new call, also when hours are not enforced."""
     holidays: str | None = None
     """Code of the calendar whose public holidays are such dates too."""
+
+    @property
+    def timezones(self) -> tuple[str, ...]:
+        """Return every zone that holds."""
+        return self.timezone, *self.also_in
 
     def is_blackout(self, day: date) -> bool:
         """Tell whether no call begins on a local date. Raises NotImplementedError for an unknown calendar."""
@@ -172,9 +179,11 @@ def _horizon(hours: CallingHours) -> int:
     or a neighbour is blacked out, or the zone skipped it, which no zone did twice. So of as many weeks as
     there are blackout dates, plus two, one opens; one more is for the 8 days and the distance from UTC.
     Holidays come every year, so the weeks they may take are counted in whole years.
+    Windows of several zones may meet in one half of the year only, while clocks differ otherwise.
     """
     weeks_of_holidays = 0 if hours.holidays is None else _WEEKS_OF_HOLIDAYS
-    return 7 * (len(hours.blackout_dates) + weeks_of_holidays + 3)
+    days_of_clock_changes = _LONGEST_LOOK if hours.also_in else 0
+    return 7 * (len(hours.blackout_dates) + weeks_of_holidays + 3) + days_of_clock_changes
 
 
 def _closing(hours: CallingHours, opens_at: datetime) -> datetime | None:
@@ -201,8 +210,24 @@ def _spans_from(
 
 def _open_spans(hours: CallingHours, utc_day: date) -> list[_Span]:
     """Return when it is open during one UTC day, merged and in order: the one truth of this module."""
-    zone = zone_named(hours.timezone)
-    if zone is None or not (hours.holidays is None or is_holiday_calendar(hours.holidays)):
+    if not (hours.holidays is None or is_holiday_calendar(hours.holidays)):
+        return []
+    spans = _spans_in(hours, hours.timezone, utc_day)
+    for name in hours.also_in:
+        spans = _common(spans, _spans_in(hours, name, utc_day))
+    return spans
+
+
+def _common(some: list[_Span], others: list[_Span]) -> list[_Span]:
+    """Return the points of both, in order."""
+    pairs = ((max(one[0], other[0]), min(one[1], other[1])) for one in some for other in others)
+    return [(start, end) for start, end in pairs if start < end]
+
+
+def _spans_in(hours: CallingHours, name: str, utc_day: date) -> list[_Span]:
+    """Return when it is open in one zone during one UTC day, merged and in order."""
+    zone = zone_named(name)
+    if zone is None:
         return []
     clocks = clock_day(zone, utc_day)
     moved = [] if clocks.gap is None else _moved_windows(hours, clocks.gap)

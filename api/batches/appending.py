@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from api.batches.number_zones import NumberZones
 from api.batches.schemas import ContactsAppended, ContactsHead, OnDuplicate
 from api.batches.upload import ContactsUpload
 from api.http.authentication import Client
@@ -32,13 +33,16 @@ class ContactsAppending:
         StoreUnavailable, IdempotencyKeyBusy, IdempotencyKeyUsed; nothing is left behind then.
         """
         batch_id = batch_id_of(self.batch)
+        batch, campaign = await self.dependencies.batches.get_uncounted(self.client.organization_id, batch_id)
+        number_zones = NumberZones(batch.overrides.timezone, campaign.rules)
+        number_zones.require_fallback(self.upload.contacts)
         await self.dependencies.engine.ping()
         refuses = self.upload.head.on_duplicate is OnDuplicate.REJECT
         try:
             appended = await self.dependencies.batches.append(
                 self.client.organization_id,
                 batch_id,
-                self.upload.contacts,
+                await number_zones.learn(self.upload.contacts),
                 now,
                 keyed(self.once, self._answer),
                 refuses_duplicates=refuses,

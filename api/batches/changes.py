@@ -8,13 +8,14 @@ from functools import partial
 from pydantic import ConfigDict
 
 from api.batches.creation import require_some_open_day
+from api.batches.number_zones import NumberZones
 from api.batches.schedule import Schedule, read_schedule, require_order
 from api.batches.schemas import BatchTerms
 from api.http.authentication import Client
 from api.http.dependencies import ApiDependencies
 from api.http.ids import batch_id_of
 from api.http.notification import signal_workflow
-from domain.batch import Batch
+from domain.batch import Batch, clock_zone
 from domain.campaign import Campaign
 from domain.errors import TechnicalError
 from domain.lifecycle import TAKEN_AT_ANY_TIME, require_changeable
@@ -41,7 +42,8 @@ class BatchChange(BatchTerms):
             return batch
         require_changeable(batch, given, now)
         overrides = self.overrides_over(batch.overrides)
-        schedule = self._schedule(batch, overrides.timezone or campaign.rules.timezone, now)
+        NumberZones(overrides.timezone, campaign.rules).require_fallback()
+        schedule = self._schedule(batch, clock_zone(overrides, campaign.rules), now)
         if given & {"working_hours", "working_hours_enforced"}:
             require_some_open_day(overrides, campaign)
         return replace(

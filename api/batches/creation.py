@@ -11,6 +11,7 @@ from functools import partial
 import structlog
 from anyio import move_on_after
 
+from api.batches.number_zones import NumberZones
 from api.batches.schedule import Schedule, read_schedule
 from api.batches.schemas import BatchCreated
 from api.batches.upload import BatchUpload
@@ -18,9 +19,10 @@ from api.http.authentication import Client
 from api.http.dependencies import ApiDependencies
 from api.http.idempotency import OnceOnly, keyed
 from api.http.ids import campaign_id_of
-from domain.batch import Batch, BatchOverrides, NewBatch, calling_hours_in_force
+from domain.batch import Batch, BatchOverrides, NewBatch, calling_hours_in_force, clock_zone
 from domain.campaign import Campaign, CampaignStatus
 from domain.errors import CampaignClosed, FieldError, InvalidRequest
+from domain.zones import FROM_NUMBER
 
 _log = structlog.get_logger()
 
@@ -45,17 +47,20 @@ class BatchCreation:
         StoreUnavailable, IdempotencyKeyBusy, IdempotencyKeyUsed; nothing is left behind then.
         """
         head = self.upload.head
-        read_schedule(head.scheduled_start, head.scheduled_end, head.timezone, now)
+        timezone = None if head.timezone == FROM_NUMBER else head.timezone
+        read_schedule(head.scheduled_start, head.scheduled_end, timezone, now)
         self.client.require_own(head.organization_id)
         campaign = await self._campaign()
-        timezone = head.timezone or campaign.rules.timezone
+        number_zones = NumberZones(head.timezone, campaign.rules)
+        number_zones.require_fallback(self.upload.contacts)
+        timezone = clock_zone(head.overrides(), campaign.rules)
         schedule = read_schedule(head.scheduled_start, head.scheduled_end, timezone, now)
         new = self._new_batch(campaign, schedule)
         require_some_open_day(new.overrides, campaign)
         await self.dependencies.engine.ping()
         answer = partial(self._answer, campaign)
         batch = await self.dependencies.batches.create(
-            new, self.upload.contacts, now, keyed(self.once, answer)
+            new, await number_zones.learn(self.upload.contacts), now, keyed(self.once, answer)
         )
         await start_batch(self.dependencies, batch, now)
         return answer(batch)

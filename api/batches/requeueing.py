@@ -9,6 +9,7 @@ from pydantic import AfterValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
 from api.batches.creation import require_some_open_day, start_batch
+from api.batches.number_zones import NumberZones
 from api.batches.schedule import read_schedule
 from api.batches.schemas import BatchOut, BatchTerms, OnDuplicate, OnInvalid
 from api.http.authentication import Client
@@ -16,11 +17,12 @@ from api.http.dependencies import ApiDependencies
 from api.http.idempotency import OnceOnly, keyed
 from api.http.ids import batch_id_of
 from api.policy.disposition_rules import Disposition
-from domain.batch import Batch, NewBatch
+from domain.batch import Batch, NewBatch, clock_zone
 from domain.campaign import Campaign, CampaignStatus
 from domain.contact import TERMINAL, ContactStatus
 from domain.errors import CampaignClosed, FieldError, InvalidRequest, NobodyLeft
 from domain.ports import CalledAgain
+from domain.zones import FROM_NUMBER
 
 _NOBODY = FieldError(
     ("body", "statuses"), "No contact of the batch is left to be called again", "nobody_left"
@@ -83,7 +85,8 @@ class BatchRequeueing:
         StoreUnavailable, IdempotencyKeyBusy, IdempotencyKeyUsed; nothing is left behind then.
         """
         wanted = self.wanted
-        read_schedule(wanted.scheduled_start, wanted.scheduled_end, wanted.timezone, now)
+        timezone = None if wanted.timezone == FROM_NUMBER else wanted.timezone
+        read_schedule(wanted.scheduled_start, wanted.scheduled_end, timezone, now)
         self.client.require_own(wanted.organization_id)
         parent, campaign = await self.dependencies.batches.get_uncounted(
             self.client.organization_id, batch_id_of(self.parent)
@@ -104,7 +107,8 @@ class BatchRequeueing:
     def _new_batch(self, parent: Batch, campaign: Campaign, now: datetime) -> NewBatch:
         wanted, given = self.wanted, self.wanted.model_fields_set
         overrides = wanted.overrides_over(parent.overrides)
-        timezone = overrides.timezone or campaign.rules.timezone
+        NumberZones(overrides.timezone, campaign.rules).require_fallback()
+        timezone = clock_zone(overrides, campaign.rules)
         schedule = read_schedule(wanted.scheduled_start, wanted.scheduled_end, timezone, now)
         has_limit, has_context = "concurrency_limit" in given, "call_context" in given
         return NewBatch(

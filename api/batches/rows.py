@@ -11,7 +11,7 @@ from api.batches.schemas import ImportReport, OnDuplicate, OnInvalid
 from api.contacts.schemas import ContactRow
 from api.http.field_errors import FieldErrors, field_errors
 from api.http.strict_json import compact
-from api.http.wire import JsonObject, ZoneName
+from api.http.wire import JsonObject, ZoneOrNumber
 from domain.contact import NewContact
 from domain.errors import FieldError
 
@@ -28,7 +28,7 @@ _BREATH = 50
 _PAUSE_SECONDS = 0.0001
 """Long enough to give up the interpreter's lock, for which the event loop else waits five times as long."""
 
-_ZONE: TypeAdapter[str] = TypeAdapter(ZoneName)
+_ZONE: TypeAdapter[str] = TypeAdapter(ZoneOrNumber)
 _VARIABLES: TypeAdapter[dict[str, object]] = TypeAdapter(JsonObject)
 
 

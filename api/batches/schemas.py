@@ -8,7 +8,7 @@ from pydantic import ConfigDict, Field, ValidationInfo, field_validator
 
 from api.contacts.schemas import ContactRow
 from api.http.paging import ANY_OF, ListQuery
-from api.http.wire import JsonObject, RequestedTime, WireInput, WireOutput, WireTime, ZoneName
+from api.http.wire import JsonObject, RequestedTime, WireInput, WireOutput, WireTime, ZoneOrNumber
 from api.policy.disposition_rules import (
     DispositionRuleIn,
     DispositionRuleOut,
@@ -59,7 +59,7 @@ class BatchTerms(WireInput):
     max_retries_override: Annotated[int, Field(ge=0, le=20)] | None = None
     call_context: JsonObject | None = Field(default=None, description="Handed to telephony with every call.")
     metadata: JsonObject | None = Field(default=None, description="Only stored.")
-    timezone: ZoneName | None = None
+    timezone: ZoneOrNumber | None = None
     working_hours_enforced: bool | None = None
     working_hours: WorkingHoursIn | None = None
     retry_policy: RetryPolicyIn | None = None

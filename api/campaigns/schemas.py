@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import ConfigDict, Field, PlainSerializer, ValidationInfo, field_validator
 
 from api.http.paging import ANY_OF, ListQuery
-from api.http.wire import JsonObject, WireInput, WireNumber, WireOutput, WireTime, ZoneName
+from api.http.wire import JsonObject, WireInput, WireNumber, WireOutput, WireTime, ZoneName, ZoneOrNumber
 from api.policy.disposition_rules import DispositionRuleOut, DispositionRulesIn, OnMachineIn
 from api.policy.retry_policy import RetryPolicyIn, RetryPolicyOut
 from api.policy.rules import (
@@ -29,6 +29,7 @@ from domain.identity import CampaignId, OrganizationId
 from domain.lifecycle import PAST, Action
 from domain.redial import RedialPolicy
 from domain.working_hours import DEFAULT_WORKING_HOURS
+from domain.zones import FROM_NUMBER
 
 _HOUR = timedelta(hours=1)
 
@@ -68,6 +69,14 @@ FrequencyCapsIn = Annotated[
 
 
 AgentId = Annotated[str, Field(min_length=1, max_length=255, description="The voice agent that speaks.")]
+_NO_FALLBACK = FieldError(
+    ("body", "fallback_timezone"), "from_number needs a zone for numbers that tell none", "fallback_timezone"
+)
+_FALLBACK_IN_USE = FieldError(
+    ("body", "fallback_timezone"),
+    "Batches and contacts may rely on it: give another zone",
+    "fallback_timezone",
+)
 _NO_ENABLED_DAY = FieldError(("body", "working_hours"), NO_ENABLED_DAY, "no_enabled_day")
 
 
@@ -90,7 +99,15 @@ class RulesIn(WireInput):
     )
     calls_per_second: CallsPerSecond | None = None
     working_hours_enforced: bool | None = Field(default=None, description="Default false.")
-    timezone: ZoneName | None = Field(default=None, description="IANA name; default UTC.")
+    timezone: ZoneOrNumber | None = Field(
+        default=None,
+        description="IANA name, or `from_number` for the zones of the number that is called; default UTC.",
+    )
+    fallback_timezone: ZoneName | None = Field(
+        default=None,
+        description="IANA name of the zone for numbers that tell none; `from_number` needs it, here, in "
+        "batches and in contacts. Once given it may be changed, and not taken away.",
+    )
     working_hours: WorkingHoursIn | None = Field(
         default=None, description="Default Monday to Friday, 09:00 to 18:00."
     )
@@ -126,6 +143,7 @@ class RulesIn(WireInput):
             calls_per_second=self.calls_per_second,
             working_hours_enforced=bool(self.working_hours_enforced),
             timezone=self.timezone or "UTC",
+            fallback_timezone=self.fallback_timezone,
             working_hours=self.working_hours.to_domain() if self.working_hours else DEFAULT_WORKING_HOURS,
             blackout_dates=tuple(self.blackout_dates or ()),
             holidays=self.holidays,
@@ -163,6 +181,12 @@ class CampaignCreate(RulesIn):
     agent_id: AgentId
     phone_numbers: CallerIds
 
+    def to_domain(self) -> CampaignRules:
+        """Return the rules with every default filled in. Raises InvalidRequest without a needed fallback."""
+        rules = super().to_domain()
+        _require_fallback(rules)
+        return rules
+
 
 class CampaignChange(RulesIn):
     """A change of a campaign: what is left out stays, what is given replaces the whole old value.
@@ -187,7 +211,15 @@ class CampaignChange(RulesIn):
         amended = replace(rules, **{name: getattr(given, name) for name in self.model_fields_set})
         if amended.working_hours_enforced and not amended.working_hours.any_day_enabled:
             raise InvalidRequest([_NO_ENABLED_DAY])
+        _require_fallback(amended)
+        if rules.fallback_timezone is not None and amended.fallback_timezone is None:
+            raise InvalidRequest([_FALLBACK_IN_USE])
         return amended
+
+
+def _require_fallback(rules: CampaignRules) -> None:
+    if rules.timezone == FROM_NUMBER and rules.fallback_timezone is None:
+        raise InvalidRequest([_NO_FALLBACK])
 
 
 class CampaignClone(WireInput):
@@ -212,6 +244,7 @@ class CampaignOut(WireOutput):
     calls_per_second: WireNumber | None = Field(examples=[2.5])
     working_hours_enforced: bool
     timezone: str = Field(examples=["America/Chicago"])
+    fallback_timezone: str | None = Field(examples=["America/New_York"])
     working_hours: WorkingHoursOut
     blackout_dates: list[Annotated[date, PlainSerializer(date.isoformat, return_type=str)]]
     holidays: str | None = Field(examples=["US-CA"])
@@ -245,6 +278,7 @@ class CampaignOut(WireOutput):
             calls_per_second=rules.calls_per_second,
             working_hours_enforced=rules.working_hours_enforced,
             timezone=rules.timezone,
+            fallback_timezone=rules.fallback_timezone,
             working_hours=WorkingHoursOut.of(rules.working_hours),
             blackout_dates=list(rules.blackout_dates),
             holidays=rules.holidays,

@@ -7,7 +7,7 @@ from api.http.authentication import Client
 from api.http.dependencies import ApiDependencies
 from api.http.ids import batch_id_of, contact_id_of
 from api.http.notification import signal_workflow
-from domain.batch import Batch, calling_hours_in_force
+from domain.batch import Batch, calling_hours_in_force, clock_zone
 from domain.campaign import Campaign
 from domain.contact import Contact
 from domain.errors import FieldError, InvalidRequest
@@ -50,7 +50,7 @@ class ContactActions:
         # Checked again by the store when it moves the contact; here a state is refused before a time.
         require_room_for_follow_up(before, batch.status, campaign.rules.max_follow_ups)
         now = self.dependencies.clock()
-        at = _instant(requested, batch.overrides.timezone or campaign.rules.timezone)
+        at = _instant(requested, clock_zone(batch.overrides, campaign.rules))
         due_at = _opening(before, batch, campaign, at, now)
         # Counted before the change, after which this very call may begin and be counted too.
         attempt = await self._next_attempt(before)
@@ -88,7 +88,7 @@ def _instant(requested: GivenTime, timezone: str) -> datetime:
 def _opening(contact: Contact, batch: Batch, campaign: Campaign, at: datetime, now: datetime) -> datetime:
     if batch.scheduled_end is not None and at >= batch.scheduled_end:
         raise _wrong("Must be earlier than the batch's scheduled_end", "after_end")
-    hours = calling_hours_in_force(batch.overrides, campaign.rules, contact.timezone)
+    hours = calling_hours_in_force(batch.overrides, campaign.rules, contact.zone)
     due_at = next_opening(hours, max(at, now), before=batch.scheduled_end)
     if due_at is None:
         raise _wrong("The contact may not be called between then and the batch's end", "no_opening")

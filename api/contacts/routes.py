@@ -1,6 +1,7 @@
 """Contacts over HTTP."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Annotated
 
@@ -25,6 +26,8 @@ from api.http.openapi import ACTS, ACTS_ON_BODY, READS_ONE, READS_WITHIN, json_b
 from api.http.paging import paging_headers
 from api.http.posted import IgnoredBody, Posted, body_of
 from api.http.responses import json_answer, json_pieces
+from domain.batch import Batch
+from domain.campaign import Campaign
 from domain.contact import Contact
 
 router = APIRouter(prefix="/api/v1/batches/{batch_id}/contacts", tags=["contacts"])
@@ -45,19 +48,19 @@ async def list_contacts(
     query: Annotated[ContactsQuery, Query()],
 ) -> Response:
     """List a batch's contacts by position, each with its newest call, or with all of them."""
-    batch, _ = await dependencies.batches.get_uncounted(caller.organization_id, batch_id_of(batch_id))
+    batch, campaign = await dependencies.batches.get_uncounted(caller.organization_id, batch_id_of(batch_id))
     page = await dependencies.contacts.list_contacts(batch.batch_id, query.status, query.window, query.told)
     headers = paging_headers(request, query.window, page.total)
     written = _written_with_calls if query.include_calls else _written_with_newest_call
-    return await json_pieces(page.items, partial(written, dependencies), headers)
+    return await json_pieces(page.items, partial(written, _Shown(dependencies, batch, campaign)), headers)
 
 
 @router.get("/{contact_id}", response_model=ContactWithCalls, responses=problems(READS_ONE))
 async def get_contact(caller: Caller, dependencies: Dependencies, batch_id: str, contact_id: str) -> Response:
     """Return one contact with all its calls."""
-    batch, _ = await dependencies.batches.get_uncounted(caller.organization_id, batch_id_of(batch_id))
+    batch, campaign = await dependencies.batches.get_uncounted(caller.organization_id, batch_id_of(batch_id))
     contact = await dependencies.contacts.get_contact(batch.batch_id, contact_id_of(contact_id))
-    (shown,) = await _with_calls(dependencies, [contact])
+    (shown,) = await _with_calls(_Shown(dependencies, batch, campaign), [contact])
     return json_answer(shown)
 
 
@@ -101,19 +104,31 @@ async def schedule_follow_up(
     )
 
 
-async def _written_with_calls(dependencies: ApiDependencies, contacts: Sequence[Contact]) -> bytes:
-    return _WITH_CALLS.dump_json(await _with_calls(dependencies, contacts))
+@dataclass(frozen=True)
+class _Shown:
+    """What contacts of one batch are shown with."""
+
+    dependencies: ApiDependencies
+    batch: Batch
+    campaign: Campaign
 
 
-async def _written_with_newest_call(dependencies: ApiDependencies, contacts: Sequence[Contact]) -> bytes:
-    return _PLAIN.dump_json(await _with_newest_call(dependencies, contacts))
+async def _written_with_calls(shown: _Shown, contacts: Sequence[Contact]) -> bytes:
+    return _WITH_CALLS.dump_json(await _with_calls(shown, contacts))
 
 
-async def _with_calls(dependencies: ApiDependencies, contacts: Sequence[Contact]) -> list[ContactWithCalls]:
-    calls = await dependencies.contacts.calls_of([each.contact_id for each in contacts])
-    return [ContactWithCalls.of_calls(each, calls.get(each.contact_id, ())) for each in contacts]
+async def _written_with_newest_call(shown: _Shown, contacts: Sequence[Contact]) -> bytes:
+    return _PLAIN.dump_json(await _with_newest_call(shown, contacts))
 
 
-async def _with_newest_call(dependencies: ApiDependencies, contacts: Sequence[Contact]) -> list[ContactOut]:
-    calls = await dependencies.contacts.latest_calls_of([each.contact_id for each in contacts])
-    return [ContactOut.of(each, calls.get(each.contact_id)) for each in contacts]
+async def _with_calls(shown: _Shown, contacts: Sequence[Contact]) -> list[ContactWithCalls]:
+    calls = await shown.dependencies.contacts.calls_of([each.contact_id for each in contacts])
+    return [
+        ContactWithCalls.of_calls(each, calls.get(each.contact_id, ()), shown.batch, shown.campaign)
+        for each in contacts
+    ]
+
+
+async def _with_newest_call(shown: _Shown, contacts: Sequence[Contact]) -> list[ContactOut]:
+    calls = await shown.dependencies.contacts.latest_calls_of([each.contact_id for each in contacts])
+    return [ContactOut.of(each, calls.get(each.contact_id), shown.batch, shown.campaign) for each in contacts]

@@ -14,10 +14,12 @@ from api.http.wire import (
     WireNumber,
     WireOutput,
     WireTime,
-    ZoneName,
+    ZoneOrNumber,
 )
 from api.policy.disposition_rules import Disposition
+from domain.batch import Batch, effective_timezones
 from domain.call import AttemptKind, CallRecord, CallStatus
+from domain.campaign import Campaign
 from domain.contact import Contact, ContactStatus, NewContact, SkipReason
 from domain.disposition import AnsweredBy, ToldFilter
 from domain.identity import BatchId, CampaignId, ContactId, ExecutionId
@@ -78,7 +80,10 @@ class ContactRow(WireInput):
     call_variables: JsonObject | None = Field(
         default=None, description="`callee_name` belongs here; at most 16 KB."
     )
-    timezone: ZoneName | None = Field(default=None, description="The callee's zone; default the batch's.")
+    timezone: ZoneOrNumber | None = Field(
+        default=None,
+        description="The callee's zone, or `from_number` for those of the number; default the batch's.",
+    )
     external_id: Annotated[str, Field(min_length=1, max_length=255)] | None = Field(
         default=None, description="Your own reference."
     )
@@ -102,6 +107,9 @@ class ContactOut(WireOutput):
     external_id: str | None
     phone_number: str = Field(examples=["+14155550104"])
     timezone: str | None
+    effective_timezones: list[str] = Field(
+        description="The zones that hold; none of a bad row.", examples=[["America/Chicago"]]
+    )
     call_variables: dict[str, object]
     status: ContactStatus
     skip_reason: SkipReason | None
@@ -117,8 +125,11 @@ class ContactOut(WireOutput):
     updated_at: WireTime
 
     @classmethod
-    def of(cls, contact: Contact, current_call: CallRecord | None) -> "ContactOut":
-        return cls.model_validate(_shown(contact, current_call))
+    def of(
+        cls, contact: Contact, current_call: CallRecord | None, batch: Batch, campaign: Campaign
+    ) -> "ContactOut":
+        zones = effective_timezones(contact, batch, campaign.rules)
+        return cls.model_validate(_shown(contact, current_call, zones))
 
 
 class ContactWithCalls(ContactOut):
@@ -127,12 +138,15 @@ class ContactWithCalls(ContactOut):
     call_records: list[CallRecordOut]
 
     @classmethod
-    def of_calls(cls, contact: Contact, calls: Sequence[CallRecord]) -> "ContactWithCalls":
-        shown = _shown(contact, calls[-1] if calls else None)
+    def of_calls(
+        cls, contact: Contact, calls: Sequence[CallRecord], batch: Batch, campaign: Campaign
+    ) -> "ContactWithCalls":
+        zones = effective_timezones(contact, batch, campaign.rules)
+        shown = _shown(contact, calls[-1] if calls else None, zones)
         return cls.model_validate({**shown, "call_records": [CallRecordOut.of(each) for each in calls]})
 
 
-def _shown(contact: Contact, current_call: CallRecord | None) -> dict[str, object]:
+def _shown(contact: Contact, current_call: CallRecord | None, zones: Sequence[str]) -> dict[str, object]:
     # Both times are kept in the store for the record; clients see them only while they lie ahead.
     is_retrying = contact.status is ContactStatus.RETRYING
     is_agreed = contact.status is ContactStatus.FOLLOWUP_SCHEDULED
@@ -144,6 +158,7 @@ def _shown(contact: Contact, current_call: CallRecord | None) -> dict[str, objec
         "external_id": contact.external_id,
         "phone_number": contact.phone_number,
         "timezone": contact.timezone,
+        "effective_timezones": list(zones),
         "call_variables": dict(contact.call_variables),
         "status": contact.status,
         "skip_reason": contact.skip_reason,

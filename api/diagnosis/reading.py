@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol, TypeVar
 
-from domain.batch import TERMINAL_BATCH, Batch, BatchStatus, calling_hours_in_force
+from domain.batch import TERMINAL_BATCH, Batch, BatchStatus, calling_hours_in_force, clock_zone
 from domain.campaign import Campaign
 from domain.contact import ContactStatus
 from domain.counters import BatchTally, CounterDifference
@@ -98,7 +98,7 @@ async def read_batch(
 ) -> Reading:
     """Ask every source about a batch. Raises BatchNotFound, StoreUnavailable."""
     batch, campaign = await sources.batches.get_uncounted(organization_id, batch_id)
-    timezone = batch.overrides.timezone or campaign.rules.timezone
+    timezone = clock_zone(batch.overrides, campaign.rules)
     deadline = asyncio.get_running_loop().time() + ALL_SECONDS
     tally, stored, ended_calls, workflow, queues, dispatcher = await asyncio.gather(
         _in_time(sources.engine.tally(batch_id)),

@@ -9,7 +9,7 @@ from api.http.dependencies import ApiDependencies
 from api.http.ids import execution_id_of
 from api.http.notification import signal_workflow
 from api.suppressions.listing import notify_skipped
-from domain.batch import disposition_rules_in_force
+from domain.batch import clock_zone, disposition_rules_in_force
 from domain.call import AttemptKind, CallRecord
 from domain.contact import ContactStatus
 from domain.disposition import Then, rule_for
@@ -72,7 +72,7 @@ def _instant(requested: GivenTime | None, execution: Execution) -> datetime | No
     if requested is None:
         return None
     try:
-        return requested.instant(execution.batch.overrides.timezone or execution.campaign.rules.timezone)
+        return requested.instant(clock_zone(execution.batch.overrides, execution.campaign.rules))
     except ValueError as error:
         raise _wrong(str(error), "datetime") from None
 

@@ -105,7 +105,7 @@ class ExecutionOut(CallOut):
     @classmethod
     def of_execution(cls, execution: Execution) -> "ExecutionOut":
         contact, batch, campaign = execution.contact, execution.batch, execution.campaign
-        hours = calling_hours_in_force(batch.overrides, campaign.rules, contact.timezone)
+        hours = calling_hours_in_force(batch.overrides, campaign.rules, contact.zone)
         return cls.model_validate(
             {
                 **_shown(execution.record, contact, campaign),

@@ -18,6 +18,7 @@ from api.http.phone_numbers import is_possible_e164
 from api.http.strict_json import compact
 from domain.given_time import GivenTime, parse_given_time
 from domain.wall_clock import zone_names
+from domain.zones import FROM_NUMBER
 
 
 def wire_time(instant: datetime) -> str:
@@ -62,6 +63,10 @@ def _known_zone(text: str) -> str:
     return name
 
 
+def _known_zone_or_number(text: str) -> str:
+    return FROM_NUMBER if text.strip() == FROM_NUMBER else _known_zone(text)
+
+
 def _given_time(value: object) -> GivenTime:
     if not isinstance(value, str):
         raise PydanticCustomError("datetime_type", "Input should be a date and time as text")
@@ -83,6 +88,14 @@ E164 = Annotated[
 JsonObject = Annotated[dict[str, object], Field(description="At most 16 KB."), AfterValidator(_small)]
 ZoneName = Annotated[
     str, Field(description="IANA time zone name.", examples=["America/Chicago"]), AfterValidator(_known_zone)
+]
+ZoneOrNumber = Annotated[
+    str,
+    Field(
+        description="IANA time zone name, or `from_number` for the zones of the number that is called.",
+        examples=["America/Chicago", "from_number"],
+    ),
+    AfterValidator(_known_zone_or_number),
 ]
 RequestedTime = Annotated[
     GivenTime,

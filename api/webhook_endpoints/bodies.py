@@ -43,7 +43,8 @@ def body_of(event: WebhookEvent) -> str:
         case BatchNews() as news:
             return _written(EventBody[BatchOut], event, BatchOut.of(news.batch, news.campaign))
         case ContactNews() as news:
-            return _written(EventBody[ContactOut], event, ContactOut.of(news.contact, news.current_call))
+            contact = ContactOut.of(news.contact, news.current_call, news.batch, news.campaign)
+            return _written(EventBody[ContactOut], event, contact)
         case CallNews() as news:
             call = CallOut.of_call(news.call, news.contact, news.campaign)
             return _written(EventBody[CallOut], event, call)

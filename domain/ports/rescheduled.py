@@ -18,7 +18,7 @@ class RescheduledContact:
     """The one that is waited for."""
     due_at: datetime | None
     """None once no further attempt follows."""
-    timezone: str | None
+    zone: str | None
     """The contact's own."""
 
 

@@ -36,6 +36,7 @@ _COPIED = (
     "skip_detail",
     "created_at",
     "updated_at",
+    "number_timezones",
 )
 _COPY = f"COPY contacts ({', '.join(_COPIED)}) FROM STDIN"
 
@@ -212,4 +213,5 @@ def _copied_rows(
             contact.skip_detail,
             now,
             now,
+            list(contact.number_timezones) or None,
         )

@@ -67,6 +67,7 @@ def _copies(batch: Batch, parent: BatchId, which: CalledAgain) -> Insert:
         "external_id": c.external_id,
         "phone_number": c.phone_number,
         "timezone": c.timezone,
+        "number_timezones": c.number_timezones,
         "call_variables": c.call_variables,
         "status": literal(ContactStatus.PENDING.value),
         "created_at": literal(batch.created_at),

@@ -26,6 +26,7 @@ from domain.errors import ExecutionNotFound
 from domain.identity import ExecutionId
 from domain.ports import RecordedEvent
 from domain.redial import corrected_late, outcome_under, taken_as
+from domain.zones import FROM_NUMBER
 from store.calls.endings import TELL_LISTENERS
 from store.database.text import storable_body, storable_text
 from store.schema.json_columns import retry_policy_of
@@ -58,7 +59,12 @@ _INSERT_NO_NEWS = _INSERT_EVENT.values(delivered_at=func.now())
 _IS_KNOWN = select(calls.c.execution_id).where(calls.c.execution_id == bindparam("this_execution"))
 # Of times without an offset, in requests for follow-ups as in reports of them.
 _ZONE = (
-    select(func.coalesce(batches.c.timezone, campaigns.c.timezone))
+    select(
+        func.coalesce(
+            func.nullif(func.coalesce(batches.c.timezone, campaigns.c.timezone), FROM_NUMBER),
+            campaigns.c.fallback_timezone,
+        )
+    )
     .join_from(batches, campaigns, batches.c.campaign_id == campaigns.c.campaign_id)
     .where(batches.c.batch_id == bindparam("this_batch"))
 )

@@ -12,6 +12,7 @@ from domain.identity import BatchId, ContactId
 from domain.ports import RescheduledContact
 from store.database.engine import single_statement
 from store.schema.tables import calls, contacts
+from store.schema.zones import ZONE_KEY
 
 # Changed rules complete and skip nobody; a completed contact may wait for a follow-up by now.
 _ENDED = sorted(TERMINAL - {ContactStatus.COMPLETED, ContactStatus.SKIPPED})
@@ -35,9 +36,9 @@ class PostgresRescheduledStore:
                 position=position,
                 attempt=newest + 1,
                 due_at=due_at,
-                timezone=timezone,
+                zone=zone,
             )
-            for contact_id, position, timezone, due_at, newest in found
+            for contact_id, position, zone, due_at, newest in found
         ]
 
 
@@ -50,7 +51,7 @@ def _moved(
         select(
             c.contact_id,
             c.position,
-            c.timezone,
+            ZONE_KEY.label("zone"),
             func.coalesce(c.next_retry_at, c.follow_up_at).label("due_at"),
         )
         .where(c.batch_id == batch_id, c.status == status, c.updated_at >= since, c.position > after_position)
@@ -67,9 +68,7 @@ def _moved(
         .scalar_subquery()
     )
     return (
-        select(
-            moved.c.contact_id, moved.c.position, moved.c.timezone, moved.c.due_at, func.coalesce(newest, 0)
-        )
+        select(moved.c.contact_id, moved.c.position, moved.c.zone, moved.c.due_at, func.coalesce(newest, 0))
         .order_by(moved.c.position)
         .limit(limit)
     )

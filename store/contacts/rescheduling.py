@@ -21,6 +21,7 @@ from store.database.parameters import among
 from store.schema.base import INSTANT
 from store.schema.mapping import batch_of, campaign_of
 from store.schema.tables import batches, calls, campaigns, contacts
+from store.schema.zones import ZONE_KEY
 
 _NOBODY = RescheduledPage(changed=0, last_position=None)
 
@@ -146,7 +147,7 @@ def _waiting(contact_ids: Sequence[str]) -> Select[*tuple[Any, ...]]:
         select(
             c.contact_id,
             c.position,
-            c.timezone,
+            ZONE_KEY.label("zone"),
             c.retry_count,
             c.next_retry_at,
             c.follow_up_at,
@@ -179,7 +180,7 @@ def _waiting_contact(row: RowMapping, now: datetime) -> WaitingContact:
     c, answered_by = contacts.c, row[calls.c.answered_by]
     return WaitingContact(
         contact_id=row[c.contact_id],
-        timezone=row[c.timezone],
+        zone=row["zone"],
         attempt=EndedAttempt(
             outcome=OUTCOME_OF[CallStatus(row[calls.c.call_status])],
             ended_at=row[calls.c.ended_at] or now,

@@ -29,6 +29,7 @@ from domain.identity import BatchId
 from domain.ports.diagnostics import EndedCalls
 from domain.wall_clock import zone_named
 from store.schema.tables import calls, contacts
+from store.schema.zones import CLOCK_ZONE
 
 _ENDINGS = (
     CallStatus.COMPLETED,
@@ -55,7 +56,7 @@ def counted(batch_id: BatchId) -> CompoundSelect[*tuple[Any, ...]]:
     c = calls.c
     of_batch = c.batch_id == batch_id
     unanswered = (
-        select(contacts.c.timezone, c.started_at, c.to_number)
+        select(CLOCK_ZONE.label("timezone"), c.started_at, c.to_number)
         .join_from(calls, contacts, c.contact_id == contacts.c.contact_id)
         .where(of_batch, c.call_status == CallStatus.NO_ANSWER)
         .cte("unanswered")

@@ -41,6 +41,7 @@ def rules_values(rules: CampaignRules) -> Values:
         "phone_number_strategy": rules.phone_number_strategy,
         "working_hours_enforced": rules.working_hours_enforced,
         "timezone": rules.timezone,
+        "fallback_timezone": rules.fallback_timezone,
         "working_hours": shape_of_working_hours(rules.working_hours),
         "blackout_dates": list(rules.blackout_dates),
         "holidays": rules.holidays,
@@ -80,6 +81,7 @@ def _rules_of(row: RowMapping) -> CampaignRules:
         phone_number_strategy=CallerIdStrategy(row[c.phone_number_strategy]),
         working_hours_enforced=row[c.working_hours_enforced],
         timezone=row[c.timezone],
+        fallback_timezone=row[c.fallback_timezone],
         working_hours=working_hours_of(row[c.working_hours]),
         blackout_dates=tuple(row[c.blackout_dates]),
         holidays=row[c.holidays],
@@ -183,6 +185,7 @@ def contact_of(row: RowMapping) -> Contact:
     """Return the contact in a row."""
     values = {name: row[column] for name, column in _CONTACT_COLUMNS.items()}
     values["status"] = ContactStatus(values["status"])
+    values["number_timezones"] = tuple(values["number_timezones"] or ())
     if values["skip_reason"] is not None:
         values["skip_reason"] = SkipReason(values["skip_reason"])
     return Contact(**values)

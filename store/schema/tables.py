@@ -90,6 +90,7 @@ class CampaignRow(Row, table=True):
     on_machine: str = Field(sa_type=Text, sa_column_kwargs={"server_default": text("'continue'")})
     disposition_rules: list[object] = Field(sa_type=JSONB, sa_column_kwargs={"server_default": text("'[]'")})
     holidays: str | None = Field(sa_type=Text)
+    fallback_timezone: str | None = Field(sa_type=Text)
 
 
 class BatchRow(Row, table=True):
@@ -198,6 +199,7 @@ class ContactRow(Row, table=True):
     follow_up_at: datetime | None = Field(sa_type=INSTANT)
     created_at: datetime = Field(sa_type=INSTANT)
     updated_at: datetime = Field(sa_type=INSTANT)
+    number_timezones: list[str] | None = Field(sa_type=ARRAY(Text))
 
 
 class CallRow(Row, table=True):

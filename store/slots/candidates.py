@@ -142,7 +142,7 @@ async def _add_pending(
         for row in rows:
             if row.capped_until is not None:
                 opening = next_opening(
-                    _hours(batch, campaign, row.timezone), row.capped_until, before=batch.scheduled_end
+                    _hours(batch, campaign, row.zone), row.capped_until, before=batch.scheduled_end
                 )
                 found.capped_until = min(filter(None, (found.capped_until, opening)), default=None)
             elif row.is_busy:

@@ -37,6 +37,7 @@ from store.numbers.frequency import capped_until
 from store.numbers.on_the_phone import is_on_the_phone
 from store.schema.base import INSTANT
 from store.schema.tables import batches, calls, contacts, slots
+from store.schema.zones import ZONE_KEY
 
 HOLDS_SLOT = exists().where(slots.c.contact_id == contacts.c.contact_id)
 
@@ -60,7 +61,7 @@ def pending(
     return select(
         page.c.contact_id,
         page.c.position,
-        page.c.timezone,
+        page.c.zone,
         is_on_the_phone(page.c.phone_number).label("is_busy"),
         capped_in(batch_id, page.c.phone_number, caps).label("capped_until"),
     ).order_by(page.c.position)
@@ -71,16 +72,16 @@ def pending_page(
 ) -> Subquery:
     """Select the next pending contacts behind a position that are outside the closed zones."""
     c = contacts.c
-    matching = select(c.contact_id, c.position, c.timezone, c.phone_number).where(
+    matching = select(c.contact_id, c.position, ZONE_KEY.label("zone"), c.phone_number).where(
         c.batch_id == batch_id,
         c.status == ContactStatus.PENDING,
         c.position > after_position,
         not_(HOLDS_SLOT),
     )
     if None in closed_zones:
-        matching = matching.where(c.timezone.is_not(None))
+        matching = matching.where(ZONE_KEY.is_not(None))
     if named := sorted(zone for zone in closed_zones if zone is not None):
-        matching = matching.where(or_(c.timezone.is_(None), c.timezone != all_(literal(named, ARRAY(Text)))))
+        matching = matching.where(or_(ZONE_KEY.is_(None), all_(literal(named, ARRAY(Text))) != ZONE_KEY))
     return matching.order_by(c.position).limit(limit).subquery("page")
 
 
@@ -99,8 +100,8 @@ def owner_of(batch_id: BatchId) -> ScalarSelect[str]:
 def pending_zones(batch_id: BatchId) -> Select[str | None]:
     """Select the different zones of pending contacts."""
     c = contacts.c
-    zones = select(c.timezone).where(c.batch_id == batch_id, c.status == ContactStatus.PENDING)
-    return zones.group_by(c.timezone).order_by(c.timezone.nulls_first())
+    zones = select(ZONE_KEY).where(c.batch_id == batch_id, c.status == ContactStatus.PENDING)
+    return zones.group_by(ZONE_KEY).order_by(ZONE_KEY.nulls_first())
 
 
 def next_attempt(contact_id: ColumnElement[str]) -> ColumnElement[int]:
@@ -220,11 +221,11 @@ def _next_due() -> Select[datetime | None, bool]:
 def _pending_without_caps() -> Select[str, int, str | None, bool]:
     c = contacts.c
     is_open = case(
-        (c.timezone.is_(None), not_(bindparam("others_are_closed", type_=Boolean))),
-        else_=c.timezone != all_(bindparam("closed", type_=ARRAY(Text))),
+        (ZONE_KEY.is_(None), not_(bindparam("others_are_closed", type_=Boolean))),
+        else_=all_(bindparam("closed", type_=ARRAY(Text))) != ZONE_KEY,
     )
     page = (
-        select(c.contact_id, c.position, c.timezone, c.phone_number)
+        select(c.contact_id, c.position, ZONE_KEY.label("zone"), c.phone_number)
         .where(
             c.batch_id == _this_batch,
             c.status == ContactStatus.PENDING,
@@ -238,7 +239,7 @@ def _pending_without_caps() -> Select[str, int, str | None, bool]:
     )
     busy = is_on_the_phone(page.c.phone_number).label("is_busy")
     nobody = null().label("capped_until")
-    return select(page.c.contact_id, page.c.position, page.c.timezone, busy, nobody).order_by(page.c.position)
+    return select(page.c.contact_id, page.c.position, page.c.zone, busy, nobody).order_by(page.c.position)
 
 
 # Asked for with every grant, and made once: putting such a statement together costs more than sending it.

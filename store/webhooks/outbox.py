@@ -238,7 +238,12 @@ async def _contacts(connection: AsyncConnection, ids: Sequence[str]) -> Mapping[
     if not ids:
         return {}
     c, k = contacts.c, calls.c
-    found = await connection.execute(select(contacts).where(c.contact_id == among(ids)))
+    found = await connection.execute(
+        select(contacts, batches, campaigns)
+        .join_from(contacts, batches, batches.c.batch_id == c.batch_id)
+        .join(campaigns, campaigns.c.campaign_id == c.campaign_id)
+        .where(c.contact_id == among(ids))
+    )
     newest = (
         select(calls)
         .ext(distinct_on(k.contact_id))
@@ -247,7 +252,12 @@ async def _contacts(connection: AsyncConnection, ids: Sequence[str]) -> Mapping[
     )
     current = {row[k.contact_id]: call_of(row) for row in (await connection.execute(newest)).mappings()}
     return {
-        row[c.contact_id]: ContactNews(contact=contact_of(row), current_call=current.get(row[c.contact_id]))
+        row[c.contact_id]: ContactNews(
+            contact=contact_of(row),
+            batch=batch_of(row),
+            campaign=campaign_of(row),
+            current_call=current.get(row[c.contact_id]),
+        )
         for row in found.mappings()
     }
 

@@ -83,6 +83,7 @@ async def test_contact_nobody_has_called_is_shown_without_a_call(house: House) -
             "external_id": None,
             "phone_number": "+14155550123",
             "timezone": None,
+            "effective_timezones": ["UTC"],
             "call_variables": {},
             "status": "pending",
             "skip_reason": None,

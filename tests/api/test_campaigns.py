@@ -29,6 +29,7 @@ async def test_campaign_of_required_fields_alone_takes_every_default(house: Hous
         "calls_per_second": None,
         "working_hours_enforced": False,
         "timezone": "UTC",
+        "fallback_timezone": None,
         "working_hours": SHOWN_HOURS,
         "blackout_dates": [],
         "holidays": None,
@@ -117,6 +118,7 @@ async def test_null_means_not_given(house: House) -> None:
         "working_hours",
         "blackout_dates",
         "holidays",
+        "fallback_timezone",
         "retry_policy",
         "max_follow_ups",
         "default_call_variables",
@@ -233,6 +235,12 @@ async def test_alias_creates_a_campaign_too(house: House) -> None:
         ),
         pytest.param({"blackout_dates": ["2026-02-31"]}, ["blackout_dates", 0], "date", id="31 February"),
         pytest.param({"blackout_dates": ["20261126"]}, ["blackout_dates", 0], "date", id="no dashes"),
+        pytest.param(
+            {"timezone": "from_number"}, ["fallback_timezone"], "fallback_timezone", id="no fallback"
+        ),
+        pytest.param(
+            {"fallback_timezone": "from_number"}, ["fallback_timezone"], "timezone", id="fallback is no zone"
+        ),
         pytest.param({"holidays": "US-XX"}, ["holidays"], "holidays", id="no such subdivision"),
         pytest.param({"holidays": "usa"}, ["holidays"], "holidays", id="no such country"),
         pytest.param({"holidays": ["US"]}, ["holidays"], "string_type", id="several calendars"),

@@ -47,11 +47,11 @@ def test_batch_is_posted_as_it_is_shown() -> None:
 
 @pytest.mark.parametrize("call", [None, CALL], ids=["never called", "called"])
 def test_contact_is_posted_as_it_is_shown(call: object) -> None:
-    current = CALL if call is CALL else None
+    current, batch = CALL if call is CALL else None, a_batch()
 
-    data = posted(ContactNews(contact=CONTACT, current_call=current))
+    data = posted(ContactNews(contact=CONTACT, batch=batch, campaign=CAMPAIGN, current_call=current))
 
-    assert data == json.loads(ContactOut.of(CONTACT, current).model_dump_json())
+    assert data == json.loads(ContactOut.of(CONTACT, current, batch, CAMPAIGN).model_dump_json())
 
 
 def test_call_is_posted_with_what_it_belongs_to_and_its_variables() -> None:

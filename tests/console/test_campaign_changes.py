@@ -31,6 +31,11 @@ CAMPAIGN = {"campaign_id": "cmp_1", "name": "October", "blackout_dates": []}
             {"calls_per_second": 2.5, "sticky_caller_id": False},
             id="pace and caller ID",
         ),
+        pytest.param(
+            ("--timezone", "from_number", "--fallback-timezone", "Asia/Tokyo"),
+            {"timezone": "from_number", "fallback_timezone": "Asia/Tokyo"},
+            id="zones of numbers",
+        ),
         pytest.param(("--holidays", "DE-BY"), {"holidays": "DE-BY"}, id="holidays"),
         pytest.param(
             ("--reset", "metadata", "--reset", "working_hours"),

@@ -35,6 +35,7 @@ def test_campaign_is_created_from_options_and_its_id_printed() -> None:
         *("campaigns", "create", *NEEDED, "--phone", "+14155550181"),
         *("--concurrency", "20", "--max-retries", "2", "--cooldown-minutes", "0.05", "--timezone", "UTC"),
         *("--calls-per-second", "0.5", "--sticky-caller-id", "--holidays", "US-CA"),
+        *("--fallback-timezone", "Asia/Tokyo"),
     )
 
     assert (result.exit_code, result.stdout) == (0, "cmp_1\n")
@@ -45,6 +46,7 @@ def test_campaign_is_created_from_options_and_its_id_printed() -> None:
         "calls_per_second": 0.5,
         "sticky_caller_id": True,
         "timezone": "UTC",
+        "fallback_timezone": "Asia/Tokyo",
         "holidays": "US-CA",
         "metadata": {"concurrency_limit": 20},
         "retry_policy": {"max_retries": 2, "cooldown_minutes": 0.05},

@@ -23,7 +23,7 @@ TOKYO = {"working_hours_enforced": True, "timezone": "Asia/Tokyo"}  # noon UTC i
 def _waiting(outcome: Outcome = Outcome.BUSY, retries: int = 0, **changes: Any) -> WaitingContact:
     waiting = WaitingContact(
         contact_id=CONTACT_ID,
-        timezone=None,
+        zone=None,
         attempt=EndedAttempt(outcome, MONDAY_NOON, retries),
         next_retry_at=MONDAY_NOON + 30 * MINUTE,
     )
@@ -54,13 +54,13 @@ DOUBLING = {"strategy": RedialStrategy.EXPONENTIAL, "cooldown": 5 * MINUTE}
         pytest.param(_waiting(retries=2), _policy(**DOUBLING), _retry(20 * MINUTE), id="third: 5 x 2^2"),
         pytest.param(_waiting(), _rules(**TOKYO), _retry(12 * HOUR), id="first opening"),
         pytest.param(
-            _waiting(timezone="America/Chicago"),
+            _waiting(zone="America/Chicago"),
             _rules(**TOKYO),
             _retry(2 * HOUR),  # 07:00 in Chicago, which opens at 09:00
             id="the contact's own zone",
         ),
         pytest.param(
-            _waiting(timezone="UTC"),
+            _waiting(zone="UTC"),
             _rules(blackout_dates=(date(2026, 9, 7),)),
             _retry(12 * HOUR),
             id="blackout",

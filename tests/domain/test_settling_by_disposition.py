@@ -336,7 +336,7 @@ def test_late_disposition_acts_in_a_batch_that_goes_on(status: BatchStatus) -> N
 def waiting(**told: Any) -> WaitingContact:
     attempt = EndedAttempt(Outcome.COMPLETED, ENDED, 0, **told)
     return WaitingContact(
-        contact_id=CONTACT_ID, timezone=None, attempt=attempt, next_retry_at=ENDED + timedelta(minutes=30)
+        contact_id=CONTACT_ID, zone=None, attempt=attempt, next_retry_at=ENDED + timedelta(minutes=30)
     )
 
 

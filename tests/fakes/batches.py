@@ -116,6 +116,7 @@ class FakeBatchStore:
                     phone_number=each.phone_number,
                     external_id=each.external_id,
                     timezone=each.timezone,
+                    number_timezones=each.number_timezones,
                     call_variables=each.call_variables,
                 )
                 for each in self._tables.contacts_of(parent)
@@ -376,6 +377,7 @@ class FakeBatchStore:
             external_id=new.external_id,
             phone_number=new.phone_number,
             timezone=new.timezone,
+            number_timezones=new.number_timezones,
             call_variables=new.call_variables,
             status=ContactStatus.PENDING if reason is None else ContactStatus.SKIPPED,
             skip_reason=reason,

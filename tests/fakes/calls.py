@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from domain.batch import redial_policy_in_force
+from domain.batch import clock_zone, redial_policy_in_force
 from domain.call import (
     OUTCOME_OF,
     PLACED_STATUSES,
@@ -175,8 +175,8 @@ class FakeCallStore:
         return record
 
     def _timezone(self, call: CallRecord) -> str:
-        own = self._tables.batches[call.batch_id].overrides.timezone
-        return own or self._tables.campaigns[call.campaign_id].rules.timezone
+        rules = self._tables.campaigns[call.campaign_id].rules
+        return clock_zone(self._tables.batches[call.batch_id].overrides, rules)
 
     def _has_event(self, execution_id: ExecutionId, event_key: str) -> bool:
         key = (execution_id, event_key)

@@ -33,7 +33,7 @@ class FakeContactStore:
         """Return the different zones of a batch's pending contacts, None first."""
         self._tables.require_up()
         mine = self._tables.contacts_of(batch_id)
-        zones = {each.timezone for each in mine if each.status is ContactStatus.PENDING}
+        zones = {each.zone for each in mine if each.status is ContactStatus.PENDING}
         return sorted(zones, key=lambda zone: zone or "")
 
     async def skip_by_hand(self, batch_id: BatchId, contact_id: ContactId, now: datetime) -> Contact:

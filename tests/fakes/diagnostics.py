@@ -13,6 +13,7 @@ from domain.frequency import CapsAt
 from domain.identity import BatchId, CampaignId, ContactId, OrganizationId
 from domain.ports import EndedCalls, RecentAttempts, StatusShare, WebhookSilence
 from domain.wall_clock import zone_named
+from domain.zones import FROM_NUMBER
 from tests.fakes.tables import StoredEvent, Tables, is_open
 
 
@@ -50,7 +51,7 @@ class FakeDiagnosticsStore:
         numbers = [
             each.phone_number
             for each in self._tables.contacts_of(batch_id)
-            if each.status is ContactStatus.PENDING and each.timezone not in closed_zones
+            if each.status is ContactStatus.PENDING and each.zone not in closed_zones
         ][:limit]
         until = {each: self._tables.capped_until(owner, each, caps) for each in numbers}
         capped = [at for at in until.values() if at is not None]
@@ -166,8 +167,9 @@ class FakeDiagnosticsStore:
         return is_on_the_phone and call.started_at is not None and call.started_at < before
 
     def _zone(self, call: CallRecord, timezone: str) -> tzinfo:
-        name = self._tables.contacts[call.contact_id].timezone or timezone
-        return zone_named(name) or UTC
+        contact = self._tables.contacts[call.contact_id]
+        own = None if contact.timezone == FROM_NUMBER else contact.timezone
+        return zone_named(next(filter(None, (own, *contact.number_timezones, timezone)))) or UTC
 
 
 def _prefix(number: str) -> str:

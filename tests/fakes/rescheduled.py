@@ -36,7 +36,7 @@ class FakeRescheduledStore:
             position=contact.position,
             attempt=self._newest_ended(contact.contact_id) + 1,
             due_at=contact.next_retry_at or contact.follow_up_at,
-            timezone=contact.timezone,
+            zone=contact.zone,
         )
 
     def _newest_ended(self, contact_id: ContactId) -> int:

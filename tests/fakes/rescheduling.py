@@ -93,7 +93,7 @@ class FakeRescheduleStore:
 def _waiting(contact: Contact, newest: CallRecord, now: datetime) -> WaitingContact:
     return WaitingContact(
         contact_id=contact.contact_id,
-        timezone=contact.timezone,
+        zone=contact.zone,
         attempt=EndedAttempt(OUTCOME_OF[newest.call_status], newest.ended_at or now, contact.retry_count),
         next_retry_at=contact.next_retry_at,
         follow_up_at=contact.follow_up_at,

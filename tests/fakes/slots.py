@@ -284,7 +284,7 @@ class _Grant:
         return max((each.attempt for each in mine if not is_undialled(each)), default=0) + 1
 
     def _hours(self, contact: Contact) -> CallingHours:
-        return calling_hours_in_force(self._batch.overrides, self._campaign.rules, contact.timezone)
+        return calling_hours_in_force(self._batch.overrides, self._campaign.rules, contact.zone)
 
     def _capped_until(self, contact: Contact) -> datetime | None:
         caps = CapsAt(self._campaign.rules.frequency_caps, self._now)

@@ -129,14 +129,14 @@ TABLES: Mapping[str, str] = {
     ),
     "campaigns": (
         "agent_id blackout_dates calls_per_second campaign_id client_metadata created_at "
-        "default_call_variables deleted_at disposition_rules frequency_caps holidays max_follow_ups "
-        "name on_machine organization_id pace_version phone_number_strategy phone_numbers "
+        "default_call_variables deleted_at disposition_rules fallback_timezone frequency_caps holidays "
+        "max_follow_ups name on_machine organization_id pace_version phone_number_strategy phone_numbers "
         "policy_version recomputed_version retry_policy status sticky_caller_id timezone "
         "updated_at working_hours working_hours_enforced"
     ),
     "contacts": (
         "batch_id call_variables campaign_id contact_id created_at external_id follow_up_at "
-        "follow_up_count last_attempted_at next_retry_at phone_number position retry_count "
+        "follow_up_count last_attempted_at next_retry_at number_timezones phone_number position retry_count "
         "skip_detail skip_reason status timezone updated_at"
     ),
     "dial_turns": "campaign_id next_dial_at pace_version",

@@ -310,6 +310,21 @@ async def test_unanswered_calls_are_counted_by_the_callees_own_hour_and_prefix(h
     )
 
 
+async def test_unanswered_call_is_counted_by_the_first_zone_of_its_number(house: House) -> None:
+    people = [
+        a_new_contact(1, number_timezones=("Asia/Kathmandu", "Asia/Tokyo")),
+        a_new_contact(2, timezone="from_number", number_timezones=("America/Denver",)),
+        a_new_contact(3, timezone="from_number"),
+    ]
+    batch = await house.a_kept_batch(people)
+    for contact in await house.people_of(batch):
+        await call(house, contact, CallStatus.NO_ANSWER)
+
+    told = (await house.diagnostics.ended_calls(batch.batch_id, "Europe/Berlin")).no_answer_by_hour
+
+    assert told == {"06": 1, "14": 1, "17": 1}
+
+
 async def test_only_the_ten_largest_prefixes_are_told(house: House) -> None:
     people = [a_new_contact(phone_number=f"+1{200 + each}5550100") for each in range(12)]
     people.append(a_new_contact(phone_number="+12115550101"))

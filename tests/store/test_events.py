@@ -267,6 +267,25 @@ async def test_follow_up_without_an_offset_is_meant_in_the_zone_of_batch_or_camp
     assert (recorded.record.follow_up_at, (await stores.call(record)).follow_up_at) == (agreed_at, agreed_at)
 
 
+@pytest.mark.parametrize(
+    ("campaign_zone", "own"),
+    [
+        pytest.param("from_number", None, id="campaign"),
+        pytest.param("America/New_York", "from_number", id="batch"),
+    ],
+)
+async def test_follow_up_without_an_offset_is_meant_in_the_fallback_of_zones_of_numbers(
+    stores: Stores, campaign_zone: str, own: str | None
+) -> None:
+    rules = a_campaign_rules(timezone=campaign_zone, fallback_timezone="Asia/Tokyo")
+    campaign = await stores.a_kept_campaign(rules)
+    person = await stores.a_person(campaign=campaign, overrides=BatchOverrides(timezone=own))
+    record = await stores.claimed(person)
+    event = a_status_event(CallStatus.COMPLETED, local_follow_up=parse_given_time("2026-12-03T15:00:00"))
+    recorded = await stores.calls.record_event(record.execution_id, event, event_key="a", body=None)
+    assert recorded.record.follow_up_at == datetime(2026, 12, 3, 6, tzinfo=UTC)
+
+
 async def test_what_postgres_cannot_hold_of_a_report_goes_and_the_rest_stays(stores: Stores) -> None:
     record = await stores.claimed(await stores.a_person())
     body = {"no\x00te": ["a\x00b", "\ud83d"], "execution_id": record.execution_id}

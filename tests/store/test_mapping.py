@@ -69,6 +69,7 @@ rules = st.builds(
     phone_number_strategy=strategies,
     working_hours_enforced=st.booleans(),
     timezone=texts,
+    fallback_timezone=st.none() | texts,
     working_hours=hours,
     blackout_dates=st.lists(st.dates(date(1970, 1, 1)), max_size=3).map(tuple),
     holidays=st.none() | texts,
@@ -94,6 +95,7 @@ new_contacts = st.builds(
     phone_number=texts,
     external_id=st.none() | texts,
     timezone=st.none() | texts,
+    number_timezones=st.lists(texts, max_size=3).map(tuple),
     call_variables=json_objects,
     skip_detail=st.none() | texts,
 )
@@ -134,6 +136,7 @@ async def test_contacts_come_back_as_they_were_uploaded(stores: Stores, people: 
             phone_number=person.phone_number,
             external_id=person.external_id,
             timezone=person.timezone,
+            number_timezones=person.number_timezones,
             call_variables=person.call_variables,
             skip_detail=person.skip_detail,
         )

@@ -48,6 +48,7 @@ async def _a_called_batch(house: House) -> tuple[Batch, Sequence[Contact]]:
             phone_number=a_new_contact(number).phone_number,
             external_id=f"P-{number}",
             timezone="Asia/Tokyo",
+            number_timezones=("Asia/Tokyo", "Asia/Seoul"),
             call_variables={"n": number},
         )
         for number in range(1, 6)
@@ -103,6 +104,7 @@ async def test_copies_begin_anew_with_what_was_uploaded(house: House) -> None:
             external_id=original.external_id,
             phone_number=original.phone_number,
             timezone=original.timezone,
+            number_timezones=original.number_timezones,
             call_variables=original.call_variables,
             status=ContactStatus.PENDING,
             created_at=SOON,

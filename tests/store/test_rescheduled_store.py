@@ -49,7 +49,7 @@ def _told(contact: Contact, due_at: datetime | None, attempt: int = 2) -> Resche
         position=contact.position,
         attempt=attempt,
         due_at=due_at,
-        timezone=contact.timezone,
+        zone=contact.zone,
     )
 
 

@@ -60,6 +60,15 @@ async def _change(house: House, contact: Contact, **rules: Any) -> RescheduledPa
             id="closed now",
         ),
         pytest.param({"blackout_dates": (date(2026, 9, 7),)}, timedelta(hours=12), id="blackout"),
+        pytest.param(
+            {
+                "working_hours_enforced": True,
+                "timezone": "from_number",
+                "fallback_timezone": "Asia/Tokyo",
+            },
+            timedelta(hours=12),
+            id="fallback of a number that tells no zone",
+        ),
         pytest.param({"holidays": "US"}, timedelta(hours=12), id="public holiday"),
     ],
 )

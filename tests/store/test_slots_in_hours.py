@@ -9,6 +9,7 @@ import pytest
 
 from domain.batch import Batch, BatchOverrides
 from domain.slots import WINDOW_OPENS, GrantedSlots
+from domain.zones import FROM_NUMBER
 from tests.builders import MONDAY_NOON, a_campaign_rules, a_new_contact
 from tests.domain.calling_hours import a_week, in_zone
 from tests.store.scenes import House, Stores
@@ -86,6 +87,51 @@ async def test_contacts_of_closed_zones_are_left_out_and_the_first_opening_is_na
     house: House, zones: tuple[str | None, ...], expected: Granted
 ) -> None:
     assert await granted(house, await a_batch(house, zones)) == expected
+
+
+OF_NUMBER = {"timezone": FROM_NUMBER, "fallback_timezone": TOKYO}
+
+
+@pytest.mark.parametrize(
+    ("person", "rules", "expected"),
+    [
+        pytest.param({"number_timezones": (PARIS,)}, OF_NUMBER, at(1), id="zone of its number"),
+        pytest.param(
+            {"number_timezones": (LOS_ANGELES, PARIS)},
+            {**OF_NUMBER, "working_hours": a_week("08:00-18:00")},
+            at(opens_at=in_zone(LOS_ANGELES, "2026-09-07T08:00")),
+            id="open in one of two zones",
+        ),
+        pytest.param({}, OF_NUMBER, at(opens_at=OPENS_IN_TOKYO), id="fallback"),
+        pytest.param(
+            {"timezone": FROM_NUMBER, "number_timezones": (TOKYO,)},
+            {"fallback_timezone": PARIS},
+            at(opens_at=OPENS_IN_TOKYO),
+            id="asked for by the contact",
+        ),
+        pytest.param(
+            {"timezone": FROM_NUMBER}, {"fallback_timezone": PARIS}, at(1), id="contact's, by the fallback"
+        ),
+        pytest.param({"timezone": PARIS}, OF_NUMBER, at(1), id="zone of its own"),
+        pytest.param({"number_timezones": (TOKYO,)}, {}, at(1), id="no longer asked for"),
+    ],
+)
+async def test_window_of_a_fresh_contact_is_that_of_its_number_where_that_is_asked_for(
+    house: House, person: dict[str, Any], rules: dict[str, Any], expected: Granted
+) -> None:
+    campaign = await house.a_kept_campaign(a_campaign_rules(**OFFICE | rules))
+    batch = await house.a_kept_batch([a_new_contact(1, **person)], campaign=campaign)
+
+    assert await granted(house, batch) == expected
+
+
+async def test_contacts_of_different_numbers_are_told_apart(house: House) -> None:
+    campaign = await house.a_kept_campaign(a_campaign_rules(**OFFICE | OF_NUMBER))
+    zones = ((PARIS,), (TOKYO,), (), (PARIS, "Europe/Berlin"))
+    people = [a_new_contact(number, number_timezones=each) for number, each in enumerate(zones, start=1)]
+    batch = await house.a_kept_batch(people, campaign=campaign)
+
+    assert await granted(house, batch) == at(1, 4, opens_at=OPENS_IN_TOKYO)
 
 
 async def test_closed_zone_does_not_use_up_the_slots(house: House) -> None:

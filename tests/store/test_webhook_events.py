@@ -160,7 +160,10 @@ async def test_call_and_contact_are_told_as_they_stood_then(stores: Stores, webh
 
     assert isinstance(call, CallNews)
     assert (call.call, call.contact.contact_id) == (record, person.contact_id)
-    assert contact == ContactNews(contact=finished, current_call=record)
+    assert isinstance(contact, ContactNews)
+    assert (contact.contact, contact.current_call) == (finished, record)
+    assert contact.batch.batch_id == contact.contact.batch_id
+    assert contact.campaign.campaign_id == contact.contact.campaign_id
 
 
 async def test_contact_that_waits_for_a_retry_is_not_finished(stores: Stores, webhooks: Webhooks) -> None:

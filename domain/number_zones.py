@@ -1,0 +1,47 @@
+"""In which time zones a telephone number may ring, by the library `phonenumbers` and corrections."""
+
+import phonenumbers
+from phonenumbers import NumberParseException, PhoneNumberType
+from phonenumbers.timezone import UNKNOWN_TIMEZONE, time_zones_for_geographical_number, time_zones_for_number
+
+MOST_ZONES = 5
+"""A number that may ring in more zones than these tells nothing about who answers."""
+
+# Where the library names one zone for a prefix that has another too; first digits, without the plus sign.
+# Central and Eastern time in the United States: 49 CFR 71.5, with the states' maps of area codes.
+# Queensland: Standard Time Act 1894. Kaliningrad: Federal Law 107-FZ of 2011. Pernambuco: `southamerica` of
+# tzdata.
+_CORRECTIONS = {
+    "1219": ("America/Chicago",),
+    "1270": ("America/Chicago", "America/New_York"),
+    "1364": ("America/Chicago", "America/New_York"),
+    "1423": ("America/Chicago", "America/New_York"),
+    "1448": ("America/Chicago", "America/New_York"),
+    "1850": ("America/Chicago", "America/New_York"),
+    "617": ("Australia/Brisbane",),
+    "7401": ("Europe/Kaliningrad",),
+    "5581": ("America/Recife",),
+    "5587": ("America/Recife",),
+}
+
+
+def zones_of_number(e164: str) -> tuple[str, ...]:
+    """Return the zones in which a number may ring, by name.
+
+    None for toll-free numbers, for those that no zone is known of, and for those of more than `MOST_ZONES`.
+    """
+    try:
+        number = phonenumbers.parse(e164, None)
+    except NumberParseException:
+        return ()
+    if phonenumbers.number_type(number) == PhoneNumberType.TOLL_FREE:
+        return ()
+    found = set(time_zones_for_number(number))
+    if len(found) > MOST_ZONES:
+        found = set(time_zones_for_geographical_number(number))
+    if UNKNOWN_TIMEZONE in found:
+        return ()
+    for prefix, zones in _CORRECTIONS.items():
+        if e164.startswith(f"+{prefix}"):
+            found.update(zones)
+    return tuple(sorted(found)) if len(found) <= MOST_ZONES else ()
