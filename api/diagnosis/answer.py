@@ -24,9 +24,9 @@ from domain.batch import calling_hours_in_force, concurrency_shown
 from domain.breaker import BreakerState
 from domain.contact import LIVE, WAITING, ContactStatus
 from domain.diagnosis.decision import diagnose, silent_queues
-from domain.diagnosis.facts import UNKNOWN, BatchFacts, QueueRole, WorkflowFacts
+from domain.diagnosis.facts import COMMON_WINDOW_WITHIN, UNKNOWN, BatchFacts, QueueRole, WorkflowFacts
 from domain.ports import CircuitReport, EndedCalls
-from domain.working_hours import OpenWindow, is_open, window_around
+from domain.working_hours import OpenWindow, is_open, next_opening, window_around
 
 _REPORT_LIFE = timedelta(minutes=2)
 """A circuit that ought to have been tried again so long ago was reported by a worker that died."""
@@ -154,6 +154,7 @@ def _facts_of(reading: Reading, now: datetime) -> BatchFacts:
         ended_calls=ended.ended,
         no_answers=ended.no_answer,
         counter_differences=reading.counter_differences or (),
+        zones_apart=_zones_apart(reading, now),
     )
 
 
@@ -179,6 +180,16 @@ def _is_closed_to_calls(report: CircuitReport, now: datetime) -> bool:
     """Return whether a living worker has paused its dials."""
     is_fresh = report.probe_at is not None and now - report.probe_at <= _REPORT_LIFE
     return report.state is not BreakerState.CLOSED and is_fresh
+
+
+def _zones_apart(reading: Reading, now: datetime) -> Sequence[str]:
+    """Return the zones of the first pending contact whose windows do not meet soon; none mostly."""
+    overrides, rules = reading.batch.overrides, reading.campaign.rules
+    for zone in reading.stored.pending_zones:
+        hours = calling_hours_in_force(overrides, rules, zone)
+        if hours.also_in and next_opening(hours, now, before=now + COMMON_WINDOW_WITHIN) is None:
+            return hours.timezones
+    return ()
 
 
 def _window_of_the_pending(reading: Reading, now: datetime) -> OpenWindow:

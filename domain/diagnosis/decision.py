@@ -48,6 +48,8 @@ def diagnose(facts: BatchFacts, now: datetime) -> Finding:
     codes: list[Diagnosis | WarningCode] = [code for code in others if code not in _ONLY_ALONE]
     if facts.counter_differences:
         codes.append(WarningCode.COUNTERS_DIFFER)
+    if facts.zones_apart and facts.status not in TERMINAL_BATCH:
+        codes.append(WarningCode.NO_COMMON_WINDOW)
     return Finding(
         diagnosis,
         tip(diagnosis, facts),

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from domain.batch import BatchStatus, PausedBy
@@ -41,6 +41,8 @@ class WarningCode(StrEnum):
 
     COUNTERS_DIFFER = "counters_differ"
     """The workflow and the rows count differently."""
+    NO_COMMON_WINDOW = "no_common_window"
+    """Numbers may ring in several zones, whose windows do not meet within seven days."""
 
 
 class QueueRole(StrEnum):
@@ -143,8 +145,11 @@ class BatchFacts:
     ended_calls: int = 0
     no_answers: int = 0
     counter_differences: Collection[CounterDifference] = ()
+    zones_apart: Sequence[str] = ()
+    """The zones of some pending contact whose windows do not meet within `COMMON_WINDOW_WITHIN`."""
 
 
+COMMON_WINDOW_WITHIN = timedelta(days=7)
 FEWEST_CALLS = 20
 """With fewer ended calls the share of answers means nothing."""
 NO_ANSWER_SHARE = 0.7

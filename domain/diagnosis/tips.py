@@ -141,6 +141,13 @@ def _withheld(facts: BatchFacts) -> str:
     return f"Nobody whose window is open can be called now: {told}. It goes on by itself."
 
 
+def _apart(facts: BatchFacts) -> str:
+    return (
+        f"Some numbers may ring in {' or '.join(facts.zones_apart)}, and no window within seven days is open"
+        " in all of these: widen the working hours, or upload these contacts with a timezone of their own."
+    )
+
+
 def _nothing_left(facts: BatchFacts) -> str:
     return f"The batch is {facts.status}: nothing is left to do."
 
@@ -176,6 +183,7 @@ _TIPS: dict[Diagnosis | WarningCode, Callable[[BatchFacts], str]] = {
     Diagnosis.HIGH_NO_ANSWER: _unanswered,
     Diagnosis.HEALTHY: _going_out,
     WarningCode.COUNTERS_DIFFER: _otherwise_counted,
+    WarningCode.NO_COMMON_WINDOW: _apart,
 }
 
 

@@ -42,6 +42,35 @@ async def test_paused_batch_without_a_worker_is_told_both(house: House) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("windows", "warned"),
+    [
+        pytest.param([("09:00", "18:00")], False, id="they meet"),
+        pytest.param([("09:00", "09:30")], True, id="they do not"),
+    ],
+)
+async def test_zones_of_a_number_whose_windows_do_not_meet_are_told(
+    house: House, windows: list[tuple[str, str]], warned: bool
+) -> None:
+    every_day = {"windows": [{"start": start, "end": end} for start, end in windows]}
+    days = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+    batch_id = await a_batch(
+        house,
+        ("+12705550123",),  # Central or Eastern time
+        timezone="from_number",
+        fallback_timezone="America/New_York",
+        working_hours_enforced=True,
+        working_hours=dict.fromkeys(days, every_day),
+    )
+
+    told = await debug(house, batch_id)
+
+    assert ("no_common_window" in codes(told)) is warned
+    if warned:
+        tip = next(each["tip"] for each in told["warnings"] if each["code"] == "no_common_window")
+        assert "America/Chicago or America/New_York" in tip
+
+
 async def test_full_batch_that_nobody_answers_is_told_to_call_fewer_at_once(house: House) -> None:
     batch_id = await a_batch(
         house, (*NUMBERS, "+14155559991", "+14155559992"), metadata={"concurrency_limit": 1}

@@ -302,6 +302,7 @@ EVERYTHING = replace(
     ended_calls=20,
     no_answers=20,
     counter_differences=(CounterDifference(ContactStatus.SKIPPED, in_workflow=2, in_rows=1),),
+    zones_apart=("Europe/Berlin", "Pacific/Auckland"),
 )
 BESIDE = (
     Diagnosis.WORKER_DOWN,
@@ -312,6 +313,7 @@ BESIDE = (
     Diagnosis.WAITING_FOR_CAPACITY,
     Diagnosis.HIGH_NO_ANSWER,
     WarningCode.COUNTERS_DIFFER,
+    WarningCode.NO_COMMON_WINDOW,
 )
 
 
@@ -353,6 +355,18 @@ BESIDE = (
             Diagnosis.HEALTHY,
             (WarningCode.COUNTERS_DIFFER,),
             id="counters alone",
+        ),
+        pytest.param(
+            replace(RUNNING, zones_apart=EVERYTHING.zones_apart),
+            Diagnosis.HEALTHY,
+            (WarningCode.NO_COMMON_WINDOW,),
+            id="zones apart",
+        ),
+        pytest.param(
+            replace(RUNNING, status=BatchStatus.CANCELLED, zones_apart=EVERYTHING.zones_apart),
+            Diagnosis.CANCELLED,
+            (),
+            id="zones apart when it is over",
         ),
     ],
 )
