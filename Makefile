@@ -3,8 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-# Files with whole stacks are spread among the quick ones, for side by side they starve each other.
-SHARED := --numprocesses 3 --dist loadfile
+# In the order of tests/tiers.py, which xdist would turn round.
+SHARED := --numprocesses 3 --dist loadfile --no-loadscope-reorder
 
 # The tests start hundreds of processes, which otherwise compile the same modules again and again.
 unexport PYTHONDONTWRITEBYTECODE

@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from embedded.postgres import EmbeddedPostgres
 from store.database.engine import create_store_engine
 from store.migrations import upgrade
-from tests.tiers import Watch, tier
+from tests.tiers import Watch, spread
 
 _SESSION = pytest.StashKey[pytest.Session]()
 _TEMPLATE = "apollo_template"
@@ -29,7 +29,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    items.sort(key=tier)
+    items[:] = spread(items)
 
 
 @pytest.hookimpl(wrapper=True)

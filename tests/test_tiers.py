@@ -10,7 +10,7 @@ import pytest
 from temporalio.testing import WorkflowEnvironment
 
 from embedded.postgres import EmbeddedPostgres
-from tests.tiers import ABOVE_UNITS, tier
+from tests.tiers import ABOVE_UNITS, spread, tier
 
 _REFUSED = "mark it as one of e2e, server, store, process"
 
@@ -51,3 +51,11 @@ def test_every_mark_above_the_units_is_one_that_pytest_knows(
 
     assert name in known
     assert tier(request.node) == len(ABOVE_UNITS)
+
+
+def test_files_with_whole_stacks_are_spread_among_the_others(request: pytest.FixtureRequest) -> None:
+    ordered = spread(request.session.items)
+
+    stacks = [place for place, item in enumerate(ordered) if tier(item) == 0]
+    assert sorted(map(id, ordered)) == sorted(map(id, request.session.items))
+    assert stacks == [] or tier(ordered[-1]) > 0

@@ -1,8 +1,9 @@
-"""Which tests make up the unit tier, and a watch that none of them starts a server of any kind."""
+"""Which tests make up the unit tier, a watch that none of them starts a server, and the order of all."""
 
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from functools import wraps
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +12,10 @@ from temporalio.testing import WorkflowEnvironment
 ABOVE_UNITS = ("e2e", "server", "store", "process")
 """The marks of what starts something, slowest first; a test without one of them is a unit test."""
 
+_WEIGHTS = (0, 30, 5, 20, 1)
+"""About how long a test takes, by its tier; stacks are placed among the others."""
+_STACKS_END_AT = 0.85
+"""The last stack begins when so much of the others has begun."""
 _STARTS = {"subprocess.Popen": "a process", "socket.bind": "a listening socket"}
 
 
@@ -49,6 +54,32 @@ class Watch:
 
 
 def tier(item: pytest.Item) -> int:
-    """Return how early a test is run: what takes long begins first, so that nothing long comes last."""
+    """Return how slow a test is by what it may start, 0 being the slowest."""
     marks = {mark.name for mark in item.iter_markers()}
     return next((rank for rank, name in enumerate(ABOVE_UNITS) if name in marks), len(ABOVE_UNITS))
+
+
+def spread(items: Iterable[pytest.Item]) -> Sequence[pytest.Item]:
+    """Order tests file by file: files with whole stacks evenly among the others, which begin with the slow.
+
+    Stacks side by side starve each other, and one that comes last is waited for by nobody but itself.
+    """
+    files: dict[Path, list[pytest.Item]] = {}
+    for item in items:
+        files.setdefault(item.path, []).append(item)
+    stacks = sorted((each for each in files.values() if tier(each[0]) == 0), key=len, reverse=True)
+    others = sorted((each for each in files.values() if tier(each[0]) > 0), key=lambda each: tier(each[0]))
+    whole = sum(map(_weight, others))
+    placed, passed = 0, 0
+    ordered: list[pytest.Item] = []
+    for file in others:
+        while placed < len(stacks) and passed * len(stacks) >= placed * whole * _STACKS_END_AT:
+            ordered += stacks[placed]
+            placed += 1
+        ordered += file
+        passed += _weight(file)
+    return [*ordered, *(item for file in stacks[placed:] for item in file)]
+
+
+def _weight(file: Sequence[pytest.Item]) -> int:
+    return sum(_WEIGHTS[tier(item)] for item in file)
