@@ -80,6 +80,8 @@ KIND_OF: Mapping[type[ApolloError], ProblemKind] = {
     errors.NotFound: NOT_FOUND,
     errors.Conflict: CONFLICT,
     errors.InvalidRequest: VALIDATION,
+    errors.NobodyLeft: VALIDATION,
+    errors.NumbersKnown: VALIDATION,
     errors.Unauthenticated: UNAUTHORIZED,
     errors.InvalidSignature: UNAUTHORIZED,
     errors.UnsignedWebhook: UNAUTHORIZED,
