@@ -15,6 +15,7 @@ from api.http.authentication import Client
 from api.http.dependencies import ApiDependencies
 from api.http.ids import batch_id_of
 from api.http.notification import signal_workflow
+from api.policy.number_zones import require_learnt_zones
 from domain.batch import Batch, clock_zone
 from domain.campaign import Campaign
 from domain.errors import TechnicalError
@@ -43,6 +44,8 @@ class BatchChange(BatchTerms):
         require_changeable(batch, given, now)
         overrides = self.overrides_over(batch.overrides)
         NumberZones(overrides.timezone, campaign.rules).require_fallback()
+        followed = campaign.rules.timezone
+        require_learnt_zones(batch.overrides.timezone or followed, overrides.timezone or followed)
         schedule = self._schedule(batch, clock_zone(overrides, campaign.rules), now)
         if given & {"working_hours", "working_hours_enforced"}:
             require_some_open_day(overrides, campaign)

@@ -17,6 +17,7 @@ from api.http.dependencies import ApiDependencies
 from api.http.idempotency import OnceOnly, keyed
 from api.http.ids import batch_id_of
 from api.policy.disposition_rules import Disposition
+from api.policy.number_zones import require_learnt_zones
 from domain.batch import Batch, NewBatch, clock_zone
 from domain.campaign import Campaign, CampaignStatus
 from domain.contact import TERMINAL, ContactStatus
@@ -108,6 +109,8 @@ class BatchRequeueing:
         wanted, given = self.wanted, self.wanted.model_fields_set
         overrides = wanted.overrides_over(parent.overrides)
         NumberZones(overrides.timezone, campaign.rules).require_fallback()
+        followed = campaign.rules.timezone
+        require_learnt_zones(parent.overrides.timezone or followed, overrides.timezone or followed)
         timezone = clock_zone(overrides, campaign.rules)
         schedule = read_schedule(wanted.scheduled_start, wanted.scheduled_end, timezone, now)
         has_limit, has_context = "concurrency_limit" in given, "call_context" in given

@@ -84,7 +84,7 @@ async def test_without_a_fallback_zones_of_numbers_are_422_and_nothing_is_stored
 
 
 @pytest.mark.parametrize("fallback", [None, "Asia/Tokyo"])
-async def test_changed_batch_asks_for_zones_of_numbers_where_there_is_a_fallback(
+async def test_batch_that_has_its_contacts_cannot_change_to_zones_that_were_not_learnt(
     house: House, fallback: str | None
 ) -> None:
     campaign = await house.create_campaign(fallback_timezone=fallback)
@@ -92,10 +92,28 @@ async def test_changed_batch_asks_for_zones_of_numbers_where_there_is_a_fallback
 
     answer = await house.client.patch(f"{BATCHES}{batch['batch_id']}", json={"timezone": "from_number"})
 
-    if fallback is None:
-        assert errors_of(answer) == [(["body", "timezone"], "fallback_timezone")]
-    else:
-        assert answer.json()["timezone"] == "from_number"
+    kind = "fallback_timezone" if fallback is None else "zones_not_learnt"
+    assert errors_of(answer) == [(["body", "timezone"], kind)]
+
+
+async def test_batch_under_zones_of_numbers_may_be_changed_otherwise(house: House) -> None:
+    campaign = await house.create_campaign(**FROM_NUMBER)
+    batch = created(await house.client.post(BATCHES, json=a_batch_body(campaign["campaign_id"])))
+
+    answer = await house.client.patch(f"{BATCHES}{batch['batch_id']}", json={"timezone": "from_number"})
+
+    assert answer.json()["timezone"] == "from_number"
+
+
+async def test_campaign_that_has_had_a_batch_cannot_change_to_zones_that_were_not_learnt(
+    house: House,
+) -> None:
+    campaign = await house.create_campaign()
+    created(await house.client.post(BATCHES, json=a_batch_body(campaign["campaign_id"])))
+
+    answer = await house.client.patch(f"/api/v1/campaigns/{campaign['campaign_id']}", json=FROM_NUMBER)
+
+    assert errors_of(answer) == [(["body", "timezone"], "zones_not_learnt")]
 
 
 @pytest.mark.parametrize("fallback", [None, "Asia/Tokyo"])
@@ -168,3 +186,13 @@ async def test_change_to_zones_of_numbers_needs_a_fallback(house: House) -> None
 
     assert errors_of(refused) == [(["body", "fallback_timezone"], "fallback_timezone")]
     assert (taken.json()["timezone"], taken.json()["fallback_timezone"]) == ("from_number", "Asia/Tokyo")
+
+
+async def test_requeue_cannot_ask_for_zones_that_its_parent_did_not_learn(house: House) -> None:
+    campaign = await house.create_campaign(fallback_timezone="Asia/Tokyo")
+    batch = created(await house.client.post(BATCHES, json=a_batch_body(campaign["campaign_id"])))
+    wanted = {"statuses": ["completed"], "timezone": "from_number"}
+
+    answer = await house.client.post(f"{BATCHES}{batch['batch_id']}/requeue", json=wanted)
+
+    assert errors_of(answer) == [(["body", "timezone"], "zones_not_learnt")]
