@@ -36,6 +36,9 @@ from temporal.client import DATA_CONVERTER
 from temporal.search_attributes import register_search_attributes
 
 _BETWEEN_LOOKS_SECONDS = 0.005
+_REFUSED_AFTER_SECONDS = 5.0
+"""A workflow task that nobody completes for so long was refused by the server."""
+_TASK_TIMEOUT = timedelta(seconds=10)
 _NEVER = datetime.max.replace(tzinfo=UTC)
 _TICK = timedelta(milliseconds=1)
 _OPENS = {
@@ -66,6 +69,9 @@ class SkippingServer(WorkflowEnvironment):
         self._moving = asyncio.Lock()
         self._runs: Mapping[str, _Run] = {}
         """The open runs, as they were seen last."""
+        self._in_task: Mapping[str, int] = {}
+        """The length of each run with an open workflow task, since `_in_task_since`."""
+        self._in_task_since = 0.0
 
     @classmethod
     async def start(cls) -> "SkippingServer":
@@ -117,10 +123,24 @@ class SkippingServer(WorkflowEnvironment):
             if until is not None and due is not None:
                 due = min(due, until)
             if due is None or due == _NEVER:
+                await self._time_out_refused_tasks()
                 await asyncio.sleep(_BETWEEN_LOOKS_SECONDS)
                 return
             left = due - await self.get_current_time()
             await self._server.sleep(max(left, timedelta()) + _TICK)
+
+    async def _time_out_refused_tasks(self) -> None:
+        """Let a workflow task time out that the server refused: it is then tried again, as on a real one.
+
+        It refuses one whose timer fires while the task cancels it, and keeps the task open for ever.
+        """
+        now = asyncio.get_running_loop().time()
+        in_task = {run_id: run.length for run_id, run in self._runs.items() if run.is_in_task}
+        if not in_task or in_task != self._in_task:
+            self._in_task, self._in_task_since = in_task, now
+        elif now - self._in_task_since > _REFUSED_AFTER_SECONDS:
+            self._in_task = {}
+            await self._server.sleep(_TASK_TIMEOUT + _TICK)
 
     async def _next_due(self) -> datetime | None:
         """Return when the next timer fires; None while something is under way."""
@@ -173,6 +193,7 @@ class _Run:
 
     length: int
     is_at_work: bool
+    is_in_task: bool
     first_timer: datetime
     """When the first of its timers fires."""
     retries: Mapping[str, RetryPolicy]
@@ -180,9 +201,11 @@ class _Run:
 
 
 def _run_of(events: Sequence[HistoryEvent]) -> _Run:
+    under_way = _under_way(events)
     return _Run(
         length=len(events),
-        is_at_work=_is_at_work(events),
+        is_at_work=any(under_way.values()),
+        is_in_task=under_way["task"] > 0,
         first_timer=min(_timers(events), default=_NEVER),
         retries=_retries(events),
     )
@@ -192,7 +215,8 @@ def _kind(event: HistoryEvent) -> str:
     return (event.WhichOneof("attributes") or "").removesuffix("_event_attributes")
 
 
-def _is_at_work(events: Sequence[HistoryEvent]) -> bool:
+def _under_way(events: Sequence[HistoryEvent]) -> Mapping[str, int]:
+    """Return how many tasks, starts of children, signals and cancellations have begun and not ended."""
     under_way = dict.fromkeys({*_OPENS.values()}, 0)
     for event in events:
         kind = _kind(event)
@@ -202,7 +226,7 @@ def _is_at_work(events: Sequence[HistoryEvent]) -> bool:
         elif kind in _CLOSES:
             closed = _CLOSES[kind]
             under_way[closed] = 0 if closed == "task" else under_way[closed] - 1
-    return any(under_way.values())
+    return under_way
 
 
 def _retries(events: Sequence[HistoryEvent]) -> Mapping[str, RetryPolicy]:
