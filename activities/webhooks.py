@@ -111,9 +111,9 @@ class Publisher:
     async def publish_all(self) -> int:
         """Publish everything there is, and what is to be replayed; returns how many pages had something."""
         pages = 0
-        while await unbroken(self._publish_page()):
+        while await self._publish_page():
             pages += 1
-        while await unbroken(self._parts.outbox.replay_page(self._parts.clock(), PAGE)):
+        while await self._parts.outbox.replay_page(self._parts.clock(), PAGE):
             pages += 1
         return pages
 
@@ -131,15 +131,15 @@ class Publisher:
     async def keep_up(self) -> None:
         """Fail what nobody is going to post, and forget what is old, a page of each at a time."""
         now, queue = self._parts.clock(), self._parts.queue
-        await unbroken(queue.fail_undeliverable(now, UPKEEP_PAGE))
-        await unbroken(queue.forget(now, UPKEEP_PAGE))
+        await queue.fail_undeliverable(now, UPKEEP_PAGE)
+        await queue.forget(now, UPKEEP_PAGE)
 
     async def diagnose(self) -> None:
         """Look at batches that were not looked at for a minute, one after the other."""
         before = self._parts.clock() - DIAGNOSED_EVERY
-        found = await unbroken(self._parts.outbox.undiagnosed(before, DIAGNOSED_AT_ONCE))
+        found = await self._parts.outbox.undiagnosed(before, DIAGNOSED_AT_ONCE)
         for organization_id, batch_id in found:
-            await unbroken(self._diagnose(organization_id, batch_id))
+            await self._diagnose(organization_id, batch_id)
 
     async def _diagnose(self, organization_id: OrganizationId, batch_id: BatchId) -> None:
         now = self._parts.clock()
@@ -187,7 +187,7 @@ class Poster:
         if free <= 0:
             return ()
         queue, now = self._parts.queue, self._parts.clock()
-        return await unbroken(queue.claim(self._places(), each=PLACES, limit=free, now=now, lease=LEASE))
+        return await queue.claim(self._places(), each=PLACES, limit=free, now=now, lease=LEASE)
 
     def _places(self) -> Mapping[EndpointId, int]:
         """Return how many more posts each endpoint may have, of those that may not have all."""
@@ -228,7 +228,7 @@ class Poster:
             these, self._outcomes = self._outcomes, []
             if not these:
                 return
-            disabled = await unbroken(self._parts.queue.settle(these, self._parts.clock()))
+            disabled = await _unbroken(self._parts.queue.settle(these, self._parts.clock()))
         for endpoint_id, reason in disabled.items():
             _log.warning("webhook endpoint disabled", endpoint_id=endpoint_id, reason=reason)
 
@@ -242,10 +242,8 @@ async def _rest(length: timedelta) -> None:
     await asyncio.sleep(min(YIELDS * late, POLL_EVERY.total_seconds()))
 
 
-async def unbroken(step: Coroutine[None, None, T]) -> T:
-    """Do a step of the store to its end also when this task is cancelled: a statement that is broken off
-    may cost the pool its connection.
-    """
+async def _unbroken(step: Coroutine[None, None, T]) -> T:
+    """Do a step to its end also when this task is cancelled: what a receiver took would be posted again."""
     task = asyncio.create_task(step)
     try:
         return await asyncio.shield(task)
