@@ -157,11 +157,16 @@ def call_variables_in_force(campaign: CampaignRules, own: Mapping[str, object]) 
     return {**campaign.default_call_variables, **own}
 
 
+def timezone_in_force(overrides: BatchOverrides, campaign: CampaignRules) -> str:
+    """Return the zone that a batch and its campaign name, which may be `from_number`."""
+    return overrides.timezone or campaign.timezone
+
+
 def calling_hours_in_force(
     overrides: BatchOverrides, campaign: CampaignRules, contact_zone: str | None
 ) -> CallingHours:
     enforced = overrides.working_hours_enforced
-    followed = overrides.timezone or campaign.timezone
+    followed = timezone_in_force(overrides, campaign)
     first, *others = zones_in_force(contact_zone, followed, campaign.fallback_timezone)
     return CallingHours(
         enforced=campaign.working_hours_enforced if enforced is None else enforced,

@@ -16,7 +16,7 @@ from api.http.dependencies import ApiDependencies
 from api.http.ids import batch_id_of
 from api.http.notification import signal_workflow
 from api.policy.number_zones import require_learnt_zones
-from domain.batch import Batch, clock_zone
+from domain.batch import Batch, clock_zone, timezone_in_force
 from domain.campaign import Campaign
 from domain.errors import TechnicalError
 from domain.lifecycle import TAKEN_AT_ANY_TIME, require_changeable
@@ -44,8 +44,9 @@ class BatchChange(BatchTerms):
         require_changeable(batch, given, now)
         overrides = self.overrides_over(batch.overrides)
         NumberZones(overrides.timezone, campaign.rules).require_fallback()
-        followed = campaign.rules.timezone
-        require_learnt_zones(batch.overrides.timezone or followed, overrides.timezone or followed)
+        require_learnt_zones(
+            timezone_in_force(batch.overrides, campaign.rules), timezone_in_force(overrides, campaign.rules)
+        )
         schedule = self._schedule(batch, clock_zone(overrides, campaign.rules), now)
         if given & {"working_hours", "working_hours_enforced"}:
             require_some_open_day(overrides, campaign)

@@ -22,7 +22,6 @@ from api.http.ids import campaign_id_of
 from domain.batch import Batch, BatchOverrides, NewBatch, calling_hours_in_force, clock_zone
 from domain.campaign import Campaign, CampaignStatus
 from domain.errors import CampaignClosed, FieldError, InvalidRequest
-from domain.zones import FROM_NUMBER
 
 _log = structlog.get_logger()
 
@@ -47,8 +46,7 @@ class BatchCreation:
         StoreUnavailable, IdempotencyKeyBusy, IdempotencyKeyUsed; nothing is left behind then.
         """
         head = self.upload.head
-        timezone = None if head.timezone == FROM_NUMBER else head.timezone
-        read_schedule(head.scheduled_start, head.scheduled_end, timezone, now)
+        read_schedule(head.scheduled_start, head.scheduled_end, head.timezone, now)
         self.client.require_own(head.organization_id)
         campaign = await self._campaign()
         number_zones = NumberZones(head.timezone, campaign.rules)

@@ -18,12 +18,11 @@ from api.http.idempotency import OnceOnly, keyed
 from api.http.ids import batch_id_of
 from api.policy.disposition_rules import Disposition
 from api.policy.number_zones import require_learnt_zones
-from domain.batch import Batch, NewBatch, clock_zone
+from domain.batch import Batch, NewBatch, clock_zone, timezone_in_force
 from domain.campaign import Campaign, CampaignStatus
 from domain.contact import TERMINAL, ContactStatus
 from domain.errors import CampaignClosed, FieldError, InvalidRequest, NobodyLeft
 from domain.ports import CalledAgain
-from domain.zones import FROM_NUMBER
 
 _NOBODY = FieldError(
     ("body", "statuses"), "No contact of the batch is left to be called again", "nobody_left"
@@ -86,8 +85,7 @@ class BatchRequeueing:
         StoreUnavailable, IdempotencyKeyBusy, IdempotencyKeyUsed; nothing is left behind then.
         """
         wanted = self.wanted
-        timezone = None if wanted.timezone == FROM_NUMBER else wanted.timezone
-        read_schedule(wanted.scheduled_start, wanted.scheduled_end, timezone, now)
+        read_schedule(wanted.scheduled_start, wanted.scheduled_end, wanted.timezone, now)
         self.client.require_own(wanted.organization_id)
         parent, campaign = await self.dependencies.batches.get_uncounted(
             self.client.organization_id, batch_id_of(self.parent)
@@ -109,8 +107,9 @@ class BatchRequeueing:
         wanted, given = self.wanted, self.wanted.model_fields_set
         overrides = wanted.overrides_over(parent.overrides)
         NumberZones(overrides.timezone, campaign.rules).require_fallback()
-        followed = campaign.rules.timezone
-        require_learnt_zones(parent.overrides.timezone or followed, overrides.timezone or followed)
+        require_learnt_zones(
+            timezone_in_force(parent.overrides, campaign.rules), timezone_in_force(overrides, campaign.rules)
+        )
         timezone = clock_zone(overrides, campaign.rules)
         schedule = read_schedule(wanted.scheduled_start, wanted.scheduled_end, timezone, now)
         has_limit, has_context = "concurrency_limit" in given, "call_context" in given

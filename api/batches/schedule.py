@@ -5,6 +5,7 @@ from datetime import datetime
 
 from domain.errors import FieldError, InvalidRequest
 from domain.given_time import GivenTime
+from domain.zones import FROM_NUMBER
 
 
 @dataclass(frozen=True)
@@ -18,13 +19,12 @@ class Schedule:
 def read_schedule(
     start: GivenTime | None, end: GivenTime | None, timezone: str | None, now: datetime
 ) -> Schedule:
-    """Return the schedule; without a zone, only as far as it is known without one.
+    """Return the schedule; without a zone, or with those of numbers, only as far as it is known without one.
 
     Raises InvalidRequest for an instant out of range, or an end that is not after both `now` and the start.
     """
-    schedule = Schedule(
-        instant_of("scheduled_start", start, timezone), instant_of("scheduled_end", end, timezone)
-    )
+    zone = None if timezone == FROM_NUMBER else timezone
+    schedule = Schedule(instant_of("scheduled_start", start, zone), instant_of("scheduled_end", end, zone))
     if schedule.end is not None and schedule.end <= now:
         raise _wrong("scheduled_end", "Must be later than now", "past_end")
     require_order(schedule, "scheduled_end")
