@@ -67,6 +67,14 @@ async def some_events(stores: Stores, count: int) -> None:
         await stores.a_kept_batch()
 
 
+async def published(stores: Stores, webhooks: Webhooks, count: int) -> datetime:
+    """Make so many events and their deliveries; returns when these became due."""
+    await some_events(stores, count)
+    at = now()
+    await webhooks.publish(at)
+    return at
+
+
 async def test_event_is_delivered_once_to_every_endpoint_that_wants_it(
     stores: Stores, webhooks: Webhooks
 ) -> None:
@@ -90,9 +98,7 @@ async def test_claim_brings_all_that_a_post_takes_and_is_nobody_elses(
     stores: Stores, webhooks: Webhooks
 ) -> None:
     endpoint = await webhooks.an_endpoint()
-    await some_events(stores, 1)
-    at = now()
-    await webhooks.publish(at)
+    at = await published(stores, webhooks, 1)
     await webhooks.endpoints.rotate_secret(ORGANIZATION, endpoint.endpoint_id, "whsec_bmV3", at)
 
     first, second = await asyncio.gather(claimed(webhooks, at), claimed(webhooks, at))
@@ -111,9 +117,7 @@ async def test_claim_brings_all_that_a_post_takes_and_is_nobody_elses(
 
 async def test_claim_that_nobody_settles_lapses(stores: Stores, webhooks: Webhooks) -> None:
     await webhooks.an_endpoint()
-    await some_events(stores, 1)
-    at = now()
-    await webhooks.publish(at)
+    at = await published(stores, webhooks, 1)
     before = await claimed(webhooks, at)
 
     meanwhile = await claimed(webhooks, at + LEASE - timedelta(seconds=1))
@@ -137,9 +141,7 @@ async def test_old_secret_signs_until_its_day_is_over(stores: Stores, webhooks: 
 
 async def test_long_queue_of_one_endpoint_hides_no_other(stores: Stores, webhooks: Webhooks) -> None:
     slow = await webhooks.an_endpoint()
-    await some_events(stores, 15)
-    at = now()
-    await webhooks.publish(at)
+    at = await published(stores, webhooks, 15)
     fast = await webhooks.an_endpoint()
     await some_events(stores, 3)
     await webhooks.publish(at)
@@ -154,9 +156,7 @@ async def test_long_queue_of_one_endpoint_hides_no_other(stores: Stores, webhook
 
 async def test_failed_delivery_comes_back_when_it_is_due(stores: Stores, webhooks: Webhooks) -> None:
     endpoint = await webhooks.an_endpoint()
-    await some_events(stores, 1)
-    at = now()
-    await webhooks.publish(at)
+    at = await published(stores, webhooks, 1)
     [claim] = await claimed(webhooks, at)
 
     await webhooks.queue.settle([answered(claim, 503, at)], at)
@@ -175,9 +175,7 @@ async def test_taken_delivery_is_over_and_its_endpoint_fails_no_more(
     stores: Stores, webhooks: Webhooks
 ) -> None:
     endpoint = await webhooks.an_endpoint()
-    await some_events(stores, 2)
-    at = now()
-    await webhooks.publish(at)
+    at = await published(stores, webhooks, 2)
     first, second = await claimed(webhooks, at)
     await webhooks.queue.settle([answered(first, None, at)], at)
 
@@ -192,9 +190,7 @@ async def test_gone_receiver_is_disabled_at_once_and_what_waits_for_it_fails(
     stores: Stores, webhooks: Webhooks
 ) -> None:
     endpoint, other = await webhooks.an_endpoint(), await webhooks.an_endpoint()
-    await some_events(stores, 2)
-    at = now()
-    await webhooks.publish(at)
+    at = await published(stores, webhooks, 2)
     claim = next(each for each in await claimed(webhooks, at) if each.endpoint_id == endpoint.endpoint_id)
 
     disabled = await webhooks.queue.settle([answered(claim, 410, at)], at)
@@ -211,9 +207,7 @@ async def test_gone_receiver_is_disabled_at_once_and_what_waits_for_it_fails(
 
 async def test_three_days_of_failures_disable_an_endpoint(stores: Stores, webhooks: Webhooks) -> None:
     endpoint = await webhooks.an_endpoint()
-    await some_events(stores, 1)
-    at = began_at = now()
-    await webhooks.publish(at)
+    at = began_at = await published(stores, webhooks, 1)
     disabled: dict[EndpointId, DisabledReason] = {}
     attempts = 0
 
@@ -234,9 +228,7 @@ async def test_endpoint_that_took_something_meanwhile_stays_enabled(
     stores: Stores, webhooks: Webhooks
 ) -> None:
     endpoint = await webhooks.an_endpoint()
-    await some_events(stores, 2)
-    at = now()
-    await webhooks.publish(at)
+    at = await published(stores, webhooks, 2)
     bad, good = await claimed(webhooks, at)
     await webhooks.queue.settle([answered(bad, 500, at)], at)
     await webhooks.queue.settle([answered(good, 200, at)], at)
@@ -252,9 +244,7 @@ async def test_endpoint_that_took_something_meanwhile_stays_enabled(
 
 async def test_disabled_endpoint_is_posted_tests_alone(stores: Stores, webhooks: Webhooks) -> None:
     endpoint = await webhooks.an_endpoint()
-    await some_events(stores, 1)
-    at = now()
-    await webhooks.publish(at)
+    at = await published(stores, webhooks, 1)
     await webhooks.endpoints.change(ORGANIZATION, endpoint.endpoint_id, {"enabled": False}, at)
 
     test = await webhooks.deliveries.test(ORGANIZATION, endpoint.endpoint_id, "{}", at)
@@ -267,9 +257,7 @@ async def test_deleted_endpoint_is_posted_nothing_and_its_deliveries_stay_to_be_
     stores: Stores, webhooks: Webhooks
 ) -> None:
     endpoint = await webhooks.an_endpoint()
-    await some_events(stores, 1)
-    at = now()
-    await webhooks.publish(at)
+    at = await published(stores, webhooks, 1)
 
     await webhooks.endpoints.delete(ORGANIZATION, endpoint.endpoint_id, at)
 
@@ -282,9 +270,7 @@ async def test_one_delivery_is_replayed_under_its_ids_with_all_its_time_before_i
     stores: Stores, webhooks: Webhooks
 ) -> None:
     endpoint = await webhooks.an_endpoint()
-    await some_events(stores, 1)
-    at = now()
-    await webhooks.publish(at)
+    at = await published(stores, webhooks, 1)
     [claim] = await claimed(webhooks, at)
     await webhooks.queue.settle([answered(claim, 200, at)], at)
 
@@ -334,9 +320,7 @@ async def test_old_deliveries_and_events_are_forgotten_and_what_waits_is_not(
     stores: Stores, webhooks: Webhooks
 ) -> None:
     await webhooks.an_endpoint()
-    await some_events(stores, 2)
-    at = now()
-    await webhooks.publish(at)
+    at = await published(stores, webhooks, 2)
     first, _ = await claimed(webhooks, at)
     await webhooks.queue.settle([answered(first, 200, at)], at)
 
@@ -351,9 +335,7 @@ async def test_old_deliveries_and_events_are_forgotten_and_what_waits_is_not(
 async def test_backlog_counts_by_state_and_tells_since_when(stores: Stores, webhooks: Webhooks) -> None:
     await webhooks.an_endpoint()
     nothing = await webhooks.deliveries.backlog(now())
-    await some_events(stores, 3)
-    at = now()
-    await webhooks.publish(at)
+    at = await published(stores, webhooks, 3)
     first, *_ = await claimed(webhooks, at)
     await webhooks.queue.settle([answered(first, 200, at)], at)
 
@@ -368,9 +350,7 @@ async def test_attempts_of_a_delivery_stay_few_however_often_it_is_replayed(
     stores: Stores, webhooks: Webhooks
 ) -> None:
     await webhooks.an_endpoint()
-    await some_events(stores, 1)
-    at = now()
-    await webhooks.publish(at)
+    at = await published(stores, webhooks, 1)
     [claim] = await claimed(webhooks, at)
 
     for number in range(55):
