@@ -81,8 +81,8 @@ class Basis:
 
 
 @dataclass(frozen=True)
-class _Terms:
-    """The rules in force for one contact."""
+class Terms:
+    """The rules in force for the contacts of a batch whose zones are found alike."""
 
     batch: Batch
     rules: CampaignRules
@@ -90,8 +90,12 @@ class _Terms:
     quiet_after_unknown: timedelta
 
     @classmethod
-    def of(cls, batch: Batch, rules: CampaignRules, zone: str | None, quiet: timedelta) -> "_Terms":
+    def of(cls, batch: Batch, rules: CampaignRules, zone: str | None, quiet: timedelta) -> "Terms":
         return cls(batch, rules, calling_hours_in_force(batch.overrides, rules, zone), quiet)
+
+    def opening(self, at: datetime) -> datetime | None:
+        """Return the first opening from `at` on, None without one before the batch's end."""
+        return next_opening(self.hours, at, before=self.batch.scheduled_end)
 
     def rule_for(self, attempt: EndedAttempt) -> DispositionRule | None:
         return rule_for(attempt.disposition, disposition_rules_in_force(self.batch.overrides, self.rules))
@@ -121,12 +125,20 @@ def settle_attempt(  # noqa: PLR0913 - all that bears on one attempt
     Raises ValueError when the call has not ended.
     """
     attempt = _attempt_of(record, contact, now)
-    terms = _Terms.of(batch, campaign.rules, contact.zone, quiet_after_unknown)
+    terms = Terms.of(batch, campaign.rules, contact.zone, quiet_after_unknown)
     if batch.status in TERMINAL_BATCH or campaign.status is CampaignStatus.CANCELLED:
         return Settlement(status=_ends_as(attempt, terms))
-    if contact.follow_up_count < campaign.rules.max_follow_ups:
-        agreed_at = _agreed_at(attempt, terms, record.follow_up_at)
-        if agreed_at is not None and (at := _opening(terms, max(agreed_at, now))) is not None:
+    has_follow_up = contact.follow_up_count < campaign.rules.max_follow_ups
+    return settle_under(terms, attempt, record.follow_up_at, now, has_follow_up=has_follow_up)
+
+
+def settle_under(
+    terms: Terms, attempt: EndedAttempt, asked_for: datetime | None, now: datetime, *, has_follow_up: bool
+) -> Settlement:
+    """Decide the same for a batch that goes on, given when a follow-up was asked for, if it was."""
+    if has_follow_up:
+        agreed_at = _agreed_at(attempt, terms, asked_for)
+        if agreed_at is not None and (at := terms.opening(max(agreed_at, now))) is not None:
             return Settlement(status=ContactStatus.FOLLOWUP_SCHEDULED, follow_up_at=at)
     return _retried_or_done(attempt, terms)
 
@@ -134,7 +146,7 @@ def settle_attempt(  # noqa: PLR0913 - all that bears on one attempt
 def basis_of(record: CallRecord, contact: Contact, batch: Batch, campaign: Campaign, now: datetime) -> Basis:
     """Return what a settlement of the attempt rests on. Raises ValueError when the call has not ended."""
     attempt = _attempt_of(record, contact, now)
-    terms = _Terms.of(batch, campaign.rules, contact.zone, timedelta())
+    terms = Terms.of(batch, campaign.rules, contact.zone, timedelta())
     return Basis(
         call_status=record.call_status,
         answered_by=record.answered_by,
@@ -162,11 +174,11 @@ def settle_late(
     if batch.status in TERMINAL_BATCH or campaign.status is CampaignStatus.CANCELLED:
         return None
     attempt = _attempt_of(record, contact, now)
-    terms = _Terms.of(batch, campaign.rules, contact.zone, timedelta())
+    terms = Terms.of(batch, campaign.rules, contact.zone, timedelta())
     agreed_at = _agreed_at(attempt, terms, record.follow_up_at)
     if agreed_at is not None:
         has_room = contact.follow_up_count < campaign.rules.max_follow_ups
-        at = _opening(terms, max(agreed_at, now)) if has_room else None
+        at = terms.opening(max(agreed_at, now)) if has_room else None
         if at is None:
             return None
         return Settlement(status=ContactStatus.FOLLOWUP_SCHEDULED, follow_up_at=at)
@@ -174,7 +186,7 @@ def settle_late(
     if rule is None or rule.then is not Then.RETRY:
         return None
     retry_at = _retried_by(rule, attempt, terms).next_retry_at
-    due_at = None if retry_at is None else _opening(terms, max(retry_at, now))
+    due_at = None if retry_at is None else terms.opening(max(retry_at, now))
     return None if due_at is None else Settlement(status=ContactStatus.RETRYING, next_retry_at=due_at)
 
 
@@ -192,7 +204,7 @@ def settle_anew(
     A follow-up that was agreed stays, at the first opening; where none comes its time stays too, for it
     ends with the batch.
     """
-    terms = _Terms.of(batch, rules, waiting.zone, quiet_after_unknown)
+    terms = Terms.of(batch, rules, waiting.zone, quiet_after_unknown)
     if waiting.follow_up_at is not None:
         agreed_at = waiting.agreed_at or _agreed_at(waiting.attempt, terms, None)
         planned = next_opening(terms.hours, agreed_at or waiting.follow_up_at)
@@ -240,7 +252,7 @@ def _attempt_of(record: CallRecord, contact: Contact, now: datetime) -> EndedAtt
     )
 
 
-def _ends_as(attempt: EndedAttempt, terms: _Terms) -> ContactStatus:
+def _ends_as(attempt: EndedAttempt, terms: Terms) -> ContactStatus:
     """Where a contact ends without a further call: done where a rule says what came of the talk."""
     rule = terms.rule_for(attempt)
     if rule is not None and rule.then is not Then.FOLLOW_UP:
@@ -249,7 +261,7 @@ def _ends_as(attempt: EndedAttempt, terms: _Terms) -> ContactStatus:
     return taken_as(outcome_under(policy, attempt.outcome, attempt.answered_by))
 
 
-def _agreed_at(attempt: EndedAttempt, terms: _Terms, asked_for: datetime | None) -> datetime | None:
+def _agreed_at(attempt: EndedAttempt, terms: Terms, asked_for: datetime | None) -> datetime | None:
     """When a follow-up was agreed for; None without one, or where a rule leads elsewhere."""
     rule = terms.rule_for(attempt)
     if rule is None:
@@ -259,7 +271,7 @@ def _agreed_at(attempt: EndedAttempt, terms: _Terms, asked_for: datetime | None)
     return asked_for or (None if rule.after is None else attempt.ended_at + rule.after)
 
 
-def _retried_or_done(attempt: EndedAttempt, terms: _Terms) -> Settlement:
+def _retried_or_done(attempt: EndedAttempt, terms: Terms) -> Settlement:
     rule = terms.rule_for(attempt)
     match None if rule is None else rule.then:
         case Then.RETRY if rule is not None:
@@ -269,18 +281,18 @@ def _retried_or_done(attempt: EndedAttempt, terms: _Terms) -> Settlement:
     return _redialled_or_done(attempt, terms)
 
 
-def _retried_by(rule: DispositionRule, attempt: EndedAttempt, terms: _Terms) -> Settlement:
+def _retried_by(rule: DispositionRule, attempt: EndedAttempt, terms: Terms) -> Settlement:
     policy, max_retries = redial_policy_in_force(terms.batch.overrides, terms.rules)
     if attempt.retry_count >= max_retries:
         return Settlement(status=ContactStatus.COMPLETED)
     after = rule.after or cooldown_before(attempt.retry_count + 1, policy)
-    due_at = _opening(terms, terms.not_before(attempt, attempt.ended_at + after))
+    due_at = terms.opening(terms.not_before(attempt, attempt.ended_at + after))
     if due_at is None:
         return Settlement(status=ContactStatus.COMPLETED)
     return Settlement(status=ContactStatus.RETRYING, next_retry_at=due_at)
 
 
-def _redialled_or_done(attempt: EndedAttempt, terms: _Terms) -> Settlement:
+def _redialled_or_done(attempt: EndedAttempt, terms: Terms) -> Settlement:
     policy, max_retries = redial_policy_in_force(terms.batch.overrides, terms.rules)
     outcome = outcome_under(policy, attempt.outcome, attempt.answered_by)
     decision = decide_redial(
@@ -292,14 +304,10 @@ def _redialled_or_done(attempt: EndedAttempt, terms: _Terms) -> Settlement:
     )
     if not isinstance(decision, Redial):
         return Settlement(status=decision.status)
-    due_at = _opening(terms, terms.not_before(attempt, decision.due_at))
+    due_at = terms.opening(terms.not_before(attempt, decision.due_at))
     if due_at is None:
         return Settlement(status=taken_as(outcome))
     return Settlement(status=ContactStatus.RETRYING, next_retry_at=due_at)
-
-
-def _opening(terms: _Terms, at: datetime) -> datetime | None:
-    return next_opening(terms.hours, at, before=terms.batch.scheduled_end)
 
 
 def _not_missed(

@@ -7,8 +7,8 @@ from functools import partial
 
 from pydantic import ConfigDict
 
-from api.batches.creation import require_some_open_day
 from api.batches.number_zones import NumberZones
+from api.batches.planning import require_some_open_day
 from api.batches.schedule import Schedule, read_schedule, require_order
 from api.batches.schemas import BatchTerms
 from api.http.authentication import Client

@@ -11,17 +11,14 @@ from functools import partial
 import structlog
 from anyio import move_on_after
 
-from api.batches.number_zones import NumberZones
-from api.batches.schedule import Schedule, read_schedule
+from api.batches.planning import plan_batch
 from api.batches.schemas import BatchCreated
 from api.batches.upload import BatchUpload
 from api.http.authentication import Client
 from api.http.dependencies import ApiDependencies
 from api.http.idempotency import OnceOnly, keyed
-from api.http.ids import campaign_id_of
-from domain.batch import Batch, BatchOverrides, NewBatch, calling_hours_in_force, clock_zone
-from domain.campaign import Campaign, CampaignStatus
-from domain.errors import CampaignClosed, FieldError, InvalidRequest
+from domain.batch import Batch
+from domain.campaign import Campaign
 
 _log = structlog.get_logger()
 
@@ -45,47 +42,17 @@ class BatchCreation:
         Raises InvalidRequest, ForeignOrganization, CampaignNotFound, CampaignClosed, EngineUnavailable,
         StoreUnavailable, IdempotencyKeyBusy, IdempotencyKeyUsed; nothing is left behind then.
         """
-        head = self.upload.head
-        read_schedule(head.scheduled_start, head.scheduled_end, head.timezone, now)
-        self.client.require_own(head.organization_id)
-        campaign = await self._campaign()
-        number_zones = NumberZones(head.timezone, campaign.rules)
-        number_zones.require_fallback(self.upload.contacts)
-        timezone = clock_zone(head.overrides(), campaign.rules)
-        schedule = read_schedule(head.scheduled_start, head.scheduled_end, timezone, now)
-        new = self._new_batch(campaign, schedule)
-        require_some_open_day(new.overrides, campaign)
+        plan = await plan_batch(self.dependencies, self.client, self.upload, now)
         await self.dependencies.engine.ping()
-        answer = partial(self._answer, campaign)
+        answer = partial(self._answer, plan.campaign)
         batch = await self.dependencies.batches.create(
-            new, await number_zones.learn(self.upload.contacts), now, keyed(self.once, answer)
+            plan.new, await plan.contacts(), now, keyed(self.once, answer)
         )
         await start_batch(self.dependencies, batch, now)
         return answer(batch)
 
     def _answer(self, campaign: Campaign, batch: Batch) -> str:
         return BatchCreated.of_import(batch, campaign, self.upload.report).model_dump_json()
-
-    async def _campaign(self) -> Campaign:
-        campaign_id = campaign_id_of(self.upload.head.campaign_id)
-        campaign = await self.dependencies.campaigns.get(self.client.organization_id, campaign_id)
-        if campaign.status is CampaignStatus.CANCELLED:
-            raise CampaignClosed
-        return campaign
-
-    def _new_batch(self, campaign: Campaign, schedule: Schedule) -> NewBatch:
-        head = self.upload.head
-        return NewBatch(
-            campaign_id=campaign.campaign_id,
-            organization_id=self.client.organization_id,
-            name=head.name,
-            scheduled_start=schedule.start,
-            scheduled_end=schedule.end,
-            concurrency_limit=head.concurrency_limit,
-            overrides=head.overrides(),
-            call_context=head.call_context or {},
-            metadata=head.metadata or {},
-        )
 
 
 async def start_batch(dependencies: ApiDependencies, batch: Batch, now: datetime) -> None:
@@ -104,11 +71,3 @@ def _log_late_start(batch: Batch, failure: str) -> None:
     _log.warning(
         "batch not started by its request; it is started later", batch_id=batch.batch_id, failure=failure
     )
-
-
-def require_some_open_day(overrides: BatchOverrides, campaign: Campaign) -> None:
-    """Raise InvalidRequest where hours are enforced that never open."""
-    hours = calling_hours_in_force(overrides, campaign.rules, None)
-    if hours.enforced and not hours.working_hours.any_day_enabled:
-        message = "Working hours are enforced and no day is enabled"
-        raise InvalidRequest([FieldError(("body", "working_hours"), message, "no_enabled_day")])

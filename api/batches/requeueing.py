@@ -8,8 +8,9 @@ from typing import Annotated
 from pydantic import AfterValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
-from api.batches.creation import require_some_open_day, start_batch
+from api.batches.creation import start_batch
 from api.batches.number_zones import NumberZones
+from api.batches.planning import require_some_open_day
 from api.batches.schedule import read_schedule
 from api.batches.schemas import BatchOut, BatchTerms, OnDuplicate, OnInvalid
 from api.http.authentication import Client
