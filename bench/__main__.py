@@ -7,6 +7,8 @@ from pathlib import Path
 
 from rich.console import Console
 
+from bench.executions import LIMIT as EXECUTIONS_LIMIT
+from bench.executions import TALK_SECONDS as EXECUTIONS_TALK_SECONDS
 from bench.executions import measure_executions, show_executions
 from bench.history import BATCHES, run_history
 from bench.memory import measure_memory, show_memory
@@ -28,15 +30,19 @@ from temporal.process_exit import leave
 CONTACTS = {
     "throughput": 400,
     "watching": 2000,
-    "executions": 1000,
+    "executions": 300,
     "slots": 1000,
     "memory": 1000,
     "history": 1_000_000,
     "webhooks": 2500,
 }
 ROUNDS = {"throughput": 3, "watching": 2, "executions": 2, "slots": 1, "memory": 1, "webhooks": 1}
-LIMITS = {"slots": SLOTS_LIMIT, "webhooks": WEBHOOKS_LIMIT}
-TALKS = {"slots": TALK_SECONDS, "webhooks": WEBHOOKS_TALK_SECONDS}
+LIMITS = {"executions": EXECUTIONS_LIMIT, "slots": SLOTS_LIMIT, "webhooks": WEBHOOKS_LIMIT}
+TALKS = {
+    "executions": EXECUTIONS_TALK_SECONDS,
+    "slots": TALK_SECONDS,
+    "webhooks": WEBHOOKS_TALK_SECONDS,
+}
 
 
 def bench_plan(data_dir: Path, *, talk_seconds: float = 0) -> StackPlan:
@@ -58,8 +64,8 @@ def measure(stack: RunningStack, console: Console, given: argparse.Namespace) ->
             watched = asyncio.run(measure_watching(stack, contacts=contacts, rounds=rounds))
             show_watching(console, watched, contacts)
         case "executions":
-            asked = asyncio.run(measure_executions(stack, contacts=contacts, rounds=rounds))
-            show_executions(console, asked, contacts)
+            asked = asyncio.run(measure_executions(stack, contacts=contacts, rounds=rounds, limit=limit))
+            show_executions(console, asked, contacts, limit)
         case "slots":
             for _ in range(rounds):
                 show_slots(console, asyncio.run(measure_slots(stack, contacts=contacts, limit=limit)))
@@ -80,7 +86,9 @@ def main() -> None:
     parser.add_argument("--only", choices=list(CONTACTS), default="throughput")
     parser.add_argument("--contacts", type=int, help="contacts of one round")
     parser.add_argument("--rounds", type=int)
-    parser.add_argument("--limit", type=int, help="slots of the batch, with --only slots or webhooks")
+    parser.add_argument(
+        "--limit", type=int, help="slots of the batch, with --only executions, slots or webhooks"
+    )
     parser.add_argument("--batches", type=int, default=BATCHES, help="with --only history")
     given = parser.parse_args()
     console = Console()

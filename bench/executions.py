@@ -1,4 +1,4 @@
-"""How long an agent waits for its execution while a batch runs as fast as it can, and while nothing runs.
+"""How long an agent waits for its execution while a batch runs, and while nothing runs.
 
 Questions come at a steady rate, whether or not the last one was answered: a slow answer holds up no other.
 What the same questions wait for without a batch tells how busy the machine is with other things.
@@ -16,7 +16,6 @@ import httpx
 from rich.console import Console
 from rich.table import Table
 
-from bench.fan_out import WINDOW
 from bench.full_path import rate_of, start_batch
 from bench.watching import percentile
 from embedded.stack import RunningStack
@@ -25,6 +24,9 @@ QUESTIONS_PER_SECOND = 20
 QUIET_SECONDS = 5
 """How long is asked before the batch begins."""
 P99_ALLOWED_SECONDS = 0.05
+LIMIT = 10
+TALK_SECONDS = 2
+"""With these a batch keeps two cores half busy; ten times the slots take all that there is."""
 
 
 @dataclass
@@ -42,29 +44,31 @@ class Asked:
     load: float = 0
 
 
-async def measure_executions(stack: RunningStack, *, contacts: int, rounds: int) -> list[Asked]:
+async def measure_executions(stack: RunningStack, *, contacts: int, rounds: int, limit: int) -> list[Asked]:
     """Return the rounds, after a small batch whose executions are asked for."""
     headers = {"Authorization": f"Bearer {stack.token}"}
     async with httpx.AsyncClient(base_url=f"{stack.plan.api_url}/api/v1", headers=headers, timeout=60) as api:
-        execution_ids = await _called(api, max(contacts // 10, 10))
+        execution_ids = await _called(api, max(contacts // 10, 10), limit)
         token = (await api.post("/tokens", json={"name": "bench", "scope": "agent"})).json()["token"]
-        return [await _round(api, token, execution_ids, contacts) for _ in range(rounds)]
+        return [await _round(api, token, execution_ids, contacts, limit) for _ in range(rounds)]
 
 
-async def _called(api: httpx.AsyncClient, contacts: int) -> Sequence[str]:
+async def _called(api: httpx.AsyncClient, contacts: int, limit: int) -> Sequence[str]:
     """Call some people, and return the ids of their calls."""
-    batch = await start_batch(api, contacts=contacts, window=WINDOW)
+    batch = await start_batch(api, contacts=contacts, window=limit)
     await rate_of(api, batch)
     listed = await api.get(f"/batches/{batch.batch_id}/contacts", params={"limit": 1000})
     return [each["current_call"]["execution_id"] for each in listed.raise_for_status().json()]
 
 
-async def _round(api: httpx.AsyncClient, token: str, execution_ids: Sequence[str], contacts: int) -> Asked:
+async def _round(
+    api: httpx.AsyncClient, token: str, execution_ids: Sequence[str], contacts: int, limit: int
+) -> Asked:
     asked = Asked()
     async with _agents(api.base_url, token, execution_ids, asked):
         await asyncio.sleep(QUIET_SECONDS)
         asked.quiet, asked.seconds = asked.seconds, []
-        asked.rate = await rate_of(api, await start_batch(api, contacts=contacts, window=WINDOW))
+        asked.rate = await rate_of(api, await start_batch(api, contacts=contacts, window=limit))
     asked.load = os.getloadavg()[0]
     return asked
 
@@ -103,11 +107,9 @@ async def _ask(agents: httpx.AsyncClient, execution_id: str, asked: Asked) -> No
     asked.refused += not answer.is_success
 
 
-def show_executions(console: Console, rounds: list[Asked], contacts: int) -> None:
+def show_executions(console: Console, rounds: list[Asked], contacts: int, limit: int) -> None:
     """Print every round, and what they come to together."""
-    title = (
-        f"{contacts} contacts, window {WINDOW}, {QUESTIONS_PER_SECOND} questions/s, {os.cpu_count()} cores"
-    )
+    title = f"{contacts} contacts, {limit} slots, {QUESTIONS_PER_SECOND} questions/s, {os.cpu_count()} cores"
     table = Table(title=title)
     for column in (
         "round",
