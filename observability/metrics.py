@@ -1,11 +1,13 @@
 """The metrics of one API process; no label ever holds a number, token or id."""
 
 from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta
 from math import nan
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 
 _METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"})
+RANKING_PERIOD = timedelta(minutes=10)
 
 
 class Telemetry:
@@ -36,6 +38,7 @@ class Telemetry:
             registry=self._registry,
         )
         self._frequent_dispositions: frozenset[str] = frozenset()
+        self._ranking_due_at = datetime.min.replace(tzinfo=UTC)
         self._inbox = Gauge(
             "apollo_webhook_inbox_depth",
             "Stored endings that no workflow has been told of",
@@ -77,9 +80,14 @@ class Telemetry:
         label = (disposition or "none") if is_frequent else "other"
         self._calls.labels(outcome, answered_by or "none", label).inc()
 
-    def dispositions_ranked(self, most_frequent: Iterable[str]) -> None:
-        """Keep which dispositions have a label of their own from now on."""
+    def ranking_is_due(self, now: datetime) -> bool:
+        """Return whether dispositions are to be ranked again: every scrape would count all told calls."""
+        return now >= self._ranking_due_at
+
+    def dispositions_ranked(self, most_frequent: Iterable[str], now: datetime) -> None:
+        """Keep which dispositions have a label of their own until the next ranking."""
         self._frequent_dispositions = frozenset(most_frequent)
+        self._ranking_due_at = now + RANKING_PERIOD
 
     def inbox_measured(self, events: int, oldest_seconds: float) -> None:
         """Keep how many stored endings wait for delivery in the whole database, and the oldest one's age."""

@@ -78,11 +78,14 @@ async def _measure_deliveries(dependencies: ApiDependencies, telemetry: Telemetr
 
 
 async def _rank_dispositions(dependencies: ApiDependencies, telemetry: Telemetry) -> None:
-    """Learn which dispositions calls are counted by from now on; while nobody can say, by those before."""
+    """Learn now and then which dispositions calls are counted by; while nobody can say, by those before."""
+    now = dependencies.clock()
+    if not telemetry.ranking_is_due(now):
+        return
     with suppress(TimeoutError, TechnicalError):
         async with asyncio.timeout(INBOX_PATIENCE_SECONDS):
             telemetry.dispositions_ranked(
-                await dependencies.dispositions.most_frequent(LABELLED_DISPOSITIONS)
+                await dependencies.dispositions.most_frequent(LABELLED_DISPOSITIONS), now
             )
 
 
