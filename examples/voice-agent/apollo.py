@@ -1,12 +1,13 @@
 """The two things an agent asks of Apollo, with a token of scope `agent`."""
 
+import os
 from collections.abc import Mapping
 from types import TracebackType
 from typing import Self
 
 import httpx
 
-PATIENCE_SECONDS = 2.0
+PATIENCE_SECONDS = float(os.environ.get("APOLLO_PATIENCE_SECONDS", "2"))
 """A callee who waits for the first word hangs up: the agent would rather know less."""
 
 

@@ -99,6 +99,7 @@ def an_agent(house: House, port: int) -> Command:
     told = {
         "APOLLO_URL": house.stack.plan.api_url,
         "APOLLO_TOKEN": token,
+        "APOLLO_PATIENCE_SECONDS": "30",
         "JAMBONZ_SECRET": SECRET,
     }
     return replace(command, environment={**command.environment, **told})
