@@ -16,6 +16,8 @@ from fastapi import FastAPI, HTTPException, Request, WebSocket, WebSocketDisconn
 from jambonz import Call, has_password, is_signed, read_call, read_speech
 
 SECRET = os.environ.get("JAMBONZ_SECRET", "")
+PATIENCE_SECONDS = float(os.environ.get("APOLLO_PATIENCE_SECONDS", "2"))
+"""A callee who waits for the first word hangs up: the agent would rather know less."""
 HEARD = "/heard"
 """The action hook of the one question."""
 YES = {"yes", "yeah", "sure", "ok", "okay", "correct"}
@@ -26,7 +28,8 @@ Verbs = list[dict[str, Any]]
 @asynccontextmanager
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     """Keep one client for all calls."""
-    async with Apollo(os.environ["APOLLO_URL"], os.environ["APOLLO_TOKEN"]) as app.state.apollo:
+    url, token = os.environ["APOLLO_URL"], os.environ["APOLLO_TOKEN"]
+    async with Apollo(url, token, PATIENCE_SECONDS) as app.state.apollo:
         yield
 
 

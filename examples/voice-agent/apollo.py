@@ -1,24 +1,20 @@
 """The two things an agent asks of Apollo, with a token of scope `agent`."""
 
-import os
 from collections.abc import Mapping
 from types import TracebackType
 from typing import Self
 
 import httpx
 
-PATIENCE_SECONDS = float(os.environ.get("APOLLO_PATIENCE_SECONDS", "2"))
-"""A callee who waits for the first word hangs up: the agent would rather know less."""
-
 
 class Apollo:
     """A client of Apollo's REST API."""
 
-    def __init__(self, url: str, token: str) -> None:
+    def __init__(self, url: str, token: str, patience_seconds: float) -> None:
         self._client = httpx.AsyncClient(
             base_url=f"{url.rstrip('/')}/api/v1/executions",
             headers={"Authorization": f"Bearer {token}"},
-            timeout=PATIENCE_SECONDS,
+            timeout=patience_seconds,
             trust_env=False,
         )
 
