@@ -22,6 +22,7 @@ COPY receivers receivers
 COPY store store
 COPY telephony telephony
 COPY temporal temporal
+COPY web web
 COPY workflows workflows
 COPY *.py ./
 RUN pip wheel --no-deps --no-build-isolation --wheel-dir /wheels . \
@@ -43,5 +44,6 @@ USER 10001
 #   migration  apollo migrate
 #   tokens     apollo tokens create …
 #   simulator  python -m telephony.simulator --host 0.0.0.0
+#   console    python -m web, with APOLLO_WEB_HOST=0.0.0.0 and APOLLO_WEB_API_URL
 # Health is asked where something listens: /healthz of API and simulator. A worker that cannot go on ends.
 CMD ["python", "-m", "worker"]

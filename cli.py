@@ -22,7 +22,7 @@ from console.webhook_commands import webhooks
 from embedded.data_folder import read_token
 from embedded.database import operators_database
 from embedded.demo_stack import demo_plan
-from embedded.plan import api_url_of, with_absolute_folder
+from embedded.plan import with_absolute_folder
 from embedded.stack import RunningStack, running
 from embedded.stop_request import StopRequest, StopRequested
 from embedded.summary import say_on
@@ -88,6 +88,16 @@ def demo() -> None:
 
 
 @app.command()
+def web() -> None:
+    """Serve the web console alone, for the API that APOLLO_WEB_API_URL names, until Ctrl-C."""
+    from web.app import serve  # here, so that no other command waits for it
+
+    settings = read_settings()
+    typer.echo(f"The web console is at {settings.web_url}, for the API at {settings.console_api_url}.")
+    serve(settings)
+
+
+@app.command()
 def migrate() -> None:
     """Bring the database's tables up to date."""
     settings = with_absolute_folder(read_settings())
@@ -117,7 +127,7 @@ def _refuse_wrong_provider(settings: Settings) -> None:
 
 def _cli_context(settings: Settings) -> CliContext:
     return CliContext(
-        api_url=api_url_of(settings),
+        api_url=settings.api_url,
         stack_token=lambda: read_token(settings.data_dir),
         watcher=Watcher(clock=time.monotonic, pause=time.sleep),
     )
@@ -125,6 +135,9 @@ def _cli_context(settings: Settings) -> CliContext:
 
 def _call_everybody(stack: RunningStack, console: Console) -> str:
     plan = stack.plan
+    console.print(
+        Text(f"Watch it at {plan.settings.web_url} with the API token {stack.token}"), soft_wrap=True
+    )
     with ApiClient(plan.api_url, stack.token) as api:
         shown = Demo(api=api, ledger_url=f"{plan.simulator_url}/ledger", pause=stack.pause, console=console)
         return shown.run(DEMO_CONTACTS)
@@ -135,7 +148,8 @@ def _show_next_steps(batch_id: str, console: Console) -> None:
     lines = (
         "All went as promised, and nothing of the demo is left running.",
         "Next: `make up` keeps a stack running. While it does:",
-        f"  API docs         {api_url_of(defaults)}/docs",
+        f"  Web console      {defaults.web_url}",
+        f"  API docs         {defaults.api_url}/docs",
         f"  Temporal Web UI  http://127.0.0.1:{defaults.temporal_ui_port}",
         f"  Every batch is a workflow named after it; the one just seen was batch/{batch_id}",
     )

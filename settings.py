@@ -31,6 +31,7 @@ PAYLOAD_KEY_BYTES = 32
 SECRET_LENGTH = 16
 """Of a secret that somebody chose; shorter ones are warned of."""
 EMBEDDED_HOST = "127.0.0.1"
+ANY_HOSTS = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared with, not bound to
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
@@ -62,6 +63,16 @@ class Settings(TelephonySettings, BaseSettings):
     temporal_ui_port: Port = 8233
     payload_keys: SecretStr | None = None
     """One or more keys of 32 bytes in base64, separated by commas; the first encrypts, any decrypts."""
+
+    web_host: str = "127.0.0.1"
+    web_port: Port = 8030
+    """Of the web console."""
+    web_api_url: HttpUrl | None = None
+    """Where the web console finds the API; unset means this machine's."""
+    web_temporal_ui_url: HttpUrl | None = None
+    """Where browsers find Temporal's Web UI, for links; unset means the embedded one, if there is one."""
+    web_over_https: bool = False
+    """Browsers reach the web console by https: the session's cookie is sent by nothing else."""
 
     webhook_url: HttpUrl | None = None
     """Where the provider posts statuses; unset means this API on loopback."""
@@ -145,6 +156,28 @@ class Settings(TelephonySettings, BaseSettings):
         return f"http://127.0.0.1:{self.api_port}/webhooks/call-status"
 
     @property
+    def api_url(self) -> str:
+        """Where this machine reaches the API that has these settings."""
+        return _url_of(self.api_host, self.api_port)
+
+    @property
+    def web_url(self) -> str:
+        """Where this machine reaches the web console."""
+        return _url_of(self.web_host, self.web_port)
+
+    @property
+    def console_api_url(self) -> str:
+        """Where the web console finds the API."""
+        return self.api_url if self.web_api_url is None else str(self.web_api_url).rstrip("/")
+
+    @property
+    def console_temporal_ui_url(self) -> str | None:
+        """Where browsers find Temporal's Web UI, without a slash at the end."""
+        if self.web_temporal_ui_url is not None:
+            return str(self.web_temporal_ui_url).rstrip("/")
+        return None if self.temporal_address else f"http://{EMBEDDED_HOST}:{self.temporal_ui_port}"
+
+    @property
     def posts_statuses_to_loopback(self) -> bool:
         """Tell whether only a provider on this machine can reach the address it posts statuses to."""
         host = (urlsplit(self.status_callback_url).hostname or "").rstrip(".")
@@ -207,6 +240,11 @@ class Settings(TelephonySettings, BaseSettings):
     def webhook_silence(self) -> timedelta:
         """Silence after which the provider is asked."""
         return timedelta(seconds=self.webhook_silence_seconds)
+
+
+def _url_of(host: str, port: int) -> str:
+    reached = EMBEDDED_HOST if host in ANY_HOSTS else host
+    return f"http://[{reached}]:{port}" if ":" in reached else f"http://{reached}:{port}"
 
 
 def _listed(text: str) -> list[str]:

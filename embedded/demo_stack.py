@@ -30,6 +30,7 @@ def demo_plan() -> Iterator[StackPlan]:
         environment=_environment(),
         working_dir=data_dir,
         follow_up_seconds=_FOLLOW_UP_SECONDS,
+        has_console=True,
     )
     logs_matter = False
     try:
@@ -59,7 +60,8 @@ def _settings(data_dir: Path) -> Settings:
     settings = Settings.model_construct(
         data_dir=data_dir, sim=SimulatorSettings(ring_seconds=0.3, talk_seconds=1.0)
     )
-    known = (settings.api_port, settings.temporal_port, settings.temporal_ui_port, settings.sim.port)
+    of_temporal = (settings.temporal_port, settings.temporal_ui_port)
+    known = (settings.api_port, *of_temporal, settings.sim.port, settings.web_port)
     return settings if all(map(is_free, known)) else with_ports(settings, free_ports(len(known)))
 
 

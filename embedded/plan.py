@@ -4,10 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from embedded.listening import LOOPBACK, WantedPort
+from embedded.listening import WantedPort
 from settings import ProviderName, Settings
-
-_ANY_HOSTS = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared with, not bound to
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,6 +21,8 @@ class StackPlan:
     """How far ahead a simulated person asks to be called again; None leaves it to the simulator."""
     simulator_arguments: tuple[str, ...] = ()
     """What the simulator is told beside its lengths of time, in the words of its command line."""
+    has_console: bool = False
+    """Whether the web console is one of the parts."""
 
     @property
     def log_dir(self) -> Path:
@@ -47,7 +47,7 @@ class StackPlan:
     @property
     def api_url(self) -> str:
         """Where this machine reaches the API."""
-        return api_url_of(self.settings)
+        return self.settings.api_url
 
     @property
     def simulator_url(self) -> str:
@@ -71,21 +71,26 @@ class StackPlan:
             ]
         if self.owns_simulator:
             wanted.append(WantedPort(port=settings.sim.port, setting="APOLLO_SIM_PORT", part="simulator"))
+        if self.has_console:
+            web = WantedPort(
+                port=settings.web_port, setting="APOLLO_WEB_PORT", part="web console", host=settings.web_host
+            )
+            wanted.append(web)
         return tuple(wanted)
 
 
 def with_ports(settings: Settings, ports: Sequence[int]) -> Settings:
-    """Return the settings with other ports for API, Temporal, its Web UI and the simulator, in this order."""
+    """Return the settings with other ports.
+
+    In this order: of API, Temporal, its Web UI, the simulator and, where given, the web console.
+    """
     names = ("api_port", "temporal_port", "temporal_ui_port")
-    *others, simulator = ports
+    api, temporal, ui, simulator, *console = ports
     sim = settings.sim.model_copy(update={"port": simulator})
-    return settings.model_copy(update={**dict(zip(names, others, strict=True)), "sim": sim})
-
-
-def api_url_of(settings: Settings) -> str:
-    """Return where this machine reaches the API that has these settings."""
-    host = LOOPBACK if settings.api_host in _ANY_HOSTS else settings.api_host
-    return f"http://[{host}]:{settings.api_port}" if ":" in host else f"http://{host}:{settings.api_port}"
+    web = dict(zip(("web_port",), console, strict=False))
+    return settings.model_copy(
+        update={**dict(zip(names, (api, temporal, ui), strict=True)), **web, "sim": sim}
+    )
 
 
 def with_absolute_folder(settings: Settings) -> Settings:

@@ -65,6 +65,8 @@ class RunningStack:
         if plan.owns_simulator:
             self._start(self._simulator(self.parts))
         self._start(self._worker(self.parts, server), self._api(self.parts))
+        if plan.has_console:
+            self._start(self._console(self.parts))
         self._wait_until_whole()
 
     def watch(self) -> NoReturn:
@@ -146,6 +148,11 @@ class RunningStack:
         # It answers this also while database and Temporal are away, which it starts without.
         url = f"{self.plan.api_url}/healthz"
         return Part(command=parts.api(), probe=lambda _: answers_ok(self._client, url))
+
+    def _console(self, parts: StackCommands) -> Part:
+        url = f"{self.plan.settings.web_url}/healthz"
+        command = parts.console(temporal_ui_url=self.temporal_ui_url)
+        return Part(command=command, probe=lambda _: answers_ok(self._client, url))
 
     def _start(self, *parts: Part) -> None:
         """Start parts beside each other, and return when all are ready."""

@@ -60,6 +60,27 @@ class StackCommands:
             patience=timedelta(seconds=2),
         )
 
+    def console(self, *, temporal_ui_url: str | None) -> Command:
+        """Return how to run the web console, which is told nothing of database, provider and secrets."""
+        settings = self._plan.settings
+        told = {
+            "APOLLO_WEB_HOST": settings.web_host,
+            "APOLLO_WEB_PORT": str(settings.web_port),
+            "APOLLO_WEB_API_URL": settings.console_api_url,
+            "APOLLO_WEB_OVER_HTTPS": str(settings.web_over_https).lower(),
+            "APOLLO_TEMPORAL_NAMESPACE": settings.temporal_namespace,
+        }
+        ui_url = settings.console_temporal_ui_url if settings.web_temporal_ui_url else temporal_ui_url
+        if ui_url is not None:
+            told["APOLLO_WEB_TEMPORAL_UI_URL"] = ui_url
+        command = self._command("console", "web", patience=timedelta(seconds=2))
+        open_to_it = {
+            name: value
+            for name, value in command.environment.items()
+            if not name.startswith(("APOLLO_", "TEMPORAL_"))
+        }
+        return replace(command, environment={**open_to_it, **told})
+
     def another_worker(self) -> ByHand:
         """Return how to start a further worker."""
         plan = self._plan

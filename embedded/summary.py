@@ -46,7 +46,8 @@ def _another_worker(stack: RunningStack) -> Iterator[str]:
 
 def _rows(stack: RunningStack) -> list[tuple[str, str]]:
     plan = stack.plan
-    rows = [("API docs", f"{plan.api_url}/docs"), ("API base", f"{plan.api_url}/api/v1")]
+    rows = [("Web console", plan.settings.web_url)] if plan.has_console else []
+    rows += [("API docs", f"{plan.api_url}/docs"), ("API base", f"{plan.api_url}/api/v1")]
     if stack.temporal_ui_url is not None:
         rows.append(("Temporal Web UI", stack.temporal_ui_url))
     rows.append(("Temporal address", stack.temporal_address))

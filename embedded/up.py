@@ -17,7 +17,9 @@ def run_until_stopped(settings: Settings, console: Console) -> None:
 
     Raises EmbeddedError when it cannot start or a part keeps dying, with nothing left running.
     """
-    plan = StackPlan(settings=settings, environment=inherited_environment(), working_dir=Path.cwd())
+    plan = StackPlan(
+        settings=settings, environment=inherited_environment(), working_dir=Path.cwd(), has_console=True
+    )
     with StopRequest() as stop:
         try:
             _run(plan, stop, console)

@@ -26,6 +26,7 @@ COMMAND_LINES: Mapping[str, tuple[str, ...]] = {
     "simulator": ("-m", "telephony.simulator"),
     "worker": ("-m", "worker"),
     "api": ("-m", "uvicorn"),
+    "console": ("-m", "web"),
 }
 """By part, words that stand in its command line and in no other's."""
 
@@ -108,7 +109,7 @@ def _follow_each_other(words: tuple[str, ...], line: list[str]) -> bool:
 
 def _environment(plan: StackPlan) -> dict[str, str]:
     settings = plan.settings
-    named = ("data_dir", "api_port", "temporal_port", "temporal_ui_port")
+    named = ("data_dir", "api_port", "temporal_port", "temporal_ui_port", "web_port")
     return {
         **plan.environment,
         **{f"APOLLO_{name.upper()}": str(getattr(settings, name)) for name in named},

@@ -51,7 +51,7 @@ def a_plan(
     """
     sim = SimulatorSettings(ring_seconds=0.1, talk_seconds=talk_seconds)
     defaults = Settings.model_construct(data_dir=data_dir, provider=provider, sim=sim)
-    settings = with_ports(defaults, free_ports(4))
+    settings = with_ports(defaults, free_ports(5))
     foreign = ("APOLLO_", "TEMPORAL_")
     inherited = {
         name: value for name, value in inherited_environment().items() if not name.startswith(foreign)

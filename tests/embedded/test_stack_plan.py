@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from embedded.plan import StackPlan, api_url_of, with_absolute_folder
+from embedded.plan import StackPlan, with_absolute_folder
 from embedded.stack_commands import StackCommands
 from settings import ProviderName, Settings
 from telephony.simulator.settings import SimulatorSettings
@@ -133,7 +133,7 @@ def test_python_path_of_the_operator_is_kept_behind_ours() -> None:
     ],
 )
 def test_api_is_reached_where_it_listens(host: str, url: str) -> None:
-    assert api_url_of(a_plan(api_host=host).settings) == url
+    assert a_plan(api_host=host).api_url == url
 
 
 def test_data_folder_means_the_same_from_every_working_directory(
@@ -142,3 +142,30 @@ def test_data_folder_means_the_same_from_every_working_directory(
     monkeypatch.chdir(tmp_path)
 
     assert with_absolute_folder(Settings.model_construct()).data_dir == tmp_path / ".apollo"
+
+
+def test_web_console_is_told_where_the_api_is_and_no_secret() -> None:
+    plan = replace(
+        a_plan(api_port=9001, webhook_secret=SecretStr("of-the-provider")),
+        environment={"HOME": "/nowhere", "APOLLO_DATABASE_URL": "postgresql://secret"},
+        has_console=True,
+    )
+
+    told = dict(the_parts(plan).console(temporal_ui_url="http://127.0.0.1:8233").environment)
+
+    told.pop("PYTHONPATH")
+    assert told == {
+        "HOME": "/nowhere",
+        "APOLLO_TEMPORAL_NAMESPACE": "default",
+        "APOLLO_WEB_API_URL": "http://127.0.0.1:9001",
+        "APOLLO_WEB_HOST": "127.0.0.1",
+        "APOLLO_WEB_OVER_HTTPS": "false",
+        "APOLLO_WEB_PORT": "8030",
+        "APOLLO_WEB_TEMPORAL_UI_URL": "http://127.0.0.1:8233",
+    }
+
+
+def test_port_of_the_web_console_is_wanted_where_there_is_one() -> None:
+    wanted = [each.setting for each in replace(a_plan(), has_console=True).wanted_ports()]
+
+    assert wanted[-1] == "APOLLO_WEB_PORT"

@@ -1,0 +1,130 @@
+"""Numbers as shapes: what the templates draw as SVG, in units of the drawing."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from web.api_client import JsonObject
+from web.pages import parsed
+
+STATUSES = (
+    "completed",
+    "in_flight",
+    "dispatched",
+    "retrying",
+    "followup_scheduled",
+    "pending",
+    "busy",
+    "no_answer",
+    "failed",
+    "max_retries_reached",
+    "skipped",
+)
+"""In the order of a progress bar: reached, under way, waiting, not reached."""
+OUTCOMES = ("completed", "busy", "no_answer", "failed", "unknown")
+WIDTH = 1000.0
+HEIGHT = 100.0
+MINUTES = 60
+
+
+@dataclass(frozen=True)
+class Piece:
+    """One piece of a bar."""
+
+    name: str
+    count: int
+    x: float
+    width: float
+    share: float
+
+
+@dataclass
+class Minute:
+    """The calls that ended within a minute."""
+
+    begins_at: datetime
+    counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(OUTCOMES, 0))
+
+    @property
+    def total(self) -> int:
+        """All of them."""
+        return sum(self.counts.values())
+
+
+@dataclass(frozen=True)
+class Column:
+    """A part of a column, by its outcome."""
+
+    name: str
+    x: float
+    y: float
+    width: float
+    height: float
+    title: str
+
+
+def share_bar(counters: Mapping[str, int]) -> list[Piece]:
+    """Return a bar of all contacts by status; statuses without any are left out."""
+    whole = sum(counters.get(name, 0) for name in STATUSES)
+    pieces: list[Piece] = []
+    x = 0.0
+    for name in STATUSES:
+        if number := counters.get(name, 0):
+            width = WIDTH * number / whole
+            pieces.append(Piece(name, number, round(x, 2), round(width, 2), number / whole))
+            x += width
+    return pieces
+
+
+def calls_by_minute(*told: Sequence[JsonObject]) -> list[Minute]:
+    """Add up what several batches tell of the last hour; the minutes between are there too."""
+    found: dict[datetime, Minute] = {}
+    for row in (each for batch in told for each in batch):
+        begins_at = parsed(row["minute"])
+        if begins_at is not None:
+            minute = found.setdefault(begins_at, Minute(begins_at))
+            for name in OUTCOMES:
+                minute.counts[name] += row.get(name, 0)
+    if not found:
+        return []
+    last = max(found)
+    hour = (last - timedelta(minutes=back) for back in range(MINUTES - 1, -1, -1))
+    return [found.get(each) or Minute(each) for each in hour]
+
+
+def columns(minutes: Sequence[Minute]) -> list[Column]:
+    """Return the stacked columns of a plot of calls per minute."""
+    highest = max((each.total for each in minutes), default=0)
+    if not highest:
+        return []
+    width = WIDTH / len(minutes)
+    drawn: list[Column] = []
+    for place, minute in enumerate(minutes):
+        y = HEIGHT
+        for name in OUTCOMES:
+            if number := minute.counts[name]:
+                height = HEIGHT * number / highest
+                y -= height
+                title = f"{minute.begins_at:%H:%M} UTC: {number} {name.replace('_', ' ')}"
+                drawn.append(
+                    Column(
+                        name,
+                        round(place * width, 2),
+                        round(y, 2),
+                        round(width * 0.82, 2),
+                        round(height, 2),
+                        title,
+                    )
+                )
+    return drawn
+
+
+def per_minute(minutes: Sequence[Minute], now: datetime, *, over: int = 5) -> float | None:
+    """Return how many calls ended a minute, over the last whole minutes; None while none has passed."""
+    this = now.replace(second=0, microsecond=0)
+    counted = [each.total for each in minutes if this - timedelta(minutes=over) <= each.begins_at < this]
+    first = next((each.begins_at for each in minutes if each.total), None)
+    if first is None or first >= this:
+        return None
+    passed = min(over, int((this - first).total_seconds() // 60))
+    return sum(counted) / passed if passed else None
