@@ -8,6 +8,7 @@ import httpx
 
 LOOK_EVERY_SECONDS = 0.5
 GIVE_UP_AFTER_SECONDS = 600
+"""And after another second for each contact."""
 TERMINAL = frozenset({"completed", "cancelled", "expired"})
 
 
@@ -55,7 +56,7 @@ async def rate_of(api: httpx.AsyncClient, batch: BatchUnderWay) -> float:
 
     Raises RuntimeError when anybody was not reached, for then something else was measured.
     """
-    finished = await _wait_for_end(api, batch.batch_id)
+    finished = await _wait_for_end(api, batch)
     counters = finished["counters"]
     if not isinstance(counters, dict) or counters["completed"] != batch.contacts:
         raise RuntimeError("not every contact was completed")
@@ -70,12 +71,12 @@ async def _create(api: httpx.AsyncClient, path: str, body: dict[str, object]) ->
     return created
 
 
-async def _wait_for_end(api: httpx.AsyncClient, batch_id: str) -> dict[str, object]:
-    async with asyncio.timeout(GIVE_UP_AFTER_SECONDS):
+async def _wait_for_end(api: httpx.AsyncClient, batch: BatchUnderWay) -> dict[str, object]:
+    async with asyncio.timeout(GIVE_UP_AFTER_SECONDS + batch.contacts):
         while True:
-            response = await api.get(f"/batches/{batch_id}")
+            response = await api.get(f"/batches/{batch.batch_id}")
             response.raise_for_status()
-            batch: dict[str, object] = response.json()
-            if batch["status"] in TERMINAL:
-                return batch
+            found: dict[str, object] = response.json()
+            if found["status"] in TERMINAL:
+                return found
             await asyncio.sleep(LOOK_EVERY_SECONDS)
