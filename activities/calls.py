@@ -30,7 +30,7 @@ from domain.telephony import (
     Throttled,
     Unavailable,
 )
-from domain.watchdog import CALL_GRACE, CallTiming
+from domain.watchdog import CallTiming, quiet_after_unknown
 
 ASK_AGAIN_AFTER_OUTAGE = timedelta(seconds=5)
 """Between two tries to reach a provider that certainly did not dial."""
@@ -55,7 +55,7 @@ class CallLimits:
     @property
     def quiet_after_unknown(self) -> timedelta:
         """How long a call nobody can account for may still ring or talk."""
-        return self.ring_timeout + self.max_call + CALL_GRACE
+        return quiet_after_unknown(self.ring_timeout, self.max_call)
 
 
 class CallActivities:

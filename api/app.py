@@ -15,10 +15,12 @@ from fastapi import FastAPI
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from api.assembly import assemble, create_app, install
+from api.batches.forecasting import in_a_process
 from api.http.dependencies import ApiDependencies
 from api.http.webhook_authenticator import WebhookAuthenticator
 from domain.ports import BatchEngine
 from domain.wall_clock import rules_version
+from domain.watchdog import quiet_after_unknown
 from observability.logging import configure_logs, warn_of_short_secrets
 from settings import ProviderName, Settings, inherited_environment, read_settings
 from store.access.idempotency import PostgresIdempotencyStore
@@ -41,6 +43,7 @@ from store.database.ids import mint
 from store.database.tenancy import work_for
 from store.diagnostics.repository import PostgresDiagnosticsStore
 from store.dispositions.repository import PostgresDispositionStore
+from store.forecasts.repository import PostgresForecastStore
 from store.suppressions.repository import PostgresSuppressionStore
 from store.webhooks.deliveries import PostgresWebhookDeliveryStore
 from store.webhooks.endpoints import PostgresWebhookEndpointStore
@@ -132,6 +135,7 @@ def production_dependencies(
         reschedules=PostgresRescheduleStore(database),
         diagnostics=PostgresDiagnosticsStore(database),
         export=PostgresExportStore(database),
+        forecasts=PostgresForecastStore(database),
         tokens=PostgresTokenStore(database, mint),
         audit_log=PostgresAuditLog(database),
         idempotency=PostgresIdempotencyStore(database),
@@ -148,6 +152,8 @@ def production_dependencies(
         ),
         ping_database=partial(ping, database),
         clock=clock,
+        forecast=in_a_process,
+        quiet_after_unknown=quiet_after_unknown(settings.ring_timeout, settings.max_call),
         rate_limit_per_minute=settings.rate_limit_per_minute,
         can_speak_for=settings.can_speak_for,
         requests_per_token=settings.concurrent_requests_per_token,

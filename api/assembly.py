@@ -9,6 +9,7 @@ from fastapi import FastAPI
 
 from api.audit import routes as audit
 from api.batches import routes as batches
+from api.batches.previewing import forecast_places
 from api.campaigns import routes as campaigns
 from api.contacts import routes as contacts
 from api.diagnosis import routes as diagnosis
@@ -94,6 +95,7 @@ def install(
     app.state.webhook_dependencies = webhook_dependencies or dependencies
     app.state.reading_places = CapacityLimiter(_UPLOADS_READ_AT_ONCE)
     app.state.upload_places = UploadPlaces()
+    app.state.forecast_places = forecast_places()
     app.state.body_bytes = BodyBytes()
     app.state.request_places = RequestPlaces(dependencies.requests_per_token)
     app.state.failed_tokens = FailedTokens(dependencies.failed_tokens_per_minute)

@@ -94,7 +94,11 @@ class ApiClient:
         A request whose answer got lost may have made its batch, so it is sent again with the same
         `Idempotency-Key`.
         """
-        return self._once(lambda key: self._upload(fields, file, key))
+        return self._once(lambda key: self._upload("/batches/upload", fields, file, key))
+
+    def preview_batch(self, fields: JsonObject, file: IO[bytes]) -> JsonObject:
+        """Return what a CSV file of contacts would come to as a batch; nothing is stored."""
+        return self._upload("/batches/preview", fields, file)
 
     def requeue_batch(self, batch_id: str, wanted: JsonObject) -> JsonObject:
         """Call contacts of a batch again in a new one; returns that. Sent again as `create_batch` is."""
@@ -123,14 +127,14 @@ class ApiClient:
             self._pause(seconds)
         return send(key)
 
-    def _upload(self, fields: JsonObject, file: IO[bytes], key: str) -> JsonObject:
+    def _upload(self, path: str, fields: JsonObject, file: IO[bytes], key: str | None = None) -> JsonObject:
         file.seek(0)
         request = self._client.build_request(
             "POST",
-            "/batches/upload",
+            path,
             data={name: _form_text(value) for name, value in fields.items()},
             files={"file": file},
-            headers={"Idempotency-Key": key},
+            headers={} if key is None else {"Idempotency-Key": key},
             timeout=_LONG_TIMEOUT,
         )
         return _object(self._answer(request))

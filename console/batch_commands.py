@@ -12,6 +12,7 @@ from rich.console import Console
 
 from console.api_client import ApiClient, JsonObject
 from console.batch_debugging import batch_debugging
+from console.batch_preview import batch_preview
 from console.changes import change_body, given
 from console.cli_context import ApiToken, ApiUrl, CliContext, cli_context_of
 from console.failures import REFUSED, UsageWrong
@@ -22,6 +23,7 @@ from console.progress import read_progress
 batches = typer.Typer(no_args_is_help=True, help="Lists of people to call under a campaign.")
 batches.add_typer(batch_actions)
 batches.add_typer(batch_debugging)
+batches.add_typer(batch_preview)
 
 BatchId = Annotated[str, typer.Argument(metavar="ID", help="Id of the batch.")]
 Statuses = Annotated[list[str] | None, typer.Option("--status", help="Only these; may be repeated.")]

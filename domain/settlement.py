@@ -10,6 +10,8 @@ from datetime import datetime, timedelta
 from domain.batch import (
     TERMINAL_BATCH,
     Batch,
+    BatchOverrides,
+    NewBatch,
     calling_hours_in_force,
     disposition_rules_in_force,
     redial_policy_in_force,
@@ -84,21 +86,26 @@ class Basis:
 class Terms:
     """The rules in force for the contacts of a batch whose zones are found alike."""
 
-    batch: Batch
+    overrides: BatchOverrides
+    ends_at: datetime | None
+    """The batch's `scheduled_end`."""
     rules: CampaignRules
     hours: CallingHours
     quiet_after_unknown: timedelta
 
     @classmethod
-    def of(cls, batch: Batch, rules: CampaignRules, zone: str | None, quiet: timedelta) -> "Terms":
-        return cls(batch, rules, calling_hours_in_force(batch.overrides, rules, zone), quiet)
+    def of(cls, batch: Batch | NewBatch, rules: CampaignRules, zone: str | None, quiet: timedelta) -> "Terms":
+        hours = calling_hours_in_force(batch.overrides, rules, zone)
+        return cls(batch.overrides, batch.scheduled_end, rules, hours, quiet)
 
     def opening(self, at: datetime) -> datetime | None:
         """Return the first opening from `at` on, None without one before the batch's end."""
-        return next_opening(self.hours, at, before=self.batch.scheduled_end)
+        return next_opening(self.hours, at, before=self.ends_at)
 
     def rule_for(self, attempt: EndedAttempt) -> DispositionRule | None:
-        return rule_for(attempt.disposition, disposition_rules_in_force(self.batch.overrides, self.rules))
+        if attempt.disposition is None:
+            return None
+        return rule_for(attempt.disposition, disposition_rules_in_force(self.overrides, self.rules))
 
     def not_before(self, attempt: EndedAttempt, due_at: datetime) -> datetime:
         """A call that nobody can account for may still be under way."""
@@ -257,7 +264,7 @@ def _ends_as(attempt: EndedAttempt, terms: Terms) -> ContactStatus:
     rule = terms.rule_for(attempt)
     if rule is not None and rule.then is not Then.FOLLOW_UP:
         return ContactStatus.COMPLETED
-    policy, _ = redial_policy_in_force(terms.batch.overrides, terms.rules)
+    policy, _ = redial_policy_in_force(terms.overrides, terms.rules)
     return taken_as(outcome_under(policy, attempt.outcome, attempt.answered_by))
 
 
@@ -282,7 +289,7 @@ def _retried_or_done(attempt: EndedAttempt, terms: Terms) -> Settlement:
 
 
 def _retried_by(rule: DispositionRule, attempt: EndedAttempt, terms: Terms) -> Settlement:
-    policy, max_retries = redial_policy_in_force(terms.batch.overrides, terms.rules)
+    policy, max_retries = redial_policy_in_force(terms.overrides, terms.rules)
     if attempt.retry_count >= max_retries:
         return Settlement(status=ContactStatus.COMPLETED)
     after = rule.after or cooldown_before(attempt.retry_count + 1, policy)
@@ -293,7 +300,7 @@ def _retried_by(rule: DispositionRule, attempt: EndedAttempt, terms: Terms) -> S
 
 
 def _redialled_or_done(attempt: EndedAttempt, terms: Terms) -> Settlement:
-    policy, max_retries = redial_policy_in_force(terms.batch.overrides, terms.rules)
+    policy, max_retries = redial_policy_in_force(terms.overrides, terms.rules)
     outcome = outcome_under(policy, attempt.outcome, attempt.answered_by)
     decision = decide_redial(
         outcome,

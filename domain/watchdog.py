@@ -79,6 +79,11 @@ def must_end_by(watch: CallWatch, timing: CallTiming) -> datetime:
     return watch.asked_at + timing.ring_limit + RING_GRACE + timing.max_call + CALL_GRACE
 
 
+def quiet_after_unknown(ring_limit: timedelta, max_call: timedelta) -> timedelta:
+    """Return how long a call that nobody can account for may still ring or talk."""
+    return ring_limit + max_call + CALL_GRACE
+
+
 def _lease_ends_at(watch: CallWatch, timing: CallTiming) -> datetime:
     if watch.answered_at is not None:
         return watch.answered_at + timing.max_call + CALL_GRACE

@@ -5,7 +5,7 @@ window, so a time shown twice counts twice. A window of which they skip every ti
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from enum import IntEnum
 from typing import TypeVar
@@ -93,6 +93,8 @@ class CallingHours:
     """Local dates without any new call, also when hours are not enforced."""
     holidays: str | None = None
     """Code of the calendar whose public holidays are such dates too."""
+    known_days: "dict[date, list[_Span]]" = field(default_factory=dict, init=False, repr=False, compare=False)
+    """The open spans of each UTC day that was asked about."""
 
     @property
     def timezones(self) -> tuple[str, ...]:
@@ -123,8 +125,14 @@ def is_open(hours: CallingHours, at: datetime) -> bool:
     enforced.
     Raises ValueError for a time without a zone.
     """
+    return open_until(hours, at) is not None
+
+
+def open_until(hours: CallingHours, at: datetime) -> datetime | None:
+    """Return until when it stays open, as far as the UTC day of `at` reaches; None while it is closed."""
     instant = _in_utc(at)
-    return any(start <= instant < end for start, end in _open_spans(hours, instant.date()))
+    spans = _open_spans(hours, instant.date())
+    return next((end for start, end in spans if start <= instant < end), None)
 
 
 def next_opening(hours: CallingHours, at: datetime, *, before: datetime | None = None) -> datetime | None:
@@ -135,7 +143,9 @@ def next_opening(hours: CallingHours, at: datetime, *, before: datetime | None =
     """
     instant = _in_utc(at)
     limit = None if before is None else _in_utc(before)
-    opens_at = next((start for start, _ in _spans_from(hours, instant, _horizon(hours), limit)), None)
+    opens_at: datetime | None = instant
+    if not is_open(hours, instant):
+        opens_at = next((start for start, _ in _spans_from(hours, instant, _horizon(hours), limit)), None)
     return None if opens_at is None or (limit is not None and opens_at >= limit) else opens_at
 
 
@@ -210,6 +220,12 @@ def _spans_from(
 
 def _open_spans(hours: CallingHours, utc_day: date) -> list[_Span]:
     """Return when it is open during one UTC day, merged and in order: the one truth of this module."""
+    if utc_day not in hours.known_days:
+        hours.known_days[utc_day] = _worked_out(hours, utc_day)
+    return hours.known_days[utc_day]
+
+
+def _worked_out(hours: CallingHours, utc_day: date) -> list[_Span]:
     if not (hours.holidays is None or is_holiday_calendar(hours.holidays)):
         return []
     spans = _spans_in(hours, hours.timezone, utc_day)

@@ -13,6 +13,8 @@ from api.batches.appending import ContactsAppending
 from api.batches.changes import BatchChange, change_batch
 from api.batches.counters import CounterSource, live_counters
 from api.batches.creation import BatchCreation
+from api.batches.preview import BatchPreview
+from api.batches.previewing import BatchPreviewing
 from api.batches.requeueing import BatchRequeue, BatchRequeueing
 from api.batches.schemas import (
     BatchActed,
@@ -41,6 +43,7 @@ from api.http.authentication import Caller, Client, Watcher
 from api.http.dependencies import ApiDependencies, Dependencies, Metrics
 from api.http.idempotency import IdempotencyKeyHeader, answer_created, once_only
 from api.http.ids import batch_id_of, campaign_id_of
+from api.http.middleware import HELD
 from api.http.openapi import (
     ACTS,
     ACTS_AS_ASKED,
@@ -57,6 +60,7 @@ from api.http.openapi import (
 from api.http.paging import Flag, paging_headers
 from api.http.posted import IgnoredBody, Posted, body_of
 from api.http.responses import json_answer, json_list
+from api.http.uploads import Places
 from domain.errors import CampaignNotFound
 from domain.lifecycle import Action
 
@@ -120,6 +124,24 @@ async def _create(
     once = await once_only(caller.organization_id, "batch", key, posted.document)
     creation = BatchCreation(dependencies, caller, posted.value, once)
     return await answer_created(dependencies, once, lambda: creation.run(dependencies.clock()))
+
+
+@router.post(
+    "/preview",
+    response_model=BatchPreview,
+    responses=problems(WRITES),
+    openapi_extra=json_or_form_body(BatchCreate, BatchForm, STRUCTURES),
+)
+async def preview_batch(
+    request: Request, caller: Caller, dependencies: Dependencies, posted: UploadBodyOrFile
+) -> Response:
+    """Forecast what an upload would come to: who is skipped, when it begins and is done, how many calls.
+
+    Body and errors are those of a create; nothing is stored, and no `Idempotency-Key` is needed.
+    """
+    places: Places = request.app.state.forecast_places
+    previewing = BatchPreviewing(dependencies, caller, posted.value, places)
+    return json_answer(await previewing.run(dependencies.clock(), request.scope[HELD]))
 
 
 @router.get("", include_in_schema=False)

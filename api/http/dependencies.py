@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated
 
 from fastapi import Depends
@@ -14,6 +14,8 @@ from domain.audit import Actor
 from domain.batch import Batch
 from domain.campaign import Campaign
 from domain.counters import Counters
+from domain.forecast.forecast import Forecast
+from domain.forecast.question import ForecastQuestion
 from domain.identity import BatchId, OrganizationId
 from domain.ports import (
     AuditLog,
@@ -28,6 +30,7 @@ from domain.ports import (
     EndingStore,
     ExecutionStore,
     ExportStore,
+    ForecastStore,
     IdempotencyStore,
     RescheduleStore,
     SuppressionStore,
@@ -65,6 +68,7 @@ class ApiDependencies:
     reschedules: RescheduleStore
     diagnostics: DiagnosticsStore
     export: ExportStore
+    forecasts: ForecastStore
     tokens: TokenStore
     audit_log: AuditLog
     idempotency: IdempotencyStore
@@ -76,6 +80,10 @@ class ApiDependencies:
     ping_database: Callable[[], Awaitable[None]]
     """Return when the database answers. Raises StoreUnavailable."""
     clock: Clock
+    forecast: Callable[[ForecastQuestion], Awaitable[Forecast]]
+    """Work out a forecast where it holds up no request."""
+    quiet_after_unknown: timedelta = timedelta()
+    """How long a call that nobody can account for may still be under way."""
     rate_limit_per_minute: int = 0
     """Requests per token and minute; 0 is off."""
     can_speak_for: Callable[[str], bool] = lambda _: True

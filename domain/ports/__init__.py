@@ -51,6 +51,7 @@ from domain.ports.engine import (
 )
 from domain.ports.executions import EarlierAttempt, Execution, ExecutionStore
 from domain.ports.export import ExportStore
+from domain.ports.forecasts import ForecastStore, NumberFacts
 from domain.ports.idempotency import (
     IdempotencyKey,
     IdempotencyStore,
@@ -117,6 +118,7 @@ __all__ = [
     "Execution",
     "ExecutionStore",
     "ExportStore",
+    "ForecastStore",
     "HeldSlot",
     "IdempotencyKey",
     "IdempotencyStore",
@@ -127,6 +129,7 @@ __all__ = [
     "LateEffect",
     "Mismatch",
     "NewToken",
+    "NumberFacts",
     "Page",
     "ReadDiagnosis",
     "RecentAttempts",

@@ -22,7 +22,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.batch import Batch
 from domain.campaign import CONCURRENCY_KEY, Campaign
-from domain.identity import BatchId
+from domain.identity import BatchId, CampaignId
 from domain.slots import DEMAND_LASTS, SlotDemand, SlotGrants
 from store.schema.base import INSTANT
 from store.schema.mapping import batch_of, campaign_of, rules_version_of
@@ -115,12 +115,20 @@ async def demands_of(
     batch_id = locked.batch.batch_id
     if locked.campaign.rules.concurrency_limit is None:
         return {batch_id: SlotDemand(held=locked.held, wants=locked.held)}
-    this = {"this_campaign": locked.batch.campaign_id, "since": now - DEMAND_LASTS}
+    nothing = {batch_id: SlotDemand(held=0, wants=0)}
+    return nothing | await demands_in(connection, locked.batch.campaign_id, now)
+
+
+async def demands_in(
+    connection: AsyncConnection, campaign_id: CampaignId, now: datetime
+) -> dict[BatchId, SlotDemand]:
+    """Return what each batch of a campaign with a cap holds and wants, those that do neither left out."""
+    this = {"this_campaign": campaign_id, "since": now - DEMAND_LASTS}
     holds = {BatchId(each): number for each, number in await connection.execute(_HELD_IN_CAMPAIGN, this)}
     wants = {BatchId(each): number for each, number in await connection.execute(_DEMANDS, this)}
     return {
         each: SlotDemand(held=holds.get(each, 0), wants=max(wants.get(each, 0), holds.get(each, 0)))
-        for each in {batch_id, *holds, *wants}
+        for each in {*holds, *wants}
     }
 
 

@@ -9,6 +9,7 @@ import httpx
 from fastapi import FastAPI
 
 from api.assembly import assemble, install
+from api.batches.forecasting import in_a_thread
 from api.http.dependencies import ApiDependencies
 from api.http.webhook_authenticator import WebhookAuthenticator
 from domain.call import AttemptKind, CallRecord, DialState
@@ -155,6 +156,7 @@ async def build_house(
         reschedules=fakes.FakeRescheduleStore(tables),
         diagnostics=fakes.FakeDiagnosticsStore(tables),
         export=fakes.FakeExportStore(tables),
+        forecasts=fakes.FakeForecastStore(tables),
         tokens=tokens,
         audit_log=fakes.FakeAuditLog(),
         idempotency=fakes.FakeIdempotencyStore(tables),
@@ -170,6 +172,7 @@ async def build_house(
         ),
         ping_database=ping_database,
         clock=clock,
+        forecast=in_a_thread,
         rate_limit_per_minute=rate_limit_per_minute,
         requests_per_token=requests_per_token,
         failed_tokens_per_minute=failed_tokens_per_minute,

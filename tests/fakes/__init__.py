@@ -13,6 +13,7 @@ from tests.fakes.endings import FakeEndingStore
 from tests.fakes.engine import FakeEngine
 from tests.fakes.executions import FakeExecutionStore
 from tests.fakes.export import FakeExportStore
+from tests.fakes.forecasts import FakeForecastStore
 from tests.fakes.idempotency import FakeIdempotencyStore
 from tests.fakes.provider import FakeProvider
 from tests.fakes.rescheduled import FakeRescheduledStore
@@ -39,6 +40,7 @@ __all__ = [
     "FakeEngine",
     "FakeExecutionStore",
     "FakeExportStore",
+    "FakeForecastStore",
     "FakeIdempotencyStore",
     "FakeProvider",
     "FakeRescheduleStore",

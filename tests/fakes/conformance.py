@@ -21,6 +21,7 @@ def fit_their_ports(tables: fakes.Tables) -> tuple[object, ...]:
     diagnostics: ports.DiagnosticsStore = fakes.FakeDiagnosticsStore(tables)
     suppressions: ports.SuppressionStore = fakes.FakeSuppressionStore(tables)
     export: ports.ExportStore = fakes.FakeExportStore(tables)
+    forecasts: ports.ForecastStore = fakes.FakeForecastStore(tables)
     audit_log: ports.AuditLog = fakes.FakeAuditLog()
     keys: ports.IdempotencyStore = fakes.FakeIdempotencyStore(tables)
     endings: ports.EndingStore = fakes.FakeEndingStore(tables)
@@ -48,6 +49,7 @@ def fit_their_ports(tables: fakes.Tables) -> tuple[object, ...]:
         dial_turns,
         diagnostics,
         export,
+        forecasts,
         audit_log,
         keys,
         endings,

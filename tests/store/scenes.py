@@ -29,6 +29,7 @@ from domain.ports import (
     DispositionStore,
     EndingStore,
     ExecutionStore,
+    ForecastStore,
     RescheduledStore,
     RescheduleStore,
     SlotStore,
@@ -51,6 +52,7 @@ from store.database.engine import transaction
 from store.database.ids import mint
 from store.diagnostics.repository import PostgresDiagnosticsStore
 from store.dispositions.repository import PostgresDispositionStore
+from store.forecasts.repository import PostgresForecastStore
 from store.schema.base import METADATA
 from store.slots.repository import PostgresSlotStore
 from store.suppressions.repository import PostgresSuppressionStore
@@ -74,6 +76,7 @@ from tests.fakes import (
     FakeDispositionStore,
     FakeEndingStore,
     FakeExecutionStore,
+    FakeForecastStore,
     FakeRescheduledStore,
     FakeRescheduleStore,
     FakeSlotStore,
@@ -105,6 +108,7 @@ class House:
     slots: SlotStore
     suppressions: SuppressionStore
     diagnostics: DiagnosticsStore
+    forecasts: ForecastStore
 
     @classmethod
     def in_memory(cls) -> "House":
@@ -124,6 +128,7 @@ class House:
             slots=FakeSlotStore(tables),
             suppressions=FakeSuppressionStore(tables),
             diagnostics=FakeDiagnosticsStore(tables),
+            forecasts=FakeForecastStore(tables),
         )
 
     async def a_kept_campaign(self, rules: CampaignRules | None = None) -> Campaign:
@@ -277,6 +282,7 @@ class Stores(House):
             slots=PostgresSlotStore(engine),
             suppressions=PostgresSuppressionStore(engine, mint),
             diagnostics=PostgresDiagnosticsStore(engine),
+            forecasts=PostgresForecastStore(engine),
         )
 
     async def force(self, table_name: str, **values: object) -> None:

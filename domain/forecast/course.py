@@ -1,0 +1,261 @@
+"""One course that a batch may take, played through event by event.
+
+Who is called when is decided by the rules that hold for real calls: hours, caps, redials, follow-ups.
+Only how a call goes is drawn.
+"""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from heapq import heappop, heappush
+from itertools import count
+
+from domain.call import OUTCOME_OF, AttemptKind
+from domain.forecast.past_calls import CallDraws, Chance, DrawnCall
+from domain.forecast.question import ForecastQuestion, PlannedContact, Scale
+from domain.frequency import capped_until
+from domain.settlement import EndedAttempt, Settlement, Terms, settle_under
+from domain.working_hours import open_until, spread_after
+
+_HOUR = timedelta(hours=1)
+_ALWAYS, _NEVER = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+_TURN = {AttemptKind.FOLLOW_UP: 0, AttemptKind.RETRY: 1, AttemptKind.INITIAL: 2}
+
+
+@dataclass(slots=True)
+class _Person:
+    """A contact on its way through a course."""
+
+    position: int
+    lane: "_Lane"
+    asked_at: list[datetime]
+    kind: AttemptKind = AttemptKind.INITIAL
+    retry_count: int = 0
+    follow_up_count: int = 0
+
+
+@dataclass(slots=True)
+class _Lane:
+    """Those who wait for a slot under the same hours."""
+
+    terms: Terms
+    waiting: list[tuple[int, datetime, int, _Person]] = field(default_factory=list)
+    open_until: datetime | None = None
+    opens_at: datetime | None = None
+    """While it is closed: when it opens, the end of time where it never does."""
+    looked_for: datetime | None = None
+    """The opening at which the course looks at it again."""
+
+    def is_open(self, now: datetime) -> bool:
+        if self.open_until is not None and now < self.open_until:
+            return True
+        if self.opens_at is not None and now < self.opens_at:
+            return False
+        self.open_until = open_until(self.terms.hours, now)
+        self.opens_at = None
+        if self.open_until is None:
+            self.opens_at = self.terms.opening(now) or _NEVER
+        return self.open_until is not None
+
+    def add(self, person: _Person, due_at: datetime) -> None:
+        """Have a contact wait; of those that were never called the upload's order decides."""
+        since = _ALWAYS if person.kind is AttemptKind.INITIAL else due_at
+        heappush(self.waiting, (_TURN[person.kind], since, person.position, person))
+
+
+@dataclass(kw_only=True)
+class Course:
+    """What came of a batch in one course; times and numbers are those of the part that was simulated."""
+
+    first_call_at: datetime | None = None
+    finished_at: datetime | None = None
+    """None where somebody waits for ever."""
+    calls: int = 0
+    talk: timedelta = timedelta()
+    cost: float = 0.0
+    left: int = 0
+    """Contacts that wait when the batch's end comes, or for ever."""
+    calls_by_hour: Counter[datetime] = field(default_factory=Counter)
+
+
+def play(question: ForecastQuestion, scale: Scale, chance: Chance) -> Course:
+    """Return one course, which the random numbers decide."""
+    return _Play(question, scale, chance).run()
+
+
+class _Play:
+    def __init__(self, question: ForecastQuestion, scale: Scale, chance: Chance) -> None:
+        self._question, self._scale, self._chance = question, scale, chance
+        self._rules, self._ends_at = question.rules, question.new.scheduled_end
+        self._draws = CallDraws(question.past, chance)
+        self._lanes: dict[tuple[str, ...], _Lane] = {}
+        self._lane_of: dict[str | None, _Lane] = {}
+        self._events: list[tuple[datetime, int, Callable[..., None], tuple[object, ...]]] = []
+        self._order = count()
+        self._now = self._next_dial_at = question.starts_at
+        self._hour = self._now.replace(minute=0, second=0, microsecond=0)
+        self._interval = timedelta()
+        if (rate := question.rules.calls_per_second) is not None:
+            self._interval = timedelta(seconds=1 / rate) * scale.every
+        self._free = scale.slots
+        self._unfinished = self._live = 0
+        self._course = Course()
+
+    def run(self) -> Course:
+        """Play until nothing is left to happen, or the batch's end comes."""
+        for position, contact in enumerate(self._question.contacts[:: self._scale.every]):
+            self._enter(position, contact)
+        self._at(self._now, self._look)
+        while self._events:
+            at, _, happen, told = heappop(self._events)
+            if self._ends_at is not None and at >= self._ends_at:
+                self._now = self._ends_at
+                break
+            self._now = at
+            happen(*told)
+            self._grant()
+        return self._over()
+
+    def _over(self) -> Course:
+        self._course.left = self._unfinished - self._live
+        if self._unfinished:
+            self._course.finished_at = self._ends_at
+        return self._course
+
+    def _at(self, at: datetime, happen: Callable[..., None], *told: object) -> None:
+        heappush(self._events, (at, next(self._order), happen, told))
+
+    def _enter(self, position: int, contact: PlannedContact) -> None:
+        person = _Person(position, self._lane(contact.zone), list(contact.asked_at))
+        self._unfinished += 1
+        if contact.is_on_the_phone:
+            self._wake(person, self._question.now + self._question.past.mean_length)
+        else:
+            person.lane.add(person, self._now)
+
+    def _lane(self, zone: str | None) -> _Lane:
+        """Return the lane for a key of zones; different keys may mean the same zones."""
+        lane = self._lane_of.get(zone)
+        if lane is None:
+            question = self._question
+            terms = Terms.of(question.new, self._rules, zone, question.quiet_after_unknown)
+            lane = self._lanes.setdefault(terms.hours.timezones, _Lane(terms))
+            self._lane_of[zone] = lane
+        return lane
+
+    def _look(self) -> None:
+        """See who may be called by now, as after everything that happens."""
+
+    def _grant(self) -> None:
+        """Give free slots to those who may be called, in their turn."""
+        while self._free > 0 and (lane := self._next_lane()) is not None:
+            *_, person = heappop(lane.waiting)
+            until = self._capped_until(person)
+            if until is not None:
+                self._put_off(person, until)
+                continue
+            self._free -= 1
+            self._reserve(person)
+
+    def _next_lane(self) -> _Lane | None:
+        """Return the lane of whoever is next; one that is closed is looked at again when it opens."""
+        found: _Lane | None = None
+        for lane in self._lanes.values():
+            if not lane.waiting:
+                continue
+            if not lane.is_open(self._now):
+                self._look_again_for(lane)
+            elif found is None or lane.waiting[0] < found.waiting[0]:
+                found = lane
+        return found
+
+    def _look_again_for(self, lane: _Lane) -> None:
+        if lane.looked_for != lane.opens_at and lane.opens_at not in (None, _NEVER):
+            lane.looked_for = lane.opens_at
+            self._at(lane.opens_at, self._look)
+
+    def _capped_until(self, person: _Person) -> datetime | None:
+        caps = self._rules.frequency_caps
+        return capped_until(caps, person.asked_at, self._now) if caps and person.asked_at else None
+
+    def _put_off(self, person: _Person, until: datetime) -> None:
+        """Wait for an opening after the caps let go; without one a retry ends as the last call did."""
+        again_at = person.lane.terms.opening(until)
+        if again_at is not None:
+            self._wake(person, again_at)
+        elif person.kind is AttemptKind.RETRY:
+            self._finish()
+
+    def _wake(self, person: _Person, due_at: datetime) -> None:
+        """Have a contact ask for a slot; those that slept until an opening are spread behind it."""
+        spread = timedelta()
+        if person.kind is not AttemptKind.INITIAL:
+            spread = spread_after(person.lane.terms.hours, due_at, before=self._ends_at)
+            spread *= self._chance()
+        self._at(due_at + spread, person.lane.add, person, due_at)
+
+    def _reserve(self, person: _Person) -> None:
+        """Dial at the next instant that the campaign's rate has free, the slot being held until then."""
+        dial_at = max(self._now, self._next_dial_at)
+        self._next_dial_at = dial_at + self._interval
+        if dial_at > self._now:
+            self._at(dial_at, self._dial, person)
+        else:
+            self._dial(person)
+
+    def _dial(self, person: _Person) -> None:
+        if not person.lane.is_open(self._now):
+            self._free += 1
+            person.lane.add(person, self._now)
+            return
+        person.retry_count += person.kind is AttemptKind.RETRY
+        person.follow_up_count += person.kind is AttemptKind.FOLLOW_UP
+        person.asked_at.insert(0, self._now)
+        self._live += 1
+        drawn = self._draws.draw(person.kind)
+        self._count(drawn)
+        self._at(self._now + drawn.length, self._end, person, drawn)
+        if self._scale.stretch > 1:
+            self._at(self._now + drawn.length * self._scale.stretch, self._free_slot)
+
+    def _count(self, drawn: DrawnCall) -> None:
+        course = self._course
+        course.first_call_at = course.first_call_at or self._now
+        course.calls += 1
+        course.talk += drawn.talk
+        course.cost += drawn.alike.cost or 0.0
+        if self._now >= self._hour + _HOUR:  # time only moves forward
+            self._hour = self._now.replace(minute=0, second=0, microsecond=0)
+        course.calls_by_hour[self._hour] += 1
+
+    def _free_slot(self) -> None:
+        self._free += 1
+
+    def _end(self, person: _Person, drawn: DrawnCall) -> None:
+        if self._scale.stretch <= 1:
+            self._free_slot()
+        self._live -= 1
+        settled = self._settle(person, drawn)
+        if settled.due_at is None:
+            self._finish()
+            return
+        person.kind = AttemptKind.RETRY if settled.follow_up_at is None else AttemptKind.FOLLOW_UP
+        self._wake(person, settled.due_at)
+
+    def _settle(self, person: _Person, drawn: DrawnCall) -> Settlement:
+        alike = drawn.alike
+        attempt = EndedAttempt(
+            OUTCOME_OF[alike.call_status],
+            self._now,
+            person.retry_count,
+            alike.answered_by,
+            alike.disposition,
+        )
+        asked_for = None if alike.follow_up_after is None else self._now + alike.follow_up_after
+        has_follow_up = person.follow_up_count < self._rules.max_follow_ups
+        return settle_under(person.lane.terms, attempt, asked_for, self._now, has_follow_up=has_follow_up)
+
+    def _finish(self) -> None:
+        self._unfinished -= 1
+        self._course.finished_at = self._now

@@ -1,0 +1,60 @@
+"""What an organization knows of many numbers at once, as statements over a page of them."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ARRAY, ColumnElement, Select, Text, func, literal, select, true
+
+from domain.call import ASKED
+from domain.frequency import CapsAt
+from domain.identity import OrganizationId
+from store.numbers.on_the_phone import is_on_own_call
+from store.numbers.suppressed import is_suppressed
+from store.schema.tables import calls, campaigns
+
+_NUMBER = "number"
+
+
+def marked(organization_id: OrganizationId, numbers: Sequence[str], now: datetime) -> Select[str, bool, bool]:
+    """Select the numbers that are suppressed or on the phone, and which of both."""
+    number: ColumnElement[str] = _unnested(numbers).column
+    owner: ColumnElement[str] = literal(organization_id, Text)
+    facts = select(
+        number.label(_NUMBER),
+        is_suppressed(owner, number, now).label("is_suppressed"),
+        is_on_own_call(number, owner).label("is_busy"),
+    ).subquery()
+    return select(facts).where(facts.c.is_suppressed | facts.c.is_busy)
+
+
+def attempts(organization_id: OrganizationId, numbers: Sequence[str], caps: CapsAt) -> Select[str, datetime]:
+    """Select the starts of the attempts that the caps may count, newest first for each number."""
+    number = _unnested(numbers)
+    owner = (
+        select(campaigns.c.organization_id)
+        .where(campaigns.c.campaign_id == calls.c.campaign_id)
+        .correlate(calls)
+        .scalar_subquery()
+    )
+    newest = (
+        select(calls.c.started_at)
+        .where(
+            calls.c.to_number == number.column,
+            calls.c.started_at > caps.now - max(cap.window for cap in caps.caps),
+            calls.c.dial_state.in_(ASKED),
+            owner == organization_id,
+        )
+        .order_by(calls.c.started_at.desc())
+        .limit(max(cap.max_calls for cap in caps.caps))
+        .lateral("newest")
+    )
+    return (
+        select(number.column.label(_NUMBER), newest.c.started_at)
+        .select_from(number.join(newest, true()))
+        .order_by(newest.c.started_at.desc())
+    )
+
+
+def _unnested(numbers: Sequence[str]) -> Any:
+    return func.unnest(literal(list(numbers), ARRAY(Text))).table_valued(_NUMBER).alias("asked")
