@@ -12,7 +12,9 @@ from tests.e2e.house import House, a_fresh_house
 
 pytestmark = [pytest.mark.e2e, pytest.mark.server, pytest.mark.timeout(240)]
 
-NUMBERS = [f"+1415555{number:02}50" for number in range(20)]
+WRONG_NUMBER = "+14155559919"
+"""Its agent reports so while the call is live."""
+NUMBERS = [WRONG_NUMBER, *(f"+1415555{number:02}50" for number in range(20))]
 """All of them answer."""
 PATIENCE_SECONDS = 60
 """A claim of the killed worker lapses after twenty."""
@@ -56,9 +58,14 @@ def test_every_event_of_a_batch_arrives_although_the_worker_is_killed() -> None:
         finished = {str(each.pop("contact_id")): each for each in told(lines, "contact.finished").values()}
         calls = {str(each["execution_id"]) for each in told(lines, "call.ended").values()}
         records = [record for each in people.values() for record in _records(each.pop("call_records"))]
+        reported = {str(each["execution_id"]): each for each in told(lines, "call.disposition").values()}
         assert {line[3] for line in lines} == {"verified"}
         assert finished == people
         assert calls == {str(record["execution_id"]) for record in records}
+        assert {execution_id: each["disposition"] for execution_id, each in reported.items()} == {
+            str(record["execution_id"]): "wrong_number" for record in records if record["disposition"]
+        }
+        assert len(reported) == 1
         assert list(told(lines, "batch.completed").values()) == [house.api.batch(batch_id)]
         assert len(told(lines, "batch.started")) == 1
         started, completed = (min(told(lines, f"batch.{each}")) for each in ("started", "completed"))
