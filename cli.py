@@ -16,6 +16,7 @@ from console.campaign_commands import campaigns
 from console.cli_context import CliContext
 from console.demo import Demo
 from console.failures import ApolloGroup, CommandFailed
+from console.preset_commands import presets
 from console.suppression_commands import suppressions
 from console.watch import Watcher
 from console.webhook_commands import webhooks
@@ -44,6 +45,7 @@ app = typer.Typer(
 )
 app.add_typer(campaigns, name="campaigns")
 app.add_typer(batches, name="batches")
+app.add_typer(presets, name="presets")
 app.add_typer(suppressions, name="suppressions")
 app.add_typer(tokens, name="tokens")
 app.add_typer(webhooks, name="webhooks")

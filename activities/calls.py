@@ -16,9 +16,10 @@ from domain.batch import call_variables_in_force, caller_ids_in_force, on_machin
 from domain.call import CallRecord, CallStatus, DialState, EventSource, StatusEvent, has_ended
 from domain.dial_reservations import is_usable
 from domain.errors import ProviderUnavailable
+from domain.frequency import Capped
 from domain.gates import Gate
 from domain.identity import ContactId
-from domain.ports import AttemptClaim, CallStore, Capped, DialBrief, RulesChanged, TelephonyProvider
+from domain.ports import AttemptClaim, CallStore, DialBrief, RulesChanged, TelephonyProvider
 from domain.telephony import (
     Accepted,
     Ambiguous,
@@ -143,7 +144,7 @@ class CallActivities:
         if isinstance(claimed, Gate):
             return withheld(brief, claimed, now)
         if isinstance(claimed, Capped):
-            return capped(brief, request.kind, claimed.until, now)
+            return capped(brief, request.kind, claimed, now)
         if isinstance(claimed, RulesChanged):
             return PlacedCall(
                 answer=DialAnswer.ASK_AGAIN, asked_at=now, ask_again_in=ASK_AGAIN_WHEN_RULES_CHANGED

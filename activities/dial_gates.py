@@ -5,9 +5,10 @@ from datetime import datetime, timedelta
 from activities.messages import DialAnswer, PlacedCall
 from domain.batch import calling_hours_in_force
 from domain.call import AttemptKind, DialState
+from domain.frequency import Capped
 from domain.gates import Gate, GateFacts, closed_gate
 from domain.ports import DialBrief
-from domain.working_hours import CallingHours, is_open, next_opening
+from domain.working_hours import CallingHours, closed_presets, is_open, next_opening
 
 CLOCKS_DIFFER_BY = timedelta(seconds=5)
 """A contact that wakes so little early by our clock has slept long enough by another."""
@@ -35,24 +36,32 @@ def closed_gate_of(brief: DialBrief, now: datetime) -> Gate | None:
 
 def withheld(brief: DialBrief | None, gate: Gate, now: datetime) -> PlacedCall:
     """Say which gate is closed, and when to ask again where that is known."""
-    opens_at = None
+    opens_at: datetime | None = None
+    presets: tuple[str, ...] = ()
     if brief is not None and gate is Gate.OUTSIDE_HOURS:
         opens_at = next_opening(_hours(brief), _due_at(brief, now), before=brief.batch.scheduled_end)
+        presets = closed_presets(_hours(brief), now)
     elif gate is Gate.NUMBER_BUSY:
         opens_at = now + ASK_AGAIN_WHEN_BUSY
-    return PlacedCall(answer=DialAnswer.WITHHELD, asked_at=now, gate=gate, opens_at=opens_at)
+    return PlacedCall(answer=DialAnswer.WITHHELD, asked_at=now, gate=gate, opens_at=opens_at, presets=presets)
 
 
-def capped(brief: DialBrief, kind: AttemptKind, until: datetime, now: datetime) -> PlacedCall:
+def capped(brief: DialBrief, kind: AttemptKind, held: Capped, now: datetime) -> PlacedCall:
     """Wait for the first opening after the caps let go; without one before the batch's end a retry is over.
 
     All others wait for that end, which skips them.
     """
     end = brief.batch.scheduled_end
-    opens_at = next_opening(_hours(brief), until, before=end)
+    opens_at = next_opening(_hours(brief), held.until, before=end)
     if opens_at is None and kind is not AttemptKind.RETRY:
         opens_at = end
-    return PlacedCall(answer=DialAnswer.WITHHELD, asked_at=now, gate=Gate.FREQUENCY_CAPPED, opens_at=opens_at)
+    return PlacedCall(
+        answer=DialAnswer.WITHHELD,
+        asked_at=now,
+        gate=Gate.FREQUENCY_CAPPED,
+        opens_at=opens_at,
+        presets=held.presets,
+    )
 
 
 def _due_at(brief: DialBrief, now: datetime) -> datetime:

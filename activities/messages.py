@@ -130,6 +130,8 @@ class PlacedCall:
     """
     turn: DialReservation | None = None
     """The instant this dial has for itself, to be handed back when it is asked for again."""
+    presets: tuple[str, ...] = ()
+    """Whose hours or caps withheld the call, by name; none where the campaign's own rules did."""
 
 
 @dataclass(frozen=True, kw_only=True)

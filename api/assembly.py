@@ -25,6 +25,7 @@ from api.http.openapi import describe_with_schemas, serve_docs
 from api.http.problems import speak_problems
 from api.http.rate_limit import RateLimit, RequestPlaces
 from api.http.uploads import UploadPlaces
+from api.presets import routes as presets
 from api.suppressions import routes as suppressions
 from api.tokens import routes as tokens
 from api.webhook_endpoints import deliveries as webhook_deliveries
@@ -46,6 +47,7 @@ ROUTERS = (
     diagnosis.router,
     suppressions.router,
     tokens.router,
+    presets.router,
     webhook_endpoints.router,
     webhook_deliveries.router,
     audit.router,

@@ -88,6 +88,9 @@ class ApiClient:
     def campaign_stats(self, campaign_id: str) -> JsonObject:
         return _object(self._send("GET", f"/campaigns/{_segment(campaign_id)}/stats"))
 
+    def presets(self) -> Sequence[JsonObject]:
+        return _objects(self._send("GET", "/presets"))
+
     def create_batch(self, fields: JsonObject, file: IO[bytes]) -> JsonObject:
         """Upload a CSV file of contacts as a batch; returns it with its import report.
 

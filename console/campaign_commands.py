@@ -21,6 +21,7 @@ _PACE = "Dials per second at most, 0.1 to 100, over all batches."
 _STICKY = "Show a contact the number of its first attempt again."
 _ZONE = "IANA name of the zone of its hours, or from_number."
 _FALLBACK = "IANA name of the zone for numbers that tell none; from_number needs it."
+_PRESETS = "A law whose rules hold as well, by its name in `apollo presets list`; may be repeated."
 _HOLIDAYS = "Nobody is called on public holidays of this country or subdivision, such as US-CA."
 
 
@@ -39,6 +40,7 @@ def create(  # noqa: PLR0913 - one parameter per option
     timezone: Annotated[str | None, typer.Option(help=_ZONE)] = None,
     fallback_timezone: Annotated[str | None, typer.Option(help=_FALLBACK)] = None,
     holidays: Annotated[str | None, typer.Option(help=_HOLIDAYS)] = None,
+    preset: Annotated[list[str] | None, typer.Option(help=_PRESETS)] = None,
     file: Annotated[Path | None, typer.Option(help="The whole campaign as JSON, instead of options.")] = None,
     api_url: ApiUrl = None,
     token: ApiToken = None,
@@ -56,6 +58,7 @@ def create(  # noqa: PLR0913 - one parameter per option
             "timezone": timezone,
             "fallback_timezone": fallback_timezone,
             "holidays": holidays,
+            "presets": preset or None,
             "metadata": given(metadata) or None,
             "retry_policy": given(retry_policy) or None,
         }
@@ -114,6 +117,7 @@ def update(  # noqa: PLR0913 - one parameter per option
     timezone: Annotated[str | None, typer.Option(help=_ZONE)] = None,
     fallback_timezone: Annotated[str | None, typer.Option(help=_FALLBACK)] = None,
     holidays: Annotated[str | None, typer.Option(help=_HOLIDAYS)] = None,
+    preset: Annotated[list[str] | None, typer.Option(help=_PRESETS)] = None,
     reset: Annotated[
         list[str] | None, typer.Option(help="A field to set back to its default; may be repeated.")
     ] = None,
@@ -133,6 +137,7 @@ def update(  # noqa: PLR0913 - one parameter per option
             "timezone": timezone,
             "fallback_timezone": fallback_timezone,
             "holidays": holidays,
+            "presets": preset or None,
         }
     )
     change = change_body(options, reset or [], file)

@@ -11,6 +11,7 @@ from domain.contact import Contact, SkipReason
 from domain.counters import Counters
 from domain.disposition import DispositionRule, OnMachine
 from domain.identity import BatchId, CampaignId, OrganizationId
+from domain.presets import schedules_of
 from domain.redial import RedialPolicy
 from domain.working_hours import CallingHours, WorkingHours
 from domain.zones import zones_in_force
@@ -175,6 +176,7 @@ def calling_hours_in_force(
         working_hours=overrides.working_hours or campaign.working_hours,
         blackout_dates=frozenset(campaign.blackout_dates),
         holidays=campaign.holidays,
+        presets=schedules_of(campaign.presets),
     )
 
 

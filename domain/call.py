@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from domain.disposition import AnsweredBy
+from domain.disposition import MACHINES, AnsweredBy
 from domain.given_time import GivenTime
 from domain.identity import BatchId, CampaignId, ContactId, ExecutionId
 
@@ -240,6 +240,12 @@ def apply_event(record: CallRecord, event: StatusEvent) -> tuple[CallRecord, Eve
     if event.status is record.call_status:
         return _fill_gaps(record, event), EventEffect.STALE
     return _with_answerer(record, event), EventEffect.STALE
+
+
+def was_conversation(record: CallRecord) -> bool:
+    """Tell whether somebody was spoken to, as far as is known: in doubt the call was one."""
+    is_or_may_be = record.call_status in (CallStatus.COMPLETED, CallStatus.UNKNOWN)
+    return (record.answered_at is not None or is_or_may_be) and record.answered_by not in MACHINES
 
 
 def _advance(record: CallRecord, event: StatusEvent) -> CallRecord:

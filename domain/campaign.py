@@ -10,6 +10,7 @@ from domain.dial_reservations import DialRate
 from domain.disposition import DispositionRule, OnMachine
 from domain.frequency import FrequencyCap
 from domain.identity import CampaignId, OrganizationId
+from domain.presets import caps_with_presets
 from domain.redial import RedialPolicy
 from domain.working_hours import DEFAULT_WORKING_HOURS, WorkingHours
 
@@ -61,6 +62,8 @@ class CampaignRules:
     blackout_dates: tuple[date, ...] = ()
     holidays: str | None = None
     """Code of the calendar whose public holidays count as blackout dates."""
+    presets: tuple[str, ...] = ()
+    """Names of laws' rules that hold as well, whatever else is allowed."""
     retry_policy: RedialPolicy = field(default_factory=RedialPolicy)
     max_follow_ups: int = 1
     frequency_caps: tuple[FrequencyCap, ...] = ()
@@ -70,6 +73,11 @@ class CampaignRules:
     """At most one for each disposition."""
     default_call_variables: Mapping[str, object] = field(default_factory=dict)
     metadata: Mapping[str, object] = field(default_factory=dict)
+
+    @property
+    def caps_in_force(self) -> tuple[FrequencyCap, ...]:
+        """Return its own caps and those of its presets: all of them hold."""
+        return caps_with_presets(self.frequency_caps, self.presets)
 
     @property
     def concurrency_limit(self) -> int | None:

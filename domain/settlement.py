@@ -244,6 +244,7 @@ def is_to_be_followed(before: CampaignRules, after: CampaignRules) -> bool:
             rules.fallback_timezone,
             frozenset(rules.blackout_dates),
             rules.holidays,
+            frozenset(rules.presets),
             rules.concurrency_limit,
         )
 

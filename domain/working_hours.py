@@ -1,13 +1,16 @@
-"""The weekly schedule of a campaign, its blackout dates and holidays: when a new call may be placed.
+"""When a new call may be placed: by the schedule of a campaign and those of its presets, in every zone.
 
 The clocks of the zones in force decide: in each, an instant is open when the time they show lies in a
-window, so a time shown twice counts twice. A window of which they skip every time moves forward by the gap.
+window of every schedule, so a time shown twice counts twice. A window of which they skip every time moves
+forward by the gap.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from enum import IntEnum
+from functools import cached_property
+from itertools import product
 from typing import TypeVar
 
 from domain.public_holidays import is_holiday_calendar, public_holidays
@@ -80,19 +83,40 @@ DEFAULT_WORKING_HOURS = WorkingHours((_WORKDAY, _WORKDAY, _WORKDAY, _WORKDAY, _W
 
 
 @dataclass(frozen=True, kw_only=True)
+class Schedule:
+    """The weekly windows of one rule, and the local dates without any."""
+
+    preset: str | None = None
+    """Whose rule it is, by name; None for a campaign's own."""
+    working_hours: WorkingHours | None
+    """None when any time of day will do."""
+    blackout_dates: frozenset[date] = frozenset()
+    holidays: str | None = None
+    """Code of the calendar whose public holidays are such dates too."""
+
+    def is_blackout(self, day: date) -> bool:
+        """Tell whether no call begins on a local date. Raises NotImplementedError for an unknown calendar."""
+        is_holiday = self.holidays is not None and day in public_holidays(self.holidays, day.year)
+        return is_holiday or day in self.blackout_dates
+
+
+@dataclass(frozen=True, kw_only=True)
 class CallingHours:
     """Everything that decides whether a call may be placed at an instant."""
 
     enforced: bool
+    """Whether `working_hours` count; the other rules do in any case."""
     timezone: str
     """IANA name of the zone in force: the contact's, else the batch's, else the campaign's."""
     also_in: tuple[str, ...] = ()
     """Further zones in which the phone may ring: it is open when it is open in all of them."""
     working_hours: WorkingHours
     blackout_dates: frozenset[date] = frozenset()
-    """Local dates without any new call, also when hours are not enforced."""
+    """Local dates without any new call."""
     holidays: str | None = None
     """Code of the calendar whose public holidays are such dates too."""
+    presets: tuple[Schedule, ...] = ()
+    """Schedules that hold as well: it is open when it is open by all of them."""
     known_days: "dict[date, list[_Span]]" = field(default_factory=dict, init=False, repr=False, compare=False)
     """The open spans of each UTC day that was asked about."""
 
@@ -101,10 +125,15 @@ class CallingHours:
         """Return every zone that holds."""
         return self.timezone, *self.also_in
 
-    def is_blackout(self, day: date) -> bool:
-        """Tell whether no call begins on a local date. Raises NotImplementedError for an unknown calendar."""
-        is_holiday = self.holidays is not None and day in public_holidays(self.holidays, day.year)
-        return is_holiday or day in self.blackout_dates
+    @cached_property
+    def schedules(self) -> tuple[Schedule, ...]:
+        """Return every schedule that holds."""
+        own = Schedule(
+            working_hours=self.working_hours if self.enforced else None,
+            blackout_dates=self.blackout_dates,
+            holidays=self.holidays,
+        )
+        return own, *self.presets
 
 
 @dataclass(frozen=True)
@@ -113,9 +142,9 @@ class OpenWindow:
 
     is_open: bool
     opens_at: datetime | None
-    """None while it is open, when it never opens, and when hours are not enforced."""
+    """None while it is open, when it never opens, and where no hours hold."""
     closes_at: datetime | None
-    """None when it stays open for over a year, never opens, and when hours are not enforced."""
+    """None when it stays open for over a year, never opens, and where no hours hold."""
 
 
 def is_open(hours: CallingHours, at: datetime) -> bool:
@@ -154,13 +183,26 @@ def window_around(hours: CallingHours, at: datetime) -> OpenWindow:
 
     Raises ValueError for a time without a zone.
     """
-    if not hours.enforced:
+    if not hours.enforced and not hours.presets:
         return OpenWindow(is_open(hours, at), None, None)
     opens_at = next_opening(hours, at)
     if opens_at is None:
         return OpenWindow(is_open=False, opens_at=None, closes_at=None)
     already = opens_at == _in_utc(at)  # across zones Python finds repeated local times unequal (PEP 495)
     return OpenWindow(already, None if already else opens_at, _closing(hours, opens_at))
+
+
+def closed_presets(hours: CallingHours, at: datetime) -> tuple[str, ...]:
+    """Return the presets that let no call begin at `at`, by name, whatever else does not.
+
+    Raises ValueError for a time without a zone.
+    """
+    instant = _in_utc(at)
+    return tuple(
+        schedule.preset
+        for schedule in hours.presets
+        if schedule.preset is not None and not _is_open_by(schedule, hours.timezones, instant)
+    )
 
 
 def spread_after(hours: CallingHours, due_at: datetime, *, before: datetime | None = None) -> timedelta:
@@ -185,15 +227,17 @@ def _in_utc(at: datetime) -> datetime:
 def _horizon(hours: CallingHours) -> int:
     """Return the days within which it opens if it ever does.
 
-    Take one enabled weekday. Its next date is at most 8 days off. Each of its dates opens unless that date
-    or a neighbour is blacked out, or the zone skipped it, which no zone did twice. So of as many weeks as
-    there are blackout dates, plus two, one opens; one more is for the 8 days and the distance from UTC.
-    Holidays come every year, so the weeks they may take are counted in whole years.
+    Take one weekday on which it is open by all schedules. Its next date is at most 8 days off. Each of its
+    dates opens unless that date or a neighbour is blacked out, or the zone skipped it, which no zone did
+    twice. So of as many weeks as there are blackout dates, plus two, one opens; one more is for the 8 days
+    and the distance from UTC.
+    Holidays come every year, so the weeks they may take are counted in whole years, for each calendar.
     Windows of several zones may meet in one half of the year only, while clocks differ otherwise.
     """
-    weeks_of_holidays = 0 if hours.holidays is None else _WEEKS_OF_HOLIDAYS
+    blackout_dates = frozenset().union(*(each.blackout_dates for each in hours.schedules))
+    calendars = {each.holidays for each in hours.schedules} - {None}
     days_of_clock_changes = _LONGEST_LOOK if hours.also_in else 0
-    return 7 * (len(hours.blackout_dates) + weeks_of_holidays + 3) + days_of_clock_changes
+    return 7 * (len(blackout_dates) + _WEEKS_OF_HOLIDAYS * len(calendars) + 3) + days_of_clock_changes
 
 
 def _closing(hours: CallingHours, opens_at: datetime) -> datetime | None:
@@ -226,12 +270,20 @@ def _open_spans(hours: CallingHours, utc_day: date) -> list[_Span]:
 
 
 def _worked_out(hours: CallingHours, utc_day: date) -> list[_Span]:
-    if not (hours.holidays is None or is_holiday_calendar(hours.holidays)):
-        return []
-    spans = _spans_in(hours, hours.timezone, utc_day)
-    for name in hours.also_in:
-        spans = _common(spans, _spans_in(hours, name, utc_day))
-    return spans
+    spans: list[_Span] | None = None
+    for schedule, name in product(hours.schedules, hours.timezones):
+        more = _spans_in(schedule, name, utc_day)
+        spans = more if spans is None else _common(spans, more)
+        if not spans:
+            return []
+    return spans or []
+
+
+def _is_open_by(schedule: Schedule, timezones: Sequence[str], instant: datetime) -> bool:
+    return all(
+        any(start <= instant < end for start, end in _spans_in(schedule, name, instant.date()))
+        for name in timezones
+    )
 
 
 def _common(some: list[_Span], others: list[_Span]) -> list[_Span]:
@@ -240,26 +292,26 @@ def _common(some: list[_Span], others: list[_Span]) -> list[_Span]:
     return [(start, end) for start, end in pairs if start < end]
 
 
-def _spans_in(hours: CallingHours, name: str, utc_day: date) -> list[_Span]:
-    """Return when it is open in one zone during one UTC day, merged and in order."""
+def _spans_in(schedule: Schedule, name: str, utc_day: date) -> list[_Span]:
+    """Return when it is open by one schedule in one zone during one UTC day, merged and in order."""
     zone = zone_named(name)
-    if zone is None:
+    if zone is None or not (schedule.holidays is None or is_holiday_calendar(schedule.holidays)):
         return []
     clocks = clock_day(zone, utc_day)
-    moved = [] if clocks.gap is None else _moved_windows(hours, clocks.gap)
+    moved = [] if clocks.gap is None else _moved_windows(schedule, clocks.gap)
     spans = []
     for reading in clocks.readings:
-        if not hours.is_blackout(reading.date):
-            for start, end in (*_from(reading.midnight_at, _local_windows(hours, reading.date)), *moved):
+        if not schedule.is_blackout(reading.date):
+            for start, end in (*_from(reading.midnight_at, _local_windows(schedule, reading.date)), *moved):
                 spans.append((max(start, reading.start), min(end, reading.end)))
     return _merged((start, end) for start, end in spans if start < end)
 
 
-def _moved_windows(hours: CallingHours, gap: Gap) -> list[_Span]:
+def _moved_windows(schedule: Schedule, gap: Gap) -> list[_Span]:
     """Return the windows of which clocks skip every time, each moved forward by the gap."""
-    if hours.is_blackout(gap.day):
+    if schedule.is_blackout(gap.day):
         return []
-    near = _local_windows(hours, gap.day)
+    near = _local_windows(schedule, gap.day)
     return _from(
         gap.midnight_at, [(start, end) for start, end in near if gap.start <= start and end <= gap.end]
     )
@@ -269,13 +321,13 @@ def _from(midnight_at: datetime, times: list[_Times]) -> list[_Span]:
     return [(midnight_at + start, midnight_at + end) for start, end in times]
 
 
-def _local_windows(hours: CallingHours, day: date) -> list[_Times]:
+def _local_windows(schedule: Schedule, day: date) -> list[_Times]:
     """Return the windows that start on `day` and its neighbours, merged, as distances from 00:00 of `day`."""
-    if not hours.enforced:
+    if schedule.working_hours is None:
         return [(-_DAY, 2 * _DAY)]
     times = []
     for midnight in (-_DAY, timedelta(), _DAY):
-        of_weekday = hours.working_hours.days[(day + midnight).weekday()]
+        of_weekday = schedule.working_hours.days[(day + midnight).weekday()]
         for window in of_weekday.windows if of_weekday.enabled else ():
             end_midnight = midnight if window.start < window.end else midnight + _DAY
             times.append(

@@ -1,7 +1,7 @@
 """Texts that people read in the Web UI: instants, reasons, what operators typed."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 from domain.call import AttemptKind
@@ -43,9 +43,10 @@ def instant(at: datetime) -> str:
     return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
-def withheld(gate: Gate | None) -> str:
-    """Return why no call was placed."""
-    return f"not called: {WITHHELD[gate]}" if gate else "not called"
+def withheld(gate: Gate | None, presets: Sequence[str] = ()) -> str:
+    """Return why no call was placed, and by which presets."""
+    by = f" ({', '.join(presets)})" if presets else ""
+    return f"not called: {WITHHELD[gate]}{by}" if gate else "not called"
 
 
 def told(answered_by: AnsweredBy | None, disposition: str | None) -> str:

@@ -17,6 +17,7 @@ from api.policy.rules import (
     HolidayCalendar,
     Metadata,
     Name,
+    Presets,
     Strategy,
 )
 from api.policy.working_hours import NO_ENABLED_DAY, WorkingHoursIn, WorkingHoursOut, require_some_open_day
@@ -115,6 +116,7 @@ class RulesIn(WireInput):
         default=None, description="Local dates without any new call."
     )
     holidays: HolidayCalendar | None = None
+    presets: Presets | None = None
     retry_policy: RetryPolicyIn | None = None
     max_follow_ups: Annotated[int, Field(ge=0, le=10)] | None = Field(default=None, description="Default 1.")
     frequency_caps: FrequencyCapsIn | None = None
@@ -147,6 +149,7 @@ class RulesIn(WireInput):
             working_hours=self.working_hours.to_domain() if self.working_hours else DEFAULT_WORKING_HOURS,
             blackout_dates=tuple(self.blackout_dates or ()),
             holidays=self.holidays,
+            presets=tuple(self.presets or ()),
             retry_policy=self.retry_policy.to_domain() if self.retry_policy else RedialPolicy(),
             max_follow_ups=1 if self.max_follow_ups is None else self.max_follow_ups,
             frequency_caps=tuple(cap.to_domain() for cap in self.frequency_caps or ()),
@@ -248,6 +251,7 @@ class CampaignOut(WireOutput):
     working_hours: WorkingHoursOut
     blackout_dates: list[Annotated[date, PlainSerializer(date.isoformat, return_type=str)]]
     holidays: str | None = Field(examples=["US-CA"])
+    presets: list[str] = Field(examples=[["us-tcpa"]])
     retry_policy: RetryPolicyOut
     max_follow_ups: int
     frequency_caps: list[FrequencyCapOut]
@@ -282,6 +286,7 @@ class CampaignOut(WireOutput):
             working_hours=WorkingHoursOut.of(rules.working_hours),
             blackout_dates=list(rules.blackout_dates),
             holidays=rules.holidays,
+            presets=list(rules.presets),
             retry_policy=RetryPolicyOut.of(rules.retry_policy),
             max_follow_ups=rules.max_follow_ups,
             frequency_caps=[FrequencyCapOut.of(cap) for cap in rules.frequency_caps],

@@ -1,6 +1,6 @@
 """Contacts over HTTP."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Annotated
@@ -26,9 +26,12 @@ from api.http.openapi import ACTS, ACTS_ON_BODY, READS_ONE, READS_WITHIN, json_b
 from api.http.paging import paging_headers
 from api.http.posted import IgnoredBody, Posted, body_of
 from api.http.responses import json_answer, json_pieces
-from domain.batch import Batch
+from domain.batch import Batch, calling_hours_in_force
 from domain.campaign import Campaign
-from domain.contact import Contact
+from domain.contact import WAITING, Contact
+from domain.frequency import CapsAt
+from domain.identity import ContactId
+from domain.working_hours import closed_presets
 
 router = APIRouter(prefix="/api/v1/batches/{batch_id}/contacts", tags=["contacts"])
 
@@ -112,6 +115,21 @@ class _Shown:
     batch: Batch
     campaign: Campaign
 
+    async def held_by(self, contacts: Sequence[Contact]) -> Mapping[ContactId, Sequence[str]]:
+        """Return the presets by which contacts that wait may not be called now, by hours and by caps."""
+        rules, now = self.campaign.rules, self.dependencies.clock()
+        waiting = [each for each in contacts if each.status in WAITING] if rules.presets else []
+        if not waiting:
+            return {}
+        caps = CapsAt(tuple(cap for cap in rules.caps_in_force if cap.preset is not None), now)
+        capped = await self.dependencies.contacts.capped([each.contact_id for each in waiting], caps)
+        held = {}
+        for each in waiting:
+            hours = calling_hours_in_force(self.batch.overrides, rules, each.zone)
+            names = {*closed_presets(hours, now), *capped.get(each.contact_id, ())}
+            held[each.contact_id] = [name for name in rules.presets if name in names]
+        return held
+
 
 async def _written_with_calls(shown: _Shown, contacts: Sequence[Contact]) -> bytes:
     return _WITH_CALLS.dump_json(await _with_calls(shown, contacts))
@@ -123,12 +141,29 @@ async def _written_with_newest_call(shown: _Shown, contacts: Sequence[Contact]) 
 
 async def _with_calls(shown: _Shown, contacts: Sequence[Contact]) -> list[ContactWithCalls]:
     calls = await shown.dependencies.contacts.calls_of([each.contact_id for each in contacts])
+    held_by = await shown.held_by(contacts)
     return [
-        ContactWithCalls.of_calls(each, calls.get(each.contact_id, ()), shown.batch, shown.campaign)
+        ContactWithCalls.of_calls(
+            each,
+            calls.get(each.contact_id, ()),
+            shown.batch,
+            shown.campaign,
+            held_by=held_by.get(each.contact_id, ()),
+        )
         for each in contacts
     ]
 
 
 async def _with_newest_call(shown: _Shown, contacts: Sequence[Contact]) -> list[ContactOut]:
     calls = await shown.dependencies.contacts.latest_calls_of([each.contact_id for each in contacts])
-    return [ContactOut.of(each, calls.get(each.contact_id), shown.batch, shown.campaign) for each in contacts]
+    held_by = await shown.held_by(contacts)
+    return [
+        ContactOut.of(
+            each,
+            calls.get(each.contact_id),
+            shown.batch,
+            shown.campaign,
+            held_by=held_by.get(each.contact_id, ()),
+        )
+        for each in contacts
+    ]

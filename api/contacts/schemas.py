@@ -110,6 +110,10 @@ class ContactOut(WireOutput):
     effective_timezones: list[str] = Field(
         description="The zones that hold; none of a bad row.", examples=[["America/Chicago"]]
     )
+    held_by: list[str] = Field(
+        description="Presets that let nobody call the contact now, by hours or caps, while it waits.",
+        examples=[["us-tcpa"]],
+    )
     call_variables: dict[str, object]
     status: ContactStatus
     skip_reason: SkipReason | None
@@ -126,10 +130,17 @@ class ContactOut(WireOutput):
 
     @classmethod
     def of(
-        cls, contact: Contact, current_call: CallRecord | None, batch: Batch, campaign: Campaign
+        cls,
+        contact: Contact,
+        current_call: CallRecord | None,
+        batch: Batch,
+        campaign: Campaign,
+        *,
+        held_by: Sequence[str] = (),
     ) -> "ContactOut":
+        """Return a contact; `held_by` names presets, of which a webhook's body tells none."""
         zones = effective_timezones(contact, batch, campaign.rules)
-        return cls.model_validate(_shown(contact, current_call, zones))
+        return cls.model_validate({**_shown(contact, current_call, zones), "held_by": list(held_by)})
 
 
 class ContactWithCalls(ContactOut):
@@ -139,11 +150,18 @@ class ContactWithCalls(ContactOut):
 
     @classmethod
     def of_calls(
-        cls, contact: Contact, calls: Sequence[CallRecord], batch: Batch, campaign: Campaign
+        cls,
+        contact: Contact,
+        calls: Sequence[CallRecord],
+        batch: Batch,
+        campaign: Campaign,
+        *,
+        held_by: Sequence[str] = (),
     ) -> "ContactWithCalls":
         zones = effective_timezones(contact, batch, campaign.rules)
         shown = _shown(contact, calls[-1] if calls else None, zones)
-        return cls.model_validate({**shown, "call_records": [CallRecordOut.of(each) for each in calls]})
+        records = [CallRecordOut.of(each) for each in calls]
+        return cls.model_validate({**shown, "held_by": list(held_by), "call_records": records})
 
 
 def _shown(contact: Contact, current_call: CallRecord | None, zones: Sequence[str]) -> dict[str, object]:

@@ -26,7 +26,7 @@ from domain.contact import LIVE, WAITING, ContactStatus
 from domain.diagnosis.decision import diagnose, silent_queues
 from domain.diagnosis.facts import COMMON_WINDOW_WITHIN, UNKNOWN, BatchFacts, QueueRole, WorkflowFacts
 from domain.ports import CircuitReport, EndedCalls
-from domain.working_hours import OpenWindow, is_open, next_opening, window_around
+from domain.working_hours import OpenWindow, closed_presets, is_open, next_opening, window_around
 
 _REPORT_LIFE = timedelta(minutes=2)
 """A circuit that ought to have been tried again so long ago was reported by a worker that died."""
@@ -92,8 +92,15 @@ def _workflow(reading: Reading) -> WorkflowOut:
 
 
 def _window(reading: Reading, now: datetime) -> OpenWindowOut:
-    window = _window_of_the_batch(reading, now)
-    return OpenWindowOut(open=window.is_open, opens_at=window.opens_at, closes_at=window.closes_at)
+    """Return the window of contacts without a zone of their own."""
+    hours = calling_hours_in_force(reading.batch.overrides, reading.campaign.rules, None)
+    window = window_around(hours, now)
+    return OpenWindowOut(
+        open=window.is_open,
+        opens_at=window.opens_at,
+        closes_at=window.closes_at,
+        held_by=list(closed_presets(hours, now)),
+    )
 
 
 def _circuit(report: CircuitReport) -> CircuitOut:
@@ -147,6 +154,7 @@ def _facts_of(reading: Reading, now: datetime) -> BatchFacts:
         route_is_open=bool(broken),
         route_reason=next((each.reason for each in broken if each.reason), None),
         window=_window_of_the_pending(reading, now),
+        held_by=_held_by(reading, now),
         withheld=stored.withheld,
         limit=concurrency_shown(batch.concurrency_limit, campaign.rules),
         campaign_limit=campaign.rules.concurrency_limit,
@@ -162,12 +170,6 @@ def _contacts_in(reading: Reading, statuses: Iterable[ContactStatus]) -> int:
     """Return how many contacts stand in one of these statuses."""
     standings = reading.stored.standings
     return sum(standings[each].count for each in statuses if each in standings)
-
-
-def _window_of_the_batch(reading: Reading, now: datetime) -> OpenWindow:
-    """Return the window of contacts without a zone of their own."""
-    hours = calling_hours_in_force(reading.batch.overrides, reading.campaign.rules, None)
-    return window_around(hours, now)
 
 
 def _workflow_facts(reading: Reading) -> WorkflowFacts:
@@ -190,6 +192,17 @@ def _zones_apart(reading: Reading, now: datetime) -> Sequence[str]:
         if hours.also_in and next_opening(hours, now, before=now + COMMON_WINDOW_WITHIN) is None:
             return hours.timezones
     return ()
+
+
+def _held_by(reading: Reading, now: datetime) -> Sequence[str]:
+    """Return the presets that are closed now for any pending contact, in the campaign's order."""
+    rules = reading.campaign.rules
+    if not rules.presets:
+        return ()
+    zones: Sequence[str | None] = reading.stored.pending_zones or (None,)
+    hours = (calling_hours_in_force(reading.batch.overrides, rules, zone) for zone in zones)
+    closed = {name for each in hours for name in closed_presets(each, now)}
+    return [name for name in rules.presets if name in closed]
 
 
 def _window_of_the_pending(reading: Reading, now: datetime) -> OpenWindow:

@@ -170,7 +170,7 @@ async def _withheld(
     closed = [zone for zone in zones if not _is_open(batch, campaign, zone, now)]
     if batch.status is not BatchStatus.IN_PROGRESS or len(closed) == len(zones):
         return None
-    caps = CapsAt(campaign.rules.frequency_caps, now)
+    caps = CapsAt(campaign.rules.caps_in_force, now)
     return await sources.diagnostics.withheld(batch.batch_id, caps, CHECKED_CONTACTS, closed_zones=closed)
 
 

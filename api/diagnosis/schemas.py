@@ -83,6 +83,7 @@ class OpenWindowOut(WireOutput):
     open: bool
     opens_at: WireTime | None = Field(description="Null while it is open.")
     closes_at: WireTime | None
+    held_by: list[str] = Field(description="Presets that are closed now.", examples=[["us-tcpa"]])
 
 
 class WebhooksOut(WireOutput):

@@ -27,6 +27,7 @@ _CHAPTERS = (
     "contacts",
     "batches",
     "executions",
+    "presets",
     "suppressions",
     "tokens",
     "audit log",

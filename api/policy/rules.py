@@ -11,6 +11,7 @@ from api.http.wire import E164, JsonObject, without_repeats
 from domain.caller_id import CallerIdStrategy
 from domain.campaign import CONCURRENCY_KEY
 from domain.dial_reservations import FASTEST, SLOWEST
+from domain.presets import PRESETS
 from domain.public_holidays import is_holiday_calendar
 
 MAX_CONCURRENCY = 2000
@@ -38,6 +39,12 @@ def _holiday_calendar(code: str) -> str:
             "holidays", 'Not a country or subdivision of the library "holidays"; write it as US or US-CA'
         )
     return code
+
+
+def _preset(name: str) -> str:
+    if name not in PRESETS:
+        raise PydanticCustomError("preset", "Not a preset; there are {names}", {"names": ", ".join(PRESETS)})
+    return name
 
 
 def _with_sound_limit(metadata: dict[str, object]) -> dict[str, object]:
@@ -69,6 +76,16 @@ HolidayCalendar = Annotated[
         examples=["US-CA"],
     ),
     AfterValidator(_holiday_calendar),
+]
+Presets = Annotated[
+    list[Annotated[str, Field(max_length=64), AfterValidator(_preset)]],
+    Field(
+        max_length=20,
+        description="Names of `GET /presets`: laws whose hours, holidays and frequency caps hold as well, "
+        "enforced hours or not; they only narrow. Default none.",
+        examples=[["us-tcpa"]],
+    ),
+    AfterValidator(without_repeats),
 ]
 Metadata = Annotated[
     JsonObject,

@@ -92,6 +92,8 @@ class Withheld:
     capped: int = 0
     capped_until: datetime | None = None
     """When the first frequency cap lets go."""
+    presets: Sequence[str] = ()
+    """Whose caps are among these, by name."""
     busy: int = 0
     """Their numbers are on the phone, called by this batch or another of the organization.
 
@@ -145,6 +147,8 @@ class BatchFacts:
     ended_calls: int = 0
     no_answers: int = 0
     counter_differences: Collection[CounterDifference] = ()
+    held_by: Sequence[str] = ()
+    """Presets that are closed now for any pending contact."""
     zones_apart: Sequence[str] = ()
     """The zones of some pending contact whose windows do not meet within `COMMON_WINDOW_WITHIN`."""
 

@@ -47,9 +47,11 @@ def _scheduled(facts: BatchFacts) -> str:
 
 
 def _closed(facts: BatchFacts) -> str:
+    by = f" (closed by {', '.join(facts.held_by)})" if facts.held_by else ""
     if facts.window.opens_at is None:
-        return "The window never opens again: change the working hours, the blackout dates or the holidays."
-    return f"Outside working hours: opens at {_clock(facts.window.opens_at)}."
+        rules = "the working hours, the blackout dates, the holidays or the presets"
+        return f"The window never opens again{by}: change {rules}."
+    return f"Outside working hours{by}: opens at {_clock(facts.window.opens_at)}."
 
 
 def _full(facts: BatchFacts) -> str:
@@ -126,7 +128,8 @@ def _withheld(facts: BatchFacts) -> str:
     held = facts.withheld
     if held is None:
         return ""
-    capped = _counted(held.capped, "number is capped", "numbers are capped")
+    by = f" by {', '.join(held.presets)}" if held.presets else ""
+    capped = f"{_counted(held.capped, 'number is capped', 'numbers are capped')}{by}"
     reasons = [
         (held.capped, f"{capped}, the first until {_clock(held.capped_until)}"),
         (held.busy, f"{_counted(held.busy, 'number is', 'numbers are')} on another call"),

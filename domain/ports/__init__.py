@@ -10,7 +10,6 @@ from domain.ports.batches import AppendedContacts, BatchAmendment, BatchStore, C
 from domain.ports.calls import (
     AttemptClaim,
     CallStore,
-    Capped,
     ClaimAnswer,
     Claimed,
     DialBrief,
@@ -96,7 +95,6 @@ __all__ = [
     "CallStore",
     "CalledAgain",
     "CampaignStore",
-    "Capped",
     "ChangedBatch",
     "CircuitReport",
     "CircuitStore",

@@ -10,6 +10,7 @@ from domain.call import AttemptKind, CallRecord, DialState, EventEffect, StatusE
 from domain.caller_id import CallerIds
 from domain.campaign import Campaign
 from domain.contact import Contact
+from domain.frequency import Capped
 from domain.gates import Gate
 from domain.identity import ContactId, ExecutionId
 
@@ -55,14 +56,6 @@ class Claimed:
 @dataclass(frozen=True)
 class RulesChanged:
     """The rules of the claim are outdated, or it waited for long: read them again, and claim again."""
-
-
-@dataclass(frozen=True)
-class Capped:
-    """The number was called as often as it may be."""
-
-    until: datetime
-    """When enough of the attempts have left the windows of the caps."""
 
 
 ClaimAnswer = Claimed | RulesChanged | Capped | Gate

@@ -7,6 +7,7 @@ from typing import Protocol
 from domain.call import CallRecord
 from domain.contact import Contact, ContactStatus, SkipReason
 from domain.disposition import ANYTHING_TOLD, ToldFilter
+from domain.frequency import CapsAt
 from domain.identity import BatchId, ContactId, ExecutionId
 from domain.ports.paging import Page, Window
 from domain.settlement import Basis, Settlement
@@ -96,6 +97,11 @@ class ContactStore(Protocol):
 
     async def calls_of(self, contact_ids: Sequence[ContactId]) -> Mapping[ContactId, Sequence[CallRecord]]:
         """Return the call records of each contact, oldest first."""
+
+    async def capped(
+        self, contact_ids: Sequence[ContactId], caps: CapsAt
+    ) -> Mapping[ContactId, Sequence[str]]:
+        """Return the presets whose caps withhold the numbers of contacts, of those that are withheld."""
 
     async def latest_calls_of(self, contact_ids: Sequence[ContactId]) -> Mapping[ContactId, CallRecord]:
         """Return the newest call record of each contact that has one."""

@@ -30,13 +30,14 @@ from domain.batch import BatchStatus
 from domain.call import AttemptKind, CallRecord, CallStatus, DialState
 from domain.campaign import CampaignStatus
 from domain.contact import WAITING, ContactStatus
-from domain.frequency import CapsAt
+from domain.frequency import Capped, capped_where
 from domain.gates import Gate, GateFacts, closed_gate
 from domain.identity import EXECUTION_PREFIX, ExecutionId, MintId
-from domain.ports import AttemptClaim, Capped, ClaimAnswer, Claimed, RulesChanged
+from domain.ports import AttemptClaim, ClaimAnswer, Claimed, RulesChanged
+from domain.presets import caps_with_presets
 from store.calls.caller_ids import caller_id_for
 from store.numbers.claim_locks import claims_of, claims_on
-from store.numbers.frequency import capped_until
+from store.numbers.frequency import cap_free_at
 from store.numbers.on_the_phone import is_on_the_phone
 from store.numbers.suppressed import instant, is_suppressed
 from store.schema.base import INSTANT
@@ -74,6 +75,7 @@ _FACTS = (
         func.coalesce(batches.c.scheduled_end <= instant("claimed_at") + _WAITED, False).label("is_time_up"),
         campaigns.c.status.label("campaign_status"),
         campaigns.c.frequency_caps,
+        campaigns.c.presets,
         campaigns.c.policy_version,
         batches.c.rules_version,
         is_suppressed(batches.c.organization_id, contacts.c.phone_number, instant("claimed_at")).label(
@@ -137,8 +139,8 @@ async def claim(connection: AsyncConnection, wish: AttemptClaim, now: datetime, 
         return RulesChanged()
     if (gate := _closed_gate(facts, newest, wish)) is not None:
         return gate
-    if facts["frequency_caps"] and (until := await _capped_until(connection, facts, now)) is not None:
-        return Capped(until)
+    if (capped := await _capped(connection, facts, now)) is not None:
+        return capped
     if facts["number_is_busy"]:
         return Gate.NUMBER_BUSY
     if facts["waited"] > WISH_LASTS:
@@ -195,12 +197,15 @@ def _closed_gate(facts: RowMapping, newest: CallRecord | None, wish: AttemptClai
     return Gate.SUPPRESSED if facts["is_suppressed"] else None
 
 
-async def _capped_until(connection: AsyncConnection, facts: RowMapping, now: datetime) -> datetime | None:
-    """Count the attempts at the number of every claim that passed before."""
-    caps = CapsAt(tuple(map(frequency_cap_of, facts["frequency_caps"])), now)
+async def _capped(connection: AsyncConnection, facts: RowMapping, now: datetime) -> Capped | None:
+    """Count the calls to the number of every claim that passed before."""
+    caps = caps_with_presets([frequency_cap_of(each) for each in facts["frequency_caps"]], facts["presets"])
+    if not caps:
+        return None
     organization_id, number = literal(facts["organization_id"]), literal(facts["phone_number"])
-    until: datetime | None = await connection.scalar(select(capped_until(organization_id, number, caps)))
-    return until
+    free_at = select(*(cap_free_at(organization_id, number, cap, now) for cap in caps))
+    row = (await connection.execute(free_at)).one()
+    return capped_where(dict(zip(caps, row, strict=True)), now)
 
 
 def _dialling(ready: CallRecord, wish: AttemptClaim, shown: str, now: datetime) -> CallRecord:

@@ -13,6 +13,7 @@ from domain.call import CallRecord
 from domain.contact import Contact, ContactStatus, SkipReason
 from domain.disposition import ANYTHING_TOLD, ToldFilter
 from domain.errors import ContactNotFound
+from domain.frequency import CapsAt, capped_where
 from domain.identity import BatchId, ContactId, ExecutionId
 from domain.ports import Page, Window
 from domain.settlement import Basis, Settlement
@@ -20,6 +21,7 @@ from store.contacts import follow_ups
 from store.contacts import settlement as settling
 from store.database.engine import single_statement, transaction
 from store.database.parameters import among
+from store.numbers.frequency import cap_free_at
 from store.schema.mapping import call_of, contact_of
 from store.schema.tables import batches, calls, contacts
 from store.slots import due_contacts
@@ -150,6 +152,33 @@ class PostgresContactStore:
             for row in (await connection.execute(of_all)).mappings():
                 grouped[row[c.contact_id]].append(call_of(row))
         return dict(grouped)
+
+    async def capped(
+        self, contact_ids: Sequence[ContactId], caps: CapsAt
+    ) -> Mapping[ContactId, Sequence[str]]:
+        """Return the presets whose caps withhold the numbers of contacts, of those that are withheld."""
+        if not caps.caps:
+            return {}
+        c = contacts.c
+        owner = (
+            select(batches.c.organization_id)
+            .where(batches.c.batch_id == c.batch_id)
+            .correlate(contacts)
+            .scalar_subquery()
+        )
+        free_at = [
+            cap_free_at(owner, c.phone_number, cap, caps.now).label(f"cap_{number}")
+            for number, cap in enumerate(caps.caps)
+        ]
+        async with single_statement(self._engine) as connection:
+            rows = await connection.execute(
+                select(c.contact_id, *free_at).where(c.contact_id == among(contact_ids))
+            )
+        held = {
+            ContactId(contact_id): capped_where(dict(zip(caps.caps, at, strict=True)), caps.now)
+            for contact_id, *at in rows
+        }
+        return {contact_id: each.presets for contact_id, each in held.items() if each is not None}
 
     async def latest_calls_of(self, contact_ids: Sequence[ContactId]) -> Mapping[ContactId, CallRecord]:
         """Return the newest call record of each contact that has one."""

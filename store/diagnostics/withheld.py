@@ -3,7 +3,8 @@
 A number that another organization has on the phone is shown as free and waiting.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 
 from sqlalchemy import Subquery, and_, cast, func, literal, not_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -40,7 +41,31 @@ async def withheld(
     capped, capped_until, busy, suppressed = (await connection.execute(reasons)).one()
     if capped + busy + suppressed == 0:
         return None
-    return Withheld(capped=capped, capped_until=capped_until, busy=busy, suppressed=suppressed)
+    return Withheld(
+        capped=capped,
+        capped_until=capped_until,
+        presets=await _presets(connection, batch_id, caps, limit, closed_zones) if capped else (),
+        busy=busy,
+        suppressed=suppressed,
+    )
+
+
+async def _presets(
+    connection: AsyncConnection,
+    batch_id: BatchId,
+    caps: CapsAt,
+    limit: int,
+    closed_zones: Collection[str | None],
+) -> Sequence[str]:
+    """Read whose caps withhold any of the numbers."""
+    found = {}
+    for cap in caps.caps:
+        if cap.preset is not None:
+            looked_at = _looked_at(batch_id, replace(caps, caps=(cap,)), limit, closed_zones).c
+            is_full = select(literal(1)).where(looked_at.capped_until.is_not(None)).limit(1)
+            if (await connection.execute(is_full)).first() is not None:
+                found[cap.preset] = True
+    return tuple(found)
 
 
 def _looked_at(batch_id: BatchId, caps: CapsAt, limit: int, closed_zones: Collection[str | None]) -> Subquery:

@@ -91,6 +91,7 @@ class CampaignRow(Row, table=True):
     disposition_rules: list[object] = Field(sa_type=JSONB, sa_column_kwargs={"server_default": text("'[]'")})
     holidays: str | None = Field(sa_type=Text)
     fallback_timezone: str | None = Field(sa_type=Text)
+    presets: list[str] = Field(sa_type=ARRAY(Text), sa_column_kwargs={"server_default": text("'{}'")})
 
 
 class BatchRow(Row, table=True):

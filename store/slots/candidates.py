@@ -135,7 +135,7 @@ async def _add_pending(
     room: int,
 ) -> None:
     """Look at pending contacts page by page until enough may be called; busy and capped ones are passed."""
-    caps = CapsAt(campaign.rules.frequency_caps, now)
+    caps = CapsAt(campaign.rules.caps_in_force, now)
     page, looked_at = room + AT_HAND, 0
     while True:
         rows = await _page(connection, batch.batch_id, found.cursor, page, closed, caps)

@@ -246,3 +246,17 @@ async def test_call_that_was_asked_for_is_followed_also_when_its_window_has_clos
 
     assert (placed.gate, placed.timing) == (None, TIMING)
     assert scene.provider.requests == []
+
+
+async def test_call_that_a_preset_closes_is_withheld_under_its_name_though_hours_are_not_enforced() -> None:
+    # 14:00 in Paris: open by one law until 20:00, in Los Angeles not before 08:00, at 15:00 UTC.
+    presets = ("us-tcpa", "us-fl")
+    open_here = Scene(a_brief(PARIS, working_hours_enforced=False, presets=presets))
+    asleep = Scene(a_brief(LOS_ANGELES, working_hours_enforced=False, presets=presets))
+
+    placed = await open_here.run(open_here.dialling.place_call, FIRST_DIAL)
+    withheld = await asleep.run(asleep.dialling.place_call, FIRST_DIAL)
+
+    assert placed.answer is DialAnswer.PLACED
+    assert withheld == replace(outside_hours(in_zone(LOS_ANGELES, "2026-09-07T08:00")), presets=presets)
+    assert asleep.provider.requests == []

@@ -8,7 +8,7 @@ import pytest
 
 from activities.messages import DialAnswer, PlaceCall, PlacedCall, ReturnSlot
 from domain.batch import BatchOverrides
-from domain.call import AttemptKind
+from domain.call import AttemptKind, CallStatus
 from domain.contact import ContactStatus, SkipReason
 from domain.frequency import FrequencyCap
 from domain.gates import Gate
@@ -124,3 +124,18 @@ async def test_suppressed_contact_is_withheld_and_skipped_when_it_gives_its_slot
     returned = await scene.run(scene.of_contacts.return_slot, request)
     assert returned.status is ContactStatus.SKIPPED
     assert scene.contact.skip_reason is SkipReason.SUPPRESSED
+
+
+async def test_number_that_a_presets_cap_withholds_is_told_with_the_presets_name() -> None:
+    scene = a_scene()
+    talked = next(iter(scene.tables.calls.values()))
+    scene.tables.calls[talked.execution_id] = replace(talked, call_status=CallStatus.COMPLETED)
+    rules = a_campaign_rules(presets=("us-reg-f",))
+    scene.tables.campaigns[talked.campaign_id] = a_campaign(rules=rules)
+
+    placed = await scene.run(scene.dialling.place_call, RETRY)
+
+    assert (placed.gate, placed.presets) == (Gate.FREQUENCY_CAPPED, ("us-reg-f",))
+    # seven days after the talk it is 11:00 UTC, and open by the hours of the law
+    assert placed.opens_at == CALLED_AT + timedelta(days=7)
+    assert scene.provider.requests == []

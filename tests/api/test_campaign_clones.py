@@ -17,6 +17,7 @@ RULES: dict[str, Any] = {
     "sticky_caller_id": True,
     "calls_per_second": 2.5,
     "fallback_timezone": "America/New_York",
+    "presets": ["us-tcpa", "us-fl"],
     "frequency_caps": [{"max_calls": 3, "hours": 24}],
     "on_machine": "hang_up",
     "disposition_rules": [{"disposition": "wrong_number", "then": "suppress", "after_minutes": None}],

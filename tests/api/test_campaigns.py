@@ -33,6 +33,7 @@ async def test_campaign_of_required_fields_alone_takes_every_default(house: Hous
         "working_hours": SHOWN_HOURS,
         "blackout_dates": [],
         "holidays": None,
+        "presets": [],
         "retry_policy": {
             "max_retries": 3,
             "strategy": "fixed",

@@ -22,12 +22,11 @@ from domain.call import (
 from domain.caller_id import CallerIdStrategy, ShownNumber, choose_caller_id, kept_caller_id
 from domain.contact import WAITING, Contact, ContactStatus
 from domain.errors import ExecutionNotFound
-from domain.frequency import CapsAt
+from domain.frequency import Capped, CapsAt
 from domain.gates import Gate, GateFacts, closed_gate
 from domain.identity import EXECUTION_PREFIX, CampaignId, ContactId, ExecutionId
 from domain.ports import (
     AttemptClaim,
-    Capped,
     ClaimAnswer,
     Claimed,
     DialBrief,
@@ -241,9 +240,9 @@ class FakeCallStore:
             return Gate.NO_SLOT
         if self._tables.is_suppressed(campaign.organization_id, number, now):
             return Gate.SUPPRESSED
-        caps = CapsAt(campaign.rules.frequency_caps, now)
-        if (until := self._tables.capped_until(campaign.organization_id, number, caps)) is not None:
-            return Capped(until)
+        caps = CapsAt(campaign.rules.caps_in_force, now)
+        if (capped := self._tables.capped(campaign.organization_id, number, caps)) is not None:
+            return capped
         return Gate.NUMBER_BUSY if self._tables.is_on_the_phone(number) else None
 
     def _new_record(self, contact: Contact, claim: AttemptClaim) -> CallRecord:

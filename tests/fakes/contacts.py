@@ -9,6 +9,7 @@ from domain.call import OUTCOME_OF, AttemptKind, CallRecord, CallStatus, has_end
 from domain.contact import LIVE, WAITING, WAITS_AS, Contact, ContactStatus, SkipReason, may_become
 from domain.disposition import ANYTHING_TOLD, ToldFilter
 from domain.errors import ContactNotFound, DecisionOvertaken
+from domain.frequency import CapsAt
 from domain.identity import BatchId, ContactId, ExecutionId
 from domain.lifecycle import require_room_for_follow_up, require_skippable
 from domain.ports import Page, Window
@@ -225,6 +226,20 @@ class FakeContactStore:
             if call.contact_id in contact_ids:
                 grouped.setdefault(call.contact_id, []).append(call)
         return grouped
+
+    async def capped(
+        self, contact_ids: Sequence[ContactId], caps: CapsAt
+    ) -> Mapping[ContactId, Sequence[str]]:
+        """Return the presets whose caps withhold the numbers of contacts, of those that are withheld."""
+        self._tables.require_up()
+        contacts = [self._tables.contacts[each] for each in contact_ids]
+        held = {
+            each.contact_id: self._tables.capped(
+                self._tables.campaigns[each.campaign_id].organization_id, each.phone_number, caps
+            )
+            for each in contacts
+        }
+        return {contact_id: each.presets for contact_id, each in held.items() if each is not None}
 
     async def latest_calls_of(self, contact_ids: Sequence[ContactId]) -> Mapping[ContactId, CallRecord]:
         """Return the newest call record of each contact that has one."""

@@ -53,9 +53,9 @@ class FakeDiagnosticsStore:
             for each in self._tables.contacts_of(batch_id)
             if each.status is ContactStatus.PENDING and each.zone not in closed_zones
         ][:limit]
-        until = {each: self._tables.capped_until(owner, each, caps) for each in numbers}
-        capped = [at for at in until.values() if at is not None]
-        uncapped = [each for each in numbers if until[each] is None]
+        held = {each: self._tables.capped(owner, each, caps) for each in numbers}
+        capped = [each for each in held.values() if each is not None]
+        uncapped = [each for each in numbers if held[each] is None]
         busy = [each for each in uncapped if self._is_on_own_call(owner, each)]
         suppressed = [
             each
@@ -66,7 +66,8 @@ class FakeDiagnosticsStore:
             return None
         return Withheld(
             capped=len(capped),
-            capped_until=min(capped, default=None),
+            capped_until=min((each.until for each in capped), default=None),
+            presets=tuple(dict.fromkeys(name for each in capped for name in each.presets)),
             busy=len(busy),
             suppressed=len(suppressed),
         )

@@ -287,8 +287,9 @@ class _Grant:
         return calling_hours_in_force(self._batch.overrides, self._campaign.rules, contact.zone)
 
     def _capped_until(self, contact: Contact) -> datetime | None:
-        caps = CapsAt(self._campaign.rules.frequency_caps, self._now)
-        return self._tables.capped_until(self._batch.organization_id, contact.phone_number, caps)
+        caps = CapsAt(self._campaign.rules.caps_in_force, self._now)
+        capped = self._tables.capped(self._batch.organization_id, contact.phone_number, caps)
+        return None if capped is None else capped.until
 
     def _has_come(self, at: datetime | None) -> bool:
         return at is not None and at <= self._now

@@ -8,14 +8,22 @@ from itertools import count
 from typing import TypeVar
 
 from domain.batch import TERMINAL_BATCH, Batch, on_machine_in_force
-from domain.call import AttemptKind, CallRecord, CallStatus, DialState, StatusEvent, has_ended
+from domain.call import (
+    AttemptKind,
+    CallRecord,
+    CallStatus,
+    DialState,
+    StatusEvent,
+    has_ended,
+    was_conversation,
+)
 from domain.caller_id import CallerIdStrategy
 from domain.campaign import Campaign, CampaignStatus
 from domain.contact import LIVE, WAITING, Contact, ContactStatus, SkipReason
 from domain.counters import Counters
 from domain.disposition import MACHINES, OnMachine, ToldCounts
 from domain.errors import StoreUnavailable
-from domain.frequency import CapsAt, capped_until
+from domain.frequency import Capped, CapsAt, PastCall, capped_by
 from domain.identity import (
     BatchId,
     CampaignId,
@@ -195,17 +203,17 @@ class Tables:
             for each in self.suppressions.values()
         )
 
-    def capped_until(self, organization_id: OrganizationId, number: str, looked: CapsAt) -> datetime | None:
-        """Return when the caps let a number be asked for again; None when they let it be now."""
-        asked_at = [
-            each.started_at
+    def capped(self, organization_id: OrganizationId, number: str, looked: CapsAt) -> Capped | None:
+        """Return what the caps hold against calling a number; None when they let it be called now."""
+        past = [
+            PastCall(each.started_at, was_conversation(each))
             for each in self.calls.values()
             if each.to_number == number
             and each.started_at is not None
             and each.dial_state in _ASKED
             and self.campaigns[each.campaign_id].organization_id == organization_id
         ]
-        return capped_until(looked.caps, sorted(asked_at, reverse=True), looked.now)
+        return capped_by(looked, sorted(past, key=lambda each: each.began_at, reverse=True))
 
     def skip(
         self, contact: Contact, reason: SkipReason, now: datetime, *, detail: str | None = None

@@ -87,7 +87,7 @@ MESSAGES: Mapping[str, str] = {
     "notify_rescheduled answer": "next_position",
     "notify_rescheduled request": "after_position batch_id limit since",
     "operator_request": "by reason",
-    "place_call answer": "answer ask_again_in asked_at call_status gate opens_at timing turn",
+    "place_call answer": "answer ask_again_in asked_at call_status gate opens_at presets timing turn",
     "place_call answer.timing": "lookup_is_proof max_call ring_limit silence",
     "place_call answer.turn": "at pace_version",
     "place_call request": "attempt contact_id kind turn",
@@ -131,7 +131,7 @@ TABLES: Mapping[str, str] = {
         "agent_id blackout_dates calls_per_second campaign_id client_metadata created_at "
         "default_call_variables deleted_at disposition_rules fallback_timezone frequency_caps holidays "
         "max_follow_ups name on_machine organization_id pace_version phone_number_strategy phone_numbers "
-        "policy_version recomputed_version retry_policy status sticky_caller_id timezone "
+        "policy_version presets recomputed_version retry_policy status sticky_caller_id timezone "
         "updated_at working_hours working_hours_enforced"
     ),
     "contacts": (

@@ -12,9 +12,9 @@ from enum import Enum
 
 from domain.call import AttemptKind, CallRecord, CallStatus, DialState
 from domain.contact import Contact, ContactStatus
-from domain.frequency import FrequencyCap
+from domain.frequency import Capped, FrequencyCap
 from domain.gates import Gate
-from domain.ports import Capped, ClaimAnswer, Claimed
+from domain.ports import ClaimAnswer, Claimed
 from domain.settlement import Settlement
 from tests.builders import MONDAY_NOON, a_campaign_rules, a_claim, a_new_contact
 from tests.store.scenes import Stores

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from domain.frequency import FrequencyCap
+from domain.frequency import Capped, FrequencyCap
 from domain.gates import Gate
-from domain.ports import Capped, Claimed
+from domain.ports import Claimed
 from tests.store.caps_night import MINUTE, Ending, Night, Script, Turn
 from tests.store.scenes import Stores
 

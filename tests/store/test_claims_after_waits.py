@@ -13,10 +13,10 @@ from sqlalchemy import text
 from domain.call import AttemptKind, CallStatus
 from domain.campaign import CampaignRules
 from domain.contact import Contact, ContactStatus
-from domain.frequency import FrequencyCap
+from domain.frequency import Capped, FrequencyCap
 from domain.gates import Gate
 from domain.identity import TokenId
-from domain.ports import Capped, ClaimAnswer, Claimed, RulesChanged
+from domain.ports import ClaimAnswer, Claimed, RulesChanged
 from domain.settlement import Settlement
 from domain.suppression import NewSuppression
 from store.calls import claims

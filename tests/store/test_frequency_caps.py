@@ -1,5 +1,6 @@
 """No number is called more often than its campaign's caps allow; the real store and the fake agree."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -8,13 +9,22 @@ import pytest
 from domain.call import AttemptKind, CallStatus, DialState
 from domain.campaign import Campaign
 from domain.contact import Contact, ContactStatus
-from domain.frequency import FrequencyCap
+from domain.disposition import AnsweredBy
+from domain.frequency import Capped, CapsAt, FrequencyCap
 from domain.gates import Gate
 from domain.identity import OrganizationId
-from domain.ports import Capped, Claimed
+from domain.ports import Claimed
 from domain.settlement import Settlement
 from domain.slots import WINDOW_OPENS, Wake
-from tests.builders import CALLEE, MONDAY_NOON, a_campaign_rules, a_claim, a_new_batch, a_new_contact
+from tests.builders import (
+    CALLEE,
+    MONDAY_NOON,
+    a_campaign_rules,
+    a_claim,
+    a_new_batch,
+    a_new_contact,
+    a_status_event,
+)
 from tests.domain.calling_hours import a_week
 from tests.store.scenes import House
 
@@ -216,3 +226,49 @@ async def test_grant_without_caps_in_force_leaves_nobody_out(house: House) -> No
     batch = await house.a_kept_batch(PERSON, campaign=await _capped_campaign(house, ()))
     stands = await house.grant(batch.batch_id)
     assert (len(stands.granted), stands.rereads) == (1, ())
+
+
+@pytest.mark.parametrize(
+    ("outcome", "answered_by", "held"),
+    [
+        pytest.param(CallStatus.COMPLETED, None, True, id="talk"),
+        pytest.param(CallStatus.COMPLETED, AnsweredBy.HUMAN, True, id="a human"),
+        pytest.param(CallStatus.UNKNOWN, None, True, id="nobody knows"),
+        pytest.param(CallStatus.COMPLETED, AnsweredBy.MACHINE, False, id="a machine"),
+        pytest.param(CallStatus.NO_ANSWER, None, False, id="no answer"),
+    ],
+)
+async def test_cap_on_conversations_counts_calls_in_which_somebody_may_have_spoken(
+    house: House, outcome: CallStatus, answered_by: AnsweredBy | None, held: bool
+) -> None:
+    person = await house.a_person(people=PERSON)
+    claimed = await house.calls.claim_attempt(a_claim(person.contact_id), MONDAY_NOON - DAY)
+    assert isinstance(claimed, Claimed)
+    await house.calls.record_dial(claimed.record.execution_id, DialState.ACCEPTED)
+    ending = replace(a_status_event(outcome), answered_by=answered_by)
+    await house.calls.record_event(claimed.record.execution_id, ending, event_key="1", body=None)
+    campaign = await house.a_kept_campaign(a_campaign_rules(presets=("us-reg-f",)))
+    again = await house.a_person(people=PERSON, campaign=campaign)
+
+    answer = await house.calls.claim_attempt(a_claim(again.contact_id), MONDAY_NOON)
+
+    capped = Capped(MONDAY_NOON + 6 * DAY, ("us-reg-f",))
+    assert answer == capped if held else isinstance(answer, Claimed)
+    shown = await house.contacts.capped([again.contact_id], CapsAt(campaign.rules.caps_in_force, MONDAY_NOON))
+    assert shown == ({again.contact_id: ("us-reg-f",)} if held else {})
+
+
+async def test_seven_attempts_in_seven_days_are_as_many_as_regulation_f_allows(house: House) -> None:
+    for days in range(1, 7):
+        await _called(house, MONDAY_NOON - days * DAY)
+    campaign = await house.a_kept_campaign(a_campaign_rules(presets=("us-reg-f",)))
+    person = await house.a_person(people=PERSON, campaign=campaign)
+    seventh = await house.calls.claim_attempt(a_claim(person.contact_id), MONDAY_NOON)
+    assert isinstance(seventh, Claimed)
+    await house.hears(seventh.record, CallStatus.BUSY)
+    other = await house.a_person(people=PERSON, campaign=campaign)
+
+    eighth = await house.calls.claim_attempt(a_claim(other.contact_id), MONDAY_NOON + HOUR)
+
+    # the first of the seven leaves its window seven days after it
+    assert eighth == Capped(MONDAY_NOON + DAY, ("us-reg-f",))

@@ -209,7 +209,7 @@ class ContactWorkflow:
                 due_at=withheld.opens_at if withheld.gate in PUT_OFF else None,
                 ends=withheld.gate in PUT_OFF and withheld.opens_at is None,
             ),
-            summary=text.withheld(withheld.gate),
+            summary=text.withheld(withheld.gate, withheld.presets),
             **STORE,
         )
         if returned.batch_is_gone:
@@ -225,7 +225,7 @@ class ContactWorkflow:
         if not self._sleep.is_stopped and not self._sleep.has_news(self._attempt):
             is_granted = self._granted_attempt >= self._attempt
             self._go_on_in_a_new_run(due_at=None if is_granted else again_at)
-        summary = text.withheld(withheld.gate)
+        summary = text.withheld(withheld.gate, withheld.presets)
         await self._sleep_for(WaitUntil(self._attempt, again_at, returned.status, summary))
         return None
 

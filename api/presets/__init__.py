@@ -1,0 +1,1 @@
+"""Laws that campaigns may name, over HTTP."""
