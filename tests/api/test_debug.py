@@ -238,7 +238,7 @@ async def test_answer_has_every_field_of_the_contract(house: House) -> None:
             "pending_failure": None,
         },
         "capacity": {"limit": 5, "in_use": 0, "campaign_limit": 20, "campaign_in_use": 0},
-        "window": {"open": True, "opens_at": None, "closes_at": "2026-09-04T23:00:00Z"},
+        "window": {"open": True, "opens_at": None, "closes_at": "2026-09-04T23:00:00Z", "held_by": []},
         "webhooks": {"last_received_at": "2026-09-04T15:00:00Z", "dispatched_without_webhook": 0},
         "provider_circuits": [
             {

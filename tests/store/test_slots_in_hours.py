@@ -259,3 +259,15 @@ async def test_busy_number_is_looked_at_again_before_a_far_window_opens(house: H
         WINDOW_OPENS: OPENS_IN_TOKYO - MONDAY_NOON,
         "some could not be called: look again": timedelta(seconds=5),
     }
+
+
+async def test_fresh_contacts_whom_a_preset_closes_are_left_out_though_hours_are_not_enforced(
+    house: House,
+) -> None:
+    rules = {"working_hours_enforced": False, "timezone": LOS_ANGELES, "presets": ("us-tcpa",)}
+    campaign = await house.a_kept_campaign(a_campaign_rules(**rules))
+    assert (await house.campaigns.get(campaign.organization_id, campaign.campaign_id)).rules == campaign.rules
+    people = [a_new_contact(1), a_new_contact(2, timezone=PARIS)]
+    batch = await house.a_kept_batch(people, campaign=campaign)
+
+    assert await granted(house, batch) == at(2, opens_at=in_zone(LOS_ANGELES, "2026-09-07T08:00"))
