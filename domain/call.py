@@ -99,6 +99,8 @@ PLACED_STATUSES = frozenset(
     }
 )
 """Statuses that only a placed call reaches."""
+MAY_BE_CONVERSATIONS = frozenset({CallStatus.COMPLETED, CallStatus.UNKNOWN})
+"""Endings of calls in which somebody may have spoken."""
 
 
 def has_ended(status: CallStatus) -> bool:
@@ -244,7 +246,7 @@ def apply_event(record: CallRecord, event: StatusEvent) -> tuple[CallRecord, Eve
 
 def was_conversation(record: CallRecord) -> bool:
     """Tell whether somebody was spoken to, as far as is known: in doubt the call was one."""
-    is_or_may_be = record.call_status in (CallStatus.COMPLETED, CallStatus.UNKNOWN)
+    is_or_may_be = record.call_status in MAY_BE_CONVERSATIONS
     return (record.answered_at is not None or is_or_may_be) and record.answered_by not in MACHINES
 
 

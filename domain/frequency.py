@@ -14,9 +14,13 @@ class Counted(StrEnum):
     """Answered by somebody not known to be a machine or fax; also calls whose ending nobody knows."""
 
 
+MOST_CALLS = 100
+"""Of a cap."""
+
+
 @dataclass(frozen=True)
 class FrequencyCap:
-    """At most `max_calls` calls (1..100) to one number within any period of `window`."""
+    """At most `max_calls` calls (1 to `MOST_CALLS`) to one number within any period of `window`."""
 
     max_calls: int
     window: timedelta
@@ -34,7 +38,7 @@ class CapsAt:
 
 
 @dataclass(frozen=True)
-class PastCall:
+class CountedCall:
     """A call that counts, as caps see it."""
 
     began_at: datetime
@@ -51,7 +55,7 @@ class Capped:
     """Whose caps these are, by name, as far as they are no campaign's own."""
 
 
-def capped_by(looked: CapsAt, calls: Sequence[PastCall]) -> Capped | None:
+def capped_by(looked: CapsAt, calls: Sequence[CountedCall]) -> Capped | None:
     """Return what withholds a number, given its calls, newest first; None when no cap does now.
 
     A call counts for less than its cap's window: when that has passed to the instant, it no longer does.
@@ -67,6 +71,6 @@ def capped_where(free_at: Mapping[FrequencyCap, datetime | None], now: datetime)
     return Capped(max(held.values()), tuple(dict.fromkeys(cap.preset for cap in held if cap.preset)))
 
 
-def _free_at(cap: FrequencyCap, calls: Sequence[PastCall]) -> datetime | None:
+def _free_at(cap: FrequencyCap, calls: Sequence[CountedCall]) -> datetime | None:
     begun = [each.began_at for each in calls if each.is_conversation or cap.counts is Counted.ATTEMPTS]
     return begun[cap.max_calls - 1] + cap.window if len(begun) >= cap.max_calls else None

@@ -47,7 +47,7 @@ class BatchPreviewing:
         facts = await self.dependencies.forecasts.facts_of_numbers(
             self.client.organization_id,
             [each.phone_number for each in accepted],
-            CapsAt(plan.campaign.rules.frequency_caps, starts_at),
+            CapsAt(plan.campaign.rules.caps_in_force, starts_at),
             now,
         )
         past = await self._past_calls(plan, now)
@@ -83,7 +83,7 @@ def _planned(accepted: Sequence[NewContact], facts: NumberFacts) -> Sequence[Pla
     return [
         PlannedContact(
             zone=zone_key(each.timezone, each.number_timezones),
-            asked_at=facts.asked_at.get(each.phone_number, ()),
+            calls=facts.calls.get(each.phone_number, ()),
             is_on_the_phone=each.phone_number in facts.on_own_call,
         )
         for each in accepted

@@ -25,7 +25,7 @@ from domain.caller_id import CallerIdStrategy
 from domain.campaign import Campaign, CampaignRules, CampaignStatus
 from domain.disposition import OnMachine
 from domain.errors import FieldError, InvalidRequest
-from domain.frequency import FrequencyCap
+from domain.frequency import MOST_CALLS, FrequencyCap
 from domain.identity import CampaignId, OrganizationId
 from domain.lifecycle import PAST, Action
 from domain.redial import RedialPolicy
@@ -38,7 +38,7 @@ _HOUR = timedelta(hours=1)
 class FrequencyCapIn(WireInput):
     """How often one number may be called in a while, over all campaigns of the organization."""
 
-    max_calls: Annotated[int, Field(ge=1, le=100)] = Field(examples=[3])
+    max_calls: Annotated[int, Field(ge=1, le=MOST_CALLS)] = Field(examples=[3])
     hours: Annotated[float, Field(gt=0, le=8760, allow_inf_nan=False)] = Field(
         description="Length of the sliding window; fractions allowed.", examples=[24]
     )

@@ -14,7 +14,7 @@ from itertools import count
 from domain.call import OUTCOME_OF, AttemptKind
 from domain.forecast.past_calls import CallDraws, Chance, DrawnCall
 from domain.forecast.question import ForecastQuestion, PlannedContact, Scale
-from domain.frequency import capped_until
+from domain.frequency import Capped, CapsAt, CountedCall, capped_by
 from domain.settlement import EndedAttempt, Settlement, Terms, settle_under
 from domain.working_hours import open_until, spread_after
 
@@ -29,7 +29,8 @@ class _Person:
 
     position: int
     lane: "_Lane"
-    asked_at: list[datetime]
+    calls: list[CountedCall]
+    """Newest first."""
     kind: AttemptKind = AttemptKind.INITIAL
     retry_count: int = 0
     follow_up_count: int = 0
@@ -88,6 +89,7 @@ class _Play:
     def __init__(self, question: ForecastQuestion, scale: Scale, chance: Chance) -> None:
         self._question, self._scale, self._chance = question, scale, chance
         self._rules, self._ends_at = question.rules, question.new.scheduled_end
+        self._caps = question.rules.caps_in_force
         self._draws = CallDraws(question.past, chance)
         self._lanes: dict[tuple[str, ...], _Lane] = {}
         self._lane_of: dict[str | None, _Lane] = {}
@@ -127,7 +129,7 @@ class _Play:
         heappush(self._events, (at, next(self._order), happen, told))
 
     def _enter(self, position: int, contact: PlannedContact) -> None:
-        person = _Person(position, self._lane(contact.zone), list(contact.asked_at))
+        person = _Person(position, self._lane(contact.zone), list(contact.calls))
         self._unfinished += 1
         if contact.is_on_the_phone:
             self._wake(person, self._question.now + self._question.past.mean_length)
@@ -151,9 +153,9 @@ class _Play:
         """Give free slots to those who may be called, in their turn."""
         while self._free > 0 and (lane := self._next_lane()) is not None:
             *_, person = heappop(lane.waiting)
-            until = self._capped_until(person)
-            if until is not None:
-                self._put_off(person, until)
+            capped = self._capped(person)
+            if capped is not None:
+                self._put_off(person, capped.until)
                 continue
             self._free -= 1
             self._reserve(person)
@@ -175,9 +177,10 @@ class _Play:
             lane.looked_for = lane.opens_at
             self._at(lane.opens_at, self._look)
 
-    def _capped_until(self, person: _Person) -> datetime | None:
-        caps = self._rules.frequency_caps
-        return capped_until(caps, person.asked_at, self._now) if caps and person.asked_at else None
+    def _capped(self, person: _Person) -> Capped | None:
+        if not (self._caps and person.calls):
+            return None
+        return capped_by(CapsAt(self._caps, self._now), person.calls)
 
     def _put_off(self, person: _Person, until: datetime) -> None:
         """Wait for an opening after the caps let go; without one a retry ends as the last call did."""
@@ -211,9 +214,9 @@ class _Play:
             return
         person.retry_count += person.kind is AttemptKind.RETRY
         person.follow_up_count += person.kind is AttemptKind.FOLLOW_UP
-        person.asked_at.insert(0, self._now)
         self._live += 1
         drawn = self._draws.draw(person.kind)
+        person.calls.insert(0, CountedCall(self._now, is_conversation=drawn.alike.are_conversations))
         self._count(drawn)
         self._at(self._now + drawn.length, self._end, person, drawn)
         if self._scale.stretch > 1:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from itertools import accumulate
 
-from domain.call import AttemptKind, CallStatus
-from domain.disposition import AnsweredBy
+from domain.call import MAY_BE_CONVERSATIONS, AttemptKind, CallStatus
+from domain.disposition import MACHINES, AnsweredBy
 
 Chance = Callable[[], float]
 """Returns the next random number in [0, 1)."""
@@ -35,6 +35,11 @@ class CallsAlike:
     """Mean time from the end to the follow-up that was agreed; None without one."""
     cost: float | None = None
     """Mean cost, None where it is not told."""
+
+    @property
+    def are_conversations(self) -> bool:
+        """Tell whether caps on conversations count them."""
+        return self.call_status in MAY_BE_CONVERSATIONS and self.answered_by not in MACHINES
 
 
 @dataclass(frozen=True)

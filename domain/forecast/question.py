@@ -14,7 +14,7 @@ from domain.call import OUTCOME_OF
 from domain.campaign import CampaignRules
 from domain.disposition import Then, rule_for
 from domain.forecast.past_calls import CallsAlike, PastCalls
-from domain.frequency import CapsAt, capped_until
+from domain.frequency import CapsAt, CountedCall, capped_by
 from domain.identity import BatchId
 from domain.redial import outcome_under
 from domain.slots import SlotDemand, fair_shares
@@ -31,8 +31,8 @@ class PlannedContact:
 
     zone: str | None
     """Its key, see `zones_in_force`."""
-    asked_at: tuple[datetime, ...] = ()
-    """Starts of earlier attempts at its number that caps may count, newest first."""
+    calls: tuple[CountedCall, ...] = ()
+    """Earlier attempts at its number that caps may count, newest first."""
     is_on_the_phone: bool = False
 
 
@@ -67,8 +67,8 @@ class ForecastQuestion:
     @property
     def capped(self) -> int:
         """Return how many numbers the caps withhold as of the start."""
-        caps = CapsAt(self.rules.frequency_caps, self.starts_at)
-        return sum(capped_until(caps.caps, each.asked_at, caps.now) is not None for each in self.contacts)
+        caps = CapsAt(self.rules.caps_in_force, self.starts_at)
+        return sum(capped_by(caps, each.calls) is not None for each in self.contacts)
 
     def without_texts(self) -> "ForecastQuestion":
         """Return the same question without what has no bearing on it, which may be large."""

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Protocol
 
 from domain.forecast.past_calls import PastCalls
-from domain.frequency import CapsAt
+from domain.frequency import CapsAt, CountedCall
 from domain.identity import BatchId, CampaignId, OrganizationId
 from domain.slots import SlotDemand
 
@@ -18,8 +18,8 @@ class NumberFacts:
     suppressed: Collection[str] = ()
     on_own_call: Collection[str] = ()
     """Those it has on the phone; what other organizations have there is not told."""
-    asked_at: Mapping[str, tuple[datetime, ...]] = field(default_factory=dict)
-    """Starts of attempts at them, newest first: as many as the caps may count."""
+    calls: Mapping[str, tuple[CountedCall, ...]] = field(default_factory=dict)
+    """Attempts at them, newest first: as many as the caps may count."""
 
 
 class ForecastStore(Protocol):

@@ -7,8 +7,9 @@ from typing import Any
 from sqlalchemy import ARRAY, ColumnElement, Select, Text, func, literal, select, true
 
 from domain.call import ASKED
-from domain.frequency import CapsAt
+from domain.frequency import MOST_CALLS, CapsAt, Counted
 from domain.identity import OrganizationId
+from store.numbers.frequency import WAS_CONVERSATION
 from store.numbers.on_the_phone import is_on_own_call
 from store.numbers.suppressed import is_suppressed
 from store.schema.tables import calls, campaigns
@@ -28,8 +29,13 @@ def marked(organization_id: OrganizationId, numbers: Sequence[str], now: datetim
     return select(facts).where(facts.c.is_suppressed | facts.c.is_busy)
 
 
-def attempts(organization_id: OrganizationId, numbers: Sequence[str], caps: CapsAt) -> Select[str, datetime]:
-    """Select the starts of the attempts that the caps may count, newest first for each number."""
+def attempts(
+    organization_id: OrganizationId, numbers: Sequence[str], caps: CapsAt
+) -> Select[str, datetime, bool]:
+    """Select the attempts that the caps may count, newest first for each number, and which were talks."""
+    # A talk may have been followed by any number of attempts.
+    counts_talks = any(cap.counts is Counted.CONVERSATIONS for cap in caps.caps)
+    most = MOST_CALLS if counts_talks else max(cap.max_calls for cap in caps.caps)
     number = _unnested(numbers)
     owner = (
         select(campaigns.c.organization_id)
@@ -38,7 +44,7 @@ def attempts(organization_id: OrganizationId, numbers: Sequence[str], caps: Caps
         .scalar_subquery()
     )
     newest = (
-        select(calls.c.started_at)
+        select(calls.c.started_at, WAS_CONVERSATION.label("was_conversation"))
         .where(
             calls.c.to_number == number.column,
             calls.c.started_at > caps.now - max(cap.window for cap in caps.caps),
@@ -46,11 +52,11 @@ def attempts(organization_id: OrganizationId, numbers: Sequence[str], caps: Caps
             owner == organization_id,
         )
         .order_by(calls.c.started_at.desc())
-        .limit(max(cap.max_calls for cap in caps.caps))
+        .limit(most)
         .lateral("newest")
     )
     return (
-        select(number.column.label(_NUMBER), newest.c.started_at)
+        select(number.column.label(_NUMBER), newest.c.started_at, newest.c.was_conversation)
         .select_from(number.join(newest, true()))
         .order_by(newest.c.started_at.desc())
     )

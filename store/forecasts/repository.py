@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from domain.errors import StoreBusy
 from domain.forecast.past_calls import PastCalls
-from domain.frequency import CapsAt
+from domain.frequency import CapsAt, CountedCall
 from domain.identity import BatchId, CampaignId, OrganizationId
 from domain.ports import NumberFacts
 from domain.slots import SlotDemand
@@ -36,7 +36,7 @@ class PostgresForecastStore:
     ) -> NumberFacts:
         """Look the numbers up page by page, so that no statement is long."""
         suppressed, busy = set(), set()
-        asked_at: dict[str, list[datetime]] = defaultdict(list)
+        calls: dict[str, list[CountedCall]] = defaultdict(list)
         for page in _pages(numbers):
             async with single_statement(self._engine) as connection:
                 for number, is_suppressed, is_busy in await connection.execute(
@@ -45,12 +45,13 @@ class PostgresForecastStore:
                     suppressed |= {number} if is_suppressed else set()
                     busy |= {number} if is_busy else set()
                 if caps.caps:
-                    for number, at in await connection.execute(attempts(organization_id, page, caps)):
-                        asked_at[number].append(at)
+                    rows = await connection.execute(attempts(organization_id, page, caps))
+                    for number, began_at, was_conversation in rows:
+                        calls[number].append(CountedCall(began_at, was_conversation))
         return NumberFacts(
             suppressed=suppressed,
             on_own_call=busy,
-            asked_at={number: tuple(at) for number, at in asked_at.items()},
+            calls={number: tuple(each) for number, each in calls.items()},
         )
 
     async def past_calls(

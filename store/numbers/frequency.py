@@ -6,24 +6,22 @@ The same as `domain.frequency`, without moving the calls here.
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, ScalarSelect, func, literal, or_, select
+from sqlalchemy import ColumnElement, ScalarSelect, and_, func, literal, or_, select
 
-from domain.call import ASKED, CallStatus
+from domain.call import ASKED, MAY_BE_CONVERSATIONS
 from domain.disposition import MACHINES
 from domain.frequency import CapsAt, Counted, FrequencyCap
 from store.schema.base import INSTANT
 from store.schema.tables import calls, campaigns
 
+# As `domain.call.was_conversation`.
+WAS_CONVERSATION = and_(
+    or_(calls.c.answered_at.is_not(None), calls.c.call_status.in_(sorted(MAY_BE_CONVERSATIONS))),
+    func.coalesce(calls.c.answered_by, "").not_in(sorted(MACHINES)),
+)
 _COUNTED: Mapping[Counted, Sequence[ColumnElement[bool]]] = {
     Counted.ATTEMPTS: (),
-    # As `domain.call.was_conversation`.
-    Counted.CONVERSATIONS: (
-        or_(
-            calls.c.answered_at.is_not(None),
-            calls.c.call_status.in_([CallStatus.COMPLETED, CallStatus.UNKNOWN]),
-        ),
-        func.coalesce(calls.c.answered_by, "").not_in(sorted(MACHINES)),
-    ),
+    Counted.CONVERSATIONS: (WAS_CONVERSATION,),
 }
 
 

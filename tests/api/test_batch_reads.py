@@ -84,6 +84,7 @@ async def test_contact_nobody_has_called_is_shown_without_a_call(house: House) -
             "phone_number": "+14155550123",
             "timezone": None,
             "effective_timezones": ["UTC"],
+            "held_by": [],
             "call_variables": {},
             "status": "pending",
             "skip_reason": None,

@@ -16,7 +16,7 @@ from domain.forecast.course import play
 from domain.forecast.forecast import MOST_COURSES, Forecast, forecast
 from domain.forecast.past_calls import DEFAULT_CALLS, FEWEST_CALLS, PastCalls
 from domain.forecast.question import ForecastQuestion, Scale
-from domain.frequency import FrequencyCap
+from domain.frequency import CountedCall, FrequencyCap
 from domain.identity import BatchId
 from domain.redial import RedialPolicy, RedialStrategy
 from domain.slots import SlotDemand
@@ -111,7 +111,21 @@ def finishes(question: ForecastQuestion) -> timedelta | None:
         ),
         pytest.param(a_question(1, at_first(BUSY), **ONCE_A_DAY), DAY + MINUTE, 2, id="retry that is capped"),
         pytest.param(
-            a_question(people(1, asked_at=(MONDAY_NOON - 20 * HOUR,)), **ONCE_A_DAY),
+            # seven days after the talk, not at the time agreed in it
+            a_question(1, at_first(replace(ANSWERED, follow_up_after=2 * HOUR)), presets=("us-reg-f",)),
+            7 * DAY + MINUTE,
+            2,
+            id="follow-up that a preset's cap holds back",
+        ),
+        pytest.param(
+            # noon in UTC is four in the morning where the phone rings
+            a_question(1, always(ANSWERED), timezone="Pacific/Pitcairn", presets=("us-tcpa",)),
+            4 * HOUR + MINUTE,
+            1,
+            id="first call that a preset's hours hold back",
+        ),
+        pytest.param(
+            a_question(people(1, calls=(CountedCall(MONDAY_NOON - 20 * HOUR),)), **ONCE_A_DAY),
             4 * HOUR + MINUTE,
             1,
             id="first call that is capped",
@@ -287,7 +301,7 @@ def test_part_of_a_large_batch_stands_for_all_of_it(limit: int) -> None:
 
 
 def test_capped_are_counted_as_of_the_start() -> None:
-    called = people(3, asked_at=(MONDAY_NOON - HOUR,))
+    called = people(3, calls=(CountedCall(MONDAY_NOON - HOUR),))
 
     assert a_question(called, **ONCE_A_DAY).capped == 3
     assert a_question(called, batch={"scheduled_start": MONDAY_NOON + DAY}, **ONCE_A_DAY).capped == 0

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from domain.frequency import Capped, CapsAt, Counted, FrequencyCap, PastCall, capped_by
+from domain.frequency import Capped, CapsAt, Counted, CountedCall, FrequencyCap, capped_by
 from tests.builders import MONDAY_NOON
 
 HOUR = timedelta(hours=1)
@@ -49,7 +49,7 @@ def _ago(*lengths: timedelta) -> list[datetime]:
 def test_number_may_be_called_again_when_enough_attempts_have_left_every_window(
     caps: list[FrequencyCap], asked_at: list[datetime], until: datetime | None
 ) -> None:
-    past = [PastCall(each) for each in asked_at]
+    past = [CountedCall(each) for each in asked_at]
     held = capped_by(CapsAt(tuple(caps), MONDAY_NOON), past)
     assert held == (None if until is None else Capped(until))
 
@@ -60,19 +60,19 @@ TALKED_A_WEEK_AGO_AT_MOST = FrequencyCap(1, 7 * DAY, Counted.CONVERSATIONS, pres
 @pytest.mark.parametrize(
     ("past", "held"),
     [
-        pytest.param([PastCall(MONDAY_NOON - HOUR)], None, id="attempts alone fill no cap of talks"),
+        pytest.param([CountedCall(MONDAY_NOON - HOUR)], None, id="attempts alone fill no cap of talks"),
         # the talk two days ago counts until seven days after it, whatever was tried since
         pytest.param(
-            [PastCall(MONDAY_NOON - HOUR), PastCall(MONDAY_NOON - 2 * DAY, is_conversation=True)],
+            [CountedCall(MONDAY_NOON - HOUR), CountedCall(MONDAY_NOON - 2 * DAY, is_conversation=True)],
             Capped(MONDAY_NOON + 5 * DAY, ("us-reg-f",)),
             id="a talk counts",
         ),
         pytest.param(
-            [PastCall(MONDAY_NOON - 7 * DAY, is_conversation=True)], None, id="a talk seven days ago"
+            [CountedCall(MONDAY_NOON - 7 * DAY, is_conversation=True)], None, id="a talk seven days ago"
         ),
     ],
 )
 def test_caps_on_conversations_count_talks_and_tell_whose_rule_they_are(
-    past: list[PastCall], held: Capped | None
+    past: list[CountedCall], held: Capped | None
 ) -> None:
     assert capped_by(CapsAt((TALKED_A_WEEK_AGO_AT_MOST, TWICE_A_DAY), MONDAY_NOON), past) == held

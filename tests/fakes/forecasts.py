@@ -4,9 +4,9 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 
-from domain.call import OUTCOME_OF, CallRecord
+from domain.call import OUTCOME_OF, CallRecord, was_conversation
 from domain.forecast.past_calls import CallsAlike, PastCalls
-from domain.frequency import CapsAt
+from domain.frequency import CapsAt, CountedCall
 from domain.identity import BatchId, CampaignId, OrganizationId
 from domain.ports import NumberFacts
 from domain.slots import SlotDemand
@@ -28,10 +28,15 @@ class FakeForecastStore:
         return NumberFacts(
             suppressed={each for each in numbers if self._tables.is_suppressed(organization_id, each, now)},
             on_own_call={each.to_number for each in mine if is_open(each)},
-            asked_at={
+            calls={
                 number: tuple(
                     sorted(
-                        (each.started_at for each in mine if each.to_number == number and each.started_at),
+                        (
+                            CountedCall(each.started_at, was_conversation(each))
+                            for each in mine
+                            if each.to_number == number and each.started_at
+                        ),
+                        key=lambda each: each.began_at,
                         reverse=True,
                     )
                 )

@@ -23,7 +23,7 @@ from domain.contact import LIVE, WAITING, Contact, ContactStatus, SkipReason
 from domain.counters import Counters
 from domain.disposition import MACHINES, OnMachine, ToldCounts
 from domain.errors import StoreUnavailable
-from domain.frequency import Capped, CapsAt, PastCall, capped_by
+from domain.frequency import Capped, CapsAt, CountedCall, capped_by
 from domain.identity import (
     BatchId,
     CampaignId,
@@ -206,7 +206,7 @@ class Tables:
     def capped(self, organization_id: OrganizationId, number: str, looked: CapsAt) -> Capped | None:
         """Return what the caps hold against calling a number; None when they let it be called now."""
         past = [
-            PastCall(each.started_at, was_conversation(each))
+            CountedCall(each.started_at, was_conversation(each))
             for each in self.calls.values()
             if each.to_number == number
             and each.started_at is not None

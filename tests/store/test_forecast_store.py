@@ -9,7 +9,7 @@ from sqlalchemy import text
 from domain.call import AttemptKind, CallStatus, DialState
 from domain.campaign import CONCURRENCY_KEY
 from domain.forecast.past_calls import PastCalls
-from domain.frequency import CapsAt, FrequencyCap
+from domain.frequency import CapsAt, CountedCall, FrequencyCap
 from domain.identity import OrganizationId, TokenId
 from domain.ports import Claimed, NumberFacts
 from domain.slots import SlotDemand
@@ -74,10 +74,10 @@ async def test_attempts_that_caps_may_count_are_told_newest_first(house: House) 
         ORGANIZATION, [number(1), number(2), number(3)], TWICE_A_DAY, MONDAY_NOON
     )
 
-    first, second = facts.asked_at[number(1)][:2]
-    assert (first, second) == (MONDAY_NOON - 5 * HOUR, MONDAY_NOON - 10 * HOUR)
-    assert facts.asked_at[number(2)] == (MONDAY_NOON - 2 * HOUR,)
-    assert number(3) not in facts.asked_at
+    first, second = facts.calls[number(1)][:2]
+    assert (first.began_at, second.began_at) == (MONDAY_NOON - 5 * HOUR, MONDAY_NOON - 10 * HOUR)
+    assert facts.calls[number(2)] == (CountedCall(MONDAY_NOON - 2 * HOUR, is_conversation=True),)
+    assert number(3) not in facts.calls
 
 
 async def test_no_more_attempts_are_read_than_the_caps_may_count(stores: Stores) -> None:
@@ -86,7 +86,8 @@ async def test_no_more_attempts_are_read_than_the_caps_may_count(stores: Stores)
 
     facts = await stores.forecasts.facts_of_numbers(ORGANIZATION, [number(1)], TWICE_A_DAY, MONDAY_NOON)
 
-    assert facts.asked_at == {number(1): (MONDAY_NOON - 5 * HOUR, MONDAY_NOON - 10 * HOUR)}
+    newest = (CountedCall(MONDAY_NOON - 5 * HOUR), CountedCall(MONDAY_NOON - 10 * HOUR))
+    assert facts.calls == {number(1): newest}
 
 
 async def test_numbers_of_many_pages_are_all_looked_at(
