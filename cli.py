@@ -15,6 +15,7 @@ from console.batch_commands import batches
 from console.campaign_commands import campaigns
 from console.cli_context import CliContext
 from console.demo import Demo
+from console.erasure_commands import erase
 from console.failures import ApolloGroup, CommandFailed
 from console.preset_commands import presets
 from console.suppression_commands import suppressions
@@ -49,6 +50,7 @@ app.add_typer(presets, name="presets")
 app.add_typer(suppressions, name="suppressions")
 app.add_typer(tokens, name="tokens")
 app.add_typer(webhooks, name="webhooks")
+app.command()(erase)
 
 
 def _show_version(asked: bool) -> None:

@@ -108,6 +108,9 @@ class Settings(TelephonySettings, BaseSettings):
     webhook_silence_seconds: Seconds = 30
     """Silence after which the provider is asked where a call stands."""
 
+    number_key: SecretStr | None = None
+    """What numbers of erased people are hashed with, where they must not be called; never to be changed."""
+
     log_level: str = "INFO"
     log_format: Literal["json", "console"] = "json"
     """Of the lines on standard error: for machines, or for the eye."""
@@ -215,11 +218,17 @@ class Settings(TelephonySettings, BaseSettings):
             "APOLLO_BOOTSTRAP_TOKEN": [token.removeprefix(TOKEN_MARK)],
             "APOLLO_JAMBONZ_API_KEY": [self.jambonz.api_key.get_secret_value()],
             "APOLLO_ROTARY_API_KEY": [self.rotary.api_key.get_secret_value()],
+            "APOLLO_NUMBER_KEY": [self.number_hash_key],
             "APOLLO_WEBHOOK_SECRET": self.webhook_secrets,
         }
         return tuple(
             name for name, secrets in held.items() if any(0 < len(each) < SECRET_LENGTH for each in secrets)
         )
+
+    @property
+    def number_hash_key(self) -> str:
+        """What numbers of erased people are hashed with, empty when unset."""
+        return "" if self.number_key is None else self.number_key.get_secret_value()
 
     @property
     def unsigned_webhooks_allowed(self) -> bool:

@@ -288,7 +288,12 @@ async def serve(role: Role, settings: Settings, ports: DialPorts = DialPorts()) 
             lock=settings.lock_timeout_seconds,
             idle_in_transaction=settings.idle_transaction_timeout_seconds,
         )
-        database = create_store_engine(settings.required_database_url, pool_size=20, timeouts=timeouts)
+        database = create_store_engine(
+            settings.required_database_url,
+            pool_size=20,
+            timeouts=timeouts,
+            number_key=settings.number_hash_key,
+        )
         stack.push_async_callback(database.dispose)
         clock = await stack.enter_async_context(running_clock(database))
         provider = await stack.enter_async_context(ports.provider(settings, settings.status_callback_url))

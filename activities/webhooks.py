@@ -125,7 +125,8 @@ class Publisher:
         for event in events:
             bodies[event.event_id] = self._parts.write_body(event)
             await asyncio.sleep(0)
-        await self._parts.outbox.publish(bodies, self._parts.clock())
+        erased = {event.event_id for event in events if event.is_erased}
+        await self._parts.outbox.publish(bodies, self._parts.clock(), erased=erased)
         return True
 
     async def keep_up(self) -> None:

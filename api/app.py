@@ -18,6 +18,7 @@ from api.assembly import assemble, create_app, install
 from api.batches.forecasting import in_a_process
 from api.http.dependencies import ApiDependencies
 from api.http.webhook_authenticator import WebhookAuthenticator
+from api.webhook_endpoints.bodies import body_of
 from domain.ports import BatchEngine
 from domain.wall_clock import rules_version
 from domain.watchdog import quiet_after_unknown
@@ -43,6 +44,7 @@ from store.database.ids import mint
 from store.database.tenancy import work_for
 from store.diagnostics.repository import PostgresDiagnosticsStore
 from store.dispositions.repository import PostgresDispositionStore
+from store.erasures.repository import PostgresErasureStore
 from store.forecasts.repository import PostgresForecastStore
 from store.suppressions.repository import PostgresSuppressionStore
 from store.webhooks.deliveries import PostgresWebhookDeliveryStore
@@ -103,10 +105,16 @@ def build_production_app(settings: Settings) -> FastAPI:
                 pool_size=CONNECTIONS,
                 timeouts=timeouts,
                 connections_per_tenant=CONNECTIONS_PER_TENANT,
+                number_key=settings.number_hash_key,
             )
             stack.push_async_callback(database.dispose)
             # Of its own, so that events are taken in whatever clients do with the other connections.
-            of_webhooks = create_store_engine(database_url, pool_size=WEBHOOK_CONNECTIONS, timeouts=timeouts)
+            of_webhooks = create_store_engine(
+                database_url,
+                pool_size=WEBHOOK_CONNECTIONS,
+                timeouts=timeouts,
+                number_key=settings.number_hash_key,
+            )
             stack.push_async_callback(of_webhooks.dispose)
             clock = await stack.enter_async_context(running_clock(of_webhooks))
             batches = BatchWorkflows(await connect(settings, lazy=True))
@@ -132,6 +140,7 @@ def production_dependencies(
         routes=PostgresCircuitStore(database),
         endings=PostgresEndingStore(database),
         suppressions=PostgresSuppressionStore(database, mint),
+        erasures=PostgresErasureStore(database, mint, body_of),
         reschedules=PostgresRescheduleStore(database),
         diagnostics=PostgresDiagnosticsStore(database),
         export=PostgresExportStore(database),

@@ -13,6 +13,7 @@ from api.batches.previewing import forecast_places
 from api.campaigns import routes as campaigns
 from api.contacts import routes as contacts
 from api.diagnosis import routes as diagnosis
+from api.erasures import routes as erasures
 from api.executions import routes as executions
 from api.export import routes as export
 from api.health import routes as health
@@ -46,6 +47,7 @@ ROUTERS = (
     export.router,
     diagnosis.router,
     suppressions.router,
+    erasures.router,
     tokens.router,
     presets.router,
     webhook_endpoints.router,

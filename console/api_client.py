@@ -184,6 +184,10 @@ class ApiClient:
         """List the numbers of a CSV file; returns how many rows were new, known and repeated."""
         return _object(self._send("POST", "/suppressions/import", file=file))
 
+    def erase(self, number: str) -> JsonObject:
+        """Erase a person; returns how much was held of them."""
+        return _object(self._send("POST", "/erasures", json={"phone_number": number}))
+
     def create_webhook_endpoint(self, endpoint: JsonObject) -> JsonObject:
         """Have events posted; returns the endpoint with its secret."""
         return _object(self._send("POST", "/webhook-endpoints", json=endpoint))

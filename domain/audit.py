@@ -14,6 +14,7 @@ class AuditAction(StrEnum):
     BATCH_APPEND = "batch.append"
     BATCH_CANCEL = "batch.cancel"
     BATCH_CREATE = "batch.create"
+    BATCH_DELETE = "batch.delete"
     BATCH_DISPATCH = "batch.dispatch"
     BATCH_PAUSE = "batch.pause"
     BATCH_RESUME = "batch.resume"
@@ -34,6 +35,7 @@ class AuditAction(StrEnum):
     ENDPOINT_ROTATE_SECRET = "endpoint.rotate_secret"  # noqa: S105 - names what was done to one
     ENDPOINT_TEST = "endpoint.test"
     ENDPOINT_UPDATE = "endpoint.update"
+    ERASURE_CREATE = "erasure.create"
     EXECUTION_DISPOSITION = "execution.disposition"
     SUPPRESSION_CREATE = "suppression.create"
     SUPPRESSION_DELETE = "suppression.delete"

@@ -186,7 +186,7 @@ def clock_zone(overrides: BatchOverrides, campaign: CampaignRules) -> str:
 
 
 def effective_timezones(contact: Contact, batch: Batch, campaign: CampaignRules) -> tuple[str, ...]:
-    """Return the zones that hold for a contact; none of a bad row, which is never called."""
-    if contact.skip_reason is SkipReason.INVALID_NUMBER:
+    """Return the zones that hold for a contact; none of a bad row or an erased one, which is not called."""
+    if contact.skip_reason is SkipReason.INVALID_NUMBER or contact.erased_at is not None:
         return ()
     return calling_hours_in_force(batch.overrides, campaign, contact.zone).timezones

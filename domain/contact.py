@@ -75,6 +75,8 @@ class SkipReason(StrEnum):
     BATCH_EXPIRED = "batch_expired"
     SUPPRESSED = "suppressed"
     INVALID_NUMBER = "invalid_number"
+    ERASED = "erased"
+    """The person asked to be erased before the contact was over."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,6 +103,8 @@ class Contact:
     last_attempted_at: datetime | None = None
     next_retry_at: datetime | None = None
     follow_up_at: datetime | None = None
+    erased_at: datetime | None = None
+    """Since when nothing is kept of the person; during a live call, since when nothing is to be kept."""
     created_at: datetime
     updated_at: datetime
 

@@ -12,6 +12,7 @@ SuppressionId = NewType("SuppressionId", str)
 EndpointId = NewType("EndpointId", str)
 EventId = NewType("EventId", str)
 DeliveryId = NewType("DeliveryId", str)
+ErasureId = NewType("ErasureId", str)
 
 CAMPAIGN_PREFIX = "cmp_"
 BATCH_PREFIX = "btc_"
@@ -21,6 +22,7 @@ SUPPRESSION_PREFIX = "sup_"
 ENDPOINT_PREFIX = "whe_"
 EVENT_PREFIX = "evt_"
 DELIVERY_PREFIX = "whd_"
+ERASURE_PREFIX = "era_"
 TOKEN_PREFIX = "tok_"  # noqa: S105 - names a row; the secret itself starts with gat_
 
 

@@ -136,6 +136,8 @@ def require_room_for_follow_up(contact: Contact, batch: BatchStatus, max_follow_
     """Raise IllegalTransition unless the contact is completed, its batch goes on and a follow-up is left."""
     if contact.status is not ContactStatus.COMPLETED:
         raise IllegalTransition.of("Contact", contact.status, "given a follow-up")
+    if contact.erased_at is not None:
+        raise IllegalTransition("Contact is erased and cannot be given a follow-up")
     if batch in TERMINAL_BATCH:
         raise IllegalTransition.of("Batch", batch, "given a follow-up")
     if contact.follow_up_count >= max_follow_ups:

@@ -176,7 +176,7 @@ def settle_late(
     Only a completed contact of a batch that goes on is called again, as by the follow-up endpoint.
     Whether the attempt is the contact's newest, and whether its number may be called, is for the caller.
     """
-    if contact.status is not ContactStatus.COMPLETED:
+    if contact.status is not ContactStatus.COMPLETED or contact.erased_at is not None:
         return None
     if batch.status in TERMINAL_BATCH or campaign.status is CampaignStatus.CANCELLED:
         return None

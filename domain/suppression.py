@@ -27,6 +27,7 @@ class Suppression:
     suppression_id: SuppressionId
     organization_id: OrganizationId
     phone_number: str
+    """Empty once the person was erased; the number is suppressed all the same."""
     reason: str | None = None
     expires_at: datetime | None = None
     execution_id: ExecutionId | None = None

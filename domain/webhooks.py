@@ -183,6 +183,8 @@ class WebhookEvent:
     type: EventType
     occurred_at: datetime
     news: News
+    is_erased: bool = False
+    """The person it tells of was erased, and `news` says nothing of them."""
 
 
 @dataclass(frozen=True, kw_only=True)

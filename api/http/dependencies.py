@@ -28,6 +28,7 @@ from domain.ports import (
     DiagnosticsStore,
     DispositionStore,
     EndingStore,
+    ErasureStore,
     ExecutionStore,
     ExportStore,
     ForecastStore,
@@ -65,6 +66,7 @@ class ApiDependencies:
     routes: CircuitStore
     endings: EndingStore
     suppressions: SuppressionStore
+    erasures: ErasureStore
     reschedules: RescheduleStore
     diagnostics: DiagnosticsStore
     export: ExportStore

@@ -29,6 +29,7 @@ _CHAPTERS = (
     "executions",
     "presets",
     "suppressions",
+    "erasures",
     "tokens",
     "audit log",
     "webhook endpoints",

@@ -48,6 +48,7 @@ from domain.ports.engine import (
     RescheduledTime,
     WorkflowDirectory,
 )
+from domain.ports.erasures import ErasureStore
 from domain.ports.executions import EarlierAttempt, Execution, ExecutionStore
 from domain.ports.export import ExportStore
 from domain.ports.forecasts import ForecastStore, NumberFacts
@@ -113,6 +114,7 @@ __all__ = [
     "EngineDiagnostics",
     "EngineHealth",
     "EngineServer",
+    "ErasureStore",
     "Execution",
     "ExecutionStore",
     "ExportStore",

@@ -1,6 +1,6 @@
 """Webhooks out: what the API asks of them, and what their deliverer does."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -113,10 +113,13 @@ class WebhookOutbox(Protocol):
     async def unpublished(self, limit: int) -> Sequence[WebhookEvent]:
         """Return events without deliveries, oldest first."""
 
-    async def publish(self, bodies: Mapping[EventId, str], now: datetime) -> int:
+    async def publish(
+        self, bodies: Mapping[EventId, str], now: datetime, *, erased: Collection[EventId] = ()
+    ) -> int:
         """Keep the bodies and make a delivery for every endpoint that wants them, each once.
 
-        Returns how many deliveries were made.
+        `erased` are those whose bodies say nothing of the person; of one that was erased since, the body is
+        not kept, and its event is unpublished still. Returns how many deliveries were made.
         """
 
     async def replay_page(self, now: datetime, limit: int) -> bool:

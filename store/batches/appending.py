@@ -77,6 +77,7 @@ async def _known_numbers(connection: AsyncConnection, sent: Appendix) -> frozens
     known = select(c.phone_number).where(
         c.batch_id == sent.batch_id,
         c.skip_reason.is_distinct_from(SkipReason.INVALID_NUMBER),
+        c.erased_at.is_(None),
         c.phone_number.in_(select(func.unnest(numbers))),  # joined by hash, whatever the plan
     )
     return frozenset((await connection.scalars(known)).all())

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 
 import psycopg
-from sqlalchemy import Select, exists, insert, select, update
+from sqlalchemy import Select, exists, insert, literal, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.audit import AuditAction, AuditedChange
@@ -18,7 +18,7 @@ from domain.counters import Counters
 from domain.errors import CampaignClosed, CampaignNotFound
 from domain.identity import BATCH_PREFIX, CONTACT_PREFIX, MintId
 from store.audit.recording import record
-from store.numbers.suppressed import holds_at
+from store.numbers.suppressed import holds_at, number_hash
 from store.schema.mapping import batch_of, batch_values
 from store.schema.tables import batches, campaigns, contacts, suppressions
 
@@ -166,21 +166,29 @@ def _counters(uploaded: Sequence[NewContact]) -> Counters:
 async def _skip_suppressed(connection: AsyncConnection, batch: Batch, now: datetime, *, after: int) -> int:
     """Skip the good contacts whose numbers must not be called now; returns how many they are."""
     c, s = contacts.c, suppressions.c
-    in_force = (s.organization_id == batch.organization_id, holds_at(now))
-    if not await connection.scalar(select(exists().where(*in_force))):
-        return 0
-    skipped = await connection.execute(
-        update(contacts)
-        .where(
-            c.batch_id == batch.batch_id,
-            c.position > after,
-            c.status == ContactStatus.PENDING,
-            s.phone_number == c.phone_number,
-            *in_force,
-        )
-        .values(status=ContactStatus.SKIPPED, skip_reason=SkipReason.SUPPRESSED)
+    owner = literal(str(batch.organization_id))
+    ways = (
+        (s.phone_number, s.phone_number == c.phone_number),
+        (s.number_hash, s.number_hash == number_hash(owner, c.phone_number)),
     )
-    return skipped.rowcount
+    number = 0
+    for column, is_listed in ways:
+        in_force = (s.organization_id == batch.organization_id, column.is_not(None), holds_at(now))
+        if not await connection.scalar(select(exists().where(*in_force))):
+            continue
+        skipped = await connection.execute(
+            update(contacts)
+            .where(
+                c.batch_id == batch.batch_id,
+                c.position > after,
+                c.status == ContactStatus.PENDING,
+                is_listed,
+                *in_force,
+            )
+            .values(status=ContactStatus.SKIPPED, skip_reason=SkipReason.SUPPRESSED)
+        )
+        number += skipped.rowcount
+    return number
 
 
 async def _copy_contacts(connection: AsyncConnection, rows: Iterator[tuple[object, ...]]) -> None:

@@ -15,10 +15,11 @@ from domain.identity import CONTACT_PREFIX, BatchId, MintId
 from domain.ports import CalledAgain
 from store.batches.intake import insert_batch, place_under_campaign
 from store.database.ids import minted
+from store.numbers.claim_locks import copy_contacts
 from store.numbers.suppressed import is_suppressed
 from store.schema.tables import batches, calls, contacts
 
-_LEFT_OUT = (SkipReason.INVALID_NUMBER, SkipReason.SUPPRESSED)
+_LEFT_OUT = (SkipReason.INVALID_NUMBER, SkipReason.SUPPRESSED, SkipReason.ERASED)
 
 
 async def requeue(
@@ -30,6 +31,7 @@ async def requeue(
     mint: MintId,
 ) -> Batch:
     """Keep a batch of contacts of its parent; see `BatchStore.requeue`. Runs within a transaction."""
+    await copy_contacts(connection, new.organization_id)
     batch = await insert_batch(connection, new, 0, now, mint)
     copies = _copies(batch, parent, which).execution_options(preserve_rowcount=True)
     number = (await connection.execute(copies)).rowcount
@@ -47,6 +49,7 @@ def _copies(batch: Batch, parent: BatchId, which: CalledAgain) -> Insert:
     wanted = [
         c.batch_id == parent,
         c.status.in_(sorted(which.statuses)),
+        c.erased_at.is_(None),
         or_(c.skip_reason.is_(None), c.skip_reason.not_in(_LEFT_OUT)),
         not_(is_suppressed(literal(batch.organization_id), c.phone_number, batch.created_at)),
     ]

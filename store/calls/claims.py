@@ -69,6 +69,7 @@ _FACTS = (
         contacts.c.campaign_id,
         contacts.c.phone_number,
         contacts.c.status.label("contact_status"),
+        contacts.c.erased_at,
         contacts.c.last_attempted_at,
         batches.c.status.label("batch_status"),
         batches.c.organization_id,
@@ -114,7 +115,11 @@ _DISPATCH = (
     .cte("dispatch")
 )
 # The names differ from the columns', which an update beside an insert would take for its own.
-_CALL = {column.name: bindparam(f"call_{column.name}", type_=column.type) for column in calls.c}
+_CALL = {
+    column.name: bindparam(f"call_{column.name}", type_=column.type)
+    for column in calls.c
+    if column not in (calls.c.erased_at, calls.c.number_hash)
+}
 _INSERT_CALL = insert(calls).values(_CALL).add_cte(_DISPATCH)
 _REWRITE_CALL = (
     update(calls).where(calls.c.execution_id == _CALL["execution_id"]).values(_CALL).add_cte(_DISPATCH)
@@ -176,7 +181,7 @@ def _asked_before(known: CallRecord) -> ClaimAnswer:
 
 
 def _closed_gate(facts: RowMapping, newest: CallRecord | None, wish: AttemptClaim) -> Gate | None:
-    if newest is not None and newest.attempt > wish.attempt:
+    if facts["erased_at"] is not None or (newest is not None and newest.attempt > wish.attempt):
         return Gate.CONTACT_CLOSED
     gate = closed_gate(
         GateFacts(

@@ -23,6 +23,7 @@ _LOCKED = (
 _FACTS = (
     select(
         batches.c.status.label("batch_status"),
+        contacts.c.erased_at,
         calls.c.call_status,
         is_suppressed(batches.c.organization_id, contacts.c.phone_number, instant("read_at")).label(
             "is_suppressed"
@@ -43,6 +44,7 @@ class BatchFacts:
     batch_status: BatchStatus
     call_status: CallStatus | None
     is_suppressed: bool
+    is_erased: bool
 
 
 async def locked_batch_facts(
@@ -62,4 +64,5 @@ async def locked_batch_facts(
         batch_status=BatchStatus(row["batch_status"]),
         call_status=None if call_status is None else CallStatus(call_status),
         is_suppressed=row["is_suppressed"],
+        is_erased=row["erased_at"] is not None,
     )

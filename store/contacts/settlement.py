@@ -108,7 +108,7 @@ async def settle(
     """Settle the contact's newest attempt, once; see `ContactStore.settle`. Runs within a transaction.
 
     Of a batch that ended since the decision was made nobody is called again, nor is a number that is
-    suppressed: the outcome is taken.
+    suppressed or was erased: the outcome is taken.
     Of a call of which nobody knew how it ended, what was heard since is taken.
     Raises DecisionOvertaken where more was told of the call than `basis` knows, and the contact is not
     settled yet.
@@ -178,6 +178,9 @@ async def give_back(
         reason = SkipReason.SUPPRESSED
     if status in WAITING and reason is not None:
         return await skip(connection, contact_id, reason, now, detail=None)
+    if facts.is_erased:  # the database has skipped it
+        await connection.execute(cancel_undialled(now, calls.c.contact_id == contact_id))
+        return status
     if due_at is not None:
         await connection.execute(_postponed(contact_id, due_at, now))
     return await _leave_as_it_ended(connection, contact_id, now) if ends else status
@@ -318,7 +321,7 @@ async def _settlement_in_force(
     if outcome is None:
         return decided
     is_as_decided = basis is not None and basis.call_status is facts.call_status
-    if facts.batch_status in TERMINAL_BATCH or facts.is_suppressed:
+    if facts.batch_status in TERMINAL_BATCH or facts.is_suppressed or facts.is_erased:
         return Settlement(status=basis.ends_as if basis and is_as_decided else taken_as(outcome))
     if is_as_decided:
         return decided

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any, TypeVar
 
 import psycopg
@@ -44,13 +45,14 @@ class Timeouts:
 _KEEPALIVES = {"idle": 10, "interval": 3, "count": 3}
 
 
-def connection_options(timeouts: Timeouts) -> Mapping[str, int | str]:
-    """Return what a connection is opened with."""
+def connection_options(timeouts: Timeouts, number_key: str = "") -> Mapping[str, int | str]:
+    """Return what a connection is opened with; numbers are hashed with the key where they are erased."""
     return {
         "connect_timeout": CONNECT_SECONDS,
         # The server in turn notices as soon that we vanished, and gives back the locks of what we were doing.
         "options": "-c TimeZone=UTC"
         + timeouts.options
+        + (f" -c apollo.number_key={sha256(number_key.encode()).hexdigest()}" if number_key else "")
         + "".join(f" -c tcp_keepalives_{name}={value}" for name, value in _KEEPALIVES.items()),
         # A server that vanished without a word is noticed after some twenty seconds, not after hours.
         **{f"keepalives_{name}": value for name, value in _KEEPALIVES.items()},

@@ -45,10 +45,12 @@ def create_store_engine(
     pool_size: int = 10,
     timeouts: Timeouts = ORDINARY,
     connections_per_tenant: int | None = None,
+    number_key: str = "",
 ) -> AsyncEngine:
     """Return an engine with at most `pool_size` connections, opened when first needed.
 
     A tenant holds at most `connections_per_tenant` of them at once; None is all of them.
+    `number_key` is what numbers of erased people are hashed with, the same in every process.
     The caller closes it with `dispose`.
     """
     engine = create_async_engine(
@@ -58,7 +60,7 @@ def create_store_engine(
         pool_timeout=POOL_WAIT_SECONDS,
         hide_parameters=True,  # they are numbers and names of people
         connect_args={
-            **connection_options(timeouts),
+            **connection_options(timeouts, number_key),
             "async_creator_fn": bounded(timeouts).connect,
         },
         skip_autocommit_rollback=True,  # nothing is open that could be rolled back

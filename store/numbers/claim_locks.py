@@ -14,6 +14,7 @@ from domain.identity import OrganizationId
 
 _ORGANIZATIONS = 4_243
 _NUMBERS = 4_242
+_COPIES = 4_244
 """Families of advisory locks; two that share a key by chance wait for each other without need."""
 
 
@@ -34,6 +35,18 @@ async def hold_claims(connection: AsyncConnection, organization_id: Organization
     """
     key = func.hashtext(literal(organization_id))
     await connection.execute(select(func.pg_advisory_xact_lock(_family(_ORGANIZATIONS), key)))
+
+
+async def copy_contacts(connection: AsyncConnection, organization_id: OrganizationId) -> None:
+    """Let copies of contacts be made until the transaction ends; an erasure is over, or waits for it."""
+    key = func.hashtext(literal(organization_id))
+    await connection.execute(select(func.pg_advisory_xact_lock_shared(_family(_COPIES), key)))
+
+
+async def hold_copies(connection: AsyncConnection, organization_id: OrganizationId) -> None:
+    """Wait for copies of an organization's contacts under way, and let none begin until the commit."""
+    key = func.hashtext(literal(organization_id))
+    await connection.execute(select(func.pg_advisory_xact_lock(_family(_COPIES), key)))
 
 
 def _family(number: int) -> ColumnElement[int]:

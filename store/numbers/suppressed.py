@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import BindParameter, ColumnElement, Exists, bindparam, exists, or_
+from sqlalchemy import BindParameter, ColumnElement, bindparam, exists, func, or_
 
 from store.schema.base import INSTANT
 from store.schema.tables import suppressions
@@ -18,10 +18,17 @@ def is_suppressed(
     organization_id: ColumnElement[str],
     number: ColumnElement[str],
     at: datetime | BindParameter[datetime],
-) -> Exists:
-    """Tell in SQL whether a number must not be called; one read of the unique index."""
+) -> ColumnElement[bool]:
+    """Tell in SQL whether a number must not be called; one read of an index for each way it may be listed."""
     c = suppressions.c
-    return exists().where(c.organization_id == organization_id, c.phone_number == number, holds_at(at))
+    mine = (c.organization_id == organization_id, holds_at(at))
+    by_hash = c.number_hash == number_hash(organization_id, number)
+    return or_(exists().where(c.phone_number == number, *mine), exists().where(by_hash, *mine))
+
+
+def number_hash(organization_id: ColumnElement[str], number: ColumnElement[str]) -> ColumnElement[str]:
+    """Return in SQL what stands for an erased number; the connection brings the key."""
+    return func.number_hash(organization_id, number)
 
 
 def instant(name: str) -> BindParameter[datetime]:

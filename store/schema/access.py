@@ -44,12 +44,21 @@ class SuppressionRow(Row, table=True):
     __tablename__ = "suppressions"
     __table_args__ = (
         UniqueConstraint("organization_id", "phone_number"),
+        CheckConstraint("(phone_number IS NULL) = (number_hash IS NOT NULL)", name="number_or_hash"),
         Index(None, "organization_id", "created_at", "suppression_id"),
+        Index(
+            "ix_suppressions_number_hash",
+            *("organization_id", "number_hash"),
+            postgresql_where=text("number_hash IS NOT NULL"),
+        ),
     )
 
     suppression_id: str = Field(primary_key=True, sa_type=Text)
     organization_id: str = Field(sa_type=Text, foreign_key="organizations.organization_id")
-    phone_number: str = Field(sa_type=Text)
+    phone_number: str | None = Field(sa_type=Text)
+    """Null once the person was erased."""
+    number_hash: str | None = Field(sa_type=Text)
+    """Of an erased number, made by the database's function `number_hash`."""
     reason: str | None = Field(sa_type=Text)
     expires_at: datetime | None = Field(sa_type=INSTANT)
     execution_id: str | None = Field(sa_type=Text)

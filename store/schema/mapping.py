@@ -211,7 +211,9 @@ def call_values(record: CallRecord) -> Values:
 
 def suppression_of(row: RowMapping) -> Suppression:
     """Return the suppression entry in a row."""
-    return Suppression(**{name: row[column] for name, column in _SUPPRESSION_COLUMNS.items()})
+    values = {name: row[column] for name, column in _SUPPRESSION_COLUMNS.items()}
+    values["phone_number"] = values["phone_number"] or ""
+    return Suppression(**values)
 
 
 def token_of(row: RowMapping) -> Token:

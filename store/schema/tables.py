@@ -180,6 +180,14 @@ class ContactRow(Row, table=True):
             "phone_number",
             postgresql_where=text("status IN ('retrying', 'followup_scheduled')"),
         ),
+        # Of those on the phone when they were erased.
+        Index(
+            "ix_contacts_unfinished_erasure",
+            "erased_at",
+            postgresql_where=text("erased_at IS NOT NULL AND phone_number <> ''"),
+        ),
+        # Finds a person in every batch, and in one of them.
+        Index(None, "phone_number", "batch_id"),
     )
 
     contact_id: str = Field(primary_key=True, sa_type=Text)
@@ -201,6 +209,8 @@ class ContactRow(Row, table=True):
     created_at: datetime = Field(sa_type=INSTANT)
     updated_at: datetime = Field(sa_type=INSTANT)
     number_timezones: list[str] | None = Field(sa_type=ARRAY(Text))
+    erased_at: datetime | None = Field(sa_type=INSTANT)
+    """Since when the trigger `contacts_stay_erased` keeps empty what is said of the person."""
 
 
 class CallRow(Row, table=True):
@@ -273,6 +283,10 @@ class CallRow(Row, table=True):
     disposition: str | None = Field(sa_type=Text)
     disposition_note: str | None = Field(sa_type=Text)
     disposition_data: dict[str, object] | None = Field(sa_type=JSON_OR_NULL)
+    erased_at: datetime | None = Field(sa_type=INSTANT)
+    """As of its contact; the trigger is `calls_stay_erased`."""
+    number_hash: str | None = Field(sa_type=Text)
+    """Of an erased number whose callee may yet opt out of this call."""
 
 
 class CallEventRow(Row, table=True):

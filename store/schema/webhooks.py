@@ -66,6 +66,7 @@ class WebhookEventRow(Row, table=True):
     __table_args__ = (
         Index("ix_webhook_events_unpublished", "event_id", postgresql_where=text("published_at IS NULL")),
         Index(None, "organization_id", "event_id"),
+        Index(None, "contact_id", postgresql_where=text("contact_id IS NOT NULL")),
         Index("ix_webhook_events_started", "batch_id", postgresql_where=text("type = 'batch.started'")),
     )
 
@@ -82,6 +83,8 @@ class WebhookEventRow(Row, table=True):
     """What is posted; null until it is written."""
     published_at: datetime | None = Field(sa_type=INSTANT)
     """When its deliveries were made."""
+    erased_at: datetime | None = Field(sa_type=INSTANT)
+    """Of the person it tells of: it is told without what was erased."""
 
 
 class WebhookDeliveryRow(Row, table=True):

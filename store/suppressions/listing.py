@@ -20,6 +20,7 @@ from sqlalchemy import (
     Text,
     and_,
     case,
+    exists,
     func,
     literal,
     literal_column,
@@ -135,15 +136,21 @@ async def opt_out(
     connection: AsyncConnection, execution_id: ExecutionId, now: datetime, mint: MintId, *, reason: str
 ) -> Sequence[SkippedContact]:
     """List the number of a call for good; see `SuppressionStore.opt_out`. Runs within a transaction."""
+    # Held as it is, so that an erasure under way is over, or finds the entry.
     called = (
-        select(campaigns.c.organization_id, calls.c.to_number)
+        select(campaigns.c.organization_id, calls.c.to_number, calls.c.erased_at, calls.c.number_hash)
         .join_from(calls, campaigns, calls.c.campaign_id == campaigns.c.campaign_id)
         .where(calls.c.execution_id == execution_id)
+        .with_for_update(read=True, of=calls)
     )
     found = (await connection.execute(called)).one_or_none()
     if found is None:
         raise ExecutionNotFound
     organization_id, number = OrganizationId(found[0]), str(found[1])
+    if found.erased_at is not None:
+        if found.number_hash is not None:
+            await _opt_hash_out(connection, organization_id, execution_id, now, mint, reason=reason)
+        return []
     listed = insert(suppressions).values(
         suppression_id=mint(SUPPRESSION_PREFIX),
         organization_id=organization_id,
@@ -166,6 +173,39 @@ async def opt_out(
     skipped = await skip_sleepers(connection, organization_id, [number], now)
     await hold_claims(connection, organization_id)
     return skipped
+
+
+async def _opt_hash_out(
+    connection: AsyncConnection,
+    organization_id: OrganizationId,
+    execution_id: ExecutionId,
+    now: datetime,
+    mint: MintId,
+    *,
+    reason: str,
+) -> None:
+    """List a number of which only its hash is known any more; an earlier opt-out stays as it is."""
+    k = calls.c
+    opted_out_before = exists().where(
+        suppressions.c.organization_id == organization_id,
+        suppressions.c.number_hash == k.number_hash,
+        _IS_OPT_OUT,
+    )
+    columns = ("suppression_id", "organization_id", "number_hash", "reason", "execution_id")
+    entry = select(
+        literal(mint(SUPPRESSION_PREFIX), Text),
+        literal(organization_id, Text),
+        k.number_hash,
+        literal(reason, Text),
+        k.execution_id,
+        literal(now, INSTANT),
+        literal(now, INSTANT),
+    ).where(k.execution_id == execution_id, not_(opted_out_before))
+    listed = insert(suppressions).from_select([*columns, "created_at", "updated_at"], entry)
+    row = (await connection.execute(listed.returning(suppressions))).mappings().one_or_none()
+    if row is not None:
+        await record_listing(connection, None, suppression_of(row), now, is_new=True)
+        await hold_claims(connection, organization_id)
 
 
 async def skip_sleepers(

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, func, literal, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from domain.errors import ExecutionNotFound, SuppressionNotFound
@@ -13,6 +13,7 @@ from domain.suppression import OPTED_OUT, NewSuppression, SkippedContact, Suppre
 from store.access.organizations import keep_organization
 from store.database.engine import bulk_transaction, single_statement, transaction
 from store.numbers.claim_locks import hold_claims
+from store.numbers.suppressed import number_hash
 from store.schema.mapping import suppression_of
 from store.schema.tables import calls, campaigns, suppressions
 from store.suppressions import listing
@@ -79,11 +80,18 @@ class PostgresSuppressionStore:
             return await listing.opt_out(connection, execution_id, now, self._mint, reason=reason)
 
     async def number_called(self, organization_id: OrganizationId, execution_id: ExecutionId) -> str:
-        """Return the number an attempt called, deleted campaigns included. Raises ExecutionNotFound."""
+        """Return the number an attempt called, deleted campaigns included.
+
+        Raises ExecutionNotFound, of an erased person too.
+        """
         called = (
             select(calls.c.to_number)
             .join_from(calls, campaigns, calls.c.campaign_id == campaigns.c.campaign_id)
-            .where(calls.c.execution_id == execution_id, campaigns.c.organization_id == organization_id)
+            .where(
+                calls.c.execution_id == execution_id,
+                calls.c.erased_at.is_(None),
+                campaigns.c.organization_id == organization_id,
+            )
         )
         async with single_statement(self._engine) as connection:
             number: str | None = await connection.scalar(called)
@@ -98,7 +106,8 @@ class PostgresSuppressionStore:
         c = suppressions.c
         matching = [c.organization_id == organization_id]
         if phone_number is not None:
-            matching.append(c.phone_number == phone_number)
+            erased = number_hash(literal(organization_id), literal(phone_number))
+            matching.append(or_(c.phone_number == phone_number, c.number_hash == erased))
         page = (
             select(suppressions)
             .where(*matching)

@@ -1,42 +1,19 @@
-"""From the events that transactions wrote to deliveries with bodies.
+"""From the events that transactions wrote to deliveries with bodies."""
 
-What an event tells is read when its body is written, a moment later; of the columns that move on by then it
-kept those of its own moment.
-"""
-
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from typing import Any, TypeVar, cast
 
 from sqlalchemy import ARRAY, RowMapping, Text, func, insert, literal, or_, select, text, update
-from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from domain.batch import TERMINAL_BATCH, Batch, BatchStatus, PausedBy
-from domain.call import CallRecord, CallStatus
-from domain.contact import Contact, ContactStatus, SkipReason
+from domain.batch import TERMINAL_BATCH
 from domain.identity import BatchId, EventId, OrganizationId
-from domain.webhooks import (
-    BatchNews,
-    CallNews,
-    ContactNews,
-    DeliveryState,
-    DiagnosisNews,
-    EventType,
-    News,
-    WebhookEvent,
-)
-from store.batches.counting import counters_of
+from domain.webhooks import DeliveryState, EventType, WebhookEvent
 from store.database.engine import single_statement, transaction
 from store.database.parameters import among
-from store.schema.mapping import batch_of, call_of, campaign_of, contact_of
 from store.schema.tables import (
     batches,
-    calls,
-    campaigns,
-    contacts,
     webhook_deliveries,
     webhook_diagnoses,
     webhook_endpoints,
@@ -44,10 +21,8 @@ from store.schema.tables import (
     webhook_replays,
 )
 from store.webhooks.deliveries import NEW_DELIVERY_ID, NEW_EVENT_ID, wanted_by
+from store.webhooks.news import read_news
 from store.webhooks.rows import endpoint_of
-
-Snapshot = Mapping[str, Any]
-T = TypeVar("T")
 
 _UNPUBLISHED = (
     select(webhook_events).where(webhook_events.c.published_at.is_(None)).order_by(webhook_events.c.event_id)
@@ -57,8 +32,10 @@ _PUBLISH = text(
     """
     WITH published AS (
         UPDATE webhook_events SET body = given.body, published_at = :now
-        FROM unnest(CAST(:ids AS text[]), CAST(:bodies AS text[])) AS given(event_id, body)
+        FROM unnest(CAST(:ids AS text[]), CAST(:bodies AS text[]), CAST(:erased AS boolean[]))
+            AS given(event_id, body, is_erased)
         WHERE webhook_events.event_id = given.event_id AND published_at IS NULL
+            AND (webhook_events.erased_at IS NOT NULL) = given.is_erased
         RETURNING webhook_events.event_id, organization_id, type, occurred_at
     )
     INSERT INTO webhook_deliveries
@@ -83,27 +60,26 @@ class PostgresWebhookOutbox:
         c = webhook_events.c
         async with single_statement(self._engine) as connection:
             rows = (await connection.execute(_UNPUBLISHED.limit(limit))).mappings().all()
-            news = await _NewsReader.of(connection, rows)
-            told = [(row, news.of_event(row)) for row in rows]
-            lost = [row[c.event_id] for row, each in told if each is None]
+            events, lost = await read_news(connection, rows)
             if lost:
                 await connection.execute(
                     update(webhook_events).where(c.event_id == among(lost)).values(published_at=func.now())
                 )
-        return [
-            WebhookEvent(
-                event_id=EventId(row[c.event_id]),
-                type=EventType(row[c.type]),
-                occurred_at=row[c.occurred_at],
-                news=each,
-            )
-            for row, each in told
-            if each is not None
-        ]
+        return events
 
-    async def publish(self, bodies: Mapping[EventId, str], now: datetime) -> int:
-        """Keep the bodies and make a delivery for every endpoint that wants them, each once."""
-        given = {"ids": list(bodies), "bodies": list(bodies.values()), "now": now}
+    async def publish(
+        self, bodies: Mapping[EventId, str], now: datetime, *, erased: Collection[EventId] = ()
+    ) -> int:
+        """Keep the bodies and make a delivery for every endpoint that wants them, each once.
+
+        A body that was written before its person was erased is not kept: the event is unpublished still.
+        """
+        given = {
+            "ids": list(bodies),
+            "bodies": list(bodies.values()),
+            "erased": [each in erased for each in bodies],
+            "now": now,
+        }
         async with transaction(self._engine) as connection:
             return (await connection.execute(_PUBLISH, given)).rowcount
 
@@ -173,145 +149,6 @@ class PostgresWebhookOutbox:
             return [
                 (OrganizationId(owner), BatchId(batch)) for owner, batch in await connection.execute(unseen)
             ]
-
-
-class _NewsReader:
-    """What a page of events is about, read with one statement for each kind of object."""
-
-    def __init__(
-        self,
-        of_batches: Mapping[str, BatchNews],
-        of_contacts: Mapping[str, ContactNews],
-        of_calls: Mapping[str, CallNews],
-    ) -> None:
-        self._batches = of_batches
-        self._contacts = of_contacts
-        self._calls = of_calls
-
-    @classmethod
-    async def of(cls, connection: AsyncConnection, rows: Sequence[RowMapping]) -> "_NewsReader":
-        c = webhook_events.c
-        of_calls = [row for row in rows if row[c.execution_id] is not None]
-        of_contacts = [row for row in rows if row[c.execution_id] is None and row[c.contact_id] is not None]
-        of_batches = [row for row in rows if row[c.contact_id] is None and row[c.batch_id] is not None]
-        return cls(
-            await _batches(connection, [row[c.batch_id] for row in of_batches]),
-            await _contacts(connection, [row[c.contact_id] for row in of_contacts]),
-            await _calls(connection, [row[c.execution_id] for row in of_calls]),
-        )
-
-    def of_event(self, row: RowMapping) -> News | None:
-        """Return what an event tells; None where its object is gone."""
-        c = webhook_events.c
-        snapshot = cast("Snapshot", row[c.snapshot] or {})
-        if row[c.type] == EventType.DIAGNOSIS_CHANGED:
-            batch_id = BatchId(row[c.batch_id])
-            return DiagnosisNews(batch_id=batch_id, diagnosis=snapshot["diagnosis"], tip=snapshot["tip"])
-        if row[c.execution_id] is not None:
-            called = self._calls.get(row[c.execution_id])
-            return None if called is None else replace(called, call=_call_then(called.call, snapshot))
-        if row[c.contact_id] is not None:
-            met = self._contacts.get(row[c.contact_id])
-            return None if met is None else replace(met, contact=_contact_then(met.contact, snapshot))
-        news = self._batches.get(row[c.batch_id])
-        return None if news is None else replace(news, batch=_batch_then(news.batch, snapshot))
-
-
-async def _batches(connection: AsyncConnection, ids: Sequence[str]) -> Mapping[str, BatchNews]:
-    if not ids:
-        return {}
-    b = batches.c
-    found = await connection.execute(
-        select(batches, campaigns)
-        .join_from(batches, campaigns, b.campaign_id == campaigns.c.campaign_id)
-        .where(b.batch_id == among(ids))
-    )
-    rows = found.mappings().all()
-    counters = await counters_of(connection, [BatchId(row[b.batch_id]) for row in rows])
-    return {
-        row[b.batch_id]: BatchNews(batch=batch_of(row, counters[row[b.batch_id]]), campaign=campaign_of(row))
-        for row in rows
-    }
-
-
-async def _contacts(connection: AsyncConnection, ids: Sequence[str]) -> Mapping[str, ContactNews]:
-    if not ids:
-        return {}
-    c, k = contacts.c, calls.c
-    found = await connection.execute(
-        select(contacts, batches, campaigns)
-        .join_from(contacts, batches, batches.c.batch_id == c.batch_id)
-        .join(campaigns, campaigns.c.campaign_id == c.campaign_id)
-        .where(c.contact_id == among(ids))
-    )
-    newest = (
-        select(calls)
-        .ext(distinct_on(k.contact_id))
-        .where(k.contact_id == among(ids))
-        .order_by(k.contact_id, k.attempt.desc())
-    )
-    current = {row[k.contact_id]: call_of(row) for row in (await connection.execute(newest)).mappings()}
-    return {
-        row[c.contact_id]: ContactNews(
-            contact=contact_of(row),
-            batch=batch_of(row),
-            campaign=campaign_of(row),
-            current_call=current.get(row[c.contact_id]),
-        )
-        for row in found.mappings()
-    }
-
-
-async def _calls(connection: AsyncConnection, ids: Sequence[str]) -> Mapping[str, CallNews]:
-    if not ids:
-        return {}
-    k, c, g = calls.c, contacts.c, campaigns.c
-    found = await connection.execute(
-        select(calls, contacts, campaigns)
-        .join_from(calls, contacts, c.contact_id == k.contact_id)
-        .join(campaigns, g.campaign_id == k.campaign_id)
-        .where(k.execution_id == among(ids))
-    )
-    return {
-        row[k.execution_id]: CallNews(call=call_of(row), contact=contact_of(row), campaign=campaign_of(row))
-        for row in found.mappings()
-    }
-
-
-def _batch_then(batch: Batch, then: Snapshot) -> Batch:
-    return replace(
-        batch,
-        status=BatchStatus(then["status"]),
-        paused_by=_of_kind(PausedBy, then["paused_by"]),
-        updated_at=datetime.fromisoformat(then["updated_at"]),
-    )
-
-
-def _contact_then(contact: Contact, then: Snapshot) -> Contact:
-    return replace(
-        contact,
-        status=ContactStatus(then["status"]),
-        skip_reason=_of_kind(SkipReason, then["skip_reason"]),
-        retry_count=then["retry_count"],
-        follow_up_count=then["follow_up_count"],
-        last_attempted_at=_of_kind(datetime.fromisoformat, then["last_attempted_at"]),
-        next_retry_at=None,
-        follow_up_at=None,
-        updated_at=datetime.fromisoformat(then["updated_at"]),
-    )
-
-
-def _call_then(call: CallRecord, then: Snapshot) -> CallRecord:
-    return replace(
-        call,
-        call_status=CallStatus(then["call_status"]),
-        ended_at=_of_kind(datetime.fromisoformat, then["ended_at"]),
-        disposition=then["disposition"] or call.disposition,
-    )
-
-
-def _of_kind(kind: Callable[[Any], T], value: object) -> T | None:
-    return None if value is None else kind(value)
 
 
 async def _deliver_again(

@@ -153,6 +153,7 @@ async def build_house(
         routes=fakes.FakeCircuitStore(tables),
         endings=fakes.FakeEndingStore(tables),
         suppressions=fakes.FakeSuppressionStore(tables),
+        erasures=fakes.FakeErasureStore(tables),
         reschedules=fakes.FakeRescheduleStore(tables),
         diagnostics=fakes.FakeDiagnosticsStore(tables),
         export=fakes.FakeExportStore(tables),

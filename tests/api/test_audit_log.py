@@ -140,6 +140,7 @@ WRITES = [
     ),
     a_write("POST", "/suppressions/import", "suppression.import", "organization_id", files=FILE),
     a_write("DELETE", "/suppressions/{suppression_id}", "suppression.delete", "suppression_id"),
+    a_write("POST", "/erasures", "erasure.create", "erasure_id", json={"phone_number": NUMBERS[0]}),
     a_write(
         "POST",
         "/webhook-endpoints",

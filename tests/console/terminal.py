@@ -8,8 +8,10 @@ from console.watch import Watcher
 from tests.console.stand_in_api import TOKEN, Clock, StandInApi
 
 
-def apollo(api: StandInApi, *arguments: str, stack_token: str | None = TOKEN) -> Result:
-    """Type a command."""
+def apollo(
+    api: StandInApi, *arguments: str, stack_token: str | None = TOKEN, typed: str | None = None
+) -> Result:
+    """Type a command, and what it asks for."""
     clock = Clock()
     context = CliContext(
         api_url="http://api.example",
@@ -17,4 +19,4 @@ def apollo(api: StandInApi, *arguments: str, stack_token: str | None = TOKEN) ->
         watcher=Watcher(clock=clock, pause=clock.pause, outage_seconds=3),
         transport=api.transport,
     )
-    return CliRunner().invoke(app, [*arguments], obj=context)
+    return CliRunner().invoke(app, [*arguments], obj=context, input=typed)

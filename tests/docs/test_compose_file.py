@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 OURS = ("migrate", "api", "worker", "simulator")
 _VARIABLE = re.compile(r"(?<!\$)\$\{([A-Z0-9_]+)(:-|:\?)?([^}]*)\}")
 _SECRET_WORDS = ("PASSWORD", "SECRET", "KEY", "PWD", "TOKEN")
-_OPTIONAL_SECRETS = {"APOLLO_JAMBONZ_API_KEY", "APOLLO_PAYLOAD_KEYS"}
+_OPTIONAL_SECRETS = {"APOLLO_NUMBER_KEY", "APOLLO_JAMBONZ_API_KEY", "APOLLO_PAYLOAD_KEYS"}
 
 
 class Service(BaseModel):

@@ -11,6 +11,7 @@ from tests.fakes.dial_turns import FakeDialReservationStore
 from tests.fakes.dispositions import FakeDispositionStore
 from tests.fakes.endings import FakeEndingStore
 from tests.fakes.engine import FakeEngine
+from tests.fakes.erasures import FakeErasureStore
 from tests.fakes.executions import FakeExecutionStore
 from tests.fakes.export import FakeExportStore
 from tests.fakes.forecasts import FakeForecastStore
@@ -38,6 +39,7 @@ __all__ = [
     "FakeDispositionStore",
     "FakeEndingStore",
     "FakeEngine",
+    "FakeErasureStore",
     "FakeExecutionStore",
     "FakeExportStore",
     "FakeForecastStore",

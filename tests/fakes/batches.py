@@ -131,7 +131,8 @@ class FakeBatchStore:
     def _is_called_again(self, contact: Contact, new: NewBatch, which: CalledAgain, now: datetime) -> bool:
         if contact.status not in which.statuses:
             return False
-        if contact.skip_reason in (SkipReason.INVALID_NUMBER, SkipReason.SUPPRESSED):
+        left_out = (SkipReason.INVALID_NUMBER, SkipReason.SUPPRESSED, SkipReason.ERASED)
+        if contact.skip_reason in left_out or contact.erased_at is not None:
             return False
         if self._tables.is_suppressed(new.organization_id, contact.phone_number, now):
             return False

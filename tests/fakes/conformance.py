@@ -20,6 +20,7 @@ def fit_their_ports(tables: fakes.Tables) -> tuple[object, ...]:
     dial_turns: ports.DialReservationStore = fakes.FakeDialReservationStore(tables)
     diagnostics: ports.DiagnosticsStore = fakes.FakeDiagnosticsStore(tables)
     suppressions: ports.SuppressionStore = fakes.FakeSuppressionStore(tables)
+    erasures: ports.ErasureStore = fakes.FakeErasureStore(tables)
     export: ports.ExportStore = fakes.FakeExportStore(tables)
     forecasts: ports.ForecastStore = fakes.FakeForecastStore(tables)
     audit_log: ports.AuditLog = fakes.FakeAuditLog()
@@ -35,6 +36,7 @@ def fit_their_ports(tables: fakes.Tables) -> tuple[object, ...]:
         endpoints,
         deliveries,
         suppressions,
+        erasures,
         campaigns,
         reschedules,
         batches,

@@ -1,6 +1,6 @@
 """Webhooks of a deployment in which nobody has an endpoint: nothing is written, due or posted."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from activities.webhooks import WebhookParts
@@ -15,7 +15,9 @@ class NoEvents:
     async def unpublished(self, limit: int) -> Sequence[WebhookEvent]:
         return ()
 
-    async def publish(self, bodies: Mapping[EventId, str], now: datetime) -> int:
+    async def publish(
+        self, bodies: Mapping[EventId, str], now: datetime, *, erased: Collection[EventId] = ()
+    ) -> int:
         return 0
 
     async def replay_page(self, now: datetime, limit: int) -> bool:

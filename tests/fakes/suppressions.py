@@ -72,7 +72,8 @@ class FakeSuppressionStore:
         matching = [
             each
             for each in self._tables.suppressions.values()
-            if each.organization_id == organization_id and phone_number in (None, each.phone_number)
+            if each.organization_id == organization_id
+            and phone_number in (None, self._tables.listed_number(each))
         ]
         return page_of(newest_first(matching, lambda each: (each.created_at, each.suppression_id)), window)
 

@@ -112,6 +112,8 @@ class Tables:
     events: list[StoredEvent] = field(default_factory=list)
     routes: dict[str, CircuitReport] = field(default_factory=dict)
     suppressions: dict[SuppressionId, Suppression] = field(default_factory=dict)
+    hashed_numbers: dict[SuppressionId, str] = field(default_factory=dict)
+    """Numbers of erased people that must not be called; a real store has no more than their hashes."""
     slots: dict[ContactId, Slot] = field(default_factory=dict)
     """Those given back included, until they are looked at."""
     slot_demands: dict[BatchId, int] = field(default_factory=dict)
@@ -194,11 +196,15 @@ class Tables:
             for each in self.calls.values()
         )
 
+    def listed_number(self, entry: Suppression) -> str:
+        """Return the number an entry is about, also of a person who was erased."""
+        return entry.phone_number or self.hashed_numbers[entry.suppression_id]
+
     def is_suppressed(self, organization_id: OrganizationId, number: str, now: datetime) -> bool:
         """Tell whether an organization must not call a number."""
         return any(
             each.organization_id == organization_id
-            and each.phone_number == number
+            and self.listed_number(each) == number
             and (each.expires_at is None or each.expires_at > now)
             for each in self.suppressions.values()
         )

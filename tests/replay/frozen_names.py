@@ -122,8 +122,8 @@ TABLES: Mapping[str, str] = {
     "caller_id_turns": "owner_id strategy turn",
     "calls": (
         "answered_at answered_by attempt batch_id call_status campaign_id contact_id dial_state "
-        "disposition disposition_data disposition_note duration_seconds ended_at error "
-        "execution_id follow_up_at from_number hangup_by hangup_reason kind policy_version "
+        "disposition disposition_data disposition_note duration_seconds ended_at erased_at error "
+        "execution_id follow_up_at from_number hangup_by hangup_reason kind number_hash policy_version "
         "provider provider_call_id recording_url sentiment sip_status started_at summary "
         "to_number total_cost transcript"
     ),
@@ -135,8 +135,9 @@ TABLES: Mapping[str, str] = {
         "updated_at working_hours working_hours_enforced"
     ),
     "contacts": (
-        "batch_id call_variables campaign_id contact_id created_at external_id follow_up_at "
-        "follow_up_count last_attempted_at next_retry_at number_timezones phone_number position retry_count "
+        "batch_id call_variables campaign_id contact_id created_at erased_at external_id follow_up_at "
+        "follow_up_count last_attempted_at next_retry_at number_timezones phone_number position "
+        "retry_count "
         "skip_detail skip_reason status timezone updated_at"
     ),
     "dial_turns": "campaign_id next_dial_at pace_version",
@@ -146,7 +147,7 @@ TABLES: Mapping[str, str] = {
     "slot_demands": "batch_id campaign_id wanted_at wants",
     "slots": "attempt batch_id campaign_id checked_at contact_id granted_at granted_by kind",
     "suppressions": (
-        "added_by created_at execution_id expires_at organization_id phone_number reason "
+        "added_by created_at execution_id expires_at number_hash organization_id phone_number reason "
         "suppression_id updated_at"
     ),
     "tokens": (
@@ -162,7 +163,8 @@ TABLES: Mapping[str, str] = {
         "organization_id updated_at url"
     ),
     "webhook_events": (
-        "batch_id body contact_id event_id execution_id occurred_at organization_id published_at snapshot "
+        "batch_id body contact_id erased_at event_id execution_id occurred_at organization_id published_at "
+        "snapshot "
         "type"
     ),
     "webhook_replays": "behind endpoint_id up_to",
@@ -171,11 +173,12 @@ TABLES: Mapping[str, str] = {
 WORDS: Mapping[str, str] = {
     "Action": "cancel dispatch pause resume",
     "AuditAction": (
-        "batch.append batch.cancel batch.create batch.dispatch batch.pause batch.resume batch.update "
-        "campaign.cancel "
+        "batch.append batch.cancel batch.create batch.delete batch.dispatch batch.pause batch.resume "
+        "batch.update campaign.cancel "
         "campaign.create campaign.delete campaign.pause campaign.resume campaign.update "
         "contact.follow_up contact.skip delivery.replay endpoint.create endpoint.delete "
         "endpoint.disable endpoint.replay endpoint.rotate_secret endpoint.test endpoint.update "
+        "erasure.create "
         "execution.disposition suppression.create suppression.delete suppression.import "
         "suppression.update token.create token.revoke"
     ),
@@ -203,7 +206,9 @@ WORDS: Mapping[str, str] = {
         "batch.cancelled batch.completed batch.expired batch.paused batch.resumed batch.started "
         "call.disposition call.ended contact.finished diagnosis.changed endpoint.test"
     ),
-    "SkipReason": ("batch_cancelled batch_expired campaign_cancelled invalid_number manual suppressed"),
+    "SkipReason": (
+        "batch_cancelled batch_expired campaign_cancelled erased invalid_number manual suppressed"
+    ),
     "TokenScope": "agent full read",
 }
 SEARCH_ATTRIBUTES: Mapping[str, str] = {

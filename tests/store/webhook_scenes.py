@@ -61,6 +61,8 @@ class Webhooks:
 
     async def publish(self, now: datetime = MONDAY_NOON) -> int:
         """Publish what there is, each under a body that names its id."""
+        news = await self.news()
+        bodies = {each.event_id: f'"{each.event_id}"' for each in news}
         return await self.outbox.publish(
-            {each.event_id: f'"{each.event_id}"' for each in await self.news()}, now
+            bodies, now, erased={each.event_id for each in news if each.is_erased}
         )

@@ -1,0 +1,1 @@
+"""What is emptied of people: on request, and with age."""
