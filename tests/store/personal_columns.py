@@ -38,8 +38,8 @@ FREE: Mapping[str, Mapping[str, str]] = {
             "provider_call_id"
         ),
         "campaigns": (
-            "campaign_id frequency_caps on_machine organization_id phone_number_strategy presets retry_policy "
-            "status working_hours"
+            "campaign_id frequency_caps on_machine organization_id phone_number_strategy presets "
+            "retry_policy status working_hours"
         ),
         "contacts": "batch_id campaign_id contact_id skip_reason status",
         "dial_turns": "campaign_id",
