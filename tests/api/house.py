@@ -125,6 +125,7 @@ def shared_app() -> FastAPI:
 
 async def build_house(
     *,
+    tables: fakes.Tables | None = None,
     app: FastAPI | None = None,
     webhook_secrets: Sequence[str] = (),
     unsigned_allowed: bool = True,
@@ -132,11 +133,12 @@ async def build_house(
     requests_per_token: int = 0,
     failed_tokens_per_minute: int = 0,
 ) -> House:
-    """Put the API together over empty fakes, with a token for each of two organizations.
+    """Put the API together over fakes, with a token for each of two organizations.
 
-    Without an `app` it is one of its own.
+    Without `tables` these are empty, and without an `app` it is one of its own.
     """
-    tables, engine, clock = fakes.Tables(), fakes.FakeEngine(), fakes.FakeClock()
+    tables = fakes.Tables() if tables is None else tables
+    engine, clock = fakes.FakeEngine(), fakes.FakeClock()
     webhooks = fakes.WebhookTables()
     tokens, calls = fakes.FakeTokenStore(tables), fakes.FakeCallStore(tables)
 

@@ -126,6 +126,8 @@ class Telephone(FakeProvider):
     tables: Tables = field(default_factory=Tables)
     calls_of: dict[ContactId, int] = field(default_factory=lambda: defaultdict(int))
     peak_live: int = 0
+    once_told: Callable[[CallRequest], Awaitable[None]] | None = None
+    """What happens to a call whose script was told, before the dial is answered."""
 
     async def place_call(self, request: CallRequest) -> DialResult:
         """Take one dial and let its events be heard."""
@@ -137,6 +139,8 @@ class Telephone(FakeProvider):
                 word if isinstance(word, StatusEvent) else StatusEvent(status=word, happened_at=server_time())
             )
             await asyncio.ensure_future(self.stage.hear(request.execution_id, event))
+        if self.once_told is not None:
+            await self.once_told(request)
         return await super().place_call(request)
 
 
