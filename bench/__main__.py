@@ -12,6 +12,7 @@ from bench.executions import TALK_SECONDS as EXECUTIONS_TALK_SECONDS
 from bench.executions import measure_executions, show_executions
 from bench.history import BATCHES, run_history
 from bench.memory import measure_memory, show_memory
+from bench.preview import measure_preview, show_preview
 from bench.slots import LIMIT as SLOTS_LIMIT
 from bench.slots import TALK_SECONDS, measure_slots, show_slots
 from bench.throughput import measure_throughput, show_throughput
@@ -33,10 +34,19 @@ CONTACTS = {
     "executions": 300,
     "slots": 1000,
     "memory": 1000,
+    "preview": 10_000,
     "history": 1_000_000,
     "webhooks": 2500,
 }
-ROUNDS = {"throughput": 3, "watching": 2, "executions": 2, "slots": 1, "memory": 1, "webhooks": 1}
+ROUNDS = {
+    "throughput": 3,
+    "watching": 2,
+    "executions": 2,
+    "slots": 1,
+    "memory": 1,
+    "webhooks": 1,
+    "preview": 3,
+}
 LIMITS = {"executions": EXECUTIONS_LIMIT, "slots": SLOTS_LIMIT, "webhooks": WEBHOOKS_LIMIT}
 TALKS = {
     "executions": EXECUTIONS_TALK_SECONDS,
@@ -66,18 +76,25 @@ def measure(stack: RunningStack, console: Console, given: argparse.Namespace) ->
         case "executions":
             asked = asyncio.run(measure_executions(stack, contacts=contacts, rounds=rounds, limit=limit))
             show_executions(console, asked, contacts, limit)
-        case "slots":
+        case "slots" | "memory":
             for _ in range(rounds):
-                show_slots(console, asyncio.run(measure_slots(stack, contacts=contacts, limit=limit)))
-        case "memory":
-            for _ in range(rounds):
-                show_memory(console, asyncio.run(measure_memory(stack, contacts=contacts)))
+                _measure_once(stack, console, given.only, contacts, limit)
+        case "preview":
+            expected = asyncio.run(measure_preview(stack, contacts=contacts, rounds=rounds))
+            show_preview(console, expected, contacts)
         case "webhooks":
             told = asyncio.run(measure_webhooks(stack, contacts=contacts, rounds=rounds, limit=limit))
             show_webhooks(console, told, contacts)
         case _:
             compared = asyncio.run(measure_throughput(stack, contacts=contacts, rounds=rounds))
             show_throughput(console, compared, contacts)
+
+
+def _measure_once(stack: RunningStack, console: Console, what: str, contacts: int, limit: int) -> None:
+    if what == "slots":
+        show_slots(console, asyncio.run(measure_slots(stack, contacts=contacts, limit=limit)))
+    else:
+        show_memory(console, asyncio.run(measure_memory(stack, contacts=contacts)))
 
 
 def main() -> None:

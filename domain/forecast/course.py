@@ -59,10 +59,14 @@ class _Lane:
             self.opens_at = self.terms.opening(now) or _NEVER
         return self.open_until is not None
 
-    def add(self, person: _Person, due_at: datetime) -> None:
-        """Have a contact wait; of those that were never called the upload's order decides."""
+    def add(self, person: _Person, due_at: datetime) -> bool:
+        """Have a contact wait; of those that were never called the upload's order decides.
+
+        Returns whether it is the first in the lane now.
+        """
         since = _ALWAYS if person.kind is AttemptKind.INITIAL else due_at
         heappush(self.waiting, (_TURN[person.kind], since, person.position, person))
+        return self.waiting[0][3] is person
 
 
 @dataclass(kw_only=True)
@@ -93,6 +97,8 @@ class _Play:
         self._draws = CallDraws(question.past, chance)
         self._lanes: dict[tuple[str, ...], _Lane] = {}
         self._lane_of: dict[str | None, _Lane] = {}
+        self._firsts: list[tuple[int, datetime, int, int, _Lane]] = []
+        """Who stands first in each lane; those who do no longer are passed over."""
         self._events: list[tuple[datetime, int, Callable[..., None], tuple[object, ...]]] = []
         self._order = count()
         self._now = self._next_dial_at = question.starts_at
@@ -108,7 +114,7 @@ class _Play:
         """Play until nothing is left to happen, or the batch's end comes."""
         for position, contact in enumerate(self._question.contacts[:: self._scale.every]):
             self._enter(position, contact)
-        self._at(self._now, self._look)
+        self._grant()
         while self._events:
             at, _, happen, told = heappop(self._events)
             if self._ends_at is not None and at >= self._ends_at:
@@ -134,7 +140,7 @@ class _Play:
         if contact.is_on_the_phone:
             self._wake(person, self._question.now + self._question.past.mean_length)
         else:
-            person.lane.add(person, self._now)
+            self._wait(person, self._now)
 
     def _lane(self, zone: str | None) -> _Lane:
         """Return the lane for a key of zones; different keys may mean the same zones."""
@@ -146,13 +152,18 @@ class _Play:
             self._lane_of[zone] = lane
         return lane
 
-    def _look(self) -> None:
-        """See who may be called by now, as after everything that happens."""
+    def _wait(self, person: _Person, due_at: datetime) -> None:
+        if person.lane.add(person, due_at):
+            self._show_first(person.lane)
+
+    def _show_first(self, lane: _Lane) -> None:
+        if lane.waiting:
+            turn, since, position, _ = lane.waiting[0]
+            heappush(self._firsts, (turn, since, position, next(self._order), lane))
 
     def _grant(self) -> None:
         """Give free slots to those who may be called, in their turn."""
-        while self._free > 0 and (lane := self._next_lane()) is not None:
-            *_, person = heappop(lane.waiting)
+        while self._free > 0 and (person := self._next()) is not None:
             capped = self._capped(person)
             if capped is not None:
                 self._put_off(person, capped.until)
@@ -160,22 +171,23 @@ class _Play:
             self._free -= 1
             self._reserve(person)
 
-    def _next_lane(self) -> _Lane | None:
-        """Return the lane of whoever is next; one that is closed is looked at again when it opens."""
-        found: _Lane | None = None
-        for lane in self._lanes.values():
-            if not lane.waiting:
+    def _next(self) -> _Person | None:
+        """Take whoever is next out of their lane; a lane that is closed is looked at when it opens."""
+        while self._firsts:
+            *_, position, _, lane = heappop(self._firsts)
+            if not lane.waiting or lane.waiting[0][2] != position:
                 continue
-            if not lane.is_open(self._now):
-                self._look_again_for(lane)
-            elif found is None or lane.waiting[0] < found.waiting[0]:
-                found = lane
-        return found
+            if lane.is_open(self._now):
+                person = heappop(lane.waiting)[3]
+                self._show_first(lane)
+                return person
+            self._look_again_for(lane)
+        return None
 
     def _look_again_for(self, lane: _Lane) -> None:
         if lane.looked_for != lane.opens_at and lane.opens_at not in (None, _NEVER):
             lane.looked_for = lane.opens_at
-            self._at(lane.opens_at, self._look)
+            self._at(lane.opens_at, self._show_first, lane)
 
     def _capped(self, person: _Person) -> Capped | None:
         if not (self._caps and person.calls):
@@ -196,7 +208,7 @@ class _Play:
         if person.kind is not AttemptKind.INITIAL:
             spread = spread_after(person.lane.terms.hours, due_at, before=self._ends_at)
             spread *= self._chance()
-        self._at(due_at + spread, person.lane.add, person, due_at)
+        self._at(due_at + spread, self._wait, person, due_at)
 
     def _reserve(self, person: _Person) -> None:
         """Dial at the next instant that the campaign's rate has free, the slot being held until then."""
@@ -210,7 +222,7 @@ class _Play:
     def _dial(self, person: _Person) -> None:
         if not person.lane.is_open(self._now):
             self._free += 1
-            person.lane.add(person, self._now)
+            self._wait(person, self._now)
             return
         person.retry_count += person.kind is AttemptKind.RETRY
         person.follow_up_count += person.kind is AttemptKind.FOLLOW_UP
