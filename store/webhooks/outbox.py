@@ -122,7 +122,7 @@ class PostgresWebhookOutbox:
                 literal(EventType.DIAGNOSIS_CHANGED.value),
                 literal(now),
                 b.batch_id,
-                func.jsonb_build_object("diagnosis", diagnosis, "tip", tip),
+                literal({"diagnosis": diagnosis, "tip": tip}, webhook_events.c.snapshot.type),
             ).where(b.batch_id == batch_id)
             names = ["event_id", "organization_id", "type", "occurred_at", "batch_id", "snapshot"]
             await connection.execute(insert(webhook_events).from_select(names, told))

@@ -10,6 +10,7 @@ from sqlalchemy import text, update
 from domain.batch import BatchStatus
 from domain.call import CallStatus, DialState
 from domain.contact import ContactStatus, SkipReason
+from domain.diagnosis.facts import Diagnosis
 from domain.identity import OrganizationId, TokenId
 from domain.lifecycle import Action
 from domain.settlement import Settlement
@@ -260,7 +261,7 @@ async def test_diagnosis_is_told_when_it_changes_and_not_when_it_is_first_seen(
     batch_id = (await stores.a_kept_batch()).batch_id
     seen = [
         await webhooks.outbox.changed_diagnosis(batch_id, each, f"tip of {each}", MONDAY_NOON)
-        for each in ("healthy", "healthy", "paused")
+        for each in (Diagnosis.HEALTHY, Diagnosis.HEALTHY, Diagnosis.PAUSED)
     ]
 
     assert seen == [False, False, True]
