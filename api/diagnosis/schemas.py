@@ -1,16 +1,21 @@
 """Why a batch is not dialling, on the wire; null where a source did not answer."""
 
+from collections.abc import Mapping
+from datetime import datetime
 from typing import Literal
 
 from pydantic import ConfigDict, Field
 
+from api.contacts.schemas import CallRecordOut
 from api.http.wire import WireOutput, WireTime
 from api.policy.disposition_rules import AnsweredByCounts
 from domain.batch import BatchStatus
 from domain.breaker import BreakerState
+from domain.call import CallStatus
 from domain.contact import ContactStatus
 from domain.diagnosis.facts import Diagnosis, QueueRole, WarningCode
 from domain.identity import BatchId, ContactId
+from domain.ports import BatchActivity
 
 
 class StatusShareOut(WireOutput):
@@ -153,4 +158,69 @@ class DebugOut(WireOutput):
     outcomes: OutcomesOut
     dispatcher: dict[str, object] | None = Field(
         description="The workflow's own view of itself; null when no worker answers."
+    )
+
+
+class MinuteOut(WireOutput):
+    """The calls that ended within a minute, by outcome."""
+
+    minute: WireTime
+    completed: int
+    busy: int
+    no_answer: int
+    failed: int
+    unknown: int
+
+
+class AnswersInHourOut(WireOutput):
+    """Calls placed within an hour of the callee's day."""
+
+    ended: int
+    answered: int
+
+
+class CallOfBatch(CallRecordOut):
+    """One call, and whose it is."""
+
+    contact_id: ContactId = Field(examples=["con_01k2z6"])
+
+
+class ActivityOut(WireOutput):
+    """What a batch did lately."""
+
+    batch_id: BatchId = Field(examples=["btc_01k2z5"])
+    calls_by_minute: list[MinuteOut] = Field(
+        description="Of the last 60 minutes, oldest first; minutes in which no call ended are left out."
+    )
+    calls_by_hour: dict[str, AnswersInHourOut] = Field(
+        description="By the callee's local hour, `00` to `23`, of the 20,000 newest ended calls.",
+        examples=[{"09": {"ended": 12, "answered": 7}}],
+    )
+    newest_calls: list[CallOfBatch] = Field(
+        description="Live calls first, then those that ended last; 20 at most."
+    )
+
+    @classmethod
+    def of(cls, batch_id: BatchId, activity: BatchActivity) -> "ActivityOut":
+        return cls(
+            batch_id=batch_id,
+            calls_by_minute=[_minute(*each) for each in activity.calls_by_minute.items()],
+            calls_by_hour={
+                hour: AnswersInHourOut(ended=each.ended, answered=each.answered)
+                for hour, each in activity.calls_by_hour.items()
+            },
+            newest_calls=[
+                CallOfBatch.model_validate(each, from_attributes=True) for each in activity.newest_calls
+            ],
+        )
+
+
+def _minute(minute: datetime, counts: Mapping[CallStatus, int]) -> MinuteOut:
+    return MinuteOut(
+        minute=minute,
+        completed=counts.get(CallStatus.COMPLETED, 0),
+        busy=counts.get(CallStatus.BUSY, 0),
+        no_answer=counts.get(CallStatus.NO_ANSWER, 0),
+        failed=counts.get(CallStatus.FAILED, 0),
+        unknown=counts.get(CallStatus.UNKNOWN, 0),
     )

@@ -26,6 +26,8 @@ from domain.ports.campaigns import (
 from domain.ports.circuits import CircuitReport, CircuitStore
 from domain.ports.contacts import ContactStore
 from domain.ports.diagnostics import (
+    AnswersInHour,
+    BatchActivity,
     DiagnosticsStore,
     EndedCalls,
     EngineDiagnostics,
@@ -81,6 +83,7 @@ from domain.ports.webhooks import (
 __all__ = [
     "AddedSuppression",
     "Amendment",
+    "AnswersInHour",
     "AppendedContacts",
     "AttemptClaim",
     "AttemptOutcome",
@@ -88,6 +91,7 @@ __all__ = [
     "Attendance",
     "AuditLog",
     "Backlog",
+    "BatchActivity",
     "BatchAmendment",
     "BatchEngine",
     "BatchReports",

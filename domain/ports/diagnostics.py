@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
+from domain.call import CallRecord, CallStatus
 from domain.contact import ContactStatus
 from domain.counters import BatchTally
 from domain.diagnosis.facts import Withheld
@@ -62,6 +63,26 @@ class EndedCalls:
     """Who answered the calls, and what came of them; of those that go on too."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class AnswersInHour:
+    """The calls placed within an hour of the callee's day, as far as they have ended."""
+
+    ended: int
+    answered: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class BatchActivity:
+    """What a batch did lately."""
+
+    calls_by_minute: Mapping[datetime, Mapping[CallStatus, int]]
+    """Ended calls by their outcome and the minute they ended in, oldest first; none without any."""
+    calls_by_hour: Mapping[str, AnswersInHour]
+    """By the hour, `00` to `23`, at which the callee's clocks stood when they were placed."""
+    newest_calls: Sequence[CallRecord]
+    """Live ones first, then those that ended last."""
+
+
 class DiagnosticsStore(Protocol):
     """Facts about one batch; each query is quick, whatever the size of the batch."""
 
@@ -91,6 +112,14 @@ class DiagnosticsStore(Protocol):
 
     async def recent_attempts(self, batch_id: BatchId, limit: int) -> RecentAttempts:
         """Return how the newest `limit` attempts ended; those given up before a call do not count."""
+
+    async def activity(
+        self, batch_id: BatchId, timezone: str, since: datetime, *, newest: int, judged: int
+    ) -> BatchActivity:
+        """Return the minutes since an instant, so many newest calls, and the hours of the `judged` newest.
+
+        `timezone` is that of contacts without their own.
+        """
 
     async def ended_calls(self, batch_id: BatchId, timezone: str) -> EndedCalls:
         """Return how all calls ended; `timezone` is that of contacts without their own."""

@@ -31,7 +31,7 @@ from domain.wall_clock import zone_named
 from store.schema.tables import calls, contacts
 from store.schema.zones import CLOCK_ZONE
 
-_ENDINGS = (
+ENDINGS = (
     CallStatus.COMPLETED,
     CallStatus.BUSY,
     CallStatus.NO_ANSWER,
@@ -39,7 +39,7 @@ _ENDINGS = (
     CallStatus.UNKNOWN,
 )
 _LARGEST = 10
-_QUARTER_SECONDS = 900
+QUARTER_SECONDS = 900
 """The clocks of all zones differ by whole quarters of an hour."""
 _OUTCOME, _QUARTER, _PREFIX = "outcome", "quarter", "prefix"
 _BY_LENGTH = {
@@ -63,10 +63,10 @@ def counted(batch_id: BatchId) -> CompoundSelect[*tuple[Any, ...]]:
     )
     outcomes = (
         select(literal(_OUTCOME), c.call_status, cast(null(), BigInteger), func.count())
-        .where(of_batch, c.call_status.in_(_ENDINGS))
+        .where(of_batch, c.call_status.in_(ENDINGS))
         .group_by(c.call_status)
     )
-    quarter = cast(func.floor(extract("epoch", unanswered.c.started_at) / _QUARTER_SECONDS), BigInteger)
+    quarter = cast(func.floor(extract("epoch", unanswered.c.started_at) / QUARTER_SECONDS), BigInteger)
     quarters = (
         select(literal(_QUARTER), unanswered.c.timezone, quarter, func.count())
         .where(unanswered.c.started_at.is_not(None))
@@ -94,7 +94,7 @@ def added_up(rows: Sequence[Row[*tuple[Any, ...]]], timezone: str) -> EndedCalls
         elif measure == _PREFIX:
             prefixes[value] += count
         else:
-            hours[_hour(quarter, value or timezone)] += count
+            hours[hour_of(quarter, value or timezone)] += count
     return EndedCalls(
         ended=outcomes.total(),
         completed=outcomes[CallStatus.COMPLETED],
@@ -113,7 +113,7 @@ def _prefix(number: ColumnElement[str]) -> ColumnElement[str]:
     return func.left(number, case((begins(1), 5), (begins(2), 6), else_=7))
 
 
-def _hour(quarter: int, timezone: str) -> str:
+def hour_of(quarter: int, timezone: str) -> str:
     """Return the hour at which the clocks of a zone stood; a zone nobody knows reads as UTC."""
-    placed_at = datetime.fromtimestamp(quarter * _QUARTER_SECONDS, zone_named(timezone) or UTC)
+    placed_at = datetime.fromtimestamp(quarter * QUARTER_SECONDS, zone_named(timezone) or UTC)
     return f"{placed_at.hour:02}"

@@ -12,10 +12,10 @@ from domain.contact import ContactStatus
 from domain.diagnosis.facts import Withheld
 from domain.frequency import CapsAt
 from domain.identity import BatchId, CampaignId, ContactId
-from domain.ports.diagnostics import EndedCalls, RecentAttempts, StatusShare, WebhookSilence
+from domain.ports.diagnostics import BatchActivity, EndedCalls, RecentAttempts, StatusShare, WebhookSilence
 from store.calls.told import count_told
 from store.database.engine import single_statement
-from store.diagnostics import call_endings
+from store.diagnostics import activity, call_endings
 from store.diagnostics.webhook_silence import webhook_silence
 from store.diagnostics.withheld import withheld
 from store.schema.tables import calls, contacts, slots
@@ -93,6 +93,17 @@ class PostgresDiagnosticsStore:
         async with single_statement(self._engine) as connection:
             row = (await connection.execute(select(func.count(), failed).select_from(newest))).one()
         return RecentAttempts(ended=row[0], failed=row[1])
+
+    async def activity(
+        self, batch_id: BatchId, timezone: str, since: datetime, *, newest: int, judged: int
+    ) -> BatchActivity:
+        """Tell what a batch did lately; `timezone` is that of contacts without their own."""
+        async with single_statement(self._engine) as connection:
+            return BatchActivity(
+                calls_by_minute=await activity.by_minute(connection, batch_id, since),
+                calls_by_hour=await activity.by_hour(connection, batch_id, timezone, judged),
+                newest_calls=await activity.newest(connection, batch_id, newest),
+            )
 
     async def ended_calls(self, batch_id: BatchId, timezone: str) -> EndedCalls:
         """Tell how all calls ended; `timezone` is that of contacts without their own."""

@@ -50,6 +50,7 @@ ENDPOINTS = [
     Endpoint("GET", BATCH, noun="Batch"),
     Endpoint("PATCH", BATCH, {"name": "north"}, noun="Batch"),
     Endpoint("GET", f"{BATCH}/debug", noun="Batch"),
+    Endpoint("GET", f"{BATCH}/activity", noun="Batch"),
     Endpoint("GET", f"{BATCH}/export.csv", noun="Batch"),
     Endpoint("GET", f"{BATCH}/contacts", noun="Batch"),
     Endpoint("GET", f"{BATCH}/contacts/", noun="Batch"),

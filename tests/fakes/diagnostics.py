@@ -11,7 +11,7 @@ from domain.contact import LIVE, Contact, ContactStatus
 from domain.diagnosis.facts import Withheld
 from domain.frequency import CapsAt
 from domain.identity import BatchId, CampaignId, ContactId, OrganizationId
-from domain.ports import EndedCalls, RecentAttempts, StatusShare, WebhookSilence
+from domain.ports import AnswersInHour, BatchActivity, EndedCalls, RecentAttempts, StatusShare, WebhookSilence
 from domain.wall_clock import zone_named
 from domain.zones import FROM_NUMBER
 from tests.fakes.tables import StoredEvent, Tables, is_open
@@ -126,6 +126,39 @@ class FakeDiagnosticsStore:
         newest = [status for _, status in sorted(ended, reverse=True)[:limit]]
         failed = sum(status in (CallStatus.FAILED, CallStatus.UNKNOWN) for status in newest)
         return RecentAttempts(ended=len(newest), failed=failed)
+
+    async def activity(
+        self, batch_id: BatchId, timezone: str, since: datetime, *, newest: int, judged: int
+    ) -> BatchActivity:
+        """Tell what a batch did lately."""
+        self._tables.require_up()
+        known = self._calls(batch_id)
+        ended = sorted(
+            ((call.ended_at, call) for call in known if call.ended_at and call.call_status in OUTCOME_OF),
+            key=lambda each: each[0],
+            reverse=True,
+        )
+        minutes: dict[datetime, Counter[CallStatus]] = {}
+        for ended_at, call in reversed(ended):
+            if ended_at >= since:
+                minute = ended_at.astimezone(UTC).replace(second=0, microsecond=0)
+                minutes.setdefault(minute, Counter())[call.call_status] += 1
+        live = [call for call in known if call.ended_at is None]
+        return BatchActivity(
+            calls_by_minute={minute: dict(counts) for minute, counts in minutes.items()},
+            calls_by_hour=self._answers([call for _, call in ended[:judged]], timezone),
+            newest_calls=[*live, *(call for _, call in ended)][:newest],
+        )
+
+    def _answers(self, ended: Sequence[CallRecord], timezone: str) -> dict[str, AnswersInHour]:
+        hours: dict[str, list[bool]] = {}
+        for call in ended:
+            if call.started_at is not None:
+                hour = f"{call.started_at.astimezone(self._zone(call, timezone)).hour:02}"
+                hours.setdefault(hour, []).append(call.call_status is CallStatus.COMPLETED)
+        return {
+            hour: AnswersInHour(ended=len(each), answered=sum(each)) for hour, each in sorted(hours.items())
+        }
 
     async def ended_calls(self, batch_id: BatchId, timezone: str) -> EndedCalls:
         """Tell how all calls ended; `timezone` is that of contacts without their own."""
