@@ -2,10 +2,10 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, BinaryIO
+from tempfile import SpooledTemporaryFile
+from typing import Any
 from urllib.parse import quote
 
 import httpx
@@ -55,7 +55,7 @@ class Upload:
     """A file on its way to the API."""
 
     name: str
-    content: BinaryIO
+    content: "SpooledTemporaryFile[bytes]"
     fields: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -88,10 +88,14 @@ class Api:
         return Page(items=list(items), total=int(total) if total.isdecimal() else len(items))
 
     async def post(
-        self, *path: str, body: JsonObject | None = None, query: Query | None = None
+        self,
+        *path: str,
+        body: JsonObject | None = None,
+        query: Query | None = None,
+        key: str | None = None,
     ) -> JsonObject:
-        """Do something; returns what became of it."""
-        return _object((await self._send("POST", path, query=query, body=body)).json())
+        """Do something; returns what became of it. `key` makes a repetition one request."""
+        return _object((await self._send("POST", path, query=query, body=body, key=key)).json())
 
     async def patch(self, *path: str, body: JsonObject) -> JsonObject:
         """Change something; returns it."""
@@ -109,22 +113,17 @@ class Api:
             _url(path),
             data=dict(file.fields),
             files={"file": (file.name, file.content, "text/csv")},
-            headers=self._headers() | ({"Idempotency-Key": key} if key else {}),
+            headers=self._headers(key),
             timeout=LONG_SECONDS,
         )
         return _object((await self._answer(request)).json())
 
-    @asynccontextmanager
-    async def stream(self, *path: str, query: Query) -> AsyncIterator[httpx.Response]:
-        """Open an answer that is passed on piece by piece."""
+    async def stream(self, *path: str, query: Query) -> httpx.Response:
+        """Open an answer that is passed on piece by piece; whoever asked closes it."""
         request = self.client.build_request(
             "GET", _url(path), params=query, headers=self._headers(), timeout=LONG_SECONDS
         )
-        answer = await self._answer(request, stream=True)
-        try:
-            yield answer
-        finally:
-            await answer.aclose()
+        return await self._answer(request, stream=True)
 
     async def _send(
         self,
@@ -133,13 +132,14 @@ class Api:
         *,
         query: Query | None = None,
         body: JsonObject | None = None,
+        key: str | None = None,
     ) -> httpx.Response:
         request = self.client.build_request(
             method,
             _url(path),
             params=query,
             json=body,
-            headers=self._headers(),
+            headers=self._headers(key),
             timeout=READ_SECONDS if method == "GET" else LONG_SECONDS,
         )
         return await self._answer(request)
@@ -159,8 +159,9 @@ class Api:
             raise ApiRefused(answer.status_code, _problem(answer))
         return answer
 
-    def _headers(self) -> dict[str, str]:
-        return {"Authorization": f"Bearer {self.token}"}
+    def _headers(self, key: str | None = None) -> dict[str, str]:
+        known = {"Authorization": f"Bearer {self.token}"}
+        return known | {"Idempotency-Key": key} if key else known
 
 
 async def all_or_none(*reads: Any) -> list[JsonObject | None]:

@@ -18,12 +18,18 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from settings import Settings
+from web.batch import act, batch, contacts, export
+from web.campaign import act as act_on_campaign
+from web.campaign import campaign, campaigns, change, create, new_campaign
+from web.contact import contact, follow_up, skip
 from web.guard import Guard
+from web.new_batch import check, keep_file, new_batch, start
 from web.overview import overview
 from web.pages import Pages
 from web.sessions import Sessions
 from web.shared_reads import SharedReads
 from web.sign_in import choose_theme, show_sign_in, sign_in, sign_out
+from web.suppressions import add, look_up, remove, suppressions
 from web.visit import Web, page_of
 
 STATIC = Path(__file__).parent / "static"
@@ -108,6 +114,27 @@ def _routes() -> list[Route | Mount]:
         Route("/sign-in", sign_in, methods=["POST"]),
         Route("/sign-out", sign_out, methods=["POST"]),
         Route("/theme", choose_theme, methods=["POST"]),
+        Route("/batches/new", new_batch, methods=["GET"]),
+        Route("/batches/new", keep_file, methods=["POST"]),
+        Route("/batches/new/check", check),
+        Route("/batches/new/start", start, methods=["POST"]),
+        Route("/batches/{batch_id}", batch),
+        Route("/batches/{batch_id}/act/{verb}", act, methods=["POST"]),
+        Route("/batches/{batch_id}/export.csv", export),
+        Route("/batches/{batch_id}/contacts", contacts),
+        Route("/batches/{batch_id}/contacts/{contact_id}", contact),
+        Route("/batches/{batch_id}/contacts/{contact_id}/skip", skip, methods=["POST"]),
+        Route("/batches/{batch_id}/contacts/{contact_id}/follow-up", follow_up, methods=["POST"]),
+        Route("/campaigns", campaigns),
+        Route("/campaigns/new", new_campaign, methods=["GET"]),
+        Route("/campaigns/new", create, methods=["POST"]),
+        Route("/campaigns/{campaign_id}", campaign, methods=["GET"]),
+        Route("/campaigns/{campaign_id}", change, methods=["POST"]),
+        Route("/campaigns/{campaign_id}/act/{verb}", act_on_campaign, methods=["POST"]),
+        Route("/suppressions", suppressions, methods=["GET"]),
+        Route("/suppressions", add, methods=["POST"]),
+        Route("/suppressions/look-up", look_up, methods=["POST"]),
+        Route("/suppressions/{suppression_id}/remove", remove, methods=["POST"]),
         Route("/healthz", _healthy),
         Mount("/static", StaticFiles(directory=STATIC)),
     ]

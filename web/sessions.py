@@ -8,11 +8,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from tempfile import SpooledTemporaryFile
 
+from web.api_client import ApiRefused
+
 COOKIE = "apollo_session"
 IDLE_SECONDS = 8 * 3600.0
 LONGEST_SECONDS = 24 * 3600.0
 MOST = 1000
 """Sessions at once; the one that was used longest ago ends first."""
+MOST_DRAFTS = 20
+"""Files that wait at once; the one that waits longest is forgotten first."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +36,9 @@ class Draft:
     name: str
     content: "SpooledTemporaryFile[bytes]"
     fields: dict[str, str]
-    rows: int
+    rows: int | None
+    refused: ApiRefused | None = None
+    """What the API said when it was to start."""
 
 
 @dataclass
@@ -60,6 +66,7 @@ class Sessions:
         """`clock` counts seconds."""
         self._clock = clock
         self._by_id: OrderedDict[str, Session] = OrderedDict()
+        self._with_drafts: list[Session] = []
 
     def begin(self, token: str) -> str:
         """Return the id of a new session, for the cookie."""
@@ -81,6 +88,17 @@ class Sessions:
         session.used_at = now
         self._by_id.move_to_end(_hashed(secret))
         return session
+
+    def keep(self, session: Session, draft: Draft) -> None:
+        """Keep a visitor's file, instead of an earlier one."""
+        session.end()
+        session.draft = draft
+        self._with_drafts = [
+            *(each for each in self._with_drafts if each.draft and each is not session),
+            session,
+        ]
+        while len(self._with_drafts) > MOST_DRAFTS:
+            self._with_drafts.pop(0).end()
 
     def end(self, secret: str | None) -> None:
         """End a session, if there is one."""

@@ -56,6 +56,7 @@ async def a_browser(console: Starlette) -> AsyncIterator[Browser]:
     transport = httpx.ASGITransport(console)
     async with httpx.AsyncClient(transport=transport, base_url=HOME, follow_redirects=True) as client:
         yield Browser(client)
+    console.state.web.sessions.end_all()
 
 
 @asynccontextmanager
