@@ -28,6 +28,7 @@ NEW: JsonObject = {
     },
     "blackout_dates": [],
     "holidays": None,
+    "presets": [],
     "retry_policy": {
         "max_retries": 3,
         "strategy": "fixed",
@@ -63,7 +64,7 @@ def fields_of(campaign: Mapping[str, Any]) -> Fields:
         shown[name] = campaign[name] or ""
     for name in ("calls_per_second", "max_follow_ups"):
         shown[name] = _text(campaign[name])
-    for name in ("phone_numbers", "blackout_dates"):
+    for name in ("phone_numbers", "blackout_dates", "presets"):
         shown[name] = "\n".join(campaign[name])
     for name in ("sticky_caller_id", "working_hours_enforced"):
         shown |= {name: "on"} if campaign[name] else {}
@@ -105,6 +106,7 @@ def body_of(fields: Fields) -> JsonObject:
         "working_hours": {day: _day(fields, day) for day in DAYS},
         "blackout_dates": _lines(get("blackout_dates")),
         "holidays": get("holidays") or None,
+        "presets": get("presets").split(),
         "retry_policy": {
             "max_retries": _number(get("retry_policy.max_retries")),
             "strategy": get("retry_policy.strategy"),

@@ -112,6 +112,7 @@ def held_by(found: JsonObject, debug: JsonObject | None) -> list[Markup]:
         return [*reasons, Markup("What else holds it back could not be asked just now.")]
     codes = [debug["diagnosis"], *(each["code"] for each in debug.get("warnings") or [])]
     reasons += [Markup("{}").format(GATES[code]) for code in codes if code in GATES]
+    reasons += [Markup("The preset {} lets nobody call it now.").format(name) for name in found["held_by"]]
     window = debug.get("window") or {}
     if window.get("open") is False and window.get("opens_at") and found["timezone"] is None:
         reasons.append(Markup("The window opens at {}.").format(instant(window["opens_at"])))

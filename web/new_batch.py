@@ -12,7 +12,7 @@ from uuid import uuid4
 from starlette.datastructures import FormData, UploadFile
 from starlette.responses import Response
 
-from web.api_client import ApiRefused, JsonObject, Upload
+from web.api_client import ApiAway, ApiRefused, JsonObject, Upload
 from web.sessions import Draft
 from web.visit import Visit, acting, signed_in, told
 
@@ -74,10 +74,10 @@ async def start(visit: Visit) -> Response:
     draft = visit.session.draft
     if draft is None:
         return visit.go("/batches/new")
-    form = await visit.request.form()
-    draft.fields["on_invalid"] = "skip" if form.get("on_invalid") == "skip" else "reject"
+    on_invalid = "skip" if (await visit.request.form()).get("on_invalid") == "skip" else "reject"
+    file = Upload(name=draft.name, content=draft.content, fields={**draft.fields, "on_invalid": on_invalid})
     try:
-        made = await visit.api.upload("batches", "upload", file=_upload(draft), key=draft.key)
+        made = await visit.api.upload("batches", "upload", file=file, key=draft.key)
     except ApiRefused as refused:
         draft.refused = refused
         raise
@@ -87,15 +87,32 @@ async def start(visit: Visit) -> Response:
 
 
 async def _previewed(visit: Visit, draft: Draft) -> tuple[JsonObject | None, ApiRefused | None]:
-    """Return the preview, or why there is none; neither where the API makes no previews."""
+    """Return the preview and what is wrong; with rows that are wrong, the preview of the others.
+
+    No preview where the API has no time for one, or makes none: the batch can be started all the same.
+    """
     try:
-        return await visit.api.upload("batches", "preview", file=_upload(draft)), None
+        return await _preview(visit, draft, on_invalid="reject"), draft.refused
+    except ApiAway:
+        return None, draft.refused
     except ApiRefused as refused:
         if refused.status in _WITHOUT_PREVIEW:
             return None, draft.refused
-        if refused.status == HTTPStatus.UNAUTHORIZED:
+        if refused.status != HTTPStatus.UNPROCESSABLE_ENTITY:
             raise
-        return None, refused
+        return await _preview_of_the_others(visit, draft), refused
+
+
+async def _preview_of_the_others(visit: Visit, draft: Draft) -> JsonObject | None:
+    try:
+        return await _preview(visit, draft, on_invalid="skip")
+    except (ApiAway, ApiRefused):
+        return None
+
+
+async def _preview(visit: Visit, draft: Draft, *, on_invalid: str) -> JsonObject:
+    file = Upload(name=draft.name, content=draft.content, fields={**draft.fields, "on_invalid": on_invalid})
+    return await visit.api.upload("batches", "preview", file=file)
 
 
 def _errors(draft: Draft, refused: ApiRefused | None) -> dict[str, Any]:
@@ -110,10 +127,6 @@ def _errors(draft: Draft, refused: ApiRefused | None) -> dict[str, Any]:
     ]
     others = [] if rows and len(rows) == len(refused.errors) else [told(refused)]
     return {"rows": rows, "others": others, "row_count": refused.error_count}
-
-
-def _upload(draft: Draft) -> Upload:
-    return Upload(name=draft.name, content=draft.content, fields=draft.fields)
 
 
 def _fields(form: FormData) -> dict[str, str]:

@@ -49,14 +49,14 @@ async def by_hour(
     """Count the newest ended calls, and the answered among them, by the callee's hour."""
     ended: Counter[str] = Counter()
     answered: Counter[str] = Counter()
-    for zone, quarter, status, count in await connection.execute(_quarters(batch_id, judged)):
+    for zone, quarter, status, count in (await connection.execute(_quarters(batch_id, judged))).all():
         hour = hour_of(quarter, zone or timezone)
         ended[hour] += count
         answered[hour] += count if status == CallStatus.COMPLETED else 0
     return {hour: AnswersInHour(ended=ended[hour], answered=answered[hour]) for hour in sorted(ended)}
 
 
-def _quarters(batch_id: BatchId, judged: int) -> Select[tuple[str, int, str, int]]:
+def _quarters(batch_id: BatchId, judged: int) -> Select[str | None, int, str, int]:
     c = calls.c
     recent = (
         select(c.contact_id, c.started_at, c.call_status)

@@ -37,6 +37,7 @@ def a_campaign(**changes: Any) -> dict[str, Any]:
         "working_hours": {day: DAY | {"enabled": day not in ("saturday", "sunday")} for day in WEEK},
         "blackout_dates": ["2026-11-26"],
         "holidays": None,
+        "presets": [],
         "retry_policy": {
             "max_retries": 3,
             "strategy": "fixed",
@@ -130,6 +131,7 @@ def a_contact(**changes: Any) -> dict[str, Any]:
         "effective_timezones": ["America/Chicago"],
         "call_variables": {"callee_name": "Ines Moreau"},
         "status": "completed",
+        "held_by": [],
         "skip_reason": None,
         "skip_detail": None,
         "retry_count": 0,

@@ -62,6 +62,7 @@ def test_form_that_nobody_touched_changes_nothing() -> None:
         pytest.param({"calls_per_second": "fast"}, {"calls_per_second": "fast"}, id="no number: as typed"),
         pytest.param({"holidays": "US-CA"}, {"holidays": "US-CA"}, id="set"),
         pytest.param({"phone_numbers": "+1\r\n\r\n+2 "}, {"phone_numbers": ["+1", "+2"]}, id="lines"),
+        pytest.param({"presets": "us-tcpa\nuk-ofcom"}, {"presets": ["us-tcpa", "uk-ofcom"]}, id="presets"),
         pytest.param({"sticky_caller_id": "on"}, {"sticky_caller_id": True}, id="box"),
         pytest.param(
             {"metadata.concurrency_limit": "7"},
@@ -105,7 +106,7 @@ def test_second_window_of_a_day_changes_the_hours_as_a_whole() -> None:
 
 
 def test_errors_stand_beside_the_field_they_are_about() -> None:
-    errors = [
+    errors: list[dict[str, Any]] = [
         {"loc": ["body", "retry_policy", "max_retries"], "msg": "at most 20"},
         {"loc": ["body", "phone_numbers", 1], "msg": "Not a possible phone number"},
         {"loc": ["body", "whatever"], "msg": "unknown"},

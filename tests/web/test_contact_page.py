@@ -80,7 +80,9 @@ def test_verdict_says_in_a_sentence_what_became_of_the_contact(changes: dict[str
 
 
 async def test_waiting_contact_says_which_gates_hold_it_and_until_when() -> None:
-    api = a_house_with(status="retrying", next_retry_at="2026-09-05T14:00:00Z", call_records=[BUSY])
+    api = a_house_with(
+        status="retrying", next_retry_at="2026-09-05T14:00:00Z", held_by=["us-tcpa"], call_records=[BUSY]
+    )
     api.objects["batches/btc_1/debug"] = a_debug(
         diagnosis="outside_working_hours",
         warnings=[{"code": "provider_failing", "tip": "…"}],
@@ -92,6 +94,7 @@ async def test_waiting_contact_says_which_gates_hold_it_and_until_when() -> None
     assert "2026-09-05 14:00:00 UTC" in page
     assert "The calling window is closed." in page
     assert "2026-09-05 13:00:00 UTC" in page
+    assert "The preset us-tcpa lets nobody call it now." in page
     assert "The provider fails, so nobody is dialled." in page
 
 

@@ -25,7 +25,7 @@ PREVIEW = {
     "finishes_at": {"p50": "2026-09-04T15:00:00Z", "p90": None},
     "calls_expected": 3,
     "minutes_expected": 2,
-    "assumptions": {},
+    "assumptions": {"rates_from": "defaults"},
 }
 BAD_ROW = {"loc": ["file", 3, "phone_number"], "msg": "Not a possible phone number", "type": "phone_number"}
 
@@ -67,6 +67,32 @@ async def test_preview_is_shown_where_the_api_makes_one() -> None:
     assert "What it would do" in page
     assert "America/Chicago" in page
     assert "2026-09-04 15:00:00 UTC" in page
+
+
+async def test_preview_of_the_others_is_shown_beside_rows_that_are_wrong() -> None:
+    api = a_house_that_starts()
+
+    def previewed(request: Request) -> JSONResponse:
+        if b"reject" in api.bodies[-1]:
+            problem = {"detail": "Validation failed", "errors": [BAD_ROW], "error_count": 1}
+            return JSONResponse(problem, status_code=422)
+        return JSONResponse(PREVIEW)
+
+    api.answers["POST", "batches/preview"] = previewed
+    async with a_visitor(api) as browser:
+        page = (await drop(browser)).text
+
+    assert "Not a possible phone number" in page
+    assert "What it would do without the wrong rows" in page
+
+
+async def test_api_without_time_for_a_preview_keeps_nobody_from_starting() -> None:
+    api = a_house_that_starts()
+    api.refuse("POST", "batches/preview", 429, detail="Rate limit exceeded")
+    async with a_visitor(api) as browser:
+        page = await drop(browser)
+
+    assert "Start calling" in page.text
 
 
 async def test_start_sends_the_file_and_its_fields_once() -> None:
