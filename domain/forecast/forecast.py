@@ -10,7 +10,7 @@ from domain.forecast.past_calls import Chance
 from domain.forecast.question import ForecastQuestion, Scale
 
 FEWEST_COURSES, MOST_COURSES = 2, 40
-MOST_CALLS = 50_000
+MOST_CALLS = 30_000
 """Of all courses together, where the fewest have not more."""
 MOST_HOURS = 1000
 """With calls, that are told one by one."""

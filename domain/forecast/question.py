@@ -19,7 +19,7 @@ from domain.identity import BatchId
 from domain.redial import outcome_under
 from domain.slots import SlotDemand, fair_shares
 
-MOST_CALLS_OF_COURSE = 40_000
+MOST_CALLS_OF_COURSE = 20_000
 """Of more calls a part is simulated, under limits that are as much smaller."""
 
 _THIS_BATCH = BatchId("")
