@@ -110,6 +110,9 @@ class Settings(TelephonySettings, BaseSettings):
 
     number_key: SecretStr | None = None
     """What numbers of erased people are hashed with, where they must not be called; never to be changed."""
+    worker_metrics_port: Annotated[int, Field(ge=0, le=65535)] = 0
+    """Where a worker serves its metrics; 0 is nowhere."""
+    worker_metrics_host: str = "127.0.0.1"
 
     log_level: str = "INFO"
     log_format: Literal["json", "console"] = "json"

@@ -4,11 +4,12 @@ import asyncio
 import signal
 import sys
 from argparse import ArgumentParser
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import partial
 from typing import TypedDict
 
 import structlog
@@ -44,6 +45,8 @@ from domain.ports import (
 )
 from domain.wall_clock import rules_version
 from observability.logging import configure_logs, warn_of_short_secrets
+from observability.metrics_port import serving_metrics
+from observability.worker_metrics import WorkerTelemetry, keep_ranking
 from receivers.client import open_receivers
 from settings import ProviderName, Settings, read_settings
 from store.batches.repository import PostgresBatchStore
@@ -56,9 +59,10 @@ from store.contacts.rescheduled import PostgresRescheduledStore
 from store.contacts.rescheduling import PostgresRescheduleStore
 from store.database.clock import running_clock
 from store.database.connection import Timeouts
-from store.database.engine import create_store_engine
+from store.database.engine import connections_in_use, create_store_engine
 from store.database.ids import mint
 from store.diagnostics.repository import PostgresDiagnosticsStore
+from store.dispositions.repository import PostgresDispositionStore
 from store.slots.repository import PostgresSlotStore
 from store.suppressions.repository import PostgresSuppressionStore
 from store.webhooks.outbox import PostgresWebhookOutbox
@@ -72,6 +76,7 @@ from temporal.contact_workflows import ContactWorkflows
 from temporal.housekeeping import start_housekeeping
 from temporal.process_exit import leave
 from temporal.sdk_logging import forward_sdk_logs
+from temporal.sdk_metrics import SdkMetrics
 from temporal.search_attributes import require_search_attributes
 from workflows import names
 from workflows.batch.workflow import BatchWorkflow
@@ -80,6 +85,7 @@ from workflows.housekeeping.workflow import HousekeepingWorkflow
 from workflows.interceptors import OneArgumentInterceptor
 from workflows.options import DIAL
 
+CONNECTIONS = 20
 GRACE = DIAL["start_to_close_timeout"]
 """As long as any dial may take, so that a worker that is stopped keeps the provider's answer."""
 STICKY_PATIENCE = timedelta(seconds=3)
@@ -117,6 +123,7 @@ class WorkerResources:
     calls: CallStore
     provider: TelephonyProvider
     receivers: WebhookSender
+    telemetry: WorkerTelemetry
     clock: Clock
 
 
@@ -206,6 +213,7 @@ def build_workers(role: Role, resources: WorkerResources, settings: Settings) ->
         suppressions=PostgresSuppressionStore(resources.database, mint),
         reports=of_batch,
         directory=directory,
+        metrics=resources.telemetry,
         limits=limits,
         clock=clock,
     )
@@ -238,8 +246,15 @@ def _dial_worker(resources: WorkerResources, limits: CallLimits) -> Worker:
     calls, provider, clock = resources.calls, resources.provider, resources.clock
     circuit = ProviderCircuit(provider, PostgresCircuitStore(resources.database), calls, clock)
     rate_limiter = CampaignRateLimiter(PostgresDialReservationStore(resources.database), clock=clock)
+    resources.telemetry.watch_circuit(provider.name, lambda: circuit.state)
     dialling = CallActivities(
-        provider, calls, circuit=circuit, rate_limiter=rate_limiter, limits=limits, clock=clock
+        provider,
+        calls,
+        circuit=circuit,
+        rate_limiter=rate_limiter,
+        metrics=resources.telemetry,
+        limits=limits,
+        clock=clock,
     )
     hanging_up = HangUpActivities(provider, PostgresContactStore(resources.database), calls)
     activities = [*dialling.all, *hanging_up.all]
@@ -276,8 +291,32 @@ def _webhook_parts(resources: WorkerResources) -> WebhookParts:
     )
 
 
-async def serve(role: Role, settings: Settings, ports: DialPorts = DialPorts()) -> None:
-    """Work until SIGTERM or Ctrl-C."""
+@asynccontextmanager
+async def measuring(
+    settings: Settings, telemetry: WorkerTelemetry, database: AsyncEngine
+) -> AsyncIterator[None]:
+    """Serve what this process measures, where a port is set for it."""
+    telemetry.pools.watch("worker", partial(connections_in_use, database), CONNECTIONS)
+    if not settings.worker_metrics_port:
+        yield
+        return
+    ranking = asyncio.create_task(keep_ranking(PostgresDispositionStore(database, mint), telemetry))
+    try:
+        with serving_metrics(telemetry.registry, settings.worker_metrics_host, settings.worker_metrics_port):
+            yield
+    finally:
+        ranking.cancel()
+        await asyncio.gather(ranking, return_exceptions=True)
+
+
+async def serve(
+    role: Role,
+    settings: Settings,
+    ports: DialPorts = DialPorts(),
+    telemetry: WorkerTelemetry | None = None,
+) -> None:
+    """Work until SIGTERM or Ctrl-C; what is measured goes into `telemetry`."""
+    telemetry = telemetry or WorkerTelemetry()
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -290,11 +329,12 @@ async def serve(role: Role, settings: Settings, ports: DialPorts = DialPorts()) 
         )
         database = create_store_engine(
             settings.required_database_url,
-            pool_size=20,
+            pool_size=CONNECTIONS,
             timeouts=timeouts,
             number_key=settings.number_hash_key,
         )
         stack.push_async_callback(database.dispose)
+        await stack.enter_async_context(measuring(settings, telemetry, database))
         clock = await stack.enter_async_context(running_clock(database))
         provider = await stack.enter_async_context(ports.provider(settings, settings.status_callback_url))
         receivers = await stack.enter_async_context(open_receivers(settings.receivers_networks))
@@ -304,6 +344,7 @@ async def serve(role: Role, settings: Settings, ports: DialPorts = DialPorts()) 
             calls=ports.call_store(database, mint),
             provider=provider,
             receivers=receivers,
+            telemetry=telemetry,
             clock=clock,
         )
         await require_search_attributes(resources.client)
@@ -337,12 +378,18 @@ def main() -> None:
     arguments = parser.parse_args()
     settings = read_settings()
     configure_logs(settings.log_level, process="worker", as_json=settings.log_format == "json")
-    forward_sdk_logs()
+    telemetry = WorkerTelemetry()
+    if settings.worker_metrics_port:
+        sdk = SdkMetrics()
+        telemetry.registry.register(sdk)
+        forward_sdk_logs(sdk.config)
+    else:
+        forward_sdk_logs()
     structlog.get_logger().info("worker is starting", role=arguments.role, time_zones=rules_version())
     warn_of_choice(settings)
     warn_of_short_secrets(settings.short_secrets)
     try:
-        asyncio.run(serve(arguments.role, settings))
+        asyncio.run(serve(arguments.role, settings, telemetry=telemetry))
     except ValueError as error:
         sys.exit(str(error))
     leave(0)

@@ -4,6 +4,7 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from time import perf_counter
 
 from temporalio import activity
 
@@ -19,7 +20,14 @@ from domain.errors import ProviderUnavailable
 from domain.frequency import Capped
 from domain.gates import Gate
 from domain.identity import ContactId
-from domain.ports import AttemptClaim, CallStore, DialBrief, RulesChanged, TelephonyProvider
+from domain.ports import (
+    AttemptClaim,
+    CallMetrics,
+    CallStore,
+    DialBrief,
+    RulesChanged,
+    TelephonyProvider,
+)
 from domain.telephony import (
     Accepted,
     Ambiguous,
@@ -69,6 +77,7 @@ class CallActivities:
         *,
         circuit: ProviderCircuit,
         rate_limiter: CampaignRateLimiter,
+        metrics: CallMetrics,
         limits: CallLimits,
         clock: Callable[[], datetime],
     ) -> None:
@@ -76,6 +85,7 @@ class CallActivities:
         self._calls = calls
         self._circuit = circuit
         self._rate_limiter = rate_limiter
+        self._metrics = metrics
         self._limits = limits
         self._clock = clock
 
@@ -151,7 +161,9 @@ class CallActivities:
             )
         if not claimed.may_ask:
             return self._asked_before(claimed.record)
+        asked_at = perf_counter()
         answer = await self._provider.place_call(self._call_request(brief, claimed.record))
+        self._metrics.dial_answered(answer, perf_counter() - asked_at)
         answer = self._circuit.record(permit, claimed.record.execution_id, answer)
         return await self._keep(claimed.record, answer)
 

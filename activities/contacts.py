@@ -29,6 +29,7 @@ from domain.identity import BatchId, ContactId
 from domain.ports import (
     AttemptReport,
     BatchReports,
+    CallMetrics,
     CallStore,
     ContactStore,
     DialBrief,
@@ -55,6 +56,7 @@ class ContactActivities:
         suppressions: SuppressionStore,
         reports: BatchReports,
         directory: WorkflowDirectory,
+        metrics: CallMetrics,
         limits: CallLimits,
         clock: Callable[[], datetime],
     ) -> None:
@@ -63,6 +65,7 @@ class ContactActivities:
         self._suppressions = suppressions
         self._reports = reports
         self._directory = directory
+        self._metrics = metrics
         self._limits = limits
         self._clock = clock
 
@@ -87,7 +90,7 @@ class ContactActivities:
             quiet_after_unknown=self._limits.quiet_after_unknown,
         )
         basis = await self._basis(brief, brief.record, now)
-        stands = await self._contacts.settle(contact_id, request.attempt, decided, now, basis=basis)
+        stands = await self._keep(brief.record, decided, now, basis)
         if stands.status in LIVE:
             # A newer attempt is under way: what was decided of this one fits no more.
             raise DecisionOvertaken
@@ -138,17 +141,24 @@ class ContactActivities:
         if brief is None:
             return ClosedContact(was=ContactStatus.SKIPPED, status=ContactStatus.SKIPPED)
         was = brief.contact.status
-        return ClosedContact(was=was, status=await self._close(brief, request.attempt))
+        return ClosedContact(was=was, status=await self._close(brief))
 
-    async def _close(self, brief: DialBrief, attempt: int) -> ContactStatus:
+    async def _close(self, brief: DialBrief) -> ContactStatus:
         contact_id, now, record = brief.contact.contact_id, self._clock(), brief.record
         if brief.contact.status in WAITING:
             return await self._contacts.skip(contact_id, SkipReason.MANUAL, now, detail=NOBODY_LEFT)
         if brief.contact.status in LIVE and record is not None and record.call_status in OUTCOME_OF:
             basis = await self._basis(brief, record, now)
             taken = Settlement(status=basis.ends_as)
-            return (await self._contacts.settle(contact_id, attempt, taken, now, basis=basis)).status
+            return (await self._keep(record, taken, now, basis)).status
         return brief.contact.status
+
+    async def _keep(self, record: CallRecord, decided: Settlement, now: datetime, basis: Basis) -> Settlement:
+        """Settle an attempt and return what stands; its call is counted by whoever settles it first."""
+        stands = await self._contacts.settle(record.contact_id, record.attempt, decided, now, basis=basis)
+        if stands.is_first:
+            self._metrics.call_settled(record)
+        return stands
 
     async def _basis(self, brief: DialBrief, record: CallRecord, now: datetime) -> Basis:
         """Return what the decision rests on, with the number suppressed where a rule wants it to be.

@@ -69,6 +69,11 @@ class ProviderCircuit:
         self._is_reported = False
         self._logged_reason: str | None = None
 
+    @property
+    def state(self) -> BreakerState:
+        """Whether dials of this process may pass."""
+        return self._breaker.state
+
     @asynccontextmanager
     async def permit(self) -> AsyncIterator[CircuitPermit]:
         """Let a dial pass or send it away; when it is over, learn from its result.

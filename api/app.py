@@ -23,6 +23,7 @@ from domain.ports import BatchEngine
 from domain.wall_clock import rules_version
 from domain.watchdog import quiet_after_unknown
 from observability.logging import configure_logs, warn_of_short_secrets
+from observability.metrics import Telemetry
 from settings import ProviderName, Settings, inherited_environment, read_settings
 from store.access.idempotency import PostgresIdempotencyStore
 from store.access.tokens import PostgresTokenStore
@@ -39,13 +40,14 @@ from store.contacts.repository import PostgresContactStore
 from store.contacts.rescheduling import PostgresRescheduleStore
 from store.database.clock import running_clock
 from store.database.connection import Timeouts
-from store.database.engine import create_store_engine, ping
+from store.database.engine import connections_in_use, create_store_engine, ping
 from store.database.ids import mint
 from store.database.tenancy import work_for
 from store.diagnostics.repository import PostgresDiagnosticsStore
 from store.dispositions.repository import PostgresDispositionStore
 from store.erasures.repository import PostgresErasureStore
 from store.forecasts.repository import PostgresForecastStore
+from store.slots.workload import PostgresWorkloadStore
 from store.suppressions.repository import PostgresSuppressionStore
 from store.webhooks.deliveries import PostgresWebhookDeliveryStore
 from store.webhooks.endpoints import PostgresWebhookEndpointStore
@@ -116,6 +118,9 @@ def build_production_app(settings: Settings) -> FastAPI:
                 number_key=settings.number_hash_key,
             )
             stack.push_async_callback(of_webhooks.dispose)
+            telemetry: Telemetry = app.state.telemetry
+            telemetry.pools.watch("requests", partial(connections_in_use, database), CONNECTIONS)
+            telemetry.pools.watch("webhooks", partial(connections_in_use, of_webhooks), WEBHOOK_CONNECTIONS)
             clock = await stack.enter_async_context(running_clock(of_webhooks))
             batches = BatchWorkflows(await connect(settings, lazy=True))
             dependencies = production_dependencies(settings, database, batches, clock)
@@ -145,6 +150,7 @@ def production_dependencies(
         diagnostics=PostgresDiagnosticsStore(database),
         export=PostgresExportStore(database),
         forecasts=PostgresForecastStore(database),
+        workload=PostgresWorkloadStore(database),
         tokens=PostgresTokenStore(database, mint),
         audit_log=PostgresAuditLog(database),
         idempotency=PostgresIdempotencyStore(database),

@@ -4,7 +4,7 @@ A rule for the disposition of the call comes first, then a follow-up that was ag
 policy.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from domain.batch import (
@@ -60,6 +60,8 @@ class Settlement:
     """Only with `retrying`."""
     follow_up_at: datetime | None = None
     """Only with `followup_scheduled`."""
+    is_first: bool = field(default=False, compare=False)
+    """Of what stands after a settlement: whether the call had not been settled before, so that it counts."""
 
     @property
     def due_at(self) -> datetime | None:

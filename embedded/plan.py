@@ -69,6 +69,15 @@ class StackPlan:
                     port=settings.temporal_ui_port, setting="APOLLO_TEMPORAL_UI_PORT", part="Temporal Web UI"
                 ),
             ]
+        if settings.worker_metrics_port:
+            wanted.append(
+                WantedPort(
+                    port=settings.worker_metrics_port,
+                    setting="APOLLO_WORKER_METRICS_PORT",
+                    part="worker's metrics",
+                    host=settings.worker_metrics_host,
+                )
+            )
         if self.owns_simulator:
             wanted.append(WantedPort(port=settings.sim.port, setting="APOLLO_SIM_PORT", part="simulator"))
         if self.has_console:

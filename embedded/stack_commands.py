@@ -14,6 +14,7 @@ from workflows.options import DIAL
 _WORKERS_PATIENCE = DIAL["start_to_close_timeout"] + timedelta(seconds=5)
 """It stops at once unless it waits for the provider's answer to a dial."""
 _OF_ANOTHER_SERVER = ("TEMPORAL_API_KEY", "TEMPORAL_PROFILE")
+_METRICS_PORT = "APOLLO_WORKER_METRICS_PORT"
 _WEBHOOK_SECRET = "APOLLO_WEBHOOK_SECRET"  # noqa: S105 - a variable's name
 
 
@@ -87,7 +88,9 @@ class StackCommands:
         inherited = Inherited(
             environment=plan.environment, database=not plan.owns_database, temporal=not plan.owns_temporal
         )
-        return by_hand(self.worker(), self._told, inherited)
+        # One port serves the metrics of one worker; a further one is given another port, or none.
+        port = {_METRICS_PORT: "0"} if plan.settings.worker_metrics_port else {}
+        return by_hand(self.worker(), {**self._told, **port}, inherited)
 
     def _command(self, name: str, module: str, *arguments: str, patience: timedelta) -> Command:
         return Command(
@@ -111,6 +114,11 @@ def _told(plan: StackPlan, *, database_url: str, temporal_address: str) -> Mappi
         "APOLLO_TEMPORAL_NAMESPACE": settings.temporal_namespace,
         "PYTHONPATH": python_path(plan.environment),
     }
+    if settings.worker_metrics_port:
+        told |= {
+            _METRICS_PORT: str(settings.worker_metrics_port),
+            "APOLLO_WORKER_METRICS_HOST": settings.worker_metrics_host,
+        }
     if plan.owns_temporal:
         # What Temporal's tools share is about another server: no key for it goes to ours, and no TLS.
         told |= dict.fromkeys(_OF_ANOTHER_SERVER, "")

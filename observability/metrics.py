@@ -1,13 +1,13 @@
 """The metrics of one API process; no label ever holds a number, token or id."""
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime, timedelta
 from math import nan
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 
+from observability.pools import DatabasePools
+
 _METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"})
-RANKING_PERIOD = timedelta(minutes=10)
 
 
 class Telemetry:
@@ -31,14 +31,8 @@ class Telemetry:
         self._webhooks = Counter(
             "apollo_webhook_events_total", "Provider webhooks by result", ["result"], registry=self._registry
         )
-        self._calls = Counter(
-            "apollo_calls_total",
-            "Calls whose endings were reported to this process, by what was told of them until then",
-            ["outcome", "answered_by", "disposition"],
-            registry=self._registry,
-        )
-        self._frequent_dispositions: frozenset[str] = frozenset()
-        self._ranking_due_at = datetime.min.replace(tzinfo=UTC)
+        self.pools = DatabasePools(self._registry)
+        self._workload = _workload_gauges(self._registry)
         self._inbox = Gauge(
             "apollo_webhook_inbox_depth",
             "Stored endings that no workflow has been told of",
@@ -50,7 +44,7 @@ class Telemetry:
             registry=self._registry,
         )
         self._deliveries, self._delivery_age = _delivery_gauges(self._registry)
-        # Workers deliver endings, and serve no metrics; the name stays for those who look for it.
+        # Workers deliver endings; the name stays for those who look for it.
         Counter(
             "apollo_webhook_relayed_total",
             "Without samples: workers deliver endings, and their log names those that were refused",
@@ -74,21 +68,6 @@ class Telemetry:
         """Count one webhook."""
         self._webhooks.labels(result).inc()
 
-    def call_ended(self, outcome: str, answered_by: str | None, disposition: str | None) -> None:
-        """Count one call; a disposition that is not among the most frequent ones must make no label."""
-        is_frequent = disposition is None or disposition in self._frequent_dispositions
-        label = (disposition or "none") if is_frequent else "other"
-        self._calls.labels(outcome, answered_by or "none", label).inc()
-
-    def ranking_is_due(self, now: datetime) -> bool:
-        """Return whether dispositions are to be ranked again: every scrape would count all told calls."""
-        return now >= self._ranking_due_at
-
-    def dispositions_ranked(self, most_frequent: Iterable[str], now: datetime) -> None:
-        """Keep which dispositions have a label of their own until the next ranking."""
-        self._frequent_dispositions = frozenset(most_frequent)
-        self._ranking_due_at = now + RANKING_PERIOD
-
     def inbox_measured(self, events: int, oldest_seconds: float) -> None:
         """Keep how many stored endings wait for delivery in the whole database, and the oldest one's age."""
         self._inbox.set(events)
@@ -108,6 +87,11 @@ class Telemetry:
     def deliveries_unknown(self, states: Iterable[str]) -> None:
         """Tell of no delivery: the database does not answer."""
         self.deliveries_measured(dict.fromkeys(states, nan), nan)
+
+    def workload_measured(self, workload: Mapping[str, float]) -> None:
+        """Keep how much the whole database has to call, by the names of the metrics without their prefix."""
+        for name, gauge in self._workload.items():
+            gauge.set(workload.get(name, nan))
 
     def counters_asked_for(self, source: str) -> None:
         """Count one question to a workflow, however many requests shared it."""
@@ -131,3 +115,13 @@ def _delivery_gauges(registry: CollectorRegistry) -> tuple[Gauge, Gauge]:
         registry=registry,
     )
     return deliveries, age
+
+
+def _workload_gauges(registry: CollectorRegistry) -> Mapping[str, Gauge]:
+    told = {
+        "slots_in_use": "Contacts of the whole database that are being called",
+        "slots_limit": "Contacts that running batches may call at once",
+        "contacts_due": "Retries and follow-ups whose time has come and that hold no slot, up to a bound",
+        "contact_lateness_seconds": "How long the longest due of them has waited",
+    }
+    return {name: Gauge(f"apollo_{name}", what, registry=registry) for name, what in told.items()}

@@ -3,13 +3,23 @@
 import logging
 
 from temporalio import activity, workflow
-from temporalio.runtime import LogForwardingConfig, LoggingConfig, Runtime, TelemetryConfig, TelemetryFilter
+from temporalio.runtime import (
+    LogForwardingConfig,
+    LoggingConfig,
+    PrometheusConfig,
+    Runtime,
+    TelemetryConfig,
+    TelemetryFilter,
+)
 
 CORE_LOGGER = "temporalio.core"
 
 
-def forward_sdk_logs() -> None:
-    """Have everything the SDK says written by our loggers; once a process, before its first connection."""
+def forward_sdk_logs(metrics: PrometheusConfig | None = None) -> None:
+    """Have everything the SDK says written by our loggers; once a process, before its first connection.
+
+    With `metrics` the SDK also serves what it measures.
+    """
     workflow.logger.workflow_info_on_message = False  # ids are fields, and the text is constant
     activity.logger.activity_info_on_message = False
     forwarding = LogForwardingConfig(
@@ -19,7 +29,5 @@ def forward_sdk_logs() -> None:
         append_log_fields_to_message=False,
     )
     what = TelemetryFilter(core_level="WARN", other_level="ERROR")
-    Runtime.set_default(
-        Runtime(telemetry=TelemetryConfig(logging=LoggingConfig(filter=what, forwarding=forwarding))),
-        error_if_already_set=False,
-    )
+    telemetry = TelemetryConfig(logging=LoggingConfig(filter=what, forwarding=forwarding), metrics=metrics)
+    Runtime.set_default(Runtime(telemetry=telemetry), error_if_already_set=False)

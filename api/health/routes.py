@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from contextlib import suppress
 from datetime import datetime, timedelta
 
 from fastapi import APIRouter
@@ -20,9 +19,7 @@ from observability.metrics import Telemetry
 
 router = APIRouter(tags=["health"])
 
-LABELLED_DISPOSITIONS = 20
-"""The most frequent of the deployment; calls with another one are counted together."""
-INBOX_PATIENCE_SECONDS = 2
+PATIENCE_SECONDS = 2
 """Of who scrapes, while the database does not answer."""
 
 
@@ -48,7 +45,7 @@ async def metrics(dependencies: WebhookDependencies, telemetry: Metrics) -> Resp
     await asyncio.gather(
         _measure_inbox(dependencies, telemetry),
         _measure_deliveries(dependencies, telemetry),
-        _rank_dispositions(dependencies, telemetry),
+        _measure_workload(dependencies, telemetry),
     )
     return Response(telemetry.exposition(), media_type=CONTENT_TYPE_LATEST)
 
@@ -56,7 +53,7 @@ async def metrics(dependencies: WebhookDependencies, telemetry: Metrics) -> Resp
 async def _measure_inbox(dependencies: ApiDependencies, telemetry: Telemetry) -> None:
     """Read how many endings wait, and since when; unknown while the database does not answer."""
     try:
-        async with asyncio.timeout(INBOX_PATIENCE_SECONDS):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             backlog = await dependencies.endings.backlog()
     except (TimeoutError, TechnicalError):
         telemetry.inbox_unknown()
@@ -68,7 +65,7 @@ async def _measure_deliveries(dependencies: ApiDependencies, telemetry: Telemetr
     """Read how far the posts to clients are; unknown while the database does not answer."""
     now = dependencies.clock()
     try:
-        async with asyncio.timeout(INBOX_PATIENCE_SECONDS):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             backlog = await dependencies.webhook_deliveries.backlog(now)
     except (TimeoutError, TechnicalError):
         telemetry.deliveries_unknown(DeliveryState)
@@ -77,16 +74,23 @@ async def _measure_deliveries(dependencies: ApiDependencies, telemetry: Telemetr
     telemetry.deliveries_measured(by_state, _age_seconds(backlog.oldest_at, now))
 
 
-async def _rank_dispositions(dependencies: ApiDependencies, telemetry: Telemetry) -> None:
-    """Learn now and then which dispositions calls are counted by; while nobody can say, by those before."""
+async def _measure_workload(dependencies: ApiDependencies, telemetry: Telemetry) -> None:
+    """Read how much there is to call; unknown while the database does not answer."""
     now = dependencies.clock()
-    if not telemetry.ranking_is_due(now):
+    try:
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            workload = await dependencies.workload.read(now)
+    except (TimeoutError, TechnicalError):
+        telemetry.workload_measured({})
         return
-    with suppress(TimeoutError, TechnicalError):
-        async with asyncio.timeout(INBOX_PATIENCE_SECONDS):
-            telemetry.dispositions_ranked(
-                await dependencies.dispositions.most_frequent(LABELLED_DISPOSITIONS), now
-            )
+    telemetry.workload_measured(
+        {
+            "slots_in_use": workload.slots_in_use,
+            "slots_limit": workload.slots_limit,
+            "contacts_due": workload.contacts_due,
+            "contact_lateness_seconds": _age_seconds(workload.oldest_due_at, now),
+        }
+    )
 
 
 def _age_seconds(oldest_at: datetime | None, now: datetime) -> float:

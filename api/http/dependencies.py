@@ -40,6 +40,7 @@ from domain.ports import (
     WebhookDeliveryStore,
     WebhookEndpointStore,
     WebhookTranslator,
+    WorkloadStore,
 )
 from observability.metrics import Telemetry
 
@@ -71,6 +72,7 @@ class ApiDependencies:
     diagnostics: DiagnosticsStore
     export: ExportStore
     forecasts: ForecastStore
+    workload: WorkloadStore
     tokens: TokenStore
     audit_log: AuditLog
     idempotency: IdempotencyStore

@@ -10,11 +10,10 @@ import structlog
 from api.executions.dispositions import follow
 from api.http.dependencies import ApiDependencies
 from api.suppressions.listing import opt_out
-from domain.call import EventEffect, has_ended
+from domain.call import EventEffect
 from domain.errors import ExecutionNotFound
 from domain.identity import ExecutionId
 from domain.ports import StatusReport
-from observability.metrics import Telemetry
 
 _log = structlog.get_logger()
 
@@ -24,7 +23,6 @@ class CallEvents:
     """Takes in what providers report."""
 
     parts: ApiDependencies
-    metrics: Telemetry
 
     async def take(self, raw: bytes, body: Mapping[str, object], now: datetime) -> EventEffect:
         """Store an event. Raises InvalidRequest, ExecutionNotFound, StoreUnavailable."""
@@ -45,9 +43,6 @@ class CallEvents:
         recorded = await self.parts.calls.record_event(
             execution_id, report.event, event_key=event_key, body=report.body
         )
-        if recorded.effect is EventEffect.ACCEPTED and has_ended(recorded.record.call_status):
-            ended = recorded.record
-            self.metrics.call_ended(ended.call_status, ended.answered_by, ended.disposition)
         told = report.event.disposition
         if recorded.is_late and told is not None and told == recorded.record.disposition:
             await follow(self.parts, recorded.record, now)

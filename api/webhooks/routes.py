@@ -15,7 +15,6 @@ from api.webhooks.loopback import came_over_loopback
 from api.webhooks.schemas import StatusWebhook, WebhookResult
 from domain.call import EventEffect
 from domain.errors import ApolloError
-from observability.metrics import Telemetry
 
 router = APIRouter(tags=["webhooks"])
 
@@ -40,7 +39,7 @@ async def receive_call_status(
 ) -> Response:
     """Store what a provider reports of a call; the housekeeping delivers it to the contact's workflow."""
     try:
-        effect = await _take(request, dependencies, metrics)
+        effect = await _take(request, dependencies)
     except ApolloError as refusal:
         metrics.webhook_answered(kind_of(type(refusal)).slug)
         raise
@@ -48,11 +47,11 @@ async def receive_call_status(
     return json_answer(WebhookResult(result=effect))
 
 
-async def _take(request: Request, dependencies: ApiDependencies, metrics: Telemetry) -> EventEffect:
+async def _take(request: Request, dependencies: ApiDependencies) -> EventEffect:
     authenticator = dependencies.webhook_authenticator
     authenticator.admit(request.headers, dependencies.clock(), is_local=came_over_loopback(request.scope))
     raw = await read_limited(request, WEBHOOK_LIMIT)
     now = dependencies.clock()
     authenticator.check(request.headers, raw, now)
     require_json(request)
-    return await CallEvents(dependencies, metrics).take(raw, await parse_off_loop(raw, parse_report), now)
+    return await CallEvents(dependencies).take(raw, await parse_off_loop(raw, parse_report), now)

@@ -64,6 +64,7 @@ from domain.ports.idempotency import (
     Replay,
     Unused,
 )
+from domain.ports.metrics import CallMetrics
 from domain.ports.paging import Page, Window
 from domain.ports.rescheduled import RescheduledContact, RescheduledStore
 from domain.ports.slots import HeldSlot, SlotStore
@@ -79,6 +80,7 @@ from domain.ports.webhooks import (
     WebhookQueue,
     WebhookSender,
 )
+from domain.ports.workload import WorkloadStore
 
 __all__ = [
     "AddedSuppression",
@@ -97,6 +99,7 @@ __all__ = [
     "BatchReports",
     "BatchStore",
     "BatchWorkflows",
+    "CallMetrics",
     "CallStore",
     "CalledAgain",
     "CampaignStore",
@@ -167,4 +170,5 @@ __all__ = [
     "Window",
     "WorkflowDescription",
     "WorkflowDirectory",
+    "WorkloadStore",
 ]

@@ -57,7 +57,8 @@ class ContactStore(Protocol):
     ) -> Settlement:
         """Move a live contact to where its attempt left it.
 
-        Returns what stands: a contact that was already settled is left as it is.
+        Returns what stands: a contact that was already settled is left as it is. `is_first` is true once for
+        each ended call, whether its contact was moved by this or skipped before.
         Raises DecisionOvertaken where more was told of the call than `basis` knows.
         """
 

@@ -85,6 +85,22 @@ _TOLD = (
     .where(contacts.c.contact_id == bindparam("this_contact"), calls.c.attempt == bindparam("this_attempt"))
 )
 
+# For a contact that is moved the settlement itself keeps this; another one may have been skipped before.
+_COUNT_SKIPPED = (
+    update(contacts)
+    .where(
+        contacts.c.contact_id == bindparam("this_contact"),
+        func.coalesce(contacts.c.settled_attempt, 0) < bindparam("this_attempt", type_=Integer),
+        exists().where(
+            calls.c.contact_id == bindparam("this_contact"),
+            calls.c.attempt == bindparam("this_attempt"),
+            calls.c.call_status.in_(sorted(OUTCOME_OF)),
+        ),
+    )
+    .values(settled_attempt=bindparam("this_attempt", type_=Integer))
+    .returning(contacts.c.contact_id)
+)
+
 # A new or corrected call takes this lock too.
 _LOCKED_CONTACT = (
     select(contacts.c.contact_id)
@@ -127,22 +143,35 @@ async def settle(
         "next_retry_at": settlement.next_retry_at,
         "follow_up_at": settlement.follow_up_at,
         "updated_at": now,
+        "settled_attempt": attempt,
         "has_basis": basis is not None,
         "known_answerer": None if basis is None else basis.answered_by,
         "known_disposition": None if basis is None else basis.disposition,
     }
     moved = (await connection.execute(_SETTLE, values)).mappings().one_or_none()
-    if moved is None:
-        await _require_basis(connection, contact_id, attempt, basis)
-        # Its batch may have skipped it while its call ended: neither saw the other.
-        await release_slot(connection, contact_id)
-    row = await _standing(connection, contact_id) if moved is None else moved
+    if moved is not None:
+        return _settlement_of(moved, is_first=True)
+    await _require_basis(connection, contact_id, attempt, basis)
+    # Its batch may have skipped it while its call ended: neither saw the other.
+    await release_slot(connection, contact_id)
+    is_first = await _is_counted_now(connection, contact_id, attempt)
+    return _settlement_of(await _standing(connection, contact_id), is_first=is_first)
+
+
+def _settlement_of(row: RowMapping, *, is_first: bool) -> Settlement:
     c = contacts.c
     return Settlement(
         status=ContactStatus(row[c.status]),
         next_retry_at=row[c.next_retry_at],
         follow_up_at=row[c.follow_up_at],
+        is_first=is_first,
     )
+
+
+async def _is_counted_now(connection: AsyncConnection, contact_id: ContactId, attempt: int) -> bool:
+    """Tell whether this settles the ended call of a contact that was not moved, for the first time."""
+    this = {"this_contact": contact_id, "this_attempt": attempt}
+    return (await connection.execute(_COUNT_SKIPPED, this)).one_or_none() is not None
 
 
 async def _require_basis(

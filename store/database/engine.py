@@ -10,7 +10,7 @@ import psycopg
 from sqlalchemy import URL, ExceptionContext, event, make_url, text
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
-from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 
 from domain.errors import StoreReadOnly
 from store.database.connection import BoundedConnection, Timeouts, bounded, connection_options
@@ -71,6 +71,12 @@ def create_store_engine(
         connections_each=connections_per_tenant or pool_size, wait_seconds=POOL_WAIT_SECONDS
     )
     return engine
+
+
+def connections_in_use(engine: AsyncEngine) -> int:
+    """Return how many connections of an engine are taken."""
+    pool = engine.sync_engine.pool
+    return pool.checkedout() if isinstance(pool, QueuePool) else 0
 
 
 @asynccontextmanager

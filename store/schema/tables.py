@@ -113,6 +113,7 @@ class BatchRow(Row, table=True):
                 "workflow_started_at IS NULL AND status IN ('pending', 'in_progress', 'paused')"
             ),
         ),
+        Index("ix_batches_in_progress", "batch_id", postgresql_where=text("status = 'in_progress'")),
         Index("ix_batches_uncounted", "campaign_id", postgresql_where=text("kept_counts IS NULL")),
     )
 
@@ -211,6 +212,8 @@ class ContactRow(Row, table=True):
     number_timezones: list[str] | None = Field(sa_type=ARRAY(Text))
     erased_at: datetime | None = Field(sa_type=INSTANT)
     """Since when the trigger `contacts_stay_erased` keeps empty what is said of the person."""
+    settled_attempt: int | None
+    """The newest attempt whose call was settled, and so counted."""
 
 
 class CallRow(Row, table=True):

@@ -49,6 +49,7 @@ from tests.builders import (
 )
 from tests.fakes import (
     FakeBatchStore,
+    FakeCallMetrics,
     FakeCallStore,
     FakeCircuitStore,
     FakeClock,
@@ -229,6 +230,7 @@ class Scene:
         self.fuse = Fuse()
         self.provider = MortalProvider(fuse=self.fuse)
         self.calls = MortalCallStore(self.tables, self.fuse)
+        self.metrics = FakeCallMetrics()
         self.circuits = RememberingRouteStore(self.tables)
         self.reports, self.directory, self.engine = FakeReports(), FakeDirectory(), FakeEngine()
         contacts, batches = FakeContactStore(self.tables), FakeBatchStore(self.tables)
@@ -241,6 +243,7 @@ class Scene:
             suppressions=FakeSuppressionStore(self.tables),
             reports=self.reports,
             directory=self.directory,
+            metrics=self.metrics,
             limits=LIMITS,
             clock=self.clock,
         )
@@ -273,6 +276,7 @@ class Scene:
             self.calls,
             circuit=circuit,
             rate_limiter=rate_limiter,
+            metrics=self.metrics,
             limits=LIMITS,
             clock=self.clock,
         )

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from temporalio.exceptions import ApplicationError
 
-from activities.messages import SettledAttempt
+from activities.messages import CheckCall, SettledAttempt
 from domain.batch import BatchOverrides, BatchStatus
 from domain.call import AttemptKind, CallStatus, Outcome
 from domain.contact import Contact, ContactStatus
@@ -23,6 +23,7 @@ from tests.builders import (
     a_campaign_rules,
     a_contact,
     a_dial_brief,
+    a_status_event,
 )
 
 IN_HALF_AN_HOUR = MONDAY_NOON + timedelta(minutes=30)
@@ -64,6 +65,40 @@ async def test_outcome_that_asks_for_no_other_call_ends_the_contact(
     assert settled == SettledAttempt(status=status)
     assert stand(scene.contact) == (status, None, None)
     assert told(scene) == [(BATCH_ID, 1, status)]
+
+
+async def test_call_is_counted_once_however_often_its_settlement_is_run_again() -> None:
+    scene = a_call_that_ended(CallStatus.BUSY)
+    scene.reports.is_down = True
+    with pytest.raises(EngineUnavailable):
+        await scene.run(scene.of_contacts.settle_attempt, SETTLE)
+    scene.reports.is_down = False
+
+    for _ in range(2):
+        await scene.run(scene.of_contacts.settle_attempt, SETTLE)
+
+    assert scene.metrics.settled == [scene.call]
+
+
+async def test_call_whose_ending_was_found_by_asking_is_counted_like_a_reported_one() -> None:
+    scene = a_call_under_way(a_dialled_call())
+    scene.provider.standing["call-1"] = a_status_event(CallStatus.COMPLETED)
+
+    await scene.run(scene.dialling.check_call, CheckCall(contact_id=CONTACT_ID, attempt=1))
+    counted_when_it_ended = list(scene.metrics.settled)
+    await scene.run(scene.of_contacts.settle_attempt, SETTLE)
+
+    assert counted_when_it_ended == []
+    assert [each.call_status for each in scene.metrics.settled] == [CallStatus.COMPLETED]
+
+
+async def test_call_of_a_contact_that_was_skipped_with_its_batch_is_counted_once() -> None:
+    scene = a_call_that_ended(CallStatus.NO_ANSWER, status=ContactStatus.SKIPPED)
+
+    for _ in range(2):
+        await scene.run(scene.of_contacts.settle_attempt, SETTLE)
+
+    assert scene.metrics.settled == [scene.call]
 
 
 @pytest.mark.parametrize("ended", [CallStatus.BUSY, CallStatus.NO_ANSWER, CallStatus.FAILED])

@@ -160,6 +160,7 @@ async def build_house(
         diagnostics=fakes.FakeDiagnosticsStore(tables),
         export=fakes.FakeExportStore(tables),
         forecasts=fakes.FakeForecastStore(tables),
+        workload=fakes.FakeWorkloadStore(tables),
         tokens=tokens,
         audit_log=fakes.FakeAuditLog(),
         idempotency=fakes.FakeIdempotencyStore(tables),

@@ -7,14 +7,11 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from prometheus_client.parser import text_string_to_metric_families
 
-from api.health.routes import LABELLED_DISPOSITIONS
 from domain.call import CallRecord, CallStatus
 from domain.contact import ContactStatus
 from domain.disposition import AnsweredBy
 from domain.identity import ExecutionId
-from observability.metrics import RANKING_PERIOD
 from tests.api.house import House, a_problem, created, errors_of
 
 NUMBERS = ["+14155550123", "+14155550124"]
@@ -293,44 +290,3 @@ async def test_exports_tell_who_answered_and_what_came_of_it(house: House) -> No
         first = next(csv.DictReader(io.StringIO(text)))
         told = [first[prefix + name] for name in ("answered_by", "disposition", "disposition_note")]
         assert told == ["human", "refused", "'=1+1"]
-
-
-async def test_dispositions_are_ranked_now_and_then_and_not_at_every_scrape(
-    house: House, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    rankings: list[int] = []
-
-    async def most_frequent(limit: int) -> list[str]:
-        rankings.append(limit)
-        return []
-
-    monkeypatch.setattr(house.parts.dispositions, "most_frequent", most_frequent)
-    for _ in range(3):
-        await house.client.get("/metrics")
-    assert rankings == [LABELLED_DISPOSITIONS]
-    house.clock.pass_time(RANKING_PERIOD)
-    await house.client.get("/metrics")
-    assert rankings == [LABELLED_DISPOSITIONS] * 2
-
-
-async def test_calls_are_counted_by_the_most_frequent_dispositions(house: House) -> None:
-    words = [f"word_{number}" for number in range(LABELLED_DISPOSITIONS + 1)]
-    for word in [*words, *words[:-1], None]:
-        house.clock.pass_time(RANKING_PERIOD)
-        record = await a_call(house)
-        body = {"execution_id": record.execution_id, "call_status": "completed", "answered_by": "human"}
-        await house.client.get("/metrics")
-        await house.client.post("/webhooks/call-status", json=body | {"disposition": word})
-        house.tables.contacts.clear()
-    text = (await house.client.get("/metrics")).text
-    told = {
-        each.labels["disposition"]: each.value
-        for family in text_string_to_metric_families(text)
-        for each in family.samples
-        if each.name == "apollo_calls_total"
-    }
-    assert told.keys() <= {*words, "other", "none"}
-    assert told["none"] == 1
-    assert told["other"] > 0
-    assert sum(told.values()) == 2 * len(words)
-    assert set(await house.parts.dispositions.most_frequent(LABELLED_DISPOSITIONS)) == set(words[:-1])

@@ -2,15 +2,18 @@
 
 import asyncio
 from dataclasses import replace
+from datetime import timedelta
 
 import httpx
 import pytest
 
 from api.assembly import install
+from domain.contact import ContactStatus
 from domain.ports import EngineHealth
 from domain.wall_clock import rules_version
 from tests import fakes
 from tests.api.house import House
+from tests.builders import BATCH_ID, a_batch, a_campaign, a_contact
 
 OK = {"ok": True}
 TIME_ZONES = {"ok": True, "version": rules_version()}
@@ -137,3 +140,30 @@ async def test_each_app_counts_for_itself(unmetered_house: House) -> None:
     text = (await _asked(unmetered_house, "/metrics")).text
 
     assert "apollo_http_requests_total{" not in text
+
+
+async def test_work_of_running_batches_is_measured_when_it_is_asked_for(house: House) -> None:
+    batch = house.tables.batches.setdefault(BATCH_ID, a_batch())
+    house.tables.campaigns[batch.campaign_id] = a_campaign()
+    for number in (1, 2):
+        waits = a_contact(
+            contact_id=f"con_{number}", status=ContactStatus.RETRYING, next_retry_at=house.clock()
+        )
+        house.tables.contacts[waits.contact_id] = waits
+    house.clock.pass_time(timedelta(seconds=90))
+    told = await _workload(house)
+    house.tables.is_down = True
+    unknown = await _workload(house)
+
+    assert told == {"slots_in_use": "0.0", "slots_limit": "10.0", "contacts_due": "2.0", "lateness": "90.0"}
+    assert set(unknown.values()) == {"NaN"}
+
+
+async def _workload(house: House) -> dict[str, str]:
+    lines = dict(each.rsplit(" ", 1) for each in (await _asked(house, "/metrics")).text.splitlines())
+    return {
+        "slots_in_use": lines["apollo_slots_in_use"],
+        "slots_limit": lines["apollo_slots_limit"],
+        "contacts_due": lines["apollo_contacts_due"],
+        "lateness": lines["apollo_contact_lateness_seconds"],
+    }

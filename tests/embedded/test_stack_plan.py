@@ -43,6 +43,25 @@ def test_ports_of_parts_that_are_not_started_may_be_taken() -> None:
     assert [each.setting for each in plan.wanted_ports()] == ["APOLLO_API_PORT"]
 
 
+def test_port_of_a_workers_metrics_is_wanted_where_it_is_set() -> None:
+    plan = a_plan(
+        temporal_address="temporal.example:7233", provider=ProviderName.ROTARY, worker_metrics_port=9464
+    )
+
+    assert [(each.port, each.host) for each in plan.wanted_ports()] == [
+        (8000, "127.0.0.1"),
+        (9464, "127.0.0.1"),
+    ]
+    assert environment_of(plan)["APOLLO_WORKER_METRICS_PORT"] == "9464"
+
+
+def test_further_worker_leaves_the_port_of_metrics_to_the_first() -> None:
+    line = the_parts(a_plan(worker_metrics_port=9464)).another_worker().line
+
+    assert "APOLLO_WORKER_METRICS_PORT=0" in line
+    assert "APOLLO_WORKER_METRICS_PORT" not in the_parts(a_plan()).another_worker().line
+
+
 def test_children_are_told_every_address_beside_what_they_inherit() -> None:
     told = dict(the_parts(a_plan(api_port=9001)).worker().environment)
     told.pop("PYTHONPATH")

@@ -16,6 +16,7 @@ from tests.fakes.executions import FakeExecutionStore
 from tests.fakes.export import FakeExportStore
 from tests.fakes.forecasts import FakeForecastStore
 from tests.fakes.idempotency import FakeIdempotencyStore
+from tests.fakes.metrics import FakeCallMetrics
 from tests.fakes.provider import FakeProvider
 from tests.fakes.rescheduled import FakeRescheduledStore
 from tests.fakes.rescheduling import FakeRescheduleStore
@@ -25,10 +26,12 @@ from tests.fakes.suppressions import FakeSuppressionStore
 from tests.fakes.tables import Tables
 from tests.fakes.tokens import FakeTokenStore
 from tests.fakes.webhooks import FakeWebhookDeliveryStore, FakeWebhookEndpointStore, WebhookTables
+from tests.fakes.workload import FakeWorkloadStore
 
 __all__ = [
     "FakeAuditLog",
     "FakeBatchStore",
+    "FakeCallMetrics",
     "FakeCallStore",
     "FakeCampaignStore",
     "FakeCircuitStore",
@@ -52,6 +55,7 @@ __all__ = [
     "FakeTokenStore",
     "FakeWebhookDeliveryStore",
     "FakeWebhookEndpointStore",
+    "FakeWorkloadStore",
     "Tables",
     "WebhookTables",
 ]

@@ -25,6 +25,8 @@ def fit_their_ports(tables: fakes.Tables) -> tuple[object, ...]:
     forecasts: ports.ForecastStore = fakes.FakeForecastStore(tables)
     audit_log: ports.AuditLog = fakes.FakeAuditLog()
     keys: ports.IdempotencyStore = fakes.FakeIdempotencyStore(tables)
+    workload: ports.WorkloadStore = fakes.FakeWorkloadStore(tables)
+    metrics: ports.CallMetrics = fakes.FakeCallMetrics()
     endings: ports.EndingStore = fakes.FakeEndingStore(tables)
     engine: ports.BatchEngine = fakes.FakeEngine()
     delivery: ports.EndingDelivery = fakes.FakeEngine()
@@ -54,6 +56,8 @@ def fit_their_ports(tables: fakes.Tables) -> tuple[object, ...]:
         forecasts,
         audit_log,
         keys,
+        workload,
+        metrics,
         endings,
         engine,
         delivery,

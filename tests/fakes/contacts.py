@@ -108,7 +108,8 @@ class FakeContactStore:
         is_newest = self._attempts(contact_id) == attempt
         if contact.status not in LIVE and not self._tables.is_being_called(contact_id):
             self._tables.slots.pop(contact_id, None)
-        if contact.status in LIVE and may_become(contact.status, settlement.status) and is_newest:
+        is_moved = contact.status in LIVE and may_become(contact.status, settlement.status) and is_newest
+        if is_moved:
             contact = self._keep(
                 replace(
                     contact,
@@ -118,8 +119,18 @@ class FakeContactStore:
                     updated_at=now,
                 )
             )
+        is_first = is_moved or (
+            call is not None
+            and has_ended(call.call_status)
+            and self._tables.settled_attempts.get(contact_id, 0) < attempt
+        )
+        if is_first:
+            self._tables.settled_attempts[contact_id] = attempt
         return Settlement(
-            status=contact.status, next_retry_at=contact.next_retry_at, follow_up_at=contact.follow_up_at
+            status=contact.status,
+            next_retry_at=contact.next_retry_at,
+            follow_up_at=contact.follow_up_at,
+            is_first=is_first,
         )
 
     async def give_back(

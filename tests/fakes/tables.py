@@ -108,6 +108,8 @@ class Tables:
     batches: dict[BatchId, Batch] = field(default_factory=dict)
     started_at: dict[BatchId, datetime] = field(default_factory=dict)
     contacts: dict[ContactId, Contact] = field(default_factory=dict)
+    settled_attempts: dict[ContactId, int] = field(default_factory=dict)
+    """The newest attempt of each contact whose call was settled."""
     calls: dict[ExecutionId, CallRecord] = field(default_factory=dict)
     events: list[StoredEvent] = field(default_factory=list)
     routes: dict[str, CircuitReport] = field(default_factory=dict)

@@ -137,8 +137,7 @@ TABLES: Mapping[str, str] = {
     "contacts": (
         "batch_id call_variables campaign_id contact_id created_at erased_at external_id follow_up_at "
         "follow_up_count last_attempted_at next_retry_at number_timezones phone_number position "
-        "retry_count "
-        "skip_detail skip_reason status timezone updated_at"
+        "retry_count settled_attempt skip_detail skip_reason status timezone updated_at"
     ),
     "dial_turns": "campaign_id next_dial_at pace_version",
     "idempotency_keys": "body claimed_at fingerprint finished_at key kind organization_id",

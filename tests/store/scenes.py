@@ -35,6 +35,7 @@ from domain.ports import (
     SlotStore,
     SuppressionStore,
     Window,
+    WorkloadStore,
 )
 from domain.settlement import Settlement
 from domain.slots import OVERDUE_AFTER, GrantedSlot, GrantedSlots, SlotGrants
@@ -55,6 +56,7 @@ from store.dispositions.repository import PostgresDispositionStore
 from store.forecasts.repository import PostgresForecastStore
 from store.schema.base import METADATA
 from store.slots.repository import PostgresSlotStore
+from store.slots.workload import PostgresWorkloadStore
 from store.suppressions.repository import PostgresSuppressionStore
 from tests.builders import (
     MONDAY_NOON,
@@ -81,6 +83,7 @@ from tests.fakes import (
     FakeRescheduleStore,
     FakeSlotStore,
     FakeSuppressionStore,
+    FakeWorkloadStore,
     Tables,
 )
 
@@ -109,6 +112,7 @@ class House:
     suppressions: SuppressionStore
     diagnostics: DiagnosticsStore
     forecasts: ForecastStore
+    workload: WorkloadStore
 
     @classmethod
     def in_memory(cls) -> "House":
@@ -129,6 +133,7 @@ class House:
             suppressions=FakeSuppressionStore(tables),
             diagnostics=FakeDiagnosticsStore(tables),
             forecasts=FakeForecastStore(tables),
+            workload=FakeWorkloadStore(tables),
         )
 
     async def a_kept_campaign(self, rules: CampaignRules | None = None) -> Campaign:
@@ -283,6 +288,7 @@ class Stores(House):
             suppressions=PostgresSuppressionStore(engine, mint),
             diagnostics=PostgresDiagnosticsStore(engine),
             forecasts=PostgresForecastStore(engine),
+            workload=PostgresWorkloadStore(engine),
         )
 
     async def force(self, table_name: str, **values: object) -> None:

@@ -13,6 +13,7 @@ import logging
 import random
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -41,7 +42,7 @@ from domain.campaign import CONCURRENCY_KEY, Campaign, CampaignRules
 from domain.contact import TERMINAL, ContactStatus
 from domain.errors import Conflict, ContactNotFound
 from domain.gates import Gate
-from domain.identity import BatchId, CampaignId, ContactId
+from domain.identity import BatchId, CampaignId, ContactId, ExecutionId
 from domain.lifecycle import Action
 from domain.ports import AttemptReport, Attendance, Claimed, RescheduledTime
 from domain.redial import RedialPolicy
@@ -66,6 +67,7 @@ from tests.builders import (
     a_new_contact,
     a_status_event,
 )
+from tests.fakes import FakeCallMetrics
 from tests.store.slot_guards import GUARDS, drop_triggers, replaced
 from workflows.batch import limits
 from workflows.batch.dispatcher import Dispatcher
@@ -94,6 +96,12 @@ _BOOKS = text(
 )
 _GRANTED_BY = text("SELECT contact_id FROM slots WHERE granted_by = :request")
 _IN_USE = text("SELECT batch_id, count(*) FROM slots GROUP BY batch_id")
+
+
+_ENDED_CALLS = text(
+    "SELECT execution_id, contact_id FROM calls"
+    " WHERE call_status IN ('completed', 'busy', 'no_answer', 'failed', 'unknown')"
+)
 
 
 class BooksAreWrong(AssertionError):
@@ -191,6 +199,7 @@ class Game:
         self.batches: dict[BatchId, Batch] = {}
         self.children: dict[ContactId, Child] = {}
         self.terminated: set[ContactId] = set()
+        self.ever_terminated: set[ContactId] = set()
         self.open_calls: dict[ContactId, CallRecord] = {}
         """Calls that live although their child does not."""
         self.cap: int | None = None
@@ -205,6 +214,7 @@ class Game:
         self.contacts = PostgresContactStore(engine)
         self.stored = PostgresBatchStore(engine, mint)
         self.campaigns = PostgresCampaignStore(engine, mint)
+        self.metrics = FakeCallMetrics()
         workflows = Workflows(self)
         self.of_contacts = ContactActivities(
             self.contacts,
@@ -212,6 +222,7 @@ class Game:
             suppressions=PostgresSuppressionStore(engine, mint),
             reports=workflows,
             directory=workflows,
+            metrics=self.metrics,
             limits=LIMITS,
             clock=self.clock,
         )
@@ -233,6 +244,7 @@ class Game:
             await self._move(campaign.campaign_id)
             await self._check_books()
         await self._end(campaign.campaign_id)
+        await self._check_counted()
 
     async def _begin(self) -> Campaign:
         self.cap = self.random.choice([None, 2, 4])
@@ -540,6 +552,7 @@ class Game:
         contact_id = self.random.choice(list(self.children))
         child = self.children.pop(contact_id)
         self.terminated.add(contact_id)
+        self.ever_terminated.add(contact_id)
         if child.state == "talks" and child.record is not None:
             self.open_calls[contact_id] = child.record
         batch = self.batches[child.batch_id]
@@ -606,6 +619,20 @@ class Game:
             return (await connection.scalars(ids, {"batch": batch.batch_id})).all()
 
     # What must hold.
+
+    async def _check_counted(self) -> None:
+        """Each call was counted once, however it ended and whoever died over it.
+
+        Nobody settles the call of a contact that was skipped and whose workflow was terminated.
+        """
+        counted = Counter(each.execution_id for each in self.metrics.settled)
+        async with single_statement(self.engine) as connection:
+            rows = (await connection.execute(_ENDED_CALLS)).all()
+        ended = {ExecutionId(execution_id): ContactId(contact_id) for execution_id, contact_id in rows}
+        self._require(counted == Counter(counted.keys()), f"counted twice: {counted}")
+        self._require(counted.keys() <= ended.keys(), "counted before its end")
+        missed = {ended[each] for each in ended.keys() - counted.keys()}
+        self._require(missed <= self.ever_terminated, f"not counted: {missed - self.ever_terminated}")
 
     async def _in_use(self) -> Mapping[BatchId, int]:
         async with single_statement(self.engine) as connection:

@@ -10,6 +10,7 @@ from domain.call import AttemptKind, CallStatus, DialState
 from domain.contact import Contact, ContactStatus, SkipReason
 from domain.errors import ContactNotFound
 from domain.identity import BatchId, ContactId
+from domain.lifecycle import Action
 from domain.ports import Page, Window
 from domain.settlement import Settlement
 from domain.slots import GrantedSlot
@@ -70,6 +71,38 @@ async def test_of_two_settlements_at_once_one_stands_and_both_are_told(stores: S
     )
     assert len(set(told)) == 1
     assert told[0].status is await stores.status(person)
+
+
+async def test_of_many_settlements_of_a_call_one_is_the_first(stores: Stores) -> None:
+    person = await stores.a_person()
+    await stores.claimed(person)
+    settle = stores.contacts.settle
+    at_once = await asyncio.gather(*(settle(person.contact_id, 1, RETRY, LATER) for _ in range(3)))
+    again = await settle(person.contact_id, 1, RETRY, LATER)
+    assert sorted(each.is_first for each in at_once) == [False, False, True]
+    assert not again.is_first
+
+
+async def test_ended_call_of_a_contact_that_was_skipped_meanwhile_is_settled_first_once(
+    stores: Stores,
+) -> None:
+    person = await stores.a_person()
+    call = await stores.claimed(person)
+    await stores.batches.act(person.batch_id, Action.CANCEL, MONDAY_NOON)
+    settle = stores.contacts.settle
+    before = await settle(person.contact_id, 1, COMPLETED, LATER)
+    await stores.hears(call, CallStatus.NO_ANSWER)
+    after = [await settle(person.contact_id, 1, COMPLETED, LATER) for _ in range(2)]
+    assert before.status is ContactStatus.SKIPPED
+    assert [before.is_first, *(each.is_first for each in after)] == [False, True, False]
+
+
+async def test_call_that_was_counted_is_not_counted_again_when_its_retry_is_skipped(stores: Stores) -> None:
+    person = await stores.a_person()
+    await stores.ended(person, CallStatus.BUSY, RETRY)
+    await stores.batches.act(person.batch_id, Action.CANCEL, MONDAY_NOON)
+    again = await stores.contacts.settle(person.contact_id, 1, RETRY, LATER)
+    assert (again.status, again.is_first) == (ContactStatus.SKIPPED, False)
 
 
 async def test_older_attempt_no_longer_settles_its_contact(stores: Stores) -> None:

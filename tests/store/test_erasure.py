@@ -114,7 +114,7 @@ async def test_deleted_campaigns_are_erased_too(scene: Scene) -> None:
 async def test_contact_that_waits_is_skipped(scene: Scene, status: ContactStatus) -> None:
     person = await scene.waits()
     if status is not ContactStatus.PENDING:
-        at = {"next_retry_at" if status is ContactStatus.RETRYING else "follow_up_at": SOON}
+        at: dict[str, Any] = {"next_retry_at" if status is ContactStatus.RETRYING else "follow_up_at": SOON}
         record = await scene.talks(person)
         is_busy = status is ContactStatus.RETRYING
         await scene.hears(record, CallStatus.BUSY if is_busy else CallStatus.COMPLETED)

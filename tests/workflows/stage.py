@@ -42,6 +42,7 @@ from temporal.contact_workflows import ContactWorkflows
 from tests.builders import ORGANIZATION, a_campaign_rules, a_new_batch, a_new_contact
 from tests.fakes import (
     FakeBatchStore,
+    FakeCallMetrics,
     FakeCallStore,
     FakeCampaignStore,
     FakeCircuitStore,
@@ -156,6 +157,7 @@ class Stage:
     tables: Tables
     telephone: Telephone
     slots: SkippedSlots
+    metrics: FakeCallMetrics = field(default_factory=FakeCallMetrics)
     contacts_per_run: int = 1000
     _keys: int = 0
 
@@ -323,7 +325,13 @@ def _workers(stage: Stage) -> list[Worker]:
     circuit = ProviderCircuit(telephone, FakeCircuitStore(tables), calls, server_time)
     rate_limiter = CampaignRateLimiter(FakeDialReservationStore(tables), clock=server_time, sleep=_no_time)
     dialling = CallActivities(
-        telephone, calls, circuit=circuit, rate_limiter=rate_limiter, limits=LIMITS, clock=server_time
+        telephone,
+        calls,
+        circuit=circuit,
+        rate_limiter=rate_limiter,
+        metrics=stage.metrics,
+        limits=LIMITS,
+        clock=server_time,
     )
     of_batches = BatchActivities(batches, server_time)
     of_rescheduled = RescheduledActivities(
@@ -341,6 +349,7 @@ def _workers(stage: Stage) -> list[Worker]:
         suppressions=FakeSuppressionStore(tables),
         reports=of_batch,
         directory=directory,
+        metrics=stage.metrics,
         limits=LIMITS,
         clock=server_time,
     )

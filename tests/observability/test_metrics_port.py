@@ -1,0 +1,63 @@
+"""Where a worker's metrics are read, and that a port somebody else has keeps nobody from dialling."""
+
+import socket
+
+import httpx
+import pytest
+from prometheus_client import CollectorRegistry, Counter
+from structlog.testing import capture_logs
+
+from embedded.listening import free_ports
+from observability.metrics_port import serving_metrics
+from temporal.sdk_metrics import SdkMetrics
+
+pytestmark = pytest.mark.process
+
+LOOPBACK = "127.0.0.1"
+NAME = "a_thing_total"
+
+
+@pytest.fixture
+def registry() -> CollectorRegistry:
+    registry = CollectorRegistry()
+    Counter(NAME, "A thing", registry=registry).inc()
+    return registry
+
+
+def page(port: int) -> str:
+    return httpx.get(f"http://{LOOPBACK}:{port}/metrics", trust_env=False).raise_for_status().text
+
+
+def test_metrics_are_served_on_loopback_alone_while_the_process_works(registry: CollectorRegistry) -> None:
+    (port,) = free_ports(1)
+    with serving_metrics(registry, LOOPBACK, port):
+        assert f"{NAME} 1.0" in page(port)
+        # The same port is free on every other address.
+        with socket.create_server(("127.0.0.2", port)):
+            pass
+    with pytest.raises(httpx.ConnectError):
+        page(port)
+
+
+def test_port_0_serves_nowhere(registry: CollectorRegistry, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        pytest.fail("a port was opened")
+
+    monkeypatch.setattr("observability.metrics_port.start_http_server", refuse)
+    with serving_metrics(registry, LOOPBACK, 0):
+        pass
+
+
+def test_second_worker_on_a_port_goes_on_without_metrics_and_says_so(registry: CollectorRegistry) -> None:
+    (port,) = free_ports(1)
+    first, second = (serving_metrics(each, LOOPBACK, port) for each in (registry, CollectorRegistry()))
+    with first, capture_logs() as lines, second:
+        assert NAME in page(port)
+    assert [(each["log_level"], each["port"]) for each in lines] == [("warning", port)]
+
+
+def test_page_is_whole_while_temporals_sdk_serves_nothing(registry: CollectorRegistry) -> None:
+    (port,) = free_ports(1)
+    registry.register(SdkMetrics())
+    with serving_metrics(registry, LOOPBACK, port):
+        assert f"{NAME} 1.0" in page(port)
