@@ -28,7 +28,7 @@ def closed_gate_of(brief: DialBrief, now: datetime) -> Gate | None:
     gate = closed_gate(facts)
     if gate is None and brief.batch.scheduled_end is not None and brief.batch.scheduled_end <= now:
         return Gate.BATCH_OVER  # its end has come, whether or not its workflow knows
-    is_early = _due_at(brief, now) > now + CLOCKS_DIFFER_BY
+    is_early = _due_at(brief, now) > now + CLOCKS_DIFFER_BY or _not_before(brief, now) > now
     if gate is None and (is_early or not is_open(_hours(brief), now)):
         return Gate.OUTSIDE_HOURS
     return gate
@@ -66,7 +66,13 @@ def capped(brief: DialBrief, kind: AttemptKind, held: Capped, now: datetime) -> 
 
 def _due_at(brief: DialBrief, now: datetime) -> datetime:
     """Return when the contact may be called; its workflow may not know yet that it was put off."""
-    return max(now, brief.contact.next_retry_at or brief.contact.follow_up_at or now)
+    planned = brief.contact.next_retry_at or brief.contact.follow_up_at or now
+    return max(now, planned, _not_before(brief, now))
+
+
+def _not_before(brief: DialBrief, now: datetime) -> datetime:
+    """Return the contact's `not_before`, which is kept to the moment; `now` without one."""
+    return brief.contact.not_before or now
 
 
 def _hours(brief: DialBrief) -> CallingHours:

@@ -42,7 +42,7 @@ class HousekeepingTerm:
 
 
 class HousekeepingActivities:
-    """Start workflows that were never started, and signal rules that changed."""
+    """Start workflows that were never started, and signal what changed and was not signalled."""
 
     def __init__(
         self,
@@ -65,8 +65,11 @@ class HousekeepingActivities:
     @activity.defn
     @translating_failures
     async def signal_changed_rules(self, term: HousekeepingTerm) -> None:
-        """Signal batches of campaigns whose rules changed, unless all of them were signalled already."""
-        await until_over(repeated(self.announce_rules, "signal_changed_rules", ANNOUNCE_EVERY), term)
+        """Signal batches of campaigns whose rules changed, unless all of them were signalled already.
+
+        So are batches that rest although contacts were added to them, or that were closed or have ended.
+        """
+        await until_over(repeated(self._signal_again, "signal_changed_rules", ANNOUNCE_EVERY), term)
 
     async def start_unstarted(self) -> int:
         """Start the workflows of stored batches that have none, each for itself; returns how many started.
@@ -94,6 +97,26 @@ class HousekeepingActivities:
             return 0
         await self._engine.ping()
         return sum([await self._announce(each) for each in changed])
+
+    async def rouse_batches(self) -> int:
+        """Signal batches that rest and have reason not to; returns how many were signalled.
+
+        Raises EngineUnavailable, StoreUnavailable; what was not reached is found again next time.
+        """
+        before = self._clock() - ANNOUNCED_WITHIN
+        resting = await self._batches.to_be_roused(before, PAGE)
+        if not resting:
+            return 0
+        await self._engine.ping()
+        signalled = await _each(resting, self._signal)
+        roused = [batch_id for batch_id, was_told in zip(resting, signalled, strict=True) if was_told]
+        await self._batches.mark_roused(roused, before)
+        _log.info("resting batches signalled late", batches=len(roused))
+        return len(roused)
+
+    async def _signal_again(self) -> None:
+        await self.announce_rules()
+        await self.rouse_batches()
 
     async def _start(self, batch_id: BatchId) -> bool:
         """Start one batch; a failure leaves the others alone."""

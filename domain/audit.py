@@ -13,6 +13,7 @@ class AuditAction(StrEnum):
 
     BATCH_APPEND = "batch.append"
     BATCH_CANCEL = "batch.cancel"
+    BATCH_CLOSE = "batch.close"
     BATCH_CREATE = "batch.create"
     BATCH_DELETE = "batch.delete"
     BATCH_DISPATCH = "batch.dispatch"

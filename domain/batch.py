@@ -74,6 +74,7 @@ class NewBatch:
     scheduled_start: datetime | None = None
     scheduled_end: datetime | None = None
     concurrency_limit: int | None = None
+    keep_open: bool = False
     overrides: BatchOverrides = field(default_factory=BatchOverrides)
     call_context: Mapping[str, object] = field(default_factory=dict)
     metadata: Mapping[str, object] = field(default_factory=dict)
@@ -95,6 +96,8 @@ class Batch:
     """Its own; None inherits, see `concurrency_in_force`."""
     scheduled_start: datetime | None = None
     scheduled_end: datetime | None = None
+    keep_open: bool = False
+    """It goes on when everybody is done, until it is closed."""
     overrides: BatchOverrides = field(default_factory=BatchOverrides)
     call_context: Mapping[str, object] = field(default_factory=dict)
     metadata: Mapping[str, object] = field(default_factory=dict)

@@ -66,6 +66,16 @@ def may_become(current: ContactStatus, following: ContactStatus) -> bool:
     return following in TRANSITIONS[current]
 
 
+HIGHEST_PRIORITY = 9
+_PLACES_OF_A_PRIORITY = 10_000_000
+"""More than a batch may hold contacts."""
+
+
+def call_order(priority: int, position: int) -> int:
+    """Return a pending contact's place among those of its batch: the lower, the sooner it is called."""
+    return (HIGHEST_PRIORITY - priority) * _PLACES_OF_A_PRIORITY + position
+
+
 class SkipReason(StrEnum):
     """Why a contact will not be called (again)."""
 
@@ -95,6 +105,10 @@ class Contact:
     number_timezones: tuple[str, ...] = ()
     """Zones of the number, learnt at the upload where they were asked for."""
     call_variables: Mapping[str, object] = field(default_factory=dict)
+    not_before: datetime | None = None
+    """No call of it begins earlier."""
+    priority: int = 0
+    """0..9; pending contacts of a higher one are called first."""
     status: ContactStatus = ContactStatus.PENDING
     skip_reason: SkipReason | None = None
     skip_detail: str | None = None
@@ -123,5 +137,7 @@ class NewContact:
     timezone: str | None = None
     number_timezones: tuple[str, ...] = ()
     call_variables: Mapping[str, object] = field(default_factory=dict)
+    not_before: datetime | None = None
+    priority: int = 0
     skip_detail: str | None = None
     """Set on a bad row; says why it will not be called."""

@@ -1,5 +1,6 @@
 """The meaning of rows and columns in a file of contacts, for imports and exports."""
 
+import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
@@ -16,7 +17,11 @@ COURSE_COLUMNS = (
 LAST = "last_"
 """Prefix of the columns of each contact's newest call in an export."""
 
-_CONTACT_COLUMNS = ("external_id", "timezone")
+PLAN_COLUMNS = ("not_before", "priority")
+"""When a contact may be called, and how soon among others."""
+
+_CONTACT_COLUMNS = ("external_id", "timezone", *PLAN_COLUMNS)
+_WHOLE_NUMBER = re.compile(r"-?[0-9]{1,9}", re.ASCII)
 _OF_LAST_CALL = frozenset(LAST + name for name in (*CALL_COLUMNS, "from_number", *COURSE_COLUMNS))
 _OF_EACH_CALL = frozenset((*CALL_COLUMNS, *PROVIDER_COLUMNS, "from_number", "to_number", *COURSE_COLUMNS))
 _MARK_OF_AN_EXPORT_OF_CALLS = CALL_COLUMNS[0]
@@ -57,8 +62,13 @@ class ContactColumns:
         for column, field in fields.items():
             cell = str(variables.pop(column, ""))
             if cell.strip():
-                contact[field] = cell
+                contact[field] = _planned(field, cell.strip()) if field in PLAN_COLUMNS else cell
         return {**contact, "call_variables": variables}
+
+
+def _planned(field: str, text: str) -> str | int:
+    """Return a time as it is written, and a priority as the number that it should be."""
+    return int(text) if field == "priority" and _WHOLE_NUMBER.fullmatch(text) else text
 
 
 def _of_calls(names: Collection[str]) -> frozenset[str]:

@@ -20,7 +20,7 @@ class Gate(StrEnum):
     OUTSIDE_HOURS = "outside_hours"
     """The callee's window is closed, or the rule that says when it is open cannot be read.
 
-    Also when changed rules have put the retry or follow-up off.
+    Also when changed rules have put the retry or follow-up off, and before the contact's `not_before`.
     """
     CONTACT_CLOSED = "contact_closed"
     """The contact reached a terminal status, or is on another attempt."""

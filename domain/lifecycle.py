@@ -16,6 +16,7 @@ class Action(StrEnum):
     RESUME = "resume"
     CANCEL = "cancel"
     DISPATCH = "dispatch"
+    CLOSE = "close"
 
 
 PAST = {
@@ -23,6 +24,7 @@ PAST = {
     Action.RESUME: "resumed",
     Action.CANCEL: "cancelled",
     Action.DISPATCH: "dispatched",
+    Action.CLOSE: "closed",
 }
 
 
@@ -58,6 +60,10 @@ _OF_BATCH: Mapping[tuple[BatchStatus, Action], Step] = {
     (_B.PAUSED, Action.CANCEL): Step(Effect.MOVES, _B.CANCELLED),
     (_B.CANCELLED, Action.CANCEL): Step(Effect.NOTHING, _B.CANCELLED),
     (_B.IN_PROGRESS, Action.DISPATCH): Step(Effect.NOTHING, _B.IN_PROGRESS),
+    # Closing moves no batch: one that is not kept open any more completes once everybody is done.
+    (_B.PENDING, Action.CLOSE): Step(Effect.NOTHING, _B.PENDING),
+    (_B.IN_PROGRESS, Action.CLOSE): Step(Effect.NOTHING, _B.IN_PROGRESS),
+    (_B.PAUSED, Action.CLOSE): Step(Effect.NOTHING, _B.PAUSED),
 }
 
 # Contract 6.1.
@@ -79,6 +85,12 @@ def step_of_batch(status: BatchStatus, action: Action) -> Step:
     if step is None:
         raise IllegalTransition.of("Batch", status, PAST[action])
     return step
+
+
+def changes_nothing(batch: Batch, action: Action) -> bool:
+    """Tell whether a batch stands already as an action would leave it. Raises IllegalTransition."""
+    step = step_of_batch(batch.status, action)
+    return not batch.keep_open if action is Action.CLOSE else step.effect is Effect.NOTHING
 
 
 def step_of_campaign(status: CampaignStatus, action: Action) -> Step:

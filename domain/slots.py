@@ -22,6 +22,8 @@ DISPOSITIONS_SHOWN = 10
 
 WINDOW_OPENS = "next window opens"
 """Why contacts in front of a cursor are read again, while their windows are closed."""
+NOT_BEFORE_COMES = "the not_before of a contact comes"
+"""The same, while their time is to come."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +35,7 @@ class SlotGrants:
     """Idempotency key: a request repeated under it gets the same slots again."""
     at_most: int
     cursor: int = 0
-    """Pending contacts are read behind this position."""
+    """Pending contacts are read behind this place in their `call_order`."""
     zones: tuple[str | None, ...] | None = None
     """The zones of pending contacts where they are known, else they are read."""
     asked: tuple[ContactId, ...] = ()
@@ -90,6 +92,8 @@ class GrantedSlots:
     is_end_due: bool = False
     is_done: bool = False
     """No contact of the batch is left to be called."""
+    is_resting: bool = False
+    """The same, but the batch is kept open: nothing is to be done until it is signalled."""
     granted: tuple[GrantedSlot, ...] = ()
     refused: tuple[NoSlot, ...] = ()
     has_more: bool = False

@@ -59,7 +59,7 @@ class BatchState:
     asked: dict[str, datetime] = field(default_factory=dict)
     """Contacts that are due and asked for a slot, and when; those that asked longer ago are overdue."""
     cursor: int = 0
-    """Pending contacts are read behind this position."""
+    """Pending contacts are read behind this place in their `call_order`."""
     zones: tuple[str | None, ...] | None = None
     """Of pending contacts, None where they are to be read again."""
     rereads: dict[str, datetime] = field(default_factory=dict)

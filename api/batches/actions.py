@@ -9,7 +9,7 @@ from domain.lifecycle import Action
 
 
 async def act_on_batch(dependencies: ApiDependencies, client: Client, batch: str, action: Action) -> Batch:
-    """Pause, resume or cancel a batch and return it as it stands.
+    """Pause, resume, cancel or close a batch and return it as it stands.
 
     Raises EngineUnavailable before anything is changed, BatchNotFound, IllegalTransition, CampaignPaused.
     """

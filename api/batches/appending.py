@@ -11,6 +11,7 @@ from api.http.dependencies import ApiDependencies
 from api.http.idempotency import OnceOnly, keyed
 from api.http.ids import batch_id_of
 from api.http.notification import signal_workflow
+from domain.batch import clock_zone
 from domain.errors import FieldError, InvalidRequest, NumbersKnown
 from domain.ports import AppendedContacts
 
@@ -36,13 +37,14 @@ class ContactsAppending:
         batch, campaign = await self.dependencies.batches.get_uncounted(self.client.organization_id, batch_id)
         number_zones = NumberZones(batch.overrides.timezone, campaign.rules)
         number_zones.require_fallback(self.upload.contacts)
+        contacts = self.upload.contacts_in(clock_zone(batch.overrides, campaign.rules))
         await self.dependencies.engine.ping()
         refuses = self.upload.head.on_duplicate is OnDuplicate.REJECT
         try:
             appended = await self.dependencies.batches.append(
                 self.client.organization_id,
                 batch_id,
-                await number_zones.learn(self.upload.contacts),
+                await number_zones.learn(contacts),
                 now,
                 keyed(self.once, self._answer),
                 refuses_duplicates=refuses,

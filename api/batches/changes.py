@@ -58,6 +58,7 @@ class BatchChange(BatchTerms):
             else batch.concurrency_limit,
             scheduled_start=schedule.start,
             scheduled_end=schedule.end,
+            keep_open=(self.keep_open or False) if "keep_open" in given else batch.keep_open,
             overrides=overrides,
             call_context=(self.call_context or {}) if "call_context" in given else batch.call_context,
             metadata=(self.metadata or {}) if "metadata" in given else batch.metadata,

@@ -23,12 +23,13 @@ class BatchPlan:
 
     campaign: Campaign
     new: NewBatch
-    upload: BatchUpload
+    given: Sequence[NewContact]
+    """The contacts, without the zones of their numbers."""
     number_zones: NumberZones
 
     async def contacts(self) -> Sequence[NewContact]:
         """Return the contacts, with the zones of their numbers where they are asked for; may take seconds."""
-        return await self.number_zones.learn(self.upload.contacts)
+        return await self.number_zones.learn(self.given)
 
 
 async def plan_batch(
@@ -48,7 +49,7 @@ async def plan_batch(
     schedule = read_schedule(head.scheduled_start, head.scheduled_end, timezone, now)
     new = _new_batch(head, client, campaign, schedule)
     require_some_open_day(new.overrides, campaign)
-    return BatchPlan(campaign, new, upload, number_zones)
+    return BatchPlan(campaign, new, upload.contacts_in(timezone), number_zones)
 
 
 async def _open_campaign(dependencies: ApiDependencies, client: Client, head: BatchHead) -> Campaign:
@@ -67,6 +68,7 @@ def _new_batch(head: BatchHead, client: Client, campaign: Campaign, schedule: Sc
         scheduled_start=schedule.start,
         scheduled_end=schedule.end,
         concurrency_limit=head.concurrency_limit,
+        keep_open=head.keep_open or False,
         overrides=head.overrides(),
         call_context=head.call_context or {},
         metadata=head.metadata or {},

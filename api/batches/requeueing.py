@@ -42,7 +42,7 @@ def _over(status: ContactStatus) -> ContactStatus:
 class BatchRequeue(BatchTerms):
     """Which contacts are called again, and how; what is left out is as in the parent.
 
-    Name, metadata and schedule are the new batch's own.
+    Name, metadata, schedule and `keep_open` are the new batch's own.
     """
 
     model_config = ConfigDict(
@@ -122,6 +122,7 @@ class BatchRequeueing:
             scheduled_start=schedule.start,
             scheduled_end=schedule.end,
             concurrency_limit=wanted.concurrency_limit if has_limit else parent.concurrency_limit,
+            keep_open=wanted.keep_open or False,
             overrides=overrides,
             call_context=(wanted.call_context or {}) if has_context else parent.call_context,
             metadata=wanted.metadata or {},

@@ -220,6 +220,15 @@ async def cancel_batch(caller: Caller, dependencies: Dependencies, batch_id: str
 
 
 @router.post(
+    "/{batch_id}/close", response_model=BatchActed, responses=problems(ACTS), dependencies=[IgnoredBody]
+)
+async def close_batch(caller: Caller, dependencies: Dependencies, batch_id: str) -> Response:
+    """Let a batch that is kept open complete once everybody is done, at once if everybody is."""
+    batch = await act_on_batch(dependencies, caller, batch_id, Action.CLOSE)
+    return json_answer(BatchActed.of(batch, Action.CLOSE))
+
+
+@router.post(
     "/{batch_id}/dispatch",
     response_model=BatchDispatched,
     responses=problems(ACTS_AS_ASKED),

@@ -14,6 +14,7 @@ from api.http.strict_json import compact
 from api.http.wire import JsonObject, ZoneOrNumber
 from domain.contact import NewContact
 from domain.errors import FieldError
+from domain.given_time import GivenTime
 
 T = TypeVar("T")
 
@@ -63,6 +64,8 @@ class RowIntake:
     errors: FieldErrors
     places: RowPlaces = JSON_ROWS
     contacts: list[NewContact] = field(default_factory=list)
+    local_times: dict[int, GivenTime] = field(default_factory=dict)
+    """Times of `not_before` that are local to the batch, by the place of their contact among `contacts`."""
     received: int = 0
     _first_row_of: dict[str, int] = field(default_factory=dict)
     _bad: int = 0
@@ -105,6 +108,8 @@ class RowIntake:
     def _take_good(self, index: int, row: ContactRow) -> None:
         first = self._first_row_of.setdefault(row.phone_number, index)
         if first == index:
+            if row.not_before is not None and row.not_before.is_local:
+                self.local_times[len(self.contacts)] = row.not_before
             self.contacts.append(row.to_domain())
             return
         self._duplicates += 1

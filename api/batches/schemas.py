@@ -56,6 +56,9 @@ class BatchTerms(WireInput):
     concurrency_limit: ConcurrencyLimit | None = Field(
         default=None, description="Absent follows the campaign."
     )
+    keep_open: bool | None = Field(
+        default=None, description="Default false; true goes on when everybody is done, until it is closed."
+    )
     max_retries_override: Annotated[int, Field(ge=0, le=20)] | None = None
     call_context: JsonObject | None = Field(default=None, description="Handed to telephony with every call.")
     metadata: JsonObject | None = Field(default=None, description="Only stored.")
@@ -156,8 +159,9 @@ class BatchForm(BatchHead):
 
     file: bytes = Field(
         description="CSV in UTF-8 with a header. `phone_number` or `mobile_number` is required, "
-        "`external_id` and `timezone` fill the contact's fields, columns by which an export tells how calls "
-        "went are left out, every other column is a call variable. Rows of blank cells are passed over."
+        "`external_id`, `timezone`, `not_before` and `priority` fill the contact's fields, columns by which "
+        "an export tells how calls went are left out, every other column is a call variable. Rows of blank "
+        "cells are passed over."
     )
 
 
@@ -228,6 +232,7 @@ class BatchOut(WireOutput):
     concurrency_limit: int = Field(description="Its own, else the inherited one.")
     scheduled_start: WireTime | None
     scheduled_end: WireTime | None
+    keep_open: bool
     max_retries_override: int | None
     retry_policy: RetryPolicyOut | None
     working_hours_enforced: bool | None
@@ -270,10 +275,11 @@ def _shown(batch: Batch, campaign: Campaign, counters: Counters) -> dict[str, ob
         "name": batch.name,
         "status": batch.status,
         "paused_by": batch.paused_by,
-        "total_contacts": batch.total_contacts,
+        "total_contacts": counters.total,  # counted a moment later, while contacts may be added
         "concurrency_limit": concurrency_shown(batch.concurrency_limit, campaign.rules),
         "scheduled_start": batch.scheduled_start,
         "scheduled_end": batch.scheduled_end,
+        "keep_open": batch.keep_open,
         "max_retries_override": overrides.max_retries_override,
         "retry_policy": None if policy is None else RetryPolicyOut.of(policy),
         "working_hours_enforced": overrides.working_hours_enforced,

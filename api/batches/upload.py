@@ -25,10 +25,11 @@ from api.http.strict_json import parse_value
 from api.http.uploads import Upload, new_spool
 from domain.contact import NewContact
 from domain.errors import FieldError, InvalidRequest
+from domain.given_time import GivenTime
 
 _CONTACTS = JSON_ROWS.all_rows
 _CSV_ROWS = RowPlaces(all_rows=FILE, word="row", first=HEADER_ROW + 1)
-_SCALARS = frozenset({"concurrency_limit", "max_retries_override", "working_hours_enforced"})
+_SCALARS = frozenset({"concurrency_limit", "max_retries_override", "working_hours_enforced", "keep_open"})
 STRUCTURES = frozenset(
     {"call_context", "metadata", "retry_policy", "working_hours", "phone_numbers", "disposition_rules"}
 )
@@ -44,6 +45,8 @@ class ContactsUpload(Generic[H]):
 
     head: H
     contacts: Sequence[NewContact]
+    local_times: Mapping[int, GivenTime]
+    """Times of `not_before` that are local to the batch, by the place of their contact."""
     report: ImportReport
     places: RowPlaces
     """How errors name its rows."""
@@ -53,7 +56,17 @@ class ContactsUpload(Generic[H]):
         """Return what was read. Raises InvalidRequest if anything was wrong."""
         intake.errors.raise_any()
         assert head is not None  # noqa: S101 - a missing head is among the errors
-        return cls(head, intake.contacts, intake.report(), intake.places)
+        return cls(head, intake.contacts, intake.local_times, intake.report(), intake.places)
+
+    def contacts_in(self, timezone: str) -> Sequence[NewContact]:
+        """Return the contacts of a batch whose local times are those of a zone. Raises InvalidRequest."""
+        contacts = list(self.contacts)
+        for place, given in self.local_times.items():
+            try:
+                contacts[place] = replace(contacts[place], not_before=given.instant(timezone))
+            except ValueError as error:
+                raise InvalidRequest([FieldError(self.places.all_rows, str(error), "datetime")]) from None
+        return contacts
 
 
 BatchUpload = ContactsUpload[BatchHead]

@@ -20,7 +20,7 @@ from api.policy.disposition_rules import Disposition
 from domain.batch import Batch, effective_timezones
 from domain.call import AttemptKind, CallRecord, CallStatus
 from domain.campaign import Campaign
-from domain.contact import Contact, ContactStatus, NewContact, SkipReason
+from domain.contact import HIGHEST_PRIORITY, Contact, ContactStatus, NewContact, SkipReason
 from domain.disposition import AnsweredBy, ToldFilter
 from domain.identity import BatchId, CampaignId, ContactId, ExecutionId
 
@@ -87,13 +87,24 @@ class ContactRow(WireInput):
     external_id: Annotated[str, Field(min_length=1, max_length=255)] | None = Field(
         default=None, description="Your own reference."
     )
+    not_before: RequestedTime | None = Field(
+        default=None,
+        description="No call of the contact begins earlier. Without an offset it is local to the batch.",
+    )
+    priority: Annotated[int, Field(ge=0, le=HIGHEST_PRIORITY)] | None = Field(
+        default=None, description="Default 0; of those that are pending a higher one is called first."
+    )
 
     def to_domain(self) -> NewContact:
+        """Return the contact, without a `not_before` that is local to a batch not known yet."""
+        given = self.not_before
         return NewContact(
             phone_number=self.phone_number,
             external_id=self.external_id,
             timezone=self.timezone,
             call_variables=self.call_variables or {},
+            not_before=None if given is None or given.is_local else given.instant("UTC"),
+            priority=self.priority or 0,
         )
 
 
@@ -115,6 +126,8 @@ class ContactOut(WireOutput):
         examples=[["us-tcpa"]],
     )
     call_variables: dict[str, object]
+    not_before: WireTime | None
+    priority: int
     status: ContactStatus
     skip_reason: SkipReason | None
     skip_detail: str | None
@@ -178,6 +191,8 @@ def _shown(contact: Contact, current_call: CallRecord | None, zones: Sequence[st
         "timezone": contact.timezone,
         "effective_timezones": list(zones),
         "call_variables": dict(contact.call_variables),
+        "not_before": contact.not_before,
+        "priority": contact.priority,
         "status": contact.status,
         "skip_reason": contact.skip_reason,
         "skip_detail": contact.skip_detail,

@@ -162,6 +162,7 @@ def _facts_of(reading: Reading, now: datetime) -> BatchFacts:
         ended_calls=ended.ended,
         no_answers=ended.no_answer,
         counter_differences=reading.counter_differences or (),
+        is_kept_open=batch.keep_open,
         zones_apart=_zones_apart(reading, now),
     )
 

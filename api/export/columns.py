@@ -12,7 +12,7 @@ from api.http.strict_json import compact
 from api.http.wire import wire_time
 from domain.call import CallRecord
 from domain.contact import Contact, ContactStatus
-from domain.contact_file import CALL_COLUMNS, COURSE_COLUMNS, LAST, PROVIDER_COLUMNS
+from domain.contact_file import CALL_COLUMNS, COURSE_COLUMNS, LAST, PLAN_COLUMNS, PROVIDER_COLUMNS
 
 CALLEE_NAME = "callee_name"
 
@@ -112,6 +112,7 @@ def _shortest_cost(call: CallRecord) -> float | int | None:
 _LAST_CALL = (
     *(_of_contact(name) for name in _STANDING),
     *(_of_call(name, LAST) for name in (*CALL_COLUMNS, "from_number", *COURSE_COLUMNS)),
+    *(_of_contact(name) for name in PLAN_COLUMNS),
 )
 _EACH_CALL = tuple(
     _of_call(name) for name in (*CALL_COLUMNS, *PROVIDER_COLUMNS, "from_number", "to_number", *COURSE_COLUMNS)

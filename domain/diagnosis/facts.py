@@ -89,6 +89,10 @@ class Withheld:
     All zero when it could not be read in time.
     """
 
+    early: int = 0
+    """Their `not_before` is still to come."""
+    first_not_before: datetime | None = None
+    """The earliest of these."""
     capped: int = 0
     capped_until: datetime | None = None
     """When the first frequency cap lets go."""
@@ -149,6 +153,7 @@ class BatchFacts:
     counter_differences: Collection[CounterDifference] = ()
     held_by: Sequence[str] = ()
     """Presets that are closed now for any pending contact."""
+    is_kept_open: bool = False
     zones_apart: Sequence[str] = ()
     """The zones of some pending contact whose windows do not meet within `COMMON_WINDOW_WITHIN`."""
 

@@ -76,6 +76,11 @@ def _all_slots(limit: int, owner: str) -> str:
 
 
 def _going_out(facts: BatchFacts) -> str:
+    if facts.is_kept_open and not (facts.waiting or facts.live):
+        return (
+            "Everybody is done, and the batch is kept open: add contacts, or end it with"
+            f" POST /api/v1/batches/{facts.batch_id}/close."
+        )
     well = "Calls are going out as they should."
     if facts.withheld is None:
         return well
@@ -130,7 +135,9 @@ def _withheld(facts: BatchFacts) -> str:
         return ""
     by = f" by {', '.join(held.presets)}" if held.presets else ""
     capped = f"{_counted(held.capped, 'number is capped', 'numbers are capped')}{by}"
+    early = _counted(held.early, "contact waits for its not_before", "contacts wait for their not_before")
     reasons = [
+        (held.early, f"{early}, the first until {_clock(held.first_not_before)}"),
         (held.capped, f"{capped}, the first until {_clock(held.capped_until)}"),
         (held.busy, f"{_counted(held.busy, 'number is', 'numbers are')} on another call"),
         (held.suppressed, f"{_counted(held.suppressed, 'number is', 'numbers are')} suppressed"),
@@ -138,7 +145,7 @@ def _withheld(facts: BatchFacts) -> str:
     told = "; ".join(reason for count, reason in reasons if count)
     if not told:
         return ""
-    if held.suppressed and not (held.capped or held.busy):
+    if held.suppressed and not (held.early or held.capped or held.busy):
         only = f"Only suppressed numbers are pending ({held.suppressed})"
         return f"{only}: they are skipped in their turn, at the latest after {_dispatch(facts)}."
     return f"Nobody whose window is open can be called now: {told}. It goes on by itself."

@@ -103,6 +103,15 @@ class BatchStore(Protocol):
     async def unstarted(self, after: BatchId | None, limit: int) -> Sequence[BatchId]:
         """Return unfinished batches whose workflow was never started, by id, those behind `after`."""
 
+    async def to_be_roused(self, before: datetime, limit: int) -> Sequence[BatchId]:
+        """Return batches that were taken to rest before an instant and have reason not to, longest first.
+
+        Somebody is to be called, the batch is no longer kept open, or it is over.
+        """
+
+    async def mark_roused(self, batch_ids: Sequence[BatchId], before: datetime) -> None:
+        """Keep that the workflows of batches that rested before an instant were signalled since."""
+
     async def load(self, batch_id: BatchId) -> tuple[Batch, Campaign]:
         """Return a batch of any organization with counters from its contacts. Raises BatchNotFound."""
 
@@ -139,7 +148,7 @@ class BatchStore(Protocol):
     async def finish(self, batch_id: BatchId, now: datetime) -> Batch:
         """Complete a running batch whose contacts are all terminal, and its campaign with its last batch.
 
-        Returns the batch as it stands; unchanged while any contact is unfinished.
+        Returns the batch as it stands; unchanged while any contact is unfinished, or it is kept open.
         """
 
     async def act(
@@ -151,13 +160,14 @@ class BatchStore(Protocol):
         organization_id: OrganizationId | None = None,
         by: Actor | None = None,
     ) -> Batch:
-        """Pause, resume or cancel a batch as the life cycle allows, and return it as it stands.
+        """Pause, resume, cancel or close a batch as the life cycle allows, and return it as it stands.
 
         `by` is who asks for it, None whoever this task acts for.
 
         A resumed batch is `pending` while its `scheduled_start` is ahead.
         Cancel skips every contact that waits or is being set up, in one statement, and completes the campaign
         with its last batch.
+        Close lets a batch that is kept open end with its contacts.
         With `organization_id` a foreign batch does not exist.
         Raises BatchNotFound, IllegalTransition, CampaignPaused.
         """
@@ -179,6 +189,8 @@ class BatchStore(Protocol):
 
     async def expire(self, batch_id: BatchId, now: datetime) -> Batch:
         """End a batch whose `scheduled_end` has come, and skip every contact that waits; else change nothing.
+
+        One that is kept open is completed when everybody is done.
 
         Raises BatchNotFound.
         """

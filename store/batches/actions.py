@@ -10,7 +10,7 @@ from domain.campaign import CampaignStatus
 from domain.contact import WAITING, SkipReason
 from domain.errors import CampaignPaused
 from domain.identity import BatchId, OrganizationId
-from domain.lifecycle import Action, Effect, require_dispatchable, step_of_batch
+from domain.lifecycle import Action, changes_nothing, require_dispatchable
 from store.audit.recording import record
 from store.batches.completion import complete_campaign
 from store.batches.locking import counted, locked_batch
@@ -24,6 +24,7 @@ _AUDITED = {
     Action.RESUME: AuditAction.BATCH_RESUME,
     Action.CANCEL: AuditAction.BATCH_CANCEL,
     Action.DISPATCH: AuditAction.BATCH_DISPATCH,
+    Action.CLOSE: AuditAction.BATCH_CLOSE,
 }
 _KEPT = campaigns.c.deleted_at.is_(None)
 
@@ -37,17 +38,17 @@ async def act_on_batch(
     organization_id: OrganizationId | None,
     by: Actor | None,
 ) -> Batch:
-    """Pause, resume or cancel a batch; see `BatchStore.act`."""
+    """Pause, resume, cancel or close a batch; see `BatchStore.act`."""
     c = batches.c
     mine = [] if organization_id is None else [c.organization_id == organization_id]
     batch, campaign_status = await locked_batch(connection, c.batch_id == batch_id, _KEPT, *mine)
-    if step_of_batch(batch.status, action).effect is Effect.NOTHING:
+    if changes_nothing(batch, action):
         return await counted(connection, batch)
     if action is Action.RESUME and campaign_status is CampaignStatus.PAUSED:
         raise CampaignPaused
-    was = batch.status
+    was = batch
     batch = await _move(connection, batch, _values_after(action, now), now)
-    await _record(connection, batch, action, was, now, by=by)
+    await _record(connection, was, batch, action, now, by=by)
     if action is Action.CANCEL:
         reason = SkipReason.BATCH_CANCELLED
         await skip_everybody(connection, [batch_id], CANCELLABLE, reason=reason, now=now)
@@ -56,11 +57,16 @@ async def act_on_batch(
 
 
 async def expire_batch(connection: AsyncConnection, batch_id: BatchId, now: datetime) -> Batch:
-    """End a batch whose time is up; see `BatchStore.expire`."""
+    """End a batch whose time is up; see `BatchStore.expire`.
+
+    One that was kept open for others is completed where everybody is done.
+    """
     batch, _ = await locked_batch(connection, batches.c.batch_id == batch_id, _KEPT)
     is_time_up = batch.scheduled_end is not None and batch.scheduled_end <= now
     if is_time_up and batch.status not in TERMINAL_BATCH:
-        batch = await _move(connection, batch, ended(BatchStatus.EXPIRED), now)
+        is_done = batch.keep_open and not (await counted(connection, batch)).counters.unfinished
+        status = BatchStatus.COMPLETED if is_done else BatchStatus.EXPIRED
+        batch = await _move(connection, batch, ended(status), now)
         await skip_everybody(connection, [batch_id], WAITING, reason=SkipReason.BATCH_EXPIRED, now=now)
         await complete_campaign(connection, batch.campaign_id, now)
     return await counted(connection, batch)
@@ -79,11 +85,11 @@ async def dispatch_batch(
     matching = (c.batch_id == batch_id, c.organization_id == organization_id, _KEPT)
     batch, _ = await locked_batch(connection, *matching)
     require_dispatchable(batch, start_now=start_now)
-    was = batch.status
+    was = batch
     if batch.status is BatchStatus.PENDING:
         begun: Values = {"status": BatchStatus.IN_PROGRESS, "scheduled_start": now}
         batch = await _move(connection, batch, begun, now)
-    await _record(connection, batch, Action.DISPATCH, was, now)
+    await _record(connection, was, batch, Action.DISPATCH, now)
     return await counted(connection, batch)
 
 
@@ -95,15 +101,17 @@ def _values_after(action: Action, now: datetime) -> Values:
             return resumed(now)
         case Action.CANCEL:
             return ended(BatchStatus.CANCELLED)
+        case Action.CLOSE:
+            return {"keep_open": False}
         case Action.DISPATCH:
             raise ValueError("a dispatch moves no batch")
 
 
 async def _record(
     connection: AsyncConnection,
+    was: Batch,
     batch: Batch,
     action: Action,
-    was: BatchStatus,
     now: datetime,
     *,
     by: Actor | None = None,
@@ -111,10 +119,14 @@ async def _record(
     change = AuditedChange(
         action=_AUDITED[action],
         object_id=batch.batch_id,
-        before={"status": was},
-        after={"status": batch.status},
+        before=_told(was, action),
+        after=_told(batch, action),
     )
     await record(connection, batch.organization_id, change, now, by=by)
+
+
+def _told(batch: Batch, action: Action) -> Values:
+    return {"keep_open": batch.keep_open} if action is Action.CLOSE else {"status": batch.status}
 
 
 async def _move(connection: AsyncConnection, batch: Batch, values: Values, now: datetime) -> Batch:

@@ -21,7 +21,7 @@ async def finish_batch(connection: AsyncConnection, batch_id: BatchId, now: date
     """Complete a batch if nothing is left to do; see `BatchStore.finish`. Runs within a transaction."""
     locked, _ = await locked_batch(connection, batches.c.batch_id == batch_id)
     batch = await counted(connection, locked)
-    if batch.status in TERMINAL_BATCH or batch.counters.unfinished:
+    if batch.status in TERMINAL_BATCH or batch.counters.unfinished or batch.keep_open:
         return batch
     is_this = batches.c.batch_id == batch_id
     (completed,) = await move_batches(connection, ended(BatchStatus.COMPLETED), now, is_this)

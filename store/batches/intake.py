@@ -37,6 +37,8 @@ _COPIED = (
     "created_at",
     "updated_at",
     "number_timezones",
+    "not_before",
+    "priority",
 )
 _COPY = f"COPY contacts ({', '.join(_COPIED)}) FROM STDIN"
 
@@ -222,4 +224,6 @@ def _copied_rows(
             now,
             now,
             list(contact.number_timezones) or None,
+            contact.not_before,
+            contact.priority,
         )

@@ -33,6 +33,7 @@ from store.batches.counting import counters_of
 from store.batches.intake import create_batch
 from store.batches.kept_counts import keep_counts_of_settled
 from store.batches.requeueing import requeue
+from store.batches.resting import with_reason_to_look
 from store.database.engine import bulk_transaction, single_statement, transaction
 from store.database.parameters import among
 from store.schema.mapping import batch_of, campaign_of
@@ -149,6 +150,22 @@ class PostgresBatchStore:
         async with single_statement(self._engine) as connection:
             return list((await connection.scalars(forgotten)).all())
 
+    async def to_be_roused(self, before: datetime, limit: int) -> Sequence[BatchId]:
+        """Return batches taken to rest before an instant that have reason not to, longest first."""
+        async with single_statement(self._engine) as connection:
+            resting = await connection.scalars(with_reason_to_look(before, limit))
+            return [BatchId(batch_id) for batch_id in resting]
+
+    async def mark_roused(self, batch_ids: Sequence[BatchId], before: datetime) -> None:
+        """Keep that the workflows of batches that rested before an instant were signalled since."""
+        c = batches.c
+        async with single_statement(self._engine) as connection:
+            await connection.execute(
+                update(batches)
+                .where(c.batch_id == among(batch_ids), c.rests_since < before)
+                .values(rests_since=None)
+            )
+
     async def load(self, batch_id: BatchId) -> tuple[Batch, Campaign]:
         """Return a batch with counters from its contacts, of any organization. Raises BatchNotFound."""
         async with single_statement(self._engine) as connection:
@@ -232,7 +249,7 @@ class PostgresBatchStore:
         organization_id: OrganizationId | None = None,
         by: Actor | None = None,
     ) -> Batch:
-        """Pause, resume or cancel a batch as the life cycle allows, and return it as it stands.
+        """Pause, resume, cancel or close a batch as the life cycle allows, and return it as it stands.
 
         Raises BatchNotFound, IllegalTransition, CampaignPaused.
         """

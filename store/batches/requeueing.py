@@ -72,6 +72,7 @@ def _copies(batch: Batch, parent: BatchId, which: CalledAgain) -> Insert:
         "timezone": c.timezone,
         "number_timezones": c.number_timezones,
         "call_variables": c.call_variables,
+        "priority": c.priority,
         "status": literal(ContactStatus.PENDING.value),
         "created_at": literal(batch.created_at),
         "updated_at": literal(batch.created_at),

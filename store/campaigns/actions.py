@@ -86,5 +86,5 @@ def _spread(action: Action, now: datetime, *, all_batches: bool) -> tuple[Values
             return resumed(now), held if all_batches else c.paused_by == PausedBy.CAMPAIGN
         case Action.CANCEL:
             return ended(BatchStatus.CANCELLED), c.status.not_in(TERMINAL_BATCH)
-        case Action.DISPATCH:
-            raise ValueError("a campaign is not dispatched")
+        case Action.DISPATCH | Action.CLOSE:
+            raise ValueError("only batches are dispatched and closed")

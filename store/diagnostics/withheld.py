@@ -1,4 +1,6 @@
-"""Why nobody of a batch is called although it may call: whom caps, busy numbers and suppressions withhold.
+"""Why nobody of a batch is called although it may call.
+
+Times to come, caps, busy numbers and suppressions withhold contacts.
 
 A number that another organization has on the phone is shown as free and waiting.
 """
@@ -6,7 +8,7 @@ A number that another organization has on the phone is shown as free and waiting
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 
-from sqlalchemy import Subquery, and_, cast, func, literal, not_, select
+from sqlalchemy import Subquery, and_, case, cast, func, literal, not_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.diagnosis.facts import Withheld
@@ -27,23 +29,29 @@ async def withheld(
 ) -> Withheld | None:
     """Count the withheld; see `DiagnosticsStore.withheld`. Most often the first contact is free."""
     looked_at = _looked_at(batch_id, caps, limit, closed_zones).c
-    uncapped = looked_at.capped_until.is_(None)
+    is_early = looked_at.not_before.is_not(None)
+    uncapped = and_(not_(is_early), looked_at.capped_until.is_(None))
     alone = and_(uncapped, not_(looked_at.is_busy))
+    capped_until = case((not_(is_early), looked_at.capped_until))
     free = select(literal(1)).where(alone, not_(looked_at.is_suppressed)).limit(1)
     if (await connection.execute(free)).first() is not None:
         return None
     reasons = select(
-        func.count(looked_at.capped_until),
-        func.min(looked_at.capped_until),
+        func.count(looked_at.not_before),
+        func.min(looked_at.not_before),
+        func.count(capped_until),
+        func.min(capped_until),
         func.count().filter(and_(uncapped, looked_at.is_busy)),
         func.count().filter(alone),
     )
-    capped, capped_until, busy, suppressed = (await connection.execute(reasons)).one()
-    if capped + busy + suppressed == 0:
+    early, comes_at, capped, until, busy, suppressed = (await connection.execute(reasons)).one()
+    if early + capped + busy + suppressed == 0:
         return None
     return Withheld(
+        early=early,
+        first_not_before=comes_at,
         capped=capped,
-        capped_until=capped_until,
+        capped_until=until,
         presets=await _presets(connection, batch_id, caps, limit, closed_zones) if capped else (),
         busy=busy,
         suppressed=suppressed,
@@ -72,6 +80,7 @@ def _looked_at(batch_id: BatchId, caps: CapsAt, limit: int, closed_zones: Collec
     page = pending_page(batch_id, 0, limit, closed_zones)
     number = page.c.phone_number
     reasons = select(
+        case((page.c.not_before > caps.now, page.c.not_before)).label("not_before"),
         cast(capped_in(batch_id, number, caps), INSTANT).label("capped_until"),
         is_on_own_call(number, owner_of(batch_id)).label("is_busy"),
         is_suppressed(owner_of(batch_id), number, caps.now).label("is_suppressed"),

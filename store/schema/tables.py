@@ -12,6 +12,7 @@ from sqlalchemy import (
     ForeignKey,
     Identity,
     Index,
+    SmallInteger,
     Table,
     Text,
     UniqueConstraint,
@@ -32,6 +33,7 @@ from store.schema.access import IdempotencyKeyRow, OrganizationRow, SuppressionR
 from store.schema.audit import AuditRow
 from store.schema.base import INSTANT, JSON_OR_NULL, OPEN_ATTEMPT, OPEN_NUMBER_INDEX, Row, one_of
 from store.schema.base import METADATA as METADATA  # complete only once the tables below are declared
+from store.schema.call_order import CALL_ORDER_SQL
 from store.schema.reservations import CallerIdTurnRow, DialTurnRow
 from store.schema.slots import SlotDemandRow, SlotRow
 from store.schema.webhooks import (
@@ -115,6 +117,7 @@ class BatchRow(Row, table=True):
         ),
         Index("ix_batches_in_progress", "batch_id", postgresql_where=text("status = 'in_progress'")),
         Index("ix_batches_uncounted", "campaign_id", postgresql_where=text("kept_counts IS NULL")),
+        Index("ix_batches_resting", "rests_since", postgresql_where=text("rests_since IS NOT NULL")),
     )
 
     batch_id: str = Field(primary_key=True, sa_type=Text)
@@ -143,6 +146,10 @@ class BatchRow(Row, table=True):
     """The batch whose contacts this one calls again."""
     rules_version: int = Field(sa_column_kwargs={"server_default": text("0")})
     """Rises with every change that bears on calls."""
+    keep_open: bool = Field(sa_column_kwargs={"server_default": text("false")})
+    rests_since: datetime | None = Field(sa_type=INSTANT)
+    """Its workflow is taken to rest until it is signalled: when it last looked everybody was done and the
+    batch kept open, or it has not looked since contacts were added."""
     on_machine: str | None = Field(sa_type=Text)
     disposition_rules: list[object] | None = Field(sa_type=JSON_OR_NULL)
     created_at: datetime = Field(sa_type=INSTANT)
@@ -156,6 +163,7 @@ class ContactRow(Row, table=True):
     __table_args__ = (
         one_of("status", ContactStatus),
         one_of("skip_reason", SkipReason),
+        CheckConstraint("priority BETWEEN 0 AND 9", name="priority_in_range"),
         CheckConstraint("next_retry_at IS NULL OR status = 'retrying'", name="retry_only_waiting"),
         CheckConstraint(
             "follow_up_at IS NULL OR status = 'followup_scheduled'", name="follow_up_only_waiting"
@@ -174,6 +182,19 @@ class ContactRow(Row, table=True):
             "batch_id",
             "follow_up_at",
             postgresql_where=text("status = 'followup_scheduled'"),
+        ),
+        # Who is called next; contacts pay for it while they are pending alone.
+        Index(
+            "ix_contacts_call_order",
+            "batch_id",
+            text(f"({CALL_ORDER_SQL})"),
+            postgresql_where=text("status = 'pending'"),
+        ),
+        Index(
+            "ix_contacts_not_before",
+            "batch_id",
+            "not_before",
+            postgresql_where=text("status = 'pending' AND not_before IS NOT NULL"),
         ),
         # Finds contacts that wait for another call when their number is suppressed; others pay nothing.
         Index(
@@ -214,6 +235,8 @@ class ContactRow(Row, table=True):
     """Since when the trigger `contacts_stay_erased` keeps empty what is said of the person."""
     settled_attempt: int | None
     """The newest attempt whose call was settled, and so counted."""
+    not_before: datetime | None = Field(sa_type=INSTANT)
+    priority: int = Field(sa_type=SmallInteger, sa_column_kwargs={"server_default": text("0")})
 
 
 class CallRow(Row, table=True):

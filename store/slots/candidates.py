@@ -1,4 +1,4 @@
-"""Which contacts of a batch may be dialled now: those that are due, then pending ones by position."""
+"""Which contacts of a batch may be dialled now: those that are due, then pending ones in their order."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -11,13 +11,21 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from domain.batch import Batch, calling_hours_in_force
 from domain.call import AttemptKind
 from domain.campaign import Campaign
-from domain.contact import ContactStatus
+from domain.contact import ContactStatus, call_order
 from domain.frequency import CapsAt
 from domain.gates import GateFacts, closed_gate
 from domain.identity import BatchId, ContactId
-from domain.slots import CLOCKS_DIFFER_BY, OVERDUE_AFTER, WINDOW_OPENS, GrantedSlot, SlotGrants, Wake
+from domain.slots import (
+    CLOCKS_DIFFER_BY,
+    NOT_BEFORE_COMES,
+    OVERDUE_AFTER,
+    WINDOW_OPENS,
+    GrantedSlot,
+    SlotGrants,
+    Wake,
+)
 from domain.working_hours import CallingHours, is_open, next_opening
-from store.slots.due_contacts import DUE, PENDING_WITHOUT_CAPS, pending, pending_zones
+from store.slots.due_contacts import DUE, PENDING_WITHOUT_CAPS, next_not_before, pending, pending_zones
 
 AT_HAND = 20
 """Pending contacts read beyond those that can be granted, since some may be busy or capped."""
@@ -36,15 +44,17 @@ class Candidates:
 
     due: Sequence[GrantedSlot] = ()
     pending: list[tuple[ContactId, int]] = field(default_factory=list)
-    """By position."""
+    """Each with its `call_order`, by which they stand."""
     zones: Sequence[str | None] | None = None
     """Of all pending contacts; None where they were not read."""
     opens_at: datetime | None = None
     """When the next closed window of theirs opens."""
+    comes_at: datetime | None = None
+    """The next `not_before` of theirs; None where it is known since an earlier request."""
     has_busy: bool = False
     capped_until: datetime | None = None
     cursor: int = 0
-    """The position of the last pending contact that was read."""
+    """The `call_order` up to which pending contacts were read."""
     is_exhausted: bool = True
     """No pending contact is left behind the cursor."""
 
@@ -66,6 +76,7 @@ class Candidates:
         """Return when contacts in front of the cursor are read again."""
         again = {
             WINDOW_OPENS: self.opens_at,
+            NOT_BEFORE_COMES: self.comes_at,
             "a number may be called again": self.capped_until,
             NUMBERS_WERE_BUSY: now + LOOK_AGAIN_WHEN_BUSY if self.has_busy else None,
         }
@@ -84,6 +95,8 @@ async def find_candidates(
     found = Candidates(cursor=request.cursor, zones=request.zones)
     if not may_call(batch, campaign) or has_come(batch.scheduled_end, now):
         return found
+    if request.zones is None:
+        found.comes_at = await connection.scalar(next_not_before(batch.batch_id, now))
     found.zones = zones = await _zones(connection, request)
     hours = {zone: _hours(batch, campaign, zone) for zone in zones}
     closed = [zone for zone in zones if not is_open(hours[zone], now)]
@@ -148,9 +161,12 @@ async def _add_pending(
             elif row.is_busy:
                 found.has_busy = True
             else:
-                found.pending.append((ContactId(row.contact_id), row.position))
-        found.cursor = rows[-1].position if rows else found.cursor
+                found.pending.append((ContactId(row.contact_id), row.call_order))
+        found.cursor = rows[-1].call_order if rows else found.cursor
         found.is_exhausted, looked_at = len(rows) < page, looked_at + len(rows)
+        if found.is_exhausted:
+            # Those that may not be called now are not passed over once more with every request.
+            found.cursor = max(found.cursor, call_order(0, batch.total_contacts))
         if found.is_exhausted or len(found.pending) >= room or looked_at >= LOOKED_AT_MOST:
             return
         page = MORE_AT_HAND
@@ -167,7 +183,7 @@ async def _page(
     if caps.caps:
         return (await connection.execute(pending(batch_id, after, page, closed, caps))).all()
     named = [zone for zone in closed if zone is not None]
-    told = {"this_batch": batch_id, "after": after, "room": page, "closed": named}
+    told = {"this_batch": batch_id, "after": after, "room": page, "closed": named, "now": caps.now}
     told["others_are_closed"] = len(named) < len(closed)
     return (await connection.execute(PENDING_WITHOUT_CAPS, told)).all()
 

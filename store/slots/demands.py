@@ -81,6 +81,8 @@ class LockedBatch:
     is_repeated: bool
     """The same request was granted slots before."""
     policy_version: int
+    is_resting: bool
+    """Its workflow was taken to rest until now."""
 
 
 async def locked_batch_of(connection: AsyncConnection, request: SlotGrants) -> LockedBatch | None:
@@ -105,6 +107,7 @@ def _locked(row: RowMapping) -> LockedBatch:
         held=row["held"],
         is_repeated=row["is_repeated"],
         policy_version=rules_version_of(row),
+        is_resting=row[batches.c.rests_since] is not None,
     )
 
 

@@ -36,6 +36,7 @@ from store.calls.undialled import IS_UNDIALLED
 from store.numbers.frequency import capped_until
 from store.numbers.on_the_phone import is_on_the_phone
 from store.schema.base import INSTANT
+from store.schema.call_order import IS_PENDING, call_order
 from store.schema.tables import batches, calls, contacts, slots
 from store.schema.zones import ZONE_KEY
 
@@ -49,40 +50,43 @@ _SKIPPED_WITH_THE_BATCH = (
 
 
 def pending(
-    batch_id: BatchId,
-    after_position: int,
-    limit: int,
-    closed_zones: Collection[str | None],
-    caps: CapsAt | None = None,
+    batch_id: BatchId, after: int, limit: int, closed_zones: Collection[str | None], caps: CapsAt
 ) -> Select[str, int, str | None, bool, datetime | None]:
-    """Select pending contacts outside the closed zones, whether they are called, and until when capped."""
+    """Select pending contacts that may be called by now: whether they are called, and until when capped."""
     # The numbers are looked up for this page only, however many people wait behind it.
-    page = pending_page(batch_id, after_position, limit, closed_zones)
+    page = pending_page(batch_id, after, limit, closed_zones, by=caps.now)
     return select(
         page.c.contact_id,
-        page.c.position,
+        page.c.call_order,
         page.c.zone,
         is_on_the_phone(page.c.phone_number).label("is_busy"),
         capped_in(batch_id, page.c.phone_number, caps).label("capped_until"),
-    ).order_by(page.c.position)
+    ).order_by(page.c.call_order)
 
 
 def pending_page(
-    batch_id: BatchId, after_position: int, limit: int, closed_zones: Collection[str | None]
+    batch_id: BatchId,
+    after: int,
+    limit: int,
+    closed_zones: Collection[str | None],
+    *,
+    by: datetime | None = None,
 ) -> Subquery:
-    """Select the next pending contacts behind a position that are outside the closed zones."""
+    """Select the next pending contacts behind a place in their order that are outside the closed zones.
+
+    With `by` only those whose `not_before` has come then.
+    """
     c = contacts.c
-    matching = select(c.contact_id, c.position, ZONE_KEY.label("zone"), c.phone_number).where(
-        c.batch_id == batch_id,
-        c.status == ContactStatus.PENDING,
-        c.position > after_position,
-        not_(HOLDS_SLOT),
-    )
+    matching = select(
+        c.contact_id, call_order.label("call_order"), ZONE_KEY.label("zone"), c.phone_number, c.not_before
+    ).where(c.batch_id == batch_id, IS_PENDING, call_order > after, not_(HOLDS_SLOT))
+    if by is not None:
+        matching = matching.where(or_(c.not_before.is_(None), c.not_before <= by))
     if None in closed_zones:
         matching = matching.where(ZONE_KEY.is_not(None))
     if named := sorted(zone for zone in closed_zones if zone is not None):
         matching = matching.where(or_(ZONE_KEY.is_(None), all_(literal(named, ARRAY(Text))) != ZONE_KEY))
-    return matching.order_by(c.position).limit(limit).subquery("page")
+    return matching.order_by(call_order).limit(limit).subquery("page")
 
 
 def capped_in(batch_id: BatchId, number: ColumnElement[str], caps: CapsAt | None) -> ColumnElement[Any]:
@@ -102,6 +106,12 @@ def pending_zones(batch_id: BatchId) -> Select[str | None]:
     c = contacts.c
     zones = select(ZONE_KEY).where(c.batch_id == batch_id, c.status == ContactStatus.PENDING)
     return zones.group_by(ZONE_KEY).order_by(ZONE_KEY.nulls_first())
+
+
+def next_not_before(batch_id: BatchId, now: datetime) -> Select[datetime | None]:
+    """Select the earliest `not_before` of pending contacts that is still to come, null without one."""
+    c = contacts.c
+    return select(func.min(c.not_before)).where(c.batch_id == batch_id, IS_PENDING, c.not_before > now)
 
 
 def next_attempt(contact_id: ColumnElement[str]) -> ColumnElement[int]:
@@ -225,21 +235,22 @@ def _pending_without_caps() -> Select[str, int, str | None, bool]:
         else_=all_(bindparam("closed", type_=ARRAY(Text))) != ZONE_KEY,
     )
     page = (
-        select(c.contact_id, c.position, ZONE_KEY.label("zone"), c.phone_number)
+        select(c.contact_id, call_order.label("call_order"), ZONE_KEY.label("zone"), c.phone_number)
         .where(
             c.batch_id == _this_batch,
-            c.status == ContactStatus.PENDING,
-            c.position > bindparam("after", type_=Integer),
+            IS_PENDING,
+            call_order > bindparam("after", type_=Integer),
             not_(HOLDS_SLOT),
+            or_(c.not_before.is_(None), c.not_before <= bindparam("now", type_=INSTANT)),
             is_open,
         )
-        .order_by(c.position)
+        .order_by(call_order)
         .limit(_room)
         .subquery("page")
     )
     busy = is_on_the_phone(page.c.phone_number).label("is_busy")
     nobody = null().label("capped_until")
-    return select(page.c.contact_id, page.c.position, page.c.zone, busy, nobody).order_by(page.c.position)
+    return select(page.c.contact_id, page.c.call_order, page.c.zone, busy, nobody).order_by(page.c.call_order)
 
 
 # Asked for with every grant, and made once: putting such a statement together costs more than sending it.

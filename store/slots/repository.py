@@ -31,7 +31,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from domain.batch import TERMINAL_BATCH, Batch, BatchStatus, concurrency_in_force
 from domain.call import AttemptKind
 from domain.campaign import Campaign
-from domain.contact import TERMINAL, WAITING, ContactStatus
+from domain.contact import LIVE, TERMINAL, WAITING, ContactStatus
 from domain.counters import field_of
 from domain.identity import BatchId, ContactId
 from domain.ports.slots import HeldSlot
@@ -52,7 +52,7 @@ from store.batches.counting import counters_of
 from store.calls.told import count_told
 from store.database.engine import single_statement, transaction
 from store.schema.base import INSTANT, OPEN_ATTEMPT
-from store.schema.tables import calls, contacts, slots
+from store.schema.tables import batches, calls, contacts, slots
 from store.slots.candidates import (
     LOOK_AGAIN_WHEN_BUSY,
     NUMBERS_WERE_BUSY,
@@ -84,7 +84,7 @@ _LOCKED_WAITING = (
 )
 _STANDING = NEXT_DUE.add_columns(
     exists()
-    .where(contacts.c.batch_id == _this_batch, contacts.c.status.not_in(sorted(TERMINAL)))
+    .where(contacts.c.batch_id == _this_batch, contacts.c.status.in_(sorted(LIVE | WAITING)))
     .label("is_unfinished"),
     exists()
     .where(
@@ -113,6 +113,13 @@ _HOLDERS = (
     .limit(HOLDERS_SHOWN)
 )
 
+# No contact is locked when it is written: batch, contact is the order of locks.
+_REST = (
+    update(batches)
+    .where(batches.c.batch_id == _this_batch)
+    .values(rests_since=bindparam("since", type_=INSTANT))
+)
+
 
 class PostgresSlotStore:
     """The slots of all batches; implements `SlotStore`."""
@@ -124,7 +131,11 @@ class PostgresSlotStore:
         """Grant slots to contacts of a batch that may be called now; None when the batch does not exist."""
         async with transaction(self._engine) as connection:
             locked = await locked_batch_of(connection, request)
-            return None if locked is None else await _grant(connection, locked, request, now)
+            if locked is None:
+                return None
+            if locked.is_resting:
+                await connection.execute(_REST, {"this_batch": request.batch_id, "since": None})
+            return await _grant(connection, locked, request, now)
 
     async def unattended(
         self, batch_id: BatchId, now: datetime, limit: int, *, with_calls: bool
@@ -161,12 +172,14 @@ async def _grant(
         await tell_demand(connection, batch, wants, now)
     demands[batch_id] = SlotDemand(held=held, wants=wants)
     free = free_slots(limit, batch_id, demands, cap)
-    has_before = locked.is_repeated or request.asked
-    before = await _held_already(connection, request) if has_before else []
+    before = await _held_already(connection, request) if locked.is_repeated or request.asked else []
     granted = await _write(connection, batch, candidates[:free], request.key, now)
     demands[batch_id] = SlotDemand(held=held + len(granted), wants=wants)
     lacks_capacity = free < len(candidates)
     standing = await _standing(connection, batch_id, now)
+    is_done = batch.status not in TERMINAL_BATCH and not (standing.is_unfinished or held or granted)
+    if is_done and batch.keep_open:
+        await connection.execute(_REST, {"this_batch": batch_id, "since": now})
     stands = GrantedSlots(
         status=batch.status,
         paused_by=batch.paused_by,
@@ -177,7 +190,8 @@ async def _grant(
         campaign_in_use=None if cap is None else sum(each.held for each in demands.values()),
         is_begin_due=batch.status is BatchStatus.PENDING and has_come(batch.scheduled_start, now),
         is_end_due=batch.status not in TERMINAL_BATCH and has_come(batch.scheduled_end, now),
-        is_done=batch.status not in TERMINAL_BATCH and not (standing.is_unfinished or held or granted),
+        is_done=is_done and not batch.keep_open,
+        is_resting=is_done and batch.keep_open,
         is_unattended=standing.is_unattended,
         granted=(*before, *granted),
         refused=await _refused(connection, request, now),

@@ -1,4 +1,4 @@
-"""Batches that were never started, and changed rules that were not signalled, are found again."""
+"""Batches never started, and changes never signalled, are found again."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -228,3 +228,33 @@ async def test_outage_is_survived_and_is_one_line(
 
     assert [*deployment.engine.started, *deployment.engine.policy_changes] == [batch_id]
     assert [each["event"] for each in logs if each["log_level"] == "warning"] == ["housekeeping failed"]
+
+
+async def test_contacts_that_were_added_and_not_signalled_are_signalled_once_within_seconds(
+    deployment: Deployment,
+) -> None:
+    [batch_id, _] = await deployment.batches(2)
+    store = fakes.FakeBatchStore(deployment.tables)
+    await store.append(ORGANIZATION, batch_id, [a_new_contact(2)], deployment.clock())
+
+    assert await deployment.activities.rouse_batches() == 0
+    deployment.clock.pass_time(A_MOMENT)
+    assert await deployment.activities.rouse_batches() == 1
+    assert await deployment.activities.rouse_batches() == 0
+    assert deployment.engine.policy_changes == [batch_id]
+
+
+async def test_resting_batch_that_could_not_be_signalled_is_signalled_next_time(
+    deployment: Deployment,
+) -> None:
+    batch_ids = sorted(await deployment.batches(2))
+    store = fakes.FakeBatchStore(deployment.tables)
+    for each in batch_ids:
+        await store.append(ORGANIZATION, each, [a_new_contact(2)], deployment.clock())
+    deployment.clock.pass_time(A_MOMENT)
+    deployment.engine.refused = {batch_ids[0]}
+
+    assert await deployment.activities.rouse_batches() == 1
+    deployment.engine.refused = set()
+    assert await deployment.activities.rouse_batches() == 1
+    assert deployment.engine.policy_changes == [batch_ids[1], batch_ids[0]]

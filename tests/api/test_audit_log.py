@@ -114,6 +114,7 @@ WRITES = [
     a_write("POST", f"{BATCH}/pause", "batch.pause", "batch_id"),
     a_write("POST", f"{BATCH}/resume", "batch.resume", "batch_id", after=f"{BATCH}/pause"),
     a_write("POST", f"{BATCH}/cancel", "batch.cancel", "batch_id"),
+    a_write("POST", f"{BATCH}/close", "batch.close", "batch_id"),
     a_write("POST", f"{BATCH}/requeue", "batch.create", "batch_id", json={"statuses": ["completed"]}),
     a_write("POST", f"{BATCH}/dispatch", "batch.dispatch", "batch_id"),
     a_write("POST", f"{CONTACT}/skip", "contact.skip", "contact_id"),
@@ -235,7 +236,8 @@ async def an_estate(bare: Estate) -> Mapping[str, str]:
     campaign = await make("/campaigns/", a_campaign_body(default_call_variables={"place": "clinic 7"}))
     finished = await make("/campaigns/", a_campaign_body(metadata={"note": "clinic 7"}))
     others = [{"phone_number": number} for number in NUMBERS[1:]]
-    batch = await make("/batches/", {"campaign_id": campaign["campaign_id"], "contacts": [CALLEE, *others]})
+    people = {"campaign_id": campaign["campaign_id"], "contacts": [CALLEE, *others]}
+    batch = await make("/batches/", {**people, "keep_open": True})
     listed = await make("/suppressions", {"phone_number": LISTED, "reason": "asked by letter"})
     token = await make("/tokens", {"name": "spare"})
     endpoint = await make("/webhook-endpoints", {"url": "https://receiver.example/hook?key=clinic-7"})

@@ -11,7 +11,13 @@ from domain.lifecycle import Action
 from tests.api.house import House, a_problem, errors_of
 from tests.api.scene import Scene, a_scene
 
-DONE = {"pause": "paused", "resume": "resumed", "cancel": "cancelled", "dispatch": "dispatched"}
+DONE = {
+    "pause": "paused",
+    "resume": "resumed",
+    "cancel": "cancelled",
+    "close": "closed",
+    "dispatch": "dispatched",
+}
 START = "2026-09-07T13:00:00Z"
 UNTIL_START = f"Batch is pending until {START} and cannot be dispatched; use ?now=true to start it at once"
 
@@ -33,6 +39,7 @@ async def _scene_in(house: House, status: str) -> Scene:
         pytest.param("pause", "paused", "paused", id="pause again"),
         pytest.param("resume", "paused", "in_progress", id="resume"),
         pytest.param("cancel", "pending", "cancelled", id="cancel"),
+        pytest.param("close", "in_progress", "in_progress", id="close what is not open"),
     ],
 )
 async def test_legal_action_leaves_the_batch_where_the_contract_says(

@@ -56,6 +56,7 @@ async def test_batch_of_required_fields_alone_is_stored_started_and_shown(house:
         "concurrency_limit": 10,
         "scheduled_start": None,
         "scheduled_end": None,
+        "keep_open": False,
         "max_retries_override": None,
         "retry_policy": None,
         "working_hours_enforced": None,

@@ -86,6 +86,8 @@ async def test_contact_nobody_has_called_is_shown_without_a_call(house: House) -
             "effective_timezones": ["UTC"],
             "held_by": [],
             "call_variables": {},
+            "not_before": None,
+            "priority": 0,
             "status": "pending",
             "skip_reason": None,
             "skip_detail": None,

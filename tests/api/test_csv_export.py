@@ -56,6 +56,8 @@ CONTACT_COLUMNS = [
     "last_answered_by",
     "last_disposition",
     "last_disposition_note",
+    "not_before",
+    "priority",
 ]
 CALL_COLUMNS = [
     "contact_id",
@@ -150,6 +152,7 @@ async def test_row_per_contact_holds_its_newest_call_and_its_variables(house: Ho
         "last_duration_seconds": "28",
         "last_total_cost": "2",
         "last_summary": "'-5 %",
+        "priority": "0",
         "vars.b": "1",
     }
     assert second == blank | {
@@ -158,6 +161,7 @@ async def test_row_per_contact_holds_its_newest_call_and_its_variables(house: Ho
         "status": "pending",
         "retry_count": "0",
         "follow_up_count": "0",
+        "priority": "0",
         "vars.Z": '[1,"ä"]',
     }
 

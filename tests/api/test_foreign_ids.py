@@ -55,6 +55,7 @@ ENDPOINTS = [
     Endpoint("GET", f"{BATCH}/contacts", noun="Batch"),
     Endpoint("GET", f"{BATCH}/contacts/", noun="Batch"),
     Endpoint("POST", f"{BATCH}/pause", noun="Batch"),
+    Endpoint("POST", f"{BATCH}/close", noun="Batch"),
     Endpoint("POST", f"{BATCH}/resume", noun="Batch"),
     Endpoint("POST", f"{BATCH}/cancel", noun="Batch"),
     Endpoint("POST", f"{BATCH}/contacts", ADDED, 201, noun="Batch"),

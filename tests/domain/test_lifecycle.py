@@ -28,12 +28,13 @@ NOW = datetime(2026, 9, 7, 12, tzinfo=UTC)
 INSTANT = timedelta.resolution
 NO_OP, ILLEGAL = "200 no-op", "409"
 
-# Contract 6.1: draft, active, paused, completed, cancelled. Nobody dispatches a campaign.
+# Contract 6.1: draft, active, paused, completed, cancelled. Nobody dispatches or closes a campaign.
 CAMPAIGN_TABLE = {
     Action.PAUSE: (ILLEGAL, "paused", NO_OP, ILLEGAL, ILLEGAL),
     Action.RESUME: (ILLEGAL, NO_OP, "active", ILLEGAL, ILLEGAL),
     Action.CANCEL: ("cancelled", "cancelled", "cancelled", ILLEGAL, NO_OP),
     Action.DISPATCH: (ILLEGAL, ILLEGAL, ILLEGAL, ILLEGAL, ILLEGAL),
+    Action.CLOSE: (ILLEGAL, ILLEGAL, ILLEGAL, ILLEGAL, ILLEGAL),
 }
 # Contract 6.2: pending, in_progress, paused, completed, cancelled, expired.
 BATCH_TABLE = {
@@ -41,6 +42,7 @@ BATCH_TABLE = {
     Action.RESUME: (NO_OP, NO_OP, "in_progress", ILLEGAL, ILLEGAL, ILLEGAL),
     Action.CANCEL: ("cancelled", "cancelled", "cancelled", ILLEGAL, NO_OP, ILLEGAL),
     Action.DISPATCH: (ILLEGAL, NO_OP, ILLEGAL, ILLEGAL, ILLEGAL, ILLEGAL),
+    Action.CLOSE: (NO_OP, NO_OP, NO_OP, ILLEGAL, ILLEGAL, ILLEGAL),
 }
 CAMPAIGN_CELLS = [
     (status, action, cell)
@@ -52,7 +54,13 @@ BATCH_CELLS = [
     for action, row in BATCH_TABLE.items()
     for status, cell in zip(BatchStatus, row, strict=True)
 ]
-PARTICIPLES = {"pause": "paused", "resume": "resumed", "cancel": "cancelled", "dispatch": "dispatched"}
+PARTICIPLES = {
+    "pause": "paused",
+    "resume": "resumed",
+    "cancel": "cancelled",
+    "dispatch": "dispatched",
+    "close": "closed",
+}
 
 
 def legal(status: str, cell: str) -> Step:

@@ -29,12 +29,11 @@ from domain.errors import (
 from domain.identity import BATCH_PREFIX, CONTACT_PREFIX, BatchId, CampaignId, ContactId, OrganizationId
 from domain.lifecycle import (
     Action,
-    Effect,
+    changes_nothing,
     require_dispatchable,
     require_open_to_contacts,
     status_after_change,
     status_of_resumed_batch,
-    step_of_batch,
 )
 from domain.ports import (
     AppendedContacts,
@@ -85,6 +84,7 @@ class FakeBatchStore:
             concurrency_limit=new.concurrency_limit,
             scheduled_start=new.scheduled_start,
             scheduled_end=new.scheduled_end,
+            keep_open=new.keep_open,
             overrides=new.overrides,
             call_context=new.call_context,
             metadata=new.metadata,
@@ -118,6 +118,7 @@ class FakeBatchStore:
                     timezone=each.timezone,
                     number_timezones=each.number_timezones,
                     call_variables=each.call_variables,
+                    priority=each.priority,
                 )
                 for each in self._tables.contacts_of(parent)
                 if self._is_called_again(each, new, which, now)
@@ -170,6 +171,7 @@ class FakeBatchStore:
                 self._keep_contact(replace(batch, created_at=now), position, contact)
             if fresh:
                 self._tables.batches[batch_id] = replace(batch, total_contacts=total, updated_at=now)
+                self._tables.rests_since[batch_id] = now
             return AppendedContacts(total_contacts=total, duplicates=sum(is_known))
 
         return effect_once(self._tables, keyed, appending)
@@ -191,6 +193,28 @@ class FakeBatchStore:
             and each.status not in TERMINAL_BATCH
         ]
         return sorted(overdue)[:limit]
+
+    async def to_be_roused(self, before: datetime, limit: int) -> Sequence[BatchId]:
+        """Return batches taken to rest before an instant that have reason not to, longest first."""
+        self._tables.require_up()
+        resting = sorted(self._tables.rests_since.items(), key=lambda each: each[1])
+        return [
+            batch_id
+            for batch_id, since in resting
+            if since < before and self._has_reason_to_look(self._tables.batches[batch_id])
+        ][:limit]
+
+    def _has_reason_to_look(self, batch: Batch) -> bool:
+        if batch.status in TERMINAL_BATCH or not batch.keep_open:
+            return True
+        return self._tables.counters_of(batch.batch_id).unfinished > 0
+
+    async def mark_roused(self, batch_ids: Sequence[BatchId], before: datetime) -> None:
+        """Keep that the workflows of batches that rested before an instant were signalled since."""
+        self._tables.require_up()
+        for each in batch_ids:
+            if self._tables.rests_since.get(each, before) < before:
+                del self._tables.rests_since[each]
 
     async def load(self, batch_id: BatchId) -> tuple[Batch, Campaign]:
         """Raises BatchNotFound."""
@@ -255,7 +279,7 @@ class FakeBatchStore:
     async def finish(self, batch_id: BatchId, now: datetime) -> Batch:
         """Complete a batch whose contacts are all terminal, and its campaign with its last one."""
         batch, campaign = await self.load(batch_id)
-        if batch.status in TERMINAL_BATCH or batch.counters.unfinished:
+        if batch.status in TERMINAL_BATCH or batch.counters.unfinished or batch.keep_open:
             return batch
         finished = replace(batch, status=BatchStatus.COMPLETED, paused_by=None, updated_at=now)
         self._tables.batches[batch_id] = finished
@@ -275,7 +299,7 @@ class FakeBatchStore:
         batch, campaign = await self.load(batch_id)
         if organization_id not in (None, batch.organization_id):
             raise BatchNotFound
-        if step_of_batch(batch.status, action).effect is Effect.NOTHING:
+        if changes_nothing(batch, action):
             return batch
         match action:
             case Action.PAUSE:
@@ -284,6 +308,8 @@ class FakeBatchStore:
                 if campaign.status is CampaignStatus.PAUSED:
                     raise CampaignPaused
                 self._move(batch, status_of_resumed_batch(batch.scheduled_start, now), now)
+            case Action.CLOSE:
+                self._tables.batches[batch_id] = replace(batch, keep_open=False, updated_at=now)
             case _:
                 self._end(batch, BatchStatus.CANCELLED, now)
         return self._counted(self._tables.batches[batch_id])
@@ -326,7 +352,8 @@ class FakeBatchStore:
         batch, _ = await self.load(batch_id)
         is_time_up = batch.scheduled_end is not None and batch.scheduled_end <= now
         if is_time_up and batch.status not in TERMINAL_BATCH:
-            self._end(batch, BatchStatus.EXPIRED, now)
+            is_done = batch.keep_open and not batch.counters.unfinished
+            self._end(batch, BatchStatus.COMPLETED if is_done else BatchStatus.EXPIRED, now)
         return self._counted(self._tables.batches[batch_id])
 
     async def dispatch(
@@ -380,6 +407,8 @@ class FakeBatchStore:
             timezone=new.timezone,
             number_timezones=new.number_timezones,
             call_variables=new.call_variables,
+            not_before=new.not_before,
+            priority=new.priority,
             status=ContactStatus.PENDING if reason is None else ContactStatus.SKIPPED,
             skip_reason=reason,
             skip_detail=new.skip_detail,

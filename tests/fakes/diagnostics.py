@@ -7,7 +7,7 @@ from datetime import UTC, datetime, tzinfo
 import phonenumbers
 
 from domain.call import OUTCOME_OF, CallRecord, CallStatus, DialState, EventSource, has_ended
-from domain.contact import LIVE, Contact, ContactStatus
+from domain.contact import LIVE, Contact, ContactStatus, call_order
 from domain.diagnosis.facts import Withheld
 from domain.frequency import CapsAt
 from domain.identity import BatchId, CampaignId, ContactId, OrganizationId
@@ -48,11 +48,16 @@ class FakeDiagnosticsStore:
         """Tell why nobody among the first pending contacts outside the closed zones can be called."""
         self._tables.require_up()
         owner = self._tables.batches[batch_id].organization_id
-        numbers = [
-            each.phone_number
+        pending = [
+            each
             for each in self._tables.contacts_of(batch_id)
             if each.status is ContactStatus.PENDING and each.zone not in closed_zones
-        ][:limit]
+        ]
+        looked_at = sorted(pending, key=lambda each: call_order(each.priority, each.position))[:limit]
+        early = [at for each in looked_at if (at := each.not_before) is not None and at > caps.now]
+        numbers = [
+            each.phone_number for each in looked_at if each.not_before is None or each.not_before <= caps.now
+        ]
         held = {each: self._tables.capped(owner, each, caps) for each in numbers}
         capped = [each for each in held.values() if each is not None]
         uncapped = [each for each in numbers if held[each] is None]
@@ -62,9 +67,11 @@ class FakeDiagnosticsStore:
             for each in uncapped
             if each not in busy and self._tables.is_suppressed(owner, each, caps.now)
         ]
-        if not numbers or len(capped) + len(busy) + len(suppressed) < len(numbers):
+        if not looked_at or len(capped) + len(busy) + len(suppressed) < len(numbers):
             return None
         return Withheld(
+            early=len(early),
+            first_not_before=min(early, default=None),
             capped=len(capped),
             capped_until=min((each.until for each in capped), default=None),
             presets=tuple(dict.fromkeys(name for each in capped for name in each.presets)),

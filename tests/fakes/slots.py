@@ -8,7 +8,7 @@ from itertools import islice
 from domain.batch import TERMINAL_BATCH, Batch, BatchStatus, calling_hours_in_force, concurrency_in_force
 from domain.call import AttemptKind
 from domain.campaign import Campaign
-from domain.contact import TERMINAL, Contact, ContactStatus
+from domain.contact import TERMINAL, Contact, ContactStatus, call_order
 from domain.counters import field_of
 from domain.frequency import CapsAt
 from domain.gates import GateFacts, closed_gate
@@ -17,6 +17,7 @@ from domain.ports import HeldSlot
 from domain.slots import (
     CLOCKS_DIFFER_BY,
     DISPOSITIONS_SHOWN,
+    NOT_BEFORE_COMES,
     OVERDUE_AFTER,
     WINDOW_OPENS,
     GrantedSlot,
@@ -102,9 +103,9 @@ class _Grant:
             self._write(each)
         demands[batch_id] = SlotDemand(held=held + len(granted), wants=wants)
         lacks_capacity = free < len(candidates)
+        is_resting = self._rest(held + len(granted))
         counters = self._tables.counters_of(batch_id)
         is_ended = self._batch.status in TERMINAL_BATCH
-        mine = self._tables.contacts_of(batch_id)
         told = self._tables.told_counts(
             each for each in self._tables.calls.values() if each.batch_id == batch_id
         )
@@ -119,10 +120,8 @@ class _Grant:
             is_begin_due=self._batch.status is BatchStatus.PENDING
             and self._has_come(self._batch.scheduled_start),
             is_end_due=not is_ended and self._has_come(self._batch.scheduled_end),
-            is_done=not is_ended
-            and not held
-            and not granted
-            and all(each.status in TERMINAL for each in mine),
+            is_done=self._is_done(held + len(granted)) and not is_resting,
+            is_resting=is_resting,
             granted=(*map(_as_granted, before), *granted),
             refused=self._refused(),
             has_more=not lacks_capacity and self._limit - held > room > 0 and len(candidates) == room,
@@ -141,6 +140,18 @@ class _Grant:
             answered_by=told.answered_by,
             dispositions=dict(islice(told.dispositions.items(), DISPOSITIONS_SHOWN)),
         )
+
+    def _is_done(self, in_use: int) -> bool:
+        everybody_is = all(each.status in TERMINAL for each in self._tables.contacts_of(self._batch.batch_id))
+        return self._batch.status not in TERMINAL_BATCH and not in_use and everybody_is
+
+    def _rest(self, in_use: int) -> bool:
+        """Tell whether the batch waits for others to call, and keep that its workflow rests or has looked."""
+        is_resting = self._batch.keep_open and self._is_done(in_use)
+        self._tables.rests_since.pop(self._batch.batch_id, None)
+        if is_resting:
+            self._tables.rests_since[self._batch.batch_id] = self._now
+        return is_resting
 
     def _may_call(self) -> bool:
         facts = GateFacts(
@@ -211,7 +222,8 @@ class _Grant:
         return [
             each
             for each in self._fresh()
-            if is_open(self._hours(each), self._now)
+            if self._has_come(each.not_before or self._now)
+            and is_open(self._hours(each), self._now)
             and self._capped_until(each) is None
             and not self._tables.is_on_the_phone(each.phone_number)
         ]
@@ -219,13 +231,19 @@ class _Grant:
     def _fresh(self) -> list[Contact]:
         if not self._may_call():
             return []
-        return [each for each in self._free_contacts() if each.status is ContactStatus.PENDING]
+        fresh = (each for each in self._free_contacts() if each.status is ContactStatus.PENDING)
+        return sorted(fresh, key=lambda each: call_order(each.priority, each.position))
 
     def _rereads(self) -> list[Wake]:
         end = self._batch.scheduled_end
         openings, capped, busy = [], [], False
+        coming = [
+            each.not_before for each in self._fresh() if not self._has_come(each.not_before or self._now)
+        ]
         for each in self._fresh():
             hours, until = self._hours(each), self._capped_until(each)
+            if not self._has_come(each.not_before or self._now):
+                continue
             if not is_open(hours, self._now):
                 openings.append(next_opening(hours, self._now, before=end))
             elif until is not None:
@@ -234,6 +252,7 @@ class _Grant:
                 busy = busy or self._tables.is_on_the_phone(each.phone_number)
         again = {
             WINDOW_OPENS: min(filter(None, openings), default=None),
+            NOT_BEFORE_COMES: min(filter(None, coming), default=None),
             "a number may be called again": min(filter(None, capped), default=None),
             "some could not be called: look again": self._now + timedelta(seconds=5) if busy else None,
         }

@@ -107,6 +107,8 @@ class Tables:
     """Of each campaign with a pace its version, and the first instant nobody has for himself."""
     batches: dict[BatchId, Batch] = field(default_factory=dict)
     started_at: dict[BatchId, datetime] = field(default_factory=dict)
+    rests_since: dict[BatchId, datetime] = field(default_factory=dict)
+    """Of batches whose workflows are taken to rest until they are signalled."""
     contacts: dict[ContactId, Contact] = field(default_factory=dict)
     settled_attempts: dict[ContactId, int] = field(default_factory=dict)
     """The newest attempt of each contact whose call was settled."""

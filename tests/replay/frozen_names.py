@@ -42,7 +42,7 @@ MESSAGES: Mapping[str, str] = {
     "BatchWorkflow request.state.stands": (
         "answered_by at campaign_in_use campaign_limit concurrency_limit counts cursor "
         "dispositions granted has_more holders in_use is_begin_due is_done is_end_due "
-        "is_unattended paused_by policy_version refused rereads status total_contacts "
+        "is_resting is_unattended paused_by policy_version refused rereads status total_contacts "
         "waiting_batches wakes zones"
     ),
     "BatchWorkflow request.state.stands.granted": "attempt contact_id kind",
@@ -73,7 +73,7 @@ MESSAGES: Mapping[str, str] = {
     "grant_slots answer": (
         "answered_by at campaign_in_use campaign_limit concurrency_limit counts cursor "
         "dispositions granted has_more holders in_use is_begin_due is_done is_end_due "
-        "is_unattended paused_by policy_version refused rereads status total_contacts "
+        "is_resting is_unattended paused_by policy_version refused rereads status total_contacts "
         "waiting_batches wakes zones"
     ),
     "grant_slots answer.granted": "attempt contact_id kind",
@@ -110,10 +110,10 @@ TABLES: Mapping[str, str] = {
     "audit_log": "action actor after at before entry_number object_id organization_id token_id",
     "batches": (
         "batch_id call_context campaign_id client_metadata concurrency_limit created_at "
-        "disposition_rules kept_counts max_retries_override name on_machine organization_id "
-        "parent_batch_id paused_by phone_number_strategy phone_numbers retry_policy rules_version "
-        "scheduled_end scheduled_start status timezone total_contacts updated_at workflow_started_at "
-        "working_hours working_hours_enforced"
+        "disposition_rules keep_open kept_counts max_retries_override name on_machine organization_id "
+        "parent_batch_id paused_by phone_number_strategy phone_numbers rests_since retry_policy "
+        "rules_version scheduled_end scheduled_start status timezone total_contacts updated_at "
+        "workflow_started_at working_hours working_hours_enforced"
     ),
     "call_events": (
         "body call_status delivered_at event_key event_number execution_id happened_at received_at "
@@ -136,8 +136,8 @@ TABLES: Mapping[str, str] = {
     ),
     "contacts": (
         "batch_id call_variables campaign_id contact_id created_at erased_at external_id follow_up_at "
-        "follow_up_count last_attempted_at next_retry_at number_timezones phone_number position "
-        "retry_count settled_attempt skip_detail skip_reason status timezone updated_at"
+        "follow_up_count last_attempted_at next_retry_at not_before number_timezones phone_number position "
+        "priority retry_count settled_attempt skip_detail skip_reason status timezone updated_at"
     ),
     "dial_turns": "campaign_id next_dial_at pace_version",
     "idempotency_keys": "body claimed_at fingerprint finished_at key kind organization_id",
@@ -170,9 +170,10 @@ TABLES: Mapping[str, str] = {
     "webhook_secrets": "created_at endpoint_id expires_at secret",
 }
 WORDS: Mapping[str, str] = {
-    "Action": "cancel dispatch pause resume",
+    "Action": "cancel close dispatch pause resume",
     "AuditAction": (
-        "batch.append batch.cancel batch.create batch.delete batch.dispatch batch.pause batch.resume "
+        "batch.append batch.cancel batch.close batch.create batch.delete batch.dispatch batch.pause "
+        "batch.resume "
         "batch.update campaign.cancel "
         "campaign.create campaign.delete campaign.pause campaign.resume campaign.update "
         "contact.follow_up contact.skip delivery.replay endpoint.create endpoint.delete "

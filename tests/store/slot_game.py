@@ -381,7 +381,13 @@ class Game:
                 return
         await self._check_slots(batch, stands)
         batch.is_woken = batch.is_woken or dispatcher.must_read_at_once(stands)
-        wakes_at, _ = dispatcher.next_wake(stands, self.workflow_time())
+        self._wake_later(batch, dispatcher.next_wake(stands, self.workflow_time()))
+
+    def _wake_later(self, batch: Batch, next_wake: tuple[datetime, str] | None) -> None:
+        if next_wake is None:
+            batch.wakes_at = None
+            return
+        wakes_at, _ = next_wake
         still = batch.wakes_at is not None and batch.wakes_at > self.workflow_time()
         batch.wakes_at = min(wakes_at, batch.wakes_at) if still and batch.wakes_at else wakes_at
 

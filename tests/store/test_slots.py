@@ -8,7 +8,7 @@ import pytest
 
 from domain.batch import Batch, BatchStatus
 from domain.call import AttemptKind, CallStatus
-from domain.contact import Contact, ContactStatus
+from domain.contact import Contact, ContactStatus, call_order
 from domain.identity import BatchId, ContactId
 from domain.lifecycle import Action
 from domain.settlement import Settlement
@@ -23,6 +23,8 @@ MINUTE, SECOND = timedelta(minutes=1), timedelta(seconds=1)
 COMPLETED = Settlement(status=S.COMPLETED)
 OVERDUE = LATER + 6 * SECOND
 FALLS_DUE = "a retry or follow-up is due"
+LAST = call_order(0, 0)
+"""Before the first contact without a priority."""
 
 
 def retry(at: datetime = LATER) -> Settlement:
@@ -124,14 +126,14 @@ async def test_cursor_stands_before_the_first_who_was_not_granted_and_behind_all
     rest = await stores.grant(batch.batch_id, cursor=first.cursor)
     none = await stores.grant(batch.batch_id, cursor=rest.cursor)
 
-    assert (first.cursor, rest.cursor, none.cursor) == (2, 5, 5)
+    assert (first.cursor, rest.cursor, none.cursor) == (LAST + 2, LAST + 5, LAST + 5)
     assert places(people, rest) == [3, 4, 5]
 
 
 async def test_nobody_in_front_of_the_cursor_is_looked_at(stores: Stores) -> None:
     batch = await stores.a_kept_batch(5)
 
-    stands = await stores.grant(batch.batch_id, cursor=3)
+    stands = await stores.grant(batch.batch_id, cursor=LAST + 3)
 
     assert places(await stores.people_of(batch), stands) == [4, 5]
 
@@ -146,7 +148,7 @@ async def test_contact_whose_number_is_busy_is_passed_however_many_there_are(sto
     stands = await stores.grant(batch.batch_id, at_most=1)
 
     assert places(await stores.people_of(batch), stands) == [31]
-    assert (stands.cursor, stands.has_more) == (31, True)
+    assert (stands.cursor, stands.has_more) == (LAST + 31, True)
 
 
 async def test_contact_that_asks_at_its_time_is_granted_and_who_does_not_when_overdue(house: House) -> None:

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from domain.batch import BatchStatus
-from domain.slots import GrantedSlots
+from domain.slots import GrantedSlots, Wake
 from tests.builders import BATCH_ID, MONDAY_NOON
 from workflows.batch.dispatcher import Dispatcher
 from workflows.messages import BatchState
@@ -80,3 +80,33 @@ def test_look_at_everybody_makes_up_for_what_was_lost() -> None:
     dispatcher = Dispatcher(BATCH_ID, BatchState(stands=STANDS), MONDAY_NOON)
 
     assert held_before(dispatcher, after=timedelta(seconds=10)) is None
+
+
+RESTING = replace(STANDS, in_use=0, is_resting=True)
+
+
+def test_batch_that_rests_wakes_by_no_timer_however_long() -> None:
+    dispatcher = Dispatcher(BATCH_ID, BatchState(counted_at=MONDAY_NOON), MONDAY_NOON)
+    counted = replace(RESTING, counts={}, holders=())
+    dispatcher.take(counted, MONDAY_NOON)
+
+    assert dispatcher.next_wake(counted, MONDAY_NOON) is None
+    dispatcher.request("key", 10, MONDAY_NOON + timedelta(days=365))
+
+
+def test_batch_that_rests_wakes_for_its_end() -> None:
+    dispatcher = Dispatcher(BATCH_ID, BatchState(counted_at=MONDAY_NOON), MONDAY_NOON)
+    end = Wake(timedelta(hours=1), "scheduled end")
+    counted = replace(RESTING, counts={}, holders=(), wakes=(end,))
+    dispatcher.take(counted, MONDAY_NOON)
+
+    assert dispatcher.next_wake(counted, MONDAY_NOON) == (MONDAY_NOON + timedelta(hours=1), "scheduled end")
+
+
+def test_batch_that_rests_no_more_looks_again_soon() -> None:
+    dispatcher = Dispatcher(BATCH_ID, BatchState(stands=RESTING), MONDAY_NOON)
+    looked(dispatcher, 1)
+
+    wake = dispatcher.next_wake(STANDS, MONDAY_NOON)
+    assert wake is not None
+    assert wake[1] == "look at the rows again"

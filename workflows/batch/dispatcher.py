@@ -29,7 +29,10 @@ class Dispatcher:
         """Return the request; all contacts are read again when a window opened, or after a while."""
         self._held = None if self._held is None else self._held + self._told_of
         self._told_of, held_before = 0, self._held
-        if now >= self._level_read_at() or any(at <= now for at in self._state.rereads.values()):
+        level_at = self._level_read_at()
+        if (level_at is not None and now >= level_at) or any(
+            at <= now for at in self._state.rereads.values()
+        ):
             self.forget()
             self._leveled_at = now
             self._state.idle_looks += 1
@@ -96,19 +99,25 @@ class Dispatcher:
         was_answered = bool(stands.granted or stands.refused)
         return stands.has_more or (was_answered and len(self._state.asked) > limits.ASKED_AT_ONCE)
 
-    def next_wake(self, stands: GrantedSlots, now: datetime) -> tuple[datetime, str]:
-        """Return when to read again without a signal, and why."""
+    def next_wake(self, stands: GrantedSlots, now: datetime) -> tuple[datetime, str] | None:
+        """Return when to read again without a signal, and why; None while the batch rests until one comes."""
         due = [(now + each.after, each.what) for each in stands.wakes]
         due += [(at, what) for what, at in self._state.rereads.items()]
-        due.append((self._level_read_at(), "look at the rows again"))
+        if (level_at := self._level_read_at()) is not None:
+            due.append((level_at, "look at the rows again"))
         if self._state.follow_again_at is not None:
             due.append((self._state.follow_again_at, "time contacts that were settled by the old rules"))
         if stands.counts is None and self._state.counted_at is not None:
             due.append((self._state.counted_at + limits.COUNT_EVERY, "count"))
-        return min(due)
+        return min(due, default=None)
 
-    def _level_read_at(self) -> datetime:
-        """Return when all contacts are read again, signal or not: ever later while nothing happens."""
+    def _level_read_at(self) -> datetime | None:
+        """Return when all contacts are read again, signal or not: ever later while nothing happens.
+
+        None for a batch that rests: the housekeeping finds out if a signal was lost.
+        """
+        if self._state.stands is not None and self._state.stands.is_resting:
+            return None
         doublings: int = 2 ** min(self._state.idle_looks, limits.LONGEST_DOUBLING)
         return self._leveled_at + min(limits.LOOK_EVERY * doublings, limits.LOOK_IDLE_EVERY)
 

@@ -236,7 +236,10 @@ class BatchWorkflow:
 
     def _wake_later(self, stands: GrantedSlots) -> None:
         self._state.next_wake = self._dispatcher.next_wake(stands, workflow.now())
-        self._timer.set(*self._state.next_wake)
+        if self._state.next_wake is None:
+            self._timer.clear()
+        else:
+            self._timer.set(*self._state.next_wake)
 
     def _should_continue_as_new(self) -> bool:
         return (
