@@ -103,6 +103,11 @@ class ApiClient:
         """Return what a CSV file of contacts would come to as a batch; nothing is stored."""
         return self._upload("/batches/preview", fields, file)
 
+    def append_contacts(self, batch_id: str, fields: JsonObject, file: IO[bytes]) -> JsonObject:
+        """Add a CSV file of contacts to a batch; returns what became of it. Sent again as a creation is."""
+        path = f"/batches/{_segment(batch_id)}/contacts/upload"
+        return self._once(lambda key: self._upload(path, fields, file, key))
+
     def requeue_batch(self, batch_id: str, wanted: JsonObject) -> JsonObject:
         """Call contacts of a batch again in a new one; returns that. Sent again as `create_batch` is."""
 

@@ -26,6 +26,7 @@ batches.add_typer(batch_debugging)
 batches.add_typer(batch_preview)
 
 BatchId = Annotated[str, typer.Argument(metavar="ID", help="Id of the batch.")]
+SkipInvalid = Annotated[bool, typer.Option("--skip-invalid", help="Store bad rows as skipped.")]
 Statuses = Annotated[list[str] | None, typer.Option("--status", help="Only these; may be repeated.")]
 
 _CONTACT_COLUMNS = (
@@ -56,7 +57,10 @@ def create(  # noqa: PLR0913 - one parameter per option
     timezone: Annotated[str | None, typer.Option(help="IANA name of the zone of its people.")] = None,
     scheduled_start: Annotated[str | None, typer.Option(help="ISO 8601 date and time.")] = None,
     scheduled_end: Annotated[str | None, typer.Option(help="ISO 8601 date and time.")] = None,
-    skip_invalid: Annotated[bool, typer.Option("--skip-invalid", help="Store bad rows as skipped.")] = False,
+    keep_open: Annotated[
+        bool, typer.Option("--keep-open", help="Go on when everybody is done, until it is closed.")
+    ] = False,
+    skip_invalid: SkipInvalid = False,
     api_url: ApiUrl = None,
     token: ApiToken = None,
 ) -> None:
@@ -69,16 +73,36 @@ def create(  # noqa: PLR0913 - one parameter per option
         "timezone": timezone,
         "scheduled_start": scheduled_start,
         "scheduled_end": scheduled_end,
+        "keep_open": keep_open or None,
         "on_invalid": "skip" if skip_invalid else None,
     }
     fields = given(options)
     here = cli_context_of(context)
     with here.connect(api_url, token) as api:
-        batch = _upload(api, fields, file)
+        with _read(file) as contacts:
+            batch = api.create_batch(fields, contacts)
         typer.echo(batch["batch_id"])
-        typer.echo(_report(batch), err=True)
+        typer.echo(f"Batch created, {batch.get('status')}{_report(batch)}.", err=True)
         if watch:
             _follow(here, api, str(batch["batch_id"]))
+
+
+@batches.command("append")
+def append(  # noqa: PLR0913 - one parameter per option
+    context: typer.Context,
+    batch_id: BatchId,
+    file: Annotated[Path, typer.Argument(help="CSV with a column phone_number or mobile_number.")],
+    *,
+    skip_invalid: SkipInvalid = False,
+    api_url: ApiUrl = None,
+    token: ApiToken = None,
+) -> None:
+    """Add a CSV file of contacts to a batch that is not over; prints how many the batch holds."""
+    fields = given({"on_invalid": "skip" if skip_invalid else None})
+    with cli_context_of(context).connect(api_url, token) as api, _read(file) as contacts:
+        appended = api.append_contacts(batch_id, fields, contacts)
+    typer.echo(appended.get("total_contacts"))
+    typer.echo(f"Contacts added{_report(appended)}.", err=True)
 
 
 @batches.command("watch")
@@ -134,6 +158,9 @@ def change(  # noqa: PLR0913 - one parameter per option
         str | None, typer.Option(help="ISO 8601 date and time, while the start lies ahead.")
     ] = None,
     scheduled_end: Annotated[str | None, typer.Option(help="ISO 8601 date and time.")] = None,
+    keep_open: Annotated[
+        bool, typer.Option("--keep-open", help="Go on when everybody is done, until it is closed.")
+    ] = False,
     reset: Annotated[
         list[str] | None, typer.Option(help="A field to set back, such as scheduled_end; may be repeated.")
     ] = None,
@@ -150,6 +177,7 @@ def change(  # noqa: PLR0913 - one parameter per option
             "timezone": timezone,
             "scheduled_start": scheduled_start,
             "scheduled_end": scheduled_end,
+            "keep_open": keep_open or None,
         }
     )
     body = change_body(options, reset or [], file)
@@ -219,10 +247,11 @@ def list_contacts(  # noqa: PLR0913 - one parameter per option
             show_list(_CONTACT_COLUMNS, _contact_rows(people), Console())
 
 
-def _upload(api: ApiClient, fields: JsonObject, path: Path) -> JsonObject:
+@contextmanager
+def _read(path: Path) -> Iterator[BinaryIO]:
     try:
         with path.open("rb") as file:
-            return api.create_batch(fields, file)
+            yield file
     except OSError as error:
         raise UsageWrong(f"{path}: {error.strerror}") from error
 
@@ -262,13 +291,14 @@ def _follow(here: CliContext, api: ApiClient, batch_id: str) -> None:
         raise typer.Exit(REFUSED)
 
 
-def _report(batch: JsonObject) -> str:
-    report = batch.get("import_report")
+def _report(answer: JsonObject) -> str:
+    """Return what became of the rows of a file, behind a colon; nothing where that is not told."""
+    report = answer.get("import_report")
     if not isinstance(report, dict):
-        return f"Batch created, {batch.get('status')}."
+        return ""
     kept = f"{report.get('accepted')} of {report.get('received')} contacts accepted"
     dropped = f"{report.get('invalid')} invalid, {report.get('duplicates')} duplicates"
-    return f"Batch created, {batch.get('status')}: {kept} ({dropped})."
+    return f": {kept} ({dropped})"
 
 
 def _row(batch: JsonObject) -> list[str]:

@@ -18,7 +18,7 @@ from console.listing import cells, show_list, shown
 batch_debugging = typer.Typer()
 
 QUEUE_FIELDS = ("name", "role", "pollers", "backlog", "last_seen")
-_REQUEST = re.compile(r"POST /api/v1/(batches|campaigns)/(\w+)/(dispatch|resume)(\?now=true)?")
+_REQUEST = re.compile(r"POST /api/v1/(batches|campaigns)/(\w+)/(dispatch|resume|close)(\?now=true)?")
 """A request that a tip recommends, where there is a command for it."""
 _PARTS = ("workflow", "capacity", "window", "webhooks", "outcomes", "dispatcher")
 

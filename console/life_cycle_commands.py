@@ -78,6 +78,15 @@ def cancel_batch(
         _show(api.act("batches", batch_id, "cancel"))
 
 
+@batch_actions.command("close")
+def close_batch(
+    context: typer.Context, batch_id: BatchId, api_url: ApiUrl = None, token: ApiToken = None
+) -> None:
+    """Let a batch that is kept open complete once everybody is done."""
+    with cli_context_of(context).connect(api_url, token) as api:
+        _show(api.act("batches", batch_id, "close"))
+
+
 @batch_actions.command("dispatch")
 def dispatch_batch(
     context: typer.Context,

@@ -1,6 +1,7 @@
-"""`apollo batches change` and `requeue`: one request each."""
+"""`apollo batches change`, `append` and `requeue`: one request each."""
 
 import json
+from pathlib import Path
 
 import httpx
 import pytest
@@ -23,6 +24,7 @@ from tests.console.terminal import apollo
             {"scheduled_start": "2026-09-07T08:00", "scheduled_end": None},
             id="schedule",
         ),
+        pytest.param(("--keep-open",), {"keep_open": True}, id="keep open"),
     ],
 )
 def test_change_sends_what_was_given_and_shows_the_batch(
@@ -74,3 +76,32 @@ def test_requeue_whose_answer_got_lost_is_sent_again_with_the_same_key() -> None
 
     first, second = (request.headers["Idempotency-Key"] for request in api.requests)
     assert (first, result.stdout) == (second, "btc_2\n")
+
+
+def test_append_sends_the_file_and_prints_how_many_the_batch_holds(tmp_path: Path) -> None:
+    people = tmp_path / "more.csv"
+    people.write_text("phone_number,priority\n+14155550104,9\n+14155550105,\n")
+    report = {"received": 2, "accepted": 1, "invalid": 0, "duplicates": 1}
+    api = StandInApi(ok({"batch_id": "btc_1", "total_contacts": 11, "import_report": report}, 201))
+
+    result = apollo(api, "batches", "append", "btc_1", str(people), "--skip-invalid")
+
+    (request,) = api.requests
+    assert (request.method, request.url.path) == ("POST", "/api/v1/batches/btc_1/contacts/upload")
+    assert people.read_bytes() in request.content
+    assert b'name="on_invalid"\r\n\r\nskip' in request.content
+    assert (result.exit_code, result.stdout) == (0, "11\n")
+    assert "Contacts added: 1 of 2 contacts accepted (0 invalid, 1 duplicates)." in result.stderr
+
+
+def test_append_whose_answer_got_lost_is_sent_again_with_the_same_key(tmp_path: Path) -> None:
+    people = tmp_path / "more.csv"
+    people.write_text("phone_number\n+14155550104\n")
+    api = StandInApi(httpx.ReadTimeout, ok({"batch_id": "btc_1", "total_contacts": 11}, 201))
+
+    result = apollo(api, "batches", "append", "btc_1", str(people))
+
+    first, second = api.requests
+    assert first.headers["Idempotency-Key"] == second.headers["Idempotency-Key"]
+    assert people.read_bytes() in second.content
+    assert (result.exit_code, result.stdout) == (0, "11\n")

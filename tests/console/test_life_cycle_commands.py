@@ -56,6 +56,13 @@ from tests.console.terminal import apollo
             id="cancel batch",
         ),
         pytest.param(
+            ("batches", "close", "btc_1"),
+            "/batches/btc_1/close",
+            "in_progress",
+            "Batch closed",
+            id="close batch",
+        ),
+        pytest.param(
             ("batches", "skip", "btc_1", "con_1"),
             "/batches/btc_1/contacts/con_1/skip",
             "skipped",
