@@ -23,8 +23,9 @@ class BatchPlan:
 
     campaign: Campaign
     new: NewBatch
+    upload: BatchUpload
     given: Sequence[NewContact]
-    """The contacts, without the zones of their numbers."""
+    """Its contacts, without the zones of their numbers."""
     number_zones: NumberZones
 
     async def contacts(self) -> Sequence[NewContact]:
@@ -49,7 +50,7 @@ async def plan_batch(
     schedule = read_schedule(head.scheduled_start, head.scheduled_end, timezone, now)
     new = _new_batch(head, client, campaign, schedule)
     require_some_open_day(new.overrides, campaign)
-    return BatchPlan(campaign, new, upload.contacts_in(timezone), number_zones)
+    return BatchPlan(campaign, new, upload, upload.contacts_in(timezone), number_zones)
 
 
 async def _open_campaign(dependencies: ApiDependencies, client: Client, head: BatchHead) -> Campaign:

@@ -170,6 +170,8 @@ def _notes(plan: BatchPlan, question: ForecastQuestion) -> Iterator[str]:
         yield "The campaign is paused: it is taken to be resumed at the start"
     if question.other_batches:
         yield "Other batches of the campaign want as many slots as now, all along"
+    if question.new.keep_open:
+        yield "The batch is taken to be closed: it finishes when everybody is done"
     if question.new.scheduled_end is not None:
         yield "The forecast ends at scheduled_end"
     yield "The provider and the workers take every call at once; rules and lists stay as they are now"

@@ -85,6 +85,8 @@ def _planned(accepted: Sequence[NewContact], facts: NumberFacts) -> Sequence[Pla
             zone=zone_key(each.timezone, each.number_timezones),
             calls=facts.calls.get(each.phone_number, ()),
             is_on_the_phone=each.phone_number in facts.on_own_call,
+            not_before=each.not_before,
+            priority=each.priority,
         )
         for each in accepted
         if each.phone_number not in facts.suppressed

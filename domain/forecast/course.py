@@ -12,6 +12,7 @@ from heapq import heappop, heappush
 from itertools import count
 
 from domain.call import OUTCOME_OF, AttemptKind
+from domain.contact import call_order
 from domain.forecast.past_calls import CallDraws, Chance, DrawnCall
 from domain.forecast.question import ForecastQuestion, PlannedContact, Scale
 from domain.frequency import Capped, CapsAt, CountedCall, capped_by
@@ -27,7 +28,7 @@ _TURN = {AttemptKind.FOLLOW_UP: 0, AttemptKind.RETRY: 1, AttemptKind.INITIAL: 2}
 class _Person:
     """A contact on its way through a course."""
 
-    position: int
+    call_order: int
     lane: "_Lane"
     calls: list[CountedCall]
     """Newest first."""
@@ -60,12 +61,12 @@ class _Lane:
         return self.open_until is not None
 
     def add(self, person: _Person, due_at: datetime) -> bool:
-        """Have a contact wait; of those that were never called the upload's order decides.
+        """Have a contact wait; between those that were never called their `call_order` decides.
 
         Returns whether it is the first in the lane now.
         """
         since = _ALWAYS if person.kind is AttemptKind.INITIAL else due_at
-        heappush(self.waiting, (_TURN[person.kind], since, person.position, person))
+        heappush(self.waiting, (_TURN[person.kind], since, person.call_order, person))
         return self.waiting[0][3] is person
 
 
@@ -135,10 +136,14 @@ class _Play:
         heappush(self._events, (at, next(self._order), happen, told))
 
     def _enter(self, position: int, contact: PlannedContact) -> None:
-        person = _Person(position, self._lane(contact.zone), list(contact.calls))
+        order = call_order(contact.priority, position)
+        person = _Person(order, self._lane(contact.zone), list(contact.calls))
         self._unfinished += 1
+        comes_at = max(self._now, contact.not_before or self._now)
         if contact.is_on_the_phone:
-            self._wake(person, self._question.now + self._question.past.mean_length)
+            comes_at = max(comes_at, self._question.now + self._question.past.mean_length)
+        if comes_at > self._now:
+            self._wake(person, comes_at)
         else:
             self._wait(person, self._now)
 

@@ -34,6 +34,8 @@ class PlannedContact:
     calls: tuple[CountedCall, ...] = ()
     """Earlier attempts at its number that caps may count, newest first."""
     is_on_the_phone: bool = False
+    not_before: datetime | None = None
+    priority: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -321,3 +321,29 @@ def test_past_calls_tell_their_shares_and_mean_times() -> None:
     assert (past.total, past.share_of(CallStatus.COMPLETED)) == (400, 0.25)
     assert past.mean_talk == MINUTE
     assert past.mean_length == timedelta(seconds=17.5)  # (10 + 60) / 4
+
+
+def test_contacts_are_not_called_before_their_time() -> None:
+    contacts = [*people(2), *people(1, not_before=MONDAY_NOON + HOUR)]
+    expected = expected_of(a_question(contacts, batch={"concurrency_limit": 3}))
+    assert expected.finishes_at_p50 == MONDAY_NOON + HOUR + MINUTE
+    assert (expected.first_call_at, expected.calls) == (MONDAY_NOON, 3)
+
+
+def test_contact_whose_time_comes_with_the_end_of_the_batch_expires_with_it() -> None:
+    end = MONDAY_NOON + HOUR
+    contacts = [*people(1), *people(1, not_before=end)]
+    expected = expected_of(a_question(contacts, batch={"scheduled_end": end}))
+    assert (expected.calls, expected.expired) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("priority", "expired"),
+    [pytest.param(0, 1, id="in upload order"), pytest.param(9, 0, id="the urgent one first")],
+)
+def test_priority_decides_who_is_called_while_both_may_be(priority: int, expired: int) -> None:
+    """One slot; the second one's window closes after a minute, an hour before the first one's."""
+    contacts = [*people(1, zone="Atlantic/Cape_Verde"), *people(1, zone="UTC", priority=priority)]
+    batch = {"concurrency_limit": 1, "scheduled_end": MONDAY_NOON + 3 * HOUR}
+    hours: Mapping[str, Any] = {**OFFICE, "working_hours": a_week("09:00-12:01")}
+    assert expected_of(a_question(contacts, batch=batch, **hours)).expired == expired
