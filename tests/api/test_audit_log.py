@@ -60,6 +60,7 @@ ADDED = {"contacts": [{"phone_number": "+14155550188", "call_variables": {"calle
 UNAUDITED = {
     ("POST", "/webhooks/call-status"): "the provider's report is an event of the call, kept as such",
     ("POST", "/api/v1/webhooks/call-status"): "the same",
+    ("POST", "/api/v1/batches/preview"): "nothing is stored",
 }
 
 
