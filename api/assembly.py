@@ -16,6 +16,8 @@ from api.diagnosis import routes as diagnosis
 from api.erasures import routes as erasures
 from api.executions import routes as executions
 from api.export import routes as export
+from api.followers import routes as followers
+from api.followers.feed import Feeds
 from api.health import routes as health
 from api.http.body import BodyBytes
 from api.http.dependencies import ApiDependencies
@@ -46,6 +48,7 @@ ROUTERS = (
     contacts.router,
     export.router,
     diagnosis.router,
+    followers.router,
     suppressions.router,
     erasures.router,
     tokens.router,
@@ -99,6 +102,7 @@ def install(
     app.state.webhook_dependencies = webhook_dependencies or dependencies
     app.state.reading_places = CapacityLimiter(_UPLOADS_READ_AT_ONCE)
     app.state.upload_places = UploadPlaces()
+    app.state.feeds = Feeds()
     app.state.forecast_places = forecast_places()
     app.state.body_bytes = BodyBytes()
     app.state.request_places = RequestPlaces(dependencies.requests_per_token)

@@ -12,6 +12,7 @@ from uuid import uuid4
 
 import httpx
 
+from console.event_stream import MEDIA_TYPE, batches_of
 from console.failures import ApiUnreachable, CommandFailed, RequestConflicts, RequestRefused, UsageWrong
 
 JsonObject = Mapping[str, object]
@@ -23,6 +24,8 @@ PAGE = 1000
 _TIMEOUT = httpx.Timeout(10)
 # An upload of 100,000 contacts is read and stored, and an action reaches them all, before it is answered.
 _LONG_TIMEOUT = httpx.Timeout(10, read=120, write=120)
+# Events or heartbeats come every fifteen seconds.
+_HEARTBEATS_TIMEOUT = httpx.Timeout(10, read=40)
 # Answers that say *not now*; everything else from 400 on says *no*.
 _NOT_NOW = frozenset({429, 502, 503, 504})
 _BEFORE_EACH_RETRY_SECONDS = (1.0, 2.0, 4.0)
@@ -150,6 +153,19 @@ class ApiClient:
     def batch(self, batch_id: str) -> JsonObject:
         """Return one batch."""
         return _object(self._send("GET", f"/batches/{_segment(batch_id)}"))
+
+    def follow_batch(self, batch_id: str) -> Iterator[JsonObject]:
+        """Yield a batch as it stands, and again with each of its events, until they end.
+
+        Raises RequestRefused also where the API sends no events.
+        """
+        request = self._client.build_request(
+            "GET", f"/batches/{_segment(batch_id)}/events", timeout=_HEARTBEATS_TIMEOUT
+        )
+        with self._failures(), closing(self._client.send(request, stream=True)) as answer:
+            if not (answer.is_success and answer.headers.get("Content-Type", "").startswith(MEDIA_TYPE)):
+                raise RequestRefused(f"{self.api_url} sends no events")
+            yield from batches_of(answer.iter_lines())
 
     def change_batch(self, batch_id: str, change: JsonObject) -> JsonObject:
         """Change a batch; returns it."""

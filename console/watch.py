@@ -1,9 +1,9 @@
-"""Following one batch to its end, through short outages of the API.
+"""Following one batch to its end, through short outages of the API: by its events, or by polls.
 
 Progress is redrawn in a terminal, and printed line by line elsewhere.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Protocol, Self
@@ -14,8 +14,8 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from console.api_client import ApiClient
-from console.failures import ApiUnreachable
+from console.api_client import ApiClient, JsonObject
+from console.failures import ApiUnreachable, RequestRefused
 from console.progress import (
     BatchProgress,
     Pace,
@@ -132,17 +132,34 @@ class Watcher:
         """Follow on a display of the caller's choice."""
         pace = Pace()
         answered_at = self.clock()
+        for answer in self._answers(api, batch_id):
+            if isinstance(answer, ApiUnreachable):
+                if self.clock() - answered_at >= self.outage_seconds:
+                    raise answer
+                display.trouble(str(answer))
+                continue
+            progress = read_progress(answer)
+            answered_at = self.clock()
+            pace.note(progress.done, answered_at)
+            display.show(progress, pace, answered_at)
+            if progress.is_over:
+                return progress
+        raise AssertionError("answers do not end")
+
+    def _answers(self, api: ApiClient, batch_id: str) -> Iterator[JsonObject | ApiUnreachable]:
+        """Yield the batch each time it may have changed, by its events, or by polls where there are none."""
+        sends_events = True
         while True:
             try:
-                progress = read_progress(api.batch(batch_id))
+                if sends_events:
+                    yield from api.follow_batch(batch_id)
+                else:
+                    yield api.batch(batch_id)
             except ApiUnreachable as outage:
-                if self.clock() - answered_at >= self.outage_seconds:
+                yield outage
+            except RequestRefused:
+                if not sends_events:
                     raise
-                display.trouble(str(outage))
-            else:
-                answered_at = self.clock()
-                pace.note(progress.done, answered_at)
-                display.show(progress, pace, answered_at)
-                if progress.is_over:
-                    return progress
+                sends_events = False
+                continue
             self.pause(_BETWEEN_POLLS_SECONDS)

@@ -17,6 +17,8 @@ _log = structlog.get_logger()
 
 HELD = "apollo.held"
 """Where the scope of a request keeps what is let go of after its answer, an ExitStack."""
+IS_HEAD = "apollo.is_head"
+"""Set in the scope of a HEAD, which the app sees as a GET."""
 UNMATCHED = "unmatched"
 _CLIENT_LEFT = 499
 
@@ -100,4 +102,4 @@ class HeadRequests:
             await send({"type": "http.response.body", "body": b"", "more_body": False})
 
         # The server goes by its own scope, in which the method stays.
-        await self._app({**scope, "method": "GET"}, receive, send_head)
+        await self._app({**scope, "method": "GET", IS_HEAD: True}, receive, send_head)

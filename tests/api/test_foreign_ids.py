@@ -51,6 +51,7 @@ ENDPOINTS = [
     Endpoint("PATCH", BATCH, {"name": "north"}, noun="Batch"),
     Endpoint("GET", f"{BATCH}/debug", noun="Batch"),
     Endpoint("GET", f"{BATCH}/activity", noun="Batch"),
+    Endpoint("GET", f"{BATCH}/events", noun="Batch"),
     Endpoint("GET", f"{BATCH}/export.csv", noun="Batch"),
     Endpoint("GET", f"{BATCH}/contacts", noun="Batch"),
     Endpoint("GET", f"{BATCH}/contacts/", noun="Batch"),
@@ -126,7 +127,7 @@ async def an_estate(house: House, endpoint: Endpoint) -> Estate:
     hook = created(await house.client.post("/api/v1/webhook-endpoints", json={"url": "https://a.example"}))
     test = await house.client.post(f"/api/v1/webhook-endpoints/{hook['endpoint_id']}/test")
     [call] = house.tables.calls.values()
-    if endpoint.described == ("DELETE", f"/api/v1/{CAMPAIGN}"):
+    if endpoint.described in (("DELETE", f"/api/v1/{CAMPAIGN}"), ("GET", f"/api/v1/{BATCH}/events")):
         scene.move_batch(BatchStatus.COMPLETED)
     ids = {
         "campaign_id": scene.campaign_id,

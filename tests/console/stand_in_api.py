@@ -17,17 +17,29 @@ class StandInApi:
         self._answers = list(answers)
         self.requests: list[httpx.Request] = []
         self.pauses: list[float] = []
+        self.streams: list[bytes | type[httpx.TransportError]] = []
+        """What each stream of events sends; without one left there are no events."""
         self.transport = httpx.MockTransport(self._answer)
 
     def client(self) -> ApiClient:
         return ApiClient("http://api.example", TOKEN, self.transport, pause=self.pauses.append)
 
     def _answer(self, request: httpx.Request) -> httpx.Response:
+        if request.url.path.endswith("/events"):
+            return self._stream(request)
         self.requests.append(request)
         answer = self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
         if isinstance(answer, httpx.Response):
             return httpx.Response(answer.status_code, headers=answer.headers, content=answer.content)
         raise answer("as prepared", request=request)
+
+    def _stream(self, request: httpx.Request) -> httpx.Response:
+        if not self.streams:
+            return a_problem(404, "Not found")
+        stream = self.streams.pop(0)
+        if not isinstance(stream, bytes):
+            raise stream("as prepared", request=request)
+        return httpx.Response(200, content=stream, headers={"Content-Type": "text/event-stream"})
 
 
 def form_of(request: httpx.Request) -> dict[str, str]:

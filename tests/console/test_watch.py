@@ -1,6 +1,8 @@
 """A batch is followed to its end, through outages that pass, and given up on those that stay."""
 
 import io
+import json
+from collections.abc import Mapping
 
 import httpx
 import pytest
@@ -89,3 +91,44 @@ def test_terminal_shows_a_bar_and_why_it_stands_still() -> None:
 
     assert progress.status == "completed"
     assert all(text in shown for text in ("4/10", "━", "asking again", "10/10"))
+
+
+def events(*told: tuple[str, Mapping[str, object]]) -> bytes:
+    """What an API sends of a batch that is followed."""
+    return b"".join(
+        b"event: %b\nid: 1\ndata: %b\n\n" % (kind.encode(), json.dumps(data).encode()) for kind, data in told
+    )
+
+
+def test_watch_goes_by_events_where_there_are_some() -> None:
+    api = StandInApi(a_problem(500, "nobody asks"))
+    done = {"status": "completed", "counters": {"completed": 10}}
+    api.streams = [events(("batch", a_batch(completed=4))) + b": ping\n\n" + events(("change", done))]
+
+    progress, shown = watch(api, terminal=True)
+
+    assert (progress.status, progress.done, api.requests) == ("completed", 10, [])
+    assert all(text in shown for text in ("4/10", "10/10"))
+
+
+def test_watch_goes_on_after_a_stream_that_breaks_off() -> None:
+    api = StandInApi(a_problem(500, "nobody asks"))
+    api.streams = [
+        events(("batch", a_batch(completed=4))),
+        httpx.ReadError,
+        events(("batch", a_batch("completed", completed=10)), ("end", {})),
+    ]
+
+    progress, shown = watch(api)
+
+    assert progress.status == "completed"
+    assert "asking again" in shown
+
+
+def test_watch_polls_where_a_stream_cannot_be_read() -> None:
+    api = StandInApi(ok(a_batch("completed", completed=10)))
+    api.streams = [b"event: batch\ndata: nonsense\n\n"]
+
+    progress, _ = watch(api)
+
+    assert (progress.status, len(api.requests)) == ("completed", 1)

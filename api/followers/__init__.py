@@ -1,0 +1,1 @@
+"""Batches followed by event streams."""

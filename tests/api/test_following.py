@@ -1,0 +1,79 @@
+"""Following a batch over HTTP; only streams that end are read here, for a test waits for their ends."""
+
+import json
+
+import httpx
+import pytest
+
+from domain.identity import BatchId
+from tests.api.house import OTHER_SECRET, House, Json, a_problem, bearer
+
+
+async def a_cancelled_batch(house: House) -> Json:
+    campaign = await house.create_campaign()
+    batch = await house.create_batch(campaign["campaign_id"])
+    (await house.client.post(f"/api/v1/batches/{batch['batch_id']}/cancel")).raise_for_status()
+    return batch
+
+
+def events_of(answer: httpx.Response) -> list[dict[str, str]]:
+    """Return the fields of each event, in order."""
+    return [
+        dict(line.split(": ", 1) for line in block.splitlines() if not line.startswith(":"))
+        for block in answer.text.strip().split("\n\n")
+    ]
+
+
+async def follow(house: House, batch_id: str, **headers: str) -> httpx.Response:
+    return await house.client.get(f"/api/v1/batches/{batch_id}/events", headers=headers)
+
+
+async def test_batch_that_is_over_is_told_as_it_stands_and_the_stream_ends(house: House) -> None:
+    batch = await a_cancelled_batch(house)
+
+    answer = await follow(house, batch["batch_id"])
+    shown = (await house.client.get(f"/api/v1/batches/{batch['batch_id']}")).json()
+
+    assert answer.headers["content-type"].startswith("text/event-stream")
+    assert answer.headers["cache-control"] == "no-store"
+    first, end = events_of(answer)
+    assert (first["event"], end["event"]) == ("batch", "end")
+    assert json.loads(first["data"]) == {**shown, "diagnosis": None, "tip": None}
+
+
+async def test_who_comes_again_with_the_last_event_is_told_the_end_alone(house: House) -> None:
+    batch = await a_cancelled_batch(house)
+    first, _ = events_of(await follow(house, batch["batch_id"]))
+
+    again = await follow(house, batch["batch_id"], **{"Last-Event-ID": first["id"]})
+
+    assert [each["event"] for each in events_of(again)] == ["end"]
+
+
+@pytest.mark.parametrize("batch_id", ["btc_none", "nonsense"])
+async def test_unknown_batch_is_404_and_no_stream(house: House, batch_id: str) -> None:
+    answer = await follow(house, batch_id)
+
+    assert (answer.status_code, answer.json()) == (
+        404,
+        a_problem(404, "not-found", "Not Found", "Batch not found"),
+    )
+
+
+async def test_batch_of_another_organization_is_unknown(house: House) -> None:
+    batch = await a_cancelled_batch(house)
+
+    answer = await follow(house, batch["batch_id"], **bearer(OTHER_SECRET))
+
+    assert answer.status_code == 404
+
+
+async def test_head_of_a_stream_has_its_headers_and_opens_none(house: House) -> None:
+    campaign = await house.create_campaign()
+    batch = await house.create_batch(campaign["campaign_id"])
+
+    head = await house.client.head(f"/api/v1/batches/{batch['batch_id']}/events")
+
+    assert (head.status_code, head.content) == (200, b"")
+    assert head.headers["content-type"].startswith("text/event-stream")
+    assert house.tables.batches[BatchId(batch["batch_id"])].total_contacts == 2
