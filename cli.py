@@ -17,14 +17,17 @@ from console.cli_context import CliContext
 from console.demo import Demo
 from console.erasure_commands import erase
 from console.failures import ApolloGroup, CommandFailed
+from console.listing import show_list, shown
 from console.preset_commands import presets
 from console.suppression_commands import suppressions
 from console.watch import Watcher
 from console.webhook_commands import webhooks
+from domain.ports import Outdated
 from embedded.data_folder import read_token
 from embedded.database import operators_database
 from embedded.demo_stack import demo_plan
 from embedded.plan import with_absolute_folder
+from embedded.purge import outdated_now, purge_now
 from embedded.stack import RunningStack, running
 from embedded.stop_request import StopRequest, StopRequested
 from embedded.summary import say_on
@@ -110,6 +113,26 @@ def migrate() -> None:
     typer.echo("The database is up to date.")
 
 
+@app.command()
+def purge(
+    *, dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be taken.")] = False
+) -> None:
+    """Take what is older than APOLLO_RETENTION_DAYS and APOLLO_AUDIT_RETENTION_DAYS let it be, now."""
+    settings = with_absolute_folder(read_settings())
+    if settings.retention is None and settings.audit_retention is None:
+        raise CommandFailed(
+            "Everything is kept for ever: set APOLLO_RETENTION_DAYS or APOLLO_AUDIT_RETENTION_DAYS"
+        )
+    # Only here, for it takes longer to load than most commands to run.
+    from api.webhook_endpoints.bodies import body_of
+
+    take = outdated_now if dry_run else purge_now
+    with operators_database(settings) as database_url:
+        found = take(database_url, settings, body_of)
+    show_list(("what", "count"), _purged(found), Console(highlight=False))
+    typer.echo("Nothing was changed." if dry_run else "Emptied or forgotten.", err=True)
+
+
 def main() -> None:
     """Run a command and end the process with its exit code."""
     try:
@@ -119,6 +142,14 @@ def main() -> None:
             print(end.code, file=sys.stderr)  # noqa: T201 - what Python itself does with such an end
             leave(1)
         leave(end.code or 0)
+
+
+def _purged(found: Outdated) -> list[list[str]]:
+    return [
+        ["batches to be emptied", shown(found.batches)],
+        ["contacts in them", shown(found.contacts)],
+        ["entries of the audit log", shown(found.audit_entries)],
+    ]
 
 
 def _refuse_wrong_provider(settings: Settings) -> None:

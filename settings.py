@@ -110,6 +110,10 @@ class Settings(TelephonySettings, BaseSettings):
 
     number_key: SecretStr | None = None
     """What numbers of erased people are hashed with, where they must not be called; never to be changed."""
+    retention_days: Annotated[int, Field(ge=0, le=36500)] = 0
+    """How long after its end a batch tells who was called; 0 is for ever."""
+    audit_retention_days: Annotated[int, Field(ge=0, le=36500)] = 0
+    """How long the audit log is kept; 0 is for ever."""
     worker_metrics_port: Annotated[int, Field(ge=0, le=65535)] = 0
     """Where a worker serves its metrics; 0 is nowhere."""
     worker_metrics_host: str = "127.0.0.1"
@@ -232,6 +236,16 @@ class Settings(TelephonySettings, BaseSettings):
     def number_hash_key(self) -> str:
         """What numbers of erased people are hashed with, empty when unset."""
         return "" if self.number_key is None else self.number_key.get_secret_value()
+
+    @property
+    def retention(self) -> timedelta | None:
+        """How long after its end a batch tells who was called; None is for ever."""
+        return timedelta(days=self.retention_days) or None
+
+    @property
+    def audit_retention(self) -> timedelta | None:
+        """How long the audit log is kept; None is for ever."""
+        return timedelta(days=self.audit_retention_days) or None
 
     @property
     def unsigned_webhooks_allowed(self) -> bool:

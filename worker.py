@@ -27,6 +27,7 @@ from activities.housekeeping import HousekeepingActivities
 from activities.interceptors import AttemptLogInterceptor, HeartbeatInterceptor, LogContextInterceptor
 from activities.provider_circuit import ProviderCircuit
 from activities.rescheduled import RescheduledActivities
+from activities.retention import RetentionActivities
 from activities.slots import SlotActivities
 from activities.webhooks import WebhookActivities, WebhookParts
 from api.diagnosis.answer import debug_answer
@@ -44,6 +45,7 @@ from domain.ports import (
     WebhookSender,
 )
 from domain.wall_clock import rules_version
+from embedded.purge import retention_parts
 from observability.logging import configure_logs, warn_of_short_secrets
 from observability.metrics_port import serving_metrics
 from observability.worker_metrics import WorkerTelemetry, keep_ranking
@@ -237,7 +239,7 @@ def build_workers(role: Role, resources: WorkerResources, settings: Settings) ->
         yield _dial_worker(resources, limits)
     if role in (Role.ALL, Role.STORE):
         stored = [*of_batches.all, *of_contacts.all, *of_rescheduled.all, *of_slots.all]
-        activities = [*stored, *_housekeeping(resources)]
+        activities = [*stored, *_housekeeping(resources, settings)]
         yield Worker(client, task_queue=names.STORE_QUEUE, activities=activities, **activity_options())
 
 
@@ -261,14 +263,15 @@ def _dial_worker(resources: WorkerResources, limits: CallLimits) -> Worker:
     return Worker(resources.client, task_queue=names.DIAL_QUEUE, activities=activities, **activity_options())
 
 
-def _housekeeping(resources: WorkerResources) -> Sequence[Callable[..., object]]:
+def _housekeeping(resources: WorkerResources, settings: Settings) -> Sequence[Callable[..., object]]:
     database, clock, engine = resources.database, resources.clock, BatchWorkflows(resources.client)
     batches, reschedules = PostgresBatchStore(database, mint), PostgresRescheduleStore(database)
     housekeeping = HousekeepingActivities(batches, reschedules, engine, clock)
     contacts = ContactWorkflows(resources.client)
     delivering = DeliveryActivities(PostgresEndingStore(database), contacts, engine, clock)
     webhooks = WebhookActivities(_webhook_parts(resources))
-    return [*housekeeping.all, *delivering.all, *webhooks.all]
+    retention = RetentionActivities(retention_parts(database, clock, settings, body_of))
+    return [*housekeeping.all, *delivering.all, *webhooks.all, *retention.all]
 
 
 def _webhook_parts(resources: WorkerResources) -> WebhookParts:
@@ -327,12 +330,8 @@ async def serve(
             lock=settings.lock_timeout_seconds,
             idle_in_transaction=settings.idle_transaction_timeout_seconds,
         )
-        database = create_store_engine(
-            settings.required_database_url,
-            pool_size=CONNECTIONS,
-            timeouts=timeouts,
-            number_key=settings.number_hash_key,
-        )
+        url, key = settings.required_database_url, settings.number_hash_key
+        database = create_store_engine(url, pool_size=CONNECTIONS, timeouts=timeouts, number_key=key)
         stack.push_async_callback(database.dispose)
         await stack.enter_async_context(measuring(settings, telemetry, database))
         clock = await stack.enter_async_context(running_clock(database))

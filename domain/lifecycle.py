@@ -123,6 +123,12 @@ def require_open_to_contacts(status: BatchStatus) -> None:
         raise IllegalTransition(f"Batch is {status} and cannot take contacts")
 
 
+def require_deletable(status: BatchStatus) -> None:
+    """Raise IllegalTransition for a batch that is not over."""
+    if status not in TERMINAL_BATCH:
+        raise IllegalTransition(f"Batch is {status} and cannot be deleted")
+
+
 def require_changeable(batch: Batch, fields: Collection[str], now: datetime) -> None:
     """Raise IllegalTransition for fields that a batch does not take where it stands; contract 20."""
     if batch.status in TERMINAL_BATCH and not TAKEN_AT_ANY_TIME.issuperset(fields):

@@ -192,6 +192,15 @@ async def patch_batch(
     return json_answer(BatchOut.of(batch, campaign))
 
 
+@router.delete("/{batch_id}", status_code=204, responses=problems(ACTS), dependencies=[IgnoredBody])
+async def remove_batch(caller: Caller, dependencies: Dependencies, batch_id: str) -> Response:
+    """Soft-delete a batch that is over, with its contacts; its data is kept, and counts no more."""
+    known = batch_id_of(batch_id)
+    await dependencies.batches.delete(caller.organization_id, known, dependencies.clock())
+    dependencies.live_numbers.forget(known)
+    return Response(status_code=204)
+
+
 @router.post(
     "/{batch_id}/pause", response_model=BatchActed, responses=problems(ACTS), dependencies=[IgnoredBody]
 )

@@ -67,6 +67,7 @@ from domain.ports.idempotency import (
 from domain.ports.metrics import CallMetrics
 from domain.ports.paging import Page, Window
 from domain.ports.rescheduled import RescheduledContact, RescheduledStore
+from domain.ports.retention import Expiries, Outdated, RetentionStore
 from domain.ports.slots import HeldSlot, SlotStore
 from domain.ports.suppressions import AddedSuppression, ImportedSuppressions, SuppressionStore
 from domain.ports.telephony import StatusReport, TelephonyProvider, WebhookTranslator
@@ -124,6 +125,7 @@ __all__ = [
     "ErasureStore",
     "Execution",
     "ExecutionStore",
+    "Expiries",
     "ExportStore",
     "ForecastStore",
     "HeldSlot",
@@ -137,6 +139,7 @@ __all__ = [
     "Mismatch",
     "NewToken",
     "NumberFacts",
+    "Outdated",
     "Page",
     "ReadDiagnosis",
     "RecentAttempts",
@@ -148,6 +151,7 @@ __all__ = [
     "RescheduledPage",
     "RescheduledStore",
     "RescheduledTime",
+    "RetentionStore",
     "RulesChanged",
     "SlotStore",
     "StatusReport",

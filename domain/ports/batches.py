@@ -187,6 +187,9 @@ class BatchStore(Protocol):
         An error in `amend` leaves everything unchanged. Raises BatchNotFound.
         """
 
+    async def delete(self, organization_id: OrganizationId, batch_id: BatchId, now: datetime) -> None:
+        """Soft-delete a batch that is over. Raises BatchNotFound, IllegalTransition."""
+
     async def expire(self, batch_id: BatchId, now: datetime) -> Batch:
         """End a batch whose `scheduled_end` has come, and skip every contact that waits; else change nothing.
 

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from sqlalchemy import and_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.audit import Actor, AuditAction, AuditedChange
@@ -10,7 +11,7 @@ from domain.campaign import CampaignStatus
 from domain.contact import WAITING, SkipReason
 from domain.errors import CampaignPaused
 from domain.identity import BatchId, OrganizationId
-from domain.lifecycle import Action, changes_nothing, require_dispatchable
+from domain.lifecycle import Action, changes_nothing, require_deletable, require_dispatchable
 from store.audit.recording import record
 from store.batches.completion import complete_campaign
 from store.batches.locking import counted, locked_batch
@@ -26,7 +27,7 @@ _AUDITED = {
     Action.DISPATCH: AuditAction.BATCH_DISPATCH,
     Action.CLOSE: AuditAction.BATCH_CLOSE,
 }
-_KEPT = campaigns.c.deleted_at.is_(None)
+_KEPT = and_(campaigns.c.deleted_at.is_(None), batches.c.deleted_at.is_(None))
 
 
 async def act_on_batch(
@@ -91,6 +92,19 @@ async def dispatch_batch(
         batch = await _move(connection, batch, begun, now)
     await _record(connection, was, batch, Action.DISPATCH, now)
     return await counted(connection, batch)
+
+
+async def delete_batch(
+    connection: AsyncConnection, organization_id: OrganizationId, batch_id: BatchId, now: datetime
+) -> None:
+    """Soft-delete a batch; see `BatchStore.delete`."""
+    this = batches.c.batch_id == batch_id
+    batch, _ = await locked_batch(connection, this, batches.c.organization_id == organization_id, _KEPT)
+    require_deletable(batch.status)
+    await connection.execute(update(batches).where(this).values(deleted_at=now))
+    was = {"campaign_id": batch.campaign_id, "status": batch.status, "total_contacts": batch.total_contacts}
+    change = AuditedChange(action=AuditAction.BATCH_DELETE, object_id=batch_id, before=was)
+    await record(connection, organization_id, change, now)
 
 
 def _values_after(action: Action, now: datetime) -> Values:

@@ -73,6 +73,7 @@ def _own(sent: Appendix) -> Select[*tuple[Any, ...]]:
         .where(
             c.batch_id == sent.batch_id,
             c.organization_id == sent.organization_id,
+            c.deleted_at.is_(None),
             campaigns.c.deleted_at.is_(None),
         )
     )

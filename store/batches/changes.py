@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import datetime
 
-from sqlalchemy import func, select, update
+from sqlalchemy import and_, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.audit import AuditAction, AuditedChange, differing
@@ -30,7 +30,8 @@ async def change_batch(
 ) -> ChangedBatch:
     """Change a batch; see `BatchStore.change`."""
     c = batches.c
-    mine = (c.batch_id == batch_id, c.organization_id == organization_id, campaigns.c.deleted_at.is_(None))
+    is_kept = and_(c.deleted_at.is_(None), campaigns.c.deleted_at.is_(None))
+    mine = (c.batch_id == batch_id, c.organization_id == organization_id, is_kept)
     before, _ = await locked_batch(connection, *mine)
     under = campaigns.c.campaign_id == before.campaign_id
     row = (await connection.execute(select(campaigns).where(under))).mappings().one()

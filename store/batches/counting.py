@@ -134,9 +134,9 @@ async def call_counters_of(
 ) -> Mapping[CampaignId, CallCounters]:
     """Return the call counters of each campaign; an unknown ending counts as failed."""
     b = batches.c.campaign_id
-    these = b == among(campaign_ids)
-    outcomes = await connection.execute(calls_by_status(b, these))
-    dialled = await connection.execute(follow_ups(b, these))
+    these = (b == among(campaign_ids), batches.c.deleted_at.is_(None))
+    outcomes = await connection.execute(calls_by_status(b, *these))
+    dialled = await connection.execute(follow_ups(b, *these))
     counts: dict[str, dict[str, int]] = {each: defaultdict(int) for each in campaign_ids}
     for campaign_id, status, number in outcomes:
         if status in COUNTED_AS:

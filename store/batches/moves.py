@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, case, update
+from sqlalchemy import ColumnElement, case, func, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.batch import Batch, BatchStatus, PausedBy
@@ -25,7 +25,7 @@ def resumed(now: datetime) -> Values:
 
 def ended(status: BatchStatus) -> Values:
     """Return the columns of a batch that is over."""
-    return {"status": status, "paused_by": None}
+    return {"status": status, "paused_by": None, "ended_at": func.now()}
 
 
 async def move_batches(

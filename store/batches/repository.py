@@ -25,7 +25,7 @@ from domain.ports import (
     Window,
 )
 from store.access.idempotency import effect_once
-from store.batches.actions import act_on_batch, dispatch_batch, expire_batch
+from store.batches.actions import act_on_batch, delete_batch, dispatch_batch, expire_batch
 from store.batches.appending import Appendix, append_contacts
 from store.batches.changes import change_batch
 from store.batches.completion import finish_batch
@@ -46,7 +46,11 @@ _WITH_CAMPAIGN = (
 )
 # Made once: putting such a statement together costs more than sending it.
 _ONE = _WITH_CAMPAIGN.where(batches.c.batch_id == bindparam("this_batch"))
-_OWN = _ONE.where(batches.c.organization_id == bindparam("this_organization"))
+_SHOWN = _WITH_CAMPAIGN.where(batches.c.deleted_at.is_(None))
+_OWN = _SHOWN.where(
+    batches.c.batch_id == bindparam("this_batch"),
+    batches.c.organization_id == bindparam("this_organization"),
+)
 _IN_PROGRESS = select(func.count()).where(
     contacts.c.batch_id == bindparam("this_batch"), contacts.c.status == ContactStatus.IN_PROGRESS
 )
@@ -206,7 +210,7 @@ class PostgresBatchStore:
     ) -> Page[tuple[Batch, Campaign]]:
         """Return batches, newest first, with counters; empty `statuses` matches any."""
         c = batches.c
-        matching = _WITH_CAMPAIGN.where(c.organization_id == organization_id)
+        matching = _SHOWN.where(c.organization_id == organization_id)
         if campaign_id is not None:
             matching = matching.where(c.campaign_id == campaign_id)
         if statuses:
@@ -275,6 +279,11 @@ class PostgresBatchStore:
             return await change_batch(
                 connection, organization_id, batch_id, amend, now, bears_on_calls=bears_on_calls
             )
+
+    async def delete(self, organization_id: OrganizationId, batch_id: BatchId, now: datetime) -> None:
+        """Soft-delete a batch that is over. Raises BatchNotFound, IllegalTransition."""
+        async with transaction(self._engine) as connection:
+            await delete_batch(connection, organization_id, batch_id, now)
 
     async def expire(self, batch_id: BatchId, now: datetime) -> Batch:
         """End a batch whose `scheduled_end` has come, and its campaign with its last batch.

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import bindparam, or_, select
+from sqlalchemy import and_, bindparam, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from domain.call import LIVE_CALLS, AttemptKind, CallRecord, CallStatus
@@ -24,7 +24,10 @@ _READ = (
     .where(
         calls.c.execution_id == bindparam("this_execution"),
         campaigns.c.organization_id == bindparam("this_organization"),
-        or_(campaigns.c.deleted_at.is_(None), calls.c.call_status.in_(LIVE_CALLS)),
+        or_(
+            and_(campaigns.c.deleted_at.is_(None), batches.c.deleted_at.is_(None)),
+            calls.c.call_status.in_(LIVE_CALLS),
+        ),
     )
 )
 # Without the long texts that nobody is shown.

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Mapping
 
-from sqlalchemy import Integer, Select, cast, func, select
+from sqlalchemy import ColumnElement, Integer, Select, and_, cast, func, not_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.batch import BatchStatus
@@ -21,7 +21,7 @@ async def stats_of(connection: AsyncConnection, campaign: Campaign) -> CampaignS
     """Count the contacts, batches and calls of a campaign as they are stored."""
     campaign_id = campaign.campaign_id
     batch_counts, most_retries = await _batches(connection, campaign)
-    mine = batches.c.campaign_id == campaign_id
+    mine = and_(batches.c.campaign_id == campaign_id, batches.c.deleted_at.is_(None))
     ended_as = await connection.execute(calls_by_status(batches.c.campaign_id, mine))
     call_counts = {status: number for _, status, number in ended_as}
     counted = await connection.execute(follow_ups(batches.c.campaign_id, mine))
@@ -36,7 +36,7 @@ async def stats_of(connection: AsyncConnection, campaign: Campaign) -> CampaignS
         most_retries=most_retries,
         attempts=sum(call_counts.values()),
         follow_ups=sum(follow_up_counts.values()),
-        told=await count_told(connection, calls.c.campaign_id == campaign_id),
+        told=await count_told(connection, and_(calls.c.campaign_id == campaign_id, not_(_is_deleted()))),
     )
 
 
@@ -45,12 +45,22 @@ async def _batches(connection: AsyncConnection, campaign: Campaign) -> tuple[Map
     c = batches.c
     own = func.max(func.coalesce(c.max_retries_override, cast(c.retry_policy["max_retries"].astext, Integer)))
     counted = await connection.execute(
-        select(c.status, func.count(), own).where(c.campaign_id == campaign.campaign_id).group_by(c.status)
+        select(c.status, func.count(), own)
+        .where(c.campaign_id == campaign.campaign_id, c.deleted_at.is_(None))
+        .group_by(c.status)
     )
     rows = counted.all()
     overrides = [most for _, _, most in rows if most is not None]
     most_retries = max([campaign.rules.retry_policy.max_retries, *overrides])
     return {BatchStatus(status): number for status, number, _ in rows}, most_retries
+
+
+def _is_deleted() -> ColumnElement[bool]:
+    """Tell in SQL whether a call is of a deleted batch; few campaigns have one."""
+    b = batches.c
+    return calls.c.batch_id.in_(
+        select(b.batch_id).where(b.campaign_id == calls.c.campaign_id, b.deleted_at.is_not(None))
+    )
 
 
 def _waiting_for_retry(campaign_id: CampaignId) -> Select[int, int]:

@@ -21,7 +21,7 @@ _LOCKED = (
     select(contacts, batches.c.status.label("batch_status"), campaigns.c.max_follow_ups)
     .join_from(contacts, batches, contacts.c.batch_id == batches.c.batch_id)
     .join(campaigns, batches.c.campaign_id == campaigns.c.campaign_id)
-    .where(campaigns.c.deleted_at.is_(None))
+    .where(campaigns.c.deleted_at.is_(None), batches.c.deleted_at.is_(None))
     .suffix_with(text("FOR SHARE OF campaigns FOR SHARE OF batches FOR NO KEY UPDATE OF contacts"))
 )
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import RowMapping, Select, bindparam, func, or_, select, text, update
+from sqlalchemy import RowMapping, Select, and_, bindparam, func, or_, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from domain.audit import AuditAction, AuditedChange, differing
@@ -117,7 +117,10 @@ class PostgresDispositionStore:
 def _owned(statement: Select[*tuple[Any, ...]], organization_id: OrganizationId) -> Select[*tuple[Any, ...]]:
     return statement.where(
         campaigns.c.organization_id == organization_id,
-        or_(campaigns.c.deleted_at.is_(None), calls.c.call_status.in_(LIVE_CALLS)),
+        or_(
+            and_(campaigns.c.deleted_at.is_(None), batches.c.deleted_at.is_(None)),
+            calls.c.call_status.in_(LIVE_CALLS),
+        ),
     )
 
 

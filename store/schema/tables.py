@@ -118,6 +118,11 @@ class BatchRow(Row, table=True):
         Index("ix_batches_in_progress", "batch_id", postgresql_where=text("status = 'in_progress'")),
         Index("ix_batches_uncounted", "campaign_id", postgresql_where=text("kept_counts IS NULL")),
         Index("ix_batches_resting", "rests_since", postgresql_where=text("rests_since IS NOT NULL")),
+        Index(
+            "ix_batches_unerased",
+            text("coalesce(ended_at, updated_at)"),
+            postgresql_where=text("erased_at IS NULL AND status IN ('completed', 'cancelled', 'expired')"),
+        ),
     )
 
     batch_id: str = Field(primary_key=True, sa_type=Text)
@@ -140,6 +145,12 @@ class BatchRow(Row, table=True):
     call_context: dict[str, object] = Field(sa_type=JSONB)
     client_metadata: dict[str, object] = Field(sa_type=JSONB)
     workflow_started_at: datetime | None = Field(sa_type=INSTANT)
+    deleted_at: datetime | None = Field(sa_type=INSTANT)
+    """A deleted batch stays for its calls, and no client sees it."""
+    ended_at: datetime | None = Field(sa_type=INSTANT)
+    """Null while it runs, and of batches that ended before this was kept."""
+    erased_at: datetime | None = Field(sa_type=INSTANT)
+    """When all of its contacts were emptied with age."""
     kept_counts: dict[str, object] | None = Field(sa_type=JSON_OR_NULL)
     """What was counted once nothing was under way any more; null while counts are derived."""
     parent_batch_id: str | None = Field(sa_type=Text)

@@ -18,6 +18,7 @@ from activities.housekeeping import HousekeepingActivities
 from activities.messages import PlaceCall, SettleAttempt
 from activities.provider_circuit import ProviderCircuit
 from activities.rescheduled import RescheduledActivities
+from activities.retention import RetentionActivities
 from activities.slots import SlotActivities
 from activities.webhooks import WebhookActivities
 from domain.batch import BatchOverrides
@@ -65,6 +66,7 @@ from tests.fakes import (
     Tables,
 )
 from tests.fakes.no_webhooks import no_webhooks
+from tests.fakes.retention import nothing_outdated
 
 Request = TypeVar("Request")
 Answer = TypeVar("Answer")
@@ -262,6 +264,7 @@ class Scene:
             FakeEndingStore(self.tables), self.engine, self.engine, self.clock
         )
         self.webhooks = WebhookActivities(no_webhooks(self.clock))
+        self.retention = RetentionActivities(nothing_outdated(self.tables, self.clock))
         self.of_slots = SlotActivities(FakeSlotStore(self.tables), self.directory, self.clock)
         self._put(brief or a_dial_brief())
 

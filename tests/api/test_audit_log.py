@@ -89,6 +89,7 @@ class Write:
     @property
     def route(self) -> tuple[str, str]:
         path = self.path.replace("{finished_id}", "{campaign_id}").replace("{called_id}", "{contact_id}")
+        path = path.replace("{over_id}", "{batch_id}")
         return self.method, f"/api/v1{path}"
 
 
@@ -116,6 +117,7 @@ WRITES = [
     a_write("POST", f"{BATCH}/resume", "batch.resume", "batch_id", after=f"{BATCH}/pause"),
     a_write("POST", f"{BATCH}/cancel", "batch.cancel", "batch_id"),
     a_write("POST", f"{BATCH}/close", "batch.close", "batch_id"),
+    a_write("DELETE", "/batches/{over_id}", "batch.delete", "over_id"),
     a_write("POST", f"{BATCH}/requeue", "batch.create", "batch_id", json={"statuses": ["completed"]}),
     a_write("POST", f"{BATCH}/dispatch", "batch.dispatch", "batch_id"),
     a_write("POST", f"{CONTACT}/skip", "contact.skip", "contact_id"),
@@ -239,17 +241,20 @@ async def an_estate(bare: Estate) -> Mapping[str, str]:
     others = [{"phone_number": number} for number in NUMBERS[1:]]
     people = {"campaign_id": campaign["campaign_id"], "contacts": [CALLEE, *others]}
     batch = await make("/batches/", {**people, "keep_open": True})
+    over = await make("/batches/", {"campaign_id": finished["campaign_id"], "contacts": others})
     listed = await make("/suppressions", {"phone_number": LISTED, "reason": "asked by letter"})
     token = await make("/tokens", {"name": "spare"})
     endpoint = await make("/webhook-endpoints", {"url": "https://receiver.example/hook?key=clinic-7"})
     tested = await bare.client.post(f"/api/v1/webhook-endpoints/{endpoint['endpoint_id']}/test")
     await bare.run("UPDATE contacts SET status = 'completed' WHERE position = 1")
-    await bare.run(_A_CALL)
+    await bare.run(_A_CALL.replace("position = 1", f"batch_id = '{batch['batch_id']}' AND position = 1"))
+    await bare.run(f"UPDATE batches SET status = 'cancelled' WHERE batch_id = '{over['batch_id']}'")  # noqa: S608 - an id of ours
     people = (await bare.client.get(f"/api/v1/batches/{batch['batch_id']}/contacts")).json()
     return {
         "organization_id": ORGANIZATION,
         "campaign_id": campaign["campaign_id"],
         "finished_id": finished["campaign_id"],
+        "over_id": over["batch_id"],
         "batch_id": batch["batch_id"],
         "called_id": people[0]["contact_id"],
         "execution_id": people[0]["current_call"]["execution_id"],

@@ -30,6 +30,7 @@ from domain.identity import BATCH_PREFIX, CONTACT_PREFIX, BatchId, CampaignId, C
 from domain.lifecycle import (
     Action,
     changes_nothing,
+    require_deletable,
     require_dispatchable,
     require_open_to_contacts,
     status_after_change,
@@ -45,6 +46,7 @@ from domain.ports import (
     Window,
 )
 from tests.fakes.idempotency import effect_once
+from tests.fakes.requeueing import is_called_again
 from tests.fakes.tables import CANCELLABLE, Tables, newest_first, page_of
 
 _REVIVED = frozenset({CampaignStatus.DRAFT, CampaignStatus.COMPLETED})
@@ -121,25 +123,13 @@ class FakeBatchStore:
                     priority=each.priority,
                 )
                 for each in self._tables.contacts_of(parent)
-                if self._is_called_again(each, new, which, now)
+                if is_called_again(self._tables, each, new, which, now)
             ]
             if not again:
                 raise NobodyLeft
             return self._create(new, again, now)
 
         return effect_once(self._tables, keyed, requeueing)
-
-    def _is_called_again(self, contact: Contact, new: NewBatch, which: CalledAgain, now: datetime) -> bool:
-        if contact.status not in which.statuses:
-            return False
-        left_out = (SkipReason.INVALID_NUMBER, SkipReason.SUPPRESSED, SkipReason.ERASED)
-        if contact.skip_reason in left_out or contact.erased_at is not None:
-            return False
-        if self._tables.is_suppressed(new.organization_id, contact.phone_number, now):
-            return False
-        newest = self._tables.newest_call(contact.contact_id)
-        disposition = None if newest is None else newest.disposition
-        return not which.dispositions or disposition in which.dispositions
 
     async def append(
         self,
@@ -227,7 +217,7 @@ class FakeBatchStore:
     async def get(self, organization_id: OrganizationId, batch_id: BatchId) -> tuple[Batch, Campaign]:
         """Raises BatchNotFound, also for a batch of another organization."""
         batch, campaign = await self.load(batch_id)
-        if batch.organization_id != organization_id:
+        if batch.organization_id != organization_id or batch_id in self._tables.deleted_batches:
             raise BatchNotFound
         return batch, campaign
 
@@ -262,7 +252,7 @@ class FakeBatchStore:
             (self._counted(each), self._tables.campaigns[each.campaign_id])
             for each in self._tables.batches.values()
             if each.organization_id == organization_id
-            and self._tables.sees(each.campaign_id)
+            and self._tables.shows(each)
             and campaign_id in (None, each.campaign_id)
             and (not statuses or each.status in statuses)
         ]
@@ -346,6 +336,12 @@ class FakeBatchStore:
         tables.recomputed_versions[campaign_id] = min(announced, version - 1)
         tables.campaigns[campaign_id] = replace(campaign, updated_at=now)
         return announced >= version
+
+    async def delete(self, organization_id: OrganizationId, batch_id: BatchId, now: datetime) -> None:
+        """Raises BatchNotFound, IllegalTransition."""
+        batch, _ = await self.get(organization_id, batch_id)
+        require_deletable(batch.status)
+        self._tables.deleted_batches.add(batch_id)
 
     async def expire(self, batch_id: BatchId, now: datetime) -> Batch:
         """End a batch whose `scheduled_end` has come; else change nothing. Raises BatchNotFound."""

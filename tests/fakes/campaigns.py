@@ -128,10 +128,13 @@ class FakeCampaignStore:
     async def stats(self, organization_id: OrganizationId, campaign_id: CampaignId) -> CampaignStats:
         """Raises CampaignNotFound."""
         campaign = await self.get(organization_id, campaign_id)
-        mine = [each for each in self._tables.batches.values() if each.campaign_id == campaign_id]
-        people = [each for each in self._tables.contacts.values() if each.campaign_id == campaign_id]
+        gone = self._tables.deleted_batches
+        batches = [each for each in self._tables.batches.values() if each.campaign_id == campaign_id]
+        mine = [each for each in batches if each.batch_id not in gone]
+        shown = {each.batch_id for each in mine}
+        people = [each for each in self._tables.contacts.values() if each.batch_id in shown]
         waiting = [each for each in people if each.status is ContactStatus.RETRYING]
-        calls = [each for each in self._tables.calls.values() if each.campaign_id == campaign_id]
+        calls = [each for each in self._tables.calls.values() if each.batch_id in shown]
         in_force = [redial_policy_in_force(each.overrides, campaign.rules)[1] for each in mine]
         return CampaignStats(
             contacts=Counter(each.status for each in people),
@@ -145,7 +148,9 @@ class FakeCampaignStore:
         )
 
     def _counted(self, campaign: Campaign) -> Campaign:
-        mine = [each for each in self._tables.calls.values() if each.campaign_id == campaign.campaign_id]
+        gone = self._tables.deleted_batches
+        calls = [each for each in self._tables.calls.values() if each.batch_id not in gone]
+        mine = [each for each in calls if each.campaign_id == campaign.campaign_id]
         ended = Counter(each.call_status for each in mine)
         return replace(
             campaign,

@@ -35,7 +35,10 @@ class FakeDispositionStore:
         before = self._call(execution_id)
         if self._tables.campaigns[before.campaign_id].organization_id != organization_id:
             raise ExecutionNotFound
-        if not self._tables.sees(before.campaign_id) and before.call_status not in LIVE_CALLS:
+        if (
+            not self._tables.shows(self._tables.batches[before.batch_id])
+            and before.call_status not in LIVE_CALLS
+        ):
             raise ExecutionNotFound
         after, effect = apply_report(before, report, now)
         self._tables.calls[execution_id] = after

@@ -25,7 +25,10 @@ class FakeExecutionStore:
         campaign = None if record is None else self._tables.campaigns[record.campaign_id]
         if record is None or campaign is None or campaign.organization_id != organization_id:
             raise ExecutionNotFound
-        if not self._tables.sees(record.campaign_id) and record.call_status not in LIVE_CALLS:
+        if (
+            not self._tables.shows(self._tables.batches[record.batch_id])
+            and record.call_status not in LIVE_CALLS
+        ):
             raise ExecutionNotFound
         siblings = [each for each in self._tables.calls.values() if each.contact_id == record.contact_id]
         earlier = sorted(

@@ -95,6 +95,8 @@ class Tables:
     campaigns: dict[CampaignId, Campaign] = field(default_factory=dict)
     deleted: set[CampaignId] = field(default_factory=set)
     """Campaigns no client sees any more; whoever calls has lost them too."""
+    deleted_batches: set[BatchId] = field(default_factory=set)
+    """The same of batches."""
     policy_versions: dict[CampaignId, int] = field(default_factory=dict)
     """Of campaigns whose rules were changed."""
     recomputed_versions: dict[CampaignId, int] = field(default_factory=dict)
@@ -139,6 +141,10 @@ class Tables:
     def sees(self, campaign_id: CampaignId) -> bool:
         """Tell whether a campaign exists and was not deleted."""
         return campaign_id in self.campaigns and campaign_id not in self.deleted
+
+    def shows(self, batch: Batch) -> bool:
+        """Tell whether a client sees a batch: neither it nor its campaign was deleted."""
+        return self.sees(batch.campaign_id) and batch.batch_id not in self.deleted_batches
 
     def is_machine_news(self, before: CallRecord, after: CallRecord) -> bool:
         """Tell whether a machine turned out to be on the line, where it is to be hung up on."""

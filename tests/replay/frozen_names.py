@@ -23,9 +23,9 @@ ACTIVITIES: Mapping[str, str] = {
     "apollo-control": "grant_slots",
     "apollo-dial": "check_call hang_up_machine hang_up_skipped place_call",
     "apollo-store": (
-        "act_on_batch begin_batch close_contact deliver_endings deliver_webhooks expire_batch "
-        "find_lost_slots finish_batch is_over notify_rescheduled reschedule_contacts return_slot "
-        "signal_changed_rules start_batches stop_stories"
+        "act_on_batch apply_retention begin_batch close_contact deliver_endings deliver_webhooks "
+        "expire_batch find_lost_slots finish_batch is_over notify_rescheduled reschedule_contacts "
+        "return_slot signal_changed_rules start_batches stop_stories"
     ),
 }
 """By task queue."""
@@ -53,6 +53,7 @@ MESSAGES: Mapping[str, str] = {
     "HousekeepingWorkflow request": "jobs term terms_per_run",
     "act_on_batch answer": "came_of",
     "act_on_batch request": "action batch_id",
+    "apply_retention request": "lasts",
     "attempt_reported": "attempt contact_id status withheld",
     "begin_batch request": "batch_id",
     "call_event": "answered_by attempt call_status",
@@ -109,10 +110,10 @@ MESSAGES: Mapping[str, str] = {
 TABLES: Mapping[str, str] = {
     "audit_log": "action actor after at before entry_number object_id organization_id token_id",
     "batches": (
-        "batch_id call_context campaign_id client_metadata concurrency_limit created_at "
-        "disposition_rules keep_open kept_counts max_retries_override name on_machine organization_id "
-        "parent_batch_id paused_by phone_number_strategy phone_numbers rests_since retry_policy "
-        "rules_version scheduled_end scheduled_start status timezone total_contacts updated_at "
+        "batch_id call_context campaign_id client_metadata concurrency_limit created_at deleted_at "
+        "disposition_rules ended_at erased_at keep_open kept_counts max_retries_override name on_machine "
+        "organization_id parent_batch_id paused_by phone_number_strategy phone_numbers rests_since "
+        "retry_policy rules_version scheduled_end scheduled_start status timezone total_contacts updated_at "
         "workflow_started_at working_hours working_hours_enforced"
     ),
     "call_events": (

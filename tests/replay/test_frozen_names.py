@@ -82,6 +82,7 @@ def activities() -> Mapping[str, Sequence[Callable[..., object]]]:
             *scene.housekeeping.all,
             *scene.delivering.all,
             *scene.webhooks.all,
+            *scene.retention.all,
         ],
     }
 

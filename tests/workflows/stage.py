@@ -26,6 +26,7 @@ from activities.housekeeping import HousekeepingActivities
 from activities.interceptors import HeartbeatInterceptor
 from activities.provider_circuit import ProviderCircuit
 from activities.rescheduled import RescheduledActivities
+from activities.retention import RetentionActivities
 from activities.slots import SlotActivities
 from activities.webhooks import WebhookActivities
 from domain.batch import BatchStatus
@@ -57,6 +58,7 @@ from tests.fakes import (
     Tables,
 )
 from tests.fakes.no_webhooks import no_webhooks
+from tests.fakes.retention import nothing_outdated
 from tests.workflows.skipping_server import SkippingServer
 from workflows import names, search_attributes
 from workflows.batch.workflow import BatchWorkflow
@@ -357,6 +359,7 @@ def _workers(stage: Stage) -> list[Worker]:
     housekeeping = HousekeepingActivities(batches, reschedules, of_batch, server_clock)
     delivering = DeliveryActivities(FakeEndingStore(tables), directory, of_batch, server_clock)
     webhooks = WebhookActivities(no_webhooks(server_clock))
+    retention = RetentionActivities(nothing_outdated(stage.tables, server_clock))
     beating = [HeartbeatInterceptor()]
     return [
         Worker(
@@ -392,6 +395,7 @@ def _workers(stage: Stage) -> list[Worker]:
                 *housekeeping.all,
                 *delivering.all,
                 *webhooks.all,
+                *retention.all,
             ],
             max_heartbeat_throttle_interval=timedelta(milliseconds=500),
             interceptors=beating,

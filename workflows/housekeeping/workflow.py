@@ -12,6 +12,7 @@ from temporalio.exceptions import ActivityError
 with workflow.unsafe.imports_passed_through():
     from activities.deliveries import DeliveryActivities
     from activities.housekeeping import HousekeepingActivities, HousekeepingTerm
+    from activities.retention import RetentionActivities
     from activities.webhooks import WebhookActivities
     from workflows.markdown import table
     from workflows.messages import HousekeepingInput
@@ -36,6 +37,7 @@ JOBS = (
         HousekeepingActivities.signal_changed_rules, "signals changed rules to batches that do not know them"
     ),
     Job(WebhookActivities.deliver_webhooks, "posts what happens to clients' webhook endpoints"),
+    Job(RetentionActivities.apply_retention, "empties and forgets what was kept long enough"),
 )
 """A new one comes last: a run has as many of them as its start says."""
 
