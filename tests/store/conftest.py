@@ -1,10 +1,12 @@
 """What the store's tests share."""
 
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import TextClause, event, text
 from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.sql.sqltypes import NullType
 
 from embedded.postgres import EmbeddedPostgres
 from store.database.engine import create_store_engine
@@ -20,8 +22,20 @@ async def shared_engine(postgres: EmbeddedPostgres) -> AsyncIterator[AsyncEngine
     """An engine on a database of the test's file: it connects, and compiles its statements, once."""
     with a_database(postgres) as address:
         engine = create_store_engine(address)
+        event.listen(engine.sync_engine, "before_cursor_execute", refuse_untyped_parameters)
         yield engine
         await engine.dispose()
+
+
+def refuse_untyped_parameters(
+    connection: object, cursor: object, statement: str, parameters: object, context: Any, many: bool
+) -> None:
+    """Without a type, Postgres guesses by the place, and refuses where that tells nothing."""
+    if context.compiled is None or isinstance(context.compiled.statement, TextClause):
+        return
+    binds = context.compiled.binds
+    untyped = sorted(name for name, each in binds.items() if isinstance(each.type, NullType))
+    assert not untyped, f"{untyped} of {statement}"
 
 
 @pytest.fixture
