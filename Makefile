@@ -27,8 +27,9 @@ demo: $(READY) ## Call 200 simulated people to the end and show the result
 up: $(READY) ## Start the whole stack and keep it running
 	@$(BIN)/apollo up
 
-test: $(READY) ## Run every test but those of real phones
+test: $(READY) ## Run every test but those of real phones and of a browser
 	@$(BIN)/python -m pytest $(SHARED)
+	@echo "The pages are tried apart, in a browser (on Debian: apt-get install chromium): make test-browser"
 
 test-unit: $(READY) ## Run the tests that start no server of any kind
 	@$(BIN)/python -m pytest $(SHARED) --numprocesses 2 -m 'not (e2e or server or store or process)'
@@ -38,6 +39,9 @@ coverage: $(READY) ## Run every test, and refuse coverage below the floor
 
 test-sip: $(READY) ## Call real SIP phones on loopback (needs sipp and baresip)
 	@$(BIN)/python -m pytest tests/sip
+
+test-browser: $(READY) ## Use the web console in a real browser (needs chromium)
+	@$(BIN)/python -m pytest tests/browser
 
 test-wheel: $(READY) ## Build the wheel, run its demo and its stack in an empty environment
 	@.ci/wheel
@@ -58,4 +62,4 @@ bench: $(READY) ## Measure throughput beside the bare fan-out
 constraints: $(READY) ## Renew constraints.txt with releases that are a week old
 	@.ci/renew_constraints $(COOL_DOWN_DAYS)
 
-.PHONY: help install demo up test test-unit coverage test-sip test-wheel check format bench constraints
+.PHONY: help install demo up test test-unit coverage test-sip test-browser test-wheel check format bench constraints

@@ -21,7 +21,7 @@ from settings import Settings
 from web.batch import act, batch, contacts, export
 from web.campaign import act as act_on_campaign
 from web.campaign import campaign, campaigns, change, create, new_campaign
-from web.contact import contact, follow_up, skip
+from web.contact import contact, erase, follow_up, skip
 from web.guard import Guard
 from web.new_batch import check, keep_file, new_batch, start
 from web.overview import overview
@@ -125,6 +125,7 @@ def _routes() -> list[Route | Mount]:
         Route("/batches/{batch_id}/contacts/{contact_id}", contact),
         Route("/batches/{batch_id}/contacts/{contact_id}/skip", skip, methods=["POST"]),
         Route("/batches/{batch_id}/contacts/{contact_id}/follow-up", follow_up, methods=["POST"]),
+        Route("/batches/{batch_id}/contacts/{contact_id}/erase", erase, methods=["POST"]),
         Route("/campaigns", campaigns),
         Route("/campaigns/new", new_campaign, methods=["GET"]),
         Route("/campaigns/new", create, methods=["POST"]),

@@ -77,9 +77,10 @@ async def batch(visit: Visit) -> Response:
 
 def _progress(found: JsonObject, activity: JsonObject | None) -> dict[str, Any]:
     """Return counts, pace and what is to be drawn."""
-    minutes = calls_by_minute((activity or {}).get("calls_by_minute", []))
+    now = datetime.now(UTC)
+    minutes = calls_by_minute(now, (activity or {}).get("calls_by_minute", []))
     left = sum(found["counters"][name] for name in UNFINISHED)
-    pace = per_minute(minutes, datetime.now(UTC)) if found["status"] == "in_progress" else None
+    pace = per_minute(minutes, now) if found["status"] == "in_progress" else None
     return {
         "left": left,
         "done": found["total_contacts"] - left,

@@ -76,8 +76,8 @@ def share_bar(counters: Mapping[str, int]) -> list[Piece]:
     return pieces
 
 
-def calls_by_minute(*told: Sequence[JsonObject]) -> list[Minute]:
-    """Add up what several batches tell of the last hour; the minutes between are there too."""
+def calls_by_minute(now: datetime, *told: Sequence[JsonObject]) -> list[Minute]:
+    """Add up what several batches tell of the last hour; the minutes between and up to now are there too."""
     found: dict[datetime, Minute] = {}
     for row in (each for batch in told for each in batch):
         begins_at = parsed(row["minute"])
@@ -87,7 +87,8 @@ def calls_by_minute(*told: Sequence[JsonObject]) -> list[Minute]:
                 minute.counts[name] += row.get(name, 0)
     if not found:
         return []
-    last = max(found)
+    newest, this = max(found), now.replace(second=0, microsecond=0)
+    last = this if newest < this < newest + timedelta(minutes=MINUTES) else newest
     hour = (last - timedelta(minutes=back) for back in range(MINUTES - 1, -1, -1))
     return [found.get(each) or Minute(each) for each in hour]
 

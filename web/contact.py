@@ -24,7 +24,6 @@ SKIPPED_BECAUSE = {
 }
 GATES = {
     "paused": "The batch is paused.",
-    "scheduled": "The batch has not begun yet.",
     "outside_working_hours": "The calling window is closed.",
     "waiting_for_capacity": "All slots are in use.",
     "worker_down": "No worker is running.",
@@ -63,8 +62,9 @@ async def contact(visit: Visit) -> Response:
         contact=found,
         batch=batch or {"batch_id": ids["batch_id"], "name": None},
         verdict=verdict(found),
-        held_by=held_by(found, debug) if found["status"] in WAITING else [],
+        held_by=held_by(found, batch, debug) if found["status"] in WAITING else [],
         story=story(found, (changes or {}).get("entries", [])),
+        may_erase=bool(found["phone_number"]),
         may_skip=found["status"] in WAITING,
         may_follow_up=found["status"] == "completed",
     )
@@ -100,7 +100,7 @@ def verdict(found: JsonObject) -> str:
     )
 
 
-def held_by(found: JsonObject, debug: JsonObject | None) -> list[Markup]:
+def held_by(found: JsonObject, batch: JsonObject | None, debug: JsonObject | None) -> list[Markup]:
     """Say what keeps a waiting contact from being called, and until when."""
     reasons: list[Markup] = []
     if found["next_retry_at"]:
@@ -108,6 +108,8 @@ def held_by(found: JsonObject, debug: JsonObject | None) -> list[Markup]:
         reasons.append(text.format(instant(found["next_retry_at"])))
     if found["follow_up_at"]:
         reasons.append(Markup("Its follow-up is due at {}.").format(instant(found["follow_up_at"])))
+    if batch is not None and batch["status"] == "pending" and batch["scheduled_start"]:
+        reasons.append(Markup("Its batch begins at {}.").format(instant(batch["scheduled_start"])))
     if debug is None:
         return [*reasons, Markup("What else holds it back could not be asked just now.")]
     codes = [debug["diagnosis"], *(each["code"] for each in debug.get("warnings") or [])]
@@ -187,6 +189,16 @@ async def follow_up(visit: Visit) -> Response:
     path = ("batches", ids["batch_id"], "contacts", ids["contact_id"], "follow-up")
     await visit.api.post(*path, body={"at": at})
     visit.say("The follow-up is scheduled.")
+    return visit.go(_path(ids))
+
+
+@acting("/batches/{batch_id}/contacts/{contact_id}")
+async def erase(visit: Visit) -> Response:
+    """Erase the person, by the number that the API tells and no address does."""
+    ids = visit.path_params
+    found = await visit.api.one("batches", ids["batch_id"], "contacts", ids["contact_id"])
+    done = await visit.api.post("erasures", body={"phone_number": found["phone_number"]})
+    visit.say(f"Erased: {done['contacts']:,} contacts and {done['calls']:,} calls of this person.")
     return visit.go(_path(ids))
 
 

@@ -3,6 +3,7 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from starlette.responses import Response
@@ -112,4 +113,6 @@ def _limit_of(campaign: JsonObject) -> int | None:
 
 
 def _minutes(looks: Sequence[tuple[JsonObject | None, JsonObject | None]]) -> list[Minute]:
-    return calls_by_minute(*(each["calls_by_minute"] for _, each in looks if each is not None))
+    return calls_by_minute(
+        datetime.now(UTC), *(each["calls_by_minute"] for _, each in looks if each is not None)
+    )

@@ -3,10 +3,11 @@
 import re
 
 import pytest
+from starlette.responses import JSONResponse
 
 from tests.web.browser import a_visitor
 from tests.web.fake_api import FakeApi, a_house
-from tests.web.objects import a_call, a_contact, a_debug
+from tests.web.objects import a_batch, a_call, a_contact, a_debug
 from web.contact import verdict
 
 PAGE = "/batches/btc_1/contacts/con_1"
@@ -135,6 +136,37 @@ async def test_contact_is_skipped_and_given_a_follow_up() -> None:
     assert b'{"at":"2026-09-05T18:00"}' in api.bodies
     assert "not called (again)" in skipped.text
     assert "follow-up is scheduled" in agreed.text
+
+
+async def test_person_is_erased_by_the_number_that_the_api_tells() -> None:
+    api = a_house()
+    api.answers["POST", "erasures"] = lambda _: JSONResponse(
+        {"erasure_id": "era_1", "contacts": 2, "calls": 3, "events": 5}
+    )
+    async with a_visitor(api) as browser:
+        await browser.open(PAGE)
+        page = await browser.send(f"{PAGE}/erase")
+
+    assert api.writes() == [("POST", "erasures")]
+    assert b'{"phone_number":"+14155550104"}' in api.bodies
+    assert "Erased: 2 contacts and 3 calls" in page.text
+
+
+async def test_erased_person_is_shown_without_a_number_and_cannot_be_erased_again() -> None:
+    async with a_visitor(a_house_with(phone_number="", external_id=None, call_variables={})) as browser:
+        page = (await browser.open(PAGE)).text
+
+    assert "<h1>No number" in page
+    assert "Erase" not in page
+
+
+async def test_contact_of_a_batch_that_has_not_begun_says_when_it_will() -> None:
+    api = a_house_with(status="pending", call_records=[])
+    api.objects["batches/btc_1"] = a_batch(status="pending", scheduled_start="2026-09-06T09:00:00Z")
+    async with a_visitor(api) as browser:
+        page = (await browser.open(PAGE)).text
+
+    assert "2026-09-06 09:00:00 UTC" in page
 
 
 async def test_number_stands_in_no_address() -> None:

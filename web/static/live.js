@@ -78,7 +78,9 @@ function watchDrops() {
     const name = zone.querySelector("[data-file-name]");
     zone.addEventListener("dragover", () => zone.classList.add("over"));
     for (const end of ["dragleave", "drop"]) zone.addEventListener(end, () => zone.classList.remove("over"));
-    input.addEventListener("change", () => { if (input.files.length) name.textContent = input.files[0].name; });
+    const tell = () => { if (input.files.length) name.textContent = input.files[0].name; };
+    input.addEventListener("change", tell);
+    tell(); // a browser that goes back keeps the file
   }
 }
 

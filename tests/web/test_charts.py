@@ -1,0 +1,86 @@
+"""Numbers as shapes: nothing is lost, nothing overlaps, and an hour is an hour."""
+
+import itertools
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from tests.web.objects import COUNTERS
+from web.charts import (
+    HEIGHT,
+    MINUTES,
+    OUTCOMES,
+    WIDTH,
+    Minute,
+    calls_by_minute,
+    columns,
+    per_minute,
+    share_bar,
+)
+
+NOW = datetime(2026, 9, 4, 14, 30, 20, tzinfo=UTC)
+THIS = NOW.replace(second=0)
+
+
+def row(minutes_ago: int, **counts: int) -> dict[str, object]:
+    minute = (THIS - timedelta(minutes=minutes_ago)).isoformat()
+    return {"minute": minute, **dict.fromkeys(OUTCOMES, 0), **counts}
+
+
+def test_bar_holds_every_contact_once_from_edge_to_edge() -> None:
+    pieces = share_bar(COUNTERS)
+
+    assert sum(each.count for each in pieces) == sum(COUNTERS.values())
+    assert pieces[0].x == 0
+    assert all(
+        each.x + each.width == pytest.approx(after.x, abs=0.02) for each, after in itertools.pairwise(pieces)
+    )
+    assert pieces[-1].x + pieces[-1].width == pytest.approx(WIDTH, abs=0.05)
+    assert "busy" not in {each.name for each in pieces}
+
+
+def test_hour_ends_now_and_holds_minutes_without_a_call() -> None:
+    minutes = calls_by_minute(NOW, [row(10, completed=2)], [row(10, busy=1), row(3, failed=4)])
+
+    assert len(minutes) == MINUTES
+    assert minutes[-1].begins_at == THIS
+    assert [(each.total, each.begins_at) for each in minutes if each.total] == [
+        (3, THIS - timedelta(minutes=10)),
+        (4, THIS - timedelta(minutes=3)),
+    ]
+
+
+def test_nothing_is_drawn_of_nothing() -> None:
+    assert calls_by_minute(NOW) == []
+    assert columns([]) == []
+    assert columns([Minute(THIS)]) == []
+    assert share_bar(dict.fromkeys(COUNTERS, 0)) == []
+
+
+def test_highest_column_fills_the_plot_and_outcomes_stand_on_each_other() -> None:
+    low, high = Minute(THIS), Minute(THIS)
+    low.counts["busy"] = 1
+    high.counts |= {"completed": 3, "failed": 1}
+
+    drawn = columns([low, high])
+
+    assert [(each.name, each.y, each.height) for each in drawn] == [
+        ("busy", 75.0, 25.0),
+        ("completed", 25.0, 75.0),
+        ("failed", 0.0, 25.0),
+    ]
+    assert max(each.y + each.height for each in drawn) == HEIGHT
+
+
+@pytest.mark.parametrize(
+    ("rows", "pace"),
+    [
+        pytest.param([row(each, completed=6) for each in range(1, 9)], 6.0, id="steady"),
+        pytest.param([row(2, completed=6), row(1, busy=2)], 4.0, id="began two minutes ago"),
+        pytest.param([row(0, completed=9)], None, id="no whole minute yet"),
+        pytest.param([row(30, completed=5)], 0.0, id="stopped"),
+        pytest.param([], None, id="nothing"),
+    ],
+)
+def test_pace_is_that_of_the_last_whole_minutes(rows: list[dict[str, object]], pace: float | None) -> None:
+    assert per_minute(calls_by_minute(NOW, rows), NOW) == pace
