@@ -29,6 +29,7 @@ class Act:
     text: str
 
 
+CLOSE = Act("close", "Close when all are done")
 RESUME, START, DISPATCH = Act("resume", "Resume"), Act("start", "Start now"), Act("dispatch", "Dispatch")
 REMEDIES = {
     "paused": RESUME,
@@ -46,7 +47,7 @@ _ACTS = {
 
 
 _VERBS: dict[str, tuple[str, dict[str, str]]] = {
-    **{verb: (verb, {}) for verb in ("pause", "resume", "cancel", "dispatch")},
+    **{verb: (verb, {}) for verb in ("pause", "resume", "cancel", "dispatch", "close")},
     "start": ("dispatch", {"now": "true"}),
 }
 
@@ -67,7 +68,7 @@ async def batch(visit: Visit) -> Response:
         campaign=campaign,
         debug=debug,
         pieces=share_bar(found["counters"]),
-        acts=_ACTS.get(found["status"], ()),
+        acts=(*_ACTS.get(found["status"], ()), *((CLOSE,) if found["keep_open"] else ())),
         is_over=found["status"] in OVER,
         remedy=_remedy(found, debug),
         temporal_url=_temporal_url(visit.web, debug),

@@ -106,6 +106,8 @@ def held_by(found: JsonObject, batch: JsonObject | None, debug: JsonObject | Non
     if found["next_retry_at"]:
         text = Markup("Its next retry is due at {}: the cooldown, or the next opening of its window.")
         reasons.append(text.format(instant(found["next_retry_at"])))
+    if found["not_before"] and found["status"] == "pending":
+        reasons.append(Markup("It is not called before {}.").format(instant(found["not_before"])))
     if found["follow_up_at"]:
         reasons.append(Markup("Its follow-up is due at {}.").format(instant(found["follow_up_at"])))
     if batch is not None and batch["status"] == "pending" and batch["scheduled_start"]:

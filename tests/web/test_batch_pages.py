@@ -77,7 +77,16 @@ async def test_only_what_is_legal_is_offered(status: str, shown: set[str]) -> No
     assert {verb for verb in verbs if f'id="act-{verb}"' in page} == shown
 
 
-@pytest.mark.parametrize("verb", ["pause", "resume", "cancel", "dispatch"])
+async def test_batch_that_is_kept_open_can_be_closed() -> None:
+    api = a_house()
+    api.objects["batches/btc_1"] = a_batch(keep_open=True)
+    async with a_visitor(api) as browser:
+        page = (await browser.open("/batches/btc_1")).text
+
+    assert 'id="act-close"' in page
+
+
+@pytest.mark.parametrize("verb", ["pause", "resume", "cancel", "dispatch", "close"])
 async def test_button_asks_the_api_once_and_its_answer_is_said_once(verb: str) -> None:
     api = a_house()
     api.objects[f"batches/btc_1/{verb}"] = {"message": f"Batch {verb} done"}

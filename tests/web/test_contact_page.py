@@ -161,12 +161,13 @@ async def test_erased_person_is_shown_without_a_number_and_cannot_be_erased_agai
 
 
 async def test_contact_of_a_batch_that_has_not_begun_says_when_it_will() -> None:
-    api = a_house_with(status="pending", call_records=[])
+    api = a_house_with(status="pending", call_records=[], not_before="2026-09-07T10:00:00Z")
     api.objects["batches/btc_1"] = a_batch(status="pending", scheduled_start="2026-09-06T09:00:00Z")
     async with a_visitor(api) as browser:
         page = (await browser.open(PAGE)).text
 
     assert "2026-09-06 09:00:00 UTC" in page
+    assert "2026-09-07 10:00:00 UTC" in page
 
 
 async def test_number_stands_in_no_address() -> None:
