@@ -24,7 +24,8 @@ STATUSES = (
 OUTCOMES = ("completed", "busy", "no_answer", "failed", "unknown")
 WIDTH = 1000.0
 HEIGHT = 100.0
-MINUTES = 60
+SPANS = (15, 30, 60)
+"""Minutes that a plot may show; the API tells those of an hour."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,10 @@ def share_bar(counters: Mapping[str, int]) -> list[Piece]:
 
 
 def calls_by_minute(now: datetime, *told: Sequence[JsonObject]) -> list[Minute]:
-    """Add up what several batches tell of the last hour; the minutes between and up to now are there too."""
+    """Add up what several batches tell of their last hour.
+
+    The minutes between and up to now are there too, and so many before that the plot has one of its spans.
+    """
     found: dict[datetime, Minute] = {}
     for row in (each for batch in told for each in batch):
         begins_at = parsed(row["minute"])
@@ -87,10 +91,11 @@ def calls_by_minute(now: datetime, *told: Sequence[JsonObject]) -> list[Minute]:
                 minute.counts[name] += row.get(name, 0)
     if not found:
         return []
-    newest, this = max(found), now.replace(second=0, microsecond=0)
-    last = this if newest < this < newest + timedelta(minutes=MINUTES) else newest
-    hour = (last - timedelta(minutes=back) for back in range(MINUTES - 1, -1, -1))
-    return [found.get(each) or Minute(each) for each in hour]
+    oldest, newest, this = min(found), max(found), now.replace(second=0, microsecond=0)
+    last = this if newest < this < newest + timedelta(minutes=SPANS[-1]) else newest
+    span = next((each for each in SPANS if last - timedelta(minutes=each) < oldest), SPANS[-1])
+    shown = (last - timedelta(minutes=back) for back in range(span - 1, -1, -1))
+    return [found.get(each) or Minute(each) for each in shown]
 
 
 def columns(minutes: Sequence[Minute]) -> list[Column]:

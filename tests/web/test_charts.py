@@ -1,4 +1,4 @@
-"""Numbers as shapes: nothing is lost, nothing overlaps, and an hour is an hour."""
+"""Numbers as shapes: nothing is lost, nothing overlaps, and the time is the right one."""
 
 import itertools
 from datetime import UTC, datetime, timedelta
@@ -8,7 +8,6 @@ import pytest
 from tests.web.objects import COUNTERS
 from web.charts import (
     HEIGHT,
-    MINUTES,
     OUTCOMES,
     WIDTH,
     Minute,
@@ -39,15 +38,32 @@ def test_bar_holds_every_contact_once_from_edge_to_edge() -> None:
     assert "busy" not in {each.name for each in pieces}
 
 
-def test_hour_ends_now_and_holds_minutes_without_a_call() -> None:
+def test_plot_ends_now_and_holds_minutes_without_a_call() -> None:
     minutes = calls_by_minute(NOW, [row(10, completed=2)], [row(10, busy=1), row(3, failed=4)])
 
-    assert len(minutes) == MINUTES
+    assert len(minutes) == 15
     assert minutes[-1].begins_at == THIS
     assert [(each.total, each.begins_at) for each in minutes if each.total] == [
         (3, THIS - timedelta(minutes=10)),
         (4, THIS - timedelta(minutes=3)),
     ]
+
+
+@pytest.mark.parametrize(
+    ("oldest", "span"),
+    [
+        pytest.param(0, 15, id="this minute"),
+        pytest.param(14, 15, id="a quarter"),
+        pytest.param(15, 30, id="more"),
+        pytest.param(30, 60, id="over half an hour"),
+        pytest.param(59, 60, id="the whole hour"),
+    ],
+)
+def test_plot_is_no_longer_than_its_calls_need(oldest: int, span: int) -> None:
+    minutes = calls_by_minute(NOW, [row(oldest, completed=1)])
+
+    assert len(minutes) == span
+    assert sum(each.total for each in minutes) == 1
 
 
 def test_nothing_is_drawn_of_nothing() -> None:

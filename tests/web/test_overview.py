@@ -25,7 +25,7 @@ async def test_calls_per_minute_are_those_of_all_running_batches() -> None:
     async with a_visitor(api) as browser:
         page = (await browser.open("/")).text
 
-    assert "10 in the last hour, at most 10 in a minute" in page
+    assert "10 in the last 15 minutes, at most 10 in a minute" in page
     assert "14:20 UTC: 8 completed" in page
 
 
