@@ -20,6 +20,7 @@ from tests.e2e.scenes import fresh_numbers
 
 pytestmark = [pytest.mark.e2e, pytest.mark.server, pytest.mark.timeout(300)]
 
+PARTS = ("postgres", "temporal", "simulator", "worker", "api", "console")
 CONTACTS, LIMIT, KILLED_AT = 40, 8, 6
 BACK_WITHIN_SECONDS = 60
 OVER_WITHIN_SECONDS = 60
@@ -83,7 +84,7 @@ def test_printed_line_starts_another_worker_in_a_terminal_that_knows_nothing(
     assert "APOLLO_DIAL_TIMEOUT_SECONDS=1" in line
 
 
-@pytest.mark.parametrize("part", ["postgres", "temporal", "simulator", "worker", "api"])
+@pytest.mark.parametrize("part", PARTS)
 def test_killed_part_comes_back_by_itself_and_every_contact_is_rung_once_and_ends(
     stack: tuple[ApolloUp, House], part: str
 ) -> None:
@@ -179,7 +180,7 @@ def test_one_of_two_apis_killed_while_webhooks_come_and_rules_change_loses_nothi
 
 def test_interrupt_while_a_part_is_down_stops_everything(stack: tuple[ApolloUp, House]) -> None:
     up, _ = stack
-    pids = {part: up.pid_of(part) for part in ("postgres", "temporal", "simulator", "worker", "api")}
+    pids = {part: up.pid_of(part) for part in PARTS}
     said = len(up.lines)
     os.kill(pids["worker"], signal.SIGKILL)
     up.wait_for(lambda: up.has_said("worker was killed", after=said), 1.5)
@@ -187,6 +188,6 @@ def test_interrupt_while_a_part_is_down_stops_everything(stack: tuple[ApolloUp, 
     assert up.interrupt() == 0
 
     assert up.lines[-1] == "Stopped."
-    for part in ("postgres", "temporal", "simulator", "worker", "api"):
+    for part in PARTS:
         with pytest.raises(ProcessLookupError):
             os.kill(pids[part], 0)
