@@ -19,12 +19,13 @@ from domain.campaign import CONCURRENCY_KEY
 from domain.contact import Contact, ContactStatus
 from domain.frequency import FrequencyCap
 from domain.identity import BatchId
+from domain.lifecycle import Action
 from domain.redial import RedialPolicy
 from domain.slots import GrantedSlots
 from domain.telephony import Ambiguous, Misconfigured, Throttled
 from temporal.process_exit import leave
-from tests.builders import ORGANIZATION
-from tests.fakes import FakeCampaignStore
+from tests.builders import ORGANIZATION, a_new_contact
+from tests.fakes import FakeBatchStore, FakeCampaignStore
 from tests.workflows.hours import close_until_soon
 from tests.workflows.stage import (
     ANSWERED,
@@ -439,6 +440,24 @@ async def _change(stage: Stage, batch_id: BatchId, cooldown: timedelta) -> None:
     )
 
 
+async def kept_open(stage: Stage) -> Mapping[str, str]:
+    """The batch rests with everybody done; somebody is added for a second later; then it is closed."""
+    batch_id = await stage.a_batch(keep_open=True)
+    batch = await stage.start(batch_id)
+    await until(lambda: batch_id in stage.tables.rests_since)
+    await asyncio.sleep(3)  # the count after the end comes, and then nothing
+    batches, now = FakeBatchStore(stage.tables), await stage.env.get_current_time()
+    later = replace(a_new_contact(2), not_before=now + timedelta(seconds=1))
+    await batches.append(ORGANIZATION, batch_id, [later], now)
+    await batch.signal(names.POLICY_CHANGED)
+    await until(lambda: stage.contacts(batch_id)[1].status is ContactStatus.COMPLETED)
+    await until(lambda: batch_id in stage.tables.rests_since)
+    await batches.act(batch_id, Action.CLOSE, await stage.env.get_current_time())
+    await batch.signal(names.POLICY_CHANGED, PolicyChanged(Action.CLOSE))
+    await batch.result()
+    return {"batch_kept_open": names.batch_workflow_id(batch_id)}
+
+
 async def housekeeping(stage: Stage) -> Mapping[str, str]:
     """Terms end, and the workflow goes on in a new run; the first and the second."""
     handle = await stage.client.start_workflow(
@@ -489,6 +508,7 @@ SCENES: tuple[Scene, ...] = (
     left_alone,
     rules_changed,
     change_was_not_signalled,
+    kept_open,
     housekeeping,
 )
 LONGEST_HISTORY: Mapping[Scene, int] = {outage_outlasted_a_run: 25}

@@ -24,6 +24,7 @@ from domain.lifecycle import Action
 from domain.ports import AppendedContacts, IdempotencyKey, KeyedRequest
 from domain.suppression import NewSuppression
 from tests.builders import MONDAY_NOON, ORGANIZATION, a_new_contact
+from tests.store import append_race
 from tests.store.scenes import House, Stores
 
 pytestmark = pytest.mark.store
@@ -166,6 +167,14 @@ async def test_append_and_the_end_of_the_batch_never_leave_somebody_in_a_finishe
         assert (stands.status, stands.counters.pending) == (BatchStatus.IN_PROGRESS, 1)
     else:
         assert (stands.status, stands.total_contacts) == (BatchStatus.COMPLETED, 1)
+
+
+async def test_append_at_the_moment_the_last_contact_ends_is_refused_or_its_contact_called(
+    stores: Stores,
+) -> None:
+    """`python -m tests.store.append_race` tries it a thousand times."""
+    came_of = {await append_race.play(stores, seed) for seed in range(1, 31)}
+    assert came_of <= {append_race.CALLED, append_race.REFUSED}
 
 
 async def test_repeated_key_appends_once(stores: Stores) -> None:

@@ -86,6 +86,16 @@ async def test_urgent_contacts_that_are_added_come_before_those_that_wait_alread
     assert await granted(house, batch) == [4, 1, 3, 5]
 
 
+async def test_urgent_contacts_that_are_added_are_seen_by_the_next_look_whatever_its_cursor(
+    house: House,
+) -> None:
+    batch = await house.a_kept_batch(prioritized(0, 0, 0))
+    first = await house.grant(batch.batch_id, at_most=1)
+    await house.batches.append(ORGANIZATION, batch.batch_id, prioritized(9, first=10), MONDAY_NOON)
+    seen = await granted(house, batch, at_most=1, cursor=first.cursor, zones=first.zones)
+    assert seen == [4]
+
+
 async def test_contact_is_not_called_before_its_time_and_the_batch_wakes_for_the_earliest(
     house: House,
 ) -> None:
