@@ -10,6 +10,7 @@ from rich.console import Console
 from bench.executions import LIMIT as EXECUTIONS_LIMIT
 from bench.executions import TALK_SECONDS as EXECUTIONS_TALK_SECONDS
 from bench.executions import measure_executions, show_executions
+from bench.following import measure_following, show_following
 from bench.history import BATCHES, run_history
 from bench.memory import measure_memory, show_memory
 from bench.preview import measure_preview, show_preview
@@ -35,6 +36,7 @@ CONTACTS = {
     "slots": 1000,
     "memory": 1000,
     "preview": 10_000,
+    "followers": 2000,
     "history": 1_000_000,
     "webhooks": 2500,
 }
@@ -46,6 +48,7 @@ ROUNDS = {
     "memory": 1,
     "webhooks": 1,
     "preview": 3,
+    "followers": 2,
 }
 LIMITS = {"executions": EXECUTIONS_LIMIT, "slots": SLOTS_LIMIT, "webhooks": WEBHOOKS_LIMIT}
 TALKS = {
@@ -79,15 +82,23 @@ def measure(stack: RunningStack, console: Console, given: argparse.Namespace) ->
         case "slots" | "memory":
             for _ in range(rounds):
                 _measure_once(stack, console, given.only, contacts, limit)
-        case "preview":
-            expected = asyncio.run(measure_preview(stack, contacts=contacts, rounds=rounds))
-            show_preview(console, expected, contacts)
+        case "preview" | "followers":
+            _measure_clients(stack, console, given.only, contacts, rounds)
         case "webhooks":
             told = asyncio.run(measure_webhooks(stack, contacts=contacts, rounds=rounds, limit=limit))
             show_webhooks(console, told, contacts)
         case _:
             compared = asyncio.run(measure_throughput(stack, contacts=contacts, rounds=rounds))
             show_throughput(console, compared, contacts)
+
+
+def _measure_clients(stack: RunningStack, console: Console, what: str, contacts: int, rounds: int) -> None:
+    if what == "preview":
+        expected = asyncio.run(measure_preview(stack, contacts=contacts, rounds=rounds))
+        show_preview(console, expected, contacts)
+    else:
+        followed = asyncio.run(measure_following(stack, contacts=contacts, rounds=rounds))
+        show_following(console, followed, contacts)
 
 
 def _measure_once(stack: RunningStack, console: Console, what: str, contacts: int, limit: int) -> None:

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from statistics import median
+from typing import Any
 
 import httpx
 from rich.console import Console
@@ -74,20 +75,20 @@ async def _watched(
 ) -> None:
     before, asked = processor_seconds(stack), await _queries(stack)
     batch = await start_batch(api, contacts=contacts, window=WINDOW)
-    async with _watchers(stack, f"/api/v1/batches/{batch.batch_id}", clients) as seen:
+    async with crowd(stack, "bench.watchers", f"/api/v1/batches/{batch.batch_id}", clients) as told:
         measured.watched = await rate_of(api, batch)
     spent = milliseconds_each(before, processor_seconds(stack), contacts)
     measured.milliseconds = (measured.milliseconds[0], spent)
-    measured.seen = seen
+    measured.seen = Seen(**{**told, "sources": Counter(told["sources"])})
     measured.queries = {source: n - asked.get(source, 0) for source, n in (await _queries(stack)).items()}
     measured.load += (os.getloadavg()[0],)
 
 
 @asynccontextmanager
-async def _watchers(stack: RunningStack, path: str, clients: int) -> AsyncIterator[Seen]:
-    """Have a process of its own look at a path; what it saw is there after the end of the block."""
-    seen = Seen()
-    command = module_command("bench.watchers", stack.plan.api_url, path, str(clients))
+async def crowd(stack: RunningStack, module: str, path: str, clients: int) -> AsyncIterator[dict[str, Any]]:
+    """Have a process of its own ask for a path; what it saw is there after the end of the block."""
+    told: dict[str, Any] = {}
+    command = module_command(module, stack.plan.api_url, path, str(clients))
     environment = {**stack.plan.environment, "PYTHONPATH": python_path(stack.plan.environment)}
     process = await asyncio.create_subprocess_exec(
         *command, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, env=environment
@@ -95,10 +96,8 @@ async def _watchers(stack: RunningStack, path: str, clients: int) -> AsyncIterat
     try:
         assert process.stdin is not None  # noqa: S101 - a pipe was asked for
         process.stdin.write(stack.token.encode() + b"\n")
-        yield seen
-        told = json.loads((await process.communicate(b""))[0])  # an empty input, or it would stay open
-        seen.seconds, seen.sources = told["seconds"], Counter(told["sources"])
-        seen.refused, seen.lost = told["refused"], told["lost"]
+        yield told
+        told |= json.loads((await process.communicate(b""))[0])  # an empty input, or it would stay open
     finally:
         if process.returncode is None:
             process.kill()

@@ -1,12 +1,15 @@
 """Following a batch over HTTP; only streams that end are read here, for a test waits for their ends."""
 
+import asyncio
 import json
+from collections.abc import AsyncIterator
 
 import httpx
 import pytest
 
 from domain.identity import BatchId
-from tests.api.house import OTHER_SECRET, House, Json, a_problem, bearer
+from tests.api.house import OTHER_SECRET, SECRET, House, Json, a_problem, bearer
+from tests.api.test_early_answers import served
 
 
 async def a_cancelled_batch(house: House) -> Json:
@@ -77,3 +80,29 @@ async def test_head_of_a_stream_has_its_headers_and_opens_none(house: House) -> 
     assert (head.status_code, head.content) == (200, b"")
     assert head.headers["content-type"].startswith("text/event-stream")
     assert house.tables.batches[BatchId(batch["batch_id"])].total_contacts == 2
+
+
+@pytest.mark.process
+async def test_changes_come_over_the_wire_while_the_batch_goes_on(house: House) -> None:
+    campaign = await house.create_campaign()
+    batch_id = (await house.create_batch(campaign["campaign_id"]))["batch_id"]
+    async with served(house.app) as port, httpx.AsyncClient(headers=bearer(SECRET)) as client:
+        url = f"http://127.0.0.1:{port}/api/v1/batches/{batch_id}"
+        async with asyncio.timeout(20), client.stream("GET", f"{url}/events") as answer:
+            lines = answer.aiter_lines()
+            first = await _next_data(lines)
+            (await client.post(f"{url}/pause")).raise_for_status()
+            while "status" not in (change := await _next_data(lines)):
+                pass
+
+    assert (first["batch_id"], first["status"]) == (batch_id, "in_progress")
+    assert (change["status"], change["paused_by"]) == ("paused", "batch")
+    assert "batch_id" not in change
+
+
+async def _next_data(lines: AsyncIterator[str]) -> Json:
+    async for line in lines:
+        if line.startswith("data: "):
+            data: Json = json.loads(line.removeprefix("data: "))
+            return data
+    raise AssertionError("the stream has ended")
