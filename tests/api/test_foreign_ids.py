@@ -49,6 +49,7 @@ ENDPOINTS = [
     Endpoint("POST", f"{CAMPAIGN}/cancel", noun="Campaign"),
     Endpoint("GET", BATCH, noun="Batch"),
     Endpoint("PATCH", BATCH, {"name": "north"}, noun="Batch"),
+    Endpoint("DELETE", BATCH, status=204, noun="Batch"),
     Endpoint("GET", f"{BATCH}/debug", noun="Batch"),
     Endpoint("GET", f"{BATCH}/activity", noun="Batch"),
     Endpoint("GET", f"{BATCH}/events", noun="Batch"),
@@ -127,7 +128,11 @@ async def an_estate(house: House, endpoint: Endpoint) -> Estate:
     hook = created(await house.client.post("/api/v1/webhook-endpoints", json={"url": "https://a.example"}))
     test = await house.client.post(f"/api/v1/webhook-endpoints/{hook['endpoint_id']}/test")
     [call] = house.tables.calls.values()
-    if endpoint.described in (("DELETE", f"/api/v1/{CAMPAIGN}"), ("GET", f"/api/v1/{BATCH}/events")):
+    if endpoint.described in (
+        ("DELETE", f"/api/v1/{CAMPAIGN}"),
+        ("DELETE", f"/api/v1/{BATCH}"),
+        ("GET", f"/api/v1/{BATCH}/events"),
+    ):
         scene.move_batch(BatchStatus.COMPLETED)
     ids = {
         "campaign_id": scene.campaign_id,
