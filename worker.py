@@ -25,6 +25,7 @@ from activities.deliveries import DeliveryActivities
 from activities.hang_ups import HangUpActivities
 from activities.housekeeping import HousekeepingActivities
 from activities.interceptors import AttemptLogInterceptor, HeartbeatInterceptor, LogContextInterceptor
+from activities.number_zones import NumberZoneActivities
 from activities.provider_circuit import ProviderCircuit
 from activities.rescheduled import RescheduledActivities
 from activities.retention import RetentionActivities
@@ -56,6 +57,7 @@ from store.calls.circuits import PostgresCircuitStore
 from store.calls.dial_reservations import PostgresDialReservationStore
 from store.calls.endings import PostgresEndingStore
 from store.calls.repository import PostgresCallStore
+from store.contacts.number_zones import PostgresNumberZoneStore
 from store.contacts.repository import PostgresContactStore
 from store.contacts.rescheduled import PostgresRescheduledStore
 from store.contacts.rescheduling import PostgresRescheduleStore
@@ -271,7 +273,8 @@ def _housekeeping(resources: WorkerResources, settings: Settings) -> Sequence[Ca
     delivering = DeliveryActivities(PostgresEndingStore(database), contacts, engine, clock)
     webhooks = WebhookActivities(_webhook_parts(resources))
     retention = RetentionActivities(retention_parts(database, clock, settings, body_of))
-    return [*housekeeping.all, *delivering.all, *webhooks.all, *retention.all]
+    zones = NumberZoneActivities(PostgresNumberZoneStore(database), engine)
+    return [*housekeeping.all, *delivering.all, *webhooks.all, *retention.all, *zones.all]
 
 
 def _webhook_parts(resources: WorkerResources) -> WebhookParts:

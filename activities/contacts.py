@@ -20,7 +20,7 @@ from activities.messages import (
     StopContacts,
     StoppedContacts,
 )
-from domain.batch import calling_hours_in_force, redial_policy_in_force
+from domain.batch import hours_of_contact, redial_policy_in_force
 from domain.call import OUTCOME_OF, AttemptKind, CallRecord
 from domain.contact import LIVE, WAITING, ContactStatus, SkipReason
 from domain.disposition import suppression_reason
@@ -224,7 +224,7 @@ def _settled(stands: Settlement, brief: DialBrief) -> SettledAttempt:
 
 
 def _spread_after(due_at: datetime, brief: DialBrief) -> timedelta:
-    hours = calling_hours_in_force(brief.batch.overrides, brief.campaign.rules, brief.contact.zone)
+    hours = hours_of_contact(brief.contact, brief.batch.overrides, brief.campaign.rules)
     return spread_after(hours, due_at, before=brief.batch.scheduled_end)
 
 

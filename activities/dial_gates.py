@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 from activities.messages import DialAnswer, PlacedCall
-from domain.batch import calling_hours_in_force
+from domain.batch import hours_of_contact
 from domain.call import AttemptKind, DialState
 from domain.frequency import Capped
 from domain.gates import Gate, GateFacts, closed_gate
@@ -76,4 +76,4 @@ def _not_before(brief: DialBrief, now: datetime) -> datetime:
 
 
 def _hours(brief: DialBrief) -> CallingHours:
-    return calling_hours_in_force(brief.batch.overrides, brief.campaign.rules, brief.contact.zone)
+    return hours_of_contact(brief.contact, brief.batch.overrides, brief.campaign.rules)

@@ -14,7 +14,7 @@ from domain.identity import BatchId, CampaignId, OrganizationId
 from domain.presets import schedules_of
 from domain.redial import RedialPolicy
 from domain.working_hours import CallingHours, WorkingHours
-from domain.zones import zones_in_force
+from domain.zones import OF_BATCH, zones_in_force
 
 DEFAULT_CONCURRENCY_LIMIT = 10
 """Of a batch without its own limit, under a campaign without one."""
@@ -166,9 +166,16 @@ def timezone_in_force(overrides: BatchOverrides, campaign: CampaignRules) -> str
     return overrides.timezone or campaign.timezone
 
 
+def hours_of_contact(contact: Contact, overrides: BatchOverrides, campaign: CampaignRules) -> CallingHours:
+    """Return the hours of one contact, the zones of its number as they are known by now."""
+    zone = contact.zone_under(timezone_in_force(overrides, campaign))
+    return calling_hours_in_force(overrides, campaign, zone)
+
+
 def calling_hours_in_force(
     overrides: BatchOverrides, campaign: CampaignRules, contact_zone: str | None
 ) -> CallingHours:
+    """Return the hours for a contact's key of zones; `OF_BATCH` for those of the batch itself."""
     enforced = overrides.working_hours_enforced
     followed = timezone_in_force(overrides, campaign)
     first, *others = zones_in_force(contact_zone, followed, campaign.fallback_timezone)
@@ -185,11 +192,11 @@ def calling_hours_in_force(
 
 def clock_zone(overrides: BatchOverrides, campaign: CampaignRules) -> str:
     """Return the one zone in which a batch's own dates and times are read."""
-    return calling_hours_in_force(overrides, campaign, None).timezone
+    return calling_hours_in_force(overrides, campaign, OF_BATCH).timezone
 
 
 def effective_timezones(contact: Contact, batch: Batch, campaign: CampaignRules) -> tuple[str, ...]:
     """Return the zones that hold for a contact; none of a bad row or an erased one, which is not called."""
     if contact.skip_reason is SkipReason.INVALID_NUMBER or contact.erased_at is not None:
         return ()
-    return calling_hours_in_force(batch.overrides, campaign, contact.zone).timezones
+    return hours_of_contact(contact, batch.overrides, campaign).timezones

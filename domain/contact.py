@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from domain.call import AttemptKind
 from domain.identity import BatchId, CampaignId, ContactId
+from domain.number_zones import KeptZones
 from domain.zones import zone_key
 
 
@@ -102,8 +103,10 @@ class Contact:
     phone_number: str
     timezone: str | None = None
     """IANA name or `from_number`; None follows the batch."""
-    number_timezones: tuple[str, ...] = ()
-    """Zones of the number, learnt at the upload where they were asked for."""
+    number_timezones: tuple[str, ...] | None = None
+    """Zones of the number as they were learnt last; None where they were not."""
+    zones_version: str | None = None
+    """By which data they were learnt, see `ZONES_VERSION`."""
     call_variables: Mapping[str, object] = field(default_factory=dict)
     not_before: datetime | None = None
     """No call of it begins earlier."""
@@ -127,6 +130,19 @@ class Contact:
         """Return the key by which its zones are found, see `zones_in_force`."""
         return zone_key(self.timezone, self.number_timezones)
 
+    def zone_under(self, followed: str) -> str | None:
+        """Return the same as it holds under a batch that names `followed`.
+
+        Zones that are asked for, and were not learnt by the data of this release, are looked up.
+        """
+        kept = KeptZones(
+            phone_number=self.phone_number,
+            timezone=self.timezone,
+            number_timezones=self.number_timezones,
+            zones_version=self.zones_version,
+        )
+        return kept.key_under(followed)
+
 
 @dataclass(frozen=True, kw_only=True)
 class NewContact:
@@ -135,7 +151,8 @@ class NewContact:
     phone_number: str
     external_id: str | None = None
     timezone: str | None = None
-    number_timezones: tuple[str, ...] = ()
+    number_timezones: tuple[str, ...] | None = None
+    """Zones of the number by the data of this release; None where they were not asked for."""
     call_variables: Mapping[str, object] = field(default_factory=dict)
     not_before: datetime | None = None
     priority: int = 0

@@ -15,6 +15,7 @@ from domain.batch import (
     calling_hours_in_force,
     disposition_rules_in_force,
     redial_policy_in_force,
+    timezone_in_force,
 )
 from domain.call import OUTCOME_OF, CallRecord, CallStatus, Outcome
 from domain.campaign import Campaign, CampaignRules, CampaignStatus
@@ -100,6 +101,12 @@ class Terms:
         hours = calling_hours_in_force(batch.overrides, rules, zone)
         return cls(batch.overrides, batch.scheduled_end, rules, hours, quiet)
 
+    @classmethod
+    def of_contact(
+        cls, contact: Contact, batch: Batch, rules: CampaignRules, quiet: timedelta = timedelta()
+    ) -> "Terms":
+        return cls.of(batch, rules, contact.zone_under(timezone_in_force(batch.overrides, rules)), quiet)
+
     def opening(self, at: datetime) -> datetime | None:
         """Return the first opening from `at` on, None without one before the batch's end."""
         return next_opening(self.hours, at, before=self.ends_at)
@@ -134,7 +141,7 @@ def settle_attempt(  # noqa: PLR0913 - all that bears on one attempt
     Raises ValueError when the call has not ended.
     """
     attempt = _attempt_of(record, contact, now)
-    terms = Terms.of(batch, campaign.rules, contact.zone, quiet_after_unknown)
+    terms = Terms.of_contact(contact, batch, campaign.rules, quiet_after_unknown)
     if batch.status in TERMINAL_BATCH or campaign.status is CampaignStatus.CANCELLED:
         return Settlement(status=_ends_as(attempt, terms))
     has_follow_up = contact.follow_up_count < campaign.rules.max_follow_ups
@@ -155,7 +162,7 @@ def settle_under(
 def basis_of(record: CallRecord, contact: Contact, batch: Batch, campaign: Campaign, now: datetime) -> Basis:
     """Return what a settlement of the attempt rests on. Raises ValueError when the call has not ended."""
     attempt = _attempt_of(record, contact, now)
-    terms = Terms.of(batch, campaign.rules, contact.zone, timedelta())
+    terms = Terms.of_contact(contact, batch, campaign.rules)
     return Basis(
         call_status=record.call_status,
         answered_by=record.answered_by,
@@ -183,7 +190,7 @@ def settle_late(
     if batch.status in TERMINAL_BATCH or campaign.status is CampaignStatus.CANCELLED:
         return None
     attempt = _attempt_of(record, contact, now)
-    terms = Terms.of(batch, campaign.rules, contact.zone, timedelta())
+    terms = Terms.of_contact(contact, batch, campaign.rules)
     agreed_at = _agreed_at(attempt, terms, record.follow_up_at)
     if agreed_at is not None:
         has_room = contact.follow_up_count < campaign.rules.max_follow_ups

@@ -4,13 +4,22 @@ from collections.abc import Sequence
 
 FROM_NUMBER = "from_number"
 """Stands for a zone's name where the zones are those of the number that is called."""
+OF_BATCH = ","
+"""Key of contacts that follow their batch, and whose numbers tell no zone."""
+NOT_LEARNT = "not_learnt"
+"""Stands for the zones of a number that nobody has looked up yet: no such zone, so nothing opens in it."""
 
 _COMMA = ","  # in no name of a zone
 
 
-def zone_key(timezone: str | None, number_timezones: Sequence[str]) -> str | None:
-    """Return one text for contacts whose zones are found alike; None for those that follow their batch."""
-    return _COMMA.join((timezone or "", *number_timezones)) or None
+def zone_key(timezone: str | None, number_timezones: Sequence[str] | None) -> str | None:
+    """Return one text for contacts whose zones are found alike; without a comma none of a number were learnt.
+
+    None for those that follow their batch, and of whose numbers nothing was learnt.
+    """
+    if number_timezones is None:
+        return timezone
+    return _COMMA.join((timezone or "", _COMMA.join(number_timezones)))
 
 
 def zones_in_force(key: str | None, followed: str, fallback: str | None) -> tuple[str, ...]:
@@ -18,8 +27,10 @@ def zones_in_force(key: str | None, followed: str, fallback: str | None) -> tupl
 
     All of them hold. The fallback is for numbers without zones; where it is missing none is known.
     """
-    own, *of_number = (key or "").split(_COMMA)
+    own, learnt, of_number = (key or "").partition(_COMMA)
     named = own or followed
     if named != FROM_NUMBER:
         return (named,)
-    return tuple(of_number) or (fallback or FROM_NUMBER,)
+    if not learnt:
+        return (NOT_LEARNT,)
+    return tuple(filter(None, of_number.split(_COMMA))) or (fallback or FROM_NUMBER,)

@@ -11,6 +11,7 @@ from domain.campaign import Campaign, CampaignRules, CampaignStatus
 from domain.contact import Contact, NewContact
 from domain.counters import Counters
 from domain.identity import BatchId, CampaignId, ContactId, ExecutionId, OrganizationId
+from domain.number_zones import ZONES_VERSION
 from domain.ports import AttemptClaim, DialBrief
 
 MONDAY_NOON = datetime(2026, 9, 7, 12, tzinfo=UTC)
@@ -84,7 +85,8 @@ def a_contact(**changes: Any) -> Contact:
         created_at=MONDAY_NOON,
         updated_at=MONDAY_NOON,
     )
-    return replace(contact, **changes)
+    learnt_by = None if changes.get("number_timezones") is None else ZONES_VERSION
+    return replace(contact, **{"zones_version": learnt_by, **changes})
 
 
 def a_call_record(**changes: Any) -> CallRecord:

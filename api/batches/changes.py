@@ -15,8 +15,7 @@ from api.http.authentication import Client
 from api.http.dependencies import ApiDependencies
 from api.http.ids import batch_id_of
 from api.http.notification import signal_workflow
-from api.policy.number_zones import require_learnt_zones
-from domain.batch import Batch, clock_zone, timezone_in_force
+from domain.batch import Batch, clock_zone
 from domain.campaign import Campaign
 from domain.errors import TechnicalError
 from domain.lifecycle import TAKEN_AT_ANY_TIME, require_changeable
@@ -44,9 +43,6 @@ class BatchChange(BatchTerms):
         require_changeable(batch, given, now)
         overrides = self.overrides_over(batch.overrides)
         NumberZones(overrides.timezone, campaign.rules).require_fallback()
-        require_learnt_zones(
-            timezone_in_force(batch.overrides, campaign.rules), timezone_in_force(overrides, campaign.rules)
-        )
         schedule = self._schedule(batch, clock_zone(overrides, campaign.rules), now)
         if given & {"working_hours", "working_hours_enforced"}:
             require_some_open_day(overrides, campaign)

@@ -45,8 +45,9 @@ class NumberZones:
         for index, each in enumerate(contacts, start=1):
             if index % _BREATH == 0:
                 sleep(_PAUSE_SECONDS)  # gives up the interpreter's lock
-            zones = zones_of_number(each.phone_number) if self._is_asked_for(each) else ()
-            learnt.append(replace(each, number_timezones=zones) if zones else each)
+            is_asked_for = self._is_asked_for(each)
+            zones = zones_of_number(each.phone_number) if is_asked_for else None
+            learnt.append(replace(each, number_timezones=zones) if is_asked_for else each)
         return learnt
 
     def _is_asked_for(self, contact: NewContact) -> bool:

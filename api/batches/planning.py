@@ -15,6 +15,7 @@ from domain.batch import BatchOverrides, NewBatch, calling_hours_in_force, clock
 from domain.campaign import Campaign, CampaignStatus
 from domain.contact import NewContact
 from domain.errors import CampaignClosed, FieldError, InvalidRequest
+from domain.zones import OF_BATCH
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ def _new_batch(head: BatchHead, client: Client, campaign: Campaign, schedule: Sc
 
 def require_some_open_day(overrides: BatchOverrides, campaign: Campaign) -> None:
     """Raise InvalidRequest where hours are enforced that never open."""
-    hours = calling_hours_in_force(overrides, campaign.rules, None)
+    hours = calling_hours_in_force(overrides, campaign.rules, OF_BATCH)
     if hours.enforced and not hours.working_hours.any_day_enabled:
         message = "Working hours are enforced and no day is enabled"
         raise InvalidRequest([FieldError(("body", "working_hours"), message, "no_enabled_day")])

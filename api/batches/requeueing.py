@@ -18,8 +18,7 @@ from api.http.dependencies import ApiDependencies
 from api.http.idempotency import OnceOnly, keyed
 from api.http.ids import batch_id_of
 from api.policy.disposition_rules import Disposition
-from api.policy.number_zones import require_learnt_zones
-from domain.batch import Batch, NewBatch, clock_zone, timezone_in_force
+from domain.batch import Batch, NewBatch, clock_zone
 from domain.campaign import Campaign, CampaignStatus
 from domain.contact import TERMINAL, ContactStatus
 from domain.errors import CampaignClosed, FieldError, InvalidRequest, NobodyLeft
@@ -108,9 +107,6 @@ class BatchRequeueing:
         wanted, given = self.wanted, self.wanted.model_fields_set
         overrides = wanted.overrides_over(parent.overrides)
         NumberZones(overrides.timezone, campaign.rules).require_fallback()
-        require_learnt_zones(
-            timezone_in_force(parent.overrides, campaign.rules), timezone_in_force(overrides, campaign.rules)
-        )
         timezone = clock_zone(overrides, campaign.rules)
         schedule = read_schedule(wanted.scheduled_start, wanted.scheduled_end, timezone, now)
         has_limit, has_context = "concurrency_limit" in given, "call_context" in given

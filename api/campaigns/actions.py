@@ -7,8 +7,7 @@ from api.http.authentication import Client
 from api.http.dependencies import ApiDependencies
 from api.http.ids import campaign_id_of
 from api.http.notification import signal_each, signal_workflow
-from api.policy.number_zones import require_learnt_zones
-from domain.campaign import Campaign, CampaignRules, CampaignStatus
+from domain.campaign import Campaign, CampaignRules
 from domain.errors import FieldError, InvalidRequest, TechnicalError
 from domain.lifecycle import Action
 from domain.ports import Amendment, KeyedRequest
@@ -55,18 +54,14 @@ async def change_campaign(
 
     The workflow of each batch times its waiting contacts by them. Temporal need not answer: nobody is called
     meanwhile, and the housekeeping signals the batches later.
-    Raises CampaignNotFound, InvalidRequest for another agent without an application or for zones that were
-    not learnt, and what `amend` raises.
+    Raises CampaignNotFound, InvalidRequest for another agent without an application, and what `amend` raises.
     """
     campaign_id = campaign_id_of(campaign)
-    stands = await dependencies.campaigns.get(client.organization_id, campaign_id)
 
     def amend_checked(before: CampaignRules) -> CampaignRules:
         after = amend(before)
         if after.agent_id != before.agent_id:
             require_application(dependencies, after.agent_id)
-        if stands.status is not CampaignStatus.DRAFT:
-            require_learnt_zones(before.timezone, after.timezone)
         return after
 
     changed, batches = await dependencies.campaigns.change(

@@ -7,7 +7,7 @@ from api.http.authentication import Client
 from api.http.dependencies import ApiDependencies
 from api.http.ids import batch_id_of, contact_id_of
 from api.http.notification import signal_workflow
-from domain.batch import Batch, calling_hours_in_force, clock_zone
+from domain.batch import Batch, clock_zone, hours_of_contact
 from domain.campaign import Campaign
 from domain.contact import Contact
 from domain.errors import FieldError, InvalidRequest
@@ -88,7 +88,7 @@ def _instant(requested: GivenTime, timezone: str) -> datetime:
 def _opening(contact: Contact, batch: Batch, campaign: Campaign, at: datetime, now: datetime) -> datetime:
     if batch.scheduled_end is not None and at >= batch.scheduled_end:
         raise _wrong("Must be earlier than the batch's scheduled_end", "after_end")
-    hours = calling_hours_in_force(batch.overrides, campaign.rules, contact.zone)
+    hours = hours_of_contact(contact, batch.overrides, campaign.rules)
     due_at = next_opening(hours, max(at, now), before=batch.scheduled_end)
     if due_at is None:
         raise _wrong("The contact may not be called between then and the batch's end", "no_opening")

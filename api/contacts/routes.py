@@ -26,7 +26,7 @@ from api.http.openapi import ACTS, ACTS_ON_BODY, READS_ONE, READS_WITHIN, json_b
 from api.http.paging import paging_headers
 from api.http.posted import IgnoredBody, Posted, body_of
 from api.http.responses import json_answer, json_pieces
-from domain.batch import Batch, calling_hours_in_force
+from domain.batch import Batch, hours_of_contact
 from domain.campaign import Campaign
 from domain.contact import WAITING, Contact
 from domain.frequency import CapsAt
@@ -125,7 +125,7 @@ class _Shown:
         capped = await self.dependencies.contacts.capped([each.contact_id for each in waiting], caps)
         held = {}
         for each in waiting:
-            hours = calling_hours_in_force(self.batch.overrides, rules, each.zone)
+            hours = hours_of_contact(each, self.batch.overrides, rules)
             names = {*closed_presets(hours, now), *capped.get(each.contact_id, ())}
             held[each.contact_id] = [name for name in rules.presets if name in names]
         return held

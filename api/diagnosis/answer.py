@@ -20,13 +20,14 @@ from api.diagnosis.schemas import (
     WorkflowOut,
 )
 from api.policy.disposition_rules import AnsweredByCounts
-from domain.batch import calling_hours_in_force, concurrency_shown
+from domain.batch import calling_hours_in_force, concurrency_shown, timezone_in_force
 from domain.breaker import BreakerState
 from domain.contact import LIVE, WAITING, ContactStatus
 from domain.diagnosis.decision import diagnose, silent_queues
 from domain.diagnosis.facts import COMMON_WINDOW_WITHIN, UNKNOWN, BatchFacts, QueueRole, WorkflowFacts
 from domain.ports import CircuitReport, EndedCalls
 from domain.working_hours import OpenWindow, closed_presets, is_open, next_opening, window_around
+from domain.zones import NOT_LEARNT, OF_BATCH, zones_in_force
 
 _REPORT_LIFE = timedelta(minutes=2)
 """A circuit that ought to have been tried again so long ago was reported by a worker that died."""
@@ -93,7 +94,7 @@ def _workflow(reading: Reading) -> WorkflowOut:
 
 def _window(reading: Reading, now: datetime) -> OpenWindowOut:
     """Return the window of contacts without a zone of their own."""
-    hours = calling_hours_in_force(reading.batch.overrides, reading.campaign.rules, None)
+    hours = calling_hours_in_force(reading.batch.overrides, reading.campaign.rules, OF_BATCH)
     window = window_around(hours, now)
     return OpenWindowOut(
         open=window.is_open,
@@ -164,6 +165,7 @@ def _facts_of(reading: Reading, now: datetime) -> BatchFacts:
         counter_differences=reading.counter_differences or (),
         is_kept_open=batch.keep_open,
         zones_apart=_zones_apart(reading, now),
+        is_learning_zones=_is_learning_zones(reading),
     )
 
 
@@ -195,12 +197,20 @@ def _zones_apart(reading: Reading, now: datetime) -> Sequence[str]:
     return ()
 
 
+def _is_learning_zones(reading: Reading) -> bool:
+    """Tell whether zones are asked for that were not learnt yet."""
+    rules = reading.campaign.rules
+    followed = timezone_in_force(reading.batch.overrides, rules)
+    zones = reading.stored.pending_zones
+    return any(zones_in_force(zone, followed, rules.fallback_timezone) == (NOT_LEARNT,) for zone in zones)
+
+
 def _held_by(reading: Reading, now: datetime) -> Sequence[str]:
     """Return the presets that are closed now for any pending contact, in the campaign's order."""
     rules = reading.campaign.rules
     if not rules.presets:
         return ()
-    zones: Sequence[str | None] = reading.stored.pending_zones or (None,)
+    zones: Sequence[str | None] = reading.stored.pending_zones or (OF_BATCH,)
     hours = (calling_hours_in_force(reading.batch.overrides, rules, zone) for zone in zones)
     closed = {name for each in hours for name in closed_presets(each, now)}
     return [name for name in rules.presets if name in closed]
@@ -212,7 +222,7 @@ def _window_of_the_pending(reading: Reading, now: datetime) -> OpenWindow:
     The batch's own, when no contact is pending.
     """
     rules = reading.campaign.rules
-    zones: Sequence[str | None] = reading.stored.pending_zones or (None,)
+    zones: Sequence[str | None] = reading.stored.pending_zones or (OF_BATCH,)
     hours = [calling_hours_in_force(reading.batch.overrides, rules, zone) for zone in zones]
     # Most often some contact may be called now, and that is faster to learn than when the next window opens.
     looked_at = [each for each in hours if is_open(each, now)][:1] or hours

@@ -8,7 +8,7 @@ from pydantic import ConfigDict, Field
 from api.contacts.schemas import CallRecordOut
 from api.http.wire import JsonObject, RequestedTime, WireInput, WireOutput, WireTime
 from api.policy.disposition_rules import Disposition
-from domain.batch import call_variables_in_force, calling_hours_in_force
+from domain.batch import call_variables_in_force, hours_of_contact
 from domain.call import AttemptKind, CallRecord, CallStatus
 from domain.campaign import Campaign
 from domain.contact import Contact
@@ -105,7 +105,7 @@ class ExecutionOut(CallOut):
     @classmethod
     def of_execution(cls, execution: Execution) -> "ExecutionOut":
         contact, batch, campaign = execution.contact, execution.batch, execution.campaign
-        hours = calling_hours_in_force(batch.overrides, campaign.rules, contact.zone)
+        hours = hours_of_contact(contact, batch.overrides, campaign.rules)
         return cls.model_validate(
             {
                 **_shown(execution.record, contact, campaign),

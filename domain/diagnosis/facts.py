@@ -154,6 +154,8 @@ class BatchFacts:
     held_by: Sequence[str] = ()
     """Presets that are closed now for any pending contact."""
     is_kept_open: bool = False
+    is_learning_zones: bool = False
+    """The zones of some pending numbers are asked for and not learnt yet, so nobody calls these."""
     zones_apart: Sequence[str] = ()
     """The zones of some pending contact whose windows do not meet within `COMMON_WINDOW_WITHIN`."""
 

@@ -48,6 +48,8 @@ def _scheduled(facts: BatchFacts) -> str:
 
 def _closed(facts: BatchFacts) -> str:
     by = f" (closed by {', '.join(facts.held_by)})" if facts.held_by else ""
+    if facts.window.opens_at is None and facts.is_learning_zones:
+        return "The zones of numbers are being learnt: calling goes on by itself, within a minute or so."
     if facts.window.opens_at is None:
         rules = "the working hours, the blackout dates, the holidays or the presets"
         return f"The window never opens again{by}: change {rules}."

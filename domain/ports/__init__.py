@@ -65,6 +65,7 @@ from domain.ports.idempotency import (
     Unused,
 )
 from domain.ports.metrics import CallMetrics
+from domain.ports.number_zones import NumbersToLearn, NumberZoneStore
 from domain.ports.paging import Page, Window
 from domain.ports.rescheduled import RescheduledContact, RescheduledStore
 from domain.ports.retention import Expiries, Outdated, RetentionStore
@@ -140,6 +141,8 @@ __all__ = [
     "NewToken",
     "NumberFacts",
     "Outdated",
+    "NumberZoneStore",
+    "NumbersToLearn",
     "Page",
     "ReadDiagnosis",
     "RecentAttempts",

@@ -19,8 +19,9 @@ from domain.errors import BatchFull, BatchNotFound, NumbersKnown
 from domain.identity import BatchId, MintId, OrganizationId
 from domain.lifecycle import require_open_to_contacts
 from domain.ports import AppendedContacts
+from domain.zones import FROM_NUMBER
 from store.audit.recording import record
-from store.batches.intake import write_contacts
+from store.batches.intake import have_zones_learnt, write_contacts
 from store.batches.moves import move_batches
 from store.schema.mapping import Values, batch_of
 from store.schema.tables import batches, campaigns, contacts
@@ -57,6 +58,7 @@ async def append_contacts(
     if fresh:
         await write_contacts(connection, batch, fresh, now, mint, after=batch.total_contacts)
         await _grow(connection, sent, total, now)
+        await _have_zones_learnt(connection, batch)
         await record(connection, batch.organization_id, _growth(batch, total), now)
     return AppendedContacts(total_contacts=total, duplicates=len(rows))
 
@@ -95,6 +97,14 @@ async def _grow(connection: AsyncConnection, sent: Appendix, total: int, now: da
     require_open_to_contacts(locked.status)
     values: Values = {"total_contacts": total, "rests_since": now}
     await move_batches(connection, values, now, batches.c.batch_id == sent.batch_id)
+
+
+async def _have_zones_learnt(connection: AsyncConnection, batch: Batch) -> None:
+    """The contacts may have been read under another zone than the campaign has by now."""
+    # Behind the lock of the batch: a change of the campaign that came before it is seen, a later one waits.
+    of_campaign = select(campaigns.c.timezone).where(campaigns.c.campaign_id == batch.campaign_id)
+    if (batch.overrides.timezone or await connection.scalar(of_campaign)) == FROM_NUMBER:
+        await have_zones_learnt(connection, batches.c.batch_id == batch.batch_id)
 
 
 async def _known_numbers(connection: AsyncConnection, sent: Appendix) -> frozenset[str]:

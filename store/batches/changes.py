@@ -7,11 +7,13 @@ from sqlalchemy import and_, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.audit import AuditAction, AuditedChange, differing
-from domain.batch import Batch
+from domain.batch import Batch, timezone_in_force
 from domain.identity import BatchId, OrganizationId
 from domain.lifecycle import status_after_change
 from domain.ports import BatchAmendment, ChangedBatch
+from domain.zones import FROM_NUMBER
 from store.audit.recording import record
+from store.batches.intake import have_zones_learnt
 from store.batches.locking import counted, locked_batch
 from store.batches.moves import move_batches
 from store.numbers.claim_locks import hold_claims
@@ -44,6 +46,9 @@ async def change_batch(
         after = replace(after, status=status_after_change(after, now))
     batch = await counted(connection, await _keep(connection, after, now, bears_on_calls=bears_on_calls))
     await _record(connection, before, after, now)
+    zones = [timezone_in_force(each.overrides, campaign.rules) for each in (before, after)]
+    if zones[1] == FROM_NUMBER != zones[0]:
+        await have_zones_learnt(connection, c.batch_id == batch_id)
     if bears_on_calls:
         # As after a change of the campaign: if the request dies, the housekeeping signals its batches.
         behind = func.least(campaigns.c.recomputed_version, campaigns.c.policy_version - 1)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 
 import psycopg
-from sqlalchemy import Select, exists, insert, literal, select, update
+from sqlalchemy import ColumnElement, Row, Select, exists, insert, literal, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.audit import AuditAction, AuditedChange
@@ -17,6 +17,8 @@ from domain.contact import ContactStatus, NewContact, SkipReason
 from domain.counters import Counters
 from domain.errors import CampaignClosed, CampaignNotFound
 from domain.identity import BATCH_PREFIX, CONTACT_PREFIX, MintId
+from domain.number_zones import ZONES_VERSION
+from domain.zones import FROM_NUMBER
 from store.audit.recording import record
 from store.numbers.suppressed import holds_at, number_hash
 from store.schema.mapping import batch_of, batch_values
@@ -39,6 +41,7 @@ _COPIED = (
     "number_timezones",
     "not_before",
     "priority",
+    "zones_version",
 )
 _COPY = f"COPY contacts ({', '.join(_COPIED)}) FROM STDIN"
 
@@ -71,13 +74,14 @@ async def insert_batch(
     connection: AsyncConnection, new: NewBatch, total_contacts: int, now: datetime, mint: MintId
 ) -> Batch:
     """Write a batch's row, its contacts to follow. Raises CampaignNotFound, CampaignClosed."""
-    seen = (await connection.execute(_campaign(new))).scalar_one_or_none()
+    seen = (await connection.execute(_campaign(new))).one_or_none()
     status, paused_by = status_of_new_batch(_require_open(seen), new.scheduled_start, now)
     values = batch_values(new) | {
         "batch_id": mint(BATCH_PREFIX),
         "status": status,
         "paused_by": paused_by,
         "total_contacts": total_contacts,
+        "zones_version": ZONES_VERSION,
         "created_at": now,
         "updated_at": now,
     }
@@ -93,7 +97,11 @@ async def place_under_campaign(
     Raises CampaignNotFound, CampaignClosed.
     """
     locked = await connection.execute(_campaign(new).with_for_update(key_share=True))
-    placed = await _follow_campaign(connection, batch, _require_open(locked.scalar_one_or_none()), now)
+    seen = locked.one_or_none()
+    placed = await _follow_campaign(connection, batch, _require_open(seen), now)
+    if seen is not None and (new.overrides.timezone or seen.timezone) == FROM_NUMBER:
+        # The upload may have been read under another zone; until that is known nobody counts on it.
+        await have_zones_learnt(connection, batches.c.batch_id == batch.batch_id)
     await record(connection, placed.organization_id, _creation(placed), now)
     return placed
 
@@ -124,21 +132,26 @@ def _creation(batch: Batch) -> AuditedChange:
     return AuditedChange(action=AuditAction.BATCH_CREATE, object_id=batch.batch_id, after=told)
 
 
-def _campaign(new: NewBatch) -> Select[str]:
+async def have_zones_learnt(connection: AsyncConnection, *which: ColumnElement[bool]) -> None:
+    """Have the housekeeping look whether contacts of some batches ask for zones that were not learnt."""
+    await connection.execute(update(batches).where(*which).values(zones_version=None))
+
+
+def _campaign(new: NewBatch) -> Select[str, str]:
     c = campaigns.c
-    return select(c.status).where(
+    return select(c.status, c.timezone).where(
         c.campaign_id == new.campaign_id,
         c.organization_id == new.organization_id,
         c.deleted_at.is_(None),
     )
 
 
-def _require_open(status: str | None) -> CampaignStatus:
-    if status is None:
+def _require_open(seen: Row[str, str] | None) -> CampaignStatus:
+    if seen is None:
         raise CampaignNotFound
-    if status == CampaignStatus.CANCELLED:
+    if seen.status == CampaignStatus.CANCELLED:
         raise CampaignClosed
-    return CampaignStatus(status)
+    return CampaignStatus(seen.status)
 
 
 async def _follow_campaign(
@@ -223,7 +236,8 @@ def _copied_rows(
             contact.skip_detail,
             now,
             now,
-            list(contact.number_timezones) or None,
+            None if contact.number_timezones is None else list(contact.number_timezones),
             contact.not_before,
             contact.priority,
+            None if contact.number_timezones is None else ZONES_VERSION,
         )

@@ -38,7 +38,9 @@ async def requeue(
     if not number:
         raise NobodyLeft
     await connection.execute(
-        update(batches).where(batches.c.batch_id == batch.batch_id).values(total_contacts=number)
+        update(batches)
+        .where(batches.c.batch_id == batch.batch_id)
+        .values(total_contacts=number, zones_version=None)  # what is copied may not be learnt, or long ago
     )
     batch = replace(batch, total_contacts=number, counters=Counters(pending=number))
     return await place_under_campaign(connection, new, batch, now)
@@ -71,6 +73,7 @@ def _copies(batch: Batch, parent: BatchId, which: CalledAgain) -> Insert:
         "phone_number": c.phone_number,
         "timezone": c.timezone,
         "number_timezones": c.number_timezones,
+        "zones_version": c.zones_version,
         "call_variables": c.call_variables,
         "priority": c.priority,
         "status": literal(ContactStatus.PENDING.value),

@@ -13,7 +13,9 @@ from domain.errors import CampaignNotFound, CampaignUnfinished
 from domain.identity import BatchId, CampaignId, OrganizationId
 from domain.ports import Amendment
 from domain.settlement import is_to_be_followed
+from domain.zones import FROM_NUMBER
 from store.audit.recording import record
+from store.batches.intake import have_zones_learnt
 from store.schema.mapping import Values, campaign_of, rules_values
 from store.schema.tables import batches, campaigns
 
@@ -39,6 +41,8 @@ async def change_campaign(
         is_up_to_date = c.recomputed_version == c.policy_version
         values["recomputed_version"] = case((is_up_to_date, c.policy_version + 1), else_=c.recomputed_version)
     await connection.execute(update(campaigns).where(c.campaign_id == campaign_id).values(**values))
+    if after.timezone == FROM_NUMBER != before.timezone:
+        await have_zones_learnt(connection, *_unfinished(campaign_id))
     was, became = differing(_told(before), _told(after))
     change = AuditedChange(
         action=AuditAction.CAMPAIGN_UPDATE, object_id=campaign_id, before=was, after=became

@@ -189,7 +189,8 @@ def contact_of(row: RowMapping) -> Contact:
     """Return the contact in a row."""
     values = {name: row[column] for name, column in _CONTACT_COLUMNS.items()}
     values["status"] = ContactStatus(values["status"])
-    values["number_timezones"] = tuple(values["number_timezones"] or ())
+    zones = values["number_timezones"]
+    values["number_timezones"] = None if zones is None else tuple(zones)
     if values["skip_reason"] is not None:
         values["skip_reason"] = SkipReason(values["skip_reason"])
     return Contact(**values)

@@ -116,6 +116,11 @@ class BatchRow(Row, table=True):
             ),
         ),
         Index("ix_batches_in_progress", "batch_id", postgresql_where=text("status = 'in_progress'")),
+        Index(
+            "ix_batches_unfinished",
+            "batch_id",
+            postgresql_where=text("status IN ('pending', 'in_progress', 'paused')"),
+        ),
         Index("ix_batches_uncounted", "campaign_id", postgresql_where=text("kept_counts IS NULL")),
         Index("ix_batches_resting", "rests_since", postgresql_where=text("rests_since IS NOT NULL")),
         Index(
@@ -155,6 +160,8 @@ class BatchRow(Row, table=True):
     """What was counted once nothing was under way any more; null while counts are derived."""
     parent_batch_id: str | None = Field(sa_type=Text)
     """The batch whose contacts this one calls again."""
+    zones_version: str | None = Field(sa_type=Text)
+    """By which data all zones were learnt that its contacts ask for; null while some may not be."""
     rules_version: int = Field(sa_column_kwargs={"server_default": text("0")})
     """Rises with every change that bears on calls."""
     keep_open: bool = Field(sa_column_kwargs={"server_default": text("false")})
@@ -248,6 +255,8 @@ class ContactRow(Row, table=True):
     """The newest attempt whose call was settled, and so counted."""
     not_before: datetime | None = Field(sa_type=INSTANT)
     priority: int = Field(sa_type=SmallInteger, sa_column_kwargs={"server_default": text("0")})
+    zones_version: str | None = Field(sa_type=Text)
+    """By which data these zones were learnt."""
 
 
 class CallRow(Row, table=True):

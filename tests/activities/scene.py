@@ -16,6 +16,7 @@ from activities.deliveries import DeliveryActivities
 from activities.hang_ups import HangUpActivities
 from activities.housekeeping import HousekeepingActivities
 from activities.messages import PlaceCall, SettleAttempt
+from activities.number_zones import NumberZoneActivities
 from activities.provider_circuit import ProviderCircuit
 from activities.rescheduled import RescheduledActivities
 from activities.retention import RetentionActivities
@@ -58,6 +59,7 @@ from tests.fakes import (
     FakeDialReservationStore,
     FakeEndingStore,
     FakeEngine,
+    FakeNumberZoneStore,
     FakeProvider,
     FakeRescheduledStore,
     FakeRescheduleStore,
@@ -265,6 +267,7 @@ class Scene:
         )
         self.webhooks = WebhookActivities(no_webhooks(self.clock))
         self.retention = RetentionActivities(nothing_outdated(self.tables, self.clock))
+        self.number_zones = NumberZoneActivities(FakeNumberZoneStore(self.tables), self.engine)
         self.of_slots = SlotActivities(FakeSlotStore(self.tables), self.directory, self.clock)
         self._put(brief or a_dial_brief())
 

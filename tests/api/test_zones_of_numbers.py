@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from tests.api.house import House, a_batch_body, created, errors_of
+from tests.api.test_debug import debug, polled
 
 BATCHES = "/api/v1/batches/"
 CHICAGO, NEW_YORK, LOS_ANGELES = "America/Chicago", "America/New_York", "America/Los_Angeles"
@@ -83,17 +84,33 @@ async def test_without_a_fallback_zones_of_numbers_are_422_and_nothing_is_stored
     assert not house.tables.batches
 
 
-@pytest.mark.parametrize("fallback", [None, "Asia/Tokyo"])
-async def test_batch_that_has_its_contacts_cannot_change_to_zones_that_were_not_learnt(
-    house: House, fallback: str | None
-) -> None:
-    campaign = await house.create_campaign(fallback_timezone=fallback)
+async def test_batch_cannot_ask_for_zones_of_numbers_without_a_fallback(house: House) -> None:
+    campaign = await house.create_campaign()
     batch = created(await house.client.post(BATCHES, json=a_batch_body(campaign["campaign_id"])))
 
     answer = await house.client.patch(f"{BATCHES}{batch['batch_id']}", json={"timezone": "from_number"})
 
-    kind = "fallback_timezone" if fallback is None else "zones_not_learnt"
-    assert errors_of(answer) == [(["body", "timezone"], kind)]
+    assert errors_of(answer) == [(["body", "timezone"], "fallback_timezone")]
+
+
+async def _effective(house: House, batch_id: str) -> list[list[str]]:
+    listed = (await house.client.get(f"{BATCHES}{batch_id}/contacts")).json()
+    return [each["effective_timezones"] for each in listed]
+
+
+PEOPLE = [{"phone_number": SEVERAL}, {"phone_number": TOLL_FREE}]
+LEARNT_LATER = [[CHICAGO, NEW_YORK], ["Asia/Tokyo"]]
+
+
+async def test_batch_with_contacts_may_change_to_the_zones_of_their_numbers(house: House) -> None:
+    campaign = await house.create_campaign(fallback_timezone="Asia/Tokyo")
+    body = a_batch_body(campaign["campaign_id"], contacts=PEOPLE)
+    batch = created(await house.client.post(BATCHES, json=body))
+
+    changed = await house.client.patch(f"{BATCHES}{batch['batch_id']}", json={"timezone": "from_number"})
+
+    assert changed.status_code == 200
+    assert await _effective(house, batch["batch_id"]) == LEARNT_LATER
 
 
 async def test_batch_under_zones_of_numbers_may_be_changed_otherwise(house: House) -> None:
@@ -105,15 +122,27 @@ async def test_batch_under_zones_of_numbers_may_be_changed_otherwise(house: Hous
     assert answer.json()["timezone"] == "from_number"
 
 
-async def test_campaign_that_has_had_a_batch_cannot_change_to_zones_that_were_not_learnt(
-    house: House,
-) -> None:
+async def test_campaign_with_batches_may_change_to_the_zones_of_numbers(house: House) -> None:
     campaign = await house.create_campaign()
-    created(await house.client.post(BATCHES, json=a_batch_body(campaign["campaign_id"])))
+    body = a_batch_body(campaign["campaign_id"], contacts=PEOPLE)
+    batch = created(await house.client.post(BATCHES, json=body))
 
-    answer = await house.client.patch(f"/api/v1/campaigns/{campaign['campaign_id']}", json=FROM_NUMBER)
+    changed = await house.client.patch(f"/api/v1/campaigns/{campaign['campaign_id']}", json=FROM_NUMBER)
 
-    assert errors_of(answer) == [(["body", "timezone"], "zones_not_learnt")]
+    assert changed.status_code == 200
+    assert await _effective(house, batch["batch_id"]) == LEARNT_LATER
+
+
+async def test_debug_tells_that_zones_are_being_learnt(house: House) -> None:
+    campaign = await house.create_campaign()
+    batch = created(await house.client.post(BATCHES, json=a_batch_body(campaign["campaign_id"])))
+    await house.client.patch(f"/api/v1/campaigns/{campaign['campaign_id']}", json=FROM_NUMBER)
+    polled(house)
+
+    told = await debug(house, batch["batch_id"])
+
+    assert told["diagnosis"] == "outside_working_hours"
+    assert told["diagnostics"]["tip"].startswith("The zones of numbers are being learnt")
 
 
 @pytest.mark.parametrize("fallback", [None, "Asia/Tokyo"])
@@ -188,11 +217,13 @@ async def test_change_to_zones_of_numbers_needs_a_fallback(house: House) -> None
     assert (taken.json()["timezone"], taken.json()["fallback_timezone"]) == ("from_number", "Asia/Tokyo")
 
 
-async def test_requeue_cannot_ask_for_zones_that_its_parent_did_not_learn(house: House) -> None:
+async def test_requeue_may_ask_for_zones_that_its_parent_did_not(house: House) -> None:
     campaign = await house.create_campaign(fallback_timezone="Asia/Tokyo")
-    batch = created(await house.client.post(BATCHES, json=a_batch_body(campaign["campaign_id"])))
-    wanted = {"statuses": ["completed"], "timezone": "from_number"}
+    body = a_batch_body(campaign["campaign_id"], contacts=PEOPLE)
+    batch = created(await house.client.post(BATCHES, json=body))
+    await house.client.post(f"{BATCHES}{batch['batch_id']}/cancel")
+    wanted = {"statuses": ["skipped"], "timezone": "from_number"}
 
-    answer = await house.client.post(f"{BATCHES}{batch['batch_id']}/requeue", json=wanted)
+    again = created(await house.client.post(f"{BATCHES}{batch['batch_id']}/requeue", json=wanted))
 
-    assert errors_of(answer) == [(["body", "timezone"], "zones_not_learnt")]
+    assert await _effective(house, again["batch_id"]) == LEARNT_LATER

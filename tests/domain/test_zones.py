@@ -1,12 +1,20 @@
 """Which zones hold for a contact, and when several are open together."""
 
+from typing import Any
+
 import pytest
 
-from domain.batch import BatchOverrides, calling_hours_in_force, clock_zone, effective_timezones
+from domain.batch import (
+    BatchOverrides,
+    calling_hours_in_force,
+    clock_zone,
+    effective_timezones,
+    hours_of_contact,
+)
 from domain.contact import ContactStatus, SkipReason
 from domain.settlement import is_to_be_followed
 from domain.working_hours import CallingHours, OpenWindow, is_open, next_opening, window_around
-from domain.zones import FROM_NUMBER, zone_key, zones_in_force
+from domain.zones import FROM_NUMBER, NOT_LEARNT, OF_BATCH, zone_key, zones_in_force
 from tests.builders import a_batch, a_campaign_rules, a_contact
 from tests.domain.calling_hours import a_week, in_zone, utc
 
@@ -26,19 +34,23 @@ OF_NUMBER = (CHICAGO, NEW_YORK)
         pytest.param(FROM_NUMBER, BERLIN, OF_NUMBER, OF_NUMBER, id="those of its number, as it says"),
         pytest.param(None, BERLIN, OF_NUMBER, (BERLIN,), id="the batch no longer asks for its number's"),
         pytest.param(None, FROM_NUMBER, (), (AUCKLAND,), id="its number tells none: the fallback"),
+        pytest.param(None, FROM_NUMBER, None, (NOT_LEARNT,), id="nobody looked its number up"),
+        pytest.param(FROM_NUMBER, BERLIN, None, (NOT_LEARNT,), id="asked for by itself, not looked up"),
+        pytest.param(None, BERLIN, None, (BERLIN,), id="the batch's, nothing learnt"),
+        pytest.param(BERLIN, FROM_NUMBER, None, (BERLIN,), id="a zone of its own, nothing learnt"),
         pytest.param(FROM_NUMBER, BERLIN, (), (AUCKLAND,), id="the fallback, not the batch's"),
         pytest.param("Etc/GMT+5", BERLIN, (), ("Etc/GMT+5",), id="a name with a plus sign"),
     ],
 )
 def test_zones_in_force(
-    own: str | None, followed: str, of_number: tuple[str, ...], expected: tuple[str, ...]
+    own: str | None, followed: str, of_number: tuple[str, ...] | None, expected: tuple[str, ...]
 ) -> None:
     assert zones_in_force(zone_key(own, of_number), followed, AUCKLAND) == expected
 
 
 def test_without_a_fallback_a_number_of_no_zone_is_not_called() -> None:
     rules = a_campaign_rules(timezone=FROM_NUMBER)
-    hours = calling_hours_in_force(BatchOverrides(), rules, None)
+    hours = calling_hours_in_force(BatchOverrides(), rules, OF_BATCH)
 
     assert not is_open(hours, utc("2026-09-07T12:00"))
     assert next_opening(hours, utc("2026-09-07T12:00")) is None
@@ -66,8 +78,41 @@ def test_contact_has_its_zones_and_a_bad_row_none() -> None:
     bad = a_contact(status=ContactStatus.SKIPPED, skip_reason=SkipReason.INVALID_NUMBER)
 
     assert effective_timezones(a_contact(number_timezones=OF_NUMBER), a_batch(), rules) == OF_NUMBER
-    assert effective_timezones(a_contact(), a_batch(), rules) == (AUCKLAND,)
+    assert effective_timezones(a_contact(number_timezones=()), a_batch(), rules) == (AUCKLAND,)
     assert effective_timezones(bad, a_batch(), rules) == ()
+
+
+CALIFORNIA = "+14155550123"
+
+
+@pytest.mark.parametrize(
+    ("kept", "expected"),
+    [
+        pytest.param({}, ("America/Los_Angeles",), id="never learnt"),
+        pytest.param(
+            {"number_timezones": (BERLIN,), "zones_version": "8.0/0"},
+            ("America/Los_Angeles",),
+            id="learnt by older data",
+        ),
+        pytest.param({"number_timezones": (BERLIN,)}, (BERLIN,), id="learnt by this release"),
+        pytest.param({"timezone": BERLIN}, (BERLIN,), id="not asked for"),
+        pytest.param({"phone_number": ""}, (AUCKLAND,), id="no number"),
+    ],
+)
+def test_zones_that_are_not_learnt_by_the_data_of_this_release_are_looked_up_for_one_contact(
+    kept: dict[str, Any], expected: tuple[str, ...]
+) -> None:
+    rules = a_campaign_rules(timezone=FROM_NUMBER, fallback_timezone=AUCKLAND)
+    contact = a_contact(**{"phone_number": CALIFORNIA, **kept})
+
+    assert hours_of_contact(contact, BatchOverrides(), rules).timezones == expected
+
+
+def test_nothing_opens_for_contacts_whose_zones_nobody_has_learnt() -> None:
+    rules = a_campaign_rules(timezone=FROM_NUMBER, fallback_timezone=AUCKLAND)
+    hours = calling_hours_in_force(BatchOverrides(), rules, zone_key(None, None))
+
+    assert next_opening(hours, utc("2026-09-07T12:00")) is None
 
 
 def in_both(text: str, *zones: str, enforced: bool = True, **more: object) -> CallingHours:

@@ -17,6 +17,7 @@ from tests.fakes.export import FakeExportStore
 from tests.fakes.forecasts import FakeForecastStore
 from tests.fakes.idempotency import FakeIdempotencyStore
 from tests.fakes.metrics import FakeCallMetrics
+from tests.fakes.number_zones import FakeNumberZoneStore
 from tests.fakes.provider import FakeProvider
 from tests.fakes.rescheduled import FakeRescheduledStore
 from tests.fakes.rescheduling import FakeRescheduleStore
@@ -47,6 +48,7 @@ __all__ = [
     "FakeExportStore",
     "FakeForecastStore",
     "FakeIdempotencyStore",
+    "FakeNumberZoneStore",
     "FakeProvider",
     "FakeRescheduleStore",
     "FakeRescheduledStore",

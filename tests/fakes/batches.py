@@ -36,6 +36,7 @@ from domain.lifecycle import (
     status_after_change,
     status_of_resumed_batch,
 )
+from domain.number_zones import ZONES_VERSION
 from domain.ports import (
     AppendedContacts,
     BatchAmendment,
@@ -402,6 +403,7 @@ class FakeBatchStore:
             phone_number=new.phone_number,
             timezone=new.timezone,
             number_timezones=new.number_timezones,
+            zones_version=None if new.number_timezones is None else ZONES_VERSION,
             call_variables=new.call_variables,
             not_before=new.not_before,
             priority=new.priority,

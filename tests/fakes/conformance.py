@@ -22,6 +22,7 @@ def fit_their_ports(tables: fakes.Tables) -> tuple[object, ...]:
     suppressions: ports.SuppressionStore = fakes.FakeSuppressionStore(tables)
     erasures: ports.ErasureStore = fakes.FakeErasureStore(tables)
     export: ports.ExportStore = fakes.FakeExportStore(tables)
+    zones: ports.NumberZoneStore = fakes.FakeNumberZoneStore(tables)
     forecasts: ports.ForecastStore = fakes.FakeForecastStore(tables)
     audit_log: ports.AuditLog = fakes.FakeAuditLog()
     keys: ports.IdempotencyStore = fakes.FakeIdempotencyStore(tables)
@@ -53,6 +54,7 @@ def fit_their_ports(tables: fakes.Tables) -> tuple[object, ...]:
         dial_turns,
         diagnostics,
         export,
+        zones,
         forecasts,
         audit_log,
         keys,

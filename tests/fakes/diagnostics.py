@@ -210,7 +210,7 @@ class FakeDiagnosticsStore:
     def _zone(self, call: CallRecord, timezone: str) -> tzinfo:
         contact = self._tables.contacts[call.contact_id]
         own = None if contact.timezone == FROM_NUMBER else contact.timezone
-        return zone_named(next(filter(None, (own, *contact.number_timezones, timezone)))) or UTC
+        return zone_named(next(filter(None, (own, *(contact.number_timezones or ()), timezone)))) or UTC
 
 
 def _prefix(number: str) -> str:

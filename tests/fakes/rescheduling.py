@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from domain.batch import TERMINAL_BATCH
+from domain.batch import TERMINAL_BATCH, timezone_in_force
 from domain.call import OUTCOME_OF, CallRecord
 from domain.contact import SLEEPING, TERMINAL, Contact
 from domain.identity import BatchId, CampaignId
@@ -53,7 +53,8 @@ class FakeRescheduleStore:
         page = [each for each in behind if each.status in SLEEPING][:limit]
         changed = 0
         for contact in page:
-            waiting = _waiting(contact, self._newest_ended(contact), now)
+            zone = contact.zone_under(timezone_in_force(batch.overrides, rules))
+            waiting = _waiting(contact, zone, self._newest_ended(contact), now)
             settled = settle_anew(waiting, batch, rules, now=now, quiet_after_unknown=quiet_after_unknown)
             changed += self._move(contact, settled, now)
         return RescheduledPage(
@@ -90,10 +91,10 @@ class FakeRescheduleStore:
         return True
 
 
-def _waiting(contact: Contact, newest: CallRecord, now: datetime) -> WaitingContact:
+def _waiting(contact: Contact, zone: str | None, newest: CallRecord, now: datetime) -> WaitingContact:
     return WaitingContact(
         contact_id=contact.contact_id,
-        zone=contact.zone,
+        zone=zone,
         attempt=EndedAttempt(OUTCOME_OF[newest.call_status], newest.ended_at or now, contact.retry_count),
         next_retry_at=contact.next_retry_at,
         follow_up_at=contact.follow_up_at,

@@ -24,8 +24,8 @@ ACTIVITIES: Mapping[str, str] = {
     "apollo-dial": "check_call hang_up_machine hang_up_skipped place_call",
     "apollo-store": (
         "act_on_batch apply_retention begin_batch close_contact deliver_endings deliver_webhooks "
-        "expire_batch find_lost_slots finish_batch is_over notify_rescheduled reschedule_contacts "
-        "return_slot signal_changed_rules start_batches stop_stories"
+        "expire_batch find_lost_slots finish_batch is_over learn_zones notify_rescheduled "
+        "reschedule_contacts return_slot signal_changed_rules start_batches stop_stories"
     ),
 }
 """By task queue."""
@@ -64,6 +64,7 @@ MESSAGES: Mapping[str, str] = {
     "contact_skipped": "contact_id was",
     "deliver_endings request": "lasts",
     "deliver_webhooks request": "lasts",
+    "learn_zones request": "lasts",
     "due_changed": "attempt due_at",
     "expire_batch request": "batch_id",
     "find_lost_slots answer": "attempt contact_id is_final kind",
@@ -114,7 +115,7 @@ TABLES: Mapping[str, str] = {
         "disposition_rules ended_at erased_at keep_open kept_counts max_retries_override name on_machine "
         "organization_id parent_batch_id paused_by phone_number_strategy phone_numbers rests_since "
         "retry_policy rules_version scheduled_end scheduled_start status timezone total_contacts updated_at "
-        "workflow_started_at working_hours working_hours_enforced"
+        "workflow_started_at working_hours working_hours_enforced zones_version"
     ),
     "call_events": (
         "body call_status delivered_at event_key event_number execution_id happened_at received_at "
@@ -138,7 +139,8 @@ TABLES: Mapping[str, str] = {
     "contacts": (
         "batch_id call_variables campaign_id contact_id created_at erased_at external_id follow_up_at "
         "follow_up_count last_attempted_at next_retry_at not_before number_timezones phone_number position "
-        "priority retry_count settled_attempt skip_detail skip_reason status timezone updated_at"
+        "priority retry_count settled_attempt skip_detail skip_reason status timezone updated_at "
+        "zones_version"
     ),
     "dial_turns": "campaign_id next_dial_at pace_version",
     "idempotency_keys": "body claimed_at fingerprint finished_at key kind organization_id",

@@ -83,6 +83,7 @@ def activities() -> Mapping[str, Sequence[Callable[..., object]]]:
             *scene.delivering.all,
             *scene.webhooks.all,
             *scene.retention.all,
+            *scene.number_zones.all,
         ],
     }
 

@@ -30,6 +30,7 @@ from domain.ports import (
     EndingStore,
     ExecutionStore,
     ForecastStore,
+    NumberZoneStore,
     RescheduledStore,
     RescheduleStore,
     SlotStore,
@@ -46,6 +47,7 @@ from store.calls.endings import PostgresEndingStore
 from store.calls.executions import PostgresExecutionStore
 from store.calls.repository import PostgresCallStore
 from store.campaigns.repository import PostgresCampaignStore
+from store.contacts.number_zones import PostgresNumberZoneStore
 from store.contacts.repository import PostgresContactStore
 from store.contacts.rescheduled import PostgresRescheduledStore
 from store.contacts.rescheduling import PostgresRescheduleStore
@@ -79,6 +81,7 @@ from tests.fakes import (
     FakeEndingStore,
     FakeExecutionStore,
     FakeForecastStore,
+    FakeNumberZoneStore,
     FakeRescheduledStore,
     FakeRescheduleStore,
     FakeSlotStore,
@@ -113,6 +116,7 @@ class House:
     diagnostics: DiagnosticsStore
     forecasts: ForecastStore
     workload: WorkloadStore
+    number_zones: NumberZoneStore
 
     @classmethod
     def in_memory(cls) -> "House":
@@ -134,6 +138,7 @@ class House:
             diagnostics=FakeDiagnosticsStore(tables),
             forecasts=FakeForecastStore(tables),
             workload=FakeWorkloadStore(tables),
+            number_zones=FakeNumberZoneStore(tables),
         )
 
     async def a_kept_campaign(self, rules: CampaignRules | None = None) -> Campaign:
@@ -289,6 +294,7 @@ class Stores(House):
             diagnostics=PostgresDiagnosticsStore(engine),
             forecasts=PostgresForecastStore(engine),
             workload=PostgresWorkloadStore(engine),
+            number_zones=PostgresNumberZoneStore(engine),
         )
 
     async def force(self, table_name: str, **values: object) -> None:

@@ -105,6 +105,7 @@ async def test_copies_begin_anew_with_what_was_uploaded(house: House) -> None:
             phone_number=original.phone_number,
             timezone=original.timezone,
             number_timezones=original.number_timezones,
+            zones_version=original.zones_version,
             call_variables=original.call_variables,
             status=ContactStatus.PENDING,
             created_at=SOON,

@@ -102,7 +102,8 @@ OF_NUMBER = {"timezone": FROM_NUMBER, "fallback_timezone": TOKYO}
             at(opens_at=in_zone(LOS_ANGELES, "2026-09-07T08:00")),
             id="open in one of two zones",
         ),
-        pytest.param({}, OF_NUMBER, at(opens_at=OPENS_IN_TOKYO), id="fallback"),
+        pytest.param({"number_timezones": ()}, OF_NUMBER, at(opens_at=OPENS_IN_TOKYO), id="fallback"),
+        pytest.param({}, OF_NUMBER, at(), id="not learnt"),
         pytest.param(
             {"timezone": FROM_NUMBER, "number_timezones": (TOKYO,)},
             {"fallback_timezone": PARIS},
@@ -110,7 +111,10 @@ OF_NUMBER = {"timezone": FROM_NUMBER, "fallback_timezone": TOKYO}
             id="asked for by the contact",
         ),
         pytest.param(
-            {"timezone": FROM_NUMBER}, {"fallback_timezone": PARIS}, at(1), id="contact's, by the fallback"
+            {"timezone": FROM_NUMBER, "number_timezones": ()},
+            {"fallback_timezone": PARIS},
+            at(1),
+            id="contact's, by the fallback",
         ),
         pytest.param({"timezone": PARIS}, OF_NUMBER, at(1), id="zone of its own"),
         pytest.param({"number_timezones": (TOKYO,)}, {}, at(1), id="no longer asked for"),

@@ -24,6 +24,7 @@ from activities.deliveries import DeliveryActivities
 from activities.hang_ups import HangUpActivities
 from activities.housekeeping import HousekeepingActivities
 from activities.interceptors import HeartbeatInterceptor
+from activities.number_zones import NumberZoneActivities
 from activities.provider_circuit import ProviderCircuit
 from activities.rescheduled import RescheduledActivities
 from activities.retention import RetentionActivities
@@ -50,6 +51,7 @@ from tests.fakes import (
     FakeContactStore,
     FakeDialReservationStore,
     FakeEndingStore,
+    FakeNumberZoneStore,
     FakeProvider,
     FakeRescheduledStore,
     FakeRescheduleStore,
@@ -360,6 +362,7 @@ def _workers(stage: Stage) -> list[Worker]:
     delivering = DeliveryActivities(FakeEndingStore(tables), directory, of_batch, server_clock)
     webhooks = WebhookActivities(no_webhooks(server_clock))
     retention = RetentionActivities(nothing_outdated(stage.tables, server_clock))
+    zones = NumberZoneActivities(FakeNumberZoneStore(tables), of_batch)
     beating = [HeartbeatInterceptor()]
     return [
         Worker(
@@ -396,6 +399,7 @@ def _workers(stage: Stage) -> list[Worker]:
                 *delivering.all,
                 *webhooks.all,
                 *retention.all,
+                *zones.all,
             ],
             max_heartbeat_throttle_interval=timedelta(milliseconds=500),
             interceptors=beating,

@@ -16,6 +16,7 @@ from activities.deliveries import DeliveryActivities
 from activities.housekeeping import HousekeepingActivities
 from activities.interceptors import HeartbeatInterceptor
 from activities.retention import RetentionActivities
+from activities.number_zones import NumberZoneActivities
 from activities.webhooks import WebhookActivities
 from domain.call import CallStatus, StatusEvent
 from domain.contact import ContactStatus
@@ -125,6 +126,7 @@ class Deployment:
                 *delivering.all,
                 *WebhookActivities(no_webhooks(now)).all,
                 *RetentionActivities(nothing_outdated(self.tables, now)).all,
+                *NumberZoneActivities(fakes.FakeNumberZoneStore(self.tables), self.engine).all,
             ],
             interceptors=[HeartbeatInterceptor()],
             max_heartbeat_throttle_interval=timedelta(milliseconds=500),

@@ -13,6 +13,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.deliveries import DeliveryActivities
     from activities.housekeeping import HousekeepingActivities, HousekeepingTerm
     from activities.retention import RetentionActivities
+    from activities.number_zones import NumberZoneActivities
     from activities.webhooks import WebhookActivities
     from workflows.markdown import table
     from workflows.messages import HousekeepingInput
@@ -38,6 +39,7 @@ JOBS = (
     ),
     Job(WebhookActivities.deliver_webhooks, "posts what happens to clients' webhook endpoints"),
     Job(RetentionActivities.apply_retention, "empties and forgets what was kept long enough"),
+    Job(NumberZoneActivities.learn_zones, "learns the zones of numbers that contacts ask for"),
 )
 """A new one comes last: a run has as many of them as its start says."""
 
