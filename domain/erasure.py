@@ -33,7 +33,7 @@ def erased_contact(contact: Contact) -> Contact:
         phone_number="",
         external_id=None,
         timezone=None,
-        number_timezones=(),
+        number_timezones=None,
         call_variables={},
         skip_detail=None,
     )
