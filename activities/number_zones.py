@@ -58,13 +58,13 @@ class NumberZoneActivities:
             after = seen.last_position
             if seen.is_last:
                 break
-        # By the rules of the first stretch: those that changed since may have others ask for zones.
-        of_all = replace(seen, rules_version=first_version)
-        is_marked = await self._store.mark_learnt(batch_id, ZONES_VERSION, of_all)
         if learnt:
             _log.info("zones of numbers learnt", batch_id=batch_id, contacts=learnt)
-            await self._engine.policy_changed(batch_id)
-        return is_marked
+        # Before the mark, and whoever learnt them: a signal that was cut off is sent by the next round.
+        await self._engine.policy_changed(batch_id)
+        # By the rules of the first stretch: those that changed since may have others ask for zones.
+        of_all = replace(seen, rules_version=first_version)
+        return await self._store.mark_learnt(batch_id, ZONES_VERSION, of_all)
 
     @property
     def all(self) -> tuple[Callable[..., object], ...]:

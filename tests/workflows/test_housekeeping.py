@@ -15,8 +15,8 @@ from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 from activities.deliveries import DeliveryActivities
 from activities.housekeeping import HousekeepingActivities
 from activities.interceptors import HeartbeatInterceptor
-from activities.retention import RetentionActivities
 from activities.number_zones import NumberZoneActivities
+from activities.retention import RetentionActivities
 from activities.webhooks import WebhookActivities
 from domain.call import CallStatus, StatusEvent
 from domain.contact import ContactStatus

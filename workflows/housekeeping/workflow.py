@@ -12,8 +12,8 @@ from temporalio.exceptions import ActivityError
 with workflow.unsafe.imports_passed_through():
     from activities.deliveries import DeliveryActivities
     from activities.housekeeping import HousekeepingActivities, HousekeepingTerm
-    from activities.retention import RetentionActivities
     from activities.number_zones import NumberZoneActivities
+    from activities.retention import RetentionActivities
     from activities.webhooks import WebhookActivities
     from workflows.markdown import table
     from workflows.messages import HousekeepingInput
