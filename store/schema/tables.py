@@ -23,7 +23,6 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlmodel import Field
 
 from domain.batch import BatchStatus, PausedBy
-from domain.breaker import BreakerState
 from domain.call import AttemptKind, CallStatus, DialState, EventSource
 from domain.caller_id import CallerIdStrategy
 from domain.campaign import CampaignStatus
@@ -34,6 +33,7 @@ from store.schema.audit import AuditRow
 from store.schema.base import INSTANT, JSON_OR_NULL, OPEN_ATTEMPT, OPEN_NUMBER_INDEX, Row, one_of
 from store.schema.base import METADATA as METADATA  # complete only once the tables below are declared
 from store.schema.call_order import CALL_ORDER_SQL
+from store.schema.circuits import ProviderRouteRow
 from store.schema.reservations import CallerIdTurnRow, DialTurnRow
 from store.schema.slots import SlotDemandRow, SlotRow
 from store.schema.webhooks import (
@@ -363,20 +363,6 @@ class CallEventRow(Row, table=True):
     """When the event was delivered to the contact's workflow, or its arrival where no delivery is needed."""
     unread_fields: list[str] | None = Field(sa_type=ARRAY(Text))
     """What of the body could not be read, each as `field: reason`; null when all of it was."""
-
-
-class ProviderRouteRow(Row, table=True):
-    """The newest report of the way to a provider."""
-
-    __tablename__ = "provider_routes"
-    __table_args__ = (one_of("state", BreakerState),)
-
-    provider: str = Field(primary_key=True, sa_type=Text)
-    state: str = Field(sa_type=Text)
-    since: datetime = Field(sa_type=INSTANT)
-    errors: int
-    reason: str | None = Field(sa_type=Text)
-    probe_at: datetime | None = Field(sa_type=INSTANT)
 
 
 def _table(row: type[Row]) -> Table:
