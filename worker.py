@@ -266,11 +266,10 @@ def _dial_worker(resources: WorkerResources, limits: CallLimits) -> Worker:
 
 
 def _housekeeping(resources: WorkerResources, settings: Settings) -> Sequence[Callable[..., object]]:
-    database, clock, engine = resources.database, resources.clock, BatchWorkflows(resources.client)
-    batches, reschedules = PostgresBatchStore(database, mint), PostgresRescheduleStore(database)
-    housekeeping = HousekeepingActivities(batches, reschedules, engine, clock)
-    contacts = ContactWorkflows(resources.client)
-    delivering = DeliveryActivities(PostgresEndingStore(database), contacts, engine, clock)
+    database, clock, client = resources.database, resources.clock, resources.client
+    engine, reschedules = BatchWorkflows(client), PostgresRescheduleStore(database)
+    housekeeping = HousekeepingActivities(PostgresBatchStore(database, mint), reschedules, engine, clock)
+    delivering = DeliveryActivities(PostgresEndingStore(database), ContactWorkflows(client), engine, clock)
     webhooks = WebhookActivities(_webhook_parts(resources))
     retention = RetentionActivities(retention_parts(database, clock, settings, body_of))
     zones = NumberZoneActivities(PostgresNumberZoneStore(database), engine)

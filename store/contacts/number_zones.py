@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from sqlalchemy import (
     ARRAY,
     BindParameter,
+    Integer,
     Text,
     and_,
     any_,
@@ -28,7 +29,7 @@ from store.database.engine import single_statement, transaction
 from store.schema.mapping import rules_version_of
 from store.schema.tables import batches, campaigns, contacts
 
-_this_batch: BindParameter[str] = bindparam("this_batch")
+_this_batch: BindParameter[str] = bindparam("this_batch", type_=Text)
 _UNFINISHED = batches.c.status.not_in(sorted(TERMINAL_BATCH))
 _RULES = (
     select(batches.c.rules_version, campaigns.c.policy_version)
@@ -36,15 +37,23 @@ _RULES = (
     .where(batches.c.batch_id == _this_batch, _UNFINISHED, campaigns.c.deleted_at.is_(None))
 )
 _STRETCH = (
-    select(contacts)
-    .where(contacts.c.batch_id == _this_batch, contacts.c.position > bindparam("after"))
+    select(
+        contacts.c.contact_id,
+        contacts.c.batch_id,
+        contacts.c.position,
+        contacts.c.phone_number,
+        contacts.c.timezone,
+        contacts.c.zones_version,
+        contacts.c.status,
+    )
+    .where(contacts.c.batch_id == _this_batch, contacts.c.position > bindparam("after", type_=Integer))
     .order_by(contacts.c.position)
-    .limit(bindparam("room"))
+    .limit(bindparam("room", type_=Integer))
     .subquery("stretch")
 )
 _IS_TO_BE_LEARNT = and_(
     func.coalesce(_STRETCH.c.timezone, batches.c.timezone, campaigns.c.timezone) == FROM_NUMBER,
-    _STRETCH.c.zones_version.is_distinct_from(bindparam("version")),
+    _STRETCH.c.zones_version.is_distinct_from(bindparam("version", type_=Text)),
     _STRETCH.c.status.not_in(sorted(TERMINAL)),
 )
 _NUMBERS = (
@@ -71,7 +80,7 @@ _KEEP = (
     .where(contacts.c.contact_id == _LEARNT.c.contact_id, contacts.c.phone_number == _LEARNT.c.number)
     .values(
         number_timezones=func.string_to_array(_LEARNT.c.zones, ","),
-        zones_version=bindparam("version"),
+        zones_version=bindparam("version", type_=Text),
     )
 )
 # In the order of all who lock several contacts of a batch.
