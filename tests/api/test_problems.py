@@ -62,11 +62,11 @@ async def test_collections_answer_with_and_without_a_trailing_slash(house: House
     [
         ("PUT", "/api/v1/campaigns", "GET, HEAD, POST"),
         ("PATCH", "/api/v1/batches/", "GET, HEAD, POST"),
-        ("POST", "/api/v1/batches/btc_1", "GET, HEAD, PATCH"),
+        ("POST", "/api/v1/batches/btc_1", "DELETE, GET, HEAD, PATCH"),
         ("DELETE", "/api/v1/batches/btc_1/contacts", "GET, HEAD, POST"),
         ("GET", "/webhooks/call-status", "POST"),
         ("POST", "/healthz", "GET, HEAD"),
-        ("PUT", "/api/v1/batches/upload", "GET, HEAD, PATCH, POST"),
+        ("PUT", "/api/v1/batches/upload", "DELETE, GET, HEAD, PATCH, POST"),
     ],
 )
 async def test_wrong_method_is_405_and_names_every_allowed_one(

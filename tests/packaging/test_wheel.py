@@ -17,7 +17,7 @@ SETUPTOOLS: dict[str, Any] = PROJECT["tool"]["setuptools"]
 NOT_SHIPPED = {"bench", "examples", "tests"}
 TOP_LEVEL = {
     *("activities", "api", "console", "domain", "embedded", "observability", "receivers"),
-    *("store", "telephony", "temporal", "workflows"),
+    *("store", "telephony", "temporal", "web", "workflows"),
     *("cli", "settings", "worker"),
 }
 """Each of these may clash with another package of the same environment: add none without need."""
@@ -32,8 +32,11 @@ def packages() -> set[str]:
 
 
 def is_shipped(path: PurePosixPath) -> bool:
-    patterns = SETUPTOOLS["package-data"].get(path.parent.as_posix().replace("/", "."), [])
-    return path.suffix == ".py" or any(fnmatch(path.name, pattern) for pattern in patterns)
+    return path.suffix == ".py" or any(
+        fnmatch(path.relative_to(folder).as_posix(), pattern)
+        for folder in path.parents
+        for pattern in SETUPTOOLS["package-data"].get(folder.as_posix().replace("/", "."), [])
+    )
 
 
 def test_wheel_installs_these_top_level_names_and_no_others() -> None:
