@@ -176,6 +176,21 @@ def test_keyboard_alone_reaches_the_content_and_the_form(visitor: Visitor) -> No
     expect(visitor.page.get_by_label("Campaign", exact=True)).to_be_focused()
 
 
+def test_focus_and_what_was_opened_stay_while_the_page_changes_under_them(
+    visitor: Visitor, house: House
+) -> None:
+    batch_id = a_batch(house, "+14155550137", scheduled_start="2099-01-01T09:00:00Z")
+    visitor.opens(f"/batches/{batch_id}")
+    asking = visitor.page.get_by_text("Cancel …")
+    asking.focus()
+    visitor.page.keyboard.press("Enter")
+    house.api.act("batches", batch_id, "pause")
+    visitor.sees_status("paused")
+
+    expect(asking).to_be_focused()
+    expect(visitor.page.get_by_role("button", name="Yes, cancel this batch")).to_be_visible()
+
+
 def test_chosen_theme_wins_over_the_systems(visitor: Visitor) -> None:
     ground = "getComputedStyle(document.body).backgroundColor"
     light = visitor.page.evaluate(ground)

@@ -22,6 +22,14 @@ function localTimes(root) {
   }
 }
 
+// Whoever uses the keyboard stays where they were.
+function successor(element, region) {
+  if (element.id) return document.getElementById(element.id);
+  if (element.matches("a[href]")) return region.querySelector(`a[href="${CSS.escape(element.getAttribute("href"))}"]`);
+  if (element.matches("details[id] > summary")) return document.getElementById(element.parentElement.id)?.firstElementChild;
+  return null;
+}
+
 function takeOver(region, fresh) {
   if (known.get(region.id) === fresh.innerHTML) return;
   const focused = region.contains(document.activeElement) ? document.activeElement : null;
@@ -33,7 +41,7 @@ function takeOver(region, fresh) {
   localTimes(region);
   for (const id of open) document.getElementById(id)?.setAttribute("open", "");
   for (const [id, left] of scrolled) if (document.getElementById(id)) document.getElementById(id).scrollLeft = left;
-  if (focused?.id) document.getElementById(focused.id)?.focus({ preventScroll: true });
+  if (focused) successor(focused, region)?.focus({ preventScroll: true });
 }
 
 function say(isLost) {
