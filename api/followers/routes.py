@@ -6,7 +6,7 @@ from fastapi import APIRouter
 from sse_starlette import EventSourceResponse
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from api.followers.feed import Feeds
 from api.followers.reading import BatchReader
@@ -32,11 +32,20 @@ router = APIRouter(prefix="/api/v1/batches", tags=["batches"])
 
 
 class EventStream(EventSourceResponse):
-    """A stream that HEAD does not open, which our middleware serves as a GET."""
+    """A stream that HEAD does not open, which our middleware serves as a GET, and that is closed whole."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        goes_on = True
+
+        async def sent(message: Message) -> None:
+            nonlocal goes_on
+            goes_on = message.get("more_body", message["type"] == "http.response.start")
+            await send(message)
+
         method = "HEAD" if scope.get(IS_HEAD) else scope["method"]
-        await super().__call__({**scope, "method": method}, receive, send)
+        await super().__call__({**scope, "method": method}, receive, sent)
+        if goes_on:  # cut off as the server stops, which would log each stream as an error
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
 @router.get(

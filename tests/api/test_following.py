@@ -6,7 +6,9 @@ from collections.abc import AsyncIterator
 
 import httpx
 import pytest
+from starlette.types import Message
 
+from api.followers.routes import EventStream
 from domain.identity import BatchId
 from tests.api.house import OTHER_SECRET, SECRET, House, Json, a_problem, bearer
 from tests.api.test_early_answers import served
@@ -106,3 +108,25 @@ async def _next_data(lines: AsyncIterator[str]) -> Json:
             data: Json = json.loads(line.removeprefix("data: "))
             return data
     raise AssertionError("the stream has ended")
+
+
+async def test_stream_that_is_cut_off_is_closed_whole() -> None:
+    sent: list[Message] = []
+    is_told = asyncio.Event()
+
+    async def told() -> AsyncIterator[bytes]:
+        yield b"event: batch\n\n"
+        await asyncio.Event().wait()
+
+    async def leaves() -> Message:
+        await is_told.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+        if "body" in message:
+            is_told.set()
+
+    await EventStream(told())({"type": "http", "method": "GET"}, leaves, send)
+
+    assert [each.get("more_body") for each in sent] == [None, True, False]
