@@ -14,7 +14,7 @@ from web.charts import STATUSES, calls_by_minute, columns, per_minute, share_bar
 from web.visit import Visit, Web, acting, signed_in
 
 DEBUG_SECONDS = 4.0
-ACTIVITY_SECONDS = 2.0
+ACTIVITY_SECONDS = 4.0
 CONTACTS = 50
 OVER = ("completed", "cancelled", "expired")
 UNFINISHED = ("pending", "dispatched", "in_flight", "retrying", "followup_scheduled")

@@ -17,7 +17,7 @@ from domain.batch import clock_zone
 
 ACTIVITY_MINUTES = 60
 NEWEST_CALLS = 20
-JUDGED_CALLS = 20_000
+JUDGED_CALLS = 5_000
 """Of so many newest calls it is told in which hours they were answered."""
 MINUTE = timedelta(minutes=1)
 

@@ -193,7 +193,7 @@ class ActivityOut(WireOutput):
         description="Of the last 60 minutes, oldest first; minutes in which no call ended are left out."
     )
     calls_by_hour: dict[str, AnswersInHourOut] = Field(
-        description="By the callee's local hour, `00` to `23`, of the 20,000 newest ended calls.",
+        description="By the callee's local hour, `00` to `23`, of the 5,000 newest ended calls.",
         examples=[{"09": {"ended": 12, "answered": 7}}],
     )
     newest_calls: list[CallOfBatch] = Field(
