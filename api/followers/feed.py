@@ -10,6 +10,9 @@ from domain.errors import BatchNotFound, TechnicalError
 
 READ_EVERY_SECONDS = 0.5
 """No follower hears of changes more often."""
+FOLLOWERS_IN_A_HURRY, SLOWEST = 250, 4
+"""Beyond so many followers of a batch they are told more rarely, so that they cost no more; up to so many
+times as rarely."""
 REST_AFTER_FAILURE_SECONDS = 2.0
 GATES = 10
 """Followers are told in so many groups, spread over the time between two reads, so that between them other
@@ -36,13 +39,13 @@ class Feed:
         """False once the reader has ended, whatever it ended by."""
         self._gates = [asyncio.Event() for _ in range(GATES)]
         self._shown: list[Snapshot | None] = [None] * GATES
-        self._followers = 0
+        self.followers = 0
         self._came = 0
         self._reader: asyncio.Task[None] | None = None
 
     @property
     def is_followed(self) -> bool:
-        return self._followers > 0
+        return self.followers > 0
 
     async def events(self, last_id: str | None, until: float) -> AsyncGenerator[bytes]:
         """Yield the batch, unless `last_id` names it as it stands, and then its changes.
@@ -71,15 +74,15 @@ class Feed:
             self._leave()
 
     def _enter(self) -> int:
-        self._followers += 1
+        self.followers += 1
         self._came += 1
         if self._reader is None:
             self._reader = asyncio.create_task(self._read_on())
         return self._came % GATES
 
     def _leave(self) -> None:
-        self._followers -= 1
-        if not self._followers and self._reader is not None:
+        self.followers -= 1
+        if not self.followers and self._reader is not None:
             self._reader.cancel()
 
     async def _read_on(self) -> None:
@@ -102,9 +105,14 @@ class Feed:
             else:
                 await self._take(found)
 
+    @property
+    def pause_seconds(self) -> float:
+        """Return how far apart two reads are."""
+        return READ_EVERY_SECONDS * min(max(1.0, self.followers / FOLLOWERS_IN_A_HURRY), SLOWEST)
+
     async def _take(self, found: Snapshot) -> None:
         if self._latest is not None and found.id == self._latest.id and not found.is_last:
-            await asyncio.sleep(READ_EVERY_SECONDS)
+            await asyncio.sleep(self.pause_seconds)
             return
         self._latest, self._is_over = found, found.is_last
         await self._tell()
@@ -115,7 +123,7 @@ class Feed:
             self._shown[gate] = self._latest
             opened, self._gates[gate] = self._gates[gate], asyncio.Event()
             opened.set()
-            await asyncio.sleep(READ_EVERY_SECONDS / GATES)
+            await asyncio.sleep(self.pause_seconds / GATES)
 
 
 async def _opens(gate: asyncio.Event, until: float) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from api.followers import feed as feeds_module
-from api.followers.feed import Feeds
+from api.followers.feed import Feed, Feeds
 from api.followers.snapshots import END, Snapshot
 from api.http.refusals import RateLimited
 from domain.errors import BatchNotFound, StoreUnavailable
@@ -167,3 +167,19 @@ async def test_no_more_may_follow_than_a_process_can_serve(monkeypatch: pytest.M
 
     await events.aclose()
     feeds.admit()
+
+
+@pytest.mark.parametrize(
+    ("followers", "times"),
+    [
+        pytest.param(1, 1, id="one"),
+        pytest.param(250, 1, id="as many as are told at once"),
+        pytest.param(500, 2, id="twice as many"),
+        pytest.param(2000, 4, id="the most"),
+    ],
+)
+async def test_the_more_follow_the_more_rarely_they_are_told(followers: int, times: int) -> None:
+    feed = Feed(Batch([a_picture(1)]).read)
+    feed.followers = followers
+
+    assert feed.pause_seconds == pytest.approx(times * feeds_module.READ_EVERY_SECONDS)
