@@ -7,31 +7,13 @@ import phonenumbers
 from phonenumbers import NumberParseException, PhoneNumberType
 from phonenumbers.timezone import UNKNOWN_TIMEZONE, time_zones_for_geographical_number, time_zones_for_number
 
+from domain.zone_corrections import CORRECTIONS, CORRECTIONS_VERSION
 from domain.zones import FROM_NUMBER, zone_key
 
-CORRECTIONS_VERSION = 1
-"""Rises with every change of what is corrected, so that zones are learnt again."""
 ZONES_VERSION = f"{phonenumbers.__version__}/{CORRECTIONS_VERSION}"
 """The data by which this release learns zones; kept beside them."""
 MOST_ZONES = 5
 """A number that may ring in more zones than these tells nothing about who answers."""
-
-# Where the library names one zone for a prefix that has another too; first digits, without the plus sign.
-# Central and Eastern time in the United States: 49 CFR 71.5, with the states' maps of area codes.
-# Queensland: Standard Time Act 1894. Kaliningrad: Federal Law 107-FZ of 2011. Pernambuco: `southamerica` of
-# tzdata.
-_CORRECTIONS = {
-    "1219": ("America/Chicago",),
-    "1270": ("America/Chicago", "America/New_York"),
-    "1364": ("America/Chicago", "America/New_York"),
-    "1423": ("America/Chicago", "America/New_York"),
-    "1448": ("America/Chicago", "America/New_York"),
-    "1850": ("America/Chicago", "America/New_York"),
-    "617": ("Australia/Brisbane",),
-    "7401": ("Europe/Kaliningrad",),
-    "5581": ("America/Recife",),
-    "5587": ("America/Recife",),
-}
 
 
 def zones_of_number(e164: str) -> tuple[str, ...]:
@@ -50,9 +32,9 @@ def zones_of_number(e164: str) -> tuple[str, ...]:
         found = set(time_zones_for_geographical_number(number))
     if UNKNOWN_TIMEZONE in found:
         return ()
-    for prefix, zones in _CORRECTIONS.items():
-        if e164.startswith(f"+{prefix}"):
-            found.update(zones)
+    for correction in CORRECTIONS:
+        if e164.startswith(f"+{correction.prefix}"):
+            found.update(correction.zones)
     return tuple(sorted(found)) if len(found) <= MOST_ZONES else ()
 
 
