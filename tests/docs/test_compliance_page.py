@@ -1,5 +1,6 @@
 """The page on laws and the code name the same presets, with the same hours, caps and sources."""
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
@@ -58,6 +59,14 @@ def _cap(cap: FrequencyCap) -> str:
 
 def test_page_tells_every_preset_as_the_code_has_it() -> None:
     assert rows_told() == {name: row_of(preset) for name, preset in PRESETS.items()}
+
+
+def test_every_file_and_every_test_that_the_page_names_is_there() -> None:
+    text, root = PAGE.read_text("utf-8"), PAGE.parents[1]
+    tests = "\n".join(each.read_text("utf-8") for each in (root / "tests").rglob("test_*.py"))
+
+    assert [each for each in re.findall(r"`([a-z_/]+\.py)`", text) if not (root / each).is_file()] == []
+    assert [each for each in re.findall(r"`(test_\w+)`", text) if f"def {each}(" not in tests] == []
 
 
 def test_page_says_that_it_is_no_legal_advice() -> None:
