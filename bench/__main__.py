@@ -7,6 +7,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from bench.erasures import run_erasures
 from bench.executions import LIMIT as EXECUTIONS_LIMIT
 from bench.executions import TALK_SECONDS as EXECUTIONS_TALK_SECONDS
 from bench.executions import measure_executions, show_executions
@@ -38,6 +39,7 @@ CONTACTS = {
     "preview": 10_000,
     "followers": 2000,
     "history": 1_000_000,
+    "erasures": 2_000_000,
     "webhooks": 2500,
 }
 ROUNDS = {
@@ -117,11 +119,14 @@ def main() -> None:
     parser.add_argument(
         "--limit", type=int, help="slots of the batch, with --only executions, slots or webhooks"
     )
-    parser.add_argument("--batches", type=int, default=BATCHES, help="with --only history")
+    parser.add_argument("--batches", type=int, default=BATCHES, help="with --only history or erasures")
     given = parser.parse_args()
     console = Console()
     if given.only == "history":
         run_history(console, contacts=given.contacts or CONTACTS["history"], batches=given.batches)
+        leave(0)
+    if given.only == "erasures":
+        run_erasures(console, contacts=given.contacts or CONTACTS["erasures"], batches=given.batches)
         leave(0)
     talk_seconds = TALKS.get(given.only, 0)
     with (
