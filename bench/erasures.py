@@ -1,6 +1,6 @@
 """What erasing, emptying and appending cost the others: `python -m bench --only erasures`.
 
-Two million stored contacts in a database of their own. Meanwhile somebody reads the first page of contacts and
+Two million stored contacts in a database of their own. Meanwhile somebody reads the first page of them and
 somebody calls: claims, events and settlements of one contact after the other, as a worker makes them. Each
 is timed alone first, then beside appends, erasures and a retention that empties batches that are over.
 """

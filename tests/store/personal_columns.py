@@ -29,7 +29,7 @@ FREE: Mapping[str, Mapping[str, str]] = {
         "audit_log": "action actor after before object_id organization_id token_id",
         "batches": (
             "batch_id campaign_id kept_counts on_machine organization_id parent_batch_id paused_by "
-            "phone_number_strategy retry_policy status working_hours"
+            "phone_number_strategy retry_policy status working_hours zones_version"
         ),
         "call_events": "call_status event_key execution_id source unread_fields",
         "caller_id_turns": "owner_id strategy",
@@ -41,7 +41,7 @@ FREE: Mapping[str, Mapping[str, str]] = {
             "campaign_id frequency_caps on_machine organization_id phone_number_strategy presets "
             "retry_policy status working_hours"
         ),
-        "contacts": "batch_id campaign_id contact_id skip_reason status",
+        "contacts": "batch_id campaign_id contact_id skip_reason status zones_version",
         "dial_turns": "campaign_id",
         "idempotency_keys": "body kind organization_id",  # answers to creates: ids, rules and counts
         "organizations": "organization_id",
