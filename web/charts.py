@@ -126,11 +126,14 @@ def columns(minutes: Sequence[Minute]) -> list[Column]:
 
 
 def per_minute(minutes: Sequence[Minute], now: datetime, *, over: int = 5) -> float | None:
-    """Return how many calls ended a minute, over the last whole minutes; None while none has passed."""
+    """Return how many calls ended a minute, over the last whole minutes; None while none has passed.
+
+    The minute of the first call is no whole one.
+    """
     this = now.replace(second=0, microsecond=0)
-    counted = [each.total for each in minutes if this - timedelta(minutes=over) <= each.begins_at < this]
-    first = next((each.begins_at for each in minutes if each.total), None)
-    if first is None or first >= this:
+    first = next((each.begins_at for each in minutes if each.total), this)
+    since = max(this - timedelta(minutes=over), first + timedelta(minutes=1))
+    if since >= this:
         return None
-    passed = min(over, int((this - first).total_seconds() // 60))
-    return sum(counted) / passed if passed else None
+    counted = sum(each.total for each in minutes if since <= each.begins_at < this)
+    return counted / ((this - since) / timedelta(minutes=1))

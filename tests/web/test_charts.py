@@ -92,8 +92,9 @@ def test_highest_column_fills_the_plot_and_outcomes_stand_on_each_other() -> Non
     ("rows", "pace"),
     [
         pytest.param([row(each, completed=6) for each in range(1, 9)], 6.0, id="steady"),
-        pytest.param([row(2, completed=6), row(1, busy=2)], 4.0, id="began two minutes ago"),
+        pytest.param([row(2, completed=1), row(1, busy=2)], 2.0, id="began two minutes ago"),
         pytest.param([row(0, completed=9)], None, id="no whole minute yet"),
+        pytest.param([row(1, completed=9), row(0, completed=4)], None, id="the first minute is a part"),
         pytest.param([row(30, completed=5)], 0.0, id="stopped"),
         pytest.param([], None, id="nothing"),
     ],
