@@ -57,8 +57,7 @@ async def append_contacts(
         raise BatchFull.of(MAX_CONTACTS_OF_BATCH, batch.total_contacts)
     if fresh:
         await write_contacts(connection, batch, fresh, now, mint, after=batch.total_contacts)
-        await _grow(connection, sent, total, now)
-        await _have_zones_learnt(connection, batch)
+        await _have_zones_learnt(connection, await _grow(connection, sent, total, now))
         await record(connection, batch.organization_id, _growth(batch, total), now)
     return AppendedContacts(total_contacts=total, duplicates=len(rows))
 
@@ -88,8 +87,8 @@ async def _read(connection: AsyncConnection, own: Select[*tuple[Any, ...]]) -> B
     return batch_of(row)
 
 
-async def _grow(connection: AsyncConnection, sent: Appendix, total: int, now: datetime) -> None:
-    """Count the contacts in with the batch, unless it has ended while they were written.
+async def _grow(connection: AsyncConnection, sent: Appendix, total: int, now: datetime) -> Batch:
+    """Count the contacts in with the batch, unless it has ended while they were written; returns it.
 
     Its end counts them where it comes later. Until its workflow looks it is taken to rest.
     """
@@ -97,6 +96,7 @@ async def _grow(connection: AsyncConnection, sent: Appendix, total: int, now: da
     require_open_to_contacts(locked.status)
     values: Values = {"total_contacts": total, "rests_since": now}
     await move_batches(connection, values, now, batches.c.batch_id == sent.batch_id)
+    return locked
 
 
 async def _have_zones_learnt(connection: AsyncConnection, batch: Batch) -> None:
