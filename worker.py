@@ -49,9 +49,10 @@ from domain.wall_clock import rules_version
 from embedded.purge import retention_parts
 from observability.logging import configure_logs, warn_of_short_secrets
 from observability.metrics_port import serving_metrics
+from observability.tracing import Tracing, open_tracing
 from observability.worker_metrics import WorkerTelemetry, keep_ranking
 from receivers.client import open_receivers
-from settings import ProviderName, Settings, read_settings
+from settings import ProviderName, Settings, inherited_environment, read_settings
 from store.batches.repository import PostgresBatchStore
 from store.calls.circuits import PostgresCircuitStore
 from store.calls.dial_reservations import PostgresDialReservationStore
@@ -319,8 +320,9 @@ async def serve(
     settings: Settings,
     ports: DialPorts = DialPorts(),
     telemetry: WorkerTelemetry | None = None,
+    tracing: Tracing | None = None,
 ) -> None:
-    """Work until SIGTERM or Ctrl-C; what is measured goes into `telemetry`."""
+    """Work until SIGTERM or Ctrl-C; what is measured goes into `telemetry`, and spans into `tracing`."""
     telemetry = telemetry or WorkerTelemetry()
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -340,7 +342,7 @@ async def serve(
         provider = await stack.enter_async_context(ports.provider(settings, settings.status_callback_url))
         receivers = await stack.enter_async_context(open_receivers(settings.receivers_networks))
         resources = WorkerResources(
-            client=await connect(settings),
+            client=await connect(settings, tracer=None if tracing is None else tracing.tracer),
             database=database,
             calls=ports.call_store(database, mint),
             provider=provider,
@@ -356,6 +358,13 @@ async def serve(
         log.info("worker is stopping", role=role)
         # All at once: one after the other, each could use up the grace that only one has.
         await asyncio.gather(*(each.shutdown() for each in workers))
+
+
+def dial_ports(tracing: Tracing | None) -> DialPorts:
+    """Return the ports of a worker, whose requests to the provider are traced where anything is."""
+    if tracing is None:
+        return DialPorts()
+    return DialPorts(provider=partial(open_provider, trace=tracing.provider_request))
 
 
 def warn_of_choice(settings: Settings) -> None:
@@ -386,13 +395,16 @@ def main() -> None:
         forward_sdk_logs(sdk.config)
     else:
         forward_sdk_logs()
+    tracing = open_tracing("worker", inherited_environment())
     structlog.get_logger().info("worker is starting", role=arguments.role, time_zones=rules_version())
     warn_of_choice(settings)
     warn_of_short_secrets(settings.short_secrets)
     try:
-        asyncio.run(serve(arguments.role, settings, telemetry=telemetry))
+        asyncio.run(serve(arguments.role, settings, dial_ports(tracing), telemetry, tracing))
     except ValueError as error:
         sys.exit(str(error))
+    if tracing is not None:
+        tracing.close()
     leave(0)
 
 

@@ -24,6 +24,7 @@ from domain.wall_clock import rules_version
 from domain.watchdog import quiet_after_unknown
 from observability.logging import configure_logs, warn_of_short_secrets
 from observability.metrics import Telemetry
+from observability.tracing import Tracing, open_tracing
 from settings import ProviderName, Settings, inherited_environment, read_settings
 from store.access.idempotency import PostgresIdempotencyStore
 from store.access.tokens import PostgresTokenStore
@@ -78,7 +79,7 @@ def from_environment() -> FastAPI:
     except ValueError as error:
         # Said here in one line, and not with a stack trace by the lifespan.
         sys.exit(str(error))
-    app = build_production_app(settings)
+    app = build_production_app(settings, open_tracing("api", inherited_environment()))
     _freeze_gc()
     return app
 
@@ -91,12 +92,13 @@ def warn_of_unsigned_webhooks(settings: Settings) -> None:
         )
 
 
-def build_production_app(settings: Settings) -> FastAPI:
+def build_production_app(settings: Settings, tracing: Tracing | None = None) -> FastAPI:
     """Return the app; its lifespan opens and closes what it works with.
 
     It starts while the database or Temporal is down, for reads and /readyz are there to say so.
     """
     database_url = settings.required_database_url
+    tracer = None if tracing is None else tracing.tracer
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -122,13 +124,13 @@ def build_production_app(settings: Settings) -> FastAPI:
             telemetry.pools.watch("requests", partial(connections_in_use, database), CONNECTIONS)
             telemetry.pools.watch("webhooks", partial(connections_in_use, of_webhooks), WEBHOOK_CONNECTIONS)
             clock = await stack.enter_async_context(running_clock(of_webhooks))
-            batches = BatchWorkflows(await connect(settings, lazy=True))
+            batches = BatchWorkflows(await connect(settings, lazy=True, tracer=tracer))
             dependencies = production_dependencies(settings, database, batches, clock)
             webhook_dependencies = production_dependencies(settings, of_webhooks, batches, clock)
             install(app, dependencies, webhook_dependencies)
             yield
 
-    return assemble(lifespan)
+    return assemble(lifespan, tracer)
 
 
 def production_dependencies(

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from importlib.metadata import version
+from typing import TYPE_CHECKING
 
 from anyio import CapacityLimiter
 from fastapi import FastAPI
@@ -27,6 +28,7 @@ from api.http.middleware import HeadRequests, RequestMiddleware
 from api.http.openapi import describe_with_schemas, serve_docs
 from api.http.problems import speak_problems
 from api.http.rate_limit import RateLimit, RequestPlaces
+from api.http.tracing import TracedRequests
 from api.http.uploads import UploadPlaces
 from api.presets import routes as presets
 from api.suppressions import routes as suppressions
@@ -35,6 +37,9 @@ from api.webhook_endpoints import deliveries as webhook_deliveries
 from api.webhook_endpoints import routes as webhook_endpoints
 from api.webhooks import routes as webhooks
 from observability.metrics import Telemetry
+
+if TYPE_CHECKING:
+    from opentelemetry.trace import Tracer
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
@@ -70,7 +75,7 @@ def create_app(dependencies: ApiDependencies) -> FastAPI:
     return app
 
 
-def assemble(lifespan: Lifespan | None) -> FastAPI:
+def assemble(lifespan: Lifespan | None, tracer: "Tracer | None" = None) -> FastAPI:
     """Return the API without dependencies; `lifespan` installs them before the first request."""
     telemetry = Telemetry()
     app = FastAPI(
@@ -86,6 +91,8 @@ def assemble(lifespan: Lifespan | None) -> FastAPI:
     app.add_middleware(RequestMiddleware, telemetry=telemetry)
     app.add_middleware(HeadRequests)
     app.add_middleware(EarlyAnswers)
+    if tracer is not None:
+        app.add_middleware(TracedRequests, tracer=tracer)
     speak_problems(app)
     for router in ROUTERS:
         app.include_router(router)

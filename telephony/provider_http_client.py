@@ -11,7 +11,7 @@ import httpx
 from domain.errors import ProviderUnavailable
 from domain.telephony import Ambiguous, Unavailable
 from telephony.clock import Clock, utc_now
-from telephony.provider_settings import can_travel
+from telephony.provider_settings import RequestTrace, can_travel, untraced
 from telephony.request_rate import RequestRate, read_retry_after
 
 CONNECT_TIMEOUT = timedelta(seconds=3)
@@ -42,19 +42,21 @@ class ProviderHttpClient:
     Raises ValueError for headers that HTTP cannot carry.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one parameter per part
         self,
         headers: Mapping[str, str],
         *,
         dial_timeout: timedelta,
         rate: RequestRate,
         transport: httpx.AsyncBaseTransport | None = None,
+        trace: RequestTrace = untraced,
         now: Clock = utc_now,
     ) -> None:
         carried = {"Accept": "application/json", **_checked(headers)}
         tls = httpx.create_ssl_context()
         self._rate = rate
         self._now = now
+        self._trace = trace
         self._answer_limit = (CONNECT_TIMEOUT + dial_timeout).total_seconds()
         self._dial_client = _open_client(
             carried,
@@ -97,7 +99,9 @@ class ProviderHttpClient:
         try:
             # The client's read timeout restarts with every byte; this one bounds the whole request.
             async with asyncio.timeout(self._answer_limit):
-                response = await self._dial_client.request(method, url, content=content, headers=sent)
+                with self._trace("dial", method) as answered:
+                    response = await self._dial_client.request(method, url, content=content, headers=sent)
+                    answered(response.status_code)
         except _NEVER_SENT as error:
             return Unavailable(f"provider not reached: {type(error).__name__}")
         except (httpx.HTTPError, TimeoutError) as error:
@@ -125,9 +129,11 @@ class ProviderHttpClient:
         headers = None if content is None else {"Content-Type": "application/json"}
         try:
             async with asyncio.timeout((CONNECT_TIMEOUT + REQUEST_TIMEOUT).total_seconds()):
-                response = await self._request_client.request(
-                    method, url, content=content, params=params, headers=headers
-                )
+                with self._trace("hang-up" if is_hang_up else "question", method) as answered:
+                    response = await self._request_client.request(
+                        method, url, content=content, params=params, headers=headers
+                    )
+                    answered(response.status_code)
         except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as error:
             raise ProviderUnavailable from error
         if self._is_throttled(response):

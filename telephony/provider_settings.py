@@ -1,6 +1,8 @@
 """What every provider needs that is reached over HTTP, whatever its contract."""
 
 import json
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Annotated
@@ -70,6 +72,16 @@ class ProviderSettings(BaseModel):
         return key
 
 
+RequestTrace = Callable[[str, str], AbstractContextManager[Callable[[int], None]]]
+"""Surrounds a request, given what it is for and its method; what it yields takes the answer's status."""
+
+
+@contextmanager
+def untraced(_what: str, _method: str) -> Iterator[Callable[[int], None]]:
+    """Surround a request with nothing."""
+    yield lambda _: None
+
+
 @dataclass(frozen=True, kw_only=True)
 class ProviderOptions:
     """What a client is opened with beside its own settings."""
@@ -82,6 +94,8 @@ class ProviderOptions:
     """How long the answer to a create call may take; longer makes the dial ambiguous."""
     requests_per_second: float = 0
     """Dials, look-ups and hang-ups together; 0 is unlimited."""
+    trace: RequestTrace = untraced
+    """Surrounds each request."""
 
 
 def require(variable: str, value: object, meaning: str) -> None:

@@ -6,13 +6,15 @@ from pydantic import HttpUrl
 
 from telephony.jambonz.client import JambonzProvider
 from telephony.jambonz.settings import JambonzSettings
-from telephony.provider_settings import ProviderOptions
+from telephony.provider_settings import ProviderOptions, RequestTrace, untraced
 from telephony.rotary.client import RotaryProvider
 from telephony.rotary.settings import RotarySettings
 from telephony.settings import ProviderName, TelephonySettings
 
 
-def open_provider(settings: TelephonySettings, status_callback_url: str) -> RotaryProvider | JambonzProvider:
+def open_provider(
+    settings: TelephonySettings, status_callback_url: str, trace: RequestTrace = untraced
+) -> RotaryProvider | JambonzProvider:
     """Return the chosen provider, to be used as an async context manager.
 
     Raises ValueError with one line that names what is missing in its settings.
@@ -22,6 +24,7 @@ def open_provider(settings: TelephonySettings, status_callback_url: str) -> Rota
         status_callback_url=status_callback_url,
         dial_timeout=timedelta(seconds=settings.dial_timeout_seconds),
         requests_per_second=settings.requests_per_second,
+        trace=trace,
     )
     chosen = chosen_settings(settings)
     if isinstance(chosen, JambonzSettings):

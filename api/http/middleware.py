@@ -41,7 +41,7 @@ class RequestMiddleware:
                 await self._serve(scope, receive, answer)
         finally:
             self._telemetry.request_answered(
-                scope["method"], _route_of(scope), answer.status, perf_counter() - started
+                scope["method"], route_of(scope), answer.status, perf_counter() - started
             )
 
     async def _serve(self, scope: Scope, receive: Receive, answer: "_Answer") -> None:
@@ -50,7 +50,7 @@ class RequestMiddleware:
         except ClientDisconnect:
             answer.status = _CLIENT_LEFT
         except Exception as defect:  # noqa: BLE001 - the last resort: no client may see a stack trace
-            _report(defect, _route_of(scope))
+            _report(defect, route_of(scope))
             if not answer.has_begun:
                 await internal_problem()(scope, receive, answer)
 
@@ -69,7 +69,8 @@ class _Answer:
         await self._send(message)
 
 
-def _route_of(scope: Scope) -> str:
+def route_of(scope: Scope) -> str:
+    """Return the path of the route that took a request, without anything of the request itself."""
     path = getattr(scope.get("route"), "path", None)
     return path.rstrip("/") if isinstance(path, str) else UNMATCHED
 

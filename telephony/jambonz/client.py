@@ -57,6 +57,7 @@ class JambonzProvider:
             dial_timeout=options.dial_timeout,
             rate=RequestRate(options.requests_per_second),
             transport=transport,
+            trace=options.trace,
             now=now,
         )
         self._listing = SharedListing(self._list_outbound)

@@ -47,6 +47,7 @@ class RotaryProvider:
             dial_timeout=options.dial_timeout,
             rate=RequestRate(options.requests_per_second),
             transport=transport,
+            trace=options.trace,
             now=now,
         )
 

@@ -4,8 +4,10 @@ import json
 from pathlib import Path
 
 import pytest
+from opentelemetry.sdk.trace import TracerProvider
 from temporalio.client import WorkflowHistory
-from temporalio.worker import Replayer
+from temporalio.contrib.opentelemetry import TracingInterceptor
+from temporalio.worker import Interceptor, Replayer
 
 from temporal.client import DATA_CONVERTER
 from workflows.batch.workflow import BatchWorkflow
@@ -17,11 +19,11 @@ from workflows.sandbox import sandboxed
 HISTORIES = sorted(Path(__file__).with_name("histories").glob("*.json"))
 
 
-def replayer() -> Replayer:
+def replayer(*interceptors: Interceptor) -> Replayer:
     return Replayer(
         workflows=[BatchWorkflow, ContactWorkflow, HousekeepingWorkflow],
         data_converter=DATA_CONVERTER,
-        interceptors=[OneArgumentInterceptor()],
+        interceptors=[*interceptors, OneArgumentInterceptor()],
         workflow_runner=sandboxed(),
     )
 
@@ -33,6 +35,12 @@ def recorded(path: Path) -> WorkflowHistory:
 @pytest.mark.parametrize("path", HISTORIES, ids=lambda path: path.stem)
 async def test_recorded_history_replays(path: Path) -> None:
     await replayer().replay_workflow(recorded(path))
+
+
+@pytest.mark.parametrize("path", HISTORIES, ids=lambda path: path.stem)
+async def test_recorded_history_replays_where_traces_are_asked_for(path: Path) -> None:
+    tracing = TracingInterceptor(TracerProvider().get_tracer("test"))
+    await replayer(tracing).replay_workflow(recorded(path))
 
 
 def test_histories_were_recorded_of_every_workflow() -> None:
