@@ -43,6 +43,10 @@ test-sip: $(READY) ## Call real SIP phones on loopback (needs sipp and baresip)
 test-browser: $(READY) ## Use the web console in a real browser (needs chromium)
 	@$(BIN)/python -m pytest tests/browser
 
+test-alerts: ## Try each alert rule on its fault and on a healthy hour (needs promtool)
+	@command -v promtool >/dev/null || { echo "promtool is not here; on Debian: apt-get install prometheus"; exit 1; }
+	@cd deploy/prometheus && promtool check rules apollo.rules.yml && promtool test rules apollo.rules.test.yml
+
 test-wheel: $(READY) ## Build the wheel, run its demo and its stack in an empty environment
 	@.ci/wheel
 
@@ -62,4 +66,4 @@ bench: $(READY) ## Measure throughput beside the bare fan-out
 constraints: $(READY) ## Renew constraints.txt with releases that are a week old
 	@.ci/renew_constraints $(COOL_DOWN_DAYS)
 
-.PHONY: help install demo up test test-unit coverage test-sip test-browser test-wheel check format bench constraints
+.PHONY: help install demo up test test-alerts test-unit coverage test-sip test-browser test-wheel check format bench constraints

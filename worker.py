@@ -4,8 +4,8 @@ import asyncio
 import signal
 import sys
 from argparse import ArgumentParser
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -48,9 +48,9 @@ from domain.ports import (
 from domain.wall_clock import rules_version
 from embedded.purge import retention_parts
 from observability.logging import configure_logs, warn_of_short_secrets
-from observability.metrics_port import serving_metrics
+from observability.metrics_port import told_metrics
 from observability.tracing import Tracing, open_tracing
-from observability.worker_metrics import WorkerTelemetry, keep_ranking
+from observability.worker_metrics import WorkerTelemetry
 from receivers.client import open_receivers
 from settings import ProviderName, Settings, inherited_environment, read_settings
 from store.batches.repository import PostgresBatchStore
@@ -297,24 +297,6 @@ def _webhook_parts(resources: WorkerResources) -> WebhookParts:
     )
 
 
-@asynccontextmanager
-async def measuring(
-    settings: Settings, telemetry: WorkerTelemetry, database: AsyncEngine
-) -> AsyncIterator[None]:
-    """Serve what this process measures, where a port is set for it."""
-    telemetry.pools.watch("worker", partial(connections_in_use, database), CONNECTIONS)
-    if not settings.worker_metrics_port:
-        yield
-        return
-    ranking = asyncio.create_task(keep_ranking(PostgresDispositionStore(database, mint), telemetry))
-    try:
-        with serving_metrics(telemetry.registry, settings.worker_metrics_host, settings.worker_metrics_port):
-            yield
-    finally:
-        ranking.cancel()
-        await asyncio.gather(ranking, return_exceptions=True)
-
-
 async def serve(
     role: Role,
     settings: Settings,
@@ -337,7 +319,11 @@ async def serve(
         url, key = settings.required_database_url, settings.number_hash_key
         database = create_store_engine(url, pool_size=CONNECTIONS, timeouts=timeouts, number_key=key)
         stack.push_async_callback(database.dispose)
-        await stack.enter_async_context(measuring(settings, telemetry, database))
+        telemetry.pools.watch("worker", partial(connections_in_use, database), CONNECTIONS)
+        if settings.worker_metrics_port:
+            port = settings.worker_metrics_host, settings.worker_metrics_port
+            dispositions = PostgresDispositionStore(database, mint)
+            await stack.enter_async_context(told_metrics(telemetry, dispositions, port))
         clock = await stack.enter_async_context(running_clock(database))
         provider = await stack.enter_async_context(ports.provider(settings, settings.status_callback_url))
         receivers = await stack.enter_async_context(open_receivers(settings.receivers_networks))

@@ -40,7 +40,7 @@ def environment(service: str) -> dict[str, str]:
 def test_every_port_is_bound_to_this_machine_only() -> None:
     ports = [port for service in services().values() for port in service.ports]
 
-    assert len(ports) == 5
+    assert len(ports) == 7
     assert all(port.startswith("127.0.0.1:") for port in ports)
 
 

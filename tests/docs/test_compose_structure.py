@@ -64,8 +64,9 @@ class Service(Strict):
     healthcheck: HealthCheck | None = None
 
 
-class Inline(Strict):
-    content: str
+class Config(Strict):
+    content: str | None = None
+    file: str | None = None
 
 
 class ComposeFile(BaseModel):
@@ -75,7 +76,7 @@ class ComposeFile(BaseModel):
 
     name: Name
     services: dict[Name, Service]
-    configs: dict[Name, Inline]
+    configs: dict[Name, Config]
     volumes: dict[Name, None]
 
 
@@ -93,6 +94,13 @@ def test_whatever_a_service_names_is_there() -> None:
         assert service.depends_on.keys() <= FILE.services.keys()
         assert {volume.partition(":")[0] for volume in service.volumes} <= FILE.volumes.keys()
         assert {mount.source for mount in service.configs} <= FILE.configs.keys()
+
+
+def test_every_file_that_is_handed_to_a_service_is_in_the_repository() -> None:
+    files = [each.file for each in FILE.configs.values() if each.file is not None]
+
+    assert files
+    assert all((ROOT / each).is_file() for each in files)
 
 
 def test_nobody_waits_for_health_that_is_never_asked_nor_for_an_end_that_never_comes() -> None:
@@ -116,7 +124,7 @@ def test_every_service_starts_after_those_it_needs_and_none_needs_itself() -> No
 def test_images_of_others_are_pinned_to_a_version() -> None:
     images = {service.image for name, service in FILE.services.items() if name not in OURS}
 
-    assert all(re.search(r":\d", image) for image in images)
+    assert all(re.search(r":v?\d", image) for image in images)
 
 
 def test_our_processes_run_without_privileges_and_write_nowhere() -> None:

@@ -39,15 +39,6 @@ def test_metrics_are_served_on_loopback_alone_while_the_process_works(registry: 
         page(port)
 
 
-def test_port_0_serves_nowhere(registry: CollectorRegistry, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: object) -> None:
-        pytest.fail("a port was opened")
-
-    monkeypatch.setattr("observability.metrics_port.start_http_server", refuse)
-    with serving_metrics(registry, LOOPBACK, 0):
-        pass
-
-
 def test_second_worker_on_a_port_goes_on_without_metrics_and_says_so(registry: CollectorRegistry) -> None:
     (port,) = free_ports(1)
     first, second = (serving_metrics(each, LOOPBACK, port) for each in (registry, CollectorRegistry()))

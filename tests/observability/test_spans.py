@@ -172,7 +172,7 @@ def test_nothing_of_the_sdk_is_loaded_where_no_collector_is_named() -> None:
             sys.executable,
             "-c",
             "import sys, worker, api.app\n"
-            "sdk = 'opentelemetry.sdk', 'opentelemetry.exporter', 'temporalio.contrib', 'requests'\n"
+            "sdk = 'opentelemetry.sdk', 'opentelemetry.exporter', 'temporalio.contrib.open', 'requests'\n"
             "print([each for each in sys.modules if each.startswith(sdk)])",
         ],
         cwd=ROOT,
