@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 import psycopg
 
@@ -76,7 +77,7 @@ def append_at_full_speed(
             answered[called + request * contacts] = datetime.now(UTC)
             looks += [_look(house, batch_id) for _ in range(3)]
         house.ask("POST", f"/batches/{batch_id}/close").raise_for_status()
-        house.wait_for(lambda: _is_over(house, batch_id, looks), 60 + total)
+        house.wait_for(lambda: _is_over(house, batch_id, looks), 60 + total, every=0.5)
         late = [_is_late(at, position, answered) for at, position in grants()]
     asked = Counter(str(each["to"]) for each in house.create_requests(batch_id))
     everybody = numbers(first, total)
@@ -103,14 +104,18 @@ def _is_late(granted_at: datetime, position: int, answered: Mapping[int, datetim
 
 def _look(house: House, batch_id: str) -> bool:
     """Tell whether the counters are exact."""
-    batch = house.ask("GET", f"/batches/{batch_id}").json()
+    return _is_exact(house.ask("GET", f"/batches/{batch_id}").json())
+
+
+def _is_exact(batch: Mapping[str, Any]) -> bool:
     counters = batch["counters"].values()
     return bool(sum(counters) == batch["total_contacts"] and min(counters) >= 0)
 
 
 def _is_over(house: House, batch_id: str, looks: list[bool]) -> bool:
-    looks.append(_look(house, batch_id))
-    return bool(house.api.batch(batch_id)["status"] == "completed")
+    batch = house.ask("GET", f"/batches/{batch_id}").json()
+    looks.append(_is_exact(batch))
+    return bool(batch["status"] == "completed")
 
 
 @contextmanager
