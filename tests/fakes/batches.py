@@ -288,7 +288,8 @@ class FakeBatchStore:
     ) -> Batch:
         """Raises BatchNotFound, IllegalTransition, CampaignPaused."""
         batch, campaign = await self.load(batch_id)
-        if organization_id not in (None, batch.organization_id):
+        is_foreign = organization_id not in (None, batch.organization_id)
+        if is_foreign or batch_id in self._tables.deleted_batches:
             raise BatchNotFound
         if changes_nothing(batch, action):
             return batch
