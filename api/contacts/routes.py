@@ -26,7 +26,7 @@ from api.http.openapi import ACTS, ACTS_ON_BODY, READS_ONE, READS_WITHIN, json_b
 from api.http.paging import paging_headers
 from api.http.posted import IgnoredBody, Posted, body_of
 from api.http.responses import json_answer, json_pieces
-from domain.batch import Batch, hours_of_contact
+from domain.batch import Batch, calling_hours_in_force, timezone_in_force
 from domain.campaign import Campaign
 from domain.contact import WAITING, Contact
 from domain.frequency import CapsAt
@@ -123,10 +123,14 @@ class _Shown:
             return {}
         caps = CapsAt(tuple(cap for cap in rules.caps_in_force if cap.preset is not None), now)
         capped = await self.dependencies.contacts.capped([each.contact_id for each in waiting], caps)
+        closed: dict[str | None, Sequence[str]] = {}
         held = {}
         for each in waiting:
-            hours = hours_of_contact(each, self.batch.overrides, rules)
-            names = {*closed_presets(hours, now), *capped.get(each.contact_id, ())}
+            zone = each.zone_under(timezone_in_force(self.batch.overrides, rules))
+            if zone not in closed:
+                hours = calling_hours_in_force(self.batch.overrides, rules, zone)
+                closed[zone] = closed_presets(hours, now)
+            names = {*closed[zone], *capped.get(each.contact_id, ())}
             held[each.contact_id] = [name for name in rules.presets if name in names]
         return held
 

@@ -226,3 +226,5 @@ SEARCH_ATTRIBUTES: Mapping[str, str] = {
 }
 """Name to type."""
 PATCHES = ("continue-waiting-as-new", "sleep-again", "grant-ends-sleep")
+PRESETS = "au-telemarketing ca-crtc us-fl us-reg-f us-tcpa us-wa"
+"""Campaigns name them, and one that is unknown lets nobody be called."""

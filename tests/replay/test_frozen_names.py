@@ -19,6 +19,7 @@ from domain.contact import ContactStatus, SkipReason
 from domain.disposition import AnsweredBy
 from domain.gates import Gate
 from domain.lifecycle import Action
+from domain.presets import PRESETS
 from domain.webhooks import DeliveryState, DisabledReason, EventType
 from store.schema.tables import METADATA
 from tests.activities.scene import Scene
@@ -158,6 +159,10 @@ def test_tables_keep_their_columns() -> None:
 
 def test_kept_values_keep_their_words() -> None:
     assert found_words() == frozen.WORDS
+
+
+def test_presets_that_campaigns_name_keep_their_names() -> None:
+    assert _listed(PRESETS) == frozen.PRESETS
 
 
 def test_what_is_found_by_name_keeps_it() -> None:
