@@ -173,16 +173,20 @@ def _retention(engine: AsyncEngine) -> Step:
         audit_log_for=None,
         clock=lambda: datetime.now(UTC) + timedelta(days=2),
     )
-    return lambda: purge(parts)
+
+    async def for_a_while() -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(SECONDS):
+                await purge(parts)
+
+    return for_a_while
 
 
 async def _phase(crowd: Crowd, name: str, step: Step | None) -> Beside:
     beside, began = Beside(name), perf_counter()
     others = [asyncio.create_task(crowd.read(beside))]
     others += [asyncio.create_task(crowd.call(beside)) for _ in range(CALLERS)]
-    with suppress(TimeoutError):
-        async with asyncio.timeout(SECONDS):
-            await _again_and_again(beside, step)
+    await _again_and_again(beside, step, until=began + SECONDS)
     beside.seconds = perf_counter() - began
     for task in others:
         task.cancel()
@@ -193,12 +197,11 @@ async def _phase(crowd: Crowd, name: str, step: Step | None) -> Beside:
     return beside
 
 
-async def _again_and_again(beside: Beside, step: Step | None) -> None:
-    while True:
+async def _again_and_again(beside: Beside, step: Step | None, *, until: float) -> None:
+    while (began := perf_counter()) < until:
         if step is None:
-            await asyncio.sleep(SECONDS)
+            await asyncio.sleep(until - began)
             continue
-        began = perf_counter()
         await step()
         beside.own.append((perf_counter() - began) * 1000)
 
