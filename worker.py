@@ -81,7 +81,7 @@ from temporal.contact_workflows import ContactWorkflows
 from temporal.housekeeping import start_housekeeping
 from temporal.process_exit import leave
 from temporal.sdk_logging import forward_sdk_logs
-from temporal.sdk_metrics import SdkMetrics
+from temporal.sdk_metrics import measure_sdk
 from temporal.search_attributes import require_search_attributes
 from workflows import names
 from workflows.batch.workflow import BatchWorkflow
@@ -376,9 +376,7 @@ def main() -> None:
     configure_logs(settings.log_level, process="worker", as_json=settings.log_format == "json")
     telemetry = WorkerTelemetry()
     if settings.worker_metrics_port:
-        sdk = SdkMetrics()
-        telemetry.registry.register(sdk)
-        forward_sdk_logs(sdk.config)
+        telemetry.registry.register(measure_sdk())
     else:
         forward_sdk_logs()
     tracing = open_tracing("worker", inherited_environment())

@@ -6,6 +6,7 @@ be one more port to name, to open and to scrape.
 
 import socket
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from urllib.error import URLError
 from urllib.request import ProxyHandler, build_opener
 
@@ -14,8 +15,11 @@ from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.registry import Collector
 from temporalio.runtime import PrometheusConfig
 
+from temporal.sdk_logging import forward_sdk_logs
+
 LOOPBACK = "127.0.0.1"
 PATIENCE_SECONDS = 2
+PORTS_TRIED = 3
 
 
 class SdkMetrics(Collector):
@@ -47,6 +51,18 @@ class SdkMetrics(Collector):
         except (URLError, OSError):
             return
         yield from text_string_to_metric_families(text)
+
+
+def measure_sdk() -> SdkMetrics:
+    """Have the SDK measure and log, once a process; somebody else may take a port between two looks at it."""
+    for _ in range(PORTS_TRIED - 1):
+        sdk = SdkMetrics()
+        with suppress(ValueError):
+            forward_sdk_logs(sdk.config)
+            return sdk
+    sdk = SdkMetrics()
+    forward_sdk_logs(sdk.config)
+    return sdk
 
 
 def _free_port() -> int:

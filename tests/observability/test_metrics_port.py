@@ -6,10 +6,11 @@ import httpx
 import pytest
 from prometheus_client import CollectorRegistry, Counter
 from structlog.testing import capture_logs
+from temporalio.runtime import PrometheusConfig
 
 from embedded.listening import free_ports
 from observability.metrics_port import serving_metrics
-from temporal.sdk_metrics import SdkMetrics
+from temporal.sdk_metrics import SdkMetrics, measure_sdk
 
 pytestmark = pytest.mark.process
 
@@ -45,6 +46,24 @@ def test_second_worker_on_a_port_goes_on_without_metrics_and_says_so(registry: C
     with first, capture_logs() as lines, second:
         assert NAME in page(port)
     assert [(each["log_level"], each["port"]) for each in lines] == [("warning", port)]
+
+
+def test_port_that_somebody_took_before_the_sdk_had_it_is_left_to_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    tried: list[str] = []
+
+    def forward(config: PrometheusConfig) -> None:
+        tried.append(config.bind_address)
+        if len(tried) == 1:
+            raise ValueError("Address already in use")
+
+    monkeypatch.setattr("temporal.sdk_metrics.forward_sdk_logs", forward)
+
+    sdk = measure_sdk()
+
+    assert len(tried) == 2
+    assert sdk.config.bind_address == tried[1] != tried[0]
 
 
 def test_page_is_whole_while_temporals_sdk_serves_nothing(registry: CollectorRegistry) -> None:
