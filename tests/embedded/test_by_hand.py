@@ -75,6 +75,7 @@ def test_what_the_stack_decides_wins_over_the_environment() -> None:
     [
         pytest.param("APOLLO_DATABASE_URL", PASSWORD_URL, id="database"),
         pytest.param("APOLLO_PAYLOAD_KEYS", "hunter2", id="keys"),
+        pytest.param("APOLLO_NUMBER_KEY", "hunter2", id="key of numbers"),
         pytest.param("APOLLO_JAMBONZ_API_KEY", "hunter2", id="Jambonz' key"),
         pytest.param("APOLLO_ROTARY_API_KEY", "hunter2", id="Rotary's key"),
         pytest.param("APOLLO_ROTARY_EXTRA_HEADERS", '{"a": "hunter2"}', id="headers"),
@@ -128,6 +129,7 @@ def test_every_secret_setting_is_either_hidden_or_left_out() -> None:
     assert secrets == (
         "APOLLO_DATABASE_URL",
         "APOLLO_JAMBONZ_API_KEY",
+        "APOLLO_NUMBER_KEY",
         "APOLLO_PAYLOAD_KEYS",
         "APOLLO_ROTARY_API_KEY",
         "APOLLO_ROTARY_AUTH_VALUE",
