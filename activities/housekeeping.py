@@ -141,17 +141,22 @@ class HousekeepingActivities:
         return True
 
     async def _signal(self, batch_id: BatchId) -> bool:
-        try:
-            await self._engine.policy_changed(batch_id)
-        except Exception as failure:  # noqa: BLE001 - the others are signalled all the same
-            _log.warning("batch not signalled", batch_id=batch_id, failure=type(failure).__qualname__)
-            return False
-        return True
+        return await is_signalled(self._engine, batch_id)
 
     @property
     def all(self) -> tuple[Callable[..., object], ...]:
         """Every activity of this class, to be registered with a worker."""
         return (self.start_batches, self.signal_changed_rules)
+
+
+async def is_signalled(engine: BatchEngine, batch_id: BatchId) -> bool:
+    """Have a batch follow its rules anew; a failure leaves the others alone."""
+    try:
+        await engine.policy_changed(batch_id)
+    except Exception as failure:  # noqa: BLE001 - the others are signalled all the same
+        _log.warning("batch not signalled", batch_id=batch_id, failure=type(failure).__qualname__)
+        return False
+    return True
 
 
 async def until_over(work: Coroutine[None, None, None], term: HousekeepingTerm) -> None:

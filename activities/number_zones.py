@@ -9,7 +9,7 @@ import structlog
 from temporalio import activity
 
 from activities.failures import translating_failures
-from activities.housekeeping import HousekeepingTerm, repeated, until_over
+from activities.housekeeping import HousekeepingTerm, is_signalled, repeated, until_over
 from domain.identity import BatchId, ContactId
 from domain.number_zones import ZONES_VERSION, zones_of_number
 from domain.ports import BatchEngine, NumberZoneStore
@@ -41,6 +41,9 @@ class NumberZoneActivities:
         Raises EngineUnavailable, StoreUnavailable; what was not reached is found again next time.
         """
         batches = await self._store.batches_to_learn(ZONES_VERSION, BATCHES_AT_ONCE)
+        if not batches:
+            return 0
+        await self._engine.ping()
         return sum([await self._learn(each) for each in batches])
 
     async def _learn(self, batch_id: BatchId) -> bool:
@@ -61,7 +64,8 @@ class NumberZoneActivities:
         if learnt:
             _log.info("zones of numbers learnt", batch_id=batch_id, contacts=learnt)
         # Before the mark, and whoever learnt them: a signal that was cut off is sent by the next round.
-        await self._engine.policy_changed(batch_id)
+        if not await is_signalled(self._engine, batch_id):
+            return False
         # By the rules of the first stretch: those that changed since may have others ask for zones.
         of_all = replace(seen, rules_version=first_version)
         return await self._store.mark_learnt(batch_id, ZONES_VERSION, of_all)

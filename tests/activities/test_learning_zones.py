@@ -62,3 +62,21 @@ async def test_what_is_learnt_is_not_learnt_again() -> None:
     assert await deployment.activities.learn_all() == 0
 
     assert deployment.engine.policy_changes == [batch_id]
+
+
+async def test_batch_that_cannot_be_told_leaves_the_others_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    deployment = Deployment()
+    ill, well = [await deployment.a_batch(ASKING, people=1) for _ in range(2)]
+    tell = deployment.engine.policy_changed
+
+    async def refuse(batch_id: BatchId) -> None:
+        if batch_id == ill:
+            raise AssertionError("too many signals")
+        await tell(batch_id)
+
+    monkeypatch.setattr(deployment.engine, "policy_changed", refuse)
+
+    assert await deployment.activities.learn_all() == 1
+
+    assert deployment.engine.policy_changes == [well]
+    assert deployment.zones(ill) == {("America/Los_Angeles",)}
