@@ -6,10 +6,10 @@ crowd shares the machine with what it follows.
 """
 
 import asyncio
-import json
-import sys
 from dataclasses import dataclass
 from urllib.parse import urlsplit
+
+from bench.crowds import run_crowd
 
 _OPENED_AT_ONCE = 20
 _BLOCK = 65_536
@@ -57,19 +57,5 @@ async def _follow_alone(url: str, request: bytes, seen: Followed, opening: async
         writer.close()
 
 
-async def _until_input_ends(url: str, path: str, clients: int) -> Followed:
-    token = sys.stdin.readline().strip()
-    until, loop = asyncio.Event(), asyncio.get_running_loop()
-    rest = loop.run_in_executor(None, sys.stdin.read)
-    rest.add_done_callback(lambda _: until.set())
-    return await follow(url, path, token=token, clients=clients, until=until)
-
-
-def main() -> None:
-    """Follow until the input ends."""
-    url, path, clients = sys.argv[1:]
-    print(json.dumps(vars(asyncio.run(_until_input_ends(url, path, int(clients))))))
-
-
 if __name__ == "__main__":
-    main()
+    run_crowd(follow)

@@ -6,13 +6,13 @@ what it watches.
 """
 
 import asyncio
-import json
 import random
-import sys
 from collections import Counter
 from dataclasses import dataclass, field
 from time import perf_counter
 from urllib.parse import urlsplit
+
+from bench.crowds import run_crowd
 
 BETWEEN_LOOKS_SECONDS = (0.8, 1.2)
 
@@ -69,20 +69,5 @@ async def _read_answer(reader: asyncio.StreamReader) -> tuple[int, dict[str, str
     return int(first.split(" ")[1]), headers
 
 
-async def _until_input_ends(url: str, path: str, clients: int) -> Seen:
-    token = sys.stdin.readline().strip()
-    until, loop = asyncio.Event(), asyncio.get_running_loop()
-    rest = loop.run_in_executor(None, sys.stdin.read)
-    rest.add_done_callback(lambda _: until.set())
-    return await watch(url, path, token=token, clients=clients, until=until)
-
-
-def main() -> None:
-    """Watch until the input ends."""
-    url, path, clients = sys.argv[1:]
-    seen = asyncio.run(_until_input_ends(url, path, int(clients)))
-    print(json.dumps(vars(seen)))
-
-
 if __name__ == "__main__":
-    main()
+    run_crowd(watch)
