@@ -1,6 +1,7 @@
 """What five hundred followers of one batch cost the API, and the requests beside them.
 
-The same batch alone and followed, in turn: rates are compared within one round, machines are noisy.
+The same batch alone and followed, in turn: rates are compared within one round, machines are noisy. Its slots
+and the length of its calls keep two cores half busy: at full load the crowd itself takes its share of them.
 """
 
 import asyncio
@@ -15,13 +16,14 @@ import httpx
 from rich.console import Console
 from rich.table import Table
 
-from bench.fan_out import WINDOW
 from bench.full_path import rate_of, run_batch, start_batch
 from bench.processor_time import milliseconds_each, processor_seconds
 from bench.watching import crowd, percentile
 from embedded.stack import RunningStack
 
 FOLLOWERS = 500
+LIMIT = 20
+TALK_SECONDS = 2
 _BETWEEN_REQUESTS_SECONDS = 0.05
 _OTHER_REQUEST = "/batches/?limit=10"
 
@@ -30,6 +32,7 @@ _OTHER_REQUEST = "/batches/?limit=10"
 class Half:
     """One batch, alone or followed."""
 
+    followers: int = 0
     rate: float = 0
     """Contacts per second."""
     waits: list[float] = field(default_factory=list)
@@ -45,19 +48,19 @@ class Round:
     """The same batch alone and followed, right after each other."""
 
     alone: Half = field(default_factory=Half)
-    followed: Half = field(default_factory=Half)
+    followed: Half = field(default_factory=lambda: Half(FOLLOWERS))
 
 
-async def measure_following(stack: RunningStack, *, contacts: int, rounds: int) -> list[Round]:
+async def measure_following(stack: RunningStack, *, contacts: int, rounds: int, limit: int) -> list[Round]:
     """Return the rounds after a small batch that warms everything up."""
     headers = {"Authorization": f"Bearer {stack.token}"}
     measured = []
     async with httpx.AsyncClient(base_url=f"{stack.plan.api_url}/api/v1", headers=headers, timeout=60) as api:
-        await run_batch(api, contacts=contacts // 10, window=WINDOW)
+        await run_batch(api, contacts=contacts // 10, window=limit)
         for number in range(rounds):
             each = Round()
-            halves = [_half(stack, api, each.alone, contacts, 0)]
-            halves.append(_half(stack, api, each.followed, contacts, FOLLOWERS))
+            halves = [_half(stack, api, each.alone, contacts, limit)]
+            halves.append(_half(stack, api, each.followed, contacts, limit))
             # Who goes second meets a larger database: the halves change places with every round.
             for half in halves if number % 2 == 0 else reversed(halves):
                 await half
@@ -66,12 +69,15 @@ async def measure_following(stack: RunningStack, *, contacts: int, rounds: int) 
 
 
 async def _half(
-    stack: RunningStack, api: httpx.AsyncClient, measured: Half, contacts: int, followers: int
+    stack: RunningStack, api: httpx.AsyncClient, measured: Half, contacts: int, limit: int
 ) -> None:
     before = processor_seconds(stack)
-    batch = await start_batch(api, contacts=contacts, window=WINDOW)
+    batch = await start_batch(api, contacts=contacts, window=limit)
     path = f"/api/v1/batches/{batch.batch_id}/events"
-    async with crowd(stack, "bench.followers", path, followers) as told, _others(api, measured.waits):
+    async with (
+        crowd(stack, "bench.followers", path, measured.followers) as told,
+        _others(api, measured.waits),
+    ):
         measured.rate = await rate_of(api, batch)
     measured.told = told
     measured.milliseconds = milliseconds_each(before, processor_seconds(stack), contacts)
@@ -94,10 +100,10 @@ async def _others(api: httpx.AsyncClient, waits: list[float]) -> AsyncIterator[N
         await asyncio.gather(asking, return_exceptions=True)
 
 
-def show_following(console: Console, rounds: list[Round], contacts: int) -> None:
+def show_following(console: Console, rounds: list[Round], contacts: int, limit: int) -> None:
     """Print every round, and what they come to together."""
     cores = os.cpu_count()
-    table = Table(title=f"{contacts} contacts, window {WINDOW}, {FOLLOWERS} followers, {cores} cores")
+    table = Table(title=f"{contacts} contacts, limit {limit}, {FOLLOWERS} followers, {cores} cores")
     for column in ("round", "", "contacts /s", "API ms per contact", "p50 ms", "p99 ms", "events", "lost"):
         table.add_column(column, justify="right")
     for number, each in enumerate(rounds, start=1):
