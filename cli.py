@@ -109,8 +109,11 @@ def migrate() -> None:
     """Bring the database's tables up to date."""
     settings = with_absolute_folder(read_settings())
     with operators_database(settings) as database_url:
-        upgrade(database_url)
-    typer.echo("The database is up to date.")
+        is_ours = upgrade(database_url)
+    if is_ours:
+        typer.echo("The database is up to date.")
+    else:
+        typer.echo("The database is of a newer version, whose tables serve this one: nothing was changed.")
 
 
 @app.command()

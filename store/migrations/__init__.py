@@ -7,6 +7,8 @@ from time import monotonic, sleep
 
 from alembic import command
 from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, NullPool, create_engine, func, select
 
 from domain.errors import StoreBusy
@@ -26,20 +28,33 @@ _ADVISORY_LOCK = 0x41504F4C4C4F
 _BETWEEN_ASKS_SECONDS = 0.2
 
 
-def upgrade(database_url: str, revision: str = "head") -> None:
+def upgrade(database_url: str, revision: str = "head") -> bool:
     """Bring the schema up to a revision; of two processes at once one works and the other finds it done.
 
+    False where a newer version has been here: its schema serves this one too, and nothing is done.
     Each migration is a transaction of its own, so one that fails leaves those before it done.
     Blocks, so it is not for an event loop. Raises StoreUnavailable, ConstraintViolated, StatementRefused.
     """
     with _configured(database_url) as config:
+        if _is_ahead(config):
+            return False
         command.upgrade(config, revision)
+        return True
 
 
 def downgrade(database_url: str, revision: str) -> None:
     """Take the schema back to a revision, or to nothing with `base`. Raises StoreUnavailable."""
     with _configured(database_url) as config:
         command.downgrade(config, revision)
+
+
+def _is_ahead(config: Config) -> bool:
+    """Tell whether the schema has a revision that this version does not know."""
+    connection: Connection = config.attributes["connection"]
+    known = {each.revision for each in ScriptDirectory.from_config(config).walk_revisions()}
+    current = MigrationContext.configure(connection).get_current_heads()
+    connection.commit()
+    return not known.issuperset(current)
 
 
 @contextmanager

@@ -31,7 +31,7 @@ def migrate(database_url: str | None) -> Result:
 
 
 @pytest.mark.store
-def test_empty_database_gets_its_tables(postgres: EmbeddedPostgres) -> None:
+def test_empty_database_gets_its_tables_and_newer_ones_are_left_alone(postgres: EmbeddedPostgres) -> None:
     postgres.create_database("to_migrate")
     url = postgres.url("to_migrate")
 
@@ -40,6 +40,12 @@ def test_empty_database_gets_its_tables(postgres: EmbeddedPostgres) -> None:
     assert (result.exit_code, result.output) == (0, "The database is up to date.\n")
     with psycopg.connect(url.replace("+psycopg", "")) as connection:
         assert connection.execute("SELECT count(*) FROM batches").fetchone() == (0,)
+        connection.execute("UPDATE alembic_version SET version_num = 'of tomorrow'")
+    again = migrate(url)
+    assert (again.exit_code, again.output) == (
+        0,
+        "The database is of a newer version, whose tables serve this one: nothing was changed.\n",
+    )
     postgres.drop_database("to_migrate")
 
 

@@ -76,7 +76,16 @@ def test_migrations_go_down_to_nothing_and_up_again(database_url: str) -> None:
 
 
 def test_migrating_a_migrated_database_changes_nothing(database_url: str) -> None:
-    upgrade(database_url)
+    assert upgrade(database_url) is True
+    assert _tables(database_url) == {"alembic_version", *METADATA.tables}
+
+
+def test_version_that_was_put_back_leaves_the_tables_of_a_newer_one(database_url: str) -> None:
+    with _connect(database_url) as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = 'of tomorrow'"))
+        connection.commit()
+
+    assert upgrade(database_url) is False
     assert _tables(database_url) == {"alembic_version", *METADATA.tables}
 
 
