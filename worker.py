@@ -60,7 +60,6 @@ from store.calls.endings import PostgresEndingStore
 from store.calls.repository import PostgresCallStore
 from store.contacts.number_zones import PostgresNumberZoneStore
 from store.contacts.repository import PostgresContactStore
-from store.contacts.rescheduled import PostgresRescheduledStore
 from store.contacts.rescheduling import PostgresRescheduleStore
 from store.database.clock import running_clock
 from store.database.connection import Timeouts
@@ -205,7 +204,6 @@ def build_workers(role: Role, resources: WorkerResources, settings: Settings) ->
     of_batches = BatchActivities(batches, clock)
     of_rescheduled = RescheduledActivities(
         PostgresRescheduleStore(resources.database),
-        PostgresRescheduledStore(resources.database),
         batches,
         directory,
         limits=limits,

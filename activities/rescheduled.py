@@ -16,7 +16,6 @@ from domain.identity import BatchId
 from domain.ports import (
     BatchStore,
     RescheduledContact,
-    RescheduledStore,
     RescheduledTime,
     RescheduleStore,
     WorkflowDirectory,
@@ -62,10 +61,9 @@ class NotifiedRescheduled:
 class RescheduledActivities:
     """Time rows by changed rules, and tell workflows that sleep how their rows have moved."""
 
-    def __init__(  # noqa: PLR0913 - one parameter per port
+    def __init__(
         self,
         reschedules: RescheduleStore,
-        sleepers: RescheduledStore,
         batches: BatchStore,
         directory: WorkflowDirectory,
         *,
@@ -73,7 +71,6 @@ class RescheduledActivities:
         clock: Callable[[], datetime],
     ) -> None:
         self._reschedules = reschedules
-        self._sleepers = sleepers
         self._limits = limits
         self._batches = batches
         self._directory = directory
@@ -98,7 +95,7 @@ class RescheduledActivities:
     async def notify_rescheduled(self, request: NotifyRescheduled) -> NotifiedRescheduled:
         """Tell the next moved contacts until when they sleep, or that they need not; twice is harmless."""
         batch_id = BatchId(request.batch_id)
-        page = await self._sleepers.rescheduled_since(
+        page = await self._reschedules.rescheduled_since(
             batch_id, request.since, request.after_position, request.limit
         )
         await self._directory.reschedule(batch_id, await self._times(batch_id, page))

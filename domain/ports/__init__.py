@@ -16,13 +16,7 @@ from domain.ports.calls import (
     RecordedEvent,
     RulesChanged,
 )
-from domain.ports.campaigns import (
-    Amendment,
-    CampaignStore,
-    RescheduledPage,
-    RescheduleStore,
-    UnannouncedRules,
-)
+from domain.ports.campaigns import Amendment, CampaignStore
 from domain.ports.circuits import CircuitReport, CircuitStore
 from domain.ports.contacts import ContactStore
 from domain.ports.diagnostics import (
@@ -67,7 +61,12 @@ from domain.ports.idempotency import (
 from domain.ports.metrics import CallMetrics
 from domain.ports.number_zones import NumbersToLearn, NumberZoneStore
 from domain.ports.paging import Page, Window
-from domain.ports.rescheduled import RescheduledContact, RescheduledStore
+from domain.ports.rescheduling import (
+    RescheduledContact,
+    RescheduledPage,
+    RescheduleStore,
+    UnannouncedRules,
+)
 from domain.ports.retention import Expiries, Outdated, RetentionStore
 from domain.ports.slots import HeldSlot, SlotStore
 from domain.ports.suppressions import AddedSuppression, ImportedSuppressions, SuppressionStore
@@ -152,7 +151,6 @@ __all__ = [
     "RescheduleStore",
     "RescheduledContact",
     "RescheduledPage",
-    "RescheduledStore",
     "RescheduledTime",
     "RetentionStore",
     "RulesChanged",

@@ -1,8 +1,7 @@
 """Campaigns."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Protocol
 
 from domain.campaign import Campaign, CampaignRules, CampaignStatus
@@ -14,27 +13,6 @@ from domain.ports.paging import Page, Window
 
 Amendment = Callable[[CampaignRules], CampaignRules]
 """Return the changed rules; the same object means no change."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class UnannouncedRules:
-    """Rules of a campaign that changed, of which some of its batches may not have been told."""
-
-    campaign_id: CampaignId
-    touched_at: datetime
-    """When they, or anything else about the campaign, last changed."""
-    batches: Sequence[BatchId]
-    """Those that are not over."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class RescheduledPage:
-    """The result of rescheduling one page of waiting contacts."""
-
-    changed: int
-    """Contacts with a new time, and contacts that are done."""
-    last_position: int | None
-    """Of the page's last contact, None when it was the last page."""
 
 
 class CampaignStore(Protocol):
@@ -89,30 +67,3 @@ class CampaignStore(Protocol):
 
     async def stats(self, organization_id: OrganizationId, campaign_id: CampaignId) -> CampaignStats:
         """Count a campaign's contacts, batches and calls. Raises CampaignNotFound."""
-
-
-class RescheduleStore(Protocol):
-    """Waiting contacts whose rules have changed."""
-
-    async def unannounced(self, before: datetime, limit: int) -> Sequence[UnannouncedRules]:
-        """Return campaigns that changed before an instant and whose batches may not know, longest first."""
-
-    async def reschedule(
-        self,
-        batch_id: BatchId,
-        after_position: int,
-        limit: int,
-        now: datetime,
-        *,
-        quiet_after_unknown: timedelta = timedelta(),
-    ) -> RescheduledPage:
-        """Recompute the times of the next waiting contacts, by position; idempotent.
-
-        No contact of a finished or deleted batch waits.
-        """
-
-    async def mark_announced(self, campaign_id: CampaignId, touched_at: datetime) -> None:
-        """Record that every unfinished batch was signalled the rules as they were changed at that instant.
-
-        Nothing happens when the campaign was changed again since.
-        """

@@ -1,16 +1,12 @@
-"""Finds contacts that changed rules moved, for the workflows that sleep."""
+"""The question for contacts that changed rules moved, for the workflows that sleep."""
 
-from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import Select, and_, func, select, union_all
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from domain.call import OUTCOME_OF
 from domain.contact import SLEEPING, TERMINAL, ContactStatus
-from domain.identity import BatchId, ContactId
-from domain.ports import RescheduledContact
-from store.database.engine import single_statement
+from domain.identity import BatchId
 from store.schema.tables import calls, contacts
 from store.schema.zones import ZONE_KEY
 
@@ -18,31 +14,7 @@ from store.schema.zones import ZONE_KEY
 _ENDED = sorted(TERMINAL - {ContactStatus.COMPLETED, ContactStatus.SKIPPED})
 
 
-class PostgresRescheduledStore:
-    """The sleepers of all batches; implements `RescheduledStore`."""
-
-    def __init__(self, engine: AsyncEngine) -> None:
-        self._engine = engine
-
-    async def rescheduled_since(
-        self, batch_id: BatchId, since: datetime, after_position: int, limit: int
-    ) -> Sequence[RescheduledContact]:
-        """Return contacts moved at that instant or later that wait, or would wait still, by position."""
-        async with single_statement(self._engine) as connection:
-            found = (await connection.execute(_moved(batch_id, since, after_position, limit))).all()
-        return [
-            RescheduledContact(
-                contact_id=ContactId(contact_id),
-                position=position,
-                attempt=newest + 1,
-                due_at=due_at,
-                zone=zone,
-            )
-            for contact_id, position, zone, due_at, newest in found
-        ]
-
-
-def _moved(
+def moved_since(
     batch_id: BatchId, since: datetime, after_position: int, limit: int
 ) -> Select[str, int, str | None, datetime | None, int]:
     """Select by position; each status is read from the index on its own, so that a page stops early."""

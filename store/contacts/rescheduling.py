@@ -13,11 +13,12 @@ from domain.call import OUTCOME_OF, CallStatus
 from domain.campaign import CampaignRules
 from domain.contact import SLEEPING, TERMINAL
 from domain.disposition import AnsweredBy
-from domain.identity import BatchId, CampaignId
+from domain.identity import BatchId, CampaignId, ContactId
 from domain.number_zones import KeptZones
-from domain.ports import RescheduledPage, UnannouncedRules
+from domain.ports import RescheduledContact, RescheduledPage, UnannouncedRules
 from domain.settlement import EndedAttempt, Settlement, WaitingContact, settle_anew
 from store.calls.undialled import cancel_undialled
+from store.contacts.rescheduled import moved_since
 from store.database.engine import single_statement, transaction
 from store.database.parameters import among
 from store.schema.base import INSTANT
@@ -107,6 +108,23 @@ class PostgresRescheduleStore:
             await _keep(connection, moves, now)
         last = held[-1].position if len(held) == limit else None
         return RescheduledPage(changed=len(moves), last_position=last)
+
+    async def rescheduled_since(
+        self, batch_id: BatchId, since: datetime, after_position: int, limit: int
+    ) -> Sequence[RescheduledContact]:
+        """Return contacts moved at that instant or later that wait, or would wait still, by position."""
+        async with single_statement(self._engine) as connection:
+            found = (await connection.execute(moved_since(batch_id, since, after_position, limit))).all()
+        return [
+            RescheduledContact(
+                contact_id=ContactId(contact_id),
+                position=position,
+                attempt=newest + 1,
+                due_at=due_at,
+                zone=zone,
+            )
+            for contact_id, position, zone, due_at, newest in found
+        ]
 
     async def mark_announced(self, campaign_id: CampaignId, touched_at: datetime) -> None:
         """Keep that every unfinished batch was told of the rules as they were changed at that instant."""

@@ -61,7 +61,6 @@ from tests.fakes import (
     FakeEngine,
     FakeNumberZoneStore,
     FakeProvider,
-    FakeRescheduledStore,
     FakeRescheduleStore,
     FakeSlotStore,
     FakeSuppressionStore,
@@ -253,7 +252,6 @@ class Scene:
         )
         self.of_rescheduled = RescheduledActivities(
             FakeRescheduleStore(self.tables),
-            FakeRescheduledStore(self.tables),
             batches,
             self.directory,
             limits=LIMITS,

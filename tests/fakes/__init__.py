@@ -19,7 +19,6 @@ from tests.fakes.idempotency import FakeIdempotencyStore
 from tests.fakes.metrics import FakeCallMetrics
 from tests.fakes.number_zones import FakeNumberZoneStore
 from tests.fakes.provider import FakeProvider
-from tests.fakes.rescheduled import FakeRescheduledStore
 from tests.fakes.rescheduling import FakeRescheduleStore
 from tests.fakes.routes import FakeCircuitStore
 from tests.fakes.slots import FakeSlotStore
@@ -51,7 +50,6 @@ __all__ = [
     "FakeNumberZoneStore",
     "FakeProvider",
     "FakeRescheduleStore",
-    "FakeRescheduledStore",
     "FakeSlotStore",
     "FakeSuppressionStore",
     "FakeTokenStore",

@@ -15,7 +15,6 @@ def fit_their_ports(tables: fakes.Tables) -> tuple[object, ...]:
     dispositions: ports.DispositionStore = fakes.FakeDispositionStore(tables)
     tokens: ports.TokenStore = fakes.FakeTokenStore(tables)
     routes: ports.CircuitStore = fakes.FakeCircuitStore(tables)
-    rescheduled: ports.RescheduledStore = fakes.FakeRescheduledStore(tables)
     slots: ports.SlotStore = fakes.FakeSlotStore(tables)
     dial_turns: ports.DialReservationStore = fakes.FakeDialReservationStore(tables)
     diagnostics: ports.DiagnosticsStore = fakes.FakeDiagnosticsStore(tables)
@@ -49,7 +48,6 @@ def fit_their_ports(tables: fakes.Tables) -> tuple[object, ...]:
         dispositions,
         tokens,
         routes,
-        rescheduled,
         slots,
         dial_turns,
         diagnostics,

@@ -6,11 +6,13 @@ from datetime import datetime, timedelta
 
 from domain.batch import TERMINAL_BATCH, timezone_in_force
 from domain.call import OUTCOME_OF, CallRecord
-from domain.contact import SLEEPING, TERMINAL, Contact
+from domain.contact import LIVE, SLEEPING, TERMINAL, Contact, ContactStatus
 from domain.identity import BatchId, CampaignId
-from domain.ports import RescheduledPage, UnannouncedRules
+from domain.ports import RescheduledContact, RescheduledPage, UnannouncedRules
 from domain.settlement import EndedAttempt, Settlement, WaitingContact, settle_anew
 from tests.fakes.tables import Tables
+
+_ELSEWHERE = LIVE | {ContactStatus.PENDING, ContactStatus.COMPLETED, ContactStatus.SKIPPED}
 
 
 class FakeRescheduleStore:
@@ -61,6 +63,18 @@ class FakeRescheduleStore:
             changed=changed, last_position=page[-1].position if len(page) == limit else None
         )
 
+    async def rescheduled_since(
+        self, batch_id: BatchId, since: datetime, after_position: int, limit: int
+    ) -> Sequence[RescheduledContact]:
+        """Return who was moved at that instant or later and waits, or would wait still, by position."""
+        self._tables.require_up()
+        moved = [
+            each
+            for each in self._tables.contacts_of(batch_id)
+            if each.position > after_position and each.updated_at >= since and each.status not in _ELSEWHERE
+        ]
+        return [self._sleeper(each) for each in moved[:limit]]
+
     async def mark_announced(self, campaign_id: CampaignId, touched_at: datetime) -> None:
         """Keep that every unfinished batch was told of the rules as they were changed at that instant."""
         self._tables.require_up()
@@ -68,13 +82,24 @@ class FakeRescheduleStore:
             version = self._tables.policy_versions.get(campaign_id, 1)
             self._tables.recomputed_versions[campaign_id] = version
 
+    def _sleeper(self, contact: Contact) -> RescheduledContact:
+        newest = max((each.attempt for each in self._ended(contact)), default=0)
+        return RescheduledContact(
+            contact_id=contact.contact_id,
+            position=contact.position,
+            attempt=newest + 1,
+            due_at=contact.next_retry_at or contact.follow_up_at,
+            zone=contact.zone,
+        )
+
     def _newest_ended(self, contact: Contact) -> CallRecord:
-        ended = [
-            each
-            for each in self._tables.calls.values()
-            if each.contact_id == contact.contact_id and each.call_status in OUTCOME_OF
+        return max(self._ended(contact), key=lambda each: each.attempt)
+
+    def _ended(self, contact: Contact) -> Sequence[CallRecord]:
+        calls = self._tables.calls.values()
+        return [
+            each for each in calls if each.contact_id == contact.contact_id and each.call_status in OUTCOME_OF
         ]
-        return max(ended, key=lambda each: each.attempt)
 
     def _move(self, contact: Contact, settled: Settlement, now: datetime) -> bool:
         moved = replace(

@@ -31,7 +31,6 @@ from domain.ports import (
     ExecutionStore,
     ForecastStore,
     NumberZoneStore,
-    RescheduledStore,
     RescheduleStore,
     SlotStore,
     SuppressionStore,
@@ -49,7 +48,6 @@ from store.calls.repository import PostgresCallStore
 from store.campaigns.repository import PostgresCampaignStore
 from store.contacts.number_zones import PostgresNumberZoneStore
 from store.contacts.repository import PostgresContactStore
-from store.contacts.rescheduled import PostgresRescheduledStore
 from store.contacts.rescheduling import PostgresRescheduleStore
 from store.database.engine import transaction
 from store.database.ids import mint
@@ -82,7 +80,6 @@ from tests.fakes import (
     FakeExecutionStore,
     FakeForecastStore,
     FakeNumberZoneStore,
-    FakeRescheduledStore,
     FakeRescheduleStore,
     FakeSlotStore,
     FakeSuppressionStore,
@@ -110,7 +107,6 @@ class House:
     endings: EndingStore
     dial_turns: DialReservationStore
     reschedules: RescheduleStore
-    rescheduled: RescheduledStore
     slots: SlotStore
     suppressions: SuppressionStore
     diagnostics: DiagnosticsStore
@@ -132,7 +128,6 @@ class House:
             endings=FakeEndingStore(tables),
             dial_turns=FakeDialReservationStore(tables),
             reschedules=FakeRescheduleStore(tables),
-            rescheduled=FakeRescheduledStore(tables),
             slots=FakeSlotStore(tables),
             suppressions=FakeSuppressionStore(tables),
             diagnostics=FakeDiagnosticsStore(tables),
@@ -288,7 +283,6 @@ class Stores(House):
             endings=PostgresEndingStore(engine),
             dial_turns=PostgresDialReservationStore(engine),
             reschedules=PostgresRescheduleStore(engine),
-            rescheduled=PostgresRescheduledStore(engine),
             slots=PostgresSlotStore(engine),
             suppressions=PostgresSuppressionStore(engine, mint),
             diagnostics=PostgresDiagnosticsStore(engine),

@@ -56,7 +56,7 @@ def _told(contact: Contact, due_at: datetime | None, attempt: int = 2) -> Resche
 async def _moved(
     house: House, batch: Batch, since: datetime = SOON, *, after: int = 0, limit: int = 10
 ) -> list[RescheduledContact]:
-    return list(await house.rescheduled.rescheduled_since(batch.batch_id, since, after, limit))
+    return list(await house.reschedules.rescheduled_since(batch.batch_id, since, after, limit))
 
 
 async def test_moved_sleeper_is_found_with_its_new_time_and_the_attempt_it_waits_for(house: House) -> None:
@@ -164,4 +164,4 @@ async def test_other_batches_are_left_alone(house: House) -> None:
     other = await house.a_kept_batch()
 
     assert await _moved(house, other, MONDAY_NOON) == []
-    assert list(await house.rescheduled.rescheduled_since(BatchId("btc_none"), MONDAY_NOON, 0, 10)) == []
+    assert list(await house.reschedules.rescheduled_since(BatchId("btc_none"), MONDAY_NOON, 0, 10)) == []

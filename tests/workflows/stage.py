@@ -53,7 +53,6 @@ from tests.fakes import (
     FakeEndingStore,
     FakeNumberZoneStore,
     FakeProvider,
-    FakeRescheduledStore,
     FakeRescheduleStore,
     FakeSlotStore,
     FakeSuppressionStore,
@@ -340,7 +339,6 @@ def _workers(stage: Stage) -> list[Worker]:
     of_batches = BatchActivities(batches, server_time)
     of_rescheduled = RescheduledActivities(
         reschedules,
-        FakeRescheduledStore(tables),
         batches,
         directory,
         limits=LIMITS,
