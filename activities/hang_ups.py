@@ -1,10 +1,10 @@
 """Activities that end calls."""
 
-import asyncio
 from collections.abc import Callable
 
 from temporalio import activity
 
+from activities.bounded_gather import gather_bounded
 from activities.failures import translating_failures
 from activities.messages import HangUpMachine, HangUpSkipped
 from domain.batch import MAX_CONCURRENCY_LIMIT, on_machine_in_force
@@ -35,13 +35,11 @@ class HangUpActivities:
         Best effort: a call that goes on is followed to its end all the same.
         """
         open_calls = await self._contacts.calls_to_hang_up(BatchId(request.batch_id), MAX_CONCURRENCY_LIMIT)
-        gate = asyncio.Semaphore(HANG_UPS_AT_ONCE)
-
-        async def hang_up(provider_call_id: str) -> None:
-            async with gate:
-                await self._provider.hang_up(provider_call_id)
-
-        await asyncio.gather(*(hang_up(provider_call_id) for _, provider_call_id in open_calls))
+        await gather_bounded(
+            [provider_call_id for _, provider_call_id in open_calls],
+            self._provider.hang_up,
+            at_once=HANG_UPS_AT_ONCE,
+        )
 
     @activity.defn
     @translating_failures

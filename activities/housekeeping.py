@@ -6,13 +6,14 @@ the worker dies another one takes it up.
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
 from temporalio import activity
 
+from activities.bounded_gather import gather_bounded
 from activities.failures import translating_failures
 from domain.errors import BatchNotFound
 from domain.identity import BatchId
@@ -83,7 +84,7 @@ class HousekeepingActivities:
             if not page:
                 return started
             await self._engine.ping()
-            started += sum(await _each(page, self._start))
+            started += sum(await gather_bounded(page, self._start, at_once=AT_ONCE))
             last = page[-1]
 
     async def announce_rules(self) -> int:
@@ -108,7 +109,7 @@ class HousekeepingActivities:
         if not resting:
             return 0
         await self._engine.ping()
-        signalled = await _each(resting, self._signal)
+        signalled = await gather_bounded(resting, self._signal, at_once=AT_ONCE)
         roused = [batch_id for batch_id, was_told in zip(resting, signalled, strict=True) if was_told]
         await self._batches.mark_roused(roused, before)
         _log.info("resting batches signalled late", batches=len(roused))
@@ -134,7 +135,7 @@ class HousekeepingActivities:
 
     async def _announce(self, changed: UnannouncedRules) -> bool:
         """Signal every batch of a campaign; only then is its change done with."""
-        if not all(await _each(changed.batches, self._signal)):
+        if not all(await gather_bounded(changed.batches, self._signal, at_once=AT_ONCE)):
             return False
         await self._reschedules.mark_announced(changed.campaign_id, changed.touched_at)
         _log.info("changed rules signalled late", campaign_id=changed.campaign_id)
@@ -203,13 +204,3 @@ def _cause(failure: Exception) -> Exception:
     while isinstance(failure, ExceptionGroup):
         failure = failure.exceptions[0]
     return failure
-
-
-async def _each(batch_ids: Sequence[BatchId], do: Callable[[BatchId], Awaitable[bool]]) -> list[bool]:
-    places = asyncio.Semaphore(AT_ONCE)
-
-    async def one(batch_id: BatchId) -> bool:
-        async with places:
-            return await do(batch_id)
-
-    return await asyncio.gather(*map(one, batch_ids))

@@ -6,10 +6,11 @@ from datetime import timedelta
 from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.service import RPCError, RPCStatusCode
 
+from activities.bounded_gather import gather_bounded
 from domain.call import CallRecord
 from domain.identity import BatchId, ContactId
 from domain.ports import Attendance, RescheduledTime
-from temporal.requests import request_each, signalled
+from temporal.requests import signalled
 from temporal.server import translated_failures
 from workflows import names
 from workflows.messages import CallEvent, DueChanged
@@ -23,7 +24,7 @@ _FINAL = frozenset(
     }
 )
 
-
+REQUESTS_AT_ONCE = 20
 DELIVERY_PATIENCE = timedelta(seconds=2)
 """Others wait to be told."""
 
@@ -38,18 +39,24 @@ class ContactWorkflows:
         self, batch_id: BatchId, contact_ids: Sequence[ContactId]
     ) -> Mapping[ContactId, Attendance]:
         """Return whether the workflow of each contact runs."""
-        found = await request_each(contact_ids, lambda each: self._attendance(batch_id, each))
+        found = await gather_bounded(
+            contact_ids, lambda each: self._attendance(batch_id, each), at_once=REQUESTS_AT_ONCE
+        )
         return dict(zip(contact_ids, found, strict=True))
 
     async def stop(self, batch_id: BatchId, contact_ids: Sequence[ContactId]) -> None:
         """Wake contacts that need not wait any longer; one that does not run is passed over."""
-        await request_each(contact_ids, lambda each: self._signal(batch_id, each, names.STOP))
+        await gather_bounded(
+            contact_ids, lambda each: self._signal(batch_id, each, names.STOP), at_once=REQUESTS_AT_ONCE
+        )
 
     async def reschedule(self, batch_id: BatchId, times: Sequence[RescheduledTime]) -> None:
         """Signal contacts until when they sleep now; one that does not run is passed over."""
         changes = {each.contact_id: DueChanged(each.attempt, each.due_at) for each in times}
-        await request_each(
-            list(changes), lambda each: self._signal(batch_id, each, names.DUE_CHANGED, changes[each])
+        await gather_bounded(
+            list(changes),
+            lambda each: self._signal(batch_id, each, names.DUE_CHANGED, changes[each]),
+            at_once=REQUESTS_AT_ONCE,
         )
 
     async def deliver(self, record: CallRecord) -> bool:

@@ -1,29 +1,11 @@
-"""Requests to Temporal: a signal that may find nobody, and many requests, a few of them at once."""
+"""A signal to a workflow that may not run."""
 
-import asyncio
-from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
-from typing import TypeVar
 
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
-K = TypeVar("K")
-T = TypeVar("T")
-
-REQUESTS_AT_ONCE = 20
 PATIENCE = timedelta(seconds=3)
-
-
-async def request_each(keys: Sequence[K], request: Callable[[K], Awaitable[T]]) -> list[T]:
-    """Do the request for every key and return the answers in the keys' order; the first failure is raised."""
-    gate = asyncio.Semaphore(REQUESTS_AT_ONCE)
-
-    async def one(key: K) -> T:
-        async with gate:
-            return await request(key)
-
-    return await asyncio.gather(*map(one, keys))
 
 
 async def signalled(
