@@ -76,6 +76,8 @@ async def purge(parts: RetentionParts) -> None:
     expiries = parts.expiries
     while await _at_ease(parts.store.finish_erasures(parts.clock(), PAGE)) == PAGE:
         pass
+    while await _at_ease(parts.store.forget_hashes(parts.clock(), PAGE)) == PAGE:
+        pass
     await parts.keys.forget_old()
     if expiries.batches is not None:
         await _empty_batches(parts, expiries.batches)

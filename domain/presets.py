@@ -113,6 +113,7 @@ _PRESETS = (
 
 PRESETS: Mapping[str, Preset] = {each.name: each for each in _PRESETS}
 """By name, in the order of names."""
+LONGEST_OF_LAW = max(cap.window for each in _PRESETS for cap in each.frequency_caps)
 
 
 def schedules_of(names: Iterable[str]) -> tuple[Schedule, ...]:

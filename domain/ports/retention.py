@@ -44,3 +44,6 @@ class RetentionStore(Protocol):
 
     async def finish_erasures(self, now: datetime, limit: int) -> int:
         """Empty erased contacts whose calls have ended, and who were not settled since; returns how many."""
+
+    async def forget_hashes(self, now: datetime, limit: int) -> int:
+        """Forget the hashes of erased numbers whose calls nothing counts any more; returns how many."""

@@ -118,7 +118,7 @@ _DISPATCH = (
 _CALL = {
     column.name: bindparam(f"call_{column.name}", type_=column.type)
     for column in calls.c
-    if column not in (calls.c.erased_at, calls.c.number_hash)
+    if column not in (calls.c.erased_at, calls.c.number_hash, calls.c.hash_until)
 }
 _INSERT_CALL = insert(calls).values(_CALL).add_cte(_DISPATCH)
 _REWRITE_CALL = (

@@ -6,23 +6,22 @@ has ended, and keep it so. Rows are locked in the order contact, call, event, de
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import (
     ARRAY,
-    Boolean,
     Text,
     any_,
     bindparam,
     case,
-    or_,
+    func,
+    literal,
     select,
     text,
     update,
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from domain.call import LIVE_CALLS
 from domain.contact import ContactStatus
 from domain.disposition_report import CLOSED_AFTER
 from domain.identity import BatchId, ContactId, OrganizationId
@@ -30,6 +29,7 @@ from domain.suppression import SkippedContact
 from domain.webhooks import WebhookEvent
 from store.calls.undialled import cancel_undialled
 from store.database.parameters import among
+from store.numbers.frequency import caps_look_back
 from store.numbers.suppressed import number_hash
 from store.schema.base import INSTANT
 from store.schema.tables import calls, webhook_events
@@ -37,7 +37,18 @@ from store.webhooks.news import read_news
 
 WriteBody = Callable[[WebhookEvent], str]
 
+GOES_ON_FOR = timedelta(days=1)
+"""No call goes on longer than this."""
+
 _these = bindparam("these", type_=ARRAY(Text))
+_now = bindparam("now", type_=INSTANT)
+_owner = bindparam("owner", type_=Text)
+# Caps count a call from its start; its callee may be reported to have opted out after its end.
+_hash_until = func.greatest(
+    calls.c.started_at + caps_look_back(_owner),
+    func.coalesce(calls.c.ended_at, _now + literal(GOES_ON_FOR)) + literal(CLOSED_AFTER),
+    type_=INSTANT,
+)
 
 _MARK_CONTACTS = text(
     """
@@ -54,16 +65,9 @@ _MARK_CALLS = (
     update(calls)
     .where(calls.c.contact_id == any_(_these), calls.c.erased_at.is_(None))
     .values(
-        erased_at=bindparam("now", type_=INSTANT),
-        number_hash=case(
-            (
-                bindparam("keeps_hash", type_=Boolean)
-                & or_(
-                    calls.c.call_status.in_(LIVE_CALLS), calls.c.ended_at > bindparam("since", type_=INSTANT)
-                ),
-                number_hash(bindparam("owner", type_=Text), calls.c.to_number),
-            )
-        ),
+        erased_at=_now,
+        number_hash=case((_hash_until > _now, number_hash(_owner, calls.c.to_number))),
+        hash_until=case((_hash_until > _now, _hash_until)),
     )
     .returning(calls.c.execution_id)
 )
@@ -109,8 +113,6 @@ class Eraser:
     organization_id: OrganizationId
     write_body: WriteBody
     """Returns the body of an event as it is posted."""
-    keeps_hash: bool = True
-    """Of calls whose callee may yet be reported to have opted out, the number's hash is kept."""
 
     async def empty(
         self, connection: AsyncConnection, contact_ids: Sequence[ContactId], now: datetime
@@ -130,13 +132,7 @@ class Eraser:
         if skipped:
             theirs = calls.c.contact_id == among([each.contact_id for each in skipped])
             await connection.execute(cancel_undialled(now, theirs))
-        of_calls = {
-            "these": these,
-            "now": now,
-            "keeps_hash": self.keeps_hash,
-            "since": now - CLOSED_AFTER,
-            "owner": self.organization_id,
-        }
+        of_calls = {"these": these, "now": now, "owner": self.organization_id}
         called = (await connection.scalars(_MARK_CALLS, of_calls)).all()
         reports = (await connection.execute(_EMPTY_REPORTS, {"these": called})).rowcount
         events = await self._empty_events(connection, these, now)

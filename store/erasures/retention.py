@@ -63,6 +63,15 @@ _FINISH = text(
     """
 ).bindparams(_before)
 
+_FORGET_HASHES = text(
+    """
+    UPDATE calls SET number_hash = NULL, hash_until = NULL WHERE execution_id IN (
+        SELECT execution_id FROM calls WHERE hash_until < :now
+        ORDER BY hash_until LIMIT :limit FOR NO KEY UPDATE SKIP LOCKED
+    )
+    """
+).bindparams(bindparam("now", type_=INSTANT))
+
 
 class PostgresRetentionStore:
     """Whatever has an age; implements `RetentionStore`."""
@@ -99,9 +108,7 @@ class PostgresRetentionStore:
         page = {"batch": batch_id, "after": after_position, "limit": limit}
         async with transaction(self._engine) as connection:
             owner = str(await connection.scalar(_OWNER, {"batch": batch_id}))
-            eraser = Eraser(
-                organization_id=OrganizationId(owner), write_body=self._write_body, keeps_hash=False
-            )
+            eraser = Eraser(organization_id=OrganizationId(owner), write_body=self._write_body)
             found = (await connection.execute(_NEXT, page)).all()
             these = [each.contact_id for each in found]
             held = (await connection.scalars(_HOLD, {"these": these})).all()
@@ -117,3 +124,8 @@ class PostgresRetentionStore:
         asked = {"before": now - SETTLED_WITHIN, "limit": limit}
         async with single_statement(self._engine) as connection:
             return (await connection.execute(_FINISH, asked)).rowcount
+
+    async def forget_hashes(self, now: datetime, limit: int) -> int:
+        """Forget the hashes of erased numbers whose calls nothing counts any more; returns how many."""
+        async with single_statement(self._engine) as connection:
+            return (await connection.execute(_FORGET_HASHES, {"now": now, "limit": limit})).rowcount

@@ -6,13 +6,11 @@ from typing import Any
 
 from sqlalchemy import ARRAY, ColumnElement, Select, Text, func, literal, select, true
 
-from domain.call import ASKED
 from domain.frequency import MOST_CALLS, CapsAt, Counted
 from domain.identity import OrganizationId
-from store.numbers.frequency import WAS_CONVERSATION
+from store.numbers.frequency import asked_calls
 from store.numbers.on_the_phone import is_on_own_call
 from store.numbers.suppressed import is_suppressed
-from store.schema.tables import calls, campaigns
 
 _NUMBER = "number"
 
@@ -37,24 +35,9 @@ def attempts(
     counts_talks = any(cap.counts is Counted.CONVERSATIONS for cap in caps.caps)
     most = MOST_CALLS if counts_talks else max(cap.max_calls for cap in caps.caps)
     number = _unnested(numbers)
-    owner = (
-        select(campaigns.c.organization_id)
-        .where(campaigns.c.campaign_id == calls.c.campaign_id)
-        .correlate(calls)
-        .scalar_subquery()
-    )
-    newest = (
-        select(calls.c.started_at, WAS_CONVERSATION.label("was_conversation"))
-        .where(
-            calls.c.to_number == number.column,
-            calls.c.started_at > caps.now - max(cap.window for cap in caps.caps),
-            calls.c.dial_state.in_(ASKED),
-            owner == organization_id,
-        )
-        .order_by(calls.c.started_at.desc())
-        .limit(most)
-        .lateral("newest")
-    )
+    since = caps.now - max(cap.window for cap in caps.caps)
+    asked = asked_calls(literal(organization_id, Text), number.column, since, most)
+    newest = select(asked).order_by(asked.c.started_at.desc()).limit(most).lateral("newest")
     return (
         select(number.column.label(_NUMBER), newest.c.started_at, newest.c.was_conversation)
         .select_from(number.join(newest, true()))

@@ -293,6 +293,12 @@ class CallRow(Row, table=True):
         Index(None, "provider_call_id", postgresql_where=text("provider_call_id IS NOT NULL")),
         # Frequency caps count the newest attempts at a number.
         Index(None, "to_number", "started_at"),
+        Index(
+            "ix_calls_number_hash",
+            *("number_hash", "started_at"),
+            postgresql_where=text("number_hash IS NOT NULL"),
+        ),
+        Index("ix_calls_hash_until", "hash_until", postgresql_where=text("hash_until IS NOT NULL")),
         # A phone is asked for by one attempt at a time, whichever batch it is in.
         Index(OPEN_NUMBER_INDEX, "to_number", unique=True, postgresql_where=text(OPEN_ATTEMPT)),
     )
@@ -332,7 +338,8 @@ class CallRow(Row, table=True):
     erased_at: datetime | None = Field(sa_type=INSTANT)
     """As of its contact; the trigger is `calls_stay_erased`."""
     number_hash: str | None = Field(sa_type=Text)
-    """Of an erased number whose callee may yet opt out of this call."""
+    """Of an erased number, while caps may count this call or its callee may yet opt out of it."""
+    hash_until: datetime | None = Field(sa_type=INSTANT)
 
 
 class CallEventRow(Row, table=True):

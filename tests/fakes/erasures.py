@@ -35,6 +35,7 @@ class FakeErasureStore:
         for call in calls:
             if call.call_status not in LIVE_CALLS:
                 self._tables.calls[call.execution_id] = erased_call(call)
+                self._tables.hashed_calls[call.execution_id] = phone_number
         bodies = 0
         executions = {each.execution_id for each in calls}
         for number, event in enumerate(self._tables.events):

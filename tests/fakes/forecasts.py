@@ -24,7 +24,8 @@ class FakeForecastStore:
     ) -> NumberFacts:
         """Return what stands now."""
         self._tables.require_up()
-        mine = [each for each in self._calls_of(organization_id) if each.to_number in numbers]
+        called = self._tables.called_number
+        mine = [each for each in self._calls_of(organization_id) if called(each) in numbers]
         return NumberFacts(
             suppressed={each for each in numbers if self._tables.is_suppressed(organization_id, each, now)},
             on_own_call={each.to_number for each in mine if is_open(each)},
@@ -34,13 +35,13 @@ class FakeForecastStore:
                         (
                             CountedCall(each.started_at, was_conversation(each))
                             for each in mine
-                            if each.to_number == number and each.started_at
+                            if called(each) == number and each.started_at
                         ),
                         key=lambda each: each.began_at,
                         reverse=True,
                     )
                 )
-                for number in {each.to_number for each in mine}
+                for number in set(map(called, mine))
                 if caps.caps
             },
         )

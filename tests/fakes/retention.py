@@ -28,6 +28,9 @@ class NothingOutdated:
     async def finish_erasures(self, now: datetime, limit: int) -> int:
         return 0
 
+    async def forget_hashes(self, now: datetime, limit: int) -> int:
+        return 0
+
 
 def nothing_outdated(tables: Tables, clock: Callable[[], datetime]) -> RetentionParts:
     """Return the parts of a retention that keeps everything for ever."""

@@ -120,6 +120,8 @@ class Tables:
     suppressions: dict[SuppressionId, Suppression] = field(default_factory=dict)
     hashed_numbers: dict[SuppressionId, str] = field(default_factory=dict)
     """Numbers of erased people that must not be called; a real store has no more than their hashes."""
+    hashed_calls: dict[ExecutionId, str] = field(default_factory=dict)
+    """The same of calls to erased people, which caps count."""
     slots: dict[ContactId, Slot] = field(default_factory=dict)
     """Those given back included, until they are looked at."""
     slot_demands: dict[BatchId, int] = field(default_factory=dict)
@@ -219,12 +221,16 @@ class Tables:
             for each in self.suppressions.values()
         )
 
+    def called_number(self, record: CallRecord) -> str:
+        """Return the number that was called, also that of a person who was erased."""
+        return record.to_number or self.hashed_calls.get(record.execution_id, "")
+
     def capped(self, organization_id: OrganizationId, number: str, looked: CapsAt) -> Capped | None:
         """Return what the caps hold against calling a number; None when they let it be called now."""
         past = [
             CountedCall(each.started_at, was_conversation(each))
             for each in self.calls.values()
-            if each.to_number == number
+            if self.called_number(each) == number
             and each.started_at is not None
             and each.dial_state in _ASKED
             and self.campaigns[each.campaign_id].organization_id == organization_id

@@ -125,8 +125,8 @@ TABLES: Mapping[str, str] = {
     "calls": (
         "answered_at answered_by attempt batch_id call_status campaign_id contact_id dial_state "
         "disposition disposition_data disposition_note duration_seconds ended_at erased_at error "
-        "execution_id follow_up_at from_number hangup_by hangup_reason kind number_hash policy_version "
-        "provider provider_call_id recording_url sentiment sip_status started_at summary "
+        "execution_id follow_up_at from_number hangup_by hangup_reason hash_until kind number_hash "
+        "policy_version provider provider_call_id recording_url sentiment sip_status started_at summary "
         "to_number total_cost transcript"
     ),
     "campaigns": (
