@@ -17,6 +17,7 @@ from domain.ports import BatchEngine, NumberZoneStore
 _log = structlog.get_logger()
 
 LEARN_EVERY = timedelta(seconds=5)
+MARKED_AT_ONCE = 100
 BATCHES_AT_ONCE = 20
 CONTACTS_AT_ONCE = 500
 """Looked up in about 25 milliseconds, and locked for about as long."""
@@ -40,6 +41,8 @@ class NumberZoneActivities:
 
         Raises EngineUnavailable, StoreUnavailable; what was not reached is found again next time.
         """
+        while await self._store.mark_unasked(ZONES_VERSION, MARKED_AT_ONCE) == MARKED_AT_ONCE:
+            pass
         batches = await self._store.batches_to_learn(ZONES_VERSION, BATCHES_AT_ONCE)
         if not batches:
             return 0
@@ -47,13 +50,14 @@ class NumberZoneActivities:
         return sum([await self._learn(each) for each in batches])
 
     async def _learn(self, batch_id: BatchId) -> bool:
-        """Learn the zones of one batch's contacts, and have it look at them again."""
-        learnt, after, first_version = 0, 0, None
+        """Learn the zones of one batch's contacts, and have it look at them again if anybody asks for any."""
+        learnt, after, first_version, is_asked_for = 0, 0, None, False
         while True:
             seen = await self._store.numbers_to_learn(batch_id, ZONES_VERSION, after, CONTACTS_AT_ONCE)
             if seen is None:
                 return False
             first_version = first_version or seen.rules_version
+            is_asked_for = is_asked_for or seen.has_asking
             if seen.numbers:
                 zones = await asyncio.to_thread(_looked_up, seen.numbers)
                 await self._store.keep_zones(batch_id, ZONES_VERSION, seen.numbers, zones)
@@ -64,7 +68,7 @@ class NumberZoneActivities:
         if learnt:
             _log.info("zones of numbers learnt", batch_id=batch_id, contacts=learnt)
         # Before the mark, and whoever learnt them: a signal that was cut off is sent by the next round.
-        if not await is_signalled(self._engine, batch_id):
+        if is_asked_for and not await is_signalled(self._engine, batch_id):
             return False
         # By the rules of the first stretch: those that changed since may have others ask for zones.
         of_all = replace(seen, rules_version=first_version)

@@ -14,6 +14,8 @@ class NumbersToLearn:
     numbers: Mapping[ContactId, str]
     last_position: int
     """Of the contacts that were looked at; that of the question where none was left."""
+    has_asking: bool
+    """Somebody among them asks for the zones of their number, learnt or not."""
     is_last: bool
     """Nobody was left behind them."""
     rules_version: int
@@ -22,6 +24,9 @@ class NumbersToLearn:
 
 class NumberZoneStore(Protocol):
     """What is learnt of numbers; a version names the data it is learnt by."""
+
+    async def mark_unasked(self, version: str, limit: int) -> int:
+        """Keep that all zones of batches are learnt in which nobody can ask for any; returns of how many."""
 
     async def batches_to_learn(self, version: str, limit: int) -> Sequence[BatchId]:
         """Return unfinished batches of which some zones may not be learnt by this version."""

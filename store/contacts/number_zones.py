@@ -31,6 +31,26 @@ from store.schema.tables import batches, campaigns, contacts
 
 _this_batch: BindParameter[str] = bindparam("this_batch", type_=Text)
 _UNFINISHED = batches.c.status.not_in(sorted(TERMINAL_BATCH))
+# As the index says it.
+_IS_UNFINISHED = batches.c.status.in_(["pending", "in_progress", "paused"])
+# Nobody asks for zones without a fallback, which stays once it is there. Both rows are locked, so that the
+# mark is not set over that of a change to ask, which is under way.
+_UNASKED = (
+    select(batches.c.batch_id)
+    .join_from(batches, campaigns, batches.c.campaign_id == campaigns.c.campaign_id)
+    .where(
+        _IS_UNFINISHED,
+        batches.c.zones_version.is_distinct_from(bindparam("version", type_=Text)),
+        campaigns.c.fallback_timezone.is_(None),
+    )
+    .limit(bindparam("room", type_=Integer))
+    .with_for_update(key_share=True, skip_locked=True)
+)
+_MARK_UNASKED = (
+    update(batches)
+    .where(batches.c.batch_id.in_(_UNASKED))
+    .values(zones_version=bindparam("version", type_=Text))
+)
 _RULES = (
     select(batches.c.rules_version, campaigns.c.policy_version)
     .join_from(batches, campaigns, batches.c.campaign_id == campaigns.c.campaign_id)
@@ -51,16 +71,17 @@ _STRETCH = (
     .limit(bindparam("room", type_=Integer))
     .subquery("stretch")
 )
-_IS_TO_BE_LEARNT = and_(
+_ASKS = and_(
     func.coalesce(_STRETCH.c.timezone, batches.c.timezone, campaigns.c.timezone) == FROM_NUMBER,
-    _STRETCH.c.zones_version.is_distinct_from(bindparam("version", type_=Text)),
     _STRETCH.c.status.not_in(sorted(TERMINAL)),
 )
+_IS_TO_BE_LEARNT = and_(_ASKS, _STRETCH.c.zones_version.is_distinct_from(bindparam("version", type_=Text)))
 _NUMBERS = (
     select(
         _STRETCH.c.contact_id,
         _STRETCH.c.position,
         case((_IS_TO_BE_LEARNT, _STRETCH.c.phone_number), else_=null()).label("number"),
+        _ASKS.label("asks"),
     )
     .join_from(_STRETCH, batches, batches.c.batch_id == _STRETCH.c.batch_id)
     .join(campaigns, campaigns.c.campaign_id == batches.c.campaign_id)
@@ -98,12 +119,16 @@ class PostgresNumberZoneStore:
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
 
+    async def mark_unasked(self, version: str, limit: int) -> int:
+        """Mark batches whose campaigns have no fallback, but those that somebody holds."""
+        async with single_statement(self._engine) as connection:
+            marked = await connection.execute(_MARK_UNASKED, {"version": version, "room": limit})
+            return marked.rowcount
+
     async def batches_to_learn(self, version: str, limit: int) -> Sequence[BatchId]:
         """Return unfinished batches of which some zones may not be learnt by this version."""
         c = batches.c
-        # As the index says it.
-        unfinished = c.status.in_(["pending", "in_progress", "paused"])
-        found = select(c.batch_id).where(unfinished, c.zones_version.is_distinct_from(version))
+        found = select(c.batch_id).where(_IS_UNFINISHED, c.zones_version.is_distinct_from(version))
         async with single_statement(self._engine) as connection:
             return list((await connection.scalars(found.order_by(c.batch_id).limit(limit))).all())
 
@@ -120,6 +145,7 @@ class PostgresNumberZoneStore:
         return NumbersToLearn(
             numbers={ContactId(each.contact_id): each.number for each in rows if each.number is not None},
             last_position=rows[-1].position if rows else after_position,
+            has_asking=any(each.asks for each in rows),
             is_last=len(rows) < limit,
             rules_version=rules_version,
         )

@@ -17,6 +17,11 @@ class FakeNumberZoneStore:
     def __init__(self, tables: Tables) -> None:
         self._tables = tables
 
+    async def mark_unasked(self, version: str, limit: int) -> int:
+        """Mark none, for no batch is found in which nobody asks."""
+        self._tables.require_up()
+        return 0
+
     async def batches_to_learn(self, version: str, limit: int) -> Sequence[BatchId]:
         """Return unfinished batches some of whose contacts ask for zones that are not learnt."""
         self._tables.require_up()
@@ -39,6 +44,7 @@ class FakeNumberZoneStore:
         return NumbersToLearn(
             numbers={contact_id: number for contact_id, number in asking.items() if contact_id in ids},
             last_position=page[-1].position if page else after_position,
+            has_asking=any(each.contact_id in ids for each in self._asking(batch_id, None)),
             is_last=len(page) < limit,
             rules_version=1,
         )
@@ -64,13 +70,14 @@ class FakeNumberZoneStore:
         self._tables.require_up()
         return seen.is_last and not any(self._asking(batch_id, version))
 
-    def _asking(self, batch_id: BatchId, version: str) -> Iterable[Contact]:
+    def _asking(self, batch_id: BatchId, version: str | None) -> Iterable[Contact]:
+        """Yield who asks and is not learnt by a version; without one, who asks."""
         batch = self._tables.batches[batch_id]
         followed = timezone_in_force(batch.overrides, self._tables.campaigns[batch.campaign_id].rules)
         return (
             each
             for each in self._tables.contacts_of(batch_id)
             if (each.timezone or followed) == FROM_NUMBER
-            and each.zones_version != version
+            and (version is None or each.zones_version != version)
             and each.status not in TERMINAL
         )

@@ -5,7 +5,9 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import text
 
+from activities.number_zones import NumberZoneActivities
 from domain.batch import Batch, BatchOverrides, hours_of_contact
 from domain.call import CallStatus
 from domain.campaign import CampaignRules
@@ -16,7 +18,9 @@ from domain.number_zones import ZONES_VERSION, zones_of_number
 from domain.ports import CalledAgain, NumbersToLearn
 from domain.settlement import Settlement
 from domain.zones import FROM_NUMBER
+from store.database.engine import transaction
 from tests.builders import MONDAY_NOON, ORGANIZATION, a_campaign_rules, a_new_batch, a_new_contact
+from tests.fakes.engine import FakeEngine
 from tests.store.scenes import House, Stores
 
 pytestmark = pytest.mark.store
@@ -202,3 +206,58 @@ async def test_nothing_is_learnt_of_a_batch_that_is_over(house: House) -> None:
 
     assert await to_learn(house) == []
     assert await house.number_zones.numbers_to_learn(batch.batch_id, ZONES_VERSION, 0, 10) is None
+
+
+async def upgrade(stores: Stores) -> None:
+    """Every row is from before this release."""
+    await stores.force("contacts", zones_version="8.0/0")
+    await stores.force("batches", zones_version="8.0/0")
+
+
+async def test_after_an_upgrade_only_batches_in_which_somebody_asks_are_signalled(stores: Stores) -> None:
+    never = await stores.a_kept_campaign(a_campaign_rules(presets=("us-tcpa",)))
+    could = await stores.a_kept_campaign(PLAIN)
+    asks = await stores.a_kept_campaign(ASKING)
+    for campaign in (never, could):
+        await stores.a_kept_batch(PEOPLE, campaign=campaign)
+    of_campaign = await stores.a_kept_batch(PEOPLE, campaign=asks)
+    theirs = [replace(PEOPLE[0], timezone=FROM_NUMBER), *PEOPLE[1:]]
+    own_zone = await stores.a_kept_batch(theirs, campaign=could)
+    own_rule = await stores.a_kept_batch(
+        PEOPLE, campaign=could, overrides=BatchOverrides(timezone=FROM_NUMBER)
+    )
+    await upgrade(stores)
+    engine = FakeEngine()
+    housekeeping = NumberZoneActivities(stores.number_zones, engine)
+
+    await housekeeping.learn_all()
+
+    assert set(engine.policy_changes) == {own_zone.batch_id, own_rule.batch_id, of_campaign.batch_id}
+    assert await to_learn(stores) == []
+
+
+async def test_batches_in_which_nobody_can_ask_are_marked_without_a_look(stores: Stores) -> None:
+    never = await stores.a_kept_campaign(a_campaign_rules())
+    asking = await stores.a_kept_batch(PEOPLE, campaign=await stores.a_kept_campaign(ASKING))
+    for _ in range(3):
+        await stores.a_kept_batch(PEOPLE, campaign=never)
+    await upgrade(stores)
+
+    marked = [await stores.number_zones.mark_unasked(ZONES_VERSION, 2) for _ in range(3)]
+
+    assert marked == [2, 1, 0]
+    assert await to_learn(stores) == [asking.batch_id]
+
+
+async def test_batch_whose_campaign_begins_to_ask_meanwhile_is_not_marked(stores: Stores) -> None:
+    campaign = await stores.a_kept_campaign(a_campaign_rules())
+    batch = await stores.a_kept_batch(PEOPLE, campaign=campaign)
+    await upgrade(stores)
+    async with transaction(stores.engine) as changing:
+        await changing.execute(
+            text("UPDATE campaigns SET timezone = 'from_number', fallback_timezone = 'Asia/Tokyo'")
+        )
+        during = await stores.number_zones.mark_unasked(ZONES_VERSION, 10)
+
+    assert (during, await stores.number_zones.mark_unasked(ZONES_VERSION, 10)) == (0, 0)
+    assert await to_learn(stores) == [batch.batch_id]
