@@ -154,7 +154,7 @@ class ContactActivities:
         return brief.contact.status
 
     async def _keep(self, record: CallRecord, decided: Settlement, now: datetime, basis: Basis) -> Settlement:
-        """Settle an attempt and return what stands; its call is counted by whoever settles it first."""
+        """Settle an attempt and return what stands; its call is counted by the first settlement."""
         stands = await self._contacts.settle(record.contact_id, record.attempt, decided, now, basis=basis)
         if stands.is_first:
             self._metrics.call_settled(record)
@@ -163,7 +163,7 @@ class ContactActivities:
     async def _basis(self, brief: DialBrief, record: CallRecord, now: datetime) -> Basis:
         """Return what the decision rests on, with the number suppressed where a rule wants it to be.
 
-        Suppressed first: whoever settles again finds it so, and an ended call keeps its disposition.
+        Suppressed first: a repeated settlement finds it so, and an ended call keeps its disposition.
         """
         if record.disposition is not None and is_to_be_suppressed(record, brief.batch, brief.campaign.rules):
             skipped = await self._suppressions.opt_out(

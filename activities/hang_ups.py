@@ -44,7 +44,7 @@ class HangUpActivities:
     @activity.defn
     @translating_failures
     async def hang_up_machine(self, request: HangUpMachine) -> None:
-        """Ask the provider to end a call that a machine answered, where that still holds and is wished for.
+        """Ask the provider to end a call that a machine answered, where that still holds and is asked for.
 
         Raises ProviderUnavailable when the provider does not answer.
         """

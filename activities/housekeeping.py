@@ -151,7 +151,7 @@ class HousekeepingActivities:
 
 
 async def is_signalled(engine: BatchEngine, batch_id: BatchId) -> bool:
-    """Have a batch follow its rules anew; a failure leaves the others alone."""
+    """Signal a batch that its rules may have changed; a failure leaves the others alone."""
     try:
         await engine.policy_changed(batch_id)
     except Exception as failure:  # noqa: BLE001 - the others are signalled all the same

@@ -180,7 +180,7 @@ class SettledAttempt:
     batch_is_gone: bool = False
     answered_by: AnsweredBy | None = None
     disposition: str | None = None
-    """Of the call, as far as they were told when the attempt was settled."""
+    """Of the call, as far as they were reported when the attempt was settled."""
 
 
 @dataclass(frozen=True, kw_only=True)

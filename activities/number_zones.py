@@ -67,7 +67,7 @@ class NumberZoneActivities:
                 break
         if learnt:
             _log.info("zones of numbers learnt", batch_id=batch_id, contacts=learnt)
-        # Before the mark, and whoever learnt them: a signal that was cut off is sent by the next round.
+        # Before the mark, whichever process learnt them: a signal that was cut off is sent by the next round.
         if is_asked_for and not await is_signalled(self._engine, batch_id):
             return False
         # By the rules of the first stretch: those that changed since may have others ask for zones.

@@ -41,7 +41,7 @@ PLACES = 10
 DOUBTED_AFTER = 3
 """Posts without an answer, one after the other; then an endpoint has one place until it answers."""
 LEASE = timedelta(seconds=20)
-"""Twice as long as a post may take; then whoever had claimed it counts as dead."""
+"""Twice as long as a post may take; then the worker that claimed it counts as dead."""
 UPKEEP_EVERY = timedelta(seconds=1)
 UPKEEP_PAGE = 500
 DIAGNOSED_EVERY = timedelta(minutes=1)

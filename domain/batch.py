@@ -157,7 +157,7 @@ def caller_ids_in_force(overrides: BatchOverrides, campaign: CampaignRules) -> C
 
 
 def call_variables_in_force(campaign: CampaignRules, own: Mapping[str, object]) -> dict[str, object]:
-    """Return what an agent is told of a contact: the campaign's defaults with its own variables over them."""
+    """Return what an agent learns of a contact: the campaign's defaults with its own variables over them."""
     return {**campaign.default_call_variables, **own}
 
 

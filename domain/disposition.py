@@ -79,7 +79,7 @@ MOST_COUNTED = 1000
 
 @dataclass(frozen=True, kw_only=True)
 class ToldCounts:
-    """How many calls were told about, each once under what was told; of a word for no call nothing."""
+    """How many calls were reported, each once by what was reported; words that fit no call are left out."""
 
     answered_by: Mapping[AnsweredBy, int] = field(default_factory=dict)
     dispositions: Mapping[str, int] = field(default_factory=dict)
@@ -87,7 +87,7 @@ class ToldCounts:
 
 @dataclass(frozen=True, kw_only=True)
 class ToldFilter:
-    """What was told of a contact's newest call; empty matches any contact, called or not."""
+    """What was reported of a contact's newest call; empty matches any contact, called or not."""
 
     answered_by: frozenset[AnsweredBy] = frozenset()
     dispositions: frozenset[str] = frozenset()

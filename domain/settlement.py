@@ -206,7 +206,7 @@ def settle_late(
     return None if due_at is None else Settlement(status=ContactStatus.RETRYING, next_retry_at=due_at)
 
 
-def settle_anew(
+def settle_again(
     waiting: WaitingContact,
     batch: Batch,
     rules: CampaignRules,

@@ -113,7 +113,7 @@ class GrantedSlots:
     """A contact that holds a slot and waits for its dial counts as dispatched."""
     answered_by: Mapping[AnsweredBy, int] | None = None
     dispositions: Mapping[str, int] | None = None
-    """How many calls were told so, of dispositions the most frequent; both with the counts."""
+    """How many calls were reported so, of dispositions the most frequent; both with the counts."""
     holders: tuple[tuple[ContactId, int], ...] | None = None
     """Contacts that hold a slot, each with its attempt; the first hundred."""
     policy_version: int | None = None

@@ -46,7 +46,7 @@ class Inherited:
 
 
 def by_hand(command: Command, told: Mapping[str, str], inherited: Inherited) -> ByHand:
-    """Return how to start a command with what it is told and what it inherits.
+    """Return how to start a command with what it is given and what it inherits.
 
     A secret is not shown: the line takes it from the variable of the same name, and refuses without.
     """

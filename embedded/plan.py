@@ -20,7 +20,7 @@ class StackPlan:
     follow_up_seconds: float | None = None
     """How far ahead a simulated person asks to be called again; None leaves it to the simulator."""
     simulator_arguments: tuple[str, ...] = ()
-    """What the simulator is told beside its lengths of time, in the words of its command line."""
+    """Options of the simulator beside its lengths of time, as on its command line."""
     has_console: bool = False
     """Whether the web console is one of the parts."""
 

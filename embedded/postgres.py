@@ -1,6 +1,6 @@
 """A real Postgres in a data folder, from the wheel, reached by a unix socket.
 
-The folder belongs to whoever holds its lock; the kernel drops the lock with its process, however that ends.
+The folder belongs to the process that holds its lock; the kernel drops the lock however that process ends.
 The server is a child like every other; what an earlier one left in the folder is ended and cleared away.
 """
 
@@ -45,7 +45,7 @@ _BETWEEN_LOOKS_SECONDS = 0.05
 _OPTIONS = {
     "listen_addresses": "",
     "port": str(PORT),
-    "unix_socket_permissions": "0700",  # whoever opens the socket is trusted
+    "unix_socket_permissions": "0700",  # every client of the socket is trusted
     "max_connections": "200",
     "timezone": "UTC",
     "jit": "off",  # compiling costs more than the short statements of this house
@@ -192,7 +192,7 @@ class EmbeddedPostgres:
                 return
 
     def drop_database(self, name: str) -> None:
-        """Drop a database, cutting whoever still uses it."""
+        """Drop a database, and cut its open connections."""
         statement = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
         with self._maintenance() as connection:
             connection.execute(statement)

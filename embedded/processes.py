@@ -39,7 +39,7 @@ class ChildProcess:
     """
 
     def __init__(self, command: Command, log_dir: Path, *, keeps_log: bool = False) -> None:
-        """Start `command`, and its log anew with the one before kept as `NAME.log.1`, or go on in it."""
+        """Start `command` with a new log, the one before kept as `NAME.log.1`, or append to it."""
         self.command = command
         self.log_path = log_dir / f"{command.name}.log"
         log_dir.mkdir(parents=True, exist_ok=True)

@@ -62,7 +62,7 @@ class StackCommands:
         )
 
     def console(self, *, temporal_ui_url: str | None) -> Command:
-        """Return how to run the web console, which is told nothing of database, provider and secrets."""
+        """Return how to run the web console, which knows nothing of database, provider and secrets."""
         settings = self._plan.settings
         told = {
             "APOLLO_WEB_HOST": settings.web_host,

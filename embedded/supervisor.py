@@ -30,7 +30,7 @@ class Part:
     probe: Callable[[ChildProcess], str | None]
     """Asks once, in a thread of its own: None when it is ready, else why it is not."""
     ready_seconds: float = 60
-    """How long it may take to be ready before that is told."""
+    """How long it may take to be ready before a line says so."""
     needs: tuple[str, ...] = ()
     """Names of the parts without which it could not start."""
     clear: Callable[[], None] = _nothing

@@ -53,7 +53,7 @@ class Telemetry:
         )
         self._counter_queries = Counter(
             "apollo_counters_queries_total",
-            "Questions to batches' workflows for their counters, by whose counters were told in the end",
+            "Questions to batches' workflows for their counters, by whose counters were answered in the end",
             ["source"],
             registry=self._registry,
         )

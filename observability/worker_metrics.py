@@ -31,7 +31,7 @@ class WorkerTelemetry:
         self.pools = DatabasePools(self.registry)
         self._calls = Counter(
             "apollo_calls_total",
-            "Calls settled by this process, by what was told of them until then",
+            "Calls settled by this process, by what was reported of them until then",
             ["outcome", "answered_by", "disposition"],
             registry=self.registry,
         )

@@ -1,4 +1,4 @@
-"""Which addresses may be posted to: whoever names a host must not reach what only this machine can."""
+"""Which addresses may be posted to: no client may name a host that only this machine reaches."""
 
 from collections.abc import Sequence
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network

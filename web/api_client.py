@@ -72,7 +72,7 @@ class Api:
         return _object((await self._send("GET", path)).json())
 
     async def recent(self, *path: str, seconds: float) -> JsonObject:
-        """Return an object as it was asked for at most so long ago, by whoever has the same token."""
+        """Return an object as it was read at most so long ago with the same token."""
 
         async def read() -> JsonObject:
             return await self.one(*path)
@@ -119,7 +119,7 @@ class Api:
         return _object((await self._answer(request)).json())
 
     async def stream(self, *path: str, query: Query) -> httpx.Response:
-        """Open an answer that is passed on piece by piece; whoever asked closes it."""
+        """Open an answer that is passed on piece by piece; the caller closes it."""
         request = self.client.build_request(
             "GET", _url(path), params=query, headers=self._headers(), timeout=LONG_SECONDS
         )

@@ -39,7 +39,7 @@ class Guard:
     """Refuses what another site sends, and gives every answer its headers."""
 
     def __init__(self, app: ASGIApp, *, over_https: bool) -> None:
-        """With `over_https` browsers are told to come by it only."""
+        """With `over_https` browsers are made to use it only."""
         self._app = app
         self._headers = HEADERS | (_HTTPS_ONLY if over_https else {})
 

@@ -82,7 +82,7 @@ def web_of(request: Request) -> Web:
 
 
 def page_of(request: Request, template: str, status: int = 200, **values: Any) -> Response:
-    """Return a page for whoever asks."""
+    """Return a page for this visit."""
     chosen = request.cookies.get(THEME_COOKIE)
     theme = chosen if chosen in THEMES else "auto"
     html = web_of(request).pages.render(template, path=request.url.path, theme=theme, **values)

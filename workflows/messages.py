@@ -53,7 +53,7 @@ class BatchState:
     counted_at: datetime | None = None
     answered_by: dict[AnsweredBy, int] = field(default_factory=dict)
     dispositions: dict[str, int] = field(default_factory=dict)
-    """How many calls were told so then, of dispositions the most frequent."""
+    """How many calls were reported so then, of dispositions the most frequent."""
     in_flight: dict[str, int] = field(default_factory=dict)
     """Holders of slots then: contact id to attempt, the first hundred."""
     asked: dict[str, datetime] = field(default_factory=dict)

@@ -30,7 +30,7 @@ NEXT_ACTION_AT = SearchAttributeKey.for_datetime("NextActionAt")
 ATTEMPT = SearchAttributeKey.for_int("Attempt")
 """The attempt a contact is on, or sleeps until."""
 DISPOSITION = SearchAttributeKey.for_keyword("Disposition")
-"""What came of a contact's newest call that was told of."""
+"""What came of a contact's newest reported call."""
 
 KEYS: Sequence[SearchAttributeKey[str] | SearchAttributeKey[datetime] | SearchAttributeKey[int]] = (
     BATCH_ID,

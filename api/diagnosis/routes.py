@@ -18,7 +18,7 @@ from domain.batch import clock_zone
 ACTIVITY_MINUTES = 60
 NEWEST_CALLS = 20
 JUDGED_CALLS = 5_000
-"""Of so many newest calls it is told in which hours they were answered."""
+"""So many newest calls are counted by the hour in which they were answered."""
 MINUTE = timedelta(minutes=1)
 
 router = APIRouter(prefix="/api/v1/batches", tags=["batches"])

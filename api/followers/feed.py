@@ -11,11 +11,11 @@ from domain.errors import BatchNotFound, TechnicalError
 READ_EVERY_SECONDS = 0.5
 """No follower hears of changes more often."""
 FOLLOWERS_IN_A_HURRY, SLOWEST = 250, 4
-"""Beyond so many followers of a batch they are told more rarely, so that they cost no more; up to so many
+"""Beyond so many followers of a batch they get events more rarely, so that they cost no more; up to so many
 times as rarely."""
 REST_AFTER_FAILURE_SECONDS = 2.0
 GATES = 10
-"""Followers are told in so many groups, spread over the time between two reads, so that between them other
+"""Followers get events in so many groups, spread over the time between two reads, so that between them other
 requests have their turn."""
 
 MOST_FOLLOWERS = 2000
@@ -118,7 +118,7 @@ class Feed:
         await self._tell()
 
     async def _tell(self) -> None:
-        """Open one gate after the other; whoever waits behind it finds a new one closed."""
+        """Open one gate after the other; a reader that waits behind it finds a new one closed."""
         for gate in range(GATES):
             self._shown[gate] = self._latest
             opened, self._gates[gate] = self._gates[gate], asyncio.Event()

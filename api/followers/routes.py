@@ -67,8 +67,8 @@ async def follow_batch(
     """Follow a batch by Server-Sent Events, instead of polling it.
 
     First `batch`, which is the batch with its `diagnosis` and `tip`; then, at most twice a second, `change`
-    with the members that differ; `end` once nothing will change any more. Whoever comes again with the id of
-    the last event is not told what they know.
+    with the members that differ; `end` once nothing will change any more. A client that reconnects with the
+    id of its last event gets nothing twice.
     """
     feeds: Feeds = request.app.state.feeds
     feeds.admit()

@@ -35,7 +35,7 @@ class FailedTokens:
     def admit(self, host: str, secret: str, now: datetime) -> None:
         """Let a token be looked up. Raises RateLimited."""
         failures = self._failures.get(_address_of(host))
-        # Python's hash is keyed anew in each process, and what it lets through is looked up all the same.
+        # Python's hash has another key in each process, and what it lets through is looked up all the same.
         if failures is None or failures.ends_at <= now or hash(secret) in self._trusted:
             return
         count = failures.by_secret.get(hash(secret))

@@ -15,7 +15,7 @@ UNTRACED = frozenset({"/healthz", "/readyz", "/metrics"})
 
 
 class TracedRequests:
-    """ASGI middleware: names each request by its route, and goes on with the trace of whoever asks."""
+    """ASGI middleware: names each request by its route, and continues the trace of its client."""
 
     def __init__(self, app: ASGIApp, tracer: "Tracer") -> None:
         from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator

@@ -40,7 +40,7 @@ class StatusWebhook(WireOutput):
         description="Only on the event that ends the attempt; without an offset it is local time in the "
         "zone of the batch, else of the campaign.",
     )
-    answered_by: AnsweredBy | None = Field(default=None, description="The first that is told stands.")
+    answered_by: AnsweredBy | None = Field(default=None, description="The first report stands.")
     disposition: str | None = Field(
         default=None,
         description="What came of the talk, 1..64 of a-z, 0-9 and _, the first a letter. The latest while "

@@ -177,7 +177,7 @@ class _Play:
             self._reserve(person)
 
     def _next(self) -> _Person | None:
-        """Take whoever is next out of their lane; a lane that is closed is looked at when it opens."""
+        """Take the next contact out of its lane; a closed lane is looked at when it opens."""
         while self._firsts:
             *_, position, _, lane = heappop(self._firsts)
             if not lane.waiting or lane.waiting[0][2] != position:

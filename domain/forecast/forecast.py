@@ -13,7 +13,7 @@ FEWEST_COURSES, MOST_COURSES = 2, 40
 MOST_CALLS = 30_000
 """Of all courses together, where the fewest have not more."""
 MOST_HOURS = 1000
-"""With calls, that are told one by one."""
+"""With calls, listed one by one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +28,7 @@ class Forecast:
     calls: float
     talk: timedelta
     cost: float | None
-    """None where no cost was told of any call."""
+    """None where no call has a known cost."""
     expired: float
     """Contacts that `scheduled_end` skips."""
     calls_by_hour: Sequence[tuple[datetime, float]]

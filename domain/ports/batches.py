@@ -28,7 +28,7 @@ class ChangedBatch:
     is_to_be_signalled: bool
     """Whether it bears on calls, so that the batch's workflow is to follow it."""
     others_know: bool = True
-    """Whether every batch of the campaign was told of its rules before; else the housekeeping tells them."""
+    """Whether every batch of the campaign was signalled its rules before; else the housekeeping does it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -162,7 +162,7 @@ class BatchStore(Protocol):
     ) -> Batch:
         """Pause, resume, cancel or close a batch as the life cycle allows, and return it as it stands.
 
-        `by` is who asks for it, None whoever this task acts for.
+        `by` is who asks for it; None is the actor of the current task.
 
         A resumed batch is `pending` while its `scheduled_start` is ahead.
         Cancel skips every contact that waits or is being set up, in one statement, and completes the campaign
@@ -183,7 +183,7 @@ class BatchStore(Protocol):
     ) -> ChangedBatch:
         """Change a batch, for every later dial; one whose start lies ahead no more begins.
 
-        A change that bears on no call raises no version, and nobody is told of it.
+        A change that bears on no call raises no version and signals nobody.
         An error in `amend` leaves everything unchanged. Raises BatchNotFound.
         """
 

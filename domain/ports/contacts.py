@@ -59,7 +59,7 @@ class ContactStore(Protocol):
 
         Returns what stands: a contact that was already settled is left as it is. `is_first` is true once for
         each ended call, whether its contact was moved by this or skipped before.
-        Raises DecisionOvertaken where more was told of the call than `basis` knows.
+        Raises DecisionOvertaken where more was reported of the call than `basis` knows.
         """
 
     async def give_back(

@@ -39,7 +39,7 @@ class EndingStore(Protocol):
         """Return endings that wait to be delivered, oldest first, those numbered above `after`."""
 
     async def mark_delivered(self, event_numbers: Sequence[int], now: datetime) -> None:
-        """Keep that the contacts' workflows were told of these events; the first time stands."""
+        """Mark these events as delivered to the contacts' workflows; the first time stands."""
 
     async def backlog(self) -> Backlog:
         """Return how many stored endings wait to be delivered, and since when."""

@@ -1,4 +1,4 @@
-"""How much there is to call, for whoever watches over a deployment."""
+"""How much there is to call, for the operators of a deployment."""
 
 from datetime import datetime
 from typing import Protocol

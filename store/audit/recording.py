@@ -31,7 +31,7 @@ async def record(
     *,
     by: Actor | None = None,
 ) -> None:
-    """Write an entry of the audit log; by whoever this task acts for, unless told otherwise."""
+    """Write an entry of the audit log, by the actor of the current task unless `by` names another."""
     actor = by or _actor.get()
     await connection.execute(
         insert(audit_log).values(

@@ -30,23 +30,23 @@ _NOTHING_LIVE: Mapping[str, int] = {}
 
 
 async def caller_id_for(
-    connection: AsyncConnection, wish: AttemptClaim, facts: RowMapping, known: CallRecord | None
+    connection: AsyncConnection, request: AttemptClaim, facts: RowMapping, known: CallRecord | None
 ) -> str:
     """Return the number to show; `known` is the attempt's row when it was given back."""
-    ids = wish.caller_ids
+    ids = request.caller_ids
     if len(ids.numbers) == 1:
         return ids.numbers[0]
     if known is not None and known.from_number is not None and known.from_number in ids.numbers:
         return known.from_number
-    if may_keep(ids, wish.kind):
-        shown = await _shown(connection, wish.contact_id)
-        if (kept := kept_caller_id(ids, wish.kind, shown)) is not None:
+    if may_keep(ids, request.kind):
+        shown = await _shown(connection, request.contact_id)
+        if (kept := kept_caller_id(ids, request.kind, shown)) is not None:
             return kept
-    return await _chosen(connection, wish, facts)
+    return await _chosen(connection, request, facts)
 
 
-async def _chosen(connection: AsyncConnection, wish: AttemptClaim, facts: RowMapping) -> str:
-    ids, campaign_id = wish.caller_ids, CampaignId(facts["campaign_id"])
+async def _chosen(connection: AsyncConnection, request: AttemptClaim, facts: RowMapping) -> str:
+    ids, campaign_id = request.caller_ids, CampaignId(facts["campaign_id"])
     cursor, live_calls = 0, _NOTHING_LIVE
     match ids.strategy:
         case CallerIdStrategy.ROUND_ROBIN:
@@ -57,7 +57,9 @@ async def _chosen(connection: AsyncConnection, wish: AttemptClaim, facts: RowMap
             cursor = await _advance_cursor(connection, campaign_id, ids.strategy)
             # A statement of its own sees the calls of every claim before it.
             live_calls = await _live_calls(connection, campaign_id)
-    return choose_caller_id(ids.strategy, ids.numbers, cursor=cursor, draw=wish.draw, live_calls=live_calls)
+    return choose_caller_id(
+        ids.strategy, ids.numbers, cursor=cursor, draw=request.draw, live_calls=live_calls
+    )
 
 
 async def _advance_cursor(connection: AsyncConnection, owner_id: str, strategy: CallerIdStrategy) -> int:

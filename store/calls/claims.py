@@ -126,23 +126,25 @@ _REWRITE_CALL = (
 )
 
 
-async def claim(connection: AsyncConnection, wish: AttemptClaim, now: datetime, mint: MintId) -> ClaimAnswer:
+async def claim(
+    connection: AsyncConnection, request: AttemptClaim, now: datetime, mint: MintId
+) -> ClaimAnswer:
     """Write or find the attempt's row; see `CallStore.claim_attempt`. Runs within a transaction.
 
     Fails with the violation of the index of open numbers when another claim took the number since.
     """
-    await connection.execute(_LOCKS, {"this_contact": wish.contact_id})
-    found = await connection.execute(_FACTS, {"this_contact": wish.contact_id, "claimed_at": now})
+    await connection.execute(_LOCKS, {"this_contact": request.contact_id})
+    found = await connection.execute(_FACTS, {"this_contact": request.contact_id, "claimed_at": now})
     facts = found.mappings().one_or_none()
     if facts is None:
         return Gate.BATCH_GONE
-    newest = await _newest_call(connection, wish, facts)
-    known = newest if newest is not None and newest.attempt == wish.attempt else None
+    newest = await _newest_call(connection, request, facts)
+    known = newest if newest is not None and newest.attempt == request.attempt else None
     if known is not None and not _may_be_asked(known):
         return _asked_before(known)
-    if wish.policy_version not in (None, rules_version_of(facts)):
+    if request.policy_version not in (None, rules_version_of(facts)):
         return RulesChanged()
-    if (gate := _closed_gate(facts, newest, wish)) is not None:
+    if (gate := _closed_gate(facts, newest, request)) is not None:
         return gate
     if (capped := await _capped(connection, facts, now)) is not None:
         return capped
@@ -150,21 +152,21 @@ async def claim(connection: AsyncConnection, wish: AttemptClaim, now: datetime, 
         return Gate.NUMBER_BUSY
     if facts["waited"] > WISH_LASTS:
         return RulesChanged()
-    ready = known or _new_record(facts, wish, mint)
-    shown = await caller_id_for(connection, wish, facts, known)
-    record = _dialling(ready, wish, shown, now)
+    ready = known or _new_record(facts, request, mint)
+    shown = await caller_id_for(connection, request, facts, known)
+    record = _dialling(ready, request, shown, now)
     write = _INSERT_CALL if known is None else _REWRITE_CALL
-    await connection.execute(write, _call_values(record, facts) | _dispatch_values(facts, wish, now))
+    await connection.execute(write, _call_values(record, facts) | _dispatch_values(facts, request, now))
     return Claimed(record=record, may_ask=True)
 
 
 async def _newest_call(
-    connection: AsyncConnection, wish: AttemptClaim, facts: RowMapping
+    connection: AsyncConnection, request: AttemptClaim, facts: RowMapping
 ) -> CallRecord | None:
     """Read the newest call under the contact's lock, which every writer of a new call holds."""
     if facts["last_attempted_at"] is None:
         return None  # never claimed, so there is none
-    found = await connection.execute(_NEWEST_CALL, {"this_contact": wish.contact_id})
+    found = await connection.execute(_NEWEST_CALL, {"this_contact": request.contact_id})
     row = found.mappings().one_or_none()
     return None if row is None else call_of(row)
 
@@ -180,8 +182,8 @@ def _asked_before(known: CallRecord) -> ClaimAnswer:
     return Claimed(record=known, may_ask=False)
 
 
-def _closed_gate(facts: RowMapping, newest: CallRecord | None, wish: AttemptClaim) -> Gate | None:
-    if facts["erased_at"] is not None or (newest is not None and newest.attempt > wish.attempt):
+def _closed_gate(facts: RowMapping, newest: CallRecord | None, request: AttemptClaim) -> Gate | None:
+    if facts["erased_at"] is not None or (newest is not None and newest.attempt > request.attempt):
         return Gate.CONTACT_CLOSED
     gate = closed_gate(
         GateFacts(
@@ -194,7 +196,7 @@ def _closed_gate(facts: RowMapping, newest: CallRecord | None, wish: AttemptClai
         return gate
     if facts["is_time_up"]:
         return Gate.BATCH_OVER
-    is_known = newest is not None and newest.attempt == wish.attempt
+    is_known = newest is not None and newest.attempt == request.attempt
     if facts["contact_status"] == ContactStatus.DISPATCHED and not is_known:
         return Gate.CONTACT_CLOSED
     if not facts["has_slot"]:
@@ -213,24 +215,24 @@ async def _capped(connection: AsyncConnection, facts: RowMapping, now: datetime)
     return capped_where(dict(zip(caps, row, strict=True)), now)
 
 
-def _dialling(ready: CallRecord, wish: AttemptClaim, shown: str, now: datetime) -> CallRecord:
+def _dialling(ready: CallRecord, request: AttemptClaim, shown: str, now: datetime) -> CallRecord:
     return replace(
         ready,
         dial_state=DialState.DIALLING,
-        provider=wish.provider,
+        provider=request.provider,
         from_number=shown,
         started_at=now,
     )
 
 
-def _new_record(facts: RowMapping, wish: AttemptClaim, mint: MintId) -> CallRecord:
+def _new_record(facts: RowMapping, request: AttemptClaim, mint: MintId) -> CallRecord:
     return CallRecord(
         execution_id=ExecutionId(mint(EXECUTION_PREFIX)),
-        contact_id=wish.contact_id,
+        contact_id=request.contact_id,
         batch_id=facts["batch_id"],
         campaign_id=facts["campaign_id"],
-        attempt=wish.attempt,
-        kind=wish.kind,
+        attempt=request.attempt,
+        kind=request.kind,
         to_number=facts["phone_number"],
     )
 
@@ -240,12 +242,12 @@ def _call_values(record: CallRecord, facts: RowMapping) -> Values:
     return {f"call_{name}": value for name, value in values.items()}
 
 
-def _dispatch_values(facts: RowMapping, wish: AttemptClaim, now: datetime) -> Values:
+def _dispatch_values(facts: RowMapping, request: AttemptClaim, now: datetime) -> Values:
     # A contact that was not given back is asked for again within the same dial, which is counted already.
     is_counted = facts["contact_status"] in WAITING
     return {
-        "this_contact": wish.contact_id,
+        "this_contact": request.contact_id,
         "claimed_at": now,
-        "retries_dialled": int(is_counted and wish.kind is AttemptKind.RETRY),
-        "follow_ups_dialled": int(is_counted and wish.kind is AttemptKind.FOLLOW_UP),
+        "retries_dialled": int(is_counted and request.kind is AttemptKind.RETRY),
+        "follow_ups_dialled": int(is_counted and request.kind is AttemptKind.FOLLOW_UP),
     }

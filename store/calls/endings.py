@@ -74,7 +74,7 @@ class PostgresEndingStore:
             ]
 
     async def mark_delivered(self, event_numbers: Sequence[int], now: datetime) -> None:
-        """Keep that the contacts' workflows were told of these events; the first time stands."""
+        """Mark these events as delivered to the contacts' workflows; the first time stands."""
         async with single_statement(self._engine) as connection:
             await connection.execute(_MARK_DELIVERED, {"these": list(event_numbers), "now": now})
 

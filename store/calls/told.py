@@ -1,4 +1,4 @@
-"""How many calls were told about: who answered, and what came of them; read from a partial index."""
+"""How many calls were reported: who answered, and what came of them; read from a partial index."""
 
 from sqlalchemy import ColumnElement, Select, func, literal, or_, select, union_all
 from sqlalchemy.ext.asyncio import AsyncConnection

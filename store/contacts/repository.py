@@ -226,7 +226,7 @@ def _total(batch_id: BatchId, statuses: Sequence[ContactStatus]) -> Select[int]:
 def _listed_told(
     batch_id: BatchId, statuses: Sequence[ContactStatus], window: Window, told: ToldFilter
 ) -> tuple[Select[*tuple[Any, ...]], Select[int]]:
-    """Select the contacts whose newest call was told so, and their number; begins at the calls told about."""
+    """Select the contacts whose newest call was reported so, and count them; begins at the reported calls."""
     c, call, later = contacts.c, calls.c, calls.alias("later")
     wanted = [
         c.batch_id == batch_id,

@@ -16,7 +16,7 @@ from domain.disposition import AnsweredBy
 from domain.identity import BatchId, CampaignId, ContactId
 from domain.number_zones import KeptZones
 from domain.ports import RescheduledContact, RescheduledPage, UnannouncedRules
-from domain.settlement import EndedAttempt, Settlement, WaitingContact, settle_anew
+from domain.settlement import EndedAttempt, Settlement, WaitingContact, settle_again
 from store.calls.undialled import cancel_undialled
 from store.contacts.rescheduled import moved_since
 from store.database.engine import single_statement, transaction
@@ -127,7 +127,7 @@ class PostgresRescheduleStore:
         ]
 
     async def mark_announced(self, campaign_id: CampaignId, touched_at: datetime) -> None:
-        """Keep that every unfinished batch was told of the rules as they were changed at that instant."""
+        """Record that every unfinished batch was signalled the rules as they were changed at that instant."""
         c = campaigns.c
         async with single_statement(self._engine) as connection:
             await connection.execute(
@@ -196,7 +196,7 @@ async def _moves(
         if index % _BREATH == 0:
             await asyncio.sleep(0)
         waiting = _waiting_contact(row, followed, now)
-        settled = settle_anew(waiting, batch, rules, now=now, quiet_after_unknown=quiet)
+        settled = settle_again(waiting, batch, rules, now=now, quiet_after_unknown=quiet)
         if (settled.next_retry_at, settled.follow_up_at) != (waiting.next_retry_at, waiting.follow_up_at):
             moves.append((waiting, settled))
     return moves

@@ -126,7 +126,7 @@ async def settle(
     Of a batch that ended since the decision was made nobody is called again, nor is a number that is
     suppressed or was erased: the outcome is taken.
     Of a call of which nobody knew how it ended, what was heard since is taken.
-    Raises DecisionOvertaken where more was told of the call than `basis` knows, and the contact is not
+    Raises DecisionOvertaken where more was reported of the call than `basis` knows, and the contact is not
     settled yet.
     """
     if settlement.status in WAITING:

@@ -67,7 +67,7 @@ class PostgresForecastStore:
             return None
 
     async def demands(self, campaign_id: CampaignId, now: datetime) -> Mapping[BatchId, SlotDemand]:
-        """Read the slots and what was told of them lately."""
+        """Read the slots and what was reported of them lately."""
         async with single_statement(self._engine) as connection:
             return await demands_in(connection, campaign_id, now)
 

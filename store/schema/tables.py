@@ -88,7 +88,7 @@ class CampaignRow(Row, table=True):
     pace_version: int = Field(sa_column_kwargs={"server_default": text("1")})
     """Rises with every change of `calls_per_second`."""
     recomputed_version: int = Field(sa_column_kwargs={"server_default": text("1")})
-    """The version of which all unfinished batches were told last; they follow it by themselves."""
+    """The last version that all unfinished batches were signalled; they follow it by themselves."""
     on_machine: str = Field(sa_type=Text, sa_column_kwargs={"server_default": text("'continue'")})
     disposition_rules: list[object] = Field(sa_type=JSONB, sa_column_kwargs={"server_default": text("'[]'")})
     holidays: str | None = Field(sa_type=Text)

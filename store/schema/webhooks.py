@@ -1,4 +1,4 @@
-"""Webhooks out, as tables: endpoints, the events that wait to be told and were told, and their deliveries.
+"""Webhooks out, as tables: endpoints, the events that wait and that were delivered, and their deliveries.
 
 The database writes an event itself, in the statement that moves a batch, a contact or a call: the triggers
 that run `batches_write_webhook_events`, `contacts_write_webhook_events` and `calls_write_webhook_events`. So
@@ -44,7 +44,7 @@ class WebhookEndpointRow(Row, table=True):
 
 
 class WebhookSecretRow(Row, table=True):
-    """What an endpoint's posts are signed with: whoever signs needs the secret itself."""
+    """What an endpoint's posts are signed with: a signature needs the secret itself."""
 
     __tablename__ = "webhook_secrets"
 
@@ -84,7 +84,7 @@ class WebhookEventRow(Row, table=True):
     published_at: datetime | None = Field(sa_type=INSTANT)
     """When its deliveries were made."""
     erased_at: datetime | None = Field(sa_type=INSTANT)
-    """Of the person it tells of: it is told without what was erased."""
+    """The person it is about: it is delivered without what was erased."""
 
 
 class WebhookDeliveryRow(Row, table=True):

@@ -27,7 +27,7 @@ from store.schema.tables import batches, campaigns, contacts, slots
 from store.slots.due_contacts import HOLDS_SLOT
 
 BATCHES_READ = 1_000
-"""Running ones, the newest; a deployment with more is told of too little work, and of no less lateness."""
+"""Running ones, the newest; a deployment with more shows too little work, and no less lateness."""
 CONTACTS_COUNTED = 1_000
 """Of each batch and kind."""
 

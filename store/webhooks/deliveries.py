@@ -201,7 +201,7 @@ def _require_enabled(endpoint: WebhookEndpoint) -> None:
 async def _ask_for_replay(
     connection: AsyncConnection, endpoint_id: EndpointId, *, behind: str, up_to: str
 ) -> None:
-    """Keep the request; one that is under way begins anew where this one reaches further back."""
+    """Keep the request; one that is under way starts over where this one reaches further back."""
     c = webhook_replays.c
     asked = upsert(webhook_replays).values(endpoint_id=endpoint_id, behind=behind, up_to=up_to)
     await connection.execute(

@@ -1,6 +1,6 @@
 """Deliveries that are due: claimed for a while, settled, given up, forgotten.
 
-A claim moves `due_at` ahead. Whoever died with it is followed by another deliverer once that has passed.
+A claim moves `due_at` ahead. Once that has passed, another deliverer takes over from one that died.
 """
 
 import json

@@ -26,7 +26,7 @@ Headers = Callable[[Hook, bytes], Mapping[str, str]]
 
 
 class Application(Protocol):
-    """Whoever says what a call does."""
+    """Decides what a call does."""
 
     async def ask(self, data: Mapping[str, object], action_hook: str | None = None) -> Sequence[Verb] | None:
         """Return the verbs it answers with, to the call itself or to an action hook; None without any."""

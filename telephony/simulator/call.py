@@ -62,7 +62,7 @@ class CreateCallRequest:
     contact_id: str | None = None
     status_hook: Hook | None = None
     amd_hook: Hook | None = None
-    """Where it is told who answered, in Jambonz' contract."""
+    """Where it is reported who answered, in Jambonz' contract."""
     call_hook: Hook | None = None
     """Where the application is asked what an answered call does; None has nobody to ask."""
     ring_limit: float = inf
@@ -120,7 +120,7 @@ class SimulatedCall:
     follow_up_at: datetime | None = None
     answered_by: AnsweredBy | None = None
     disposition: str | None = None
-    """Both as far as they were told."""
+    """Both as far as they were reported."""
     verbs: list[Verb] = field(default_factory=list)
     """All that the application answered with."""
     outbox: Outbox = field(default_factory=Outbox)

@@ -178,7 +178,7 @@ class CallEngine:
             self._run(wait_and_tell())
 
     def _tell(self, call: SimulatedCall, when: When) -> None:
-        """Post what is told then besides where the call stands."""
+        """Post what is reported then besides the status of the call."""
         for told in _told_at(call, when):
             self._note_one(call, told)
             delivery = call.request.tell(call, told)

@@ -31,7 +31,7 @@ class WebhookBehaviour(StrEnum):
 
 
 class When(StrEnum):
-    """When something is told of a call, besides where it stands."""
+    """When something besides its status is reported of a call."""
 
     RINGING = "ringing"
     ANSWER = "answer"

@@ -19,7 +19,7 @@ from domain.settlement import (
     basis_of,
     is_to_be_followed,
     is_to_be_suppressed,
-    settle_anew,
+    settle_again,
     settle_attempt,
     settle_late,
 )
@@ -363,7 +363,7 @@ def waiting(**told: Any) -> WaitingContact:
 def test_waiting_contact_follows_changed_rules(
     told: dict[str, Any], rules: CampaignRules, expected: Settlement
 ) -> None:
-    assert settle_anew(waiting(**told), a_batch(), rules, now=NOW) == expected
+    assert settle_again(waiting(**told), a_batch(), rules, now=NOW) == expected
 
 
 def test_change_of_disposition_rules_reaches_every_batch() -> None:

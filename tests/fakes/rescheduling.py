@@ -9,7 +9,7 @@ from domain.call import OUTCOME_OF, CallRecord
 from domain.contact import LIVE, SLEEPING, TERMINAL, Contact, ContactStatus
 from domain.identity import BatchId, CampaignId
 from domain.ports import RescheduledContact, RescheduledPage, UnannouncedRules
-from domain.settlement import EndedAttempt, Settlement, WaitingContact, settle_anew
+from domain.settlement import EndedAttempt, Settlement, WaitingContact, settle_again
 from tests.fakes.tables import Tables
 
 _ELSEWHERE = LIVE | {ContactStatus.PENDING, ContactStatus.COMPLETED, ContactStatus.SKIPPED}
@@ -57,7 +57,7 @@ class FakeRescheduleStore:
         for contact in page:
             zone = contact.zone_under(timezone_in_force(batch.overrides, rules))
             waiting = _waiting(contact, zone, self._newest_ended(contact), now)
-            settled = settle_anew(waiting, batch, rules, now=now, quiet_after_unknown=quiet_after_unknown)
+            settled = settle_again(waiting, batch, rules, now=now, quiet_after_unknown=quiet_after_unknown)
             changed += self._move(contact, settled, now)
         return RescheduledPage(
             changed=changed, last_position=page[-1].position if len(page) == limit else None

@@ -42,7 +42,7 @@ class RetryTimer:
         self.is_stopped = True
 
     def move(self, attempt: int, due_at: datetime | None) -> None:
-        """RetryTimer until then for this attempt, also if the sleep has not begun; None stops it."""
+        """Sleep until then for this attempt, also if the sleep has not begun; None stops it."""
         if due_at is None:
             self.stop()
         else:

@@ -61,7 +61,7 @@ class ContactWorkflow:
     Signals: `call_event` (where a call stands), `slot_granted`, `stop` (the contact was skipped),
     `due_changed` (another time than the one it sleeps until).
     Continues as new between two tries of one attempt, when the server suggests it: a provider that is down
-    for days, or a number that is busy for hours, must not fill the histart. A slot that is held stays held.
+    for days, or a number that is busy for hours, must not fill the history. A slot that is held stays held.
     """
 
     @workflow.init
@@ -77,7 +77,7 @@ class ContactWorkflow:
         self._is_put_off = False
         """It waits for a slot, and has heard that it is to be called later."""
         self._told = ""
-        """Who answered the calls so far and what came of them, a paragraph for each that was told of."""
+        """Who answered the calls so far and what came of them, a paragraph for each that was reported."""
         self._call = LiveCall(start.contact_id, start.attempt)
 
     @workflow.run
@@ -125,7 +125,7 @@ class ContactWorkflow:
 
     @workflow.signal(name=names.DUE_CHANGED, description=DESCRIPTIONS[names.DUE_CHANGED])
     def due_changed(self, request: object = None) -> None:
-        """RetryTimer until another time for an attempt that is still to come, or no longer."""
+        """Move the due time of an attempt that is still to come, or drop it."""
         moved = read_request(messages.DUE_CHANGED, request)
         if moved is not None and moved.attempt >= self._attempt:
             self._sleep.move(moved.attempt, moved.due_at)
@@ -195,7 +195,7 @@ class ContactWorkflow:
         return None
 
     async def _return_slot(self, withheld: PlacedCall) -> str | None:
-        """Give the slot back unused; return the status when this ends the start.
+        """Give the slot back unused; return the status when this ends the workflow.
 
         A fresh contact ends it and is read from the database again when calls may be placed.
         """

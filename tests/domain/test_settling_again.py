@@ -11,7 +11,7 @@ from domain.call import Outcome
 from domain.campaign import CONCURRENCY_KEY, CampaignRules
 from domain.contact import ContactStatus
 from domain.redial import RedialPolicy, RedialStrategy
-from domain.settlement import EndedAttempt, Settlement, WaitingContact, is_to_be_followed, settle_anew
+from domain.settlement import EndedAttempt, Settlement, WaitingContact, is_to_be_followed, settle_again
 from domain.working_hours import DEFAULT_WORKING_HOURS, DayHours, WorkingHours
 from tests.builders import CONTACT_ID, MONDAY_NOON, a_batch, a_campaign_rules
 
@@ -85,38 +85,38 @@ DOUBLING = {"strategy": RedialStrategy.EXPONENTIAL, "cooldown": 5 * MINUTE}
 def test_retry_under_changed_rules(
     waiting: WaitingContact, rules: CampaignRules, becomes: Settlement
 ) -> None:
-    assert settle_anew(waiting, a_batch(), rules, now=NOW) == becomes
+    assert settle_again(waiting, a_batch(), rules, now=NOW) == becomes
 
 
 def test_missed_time_moves_to_the_next_opening_where_the_window_has_closed_since() -> None:
     office = _rules(working_hours_enforced=True, retry_policy=RedialPolicy(cooldown=MINUTE))
     evening = MONDAY_NOON + 8 * HOUR
-    assert settle_anew(_waiting(), a_batch(), office, now=evening) == _retry(21 * HOUR)  # Tuesday, 09:00
+    assert settle_again(_waiting(), a_batch(), office, now=evening) == _retry(21 * HOUR)  # Tuesday, 09:00
 
 
 @pytest.mark.parametrize("end", [HOUR, 12 * HOUR])
 def test_retry_without_an_opening_before_the_end_of_the_batch_ends_as_the_call_did(end: timedelta) -> None:
     batch = a_batch(scheduled_end=MONDAY_NOON + end)
-    assert settle_anew(_waiting(), batch, _rules(**TOKYO), now=NOW) == Settlement(status=ContactStatus.BUSY)
+    assert settle_again(_waiting(), batch, _rules(**TOKYO), now=NOW) == Settlement(status=ContactStatus.BUSY)
 
 
 def test_missed_time_without_a_later_opening_ends_as_the_call_did() -> None:
     batch = a_batch(scheduled_end=MONDAY_NOON + 9 * HOUR)
     office = _rules(working_hours_enforced=True, retry_policy=RedialPolicy(cooldown=MINUTE))
-    settled = settle_anew(_waiting(), batch, office, now=MONDAY_NOON + 8 * HOUR)
+    settled = settle_again(_waiting(), batch, office, now=MONDAY_NOON + 8 * HOUR)
     assert settled == Settlement(status=ContactStatus.BUSY)
 
 
 def test_unknown_ending_keeps_the_phone_quiet() -> None:
     rules = _policy(cooldown=MINUTE, retry_on=frozenset({Outcome.UNKNOWN}))
-    settled = settle_anew(_waiting(Outcome.UNKNOWN), a_batch(), rules, now=NOW, quiet_after_unknown=HOUR)
+    settled = settle_again(_waiting(Outcome.UNKNOWN), a_batch(), rules, now=NOW, quiet_after_unknown=HOUR)
     assert settled == _retry(HOUR)
 
 
 def test_what_the_batch_overrides_wins() -> None:
     own = BatchOverrides(max_retries_override=2, working_hours_enforced=False)
     rules = _rules(retry_policy=RedialPolicy(max_retries=0), **TOKYO)
-    assert settle_anew(_waiting(), a_batch(overrides=own), rules, now=NOW) == _retry(30 * MINUTE)
+    assert settle_again(_waiting(), a_batch(overrides=own), rules, now=NOW) == _retry(30 * MINUTE)
 
 
 CLOSED = WorkingHours((DayHours(enabled=False, windows=()),) * 7)
@@ -143,7 +143,7 @@ def test_follow_up_under_changed_rules(
         agreed_at=None if agreed_at is None else MONDAY_NOON + agreed_at,
     )
     becomes = Settlement(status=ContactStatus.FOLLOWUP_SCHEDULED, follow_up_at=MONDAY_NOON + called_at)
-    assert settle_anew(waiting, a_batch(), rules, now=NOW) == becomes
+    assert settle_again(waiting, a_batch(), rules, now=NOW) == becomes
 
 
 @pytest.mark.parametrize(
