@@ -6,6 +6,11 @@ READY := $(VENV)/.ready
 # In the order of tests/tiers.py, which xdist would turn round.
 SHARED := --numprocesses 3 --dist loadfile --no-loadscope-reorder
 
+# Of the storms, see docs/storms.md.
+SEED ?= 1
+SEEDS ?= 4
+BLOWS ?= 50
+
 # The tests start hundreds of processes, which otherwise compile the same modules again and again.
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -33,6 +38,10 @@ test: $(READY) ## Run every test but those of real phones and of a browser
 
 test-unit: $(READY) ## Run the tests that start no server of any kind
 	@$(BIN)/python -m pytest $(SHARED) --numprocesses 2 -m 'not (e2e or server or store or process)'
+
+test-faults: $(READY) ## Strike a whole stack at random for 20 minutes at most (SEED, SEEDS, BLOWS)
+	@$(BIN)/python -m tests.model --seed $(SEED) --examples 60
+	@$(BIN)/python -m tests.storms --seed $(SEED) --seeds $(SEEDS) --blows $(BLOWS) --minutes 14
 
 coverage: $(READY) ## Run every test, and refuse coverage below the floor
 	@$(BIN)/python -m pytest $(SHARED) --cov --cov-report=term:skip-covered
@@ -66,4 +75,4 @@ bench: $(READY) ## Measure throughput beside the bare fan-out
 constraints: $(READY) ## Renew constraints.txt with releases that are a week old
 	@.ci/renew_constraints $(COOL_DOWN_DAYS)
 
-.PHONY: help install demo up test test-alerts test-unit coverage test-sip test-browser test-wheel check format bench constraints
+.PHONY: help install demo up test test-alerts test-unit test-faults coverage test-sip test-browser test-wheel check format bench constraints

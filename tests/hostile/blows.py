@@ -86,18 +86,18 @@ def strike(house: House, blow: Blow, seconds: float, watch: Watch) -> None:
             watch.let_go()
             house.start_api()
         case Blow.TEMPORAL_FROZEN:
-            with _frozen(_temporal(house)):
+            with frozen(_temporal(house)):
                 watch.let_go()
                 time.sleep(seconds)
         case Blow.KILLED_WHILE_FROZEN:
-            with _frozen(_temporal(house)):
+            with frozen(_temporal(house)):
                 watch.let_go()
                 watch.wait(Moment.ONCE_STORED, seconds)
                 house.kill("api")
             house.start_api()
         case Blow.POSTGRES_FROZEN:
             watch.let_go()
-            with _frozen(_main_process_of_postgres(house)):
+            with frozen(_main_process_of_postgres(house)):
                 time.sleep(seconds)
 
 
@@ -108,7 +108,7 @@ def _driver_address(house: House) -> str:
 
 
 @contextmanager
-def _frozen(process_id: int) -> Iterator[None]:
+def frozen(process_id: int) -> Iterator[None]:
     """Stop a process with all its children for the length of a `with` block."""
     process = psutil.Process(process_id)
     os.kill(process_id, signal.SIGSTOP)  # first, so that it makes no further children

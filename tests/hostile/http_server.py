@@ -114,10 +114,15 @@ async def _converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, 
                 await writer.drain()
                 return
             case Mischief.RESET:
-                line: socket.socket = writer.get_extra_info("socket")
-                line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
-                writer.transport.abort()
+                reset(writer)
                 return
+
+
+def reset(writer: asyncio.StreamWriter) -> None:
+    """End a connection of TCP so that the peer is sent a reset."""
+    line: socket.socket = writer.get_extra_info("socket")
+    line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+    writer.transport.abort()
 
 
 async def _read(reader: asyncio.StreamReader) -> Request | None:

@@ -1,0 +1,1 @@
+"""A small reference model of the contract, and the real API driven beside it."""
