@@ -1,7 +1,7 @@
 """The other end of calls that take their time on the clock that skips."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -13,51 +13,66 @@ from domain.telephony import CallRequest
 from tests.workflows.stage import Stage, server_time
 
 QUEUE = "callees"
-HANGS_UP = "callee_hangs_up"
+ENDS = "call_ends"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """How a call goes: for how long it rings or is talked in, and how it ends."""
+
+    lasts: timedelta
+    ends: CallStatus = CallStatus.COMPLETED
 
 
 @dataclass
-class AnsweredCall:
-    """A call that somebody has answered."""
+class OpenCall:
+    """A call that goes on."""
 
     execution_id: str
-    talk: timedelta
+    answer: Answer
 
 
 @workflow.defn
 class Callee:
-    """Talks for a while and hangs up."""
+    """Lets a call go on for a while, and ends it."""
 
     @workflow.run
-    async def run(self, call: AnsweredCall) -> None:
-        await workflow.sleep(call.talk)
-        await workflow.execute_activity(
-            HANGS_UP, call.execution_id, start_to_close_timeout=timedelta(seconds=10)
-        )
+    async def run(self, call: OpenCall) -> None:
+        await workflow.sleep(call.answer.lasts)
+        await workflow.execute_activity(ENDS, call, start_to_close_timeout=timedelta(seconds=10))
 
 
 @asynccontextmanager
-async def people_who_talk(stage: Stage, talk: timedelta) -> AsyncIterator[None]:
-    """Have every call that is placed answered at once, and ended by the callee after so long."""
+async def people_who(stage: Stage, answer: Callable[[CallRequest, int], Answer]) -> AsyncIterator[None]:
+    """Have each call go as is told of it, and of which call of its contact it is (from 1)."""
 
-    @activity.defn(name=HANGS_UP)
-    async def hang_up(execution_id: str) -> None:
-        ended = StatusEvent(status=CallStatus.COMPLETED, happened_at=server_time())
-        await stage.hear(execution_id, ended)
+    @activity.defn(name=ENDS)
+    async def end(call: OpenCall) -> None:
+        ended = StatusEvent(status=call.answer.ends, happened_at=server_time())
+        await stage.hear(call.execution_id, ended)
 
-    async def answer(request: CallRequest) -> None:
-        call = AnsweredCall(request.execution_id, talk)
+    async def begin(request: CallRequest) -> None:
+        goes = answer(request, stage.telephone.calls_of[request.contact_id])
+        is_answered = goes.ends is CallStatus.COMPLETED
+        status = CallStatus.IN_PROGRESS if is_answered else CallStatus.RINGING
+        await stage.hear(request.execution_id, StatusEvent(status=status, happened_at=server_time()))
+        call = OpenCall(request.execution_id, goes)
         await stage.client.start_workflow(
             Callee.run, call, id=f"callee/{request.execution_id}", task_queue=QUEUE
         )
 
-    stage.telephone.script = lambda _request, _call: (CallStatus.IN_PROGRESS,)
-    stage.telephone.once_told = answer
+    stage.telephone.script = lambda _request, _call: ()
+    stage.telephone.once_told = begin
     async with Worker(
         stage.client,
         task_queue=QUEUE,
         workflows=[Callee],
-        activities=[hang_up],
+        activities=[end],
         workflow_runner=UnsandboxedWorkflowRunner(),
     ):
         yield
+
+
+def people_who_talk(stage: Stage, talk: timedelta) -> AbstractAsyncContextManager[None]:
+    """Have every call that is placed answered at once, and ended by the callee after so long."""
+    return people_who(stage, lambda _request, _call: Answer(talk))
