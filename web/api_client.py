@@ -18,6 +18,8 @@ Query = Mapping[str, str | int | Sequence[str]]
 READ_SECONDS = 8.0
 LONG_SECONDS = 120.0
 """An upload is read and stored, and an action reaches every contact, before it is answered."""
+SILENCE_SECONDS = 40.0
+"""An event stream that is silent for longer has lost its API, whose heart beats every 15 seconds."""
 _NOT_NOW = frozenset({429, 502, 503, 504})
 
 
@@ -64,6 +66,8 @@ class Api:
     """The API with one visitor's token. Every method raises ApiAway and ApiRefused."""
 
     client: httpx.AsyncClient
+    followers: httpx.AsyncClient
+    """Whose connections event streams hold, so that the others have theirs."""
     token: str = field(repr=False)
     shared: SharedReads
 
@@ -125,6 +129,12 @@ class Api:
         )
         return await self._answer(request, stream=True)
 
+    async def follow(self, *path: str) -> httpx.Response:
+        """Open a stream of events; whoever asked closes it."""
+        timeout = httpx.Timeout(READ_SECONDS, read=SILENCE_SECONDS)
+        request = self.followers.build_request("GET", _url(path), headers=self._headers(), timeout=timeout)
+        return await self._answer(request, stream=True, client=self.followers)
+
     async def _send(
         self,
         method: str,
@@ -144,9 +154,11 @@ class Api:
         )
         return await self._answer(request)
 
-    async def _answer(self, request: httpx.Request, *, stream: bool = False) -> httpx.Response:
+    async def _answer(
+        self, request: httpx.Request, *, stream: bool = False, client: httpx.AsyncClient | None = None
+    ) -> httpx.Response:
         try:
-            answer = await self.client.send(request, stream=stream)
+            answer = await (client or self.client).send(request, stream=stream)
             if not answer.is_success:
                 await answer.aread()
         except httpx.RequestError as error:

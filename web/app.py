@@ -1,5 +1,6 @@
 """The console as a service of its own: its pages, its session, and the API it speaks to."""
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -21,8 +22,11 @@ from settings import Settings
 from web.batch import act, batch, contacts, export
 from web.campaign import act as act_on_campaign
 from web.campaign import campaign, campaigns, change, create, new_campaign
+from web.campaign import delete as delete_campaign
 from web.contact import contact, erase, follow_up, skip
+from web.following import follow
 from web.guard import Guard
+from web.lists import append, delete, requeue
 from web.new_batch import check, keep_file, new_batch, start
 from web.overview import overview
 from web.pages import Pages
@@ -34,6 +38,8 @@ from web.visit import Web, page_of
 
 STATIC = Path(__file__).parent / "static"
 CONNECTIONS = httpx.Limits(max_connections=50, max_keepalive_connections=20)
+MOST_FOLLOWERS = 200
+"""Pages that follow a batch at once; others ask every few seconds."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,13 +64,8 @@ class Surroundings:
 
 def create_app(around: Surroundings, transport: httpx.AsyncBaseTransport | None = None) -> Starlette:
     """Return the console; `transport` takes the network's place."""
-    client = httpx.AsyncClient(
-        base_url=around.api_url,
-        transport=transport,
-        limits=CONNECTIONS,
-        trust_env=False,
-        follow_redirects=False,
-    )
+    client = _client(around, transport, CONNECTIONS)
+    following = _client(around, transport, httpx.Limits(max_connections=MOST_FOLLOWERS))
     sessions = Sessions()
 
     @asynccontextmanager
@@ -74,6 +75,7 @@ def create_app(around: Surroundings, transport: httpx.AsyncBaseTransport | None 
         finally:
             sessions.end_all()
             await client.aclose()
+            await following.aclose()
 
     app = Starlette(
         routes=_routes(),
@@ -85,12 +87,26 @@ def create_app(around: Surroundings, transport: httpx.AsyncBaseTransport | None 
         pages=Pages(),
         sessions=sessions,
         client=client,
+        followers_client=following,
+        followers=asyncio.Semaphore(MOST_FOLLOWERS),
         shared=SharedReads(),
         temporal_ui_url=around.temporal_ui_url,
         temporal_namespace=around.temporal_namespace,
         over_https=around.over_https,
     )
     return app
+
+
+def _client(
+    around: Surroundings, transport: httpx.AsyncBaseTransport | None, limits: httpx.Limits
+) -> httpx.AsyncClient:
+    return httpx.AsyncClient(
+        base_url=around.api_url,
+        transport=transport,
+        limits=limits,
+        trust_env=False,
+        follow_redirects=False,
+    )
 
 
 def serve(settings: Settings) -> None:
@@ -120,6 +136,10 @@ def _routes() -> list[Route | Mount]:
         Route("/batches/new/start", start, methods=["POST"]),
         Route("/batches/{batch_id}", batch),
         Route("/batches/{batch_id}/act/{verb}", act, methods=["POST"]),
+        Route("/batches/{batch_id}/events", follow),
+        Route("/batches/{batch_id}/append", append, methods=["POST"]),
+        Route("/batches/{batch_id}/requeue", requeue, methods=["POST"]),
+        Route("/batches/{batch_id}/delete", delete, methods=["POST"]),
         Route("/batches/{batch_id}/export.csv", export),
         Route("/batches/{batch_id}/contacts", contacts),
         Route("/batches/{batch_id}/contacts/{contact_id}", contact),
@@ -132,6 +152,7 @@ def _routes() -> list[Route | Mount]:
         Route("/campaigns/{campaign_id}", campaign, methods=["GET"]),
         Route("/campaigns/{campaign_id}", change, methods=["POST"]),
         Route("/campaigns/{campaign_id}/act/{verb}", act_on_campaign, methods=["POST"]),
+        Route("/campaigns/{campaign_id}/delete", delete_campaign, methods=["POST"]),
         Route("/suppressions", suppressions, methods=["GET"]),
         Route("/suppressions", add, methods=["POST"]),
         Route("/suppressions/look-up", look_up, methods=["POST"]),

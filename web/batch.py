@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
+from uuid import uuid4
 
 from starlette.responses import Response, StreamingResponse
 
 from web.api_client import JsonObject, all_or_none
-from web.charts import STATUSES, calls_by_minute, columns, per_minute, share_bar
+from web.charts import STATUSES, calls_by_minute, columns, per_minute, share_bar, top
+from web.lists import ENDS, NOT_REACHED
 from web.visit import Visit, Web, acting, signed_in
 
 DEBUG_SECONDS = 4.0
@@ -70,6 +72,9 @@ async def batch(visit: Visit) -> Response:
         pieces=share_bar(found["counters"]),
         acts=(*_ACTS.get(found["status"], ()), *((CLOSE,) if found["keep_open"] else ())),
         is_over=found["status"] in OVER,
+        ends=ENDS,
+        not_reached=NOT_REACHED,
+        key=uuid4().hex,
         remedy=_remedy(found, debug),
         temporal_url=_temporal_url(visit.web, debug),
         **_progress(found, activity),
@@ -90,6 +95,7 @@ def _progress(found: JsonObject, activity: JsonObject | None) -> dict[str, Any]:
         "live": found["counters"]["dispatched"] + found["counters"]["in_flight"],
         "minutes": minutes,
         "columns": columns(minutes),
+        "top": top(minutes),
         "hours": sorted((activity or {}).get("calls_by_hour", {}).items()),
         "newest": (activity or {}).get("newest_calls", []),
     }

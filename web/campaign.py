@@ -32,6 +32,7 @@ DAY_MINUTES = 24 * 60
 VERBS = ("pause", "resume", "cancel")
 _ACTS = {"active": ("pause",), "paused": ("resume",)}
 _MAY_BE_CANCELLED = ("draft", "active", "paused")
+_MAY_BE_DELETED = ("draft", "completed", "cancelled")
 
 
 @dataclass(frozen=True)
@@ -104,6 +105,14 @@ async def act(visit: Visit) -> Response:
     return visit.go(f"/campaigns/{ids['campaign_id']}")
 
 
+@acting("/campaigns/{campaign_id}")
+async def delete(visit: Visit) -> Response:
+    """Take a campaign whose batches are over out of every list, and them with it."""
+    await visit.api.delete("campaigns", visit.path_params["campaign_id"])
+    visit.say("The campaign is deleted.")
+    return visit.go("/campaigns")
+
+
 async def _page(
     visit: Visit, found: JsonObject, fields: Fields, refused: ApiRefused | None = None
 ) -> Response:
@@ -123,6 +132,7 @@ async def _page(
         week=week(found["working_hours"]),
         acts=_ACTS.get(found["status"], ()),
         may_be_cancelled=found["status"] in _MAY_BE_CANCELLED,
+        may_be_deleted=found["status"] in _MAY_BE_DELETED,
         **_form_values(fields, refused),
     )
 

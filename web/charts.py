@@ -98,9 +98,15 @@ def calls_by_minute(now: datetime, *told: Sequence[JsonObject]) -> list[Minute]:
     return [found.get(each) or Minute(each) for each in shown]
 
 
+def top(minutes: Sequence[Minute]) -> int:
+    """Return the number at the top of a plot: even, so that the one at half its height is whole."""
+    highest = max((each.total for each in minutes), default=0)
+    return highest + highest % 2
+
+
 def columns(minutes: Sequence[Minute]) -> list[Column]:
     """Return the stacked columns of a plot of calls per minute."""
-    highest = max((each.total for each in minutes), default=0)
+    highest = top(minutes)
     if not highest:
         return []
     width = WIDTH / len(minutes)

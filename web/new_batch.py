@@ -40,7 +40,8 @@ async def keep_file(visit: Visit) -> Response:
     if not isinstance(file, UploadFile) or not file.size:
         visit.say("Choose a CSV file with at least one contact.", is_bad=True)
         return visit.go("/batches/new")
-    content, rows = await asyncio.to_thread(_copied, file)
+    content = await asyncio.to_thread(copied, file)
+    rows = await asyncio.to_thread(_rows, content)
     visit.web.sessions.keep(
         visit.session,
         Draft(
@@ -134,12 +135,12 @@ def _fields(form: FormData) -> dict[str, str]:
     return {name: text for name, text in texts.items() if text}
 
 
-def _copied(file: UploadFile) -> tuple["SpooledTemporaryFile[bytes]", int | None]:
-    """Return the file, which the request takes with it at its end, and how many rows it has."""
-    kept: SpooledTemporaryFile[bytes] = SpooledTemporaryFile(max_size=IN_MEMORY)  # noqa: SIM115 - its session closes it
+def copied(file: UploadFile) -> "SpooledTemporaryFile[bytes]":
+    """Return a copy of a file, which the request takes with it at its end; whoever asked closes it."""
+    kept: SpooledTemporaryFile[bytes] = SpooledTemporaryFile(max_size=IN_MEMORY)  # noqa: SIM115 - see above
     file.file.seek(0)
     shutil.copyfileobj(file.file, kept)
-    return kept, _rows(kept)
+    return kept
 
 
 def _rows(file: "SpooledTemporaryFile[bytes]") -> int | None:

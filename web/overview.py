@@ -9,7 +9,7 @@ from typing import Any
 from starlette.responses import Response
 
 from web.api_client import Api, JsonObject, all_or_none
-from web.charts import Minute, calls_by_minute, columns, share_bar
+from web.charts import Minute, calls_by_minute, columns, share_bar, top
 from web.pages import tone
 from web.visit import Visit, signed_in
 
@@ -42,6 +42,7 @@ async def overview(visit: Visit) -> Response:
         attention=_attention(running, looks),
         minutes=minutes,
         columns=columns(minutes),
+        top=top(minutes),
         unanswered=sum(1 for debug, _ in looks if debug is None),
         unlooked=max(0, len(running) - LOOKED_AT),
     )

@@ -1,5 +1,6 @@
 """One request of a visitor: who it is, what is asked of the API for them, and which page they get."""
 
+import asyncio
 import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -29,6 +30,9 @@ class Web:
     pages: Pages
     sessions: Sessions
     client: httpx.AsyncClient
+    followers_client: httpx.AsyncClient
+    followers: asyncio.Semaphore
+    """Places for pages that follow, each with a connection to the API of its own."""
     shared: SharedReads
     temporal_ui_url: str | None
     temporal_namespace: str
@@ -36,7 +40,7 @@ class Web:
 
     def api_with(self, token: str) -> Api:
         """Return the API as a token's holder sees it."""
-        return Api(self.client, token, self.shared)
+        return Api(self.client, self.followers_client, token, self.shared)
 
 
 @dataclass(frozen=True)

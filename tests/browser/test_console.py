@@ -242,3 +242,38 @@ def test_temporal_that_is_away_is_said_with_a_tip_and_the_page_finds_back_by_its
     visitor.sees("temporal down", seconds=30)
     mend(house, visitor.page.get_by_text("temporal down").is_hidden)
     visitor.sees("scheduled", seconds=30)
+
+
+def test_change_is_seen_at_once_though_the_page_itself_asks_rarely(visitor: Visitor, house: House) -> None:
+    batch_id = a_batch(house, "+14155550138", scheduled_start="2099-01-01T09:00:00Z")
+    # What the page asks for when its stream opens; the next time by itself is five seconds later.
+    with visitor.page.expect_request(lambda asked: "x-live" in asked.headers):
+        visitor.opens(f"/batches/{batch_id}")
+    house.api.act("batches", batch_id, "pause")
+
+    visitor.sees_status("paused", seconds=3)
+    assert visitor.complaints == []
+
+
+def test_file_is_dropped_on_a_batch_and_its_people_are_called_again_until_it_is_deleted(
+    visitor: Visitor, house: House
+) -> None:
+    batch_id = a_batch(house, "+14155550101", keep_open="true")
+    visitor.opens(f"/batches/{batch_id}")
+    visitor.page.locator("#file").set_input_files(
+        {"name": "more.csv", "mimeType": "text/csv", "buffer": b"phone_number\n+14155550139\n"}
+    )
+    visitor.presses("Add them")
+    visitor.sees("1 contacts are added.")
+    visitor.presses("Close when all are done")
+    visitor.sees_status("completed")
+    visitor.presses("Call them again in a new batch")
+    visitor.sees("1 contacts are called again, in this new batch.")
+    visitor.sees_status("completed")
+    visitor.opens(f"/batches/{batch_id}")
+    visitor.page.get_by_text("Delete …").click()
+    visitor.presses("Yes, delete this batch")
+
+    visitor.sees("The batch is deleted.")
+    assert house.ask("GET", f"/batches/{batch_id}").status_code == 404
+    assert visitor.complaints == []

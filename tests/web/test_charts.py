@@ -15,6 +15,7 @@ from web.charts import (
     columns,
     per_minute,
     share_bar,
+    top,
 )
 
 NOW = datetime(2026, 9, 4, 14, 30, 20, tzinfo=UTC)
@@ -86,6 +87,16 @@ def test_highest_column_fills_the_plot_and_outcomes_stand_on_each_other() -> Non
         ("failed", 0.0, 25.0),
     ]
     assert max(each.y + each.height for each in drawn) == HEIGHT
+
+
+def test_labels_beside_a_plot_are_whole_numbers() -> None:
+    this = Minute(THIS)
+    this.counts["busy"] = 117
+
+    drawn = columns([this])
+
+    assert (top([this]), top([])) == (118, 0)
+    assert drawn[0].height == pytest.approx(100 * 117 / 118, abs=0.01)
 
 
 @pytest.mark.parametrize(

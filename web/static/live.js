@@ -1,14 +1,26 @@
 // Keeps an open page fresh: asks for it again, and takes over what changed. Without an answer the last
-// numbers stay and are marked as old until one comes.
+// numbers stay and are marked as old until one comes. Where the server tells of changes, the page asks
+// when it hears of one, and by itself only rarely.
 "use strict";
 
 const EVERY = Number(document.body.dataset.every || 0) * 1000;
+const FOLLOWS = document.body.dataset.follow;
+const RARELY = 10000;
+const AFTER_CHANGE = 5000; // when what the server keeps for others is fresh again
+const BETWEEN = 700;
+const FOLLOW_AGAIN = 30000;
 const PATIENCE = 12000;
 const LONGEST_PAUSE = 10000;
 const banner = document.getElementById("connection");
 const known = new Map();
 let lastNumbers = new Date();
 let failures = 0;
+let timer = 0;
+let source = null;
+let isFollowing = false;
+let isAsking = false;
+let hasChanged = false;
+let askedAt = 0;
 
 const clock = (moment) => moment.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit" });
 
@@ -52,6 +64,10 @@ function say(isLost) {
 }
 
 async function refresh() {
+  const isTold = hasChanged;
+  isAsking = true;
+  hasChanged = false;
+  askedAt = performance.now();
   try {
     const answer = await fetch(location.href, {
       headers: { "X-Live": "1" }, cache: "no-store", signal: AbortSignal.timeout(PATIENCE),
@@ -72,13 +88,50 @@ async function refresh() {
     // One lost answer is no lost connection.
     if (failures > 1 && !document.body.dataset.away) say(true);
   }
-  return next();
+  isAsking = false;
+  return hasChanged ? changed() : next(isTold);
 }
 
-function next() {
-  const pause = Math.min(EVERY * Math.max(1, failures), LONGEST_PAUSE);
-  setTimeout(() => (document.hidden ? next() : refresh()), pause);
+function next(isTold = false) {
+  const usual = isFollowing ? (isTold ? AFTER_CHANGE : RARELY) : EVERY;
+  ask(Math.min(usual * Math.max(1, failures), LONGEST_PAUSE));
 }
+
+function ask(pause) {
+  clearTimeout(timer);
+  timer = setTimeout(() => (document.hidden ? next() : refresh()), pause);
+}
+
+function changed() {
+  hasChanged = true;
+  if (!isAsking) ask(Math.max(0, askedAt + BETWEEN - performance.now()));
+}
+
+// A browser has few connections to one server, so only pages that are seen hold one.
+function follow() {
+  if (!FOLLOWS || source || document.hidden) return;
+  source = new EventSource(FOLLOWS);
+  source.addEventListener("open", () => { isFollowing = true; });
+  source.addEventListener("change", changed);
+  source.addEventListener("end", () => { unfollow(); changed(); });
+  source.addEventListener("error", () => {
+    const isRefused = source.readyState === EventSource.CLOSED;
+    if (isFollowing) { isFollowing = false; changed(); }
+    if (isRefused) { unfollow(); setTimeout(follow, FOLLOW_AGAIN); }
+  });
+}
+
+function unfollow() {
+  source?.close();
+  source = null;
+  isFollowing = false;
+}
+
+document.addEventListener("visibilitychange", () => {
+  if (document.hidden) return unfollow();
+  follow();
+  if (EVERY) changed();
+});
 
 function watchDrops() {
   for (const zone of document.querySelectorAll(".drop")) {
@@ -105,3 +158,4 @@ localTimes(document);
 watchDrops();
 sendOnce();
 if (EVERY) next();
+follow();
