@@ -1,12 +1,13 @@
-"""The product's own text, read and parsed once; no rule of this folder runs what it reads."""
+"""The product's own text, read once and parsed at most once; no rule of this folder runs what it reads."""
 
 import ast
-from collections.abc import Callable, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatch
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from tests.architecture.reading import Function
 
@@ -18,20 +19,33 @@ Node = TypeVar("Node", bound=ast.AST)
 
 @dataclass(frozen=True)
 class Module:
-    """One Python file; `path` is relative to the root."""
+    """One Python file; `path` is relative to the root. Its text is parsed when that is first asked for."""
 
     path: Path
     text: str
-    tree: ast.Module
 
     @classmethod
     def of(cls, path: str | Path, text: str) -> "Module":
-        """Parse a module's text."""
-        return cls(Path(path), text, ast.parse(text))
+        """Return the module of a text."""
+        return cls(Path(path), text)
+
+    @cached_property
+    def tree(self) -> ast.Module:
+        """The parsed text."""
+        return ast.parse(self.text)
 
     def nodes(self, kind: type[Node]) -> Iterator[Node]:
         """Yield every node of a kind, wherever it is nested."""
-        return (node for node in ast.walk(self.tree) if isinstance(node, kind))
+        for found, nodes in self._by_kind.items():
+            if issubclass(found, kind):
+                yield from cast(list[Node], nodes)
+
+    @cached_property
+    def _by_kind(self) -> Mapping[type[ast.AST], list[ast.AST]]:
+        by_kind: dict[type[ast.AST], list[ast.AST]] = defaultdict(list)
+        for node in ast.walk(self.tree):
+            by_kind[type(node)].append(node)
+        return by_kind
 
     def functions(self) -> Iterator[Function]:
         """Yield every function and method, wherever it is nested."""

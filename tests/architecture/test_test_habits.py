@@ -13,6 +13,8 @@ MOCKS = ("unittest.mock", "mock", "pytest_mock")
 
 def mocks(module: Module) -> Iterator[str]:
     """Each import of something that answers to any name."""
+    if "mock" not in module.text:
+        return
     for statement in module.nodes(ast.stmt):
         for name in imported(statement):
             if any(f"{name}.".startswith(f"{mock}.") for mock in MOCKS):

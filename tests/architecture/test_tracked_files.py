@@ -33,13 +33,15 @@ MACHINE_PATH = re.compile(rf"(?<![\w.:/~$}}>-])/(?:{'|'.join(MACHINE_FOLDERS)})/
 
 def registries(path: Path, text: str) -> Iterator[str]:
     """Each line that names the host of a package registry."""
-    for number, line in enumerate(text.splitlines(), start=1):
-        yield from (f"{path}:{number} {host}" for host in REGISTRIES if host in line.lower())
+    lowered = text.lower()
+    named = [host for host in REGISTRIES if host in lowered]
+    for number, line in enumerate(lowered.splitlines() if named else (), start=1):
+        yield from (f"{path}:{number} {host}" for host in named if host in line)
 
 
 def machine_paths(path: Path, text: str) -> Iterator[str]:
     """Each line that names a place on somebody's machine."""
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(text.splitlines() if MACHINE_PATH.search(text) else (), start=1):
         yield from (f"{path}:{number} {found}" for found in MACHINE_PATH.findall(line))
 
 
