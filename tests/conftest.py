@@ -1,5 +1,6 @@
 """Tiers, Postgres for every test that asks for it, and an end of the process that cannot abort."""
 
+import gc
 import itertools
 import os
 import shutil
@@ -7,8 +8,10 @@ import sys
 import tempfile
 from collections.abc import AsyncIterator, Generator, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
+import httpx
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -32,6 +35,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items[:] = spread(items)
 
 
+def pytest_collection_finish() -> None:
+    # Thousands of tests and all they import stay to the end; every full collection would look at them.
+    gc.freeze()
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
     _watch.begin(item)
@@ -52,6 +60,16 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         if stream is not None and not stream.closed:
             stream.flush()
     os._exit(session.exitstatus)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _certificates_are_read_once() -> Iterator[None]:
+    """To read those of all authorities takes longer than most tests that open a client."""
+    with pytest.MonkeyPatch.context() as patch:
+        read_once = cache(httpx.create_ssl_context)
+        for place in ("httpx.create_ssl_context", "httpx._transports.default.create_ssl_context"):
+            patch.setattr(place, read_once)
+        yield
 
 
 @pytest.fixture(scope="session")
