@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from api.diagnosis import reading
 from domain.batch import BatchStatus, PausedBy
 from domain.breaker import BreakerState
 from domain.call import AttemptKind, CallStatus, StatusEvent
@@ -296,9 +297,12 @@ async def test_temporal_down_leaves_null_what_only_it_knows(house: House) -> Non
         pytest.param({"dispatcher"}, "healthy", id="dispatcher"),
     ],
 )
-async def test_source_that_hangs_is_not_waited_for(house: House, silent: set[str], diagnosis: str) -> None:
+async def test_source_that_hangs_is_not_waited_for(
+    house: House, silent: set[str], diagnosis: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     batch_id = await a_batch(house)
     house.engine.hangs_on = silent
+    monkeypatch.setattr(reading, "SOURCE_SECONDS", 0.05)
 
     told = await debug(house, batch_id)
 
