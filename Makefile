@@ -56,6 +56,9 @@ test-alerts: ## Try each alert rule on its fault and on a healthy hour (needs pr
 	@command -v promtool >/dev/null || { echo "promtool is not here; on Debian: apt-get install prometheus"; exit 1; }
 	@cd deploy/prometheus && promtool check rules apollo.rules.yml && promtool test rules apollo.rules.test.yml
 
+verify: $(READY) ## Bring up docker-compose.yml, use it, strike it and take it down (needs docker compose)
+	@$(BIN)/python -m deploy.verify $(VERIFY)
+
 test-wheel: $(READY) ## Build the wheel, run its demo and its stack in an empty environment
 	@.ci/wheel
 
@@ -75,4 +78,4 @@ bench: $(READY) ## Measure throughput beside the bare fan-out
 constraints: $(READY) ## Renew constraints.txt with releases that are a week old
 	@.ci/renew_constraints $(COOL_DOWN_DAYS)
 
-.PHONY: help install demo up test test-alerts test-unit test-faults coverage test-sip test-browser test-wheel check format bench constraints
+.PHONY: help install demo up test test-alerts test-unit test-faults coverage test-sip test-browser verify test-wheel check format bench constraints

@@ -1,25 +1,32 @@
-"""Every command of the page about operations, typed as it stands there against a real stack."""
+"""Every command of the page about operations, typed as it stands there against a real stack.
+
+The stack is one of our own, or the one that `tests/e2e/operated_stack.py` is told of.
+"""
 
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
 import pytest
 
-from tests.e2e.house import House, a_fresh_house
+from tests.e2e.house import House
+from tests.e2e.operated_stack import an_operated_house
 from tests.e2e.operations_page import Typed, read_page
 from tests.e2e.scenes import a_batch, a_campaign
+from workflows.names import SEARCH_ATTRIBUTES
 
 pytestmark = [pytest.mark.e2e, pytest.mark.server, pytest.mark.timeout(240)]
 
 TYPED = read_page()
 BIN = Path(sys.executable).parent
+TCTL = shutil.which("tctl")
 _turn = count()
 
 # Section to the batch's status afterwards; the scene is a batch in progress unless the table says otherwise.
@@ -47,7 +54,7 @@ REFUSED = "Somebody tries to pause on the server"
 
 @pytest.fixture(scope="module")
 def house() -> Iterator[House]:
-    with a_fresh_house(talk_seconds=600) as opened:
+    with an_operated_house() as opened:
         yield opened
 
 
@@ -79,12 +86,13 @@ class Scene:
         program, *words = shlex.split(command.filled(self.ids))
         ours = {
             "TEMPORAL_ADDRESS": self.house.stack.temporal_address,
+            "TEMPORAL_CLI_ADDRESS": self.house.stack.temporal_address,
             "APOLLO_API_URL": self.house.stack.plan.api_url,
             "APOLLO_API_TOKEN": self.house.stack.token,
         }
         confirmed = ["--yes"] if "delete" in words else []
         return subprocess.run(  # noqa: S603 - the page is ours
-            [str(BIN / program), *words, *confirmed],
+            [TCTL or program if program == "tctl" else str(BIN / program), *words, *confirmed],
             env={**os.environ, **ours},
             capture_output=True,
             check=False,
@@ -120,6 +128,16 @@ def typed(section: str, mark: str = "run") -> list[Typed]:
     return [each for each in TYPED if (each.section, each.mark) == (section, mark)]
 
 
+def in_both_tools(sections: Iterable[str]) -> list[object]:
+    """Return each section with the mark of its lines; tctl's, where it has some, are skipped without tctl."""
+    is_missing = pytest.mark.skipif(TCTL is None, reason="tctl is not here")
+    with_tctl = [section for section in sections if typed(section, "tctl")]
+    return [
+        *(pytest.param(section, "run", id=section) for section in sections),
+        *(pytest.param(section, "tctl", id=f"{section}, tctl", marks=is_missing) for section in with_tctl),
+    ]
+
+
 def rings_twice(house: House) -> int:
     executions = [ring["execution_id"] for ring in house.rings()]
     return len(executions) - len(set(executions))
@@ -132,11 +150,11 @@ def test_every_section_with_commands_is_tried() -> None:
     assert {each.mark for each in TYPED} == {"run", "breaks", "refused", "tctl"}
 
 
-@pytest.mark.parametrize("section", READS)
-def test_command_that_only_looks_answers_and_changes_nothing(scene: Scene, section: str) -> None:
+@pytest.mark.parametrize(("section", "mark"), in_both_tools(READS))
+def test_command_that_only_looks_answers_and_changes_nothing(scene: Scene, section: str, mark: str) -> None:
     before = scene.status, scene.contact_status()
 
-    done = [scene.type(each) for each in typed(section)]
+    done = [scene.type(each) for each in typed(section, mark)]
 
     assert [(each.returncode, each.stderr) for each in done if each.returncode] == []
     assert (scene.status, scene.contact_status()) == before == ("in_progress", "retrying")
@@ -154,13 +172,15 @@ def test_searches_find_the_sleeping_contact_and_its_batch(scene: Scene) -> None:
     assert "3" in re.findall(r"\d+", children)
 
 
-@pytest.mark.parametrize("section", MOVES)
-def test_command_moves_the_batch_as_the_page_says(house: House, scene: Scene, section: str) -> None:
+@pytest.mark.parametrize(("section", "mark"), in_both_tools(MOVES))
+def test_command_moves_the_batch_as_the_page_says(
+    house: House, scene: Scene, section: str, mark: str
+) -> None:
     workflow_id = f"batch/{scene.batch_id}"
     if section == "Resume a batch":
         house.api.act("batches", scene.batch_id, "pause")
 
-    done = [scene.type(each) for each in typed(section)]
+    done = [scene.type(each) for each in typed(section, mark)]
 
     assert [(each.returncode, each.stderr) for each in done if each.returncode] == []
     house.wait_for(lambda: scene.status == MOVES[section], 10)
@@ -201,6 +221,14 @@ def test_server_refuses_to_pause_a_workflow(scene: Scene) -> None:
 
     assert scene.type(refused).returncode != 0
     assert scene.status == "in_progress"
+
+
+def test_page_creates_every_search_attribute() -> None:
+    created = re.findall(
+        r"create --name (\w+) --type (\w+)", "\n".join(each.line for each in typed("Search attributes"))
+    )
+
+    assert dict(created) == dict(SEARCH_ATTRIBUTES)
 
 
 def test_tctl_line_says_what_the_line_above_it_says() -> None:

@@ -14,7 +14,7 @@ from tests.console.terminal import apollo
 
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())
 SETUPTOOLS: dict[str, Any] = PROJECT["tool"]["setuptools"]
-NOT_SHIPPED = {"bench", "examples", "tests"}
+NOT_SHIPPED = {"bench", "deploy", "examples", "tests"}
 TOP_LEVEL = {
     *("activities", "api", "console", "domain", "embedded", "observability", "receivers"),
     *("store", "telephony", "temporal", "web", "workflows"),

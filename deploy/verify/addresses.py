@@ -1,0 +1,10 @@
+"""Where the composed stack is found on this machine; docker-compose.yml and compose.yml publish these."""
+
+API = "http://127.0.0.1:8000"
+SECOND_API = "http://127.0.0.1:8001"
+CONSOLE = "http://127.0.0.1:8030"
+SIMULATOR = "http://127.0.0.1:8090"
+TEMPORAL = "127.0.0.1:7233"
+TEMPORAL_UI = "http://127.0.0.1:8233"
+PROMETHEUS = "http://127.0.0.1:9090"
+GRAFANA = "http://127.0.0.1:3000"
