@@ -113,6 +113,18 @@ def test_nobody_waits_for_health_that_is_never_asked_nor_for_an_end_that_never_c
                 assert awaited.restart != "unless-stopped", name
 
 
+def test_health_is_asked_at_an_address_for_localhost_may_be_one_where_nobody_listens() -> None:
+    asked = [each.healthcheck.test for each in FILE.services.values() if each.healthcheck is not None]
+
+    assert not any("localhost" in word for words in asked for word in words)
+
+
+def test_health_is_asked_without_a_blank_at_which_some_engines_cut_words() -> None:
+    asked = [each.healthcheck.test for each in FILE.services.values() if each.healthcheck is not None]
+
+    assert not any(" " in word for words in asked for word in words)
+
+
 def test_every_service_starts_after_those_it_needs_and_none_needs_itself() -> None:
     started: set[str] = set()
     while len(started) < len(FILE.services):
