@@ -8,6 +8,8 @@ import pytest
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+import worker
+from api import app as api
 from worker import Role
 from workflows.options import DIAL
 
@@ -158,6 +160,12 @@ def test_every_role_has_workers_of_its_own_in_the_profile(role: Role) -> None:
     assert service.command == ["python", "-m", "worker", "--role", role]
     assert service.profiles == ["roles"]
     assert (service.environment, service.depends_on) == (of_all.environment, of_all.depends_on)
+
+
+def test_database_has_room_for_twice_every_process_that_works_with_it() -> None:
+    [room] = re.findall(r"max_connections=(\d+)", " ".join(FILE.services["postgres"].command or ()))
+
+    assert int(room) >= 2 * (len(WORKERS) * worker.CONNECTIONS + api.CONNECTIONS + api.WEBHOOK_CONNECTIONS)
 
 
 def test_payload_keys_are_the_same_for_everybody_who_reads_payloads() -> None:
