@@ -9,6 +9,9 @@ from pathlib import Path
 
 from rich.console import Console
 
+from bench.actions import LIMIT as ACTIONS_LIMIT
+from bench.actions import TALK_SECONDS as ACTIONS_TALK_SECONDS
+from bench.actions import measure_actions, show_actions
 from bench.erasures import run_erasures
 from bench.executions import LIMIT as EXECUTIONS_LIMIT
 from bench.executions import TALK_SECONDS as EXECUTIONS_TALK_SECONDS
@@ -90,6 +93,11 @@ def _memory(stack: RunningStack, console: Console, size: Size) -> None:
         show_memory(console, asyncio.run(measure_memory(stack, contacts=size.contacts)))
 
 
+def _actions(stack: RunningStack, console: Console, size: Size) -> None:
+    costs = asyncio.run(measure_actions(stack, contacts=size.contacts, limit=size.limit))
+    show_actions(console, costs, size.contacts)
+
+
 @dataclass(frozen=True)
 class Bench:
     """One measurement on a whole stack, as large as it is without options."""
@@ -106,6 +114,7 @@ ON_A_STACK = {
     "followers": Bench(_followers, Size(600, 2, FOLLOWERS_LIMIT), FOLLOWERS_TALK_SECONDS),
     "slots": Bench(_slots, Size(1000, 1, SLOTS_LIMIT), SLOTS_TALK_SECONDS),
     "webhooks": Bench(_webhooks, Size(2500, 1, WEBHOOKS_LIMIT), WEBHOOKS_TALK_SECONDS),
+    "actions": Bench(_actions, Size(200, 1, ACTIONS_LIMIT), ACTIONS_TALK_SECONDS),
     "memory": Bench(_memory, Size(1000)),
     "preview": Bench(_preview, Size(10_000, rounds=3)),
 }

@@ -1,0 +1,95 @@
+"""How many events and billable actions an answered contact costs Temporal: `python -m bench --only actions`.
+
+Read from the histories of the batch and of all its contacts, every run of them. What counts as an action is
+said in https://docs.temporal.io/cloud/actions, read on 2026-11-30. Queries and heartbeats are billed too and
+leave no event: nobody watches this batch, and an activity that is shorter than its first heartbeat has none.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+
+import httpx
+from rich.console import Console
+from rich.table import Table
+from temporalio.api.enums.v1 import EventType
+from temporalio.api.history.v1 import HistoryEvent
+from temporalio.client import Client
+
+from bench.full_path import rate_of, start_batch
+from embedded.stack import RunningStack
+from temporal.client import connect
+
+LIMIT = 20
+TALK_SECONDS = 2
+_AT_ONCE = 10
+
+# A child's start is two: the command of its parent, and the run. Only the receiver's side of a signal counts.
+_ACTIONS = {
+    EventType.EVENT_TYPE_WORKFLOW_EXECUTION_STARTED: "workflow runs",
+    EventType.EVENT_TYPE_START_CHILD_WORKFLOW_EXECUTION_INITIATED: "child workflow starts",
+    EventType.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED: "signals",
+    EventType.EVENT_TYPE_TIMER_STARTED: "timers",
+    EventType.EVENT_TYPE_ACTIVITY_TASK_STARTED: "activities",
+    EventType.EVENT_TYPE_MARKER_RECORDED: "local activities",
+    EventType.EVENT_TYPE_UPSERT_WORKFLOW_SEARCH_ATTRIBUTES: "search attribute upserts",
+}
+
+
+@dataclass
+class Cost:
+    """Of one workflow type, all its runs together."""
+
+    events: int = 0
+    actions: Counter[str] = field(default_factory=Counter)
+
+    def add(self, event: HistoryEvent) -> None:
+        """Count one event."""
+        self.events += 1
+        if (action := _ACTIONS.get(event.event_type)) is not None:
+            tries = event.activity_task_started_event_attributes.attempt or 1
+            self.actions[action] += tries
+
+
+async def measure_actions(stack: RunningStack, *, contacts: int, limit: int) -> dict[str, Cost]:
+    """Call everybody once; return the cost by workflow type."""
+    headers = {"Authorization": f"Bearer {stack.token}"}
+    async with httpx.AsyncClient(base_url=f"{stack.plan.api_url}/api/v1", headers=headers, timeout=60) as api:
+        batch = await start_batch(api, contacts=contacts, window=limit)
+        await rate_of(api, batch)
+    settings = stack.plan.settings.model_copy(update={"temporal_address": stack.temporal_address})
+    return await _costs(await connect(settings), batch.batch_id)
+
+
+async def _costs(client: Client, batch_id: str) -> dict[str, Cost]:
+    costs: dict[str, Cost] = {}
+    places = asyncio.Semaphore(_AT_ONCE)
+
+    async def count(workflow_type: str, workflow_id: str, run_id: str) -> None:
+        async with places:
+            async for event in client.get_workflow_handle(workflow_id, run_id=run_id).fetch_history_events():
+                costs.setdefault(workflow_type, Cost()).add(event)
+
+    async with asyncio.TaskGroup() as counting:
+        async for each in _runs(client, batch_id):
+            counting.create_task(count(*each))
+    return costs
+
+
+async def _runs(client: Client, batch_id: str) -> AsyncIterator[tuple[str, str, str]]:
+    async for each in client.list_workflows(f"BatchId = '{batch_id}'"):
+        yield each.workflow_type, each.id, each.run_id
+
+
+def show_actions(console: Console, costs: dict[str, Cost], contacts: int) -> None:
+    """Print what each workflow type costs a contact, and their sum."""
+    table = Table(title=f"{contacts} answered contacts, per contact")
+    for column in ("", *costs, "together"):
+        table.add_column(column, justify="left" if column == "" else "right")
+    rows = {"events": [each.events for each in costs.values()]}
+    rows |= {name: [each.actions[name] for each in costs.values()] for name in _ACTIONS.values()}
+    rows["actions"] = [each.actions.total() for each in costs.values()]
+    for name, counts in rows.items():
+        table.add_row(name, *(f"{count / contacts:.2f}" for count in (*counts, sum(counts))))
+    console.print(table)
