@@ -72,7 +72,7 @@ format: $(READY) ## Format the code and mend what the linter can
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-bench: $(READY) ## Measure throughput beside the bare fan-out
+bench: $(READY) ## Measure what has goals, beside them and beside the last run
 	@$(BIN)/python -m bench
 
 constraints: $(READY) ## Renew constraints.txt with releases that are a week old

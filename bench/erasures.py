@@ -7,7 +7,6 @@ empties batches that are over.
 """
 
 import asyncio
-import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import asynccontextmanager, suppress
@@ -15,7 +14,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from multiprocessing import get_context
-from pathlib import Path
 from time import perf_counter
 
 from rich.console import Console
@@ -25,14 +23,14 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from activities.retention import RetentionParts, purge
 from api.webhook_endpoints.bodies import body_of
-from bench.stored_history import ORGANIZATION, StoredHistory, keep_history
+from bench.figures import Figure, percentile
+from bench.stored_history import ORGANIZATION, StoredHistory, a_database, keep_history
 from domain.call import AttemptKind, CallStatus, DialState, StatusEvent
 from domain.caller_id import CallerIds, CallerIdStrategy
 from domain.contact import ContactStatus, NewContact
 from domain.identity import BatchId, ContactId
 from domain.ports import AttemptClaim, Claimed, Window
 from domain.settlement import Settlement
-from embedded.postgres import EmbeddedPostgres
 from store.access.idempotency import PostgresIdempotencyStore
 from store.audit.log import PostgresAuditLog
 from store.batches.repository import PostgresBatchStore
@@ -42,7 +40,6 @@ from store.database.engine import create_store_engine, single_statement
 from store.database.ids import mint
 from store.erasures.repository import PostgresErasureStore
 from store.erasures.retention import PostgresRetentionStore
-from store.migrations import upgrade
 
 SECONDS = 12.0
 """Of each phase; an append or an erasure under way is waited for."""
@@ -240,35 +237,33 @@ async def _again_and_again(beside: Beside, step: Step | None, *, every: float, u
         await asyncio.sleep(max(0, began + every - perf_counter()))
 
 
+def erasure_figures(phases: Sequence[Beside]) -> Sequence[Figure]:
+    """Return the worst of what others had beside the work."""
+    pages = max(percentile(each.pages, 0.99) for each in phases[1:])
+    calls = min(len(each.calls) for each in phases[1:]) / (CALLS_PER_SECOND * SECONDS)
+    return [
+        Figure("contacts page beside appends, erasures, retention, p99, ms", pages, 30),
+        Figure("dialling kept beside them", calls, 0.95, at_least=True),
+    ]
+
+
 def show_erasures(console: Console, phases: Sequence[Beside], contacts: int) -> None:
     """Print a line for each phase."""
     table = Table(title=f"{contacts:,} stored contacts, milliseconds")
     for column in ("beside", "page p50", "page p99", "calls per second", "call p99", "each", "times"):
         table.add_column(column, justify="left" if column == "beside" else "right")
     for each in phases:
-        own = f"{_share(each.own, 0.5):.1f}" if each.own else ""
+        own = f"{percentile(each.own, 0.5):.1f}" if each.own else ""
         times = str(len(each.own)) if each.own else ""
-        numbers = (_share(each.pages, 0.5), _share(each.pages, 0.99), len(each.calls) / SECONDS)
-        shown = [f"{number:.1f}" for number in (*numbers, _share(each.calls, 0.99))]
+        numbers = (percentile(each.pages, 0.5), percentile(each.pages, 0.99), len(each.calls) / SECONDS)
+        shown = [f"{number:.1f}" for number in (*numbers, percentile(each.calls, 0.99))]
         table.add_row(each.name, *shown, own, times)
     console.print(table)
 
 
-def _share(milliseconds: Sequence[float], share: float) -> float:
-    ordered = sorted(milliseconds)
-    return ordered[min(int(len(ordered) * share), len(ordered) - 1)] if ordered else 0.0
-
-
-def run_erasures(console: Console, *, contacts: int, batches: int) -> None:
+def run(console: Console, *, contacts: int, batches: int) -> Sequence[Figure]:
     """Measure on a database of our own, and print what was found."""
-    with tempfile.TemporaryDirectory(prefix="apollo-bench-") as folder:
-        Path(folder).chmod(0o755)  # under root the server runs as another user
-        server = EmbeddedPostgres(Path(folder), durable=False)
-        server.start()
-        try:
-            server.create_database("bench")
-            upgrade(server.url("bench"))
-            phases = asyncio.run(measure_erasures(server.url("bench"), contacts, batches))
-            show_erasures(console, phases, contacts)
-        finally:
-            server.stop()
+    with a_database() as database_url:
+        phases = asyncio.run(measure_erasures(database_url, contacts, batches))
+    show_erasures(console, phases, contacts)
+    return erasure_figures(phases)

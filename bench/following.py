@@ -6,9 +6,9 @@ and the length of its calls keep two cores half busy: at full load the crowd its
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from statistics import median
 from time import perf_counter
 
@@ -16,9 +16,10 @@ import httpx
 from rich.console import Console
 from rich.table import Table
 
+from bench.figures import Figure, Size, percentile
 from bench.full_path import rate_of, run_batch, start_batch
 from bench.processor_time import milliseconds_each, processor_seconds
-from bench.watching import crowd, percentile
+from bench.watching import crowd
 from embedded.stack import RunningStack
 
 FOLLOWERS = 500
@@ -100,6 +101,12 @@ async def _others(api: httpx.AsyncClient, waits: list[float]) -> AsyncIterator[N
         await asyncio.gather(asking, return_exceptions=True)
 
 
+def following_figures(rounds: Sequence[Round]) -> Sequence[Figure]:
+    """Return what followers leave of the rate."""
+    kept = median(each.followed.rate / each.alone.rate for each in rounds)
+    return [Figure(f"dialling kept beside {FOLLOWERS} followers", kept, 0.95, at_least=True)]
+
+
 def show_following(console: Console, rounds: list[Round], contacts: int, limit: int) -> None:
     """Print every round, and what they come to together."""
     cores = os.cpu_count()
@@ -110,8 +117,7 @@ def show_following(console: Console, rounds: list[Round], contacts: int, limit: 
         for title, half in (("alone", each.alone), ("followed", each.followed)):
             table.add_row(str(number), title, *_figures(half))
     console.print(table)
-    ratio = median(each.followed.rate / each.alone.rate for each in rounds)
-    console.print(f"dialling kept {ratio:.2f}; other requests are {_OTHER_REQUEST}")
+    console.print(f"p50 and p99 are of {_OTHER_REQUEST}")
 
 
 def _figures(half: Half) -> list[str]:
@@ -123,3 +129,10 @@ def _figures(half: Half) -> list[str]:
         str(half.told.get("events", 0)),
         str(lost),
     ]
+
+
+def run(stack: RunningStack, console: Console, size: Size) -> Sequence[Figure]:
+    """Measure, and print what was found."""
+    rounds = asyncio.run(measure_following(stack, **asdict(size)))
+    show_following(console, rounds, size.contacts, size.limit)
+    return following_figures(rounds)

@@ -4,11 +4,9 @@ The stores are asked on a database of their own, as the API asks them; nothing e
 """
 
 import asyncio
-import tempfile
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from statistics import median
 from time import perf_counter
 
@@ -16,21 +14,20 @@ from rich.console import Console
 from rich.table import Table
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from bench.stored_history import ORGANIZATION, StoredHistory, keep_history
+from bench.figures import Figure
+from bench.stored_history import ORGANIZATION, StoredHistory, a_database, keep_history
 from domain.contact import ContactStatus
 from domain.diagnosis.decision import RECENT_ATTEMPTS, RECENT_ENDINGS, WEBHOOK_SILENCE
 from domain.frequency import CapsAt
 from domain.identity import BatchId, TokenId
 from domain.ports import Window
 from domain.suppression import NewSuppression
-from embedded.postgres import EmbeddedPostgres
 from store.batches.repository import PostgresBatchStore
 from store.campaigns.repository import PostgresCampaignStore
 from store.contacts.repository import PostgresContactStore
 from store.database.engine import create_store_engine
 from store.database.ids import mint
 from store.diagnostics.repository import PostgresDiagnosticsStore
-from store.migrations import upgrade
 from store.suppressions.repository import PostgresSuppressionStore
 
 ROUNDS = 10
@@ -128,6 +125,19 @@ async def _asked(question: Question) -> Asked:
     return Asked(milliseconds[0], milliseconds[1:])
 
 
+def history_figures(asked: Mapping[str, Asked]) -> Sequence[Figure]:
+    """Return the slowest of the lists, of the statistics and of the reports, by their medians."""
+    of = {name: median(each.later) for name, each in asked.items()}
+    lists = max(of["campaigns"], of["batches"])
+    pages = max(of["contacts, first page"], of["contacts, far offset"])
+    return [
+        Figure("lists of a long history, ms", lists, 100),
+        Figure("stats of a long history, ms", of["stats of the campaign"], 100),
+        Figure("debug of a long history, ms", of["debug of it"], 1000),
+        Figure("contacts page of a long history, ms", pages, 30),
+    ]
+
+
 def show_history(console: Console, asked: Mapping[str, Asked], contacts: int, batches: int) -> None:
     """Print a line for each question."""
     table = Table(title=f"{contacts:,} contacts in {batches} batches, milliseconds")
@@ -139,20 +149,12 @@ def show_history(console: Console, asked: Mapping[str, Asked], contacts: int, ba
     console.print(table)
 
 
-def run_history(console: Console, *, contacts: int, batches: int) -> None:
+def run(console: Console, *, contacts: int, batches: int) -> Sequence[Figure]:
     """Measure on a database of our own, and print what was found."""
-    with tempfile.TemporaryDirectory(prefix="apollo-bench-") as folder:
-        Path(folder).chmod(0o755)  # under root the server runs as another user
-        server = EmbeddedPostgres(Path(folder), durable=False)
-        server.start()
-        try:
-            server.create_database("bench")
-            upgrade(server.url("bench"))
-            show_history(
-                console, asyncio.run(_measured(server.url("bench"), contacts, batches)), contacts, batches
-            )
-        finally:
-            server.stop()
+    with a_database() as database_url:
+        asked = asyncio.run(_measured(database_url, contacts, batches))
+    show_history(console, asked, contacts, batches)
+    return history_figures(asked)
 
 
 async def _measured(database_url: str, contacts: int, batches: int) -> Mapping[str, Asked]:

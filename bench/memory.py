@@ -1,11 +1,11 @@
-"""`--only memory`: what the API keeps in memory while clients send and read as much as they may.
+"""What the API keeps in memory while clients send and read as much as they may.
 
 Unfinished bodies, uploads of one token, and pages of people with long transcripts, one after the other.
 """
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from time import perf_counter, time
@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.table import Table
 from sqlalchemy import text
 
+from bench.figures import Figure, Size
 from embedded.stack import RunningStack
 from store.database.engine import bulk_transaction, create_store_engine
 
@@ -199,3 +200,9 @@ def show_memory(console: Console, peaks: list[Peak]) -> None:
         before, highest = (f"{size / MEGABYTE:.0f}" for size in (each.before, each.highest))
         table.add_row(each.title, before, highest, f"{each.seconds:.1f}", each.note)
     console.print(table)
+
+
+def run(stack: RunningStack, console: Console, size: Size) -> Sequence[Figure]:
+    """Measure, and print what was found."""
+    show_memory(console, asyncio.run(measure_memory(stack, contacts=size.contacts)))
+    return []

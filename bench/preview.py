@@ -4,12 +4,14 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from statistics import median
 from time import perf_counter
 
 import httpx
 from rich.console import Console
 from rich.table import Table
 
+from bench.figures import Figure, Size
 from bench.processor_time import processor_seconds
 from embedded.stack import RunningStack
 
@@ -100,6 +102,12 @@ async def _polled(api: httpx.AsyncClient, waits: list[float]) -> AsyncIterator[N
         await asyncio.gather(polling, return_exceptions=True)
 
 
+def preview_figures(measured: Sequence[Previewed], contacts: int) -> Sequence[Figure]:
+    """Return how long a forecast takes."""
+    seconds = median(each.seconds for each in measured)
+    return [Figure(f"preview of {contacts:,} contacts, s", seconds, 5)]
+
+
 def show_preview(console: Console, measured: Sequence[Previewed], contacts: int) -> None:
     """Print one line per forecast."""
     table = Table(title=f"Forecast of {contacts:,} contacts")
@@ -122,3 +130,10 @@ def show_preview(console: Console, measured: Sequence[Previewed], contacts: int)
             f"{slowest * 1000:.0f}",
         )
     console.print(table)
+
+
+def run(stack: RunningStack, console: Console, size: Size) -> Sequence[Figure]:
+    """Measure, and print what was found."""
+    rounds = asyncio.run(measure_preview(stack, contacts=size.contacts, rounds=size.rounds))
+    show_preview(console, rounds, size.contacts)
+    return preview_figures(rounds, size.contacts)

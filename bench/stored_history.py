@@ -1,7 +1,11 @@
 """A long history put into a database by SQL: batches that are over, and one under way in each campaign."""
 
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -9,10 +13,12 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from domain.batch import NewBatch
 from domain.campaign import CampaignRules
 from domain.identity import BatchId, CampaignId, OrganizationId
+from embedded.postgres import EmbeddedPostgres
 from store.batches.repository import PostgresBatchStore
 from store.campaigns.repository import PostgresCampaignStore
 from store.database.engine import bulk_transaction, single_statement
 from store.database.ids import mint
+from store.migrations import upgrade
 
 ORGANIZATION = OrganizationId("org_bench")
 
@@ -105,3 +111,18 @@ async def _fill(  # noqa: PLR0913 - what one batch consists of
     async with bulk_transaction(engine) as connection:
         for statement in (_PEOPLE, _CALLS, _EVENTS, _STANDING):
             await connection.execute(text(statement), told)
+
+
+@contextmanager
+def a_database() -> Iterator[str]:
+    """Yield the address of a migrated database on a server of its own."""
+    with tempfile.TemporaryDirectory(prefix="apollo-bench-") as folder:
+        Path(folder).chmod(0o755)  # under root the server runs as another user
+        server = EmbeddedPostgres(Path(folder), durable=False)
+        server.start()
+        try:
+            server.create_database("bench")
+            upgrade(server.url("bench"))
+            yield server.url("bench")
+        finally:
+            server.stop()

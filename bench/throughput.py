@@ -3,7 +3,7 @@
 import asyncio
 import os
 import uuid
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
@@ -13,6 +13,7 @@ from rich.table import Table
 from temporalio.client import Client
 
 from bench.fan_out import PARENT_QUEUE, WINDOW, BareFanOut, fan_out_workers
+from bench.figures import Figure, Size
 from bench.full_path import run_batch
 from bench.processor_time import milliseconds_each, processor_seconds
 from embedded.stack import RunningStack
@@ -78,6 +79,16 @@ async def measure_throughput(stack: RunningStack, *, contacts: int, rounds: int)
     return measured[1:]
 
 
+def throughput_figures(rounds: Sequence[Round]) -> Sequence[Figure]:
+    """Return what a whole contact costs beside a bare child."""
+    used = median(each.full.total / each.bare.total for each in rounds)
+    ratio = median(each.ratio for each in rounds)
+    return [
+        Figure("whole contacts per second ÷ bare fan-out", ratio, 0.7, at_least=True),
+        Figure("processor time of a whole contact ÷ of a bare child", used, 1.7),
+    ]
+
+
 def show_throughput(console: Console, rounds: list[Round], contacts: int) -> None:
     """Print every round, the medians, and where the processor time went."""
     table = Table(title=f"{contacts} contacts, window {WINDOW}, {os.cpu_count()} cores")
@@ -107,3 +118,10 @@ def _processor_table(bare: list[Lap], full: list[Lap]) -> Table:
     table.add_section()
     table.add_row("all", *(f"{median(lap.total for lap in laps):.1f}" for laps in (bare, full)))
     return table
+
+
+def run(stack: RunningStack, console: Console, size: Size) -> Sequence[Figure]:
+    """Measure, and print what was found."""
+    rounds = asyncio.run(measure_throughput(stack, contacts=size.contacts, rounds=size.rounds))
+    show_throughput(console, rounds, size.contacts)
+    return throughput_figures(rounds)

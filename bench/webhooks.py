@@ -7,15 +7,17 @@ late the fast endpoint hears.
 import asyncio
 import json
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
+from statistics import median
 
 import httpx
 from rich.console import Console
 from rich.table import Table
 
+from bench.figures import Figure, Size, percentile
 from bench.full_path import run_batch
 from bench.throughput import Lap, lap
 from embedded.stack import RunningStack
@@ -121,6 +123,16 @@ async def _caught_up(receiver: Receiver, events: int) -> None:
             await asyncio.sleep(0.1)
 
 
+def webhook_figures(rounds: Sequence[Compared]) -> Sequence[Figure]:
+    """Return what webhooks leave of the rate, and how late a sound receiver hears."""
+    kept = median(each.with_webhooks.rate / each.without.rate for each in rounds)
+    late = percentile([each for round_ in rounds for each in round_.fast.lateness.values()], 0.99)
+    return [
+        Figure("dialling kept beside three webhook endpoints", kept, 0.95, at_least=True),
+        Figure("an event reaches a sound receiver, p99, s", late, 2),
+    ]
+
+
 def show_webhooks(console: Console, rounds: list[Compared], contacts: int) -> None:
     """Print every round."""
     events = contacts * len(EVENTS)
@@ -136,8 +148,7 @@ def show_webhooks(console: Console, rounds: list[Compared], contacts: int) -> No
 
 
 def _lines(round_: Compared) -> list[tuple[str, str]]:
-    late = sorted(round_.fast.lateness.values())
-    median, last_hundredth = (late[min(int(len(late) * share), len(late) - 1)] for share in (0.5, 0.99))
+    late = list(round_.fast.lateness.values())
     return [
         ("contacts per second without endpoints", f"{round_.without.rate:.1f}"),
         ("with three", f"{round_.with_webhooks.rate:.1f}"),
@@ -149,10 +160,17 @@ def _lines(round_: Compared) -> list[tuple[str, str]]:
             )
             for part, before in round_.without.milliseconds.items()
         ),
-        ("the fast one heard, median", f"{median:.2f} s"),
-        ("99th percentile", f"{last_hundredth:.2f} s"),
-        ("latest", f"{late[-1]:.2f} s"),
+        ("the fast one heard, median", f"{percentile(late, 0.5):.2f} s"),
+        ("99th percentile", f"{percentile(late, 0.99):.2f} s"),
+        ("latest", f"{max(late):.2f} s"),
         ("the fast one: events in posts", f"{len(late)} in {round_.fast.posts}"),
         ("the moody one: events in posts", f"{len(round_.moody.lateness)} in {round_.moody.posts}"),
         ("the dead one: posts, most at once", f"{round_.dead.posts}, {round_.dead.most}"),
     ]
+
+
+def run(stack: RunningStack, console: Console, size: Size) -> Sequence[Figure]:
+    """Measure, and print what was found."""
+    rounds = asyncio.run(measure_webhooks(stack, **asdict(size)))
+    show_webhooks(console, rounds, size.contacts)
+    return webhook_figures(rounds)
