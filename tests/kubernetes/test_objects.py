@@ -1,13 +1,14 @@
 """What the chart renders to is held against the schemas of Kubernetes; nothing here needs a cluster."""
 
 from collections import Counter
+from copy import deepcopy
 from typing import Literal
 
 import kubernetes_validate
 import pytest
 from pydantic import BaseModel, ConfigDict, Field
 
-from tests.kubernetes.chart import CHART, examples, names, of_kind, read_yaml
+from tests.kubernetes.chart import CHART, container, examples, names, of_kind, read_yaml
 
 pytestmark = pytest.mark.process
 
@@ -69,6 +70,15 @@ def test_example_renders_to_objects_that_kubernetes_knows(example: str, version:
     assert manifests
     for each in manifests:
         kubernetes_validate.validate(each, version, strict=True)
+
+
+@pytest.mark.parametrize("version", [OLDEST, NEWEST])
+def test_field_that_kubernetes_does_not_know_is_found(version: str) -> None:
+    manifest = deepcopy(of_kind("Deployment", examples()["smallest"].manifests)["worker"])
+    container(manifest["spec"]["template"])["livenessprobe"] = {}
+
+    with pytest.raises(kubernetes_validate.ValidationError, match="'livenessprobe' was unexpected"):
+        kubernetes_validate.validate(manifest, version, strict=True)
 
 
 def test_chart_asks_for_the_oldest_kubernetes_its_objects_were_held_against() -> None:
