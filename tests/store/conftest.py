@@ -4,37 +4,15 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from sqlalchemy import TextClause, event, text
+from sqlalchemy import TextClause, event
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.sql.sqltypes import NullType
 
 from embedded.postgres import EmbeddedPostgres
 from store.database.engine import create_store_engine
-from store.schema.base import METADATA
 from tests.conftest import a_database
+from tests.store.emptied_tables import delete, truncate
 from tests.store.scenes import House, Stores
-
-_TABLES = tuple(METADATA.tables)
-_NUMBERED = tuple(
-    (table.name, column.name)
-    for table in METADATA.tables.values()
-    for column in table.columns
-    if column.identity is not None
-)
-_TRUNCATE = text(f"TRUNCATE {', '.join(_TABLES)} RESTART IDENTITY CASCADE")
-_FILLED = text(
-    " UNION ALL ".join(
-        f"SELECT '{each}' WHERE EXISTS (SELECT FROM {each})"  # noqa: S608 - names of ours
-        for each in _TABLES
-    )
-)
-_WITHOUT_TRIGGERS = text("SET LOCAL session_replication_role = replica")
-_RESTART_NUMBERS = text(
-    "SELECT "
-    + ", ".join(
-        f"setval(pg_get_serial_sequence('{name}', '{column}'), 1, false)" for name, column in _NUMBERED
-    )
-)
 
 
 @pytest.fixture(scope="session")
@@ -50,8 +28,7 @@ async def session_engine(postgres: EmbeddedPostgres) -> AsyncIterator[AsyncEngin
 @pytest.fixture(scope="module")
 async def shared_engine(session_engine: AsyncEngine) -> AsyncEngine:
     """The same with tables that hold nothing, not even the dead rows of the file before."""
-    async with session_engine.begin() as connection:
-        await connection.execute(_TRUNCATE)
+    await truncate(session_engine)
     return session_engine
 
 
@@ -68,17 +45,8 @@ def refuse_untyped_parameters(
 
 @pytest.fixture
 async def emptied_engine(shared_engine: AsyncEngine) -> AsyncEngine:
-    """The shared engine, its tables empty and their numbers as at first.
-
-    To delete the few rows of a test takes a tenth of what it takes to truncate all tables.
-    """
-    async with shared_engine.begin() as connection:
-        filled = (await connection.execute(_FILLED)).scalars().all()
-        if filled:
-            await connection.execute(_WITHOUT_TRIGGERS)
-            for name in filled:
-                await connection.execute(text(f"DELETE FROM {name}"))  # noqa: S608 - a name of ours
-        await connection.execute(_RESTART_NUMBERS)
+    """The shared engine, its tables empty and their numbers as at first."""
+    await delete(shared_engine)
     return shared_engine
 
 
