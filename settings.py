@@ -118,6 +118,9 @@ class Settings(TelephonySettings, BaseSettings):
     """Where a worker serves its metrics; 0 is nowhere."""
     worker_metrics_host: str = "127.0.0.1"
 
+    worker_build_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,100}$")] | None = None
+    """Name of this worker's code: a contact is then called by workers of the build that began it."""
+
     log_level: str = "INFO"
     log_format: Literal["json", "console"] = "json"
     """Of the lines on standard error: for machines, or for the eye."""

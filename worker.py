@@ -75,6 +75,7 @@ from telephony.jambonz.settings import REMEMBERED
 from telephony.registry import open_provider
 from telephony.settings import TelephonySettings
 from temporal.batch_workflows import BatchWorkflows
+from temporal.builds import deployment
 from temporal.client import connect
 from temporal.contact_workflows import ContactWorkflows
 from temporal.housekeeping import start_housekeeping
@@ -85,6 +86,7 @@ from temporal.search_attributes import require_search_attributes
 from workflows import names
 from workflows.batch.workflow import BatchWorkflow
 from workflows.contact.workflow import ContactWorkflow
+from workflows.housekeeping.moving import MovingHousekeeping
 from workflows.housekeeping.workflow import HousekeepingWorkflow
 from workflows.interceptors import OneArgumentInterceptor
 from workflows.options import DIAL
@@ -202,6 +204,7 @@ def build_workers(role: Role, resources: WorkerResources, settings: Settings) ->
     contacts, batches = PostgresContactStore(resources.database), PostgresBatchStore(resources.database, mint)
     of_batch, directory, limits = BatchWorkflows(client), ContactWorkflows(client), call_limits(settings)
     of_batches = BatchActivities(batches, clock)
+    build = deployment(settings.worker_build_id)
     of_rescheduled = RescheduledActivities(
         PostgresRescheduleStore(resources.database),
         batches,
@@ -224,7 +227,8 @@ def build_workers(role: Role, resources: WorkerResources, settings: Settings) ->
         yield Worker(
             client,
             task_queue=names.CONTROL_QUEUE,
-            workflows=[BatchWorkflow, HousekeepingWorkflow],
+            workflows=[BatchWorkflow, MovingHousekeeping if build else HousekeepingWorkflow],
+            deployment_config=build,
             activities=of_slots.local,
             **workflow_options(),
         )
@@ -233,6 +237,7 @@ def build_workers(role: Role, resources: WorkerResources, settings: Settings) ->
             client,
             task_queue=names.CONTACT_QUEUE,
             workflows=[ContactWorkflow],
+            deployment_config=build,
             activities=of_contacts.local,
             **workflow_options(),
         )

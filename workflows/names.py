@@ -9,6 +9,9 @@ DIAL_QUEUE = "apollo-dial"
 STORE_QUEUE = "apollo-store"
 """Database work."""
 
+DEPLOYMENT = "apollo"
+"""The worker deployment whose versions are builds, where workers are told theirs."""
+
 CALL_EVENT = "call_event"
 SLOT_GRANTED = "slot_granted"
 ATTEMPT_REPORTED = "attempt_reported"

@@ -39,6 +39,7 @@ from domain.redial import RedialPolicy
 from domain.slots import GrantedSlots, SlotGrants
 from domain.telephony import CallRequest, DialResult
 from temporal.batch_workflows import BatchWorkflows
+from temporal.builds import deployment
 from temporal.client import DATA_CONVERTER
 from temporal.contact_workflows import ContactWorkflows
 from tests.builders import ORGANIZATION, a_campaign_rules, a_new_batch, a_new_contact
@@ -64,6 +65,7 @@ from tests.workflows.skipping_server import SkippingServer
 from workflows import names, search_attributes
 from workflows.batch.workflow import BatchWorkflow
 from workflows.contact.workflow import ContactWorkflow
+from workflows.housekeeping.moving import MovingHousekeeping
 from workflows.housekeeping.workflow import HousekeepingWorkflow
 from workflows.interceptors import OneArgumentInterceptor
 from workflows.messages import BatchInput, CallEvent
@@ -305,8 +307,10 @@ async def a_real_server(
 
 
 @asynccontextmanager
-async def a_stage(server: WorkflowEnvironment) -> AsyncIterator[Stage]:
-    """Raise the curtain on a fresh server with all of Apollo's workers."""
+async def a_stage(
+    server: WorkflowEnvironment, builds: Sequence[str | None] = (None,)
+) -> AsyncIterator[Stage]:
+    """Raise the curtain on a fresh server with all of Apollo's workers, those of workflows for each build."""
     async with server as env:
         tables = Tables(claims_need_slots=True)
         telephone = Telephone(tables=tables)
@@ -314,12 +318,12 @@ async def a_stage(server: WorkflowEnvironment) -> AsyncIterator[Stage]:
         stage = Stage(env=env, tables=tables, telephone=telephone, slots=slots)
         telephone.stage = stage
         async with AsyncExitStack() as workers:
-            for worker in _workers(stage):
+            for worker in _workers(stage, builds):
                 await workers.enter_async_context(worker)
             yield stage
 
 
-def _workers(stage: Stage) -> list[Worker]:
+def _workers(stage: Stage, builds: Sequence[str | None]) -> list[Worker]:
     client, tables, telephone = stage.client, stage.tables, stage.telephone
     calls, contacts, batches = FakeCallStore(tables), FakeContactStore(tables), FakeBatchStore(tables)
     of_batch, directory = BatchWorkflows(client), ContactWorkflows(client)
@@ -362,23 +366,28 @@ def _workers(stage: Stage) -> list[Worker]:
     retention = RetentionActivities(nothing_outdated(stage.tables, server_clock))
     zones = NumberZoneActivities(FakeNumberZoneStore(tables), of_batch)
     beating = [HeartbeatInterceptor()]
+    of_workflows = [
+        Worker(
+            client,
+            task_queue=queue,
+            workflows=workflows,
+            activities=local,
+            interceptors=guard,
+            workflow_runner=sandboxed(),
+            deployment_config=deployment(build),
+        )
+        for build in builds
+        for queue, workflows, local in (
+            (
+                names.CONTROL_QUEUE,
+                [BatchWorkflow, MovingHousekeeping if build else HousekeepingWorkflow],
+                of_slots.local,
+            ),
+            (names.CONTACT_QUEUE, [ContactWorkflow], of_contacts.local),
+        )
+    ]
     return [
-        Worker(
-            client,
-            task_queue=names.CONTROL_QUEUE,
-            workflows=[BatchWorkflow, HousekeepingWorkflow],
-            activities=of_slots.local,
-            interceptors=guard,
-            workflow_runner=sandboxed(),
-        ),
-        Worker(
-            client,
-            task_queue=names.CONTACT_QUEUE,
-            workflows=[ContactWorkflow],
-            activities=of_contacts.local,
-            interceptors=guard,
-            workflow_runner=sandboxed(),
-        ),
+        *of_workflows,
         Worker(
             client,
             task_queue=names.DIAL_QUEUE,

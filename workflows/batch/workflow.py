@@ -22,6 +22,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.batch.slot_check import SlotCheck
     from workflows.batch.timer import WakeTimer
     from workflows.batch.transitions import Transitions
+    from workflows.builds import must_move
     from workflows.descriptions import DESCRIPTIONS
     from workflows.messages import BatchInput, BatchState
 
@@ -38,7 +39,8 @@ class BatchWorkflow:
     What contacts and the API signal: `attempt_reported`, `slot_requested`, `contact_skipped`,
     `follow_up_scheduled`, `recount`. What other batches of its campaign signal: `slots_freed`.
     Queries: `counters`, `debug`, `in_flight`.
-    Continues as new after a number of contacts or signals, or when the server suggests it.
+    Continues as new after a number of contacts or signals, when the server suggests it, or when workers of
+    another build take over: a run stays with the build that began it.
     """
 
     @workflow.init
@@ -246,6 +248,7 @@ class BatchWorkflow:
             self._children.started >= self._start.contacts_per_run
             or self._signals >= limits.SIGNALS_PER_RUN
             or workflow.info().is_continue_as_new_suggested()
+            or must_move()
         )
 
     async def _continue_as_new(self) -> None:
@@ -256,7 +259,8 @@ class BatchWorkflow:
         self._slot_check.end()
         self._dispatcher.forget()
         self._state.runs += 1
-        workflow.continue_as_new(replace(self._start, state=self._state))
+        moved = workflow.ContinueAsNewVersioningBehavior.AUTO_UPGRADE if must_move() else None
+        workflow.continue_as_new(replace(self._start, state=self._state), initial_versioning_behavior=moved)
 
     def _show(self) -> None:
         """Put the batch on the run's page in the Web UI."""
