@@ -17,16 +17,17 @@ _FIRST_JOBS = 3
 async def start_housekeeping(client: Client) -> None:
     """Start the workflow unless it runs; one that was ended by hand is started again. Raises RPCError.
 
-    One that lacks a job, for it began under an older version, is replaced: what it did goes on at once.
+    One with other jobs is replaced, and what it did goes on at once: it lacks some, for it began under an
+    older version, or has some that this version, which was put back, cannot do.
     """
-    lacks_a_job = await _jobs_of_running(client) < len(JOBS)
+    has_other_jobs = await _jobs_of_running(client) != len(JOBS)
     await client.start_workflow(
         HOUSEKEEPING_WORKFLOW,
         HousekeepingInput(jobs=len(JOBS)),
         id=names.HOUSEKEEPING_WORKFLOW_ID,
         task_queue=names.CONTROL_QUEUE,
         id_conflict_policy=WorkflowIDConflictPolicy.TERMINATE_EXISTING
-        if lacks_a_job
+        if has_other_jobs
         else WorkflowIDConflictPolicy.USE_EXISTING,
         id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
         memo={names.JOBS: len(JOBS)},

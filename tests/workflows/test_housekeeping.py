@@ -219,6 +219,24 @@ async def test_housekeeping_that_lacks_a_job_is_replaced_by_the_next_worker(depl
     assert (await handle.describe()).run_id != before.first_execution_run_id
 
 
+async def test_housekeeping_of_a_newer_version_is_replaced_by_one_that_was_put_back(
+    deployment: Deployment,
+) -> None:
+    newer = await deployment.client.start_workflow(
+        HousekeepingWorkflow.run,
+        HousekeepingInput(jobs=len(JOBS) + 1),
+        id=names.HOUSEKEEPING_WORKFLOW_ID,
+        task_queue=names.CONTROL_QUEUE,
+        memo={names.JOBS: len(JOBS) + 1},
+    )
+
+    await start_housekeeping(deployment.client)
+
+    described = await deployment.client.get_workflow_handle(names.HOUSEKEEPING_WORKFLOW_ID).describe()
+    assert described.run_id != newer.first_execution_run_id
+    assert await described.memo_value(names.JOBS) == len(JOBS)
+
+
 async def _jobs_are(deployment: Deployment, count: int) -> bool:
     return len(await deployment.jobs()) == count
 
