@@ -40,7 +40,7 @@ test-unit: $(READY) ## Run the tests that start no server of any kind
 	@$(BIN)/python -m pytest $(SHARED) --numprocesses 2 -m 'not (e2e or server or store or process)'
 
 test-faults: $(READY) ## Strike a whole stack at random for 20 minutes at most (SEED, SEEDS, BLOWS)
-	@$(BIN)/python -m tests.model --seed $(SEED) --examples 60
+	@$(BIN)/python -m tests.model --seed $(SEED) --walks 40 --examples 20
 	@$(BIN)/python -m tests.storms --seed $(SEED) --seeds $(SEEDS) --blows $(BLOWS) --minutes 14
 
 coverage: $(READY) ## Run every test, and refuse coverage below the floor

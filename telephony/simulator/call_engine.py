@@ -58,6 +58,8 @@ class CallEngine:
         self._tasks: set[asyncio.Task[None]] = set()
         self._throttled = ShortMemory(settings.memory_limit)
         self._called = ShortMemory(settings.memory_limit)
+        self._denied = ShortMemory(settings.memory_limit)
+        """Executions that were looked up in vain."""
 
     def take(self, request: CreateCallRequest, *, dedupe: bool) -> tuple[CreateAnswer, SimulatedCall | None]:
         """Answer a create call; with `ACCEPTED` comes the call that was placed."""
@@ -69,6 +71,13 @@ class CallEngine:
         shown = HELD if scenario.create is CreateBehaviour.HELD else answer.value
         self._ledger.note_request(request, shown, self._clock())
         return answer, self._place(request, scenario)
+
+    def look_up(self, execution_id: str) -> Sequence[SimulatedCall]:
+        """Return the calls of an execution, oldest first; one without any is never dialled any more."""
+        calls = self.calls.of_execution(execution_id)
+        if not calls:
+            self._denied.note(execution_id)
+        return calls
 
     def hang_up(self, call: SimulatedCall) -> bool:
         """End a call; False when it is over already."""
@@ -92,7 +101,7 @@ class CallEngine:
 
     def _answer_to(self, request: CreateCallRequest, *, dedupe: bool) -> CreateAnswer:
         execution_id = request.execution_id
-        if dedupe and execution_id is not None and self.calls.of_execution(execution_id):
+        if dedupe and execution_id is not None and self._is_settled(execution_id):
             return CreateAnswer.KNOWN
         match scenario_of(request.to_number).create:
             case CreateBehaviour.BROKEN:
@@ -100,6 +109,10 @@ class CallEngine:
             case CreateBehaviour.THROTTLED_FIRST if self._throttled.note(execution_id or request.callee) == 1:
                 return CreateAnswer.THROTTLED
         return CreateAnswer.ACCEPTED
+
+    def _is_settled(self, execution_id: str) -> bool:
+        # A create call that was long under way comes after somebody was told that there is none.
+        return bool(self.calls.of_execution(execution_id)) or execution_id in self._denied
 
     def _scenario_for(self, request: CreateCallRequest) -> Scenario:
         scenario = scenario_of(request.to_number)

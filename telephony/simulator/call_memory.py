@@ -52,6 +52,9 @@ class ShortMemory:
         self._limit = limit
         self._seen: dict[str, int] = {}
 
+    def __contains__(self, key: str) -> bool:
+        return key in self._seen
+
     def note(self, key: str) -> int:
         """Return how often the key was seen, this time included."""
         times = self._seen.pop(key, 0) + 1

@@ -29,7 +29,7 @@ class NeutralContract:
         execution_id = request.query_params.get("execution_id")
         if execution_id is None:
             return json_answer({"error": "execution_id is required"}, 400)
-        calls = self._engine.calls.of_execution(execution_id)
+        calls = self._engine.look_up(execution_id)
         return json_answer({"calls": [_snapshot(call) for call in calls]})
 
     async def member(self, request: Request) -> Response:

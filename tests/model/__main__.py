@@ -1,4 +1,4 @@
-"""The contract's model, far longer than in `make test`: `python -m tests.model --seed 1 --examples 200`."""
+"""The contract's model, far longer than in `make test`: `python -m tests.model --seed 1 --walks 100`."""
 
 import argparse
 import logging
@@ -15,14 +15,15 @@ from hypothesis.stateful import run_state_machine_as_test
 from embedded.postgres import EmbeddedPostgres
 from store.migrations import upgrade
 from tests.model.house import House
-from tests.model.machine import ContractMachine
+from tests.model.machine import ContractMachine, walk
 
 
 def main() -> int:
     """Try many orders of requests; the smallest that fails is printed."""
     parser = argparse.ArgumentParser(prog="python -m tests.model", description=__doc__)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--examples", type=int, default=100)
+    parser.add_argument("--examples", type=int, default=30)
+    parser.add_argument("--walks", type=int, default=30, help="at random, before the examples")
     parser.add_argument("--steps", type=int, default=60, help="in each example, at most")
     parser.add_argument("--no-shrink", action="store_true", help="print a failure as it is")
     given = parser.parse_args()
@@ -45,10 +46,13 @@ def main() -> int:
             upgrade(server.url("model"))
             with closing(House(server.url("model"))) as house:
                 machine = seed(given.seed)(type("Contract", (ContractMachine,), {"house": house}))
+                for turn in range(given.walks):
+                    walk(house, 1000 * given.seed + turn, given.steps)
                 run_state_machine_as_test(machine, settings=long)
         finally:
             server.stop()
-    print(f"seed {given.seed}: {given.examples} examples agree, {time.monotonic() - began:.0f} s")  # noqa: T201
+    agreed = f"{given.walks} walks and {given.examples} examples agree"
+    print(f"seed {given.seed}: {agreed}, {time.monotonic() - began:.0f} s")  # noqa: T201
     return 0
 
 

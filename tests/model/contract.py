@@ -5,7 +5,7 @@ docs/contract.md, whose sections are named.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -83,13 +83,17 @@ class Batch:
         """Those that are not 0."""
         return Counter(COUNTED_AS.get(each.status, each.status) for each in self.people)
 
-    def callable_people(self, now: datetime) -> Sequence[Person]:
-        """Return who may be called now: those that are due, and the first that is pending (6.7)."""
+    def callable_people(self, now: datetime, on_the_phone: Collection[str]) -> Sequence[Person]:
+        """Return who may be called now: those that are due, and the first that is pending (6.7).
+
+        A number has one call at a time, whichever batch it is of.
+        """
         live = sum(each.status in LIVE for each in self.people)
         if not self.is_there or self.status != "in_progress" or live >= self.limit:
             return []
-        due = [each for each in self.people if each.due_at is not None and each.due_at <= now]
-        return due + [each for each in self.people if each.status == "pending"][:1]
+        free = [each for each in self.people if each.number not in on_the_phone]
+        due = [each for each in free if each.due_at is not None and each.due_at <= now]
+        return due + [each for each in free if each.status == "pending"][:1]
 
     def goes_on_as(self, now: datetime) -> str:
         return "pending" if self.starts_at is not None and self.starts_at > now else "in_progress"

@@ -213,10 +213,14 @@ class Crowd:
 
     def let_everybody_finish(self) -> None:
         """Resume whoever was paused, open every window, and close what is kept open."""
+        opened = datetime.now(UTC)
+        self.closed_minutes = [(since, min(until, opened)) for since, until in self.closed_minutes]
         for campaign_id in self.campaigns:
-            self.insist("PATCH", f"/campaigns/{campaign_id}", {"blackout_dates": []})
-            self.insist("POST", f"/campaigns/{campaign_id}/resume?all=true")
+            always = {"blackout_dates": [], "working_hours_enforced": False}
+            self.insist("PATCH", f"/campaigns/{campaign_id}", always)
+            self.insist("POST", f"/campaigns/{campaign_id}/resume")
         for batch_id in self.batches:
+            self.insist("POST", f"/batches/{batch_id}/resume")
             self.insist("POST", f"/batches/{batch_id}/close")
 
     def insist(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> None:

@@ -135,11 +135,11 @@ class Reckoning:
         batch_of = {str(call["execution_id"]): batch for batch, people in self.contacts.items()
                     for each in people for call in _records(each)}  # fmt: skip
         for batch_id in self.contacts:
-            most = _most_at_once(each for each in self.rings if batch_of[each["execution_id"]] == batch_id)
+            most = most_at_once(each for each in self.rings if batch_of[each["execution_id"]] == batch_id)
             if most > BATCH_LIMIT:
                 yield f"{batch_id} had {most} calls at once, {BATCH_LIMIT} allowed"
         capped = self._batches_of(self.crowd.campaigns[0])
-        most = _most_at_once(each for each in self.rings if batch_of[each["execution_id"]] in capped)
+        most = most_at_once(each for each in self.rings if batch_of[each["execution_id"]] in capped)
         if most > CAMPAIGN_LIMIT:
             yield f"the campaign had {most} calls at once, {CAMPAIGN_LIMIT} allowed"
 
@@ -245,7 +245,7 @@ class Reckoning:
             yield f"{connections} connections between the parts"
 
 
-def _most_at_once(rings: Iterable[Ring]) -> int:
+def most_at_once(rings: Iterable[Ring]) -> int:
     """Return how many calls lived at once, one that ends in the instant another begins not counted."""
     moments = []
     for each in rings:

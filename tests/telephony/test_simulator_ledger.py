@@ -56,6 +56,17 @@ async def test_the_same_execution_twice_rings_once() -> None:
     assert len(ledger["rings"]) == len(later["rings"]) == 1
 
 
+async def test_execution_that_was_looked_up_in_vain_is_never_dialled_afterwards() -> None:
+    """Who asked counts on it: a create call that was long under way may arrive after the look-up."""
+    async with a_simulator() as stage:
+        looked_up = await stage.client.get("/calls", params={"execution_id": "exec_1"})
+        late = await stage.create("99", execution_id="exec_1")
+        ledger = await stage.ledger_at_rest()
+    assert looked_up.json() == {"calls": []}
+    assert late.status_code == 409
+    assert ledger["rings"] == []
+
+
 async def test_without_dedupe_the_same_execution_twice_rings_twice() -> None:
     async with a_simulator(dedupe=False) as stage:
         call_sids = [await stage.placed("99") for _ in range(2)]
