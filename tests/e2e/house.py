@@ -99,12 +99,19 @@ class House:
         return str(batch["batch_id"])
 
     def wait_for(self, condition: Callable[[], bool], seconds: float = 100, *, every: float = 0.1) -> None:
-        """Return once the condition holds; look `every` so many seconds, for looking costs the stack work."""
+        """Return once the condition holds; look `every` so many seconds, more rarely where a look takes long.
+
+        Looking costs the stack work, and a look by a command a whole process.
+        """
         end = time.monotonic() + seconds
-        while not condition():
-            if time.monotonic() > end:
+        while True:
+            began = time.monotonic()
+            if condition():
+                return
+            looked = time.monotonic()
+            if looked > end:
                 raise TimeoutError
-            time.sleep(every)
+            time.sleep(max(every, 2 * (looked - began)))
 
     def wait_for_end(self, batch_id: str, seconds: float = 100, *, every: float = 0.3) -> None:
         """Return once the batch is over."""
