@@ -8,7 +8,7 @@ from functools import partial
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 
 from domain.breaker import BreakerState
-from domain.call import CallRecord
+from domain.call import OUTCOME_OF, CallRecord
 from domain.errors import TechnicalError
 from domain.ports import DispositionStore
 from domain.telephony import DialResult
@@ -35,6 +35,9 @@ class WorkerTelemetry:
             ["outcome", "answered_by", "disposition"],
             registry=self.registry,
         )
+        # From the start, for a counter that appears with its first count is not seen to rise.
+        for ending in OUTCOME_OF:
+            self._calls.labels(ending, "none", "none")
         self._dials = Histogram(
             "apollo_dial_duration_seconds",
             "Time the provider took to answer a dial",
