@@ -16,7 +16,6 @@ from pathlib import Path
 from urllib.request import ProxyHandler, Request, build_opener
 
 import psutil
-import psycopg
 
 from console.api_client import ApiClient, JsonObject
 from embedded.processes import ChildProcess
@@ -24,7 +23,7 @@ from embedded.stack import RunningStack
 
 ORDINARY, BUSY_ONCE, NO_ANSWER_TO_THE_DIAL = "50", "04", "08"
 """Last digits of numbers: what the simulator does with their calls."""
-CLIENTS = 30
+CLIENTS = 4
 AT_REST_SECONDS = 6.5
 AT_WORK_SECONDS = 1.5
 _OPENER = build_opener(ProxyHandler({}))
@@ -106,14 +105,6 @@ def _mend(stack: RunningStack) -> None:
         return
 
 
-@contextmanager
-def _provider_away(stack: RunningStack) -> Iterator[None]:
-    with frozen(stack, "simulator"):
-        # Calls that were live before hold their slots, and only dials open a circuit.
-        call_people(stack, 20, limit=6)
-        yield
-
-
 def _have_live_calls(stack: RunningStack, people: int) -> None:
     """Return while calls go on, a few seconds before they end."""
     batch_id = call_people(stack, people, limit=people)
@@ -129,10 +120,11 @@ def _counters(api: ApiClient, batch_id: str) -> Mapping[str, int]:
 
 
 @contextmanager
-def _calls_that_never_end(stack: RunningStack) -> Iterator[None]:
-    """All slots are taken by calls that are live when the provider falls silent."""
+def _provider_away(stack: RunningStack) -> Iterator[None]:
+    """Calls that were live before hold their slots and do not end, and others are dialled in vain."""
     _have_live_calls(stack, 4)
     with frozen(stack, "simulator"):
+        call_people(stack, 20, limit=6)
         yield
 
 
@@ -174,18 +166,8 @@ def _temporal_gone(stack: RunningStack) -> Iterator[None]:
 
 @contextmanager
 def _database_away(stack: RunningStack) -> Iterator[None]:
-    with frozen(stack, "postgres"), _clients(stack, 4):
+    with frozen(stack, "postgres"), _clients(stack, CLIENTS):
         yield
-
-
-@contextmanager
-def _locked_table(stack: RunningStack) -> Iterator[None]:
-    """Everybody waits for a lock that somebody holds by hand."""
-    with psycopg.connect(stack.database_url.replace("+psycopg", "")) as holder:
-        holder.execute("LOCK TABLE batches IN ACCESS EXCLUSIVE MODE")
-        with _clients(stack, CLIENTS):
-            yield
-        holder.rollback()
 
 
 @contextmanager
@@ -295,14 +277,18 @@ FAULTS: Mapping[str, Fault] = {
     "slow": Fault("dials go unanswered for long", ("ApolloDialsAreSlow",), _slow_provider),
     "late": Fault("a batch's workflow is gone", ("ApolloContactsAreLate",), _batch_without_workflow),
     "wedged": Fault("workflows are wedged", ("ApolloWorkflowsFail",), _wedged_workflows),
-    "locked": Fault("a table is locked by hand", ("ApolloConnectionsAreTaken",), _locked_table),
-    "provider": Fault("the provider is frozen", ("ApolloProviderFails",), _provider_away),
-    "silent": Fault("the provider falls silent", ("ApolloCallsDoNotEnd",), _calls_that_never_end),
+    "provider": Fault(
+        "the provider is frozen", ("ApolloProviderFails", "ApolloCallsDoNotEnd"), _provider_away
+    ),
     "forgets": Fault("the provider forgets calls", ("ApolloCallsEndUnknown",), _provider_that_forgets),
     "tired": Fault("the worker is away time and again", ("ApolloWorkWaits",), _tired_worker),
     "worker": Fault("the worker is frozen", ("ApolloWorkerDown",), _freezing("worker")),
     "api": Fault("the API is frozen", ("ApolloApiDown",), _freezing("api")),
-    "postgres": Fault("Postgres is frozen", ("ApolloDatabaseDown", "ApolloApiFails"), _database_away),
+    "postgres": Fault(
+        "Postgres is frozen",
+        ("ApolloDatabaseDown", "ApolloApiFails", "ApolloConnectionsAreTaken"),
+        _database_away,
+    ),
     "temporal": Fault("Temporal is gone", ("ApolloTemporalDown", "ApolloEndingsWait"), _temporal_gone),
 }
 

@@ -32,7 +32,7 @@ SECONDS = {"1m": "9s", "2m": "12s", "5m": "12s", "10m": "12s", "15m": "20s", "45
 LATE = {"> 600 ": "> 10 "}
 """How late contacts may be, in seconds."""
 SECRET = "whsec_of_a_test_of_alerts"  # noqa: S105 - of this stack alone
-WAIT_SECONDS = 120
+WAIT_SECONDS = 100
 HEALTHY_SECONDS = 75
 """As long as the longest rule looks back."""
 FIRST_SCRAPES_SECONDS = 15
