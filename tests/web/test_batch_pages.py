@@ -46,6 +46,21 @@ async def test_diagnosis_has_its_tip_and_the_button_that_does_it() -> None:
     assert 'id="remedy">Resume</button>' in page
 
 
+async def test_worker_that_is_down_is_said_in_red_with_its_tip_and_the_numbers_stay() -> None:
+    api = a_house()
+    tip = "No worker is running: contacts wait. Start the worker, then POST /api/v1/batches/btc_1/dispatch."
+    api.objects["batches/btc_1/debug"] = a_debug(
+        diagnosis="worker_down", diagnostics={"stuck_pending": True, "tip": tip}
+    )
+    async with a_visitor(api) as browser:
+        page = (await browser.open("/batches/btc_1")).text
+
+    assert '<span class="tag bad">worker down</span>' in page
+    assert tip in page
+    assert 'id="remedy">Dispatch</button>' in page
+    assert "<dd>18 <small>of 40</small></dd>" in page
+
+
 async def test_batch_that_its_campaign_holds_has_no_button_that_would_be_refused() -> None:
     api = a_house()
     api.objects["batches/btc_1"] = a_batch(status="paused", paused_by="campaign")
