@@ -200,19 +200,14 @@ class _Run:
     """How each activity that has not ended is tried again."""
 
 
-_Told = Sequence[tuple[str, HistoryEvent]]
-"""Events with their kinds."""
-
-
 def _run_of(events: Sequence[HistoryEvent]) -> _Run:
-    told = [(_kind(event), event) for event in events]
-    under_way = _under_way(told)
+    under_way = _under_way(events)
     return _Run(
         length=len(events),
         is_at_work=any(under_way.values()),
         is_in_task=under_way["task"] > 0,
-        first_timer=min(_timers(told), default=_NEVER),
-        retries=_retries(told),
+        first_timer=min(_timers(events), default=_NEVER),
+        retries=_retries(events),
     )
 
 
@@ -220,10 +215,11 @@ def _kind(event: HistoryEvent) -> str:
     return (event.WhichOneof("attributes") or "").removesuffix("_event_attributes")
 
 
-def _under_way(told: _Told) -> Mapping[str, int]:
+def _under_way(events: Sequence[HistoryEvent]) -> Mapping[str, int]:
     """Return how many tasks, starts of children, signals and cancellations have begun and not ended."""
     under_way = dict.fromkeys({*_OPENS.values()}, 0)
-    for kind, _ in told:
+    for event in events:
+        kind = _kind(event)
         if kind in _OPENS:
             opened = _OPENS[kind]
             under_way[opened] = 1 if opened == "task" else under_way[opened] + 1
@@ -233,10 +229,11 @@ def _under_way(told: _Told) -> Mapping[str, int]:
     return under_way
 
 
-def _retries(told: _Told) -> Mapping[str, RetryPolicy]:
+def _retries(events: Sequence[HistoryEvent]) -> Mapping[str, RetryPolicy]:
     """Return the retry policy of each activity that has not ended; its start is written down with its end."""
     scheduled: dict[int, ActivityTaskScheduledEventAttributes] = {}
-    for kind, event in told:
+    for event in events:
+        kind = _kind(event)
         if kind == "activity_task_scheduled":
             scheduled[event.event_id] = event.activity_task_scheduled_event_attributes
         elif kind in _ENDS_ACTIVITY:
@@ -256,17 +253,17 @@ def _next_try(pending: PendingActivityInfo, retries: Mapping[str, RetryPolicy]) 
     )
 
 
-def _timers(told: _Told) -> Sequence[datetime]:
+def _timers(events: Sequence[HistoryEvent]) -> Sequence[datetime]:
     """Return when each running timer fires."""
     running: dict[str, datetime] = {}
-    for kind, event in told:
-        if kind == "timer_started":
+    for event in events:
+        if event.HasField("timer_started_event_attributes"):
             timer = event.timer_started_event_attributes
             length = timer.start_to_fire_timeout.ToTimedelta()
             running[timer.timer_id] = event.event_time.ToDatetime(UTC) + length
-        elif kind == "timer_fired":
+        elif event.HasField("timer_fired_event_attributes"):
             running.pop(event.timer_fired_event_attributes.timer_id, None)
-        elif kind == "timer_canceled":
+        elif event.HasField("timer_canceled_event_attributes"):
             running.pop(event.timer_canceled_event_attributes.timer_id, None)
     return list(running.values())
 
