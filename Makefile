@@ -52,6 +52,10 @@ test-sip: $(READY) ## Call real SIP phones on loopback (needs sipp and baresip)
 test-browser: $(READY) ## Use the web console in a real browser (needs chromium)
 	@$(BIN)/python -m pytest tests/browser
 
+test-tctl: $(READY) ## Type the operators' lines in tctl too (needs tctl)
+	@command -v tctl >/dev/null || { echo "tctl is not here; it is an archived program of Temporal"; exit 1; }
+	@$(BIN)/python -m pytest tests/e2e/test_operations_page.py
+
 test-alerts: ## Try each alert rule on its fault and on a healthy hour (needs promtool)
 	@command -v promtool >/dev/null || { echo "promtool is not here; on Debian: apt-get install prometheus"; exit 1; }
 	@cd deploy/prometheus && promtool check rules apollo.rules.yml && promtool test rules apollo.rules.test.yml
@@ -78,4 +82,4 @@ bench: $(READY) ## Measure what has goals, beside them and beside the last run
 constraints: $(READY) ## Renew constraints.txt with releases that are a week old
 	@.ci/renew_constraints $(COOL_DOWN_DAYS)
 
-.PHONY: help install demo up test test-alerts test-unit test-faults coverage test-sip test-browser verify test-wheel check format bench constraints
+.PHONY: help install demo up test test-alerts test-tctl test-unit test-faults coverage test-sip test-browser verify test-wheel check format bench constraints

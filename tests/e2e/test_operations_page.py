@@ -129,12 +129,11 @@ def typed(section: str, mark: str = "run") -> list[Typed]:
 
 
 def in_both_tools(sections: Iterable[str]) -> list[object]:
-    """Return each section with the mark of its lines; tctl's, where it has some, are skipped without tctl."""
-    is_missing = pytest.mark.skipif(TCTL is None, reason="tctl is not here")
-    with_tctl = [section for section in sections if typed(section, "tctl")]
+    """Return each section with the mark of its lines; those of tctl only where it is: `make test-tctl`."""
+    with_tctl = [section for section in sections if TCTL is not None and typed(section, "tctl")]
     return [
         *(pytest.param(section, "run", id=section) for section in sections),
-        *(pytest.param(section, "tctl", id=f"{section}, tctl", marks=is_missing) for section in with_tctl),
+        *(pytest.param(section, "tctl", id=f"{section}, tctl") for section in with_tctl),
     ]
 
 
