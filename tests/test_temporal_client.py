@@ -19,7 +19,7 @@ from temporalio.service import TLSConfig
 
 from settings import Settings
 from temporal.client import connect, connect_config
-from tests.workflows.stage import a_real_server
+from tests.workflows.world import a_real_server
 
 CLOUD = "apollo.a1b2c.tmprl.example:7233"
 

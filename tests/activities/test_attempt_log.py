@@ -15,7 +15,7 @@ from domain.batch import BatchStatus
 from domain.call import AttemptKind, CallStatus
 from domain.gates import Gate
 from domain.telephony import Accepted, Ambiguous, DialResult, Refused, Throttled
-from tests.activities.scene import FIRST_DIAL, SETTLE, Scene
+from tests.activities.world import FIRST_DIAL, SETTLE, Scene
 from tests.builders import BATCH_ID, CONTACT_ID, MONDAY_NOON, a_batch, a_dial_brief
 
 OF_CONTACT = {"contact_id": "con_1", "attempt": 2, "log_level": "info"}

@@ -11,7 +11,7 @@ from domain.batch import BatchStatus, PausedBy
 from domain.campaign import CampaignStatus
 from domain.contact import ContactStatus, SkipReason
 from domain.lifecycle import Action
-from tests.activities.scene import Scene
+from tests.activities.world import Scene
 from tests.builders import BATCH_ID, CONTACT_ID, MONDAY_NOON, a_batch, a_campaign, a_contact, a_dial_brief
 
 HOUR = timedelta(hours=1)

@@ -13,7 +13,7 @@ from domain.contact import ContactStatus
 from domain.gates import Gate
 from domain.ports import DialBrief
 from domain.telephony import Throttled
-from tests.activities.scene import FIRST_DIAL, TIMING, Scene, a_dialled_call
+from tests.activities.world import FIRST_DIAL, TIMING, Scene, a_dialled_call
 from tests.builders import (
     CAMPAIGN_ID,
     MONDAY_NOON,

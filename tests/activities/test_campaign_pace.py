@@ -15,7 +15,7 @@ from domain.contact import ContactStatus
 from domain.dial_reservations import STALE_AFTER, DialReservation
 from domain.gates import Gate
 from domain.telephony import Misconfigured, Throttled
-from tests.activities.scene import FIRST_DIAL, Scene
+from tests.activities.world import FIRST_DIAL, Scene
 from tests.builders import (
     BATCH_ID,
     CAMPAIGN_ID,

@@ -14,7 +14,7 @@ from domain.frequency import FrequencyCap
 from domain.gates import Gate
 from domain.identity import SuppressionId
 from domain.suppression import Suppression
-from tests.activities.scene import Scene
+from tests.activities.world import Scene
 from tests.builders import (
     BATCH_ID,
     CALLEE,

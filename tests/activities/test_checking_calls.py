@@ -10,7 +10,7 @@ from domain.call import CallRecord, CallStatus, DialState, EventSource, StatusEv
 from domain.contact import ContactStatus
 from domain.errors import ProviderUnavailable
 from domain.identity import ContactId, ExecutionId
-from tests.activities.scene import Scene, a_call_under_way, a_dialled_call
+from tests.activities.world import Scene, a_call_under_way, a_dialled_call
 from tests.builders import CONTACT_ID, EXECUTION_ID, MONDAY_NOON, a_dial_brief, a_status_event
 
 LOOK = CheckCall(contact_id=CONTACT_ID, attempt=1)

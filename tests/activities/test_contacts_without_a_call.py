@@ -9,7 +9,7 @@ from domain.call import AttemptKind, CallRecord, CallStatus, DialState
 from domain.contact import ContactStatus, SkipReason
 from domain.errors import EngineUnavailable
 from domain.ports import AttemptReport
-from tests.activities.scene import Scene, a_call_under_way, a_dialled_call
+from tests.activities.world import Scene, a_call_under_way, a_dialled_call
 from tests.builders import (
     BATCH_ID,
     CONTACT_ID,

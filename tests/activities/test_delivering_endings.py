@@ -20,7 +20,7 @@ from domain.ports import UndeliveredEvent
 from tests import fakes
 from tests.builders import MONDAY_NOON, a_call_record
 from tests.fakes.tables import StoredEvent
-from tests.workflows.stage import until
+from tests.workflows.world import until
 
 AN_HOUR = HousekeepingTerm(timedelta(hours=1))
 

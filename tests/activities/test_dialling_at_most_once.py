@@ -19,7 +19,7 @@ from domain.telephony import (
     Throttled,
     Unavailable,
 )
-from tests.activities.scene import (
+from tests.activities.world import (
     ASKED_AT,
     FIRST_DIAL,
     TIMING,

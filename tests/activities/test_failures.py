@@ -34,7 +34,7 @@ from domain.errors import (
 )
 from domain.lifecycle import Action
 from domain.slots import SlotGrants
-from tests.activities.scene import FIRST_DIAL, SETTLE, Scene, a_call_under_way, a_dialled_call
+from tests.activities.world import FIRST_DIAL, SETTLE, Scene, a_call_under_way, a_dialled_call
 from tests.builders import BATCH_ID, CONTACT_ID
 
 RETURN = ReturnSlot(batch_id=BATCH_ID, contact_id=CONTACT_ID, attempt=1)

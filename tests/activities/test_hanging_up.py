@@ -9,7 +9,7 @@ from domain.disposition import AnsweredBy, OnMachine
 from domain.errors import ProviderUnavailable
 from domain.identity import BatchId, ContactId
 from domain.telephony import HangUpResult
-from tests.activities.scene import Scene
+from tests.activities.world import Scene
 from tests.builders import BATCH_ID, a_batch, a_campaign, a_campaign_rules, a_dial_brief
 
 OTHER_BATCH = BatchId("btc_2")

@@ -19,7 +19,7 @@ from domain.identity import BatchId, CampaignId
 from domain.redial import RedialPolicy
 from tests import fakes
 from tests.builders import ORGANIZATION, a_campaign_rules, a_new_batch, a_new_contact
-from tests.workflows.stage import until
+from tests.workflows.world import until
 
 A_MOMENT = ANNOUNCED_WITHIN + timedelta(seconds=1)
 

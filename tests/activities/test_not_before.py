@@ -8,7 +8,7 @@ import pytest
 from activities.messages import DialAnswer
 from domain.contact import Contact, ContactStatus
 from domain.gates import Gate
-from tests.activities.scene import FIRST_DIAL, Scene
+from tests.activities.world import FIRST_DIAL, Scene
 from tests.builders import MONDAY_NOON, a_batch, a_campaign, a_campaign_rules, a_contact, a_dial_brief
 from tests.domain.calling_hours import a_week, in_zone
 

@@ -22,7 +22,7 @@ from domain.telephony import (
     Throttled,
     Unavailable,
 )
-from tests.activities.scene import FIRST_DIAL, LIMITS, TIMING, Scene, a_call_under_way, a_dialled_call
+from tests.activities.world import FIRST_DIAL, LIMITS, TIMING, Scene, a_call_under_way, a_dialled_call
 from tests.builders import (
     BATCH_ID,
     CALLEE,

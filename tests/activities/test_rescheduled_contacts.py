@@ -20,7 +20,7 @@ from domain.identity import ContactId
 from domain.ports import RescheduledTime
 from domain.redial import RedialPolicy
 from domain.working_hours import OPENING_SPREAD
-from tests.activities.scene import Scene
+from tests.activities.world import Scene
 from tests.builders import BATCH_ID, CAMPAIGN_ID, CONTACT_ID, MONDAY_NOON, a_campaign_rules
 
 SINCE = MONDAY_NOON - timedelta(seconds=5)

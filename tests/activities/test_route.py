@@ -28,7 +28,7 @@ from domain.telephony import (
     Throttled,
     Unavailable,
 )
-from tests.activities.scene import FIRST_DIAL, Scene, a_call_under_way, a_dialled_call
+from tests.activities.world import FIRST_DIAL, Scene, a_call_under_way, a_dialled_call
 from tests.builders import BATCH_ID, CONTACT_ID, MONDAY_NOON, a_batch
 
 DOWN = Unavailable("provider not reached")

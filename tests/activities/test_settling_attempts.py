@@ -13,7 +13,7 @@ from domain.errors import DecisionOvertaken, EngineUnavailable
 from domain.identity import BatchId
 from domain.ports import AttemptReport
 from domain.redial import RedialPolicy
-from tests.activities.scene import SETTLE, Scene, a_call_that_ended, a_call_under_way, a_dialled_call
+from tests.activities.world import SETTLE, Scene, a_call_that_ended, a_call_under_way, a_dialled_call
 from tests.builders import (
     BATCH_ID,
     CONTACT_ID,

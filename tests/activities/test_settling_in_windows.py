@@ -10,7 +10,7 @@ from domain.batch import BatchOverrides
 from domain.call import AttemptKind, CallStatus
 from domain.contact import ContactStatus
 from domain.working_hours import OPENING_SPREAD
-from tests.activities.scene import SETTLE, a_call_that_ended
+from tests.activities.world import SETTLE, a_call_that_ended
 from tests.builders import (
     BATCH_ID,
     CAMPAIGN_ID,

@@ -9,7 +9,7 @@ from domain.call import AttemptKind, CallStatus, DialState
 from domain.contact import ContactStatus
 from domain.identity import BatchId, ContactId
 from domain.slots import GrantedSlot, SlotGrants
-from tests.activities.scene import Scene
+from tests.activities.world import Scene
 from tests.builders import BATCH_ID, MONDAY_NOON
 
 A_WHILE = timedelta(seconds=11)

@@ -6,7 +6,7 @@ from activities.messages import StopContacts, StoppedContacts
 from domain.contact import ContactStatus, SkipReason
 from domain.errors import EngineUnavailable
 from domain.identity import ContactId
-from tests.activities.scene import Scene
+from tests.activities.world import Scene
 from tests.builders import BATCH_ID
 
 

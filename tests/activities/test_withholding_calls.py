@@ -13,7 +13,7 @@ from domain.contact import Contact, ContactStatus
 from domain.gates import Gate
 from domain.identity import BatchId, ContactId, ExecutionId
 from domain.ports import DialBrief
-from tests.activities.scene import FIRST_DIAL, Scene, a_dialled_call
+from tests.activities.world import FIRST_DIAL, Scene, a_dialled_call
 from tests.builders import (
     BATCH_ID,
     CAMPAIGN_ID,

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.api.house import House, build_house, shared_app
+from tests.api.world import House, build_house, shared_app
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from domain.batch import BatchStatus, PausedBy
 from domain.call import AttemptKind, CallStatus, StatusEvent
 from domain.contact import ContactStatus
 from domain.identity import BatchId, CampaignId, ContactId
-from tests.api.house import House
+from tests.api.world import House
 
 NUMBERS = ("+14155550123", "+14155550124", "+14155550125")
 

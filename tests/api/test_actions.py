@@ -12,8 +12,8 @@ from domain.errors import EngineUnavailable
 from domain.identity import BatchId
 from domain.lifecycle import Action
 from tests import fakes
-from tests.api.house import OTHER_SECRET, House, a_problem, bearer
 from tests.api.scene import Scene, a_scene
+from tests.api.world import OTHER_SECRET, House, a_problem, bearer
 
 UNREACHABLE = a_problem(503, "unavailable", "Service Unavailable", "Temporal is unreachable")
 CAMPAIGN_ACTIONS = [f"campaigns/{{campaign_id}}/{each}" for each in ("pause", "resume", "cancel")]

@@ -1,8 +1,8 @@
 """What a batch did lately, over HTTP."""
 
 from domain.call import AttemptKind, CallStatus, StatusEvent
-from tests.api.house import House
 from tests.api.scene import a_scene
+from tests.api.world import House
 from tests.fakes.clock import NOON
 
 

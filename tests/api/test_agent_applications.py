@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from api.assembly import install
-from tests.api.house import House, a_campaign_body, errors_of
+from tests.api.world import House, a_campaign_body, errors_of
 
 REFUSED = [(["body", "agent_id"], "no_application")]
 

@@ -6,8 +6,8 @@ import httpx
 import pytest
 
 from domain.batch import TERMINAL_BATCH, BatchStatus
-from tests.api.house import House, Json, a_problem, errors_of
 from tests.api.scene import NUMBERS, Scene, a_scene
+from tests.api.world import House, Json, a_problem, errors_of
 
 NEW = ("+14155550150", "+14155550151")
 

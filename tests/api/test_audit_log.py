@@ -21,7 +21,7 @@ from store.batches.repository import PostgresBatchStore
 from store.database.engine import single_statement
 from store.database.ids import mint
 from tests import fakes
-from tests.api.house import (
+from tests.api.world import (
     ORGANIZATION,
     OTHER_ORGANIZATION,
     OTHER_SECRET,

@@ -12,7 +12,7 @@ from api.assembly import install
 from domain.campaign import Campaign, CampaignStatus
 from domain.identity import OrganizationId
 from domain.ports import Page, Token, Window
-from tests.api.house import OTHER_SECRET, SECRET, House, a_campaign_body, a_problem, bearer, build_house
+from tests.api.world import OTHER_SECRET, SECRET, House, a_campaign_body, a_problem, bearer, build_house
 from tests.fakes import FakeCampaignStore, FakeTokenStore, Tables
 
 UNAUTHORIZED = a_problem(401, "unauthorized", "Unauthorized", "Invalid or missing token")

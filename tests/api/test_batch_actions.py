@@ -8,8 +8,8 @@ import pytest
 from domain.batch import BatchStatus, PausedBy
 from domain.contact import ContactStatus, SkipReason
 from domain.lifecycle import Action
-from tests.api.house import House, a_problem, errors_of
 from tests.api.scene import Scene, a_scene
+from tests.api.world import House, a_problem, errors_of
 
 DONE = {
     "pause": "paused",

@@ -11,9 +11,9 @@ from api.assembly import install
 from domain.batch import TERMINAL_BATCH, BatchStatus
 from domain.errors import StoreUnavailable
 from tests import fakes
-from tests.api.house import House, Json, a_problem, errors_of
 from tests.api.scene import Scene, a_scene
 from tests.api.test_campaigns import DAY, REST, SHOWN_HOURS
+from tests.api.world import House, Json, a_problem, errors_of
 
 START, END = "2026-09-07T08:00:00Z", "2026-09-08T00:00:00Z"
 CLOSED = {"monday": {"enabled": False}}

@@ -13,7 +13,7 @@ from domain.campaign import CampaignStatus
 from domain.errors import CampaignClosed, EngineUnavailable, StoreUnavailable
 from domain.identity import BatchId, CampaignId
 from tests import fakes
-from tests.api.house import House, a_batch_body, a_problem, created, errors_of
+from tests.api.world import House, a_batch_body, a_problem, created, errors_of
 
 BATCHES = "/api/v1/batches/"
 NO_CALLS = dict.fromkeys(

@@ -14,7 +14,7 @@ from domain.call import CallStatus
 from domain.forecast.forecast import Forecast
 from domain.forecast.past_calls import FEWEST_CALLS
 from domain.forecast.question import ForecastQuestion
-from tests.api.house import House, Json, a_batch_body, build_house, errors_of
+from tests.api.world import House, Json, a_batch_body, build_house, errors_of
 from tests.builders import a_status_event
 
 PREVIEW = "/api/v1/batches/preview"

@@ -9,7 +9,7 @@ from domain.call import AttemptKind, CallStatus, StatusEvent
 from domain.contact import ContactStatus
 from domain.counters import BatchTally
 from domain.identity import BatchId
-from tests.api.house import House, Json, a_problem
+from tests.api.world import House, Json, a_problem
 
 
 async def _batch(house: House) -> Json:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.api.house import House, a_problem, created, errors_of
+from tests.api.world import House, a_problem, created, errors_of
 
 BATCHES = "/api/v1/batches/"
 GOOD = {"phone_number": "+14155550123"}

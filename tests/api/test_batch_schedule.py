@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.api.house import House, a_batch_body, errors_of
+from tests.api.world import House, a_batch_body, errors_of
 
 
 @pytest.mark.parametrize(

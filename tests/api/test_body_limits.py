@@ -11,7 +11,7 @@ from api.http import body
 from api.http.body import SMALL, BodyBytes
 from api.http.uploads import Places
 from telephony.signature import sign
-from tests.api.house import OTHER_SECRET, House, a_batch_body, a_problem, bearer, build_house
+from tests.api.world import OTHER_SECRET, House, a_batch_body, a_problem, bearer, build_house
 
 MEGABYTE = 1024 * 1024
 JSON = {"Content-Type": "application/json"}

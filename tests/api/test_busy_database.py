@@ -21,7 +21,7 @@ from store.access.tokens import PostgresTokenStore
 from store.database.engine import single_statement, transaction
 from store.database.ids import mint
 from tests import fakes
-from tests.api.house import (
+from tests.api.world import (
     ORGANIZATION,
     OTHER_ORGANIZATION,
     OTHER_SECRET,

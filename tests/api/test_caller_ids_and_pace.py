@@ -4,7 +4,7 @@ import pytest
 
 from domain.dial_reservations import DialRate
 from domain.identity import CampaignId
-from tests.api.house import House, a_campaign_body, errors_of
+from tests.api.world import House, a_campaign_body, errors_of
 
 CAMPAIGNS = "/api/v1/campaigns/"
 

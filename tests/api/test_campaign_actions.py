@@ -9,8 +9,8 @@ from domain.campaign import CampaignStatus
 from domain.contact import SkipReason
 from domain.identity import BatchId
 from domain.lifecycle import Action
-from tests.api.house import House, a_problem, errors_of
 from tests.api.scene import Scene, a_scene
+from tests.api.world import House, a_problem, errors_of
 
 DONE = {"pause": "paused", "resume": "resumed", "cancel": "cancelled"}
 

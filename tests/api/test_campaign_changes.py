@@ -12,9 +12,9 @@ from domain.campaign import CampaignStatus
 from domain.errors import StoreUnavailable
 from domain.identity import CampaignId
 from tests import fakes
-from tests.api.house import OTHER_SECRET, House, a_problem, bearer, errors_of
 from tests.api.scene import a_scene
 from tests.api.test_campaigns import DAY, REST, SHOWN_HOURS
+from tests.api.world import OTHER_SECRET, House, a_problem, bearer, errors_of
 
 CLOSED = {"monday": {"enabled": False}}
 RICH: dict[str, Any] = {

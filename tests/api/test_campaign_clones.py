@@ -8,9 +8,9 @@ import httpx
 import pytest
 
 from domain.campaign import CampaignStatus
-from tests.api.house import House, created, errors_of
 from tests.api.scene import a_scene
 from tests.api.test_campaign_changes import RICH
+from tests.api.world import House, created, errors_of
 
 RULES: dict[str, Any] = {
     **RICH,

@@ -7,8 +7,8 @@ import pytest
 from domain.batch import BatchStatus
 from domain.call import CallStatus
 from domain.campaign import CampaignStatus
-from tests.api.house import House, a_batch_body, a_problem
 from tests.api.scene import Scene, a_scene
+from tests.api.world import House, a_batch_body, a_problem
 
 GONE = a_problem(404, "not-found", "Not Found", "Campaign not found")
 BATCH_GONE = a_problem(404, "not-found", "Not Found", "Batch not found")

@@ -7,7 +7,7 @@ import pytest
 from domain.batch import BatchStatus
 from domain.campaign import CampaignStatus
 from domain.identity import BatchId, CampaignId
-from tests.api.house import House, a_problem, errors_of
+from tests.api.world import House, a_problem, errors_of
 
 
 async def _one_of_each(house: House) -> list[str]:

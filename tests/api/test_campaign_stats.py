@@ -7,8 +7,8 @@ import pytest
 
 from domain.call import AttemptKind, CallStatus
 from domain.contact import ContactStatus
-from tests.api.house import House, a_problem
 from tests.api.scene import a_scene
+from tests.api.world import House, a_problem
 
 CONTACTS = (
     "pending dispatched in_progress retrying followup_scheduled completed failed busy no_answer"

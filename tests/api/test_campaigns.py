@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.api.house import House, a_campaign_body, created, errors_of
+from tests.api.world import House, a_campaign_body, created, errors_of
 
 DAY = {"start": "09:00", "end": "18:00", "enabled": True}
 REST = {**DAY, "enabled": False}

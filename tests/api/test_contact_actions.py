@@ -7,8 +7,8 @@ import pytest
 
 from domain.batch import BatchStatus
 from domain.contact import WAITING, ContactStatus, SkipReason
-from tests.api.house import House, a_problem, errors_of
 from tests.api.scene import a_scene
+from tests.api.world import House, a_problem, errors_of
 
 SKIP = "batches/{batch_id}/contacts/{waiting}/skip"
 FOLLOW_UP = "batches/{batch_id}/contacts/{answered}/follow-up"

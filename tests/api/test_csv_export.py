@@ -20,9 +20,9 @@ from domain.contact import Contact, ContactStatus
 from domain.errors import BatchNotFound, StoreUnavailable
 from domain.identity import BatchId, ExecutionId
 from tests import fakes
-from tests.api.house import OTHER_SECRET, SECRET, House, Json, a_problem, bearer
+from tests.api.world import OTHER_SECRET, SECRET, House, Json, a_problem, bearer
 from tests.builders import a_call_record, a_contact
-from tests.telephony.stage import served
+from tests.telephony.world import served
 
 CONTACT_COLUMNS = [
     "contact_id",

@@ -16,7 +16,7 @@ from api.batches import upload
 from api.batches.schemas import MAX_CONTACTS, BatchHead
 from api.http.csv_file import CsvFile
 from domain.identity import BatchId
-from tests.api.house import House, Json, a_batch_body, a_problem, created, errors_of
+from tests.api.world import House, Json, a_batch_body, a_problem, created, errors_of
 
 UPLOAD = "/api/v1/batches/upload"
 GOOD = "phone_number\n+14155550104\n"

@@ -15,7 +15,7 @@ from domain.counters import BatchTally
 from domain.diagnosis.facts import Diagnosis, QueueFacts, QueueRole
 from domain.identity import BatchId
 from domain.ports import CircuitReport, WorkflowDescription
-from tests.api.house import OTHER_SECRET, House, Json, a_problem, bearer
+from tests.api.world import OTHER_SECRET, House, Json, a_problem, bearer
 from tests.fakes.clock import NOON
 
 HOUR, MINUTE, SECOND = timedelta(hours=1), timedelta(minutes=1), timedelta(seconds=1)

@@ -15,8 +15,8 @@ from domain.contact import ContactStatus
 from domain.counters import BatchTally
 from domain.identity import BatchId
 from domain.ports import CircuitReport
-from tests.api.house import House, Json
 from tests.api.test_debug import HOUR, NUMBERS, SECOND, a_batch, debug, end_calls, move, polled
+from tests.api.world import House, Json
 from tests.builders import a_status_event
 from tests.fakes.clock import NOON
 

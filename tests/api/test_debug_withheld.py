@@ -8,8 +8,8 @@ from domain.call import AttemptKind, CallStatus
 from domain.diagnosis.facts import Withheld
 from domain.frequency import CapsAt
 from domain.identity import BatchId
-from tests.api.house import House, Json, created
 from tests.api.test_debug import debug, polled
+from tests.api.world import House, Json, created
 from tests.builders import a_status_event
 
 ONCE_A_DAY: Json = {"frequency_caps": [{"max_calls": 1, "hours": 24}]}

@@ -1,6 +1,6 @@
 """Deleting batches over HTTP."""
 
-from tests.api.house import OTHER_SECRET, House, a_problem, bearer
+from tests.api.world import OTHER_SECRET, House, a_problem, bearer
 
 NOT_FOUND = a_problem(404, "not-found", "Not Found", "Batch not found")
 

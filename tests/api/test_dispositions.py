@@ -12,7 +12,7 @@ from domain.call import CallRecord, CallStatus
 from domain.contact import ContactStatus
 from domain.disposition import AnsweredBy
 from domain.identity import ExecutionId
-from tests.api.house import House, a_problem, created, errors_of
+from tests.api.world import House, a_problem, created, errors_of
 
 NUMBERS = ["+14155550123", "+14155550124"]
 RULES = [

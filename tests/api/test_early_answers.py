@@ -15,7 +15,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from api.http import early_answers
 from api.http.early_answers import EarlyAnswers
-from tests.api.house import SECRET, House
+from tests.api.world import SECRET, House
 
 Parser = Literal["auto", "httptools", "h11"]
 SIX_MEGABYTES = 6 * 1024 * 1024

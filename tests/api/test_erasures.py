@@ -3,7 +3,7 @@
 import pytest
 
 from domain.contact import ContactStatus
-from tests.api.house import OTHER_SECRET, House, bearer, errors_of
+from tests.api.world import OTHER_SECRET, House, bearer, errors_of
 
 PATH = "/api/v1/erasures"
 NUMBER = "+14155550123"

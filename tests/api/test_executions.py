@@ -8,7 +8,7 @@ from domain.call import AttemptKind, CallStatus, StatusEvent
 from domain.contact import ContactStatus
 from domain.disposition import AnsweredBy
 from domain.identity import ContactId
-from tests.api.house import House, Json, a_problem, created
+from tests.api.world import House, Json, a_problem, created
 
 CAMPAIGN = {
     "agent_id": "agent_care",

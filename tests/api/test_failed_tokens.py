@@ -8,7 +8,7 @@ import pytest
 
 from api.http.failed_tokens import MAX_ADDRESSES, MAX_TRUSTED, FailedTokens
 from api.http.refusals import RateLimited
-from tests.api.house import OTHER_SECRET, SECRET, House, a_problem, bearer, build_house
+from tests.api.world import OTHER_SECRET, SECRET, House, a_problem, bearer, build_house
 from tests.builders import MONDAY_NOON
 
 LIMIT = 3

@@ -10,8 +10,8 @@ from starlette.types import Message
 
 from api.followers.routes import EventStream
 from domain.identity import BatchId
-from tests.api.house import OTHER_SECRET, SECRET, House, Json, a_problem, bearer
 from tests.api.test_early_answers import served
+from tests.api.world import OTHER_SECRET, SECRET, House, Json, a_problem, bearer
 
 
 async def a_cancelled_batch(house: House) -> Json:

@@ -7,8 +7,8 @@ import httpx
 import pytest
 
 from domain.batch import BatchStatus
-from tests.api.house import OTHER_SECRET, House, Json, a_batch_body, a_problem, bearer, created
 from tests.api.scene import a_scene
+from tests.api.world import OTHER_SECRET, House, Json, a_batch_body, a_problem, bearer, created
 
 CAMPAIGN, BATCH = "campaigns/{campaign_id}", "batches/{batch_id}"
 CONTACT, SUPPRESSION = f"{BATCH}/contacts/{{contact_id}}", "suppressions/{suppression_id}"

@@ -13,8 +13,8 @@ from domain.call import CallRecord
 from domain.contact import Contact
 from domain.identity import BatchId
 from tests import fakes
-from tests.api.house import SECRET, House
 from tests.api.test_early_answers import served
+from tests.api.world import SECRET, House
 
 
 async def _paths(house: House) -> list[str]:

@@ -12,7 +12,7 @@ from domain.contact import ContactStatus
 from domain.ports import EngineHealth
 from domain.wall_clock import rules_version
 from tests import fakes
-from tests.api.house import House
+from tests.api.world import House
 from tests.builders import BATCH_ID, a_batch, a_campaign, a_contact
 
 OK = {"ok": True}

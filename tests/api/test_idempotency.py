@@ -10,7 +10,7 @@ from api.assembly import install
 from domain.errors import StoreUnavailable
 from domain.ports import IdempotencyKey, KeyUse, Unused
 from tests import fakes
-from tests.api.house import (
+from tests.api.world import (
     ORGANIZATION,
     OTHER_SECRET,
     House,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.api.house import House, errors_of
+from tests.api.world import House, errors_of
 
 HOST = "http://apollo.test"
 

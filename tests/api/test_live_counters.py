@@ -16,7 +16,7 @@ from domain.campaign import Campaign
 from domain.counters import BatchTally, Counters
 from domain.identity import BatchId, OrganizationId
 from domain.ports import Token
-from tests.api.house import ORGANIZATION, OTHER_SECRET, SECRET, House, Json, bearer
+from tests.api.world import ORGANIZATION, OTHER_SECRET, SECRET, House, Json, bearer
 from tests.fakes import FakeBatchStore, FakeEngine, FakeTokenStore
 
 WATCHERS = 100

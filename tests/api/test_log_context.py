@@ -7,7 +7,7 @@ import structlog
 from api.assembly import install
 from domain.batch import Batch
 from tests import fakes
-from tests.api.house import House
+from tests.api.world import House
 
 
 @dataclass

@@ -10,10 +10,10 @@ from api.assembly import install
 from domain.call import CallRecord
 from domain.errors import StoreUnavailable
 from domain.identity import ContactId
-from tests.api.house import House
+from tests.api.world import House
 from tests.builders import a_call_record
 from tests.fakes import FakeContactStore, Tables
-from tests.telephony.stage import served
+from tests.telephony.world import served
 
 KILOBYTE = 1024
 PEOPLE = 400

@@ -13,7 +13,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from tests.api.house import SECRET, House, a_batch_body, a_campaign_body, bearer, created
+from tests.api.world import SECRET, House, a_batch_body, a_campaign_body, bearer, created
 
 CHECKS = [
     not_a_server_error,

@@ -7,8 +7,8 @@ import pytest
 from domain.batch import BatchStatus
 from domain.identity import BatchId
 from domain.lifecycle import Action
-from tests.api.house import House, Json, a_problem, created, errors_of
 from tests.api.test_csv_import import FORM, a_form
+from tests.api.world import House, Json, a_problem, created, errors_of
 
 NUMBER, OTHER = "+14155550104", "+14155550105"
 

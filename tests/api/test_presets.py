@@ -6,9 +6,9 @@ import pytest
 
 from domain.call import CallStatus
 from domain.presets import NOT_LEGAL_ADVICE, PRESETS
-from tests.api.house import House, Json, a_campaign_body, errors_of
 from tests.api.test_debug import debug, polled
 from tests.api.test_debug_withheld import a_call
+from tests.api.world import House, Json, a_campaign_body, errors_of
 
 NUMBER, OTHER = "+14155550123", "+14155550124"
 PATH = "/api/v1/presets"

@@ -7,7 +7,7 @@ from structlog.testing import capture_logs
 from api.http.problems import KIND_OF
 from domain.campaign import Campaign
 from domain.errors import ApolloError
-from tests.api.house import SECRET, House, a_problem, bearer
+from tests.api.world import SECRET, House, a_problem, bearer
 
 NOT_FOUND = a_problem(404, "not-found", "Not Found", "Not Found")
 

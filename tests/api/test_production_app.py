@@ -19,7 +19,7 @@ from settings import Settings
 from store.access.tokens import PostgresTokenStore
 from store.database.ids import mint
 from tests import fakes
-from tests.api.house import ORGANIZATION, SECRET, a_batch_body, a_campaign_body, a_problem, bearer, created
+from tests.api.world import ORGANIZATION, SECRET, a_batch_body, a_campaign_body, a_problem, bearer, created
 
 pytestmark = pytest.mark.store
 

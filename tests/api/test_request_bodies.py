@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
-from tests.api.house import House, a_campaign_body, a_problem, created, errors_of
-from tests.telephony.stage import served
+from tests.api.world import House, a_campaign_body, a_problem, created, errors_of
+from tests.telephony.world import served
 
 MEGABYTE = 1024 * 1024
 JSON = {"Content-Type": "application/json"}

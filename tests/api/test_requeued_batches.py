@@ -8,9 +8,9 @@ import pytest
 from domain.batch import BatchStatus
 from domain.campaign import CampaignStatus
 from domain.contact import TERMINAL, ContactStatus
-from tests.api.house import House, Json, a_problem, created, errors_of
 from tests.api.scene import NUMBERS, Scene, a_scene
 from tests.api.test_batch_changes import RICH
+from tests.api.world import House, Json, a_problem, created, errors_of
 
 OWN = ("name", "metadata", "scheduled_end")
 COMPLETED = {"statuses": ["completed"]}

@@ -9,7 +9,7 @@ import pytest
 from api.http.scopes import opens
 from domain.access import TokenScope
 from domain.ports import NewToken
-from tests.api.house import ORGANIZATION, House, a_problem, bearer, build_house
+from tests.api.world import ORGANIZATION, House, a_problem, bearer, build_house
 
 REFUSED = a_problem(403, "forbidden", "Forbidden", "Token does not allow this")
 TOKENLESS = ("/healthz", "/readyz", "/metrics", "/webhooks/")

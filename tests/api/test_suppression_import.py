@@ -3,8 +3,8 @@
 import pytest
 
 from api.suppressions import file as suppressions
-from tests.api.house import House, Json, a_problem, errors_of
 from tests.api.test_csv_import import FORM, a_form
+from tests.api.world import House, Json, a_problem, errors_of
 
 PATH = "/api/v1/suppressions/import"
 NUMBERS = ["+14155550123", "+14155550124"]

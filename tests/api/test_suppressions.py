@@ -10,7 +10,7 @@ from domain.call import CallStatus
 from domain.contact import ContactStatus
 from domain.settlement import Settlement
 from domain.suppression import OPTED_OUT
-from tests.api.house import (
+from tests.api.world import (
     CALLER_ID,
     OTHER_SECRET,
     House,

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from tests.api.house import OTHER_SECRET, SECRET, House, Json, a_problem, bearer, created, errors_of
+from tests.api.world import OTHER_SECRET, SECRET, House, Json, a_problem, bearer, created, errors_of
 
 NOT_FOUND = a_problem(404, "not-found", "Not Found", "Token not found")
 

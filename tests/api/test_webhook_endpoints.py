@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from domain.identity import EndpointId
-from tests.api.house import OTHER_SECRET, House, Json, bearer, created, errors_of
+from tests.api.world import OTHER_SECRET, House, Json, bearer, created, errors_of
 
 PATH = "/api/v1/webhook-endpoints"
 DELIVERIES = "/api/v1/webhook-deliveries"

@@ -13,7 +13,7 @@ from domain.call import AttemptKind, CallRecord, CallStatus, StatusEvent
 from domain.contact import ContactStatus
 from telephony.signature import sign
 from tests import fakes
-from tests.api.house import OTHER_SECRET, House, a_problem, bearer, build_house, errors_of
+from tests.api.world import OTHER_SECRET, House, a_problem, bearer, build_house, errors_of
 from tests.fakes.tables import StoredEvent
 
 PATHS = ["/webhooks/call-status", "/api/v1/webhooks/call-status"]

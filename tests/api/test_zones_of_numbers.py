@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from tests.api.house import House, a_batch_body, created, errors_of
 from tests.api.test_debug import debug, polled
+from tests.api.world import House, a_batch_body, created, errors_of
 
 BATCHES = "/api/v1/batches/"
 CHICAGO, NEW_YORK, LOS_ANGELES = "America/Chicago", "America/New_York", "America/Los_Angeles"

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, sync_playwright
 
 from tests.browser.visitor import BROWSERS, FLAGS, Visitor
-from tests.e2e.house import House, a_house, a_plan
+from tests.e2e.world import House, a_house, a_plan
 
 HERE = Path(__file__).parent
 HOW_TO_GET_ONE = "no browser here: on Debian, apt-get install chromium"

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.browser.visitor import Theme, Visitor
-from tests.e2e.house import House, a_contacts_file
+from tests.e2e.world import House, a_contacts_file
 
 pytestmark = [pytest.mark.e2e, pytest.mark.browser]
 

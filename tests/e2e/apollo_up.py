@@ -17,7 +17,7 @@ import psutil
 from embedded.plan import StackPlan
 from embedded.stack import RunningStack
 from embedded.stop_request import StopRequest
-from tests.e2e.house import House, a_plan
+from tests.e2e.world import House, a_plan
 
 STARTS_WITHIN_SECONDS = 150
 ENDS_WITHIN_SECONDS = 30

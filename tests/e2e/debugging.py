@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import create_engine, text
 
 from console.ledger_check import faults
-from tests.e2e.house import House
+from tests.e2e.world import House
 
 ANSWER_SECONDS = 3
 """The answer comes within so many seconds, whatever the state."""

@@ -19,7 +19,7 @@ from embedded.plan import StackPlan
 from embedded.postgres import EmbeddedPostgres
 from embedded.tokens import create_token
 from settings import ProviderName
-from tests.e2e.house import TERMINAL, House, a_house, a_plan
+from tests.e2e.world import TERMINAL, House, a_house, a_plan
 from tests.hostile.faults import FAULTS, LEASE_SECONDS, MAX_RETRIES, RETRY_ON, RING_SECONDS, VICTIMS_ENDING
 from tests.hostile.provider import Account, HostileProvider, hostile_provider
 

@@ -14,8 +14,8 @@ from typing import Any
 
 import psycopg
 
-from tests.e2e.house import House, a_fresh_house
 from tests.e2e.scenes import a_batch, a_campaign
+from tests.e2e.world import House, a_fresh_house
 
 URGENT = 9
 _WATCH = """

@@ -11,7 +11,7 @@ from embedded.stack import RunningStack
 from embedded.stop_request import StopRequest
 from settings import ProviderName, Settings
 from telephony.simulator.settings import SimulatorSettings
-from tests.e2e.house import House, a_fresh_house
+from tests.e2e.world import House, a_fresh_house
 
 NAMES = (
     "OPERATED_API_URL",

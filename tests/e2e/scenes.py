@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import count
 
-from tests.e2e.house import House, a_contacts_file
+from tests.e2e.world import House, a_contacts_file
 
 _turns = count(1)
 NO_RETRY: Mapping[str, object] = {"max_retries": 0}

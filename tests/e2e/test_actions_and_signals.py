@@ -9,8 +9,8 @@ import pytest
 from temporalio.client import Client
 
 from console.api_client import JsonObject
-from tests.e2e.house import House, a_fresh_house
 from tests.e2e.scenes import BatchScenes, a_batch, a_campaign, ahead, busy_number
+from tests.e2e.world import House, a_fresh_house
 
 pytestmark = [pytest.mark.e2e, pytest.mark.server, pytest.mark.timeout(180)]
 

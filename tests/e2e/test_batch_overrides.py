@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from console.api_client import JsonObject
-from tests.e2e.house import House, a_fresh_house
 from tests.e2e.scenes import a_batch, a_campaign, answering_numbers, busy_number, fresh_numbers
+from tests.e2e.world import House, a_fresh_house
 
 pytestmark = [pytest.mark.e2e, pytest.mark.server, pytest.mark.timeout(180)]
 

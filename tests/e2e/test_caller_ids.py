@@ -6,8 +6,8 @@ from datetime import datetime
 
 import pytest
 
-from tests.e2e.house import House, a_fresh_house
 from tests.e2e.scenes import a_batch, a_campaign, fresh_numbers
+from tests.e2e.world import House, a_fresh_house
 
 pytestmark = [pytest.mark.e2e, pytest.mark.server, pytest.mark.timeout(240)]
 

@@ -18,8 +18,8 @@ from embedded.stack import RunningStack
 from embedded.stop_request import StopRequest
 from embedded.supervisor import Part
 from tests.e2e.debugging import assert_everybody_was_called_once, debug, diagnosis, statuses
-from tests.e2e.house import House, a_plan
 from tests.e2e.scenes import a_batch, a_campaign, ahead
+from tests.e2e.world import House, a_plan
 
 pytestmark = [pytest.mark.e2e, pytest.mark.server, pytest.mark.timeout(180)]
 

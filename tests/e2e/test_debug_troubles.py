@@ -21,8 +21,8 @@ from tests.e2e.debugging import (
     let_an_hour_pass,
     statuses,
 )
-from tests.e2e.house import House, a_fresh_house
 from tests.e2e.scenes import BatchScenes, a_batch, a_campaign, ahead, answering_numbers, fresh_numbers
+from tests.e2e.world import House, a_fresh_house
 
 pytestmark = [pytest.mark.e2e, pytest.mark.server, pytest.mark.timeout(180)]
 

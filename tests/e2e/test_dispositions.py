@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from tests.e2e.house import House, a_house, a_plan
+from tests.e2e.world import House, a_house, a_plan
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
 

@@ -8,8 +8,8 @@ import pytest
 from psycopg import sql
 from temporalio.client import Client
 
-from tests.e2e.house import House, a_fresh_house
 from tests.e2e.scenes import a_campaign, ahead, fresh_numbers
+from tests.e2e.world import House, a_fresh_house
 
 pytestmark = [pytest.mark.e2e, pytest.mark.server, pytest.mark.timeout(240)]
 

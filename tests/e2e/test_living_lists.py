@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import pytest
 
 from console.api_client import JsonObject
-from tests.e2e.house import House, a_fresh_house
 from tests.e2e.living_lists import append_at_full_speed, numbers
 from tests.e2e.scenes import a_batch, a_campaign, ahead, fresh_numbers
+from tests.e2e.world import House, a_fresh_house
 
 pytestmark = [pytest.mark.e2e, pytest.mark.server, pytest.mark.timeout(240)]
 

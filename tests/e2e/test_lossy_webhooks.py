@@ -10,7 +10,7 @@ import pytest
 
 from console.ledger_check import faults
 from domain.watchdog import MAX_SILENCE_GROWTH
-from tests.e2e.house import SILENCE, House, a_fresh_house
+from tests.e2e.world import SILENCE, House, a_fresh_house
 
 pytestmark = [pytest.mark.e2e, pytest.mark.server, pytest.mark.timeout(600)]
 

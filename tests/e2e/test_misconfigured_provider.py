@@ -21,8 +21,8 @@ from settings import ProviderName
 from telephony.simulator.app import create_simulator
 from telephony.simulator.settings import SimulatorOptions
 from tests.e2e.debugging import assert_everybody_was_called_once, debug, statuses
-from tests.e2e.house import House, a_house, a_plan
 from tests.e2e.scenes import NO_RETRY, a_batch, a_campaign, fresh_numbers
+from tests.e2e.world import House, a_house, a_plan
 
 pytestmark = [pytest.mark.e2e, pytest.mark.server, pytest.mark.timeout(300)]
 

@@ -16,10 +16,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.house import House
 from tests.e2e.operated_stack import an_operated_house
 from tests.e2e.operations_page import Typed, read_page
 from tests.e2e.scenes import a_batch, a_campaign
+from tests.e2e.world import House
 from workflows.names import SEARCH_ATTRIBUTES
 
 pytestmark = [pytest.mark.e2e, pytest.mark.server, pytest.mark.timeout(240)]

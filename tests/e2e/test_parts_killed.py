@@ -15,8 +15,8 @@ from console.ledger_check import faults, read_ledger, reckon
 from console.progress import read_progress
 from embedded.listening import free_ports
 from tests.e2e.apollo_up import ApolloUp, apollo_up
-from tests.e2e.house import TERMINAL, House
 from tests.e2e.scenes import fresh_numbers
+from tests.e2e.world import TERMINAL, House
 
 pytestmark = [pytest.mark.e2e, pytest.mark.server, pytest.mark.timeout(300)]
 

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from console.ledger_check import faults
-from tests.e2e.house import House, a_fresh_house
 from tests.e2e.scenes import a_batch, a_campaign
+from tests.e2e.world import House, a_fresh_house
 
 pytestmark = [pytest.mark.e2e, pytest.mark.server, pytest.mark.timeout(480)]
 

@@ -5,7 +5,7 @@ The same with sixty rounds: `python -m tests.hostile.repeated_creates`.
 
 import pytest
 
-from tests.e2e.house import a_fresh_house
+from tests.e2e.world import a_fresh_house
 from tests.hostile.blows import Blow, Moment
 from tests.hostile.repeated_creates import Storm, drawn_rounds
 

@@ -11,8 +11,8 @@ from typing import cast
 
 import pytest
 
-from tests.e2e.house import House, a_house, a_plan
 from tests.e2e.scenes import a_batch, a_campaign, ahead, answering_numbers, busy_number
+from tests.e2e.world import House, a_house, a_plan
 
 pytestmark = [pytest.mark.e2e, pytest.mark.server, pytest.mark.timeout(300)]
 

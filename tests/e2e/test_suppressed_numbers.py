@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.house import House, a_fresh_house
 from tests.e2e.scenes import a_batch, a_campaign, fresh_numbers
+from tests.e2e.world import House, a_fresh_house
 
 pytestmark = [pytest.mark.e2e, pytest.mark.server, pytest.mark.timeout(240)]
 

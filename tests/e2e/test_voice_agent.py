@@ -18,7 +18,7 @@ from embedded.listening import free_ports
 from embedded.module_command import module_command
 from embedded.processes import Command
 from settings import ProviderName
-from tests.e2e.house import House, a_house, a_plan
+from tests.e2e.world import House, a_house, a_plan
 
 pytestmark = [pytest.mark.e2e, pytest.mark.server, pytest.mark.timeout(300)]
 

@@ -16,7 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from bench.collector import Collector, Span, a_collector
 from bench.trace_picture import followed
 from embedded.listening import free_ports
-from tests.e2e.house import House, a_house, a_plan
+from tests.e2e.world import House, a_house, a_plan
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
 

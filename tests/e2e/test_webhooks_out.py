@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import pytest
 
 from console.webhook_listener import a_listener
-from tests.e2e.house import House, a_fresh_house
+from tests.e2e.world import House, a_fresh_house
 
 pytestmark = [pytest.mark.e2e, pytest.mark.server, pytest.mark.timeout(240)]
 

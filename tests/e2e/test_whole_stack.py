@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from console.ledger_check import faults
-from tests.e2e.house import House, a_fresh_house, a_house, a_plan
+from tests.e2e.world import House, a_fresh_house, a_house, a_plan
 
 pytestmark = [pytest.mark.e2e, pytest.mark.server, pytest.mark.timeout(300)]
 

@@ -11,8 +11,8 @@ import pytest
 from console.api_client import JsonObject
 from console.ledger_check import faults
 from embedded.module_command import module_command
-from tests.e2e.house import House, a_fresh_house
 from tests.e2e.mortal_worker import Step
+from tests.e2e.world import House, a_fresh_house
 
 pytestmark = [pytest.mark.e2e, pytest.mark.server, pytest.mark.timeout(240)]
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.house import House, a_house, a_plan
+from tests.e2e.world import House, a_house, a_plan
 
 pytestmark = [pytest.mark.e2e, pytest.mark.server]
 

@@ -16,7 +16,7 @@ import psycopg
 from sqlalchemy import make_url
 
 from console.api_client import JsonObject
-from tests.e2e.house import House
+from tests.e2e.world import House
 
 
 class Blow(StrEnum):

@@ -20,7 +20,7 @@ import httpx
 
 from console.api_client import JsonObject
 from temporal.process_exit import leave
-from tests.e2e.house import House, a_fresh_house
+from tests.e2e.world import House, a_fresh_house
 from tests.hostile.blows import Blow, Moment, strike, watching
 
 CONTACTS = 3000

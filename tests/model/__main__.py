@@ -14,8 +14,8 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from embedded.postgres import EmbeddedPostgres
 from store.migrations import upgrade
-from tests.model.house import House
 from tests.model.machine import ContractMachine, walk
+from tests.model.world import House
 
 
 def main() -> int:

@@ -11,9 +11,9 @@ import httpx
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
-from tests.api.house import a_campaign_body
+from tests.api.world import a_campaign_body
 from tests.model.contract import MADE, Answer, Batch, Campaign, Person, wire
-from tests.model.house import House, NumberBusy
+from tests.model.world import House, NumberBusy
 
 ENDINGS = ("completed", "busy", "no_answer", "failed")
 OVER = (*ENDINGS, "max_retries_reached", "skipped")

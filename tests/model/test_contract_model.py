@@ -9,8 +9,8 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from embedded.postgres import EmbeddedPostgres
 from tests.conftest import a_database
-from tests.model.house import House
 from tests.model.machine import ContractMachine, walk
+from tests.model.world import House
 
 pytestmark = pytest.mark.store
 

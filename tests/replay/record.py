@@ -27,7 +27,7 @@ from temporal.process_exit import leave
 from tests.builders import ORGANIZATION, a_new_contact
 from tests.fakes import FakeBatchStore, FakeCampaignStore
 from tests.workflows.hours import close_until_soon
-from tests.workflows.stage import (
+from tests.workflows.world import (
     ANSWERED,
     BUSY,
     QUICK,

@@ -22,7 +22,7 @@ from domain.lifecycle import Action
 from domain.presets import PRESETS
 from domain.webhooks import DeliveryState, DisabledReason, EventType
 from store.schema.tables import METADATA
-from tests.activities.scene import Scene
+from tests.activities.world import Scene
 from tests.replay import frozen_names as frozen
 from workflows import messages, names
 from workflows.batch.workflow import BatchWorkflow

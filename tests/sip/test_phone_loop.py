@@ -12,8 +12,8 @@ import pytest
 
 from console.api_client import JsonObject
 from settings import ProviderName
-from tests.e2e.house import House, a_house, a_plan
 from tests.e2e.scenes import a_batch, a_campaign
+from tests.e2e.world import House, a_house, a_plan
 from tests.sip.loop import NUMBER, SECRET, PhoneLoop, a_phone_loop, wait_for
 
 pytestmark = [pytest.mark.e2e, pytest.mark.server, pytest.mark.timeout(120)]

@@ -12,7 +12,7 @@ from uuid import UUID
 
 import httpx
 
-from tests.e2e.house import TERMINAL, House
+from tests.e2e.world import TERMINAL, House
 
 CAMPAIGN_LIMIT, BATCH_LIMIT = 10, 6
 MAX_RETRIES, COOLDOWN_MINUTES = 2, 0.02

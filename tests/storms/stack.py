@@ -24,7 +24,7 @@ from embedded.stack_commands import StackCommands
 from embedded.stop_request import StopRequest, StopRequested
 from embedded.supervisor import Part
 from embedded.temporal import TemporalServer
-from tests.e2e.house import House, a_plan
+from tests.e2e.world import House, a_plan
 from tests.storms.link import Link, Loop
 from tests.storms.post import PostOffice
 from tests.storms.small_disk import SmallDisk

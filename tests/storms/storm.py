@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import httpx
 
 from console.webhook_listener import a_listener
-from tests.e2e.house import House
+from tests.e2e.world import House
 from tests.storms.crowd import Crowd
 from tests.storms.link import CALM
 from tests.storms.plan import Blow, Kind

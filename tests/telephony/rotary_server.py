@@ -16,7 +16,7 @@ from domain.call import CallStatus
 from telephony.provider_settings import ProviderOptions
 from telephony.rotary.client import RotaryProvider
 from telephony.rotary.settings import RotarySettings
-from tests.telephony.stage import CALLBACK_URL
+from tests.telephony.world import CALLBACK_URL
 
 OTHER_WORDS = {
     "queued": "Waiting",

@@ -24,7 +24,7 @@ from tests.telephony.jambonz_server import (
     JambonzServer,
     a_provider,
 )
-from tests.telephony.stage import a_request
+from tests.telephony.world import a_request
 
 
 def said(response: Response) -> httpx.Response:

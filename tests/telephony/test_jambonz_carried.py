@@ -15,7 +15,7 @@ from tests.telephony.jambonz_server import (
     a_record,
     settings,
 )
-from tests.telephony.stage import a_request, a_search
+from tests.telephony.world import a_request, a_search
 
 CARE_SID, SALES_SID = "c" * 36, "5" * 36
 BY_AGENT = {"agent_1": CARE_SID, "agent_sales": SALES_SID}

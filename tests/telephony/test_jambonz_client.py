@@ -24,7 +24,7 @@ from tests.telephony.jambonz_server import (
     settings,
 )
 from tests.telephony.rotary_replies import Reply, SlowReply, failing
-from tests.telephony.stage import a_request
+from tests.telephony.world import a_request
 
 
 async def dialled(request: CallRequest | None = None, **changes: object) -> JambonzServer:

@@ -14,7 +14,7 @@ from tests.telephony.jambonz_server import (
     a_provider,
     a_record,
 )
-from tests.telephony.stage import a_request, a_search
+from tests.telephony.world import a_request, a_search
 
 
 async def test_a_call_can_be_looked_up_by_its_own_id() -> None:

@@ -35,7 +35,7 @@ from tests.telephony.jambonz_server import (
     options,
 )
 from tests.telephony.rotary_replies import failing
-from tests.telephony.stage import a_search
+from tests.telephony.world import a_search
 
 ENDED = datetime(2026, 3, 2, 11, 3, 31, tzinfo=UTC)
 

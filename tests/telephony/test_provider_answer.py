@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from telephony.provider_answer import HIDDEN, LONGEST, reason_of, unfit_words
-from tests.telephony.stage import a_request
+from tests.telephony.world import a_request
 
 
 def said(body: object, status: int = 400) -> str:

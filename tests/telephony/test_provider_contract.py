@@ -26,7 +26,7 @@ from telephony.rotary.settings import RotarySettings
 from telephony.status_words import BUILT_IN_WORDS
 from telephony.webhook import webhook_translator
 from tests.telephony.rotary_server import SpokenOtherwise, open_other_rotary
-from tests.telephony.stage import (
+from tests.telephony.world import (
     CALLBACK_URL,
     LedgerRows,
     Mailbox,

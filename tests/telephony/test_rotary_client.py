@@ -30,7 +30,7 @@ from tests.telephony.rotary_replies import (
     answering,
     failing,
 )
-from tests.telephony.stage import a_request
+from tests.telephony.world import a_request
 
 
 async def dial(reply: Reply | SlowReply) -> DialResult:

@@ -9,7 +9,7 @@ from domain.call import CallStatus, EventSource, StatusEvent
 from domain.errors import ProviderUnavailable
 from domain.telephony import HangUpResult
 from tests.telephony.rotary_replies import A_CALL, Reply, a_provider, answering, failing
-from tests.telephony.stage import a_search
+from tests.telephony.world import a_search
 
 
 async def test_a_call_is_looked_up_in_our_words() -> None:

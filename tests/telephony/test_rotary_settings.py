@@ -14,7 +14,7 @@ from settings import read_settings
 from telephony.provider_http_client import UNANSWERED
 from telephony.rotary.settings import RotarySettings
 from tests.telephony.rotary_replies import NOW, Reply, a_provider, answering, failing
-from tests.telephony.stage import a_request, a_search
+from tests.telephony.world import a_request, a_search
 
 A_CALL = {"call_sid": "CA-1", "execution_id": "exec_1", "call_status": "ringing"}
 

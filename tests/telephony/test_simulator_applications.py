@@ -17,7 +17,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from telephony.signature import SIGNATURE_HEADER, verify
 from telephony.simulator.conversation import MOST_QUESTIONS
-from tests.telephony.stage import CALLBACK_URL, Stage, a_simulator, served
+from tests.telephony.world import CALLBACK_URL, Stage, a_simulator, served
 
 pytestmark = pytest.mark.process
 

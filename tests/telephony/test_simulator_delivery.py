@@ -13,7 +13,7 @@ from telephony.signature import SIGNATURE_HEADER, verify
 from telephony.simulator import webhook_sender as sender
 from telephony.simulator.app import create_simulator
 from telephony.simulator.webhook_client import NoAnswer, WebhookHttpClient
-from tests.telephony.stage import (
+from tests.telephony.world import (
     AN_INSTANT,
     Mailbox,
     Received,

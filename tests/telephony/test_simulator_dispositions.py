@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
-from tests.telephony.stage import CALLBACK_URL, Received, a_simulator
+from tests.telephony.world import CALLBACK_URL, Received, a_simulator
 
 CALLS = "/v1/Accounts/acc-1/Calls"
 TOLD = ("call_status", "answered_by", "disposition")

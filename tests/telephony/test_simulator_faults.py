@@ -7,7 +7,7 @@ import pytest
 
 from telephony.simulator.scenario import WebhookBehaviour, fault_of
 from telephony.simulator.settings import SimulatorOptions
-from tests.telephony.stage import AN_INSTANT, a_simulator, webhooks
+from tests.telephony.world import AN_INSTANT, a_simulator, webhooks
 
 ORDINARY_CALL = ["ringing", "in_progress", "completed"]
 NUMBERS = [f"+1415555{number:04}" for number in range(10_000)]

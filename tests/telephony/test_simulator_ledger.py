@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tests.telephony.stage import Stage, a_simulator, webhooks
+from tests.telephony.world import Stage, a_simulator, webhooks
 
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 

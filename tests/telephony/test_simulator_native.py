@@ -10,7 +10,7 @@ import pytest
 
 from telephony.status_words import BUILT_IN_WORDS
 from telephony.webhook import webhook_translator
-from tests.telephony.stage import CALLBACK_URL, Stage, a_simulator
+from tests.telephony.world import CALLBACK_URL, Stage, a_simulator
 
 CALLS = "/v1/Accounts/acc-1/Calls"
 

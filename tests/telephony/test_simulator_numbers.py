@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import httpx
 import pytest
 
-from tests.telephony.stage import (
+from tests.telephony.world import (
     AN_INSTANT,
     CALLBACK_URL,
     Mailbox,

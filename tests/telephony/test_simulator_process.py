@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from telephony.signature import SIGNATURE_HEADER
-from tests.telephony.stage import a_create_body, eventually
+from tests.telephony.world import a_create_body, eventually
 
 pytestmark = pytest.mark.process
 

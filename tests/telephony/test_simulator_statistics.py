@@ -3,7 +3,7 @@
 import httpx
 import pytest
 
-from tests.telephony.stage import Stage, a_simulator
+from tests.telephony.world import Stage, a_simulator
 
 ACCOUNT = "/v1/Accounts/acc-1"
 A_PAGE = {"page": 1, "count": 25, "days": 2}

@@ -17,7 +17,7 @@ from tests.telephony.jambonz_server import (
     a_provider,
     a_record,
 )
-from tests.telephony.stage import a_search
+from tests.telephony.world import a_search
 
 ASKED_AT = NOW - timedelta(seconds=40)
 OURS, ANOTHERS = {"attempt_id": "exec_1"}, {"attempt_id": "exec_other"}

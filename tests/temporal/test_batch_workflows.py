@@ -27,7 +27,7 @@ from temporal.contact_workflows import ContactWorkflows
 from temporal.encryption import key_id
 from tests.builders import a_batch, a_call_record
 from tests.fakes import FakeBatchStore, FakeCallStore, FakeContactStore
-from tests.workflows.stage import ANSWERED, BUSY, QUICK, SILENCE, Stage, a_real_server, a_stage, until
+from tests.workflows.world import ANSWERED, BUSY, QUICK, SILENCE, Stage, a_real_server, a_stage, until
 from workflows import names
 from workflows.messages import PolicyChanged
 

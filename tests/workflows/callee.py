@@ -10,7 +10,7 @@ from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from domain.call import CallStatus, StatusEvent
 from domain.telephony import CallRequest
-from tests.workflows.stage import Stage, server_time
+from tests.workflows.world import Stage, server_time
 
 QUEUE = "callees"
 ENDS = "call_ends"

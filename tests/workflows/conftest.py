@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.workflows.stage import Stage, a_real_server, a_skipping_server, a_stage
+from tests.workflows.world import Stage, a_real_server, a_skipping_server, a_stage
 
 
 @pytest.fixture

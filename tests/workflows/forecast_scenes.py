@@ -8,9 +8,9 @@ from domain.call import AttemptKind, CallStatus, DialState
 from domain.contact import ContactStatus
 from domain.forecast.past_calls import FEWEST_CALLS
 from domain.identity import BatchId, CampaignId, ContactId, ExecutionId
-from tests.api.house import House, Json, a_batch_body, build_house
+from tests.api.world import House, Json, a_batch_body, build_house
 from tests.builders import a_call_record
-from tests.workflows.stage import Stage
+from tests.workflows.world import Stage
 
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 FIRST, LATER = AttemptKind.INITIAL, (AttemptKind.RETRY, AttemptKind.FOLLOW_UP)

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 from domain.identity import BatchId
 from tests.domain.calling_hours import a_week
-from tests.workflows.stage import Stage
+from tests.workflows.world import Stage
 
 
 def close_until_soon(stage: Stage, batch_id: BatchId, now: datetime) -> datetime:

@@ -15,7 +15,7 @@ from domain.counters import BatchTally
 from domain.identity import BatchId
 from domain.lifecycle import Action
 from tests.fakes import FakeBatchStore, FakeContactStore
-from tests.workflows.stage import ANSWERED, BUSY, QUICK, SILENCE, Stage, until
+from tests.workflows.world import ANSWERED, BUSY, QUICK, SILENCE, Stage, until
 from workflows import names
 
 pytestmark = pytest.mark.server

@@ -12,7 +12,7 @@ from domain.contact import ContactStatus, SkipReason
 from domain.counters import BatchTally
 from domain.identity import BatchId
 from domain.redial import RedialPolicy
-from tests.workflows.stage import ANSWERED, BUSY, QUICK, SILENCE, Stage, until
+from tests.workflows.world import ANSWERED, BUSY, QUICK, SILENCE, Stage, until
 from workflows import names
 from workflows.batch import limits
 

@@ -13,7 +13,7 @@ from domain.identity import BatchId
 from domain.redial import RedialPolicy
 from domain.working_hours import DEFAULT_WORKING_HOURS, OPENING_SPREAD, CallingHours, is_open
 from tests.workflows.hours import close_until_soon
-from tests.workflows.stage import ANSWERED, BUSY, Stage, until
+from tests.workflows.world import ANSWERED, BUSY, Stage, until
 
 pytestmark = pytest.mark.server
 KOLKATA = ZoneInfo("Asia/Kolkata")

@@ -10,7 +10,7 @@ from domain.call import CallStatus, StatusEvent
 from domain.campaign import CONCURRENCY_KEY
 from domain.contact import ContactStatus
 from domain.identity import BatchId, CampaignId
-from tests.workflows.stage import ANSWERED, SILENCE, Stage, a_real_server, a_stage, until
+from tests.workflows.world import ANSWERED, SILENCE, Stage, a_real_server, a_stage, until
 from workflows import names
 
 pytestmark = pytest.mark.server

@@ -12,7 +12,7 @@ from domain.redial import RedialPolicy
 from domain.suppression import NewSuppression
 from tests.builders import ORGANIZATION
 from tests.fakes import FakeSuppressionStore
-from tests.workflows.stage import ANSWERED, BUSY, Stage, until
+from tests.workflows.world import ANSWERED, BUSY, Stage, until
 
 pytestmark = pytest.mark.server
 

@@ -16,10 +16,10 @@ from domain.disposition import OnMachine
 from domain.identity import BatchId
 from domain.telephony import CallRequest
 from temporal.batch_workflows import BatchWorkflows
-from tests.api.house import House, Json, build_house
+from tests.api.world import House, Json, build_house
 from tests.fakes import FakeNumberZoneStore
 from tests.workflows.skipping_server import SkippingServer
-from tests.workflows.stage import ANSWERED, BUSY, Stage, server_time, until
+from tests.workflows.world import ANSWERED, BUSY, Stage, server_time, until
 
 pytestmark = pytest.mark.server
 

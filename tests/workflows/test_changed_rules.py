@@ -15,7 +15,7 @@ from domain.identity import BatchId
 from domain.redial import RedialPolicy
 from tests.builders import ORGANIZATION
 from tests.fakes import FakeBatchStore, FakeCampaignStore
-from tests.workflows.stage import ANSWERED, BUSY, SILENCE, Stage, until
+from tests.workflows.world import ANSWERED, BUSY, SILENCE, Stage, until
 from workflows import names
 from workflows.batch import limits
 from workflows.batch.workflow import BatchWorkflow

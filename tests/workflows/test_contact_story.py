@@ -10,7 +10,7 @@ from domain.call import CallStatus, EventSource, StatusEvent
 from domain.contact import ContactStatus
 from domain.redial import RedialPolicy, RedialStrategy
 from domain.telephony import Ambiguous, Refused, Throttled, Unavailable
-from tests.workflows.stage import ANSWERED, BUSY, NO_ANSWER, SILENCE, Stage, server_time, until
+from tests.workflows.world import ANSWERED, BUSY, NO_ANSWER, SILENCE, Stage, server_time, until
 from workflows import names
 
 pytestmark = pytest.mark.server

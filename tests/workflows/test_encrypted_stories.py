@@ -15,7 +15,7 @@ from domain.batch import BatchStatus
 from domain.contact import ContactStatus
 from domain.identity import BatchId
 from temporal.client import data_converter
-from tests.workflows.stage import ANSWERED, BUSY, QUICK, SILENCE, Stage, a_real_server, a_stage, until
+from tests.workflows.world import ANSWERED, BUSY, QUICK, SILENCE, Stage, a_real_server, a_stage, until
 from workflows import names
 from workflows.batch.workflow import BatchWorkflow
 from workflows.contact.workflow import ContactWorkflow

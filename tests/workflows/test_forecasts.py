@@ -9,7 +9,7 @@ from domain.call import AttemptKind, CallStatus, StatusEvent
 from domain.telephony import CallRequest
 from tests.workflows.callee import people_who_talk
 from tests.workflows.forecast_scenes import FIRST, HOUR, LATER, MINUTE, Scene, Told
-from tests.workflows.stage import ANSWERED, BUSY, Stage, server_time
+from tests.workflows.world import ANSWERED, BUSY, Stage, server_time
 
 pytestmark = pytest.mark.server
 

@@ -26,7 +26,7 @@ from tests import fakes
 from tests.fakes import FakeCallStore, FakeEndingStore
 from tests.fakes.no_webhooks import no_webhooks
 from tests.fakes.retention import nothing_outdated
-from tests.workflows.stage import SILENCE, Stage, a_real_server, until
+from tests.workflows.world import SILENCE, Stage, a_real_server, until
 from workflows import names
 from workflows.housekeeping.workflow import JOBS, HousekeepingWorkflow
 from workflows.messages import HousekeepingInput

@@ -16,7 +16,7 @@ from domain.contact import ContactStatus
 from domain.identity import BatchId, ContactId, ExecutionId
 from domain.telephony import Misconfigured, Throttled, Unavailable
 from tests.builders import a_call_record
-from tests.workflows.stage import ANSWERED, BUSY, QUICK, SILENCE, Stage, a_real_server, a_stage, until
+from tests.workflows.world import ANSWERED, BUSY, QUICK, SILENCE, Stage, a_real_server, a_stage, until
 from workflows import names
 
 pytestmark = pytest.mark.server

@@ -14,7 +14,7 @@ from domain.lifecycle import Action
 from domain.working_hours import DEFAULT_WORKING_HOURS, CallingHours, is_open
 from tests.builders import ORGANIZATION, a_new_contact
 from tests.fakes import FakeBatchStore
-from tests.workflows.stage import Stage, until
+from tests.workflows.world import Stage, until
 from workflows import names
 from workflows.messages import PolicyChanged
 

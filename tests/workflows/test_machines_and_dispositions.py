@@ -10,7 +10,7 @@ from domain.contact import ContactStatus
 from domain.disposition import AnsweredBy, DispositionRule, OnMachine, Then
 from domain.redial import DEFAULT_RETRY_ON, RedialPolicy
 from domain.telephony import HangUpResult
-from tests.workflows.stage import ANSWERED, Stage, server_time
+from tests.workflows.world import ANSWERED, Stage, server_time
 from workflows import search_attributes
 
 pytestmark = pytest.mark.server

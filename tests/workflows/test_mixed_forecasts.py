@@ -11,7 +11,7 @@ from domain.call import AttemptKind, CallStatus, StatusEvent
 from domain.telephony import CallRequest
 from tests.workflows.callee import Answer, people_who
 from tests.workflows.forecast_scenes import FIRST, HOUR, MINUTE, Scene, Told
-from tests.workflows.stage import ANSWERED, BUSY, NO_ANSWER, Stage, server_time
+from tests.workflows.world import ANSWERED, BUSY, NO_ANSWER, Stage, server_time
 
 pytestmark = pytest.mark.server
 

@@ -16,7 +16,7 @@ from domain.contact import ContactStatus as S
 from domain.disposition import AnsweredBy
 from domain.redial import RedialPolicy
 from domain.slots import WINDOW_OPENS, GrantedSlots
-from tests.workflows.stage import ANSWERED, BUSY, QUICK, SILENCE, Stage, until
+from tests.workflows.world import ANSWERED, BUSY, QUICK, SILENCE, Stage, until
 from workflows import messages, names, search_attributes
 from workflows.batch import dashboard
 from workflows.batch.workflow import BatchWorkflow

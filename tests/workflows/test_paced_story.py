@@ -9,7 +9,7 @@ import pytest
 from activities.campaign_rate import COMES_EARLY
 from domain.contact import ContactStatus
 from domain.identity import BatchId
-from tests.workflows.stage import ANSWERED, Stage
+from tests.workflows.world import ANSWERED, Stage
 
 pytestmark = pytest.mark.server
 

@@ -11,7 +11,7 @@ from domain.call import AttemptKind, CallStatus, StatusEvent
 from domain.contact import Contact, ContactStatus
 from domain.identity import BatchId
 from domain.redial import RedialPolicy
-from tests.workflows.stage import ANSWERED, BUSY, Stage, until
+from tests.workflows.world import ANSWERED, BUSY, Stage, until
 from workflows import names, search_attributes
 from workflows.batch import activity_calls
 from workflows.batch.workflow import BatchWorkflow

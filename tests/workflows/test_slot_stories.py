@@ -18,7 +18,7 @@ from domain.identity import BatchId
 from domain.slots import GrantedSlots
 from domain.telephony import Throttled
 from tests.fakes import FakeBatchStore, FakeCallStore, FakeContactStore
-from tests.workflows.stage import ANSWERED, BUSY, QUICK, SILENCE, Stage, until
+from tests.workflows.world import ANSWERED, BUSY, QUICK, SILENCE, Stage, until
 from workflows import names
 from workflows.batch import limits
 from workflows.batch.workflow import BatchWorkflow

@@ -12,7 +12,7 @@ from temporalio.service import RPCError
 from domain.contact import ContactStatus
 from domain.identity import BatchId
 from temporal.housekeeping import HOUSEKEEPING_WORKFLOW
-from tests.workflows.stage import ANSWERED, BUSY, QUICK, Stage, a_real_server, a_stage, until
+from tests.workflows.world import ANSWERED, BUSY, QUICK, Stage, a_real_server, a_stage, until
 from workflows import names
 from workflows.housekeeping.workflow import JOBS
 from workflows.messages import HousekeepingInput

@@ -28,8 +28,8 @@ from store.database.engine import create_store_engine
 from store.database.ids import mint
 from store.slots.repository import PostgresSlotStore
 from store.suppressions.repository import PostgresSuppressionStore
-from tests.activities.scene import FakeDirectory, FakeReports
-from tests.api.house import ORGANIZATION, SECRET, bearer
+from tests.activities.world import FakeDirectory, FakeReports
+from tests.api.world import ORGANIZATION, SECRET, bearer
 from tests.builders import a_claim
 from tests.fakes import FakeCallMetrics, FakeClock, FakeEngine
 
