@@ -15,7 +15,7 @@ from domain.batch import BatchStatus
 from domain.call import AttemptKind, CallStatus
 from domain.gates import Gate
 from domain.telephony import Accepted, Ambiguous, DialResult, Refused, Throttled
-from tests.activities.world import FIRST_DIAL, SETTLE, Scene
+from tests.activities.world import FIRST_DIAL, SETTLE, World
 from tests.builders import BATCH_ID, CONTACT_ID, MONDAY_NOON, a_batch, a_dial_brief
 
 OF_CONTACT = {"contact_id": "con_1", "attempt": 2, "log_level": "info"}
@@ -136,9 +136,9 @@ def test_memory_of_lines_is_bounded_and_the_oldest_go() -> None:
     ],
 )
 async def test_lines_of_a_real_dial_hold_no_number(result: DialResult) -> None:
-    scene = Scene()
-    scene.provider.dial_results = [result]
-    placed = await scene.run(scene.dialling.place_call, FIRST_DIAL)
+    world = World()
+    world.provider.dial_results = [result]
+    placed = await world.run(world.dialling.place_call, FIRST_DIAL)
 
     [line] = await logged(AttemptLogInterceptor(), placed, FIRST_DIAL)
 
@@ -147,8 +147,8 @@ async def test_lines_of_a_real_dial_hold_no_number(result: DialResult) -> None:
 
 
 async def test_held_batch_is_told_by_its_gate() -> None:
-    scene = Scene(a_dial_brief(batch=a_batch(status=BatchStatus.PAUSED)))
-    placed = await scene.run(scene.dialling.place_call, FIRST_DIAL)
+    world = World(a_dial_brief(batch=a_batch(status=BatchStatus.PAUSED)))
+    placed = await world.run(world.dialling.place_call, FIRST_DIAL)
 
     [line] = await logged(AttemptLogInterceptor(), placed, FIRST_DIAL)
 
@@ -156,12 +156,12 @@ async def test_held_batch_is_told_by_its_gate() -> None:
 
 
 async def test_settled_attempt_leaves_a_line_with_the_outcome_and_what_follows() -> None:
-    scene = Scene()
-    scene.provider.dial_results = [Refused("status 400")]
-    await scene.run(scene.dialling.place_call, FIRST_DIAL)
+    world = World()
+    world.provider.dial_results = [Refused("status 400")]
+    await world.run(world.dialling.place_call, FIRST_DIAL)
 
     with capture_logs() as lines:
-        settled = await scene.run(scene.of_contacts.settle_attempt, SETTLE)
+        settled = await world.run(world.of_contacts.settle_attempt, SETTLE)
 
     assert lines == [
         {

@@ -11,7 +11,7 @@ from domain.batch import BatchStatus, PausedBy
 from domain.campaign import CampaignStatus
 from domain.contact import ContactStatus, SkipReason
 from domain.lifecycle import Action
-from tests.activities.world import Scene
+from tests.activities.world import World
 from tests.builders import BATCH_ID, CONTACT_ID, MONDAY_NOON, a_batch, a_campaign, a_contact, a_dial_brief
 
 HOUR = timedelta(hours=1)
@@ -19,31 +19,31 @@ LATER = MONDAY_NOON + HOUR
 PENDING, IN_PROGRESS, PAUSED = BatchStatus.PENDING, BatchStatus.IN_PROGRESS, BatchStatus.PAUSED
 COMPLETED, CANCELLED, EXPIRED = BatchStatus.COMPLETED, BatchStatus.CANCELLED, BatchStatus.EXPIRED
 
-Run = Callable[[Scene], Awaitable[object]]
+Run = Callable[[World], Awaitable[object]]
 
 
-def an_hour_later(status: BatchStatus, **changes: object) -> Scene:
-    """The scene an hour after a batch was last touched; it waits for its first contact's call."""
-    scene = Scene(a_dial_brief(batch=a_batch(status=status, **changes)))
-    scene.clock.pass_time(HOUR)
-    return scene
+def an_hour_later(status: BatchStatus, **changes: object) -> World:
+    """The world an hour after a batch was last touched; it waits for its first contact's call."""
+    world = World(a_dial_brief(batch=a_batch(status=status, **changes)))
+    world.clock.pass_time(HOUR)
+    return world
 
 
 def acting(action: Action) -> Run:
     request = ActOnBatch(batch_id=BATCH_ID, action=action)
-    return lambda scene: scene.run(scene.of_batches.act_on_batch, request)
+    return lambda world: world.run(world.of_batches.act_on_batch, request)
 
 
-def begin(scene: Scene) -> Awaitable[None]:
-    return scene.run(scene.of_batches.begin_batch, BeginBatch(BATCH_ID))
+def begin(world: World) -> Awaitable[None]:
+    return world.run(world.of_batches.begin_batch, BeginBatch(BATCH_ID))
 
 
-def expire(scene: Scene) -> Awaitable[None]:
-    return scene.run(scene.of_batches.expire_batch, ExpireBatch(BATCH_ID))
+def expire(world: World) -> Awaitable[None]:
+    return world.run(world.of_batches.expire_batch, ExpireBatch(BATCH_ID))
 
 
-def finish(scene: Scene) -> Awaitable[FinishedBatch]:
-    return scene.run(scene.of_batches.finish_batch, FinishBatch(BATCH_ID))
+def finish(world: World) -> Awaitable[FinishedBatch]:
+    return world.run(world.of_batches.finish_batch, FinishBatch(BATCH_ID))
 
 
 @pytest.mark.parametrize(
@@ -66,15 +66,15 @@ def finish(scene: Scene) -> Awaitable[FinishedBatch]:
 async def test_batch_is_moved_once_however_often_it_is_asked_for(
     run: Run, changes: dict[str, object], status: BatchStatus, becomes: BatchStatus
 ) -> None:
-    scene = an_hour_later(status, **changes)
+    world = an_hour_later(status, **changes)
 
-    await run(scene)
-    once = scene.rows()
-    await run(scene)
+    await run(world)
+    once = world.rows()
+    await run(world)
 
-    after = scene.tables.batches[BATCH_ID]
+    after = world.tables.batches[BATCH_ID]
     assert (after.status, after.updated_at) == (becomes, LATER)
-    assert scene.rows() == once
+    assert world.rows() == once
 
 
 @pytest.mark.parametrize(
@@ -101,42 +101,42 @@ async def test_batch_is_moved_once_however_often_it_is_asked_for(
 async def test_what_is_not_possible_changes_nothing_and_fails_no_activity(
     run: Run, changes: dict[str, object], status: BatchStatus
 ) -> None:
-    scene = an_hour_later(status, **changes)
-    before = scene.rows()
+    world = an_hour_later(status, **changes)
+    before = world.rows()
 
-    await run(scene)
+    await run(world)
 
-    assert scene.rows() == before
+    assert world.rows() == before
 
 
 async def test_paused_batch_knows_that_it_was_paused_itself() -> None:
-    scene = an_hour_later(IN_PROGRESS)
+    world = an_hour_later(IN_PROGRESS)
 
-    await acting(Action.PAUSE)(scene)
+    await acting(Action.PAUSE)(world)
 
     paused = a_batch(status=PAUSED, paused_by=PausedBy.BATCH, updated_at=LATER)
-    assert scene.tables.batches[BATCH_ID] == paused
-    assert scene.contact == a_contact()
+    assert world.tables.batches[BATCH_ID] == paused
+    assert world.contact == a_contact()
 
 
 async def test_batch_under_a_paused_campaign_is_not_resumed() -> None:
     held = a_batch(status=PAUSED, paused_by=PausedBy.CAMPAIGN)
-    scene = Scene(a_dial_brief(batch=held, campaign=a_campaign(status=CampaignStatus.PAUSED)))
-    before = scene.rows()
+    world = World(a_dial_brief(batch=held, campaign=a_campaign(status=CampaignStatus.PAUSED)))
+    before = world.rows()
 
-    await acting(Action.RESUME)(scene)
+    await acting(Action.RESUME)(world)
 
-    assert scene.rows() == before
+    assert world.rows() == before
 
 
 @pytest.mark.parametrize("action", list(Action))
 async def test_action_on_a_batch_that_does_not_exist_is_passed_over(action: Action) -> None:
-    scene = Scene()
-    before = scene.rows()
+    world = World()
+    before = world.rows()
 
-    await scene.run(scene.of_batches.act_on_batch, ActOnBatch(batch_id="btc_none", action=action))
+    await world.run(world.of_batches.act_on_batch, ActOnBatch(batch_id="btc_none", action=action))
 
-    assert scene.rows() == before
+    assert world.rows() == before
 
 
 @pytest.mark.parametrize(
@@ -152,14 +152,14 @@ async def test_action_on_a_batch_that_does_not_exist_is_passed_over(action: Acti
 async def test_whoever_waits_is_skipped_with_the_batch_and_the_campaign_is_completed_with_its_last(
     run: Run, scheduled_end: datetime | None, reason: SkipReason, waiting: ContactStatus
 ) -> None:
-    scene = an_hour_later(IN_PROGRESS, scheduled_end=scheduled_end)
-    scene.tables.contacts[CONTACT_ID] = a_contact(status=waiting)
+    world = an_hour_later(IN_PROGRESS, scheduled_end=scheduled_end)
+    world.tables.contacts[CONTACT_ID] = a_contact(status=waiting)
 
-    await run(scene)
+    await run(world)
 
     skipped = {"status": ContactStatus.SKIPPED, "skip_reason": reason, "updated_at": LATER}
-    assert scene.contact == a_contact(**skipped)
-    campaign = next(iter(scene.tables.campaigns.values()))
+    assert world.contact == a_contact(**skipped)
+    campaign = next(iter(world.tables.campaigns.values()))
     assert campaign == a_campaign(status=CampaignStatus.COMPLETED, updated_at=LATER)
 
 
@@ -173,13 +173,13 @@ async def test_whoever_waits_is_skipped_with_the_batch_and_the_campaign_is_compl
 async def test_whoever_talks_when_the_batch_ends_goes_on_talking(
     run: Run, scheduled_end: datetime | None, dispatched: ContactStatus
 ) -> None:
-    scene = an_hour_later(IN_PROGRESS, scheduled_end=scheduled_end)
-    scene.add(2, ContactStatus.DISPATCHED)
-    scene.add(3, ContactStatus.IN_PROGRESS)
+    world = an_hour_later(IN_PROGRESS, scheduled_end=scheduled_end)
+    world.add(2, ContactStatus.DISPATCHED)
+    world.add(3, ContactStatus.IN_PROGRESS)
 
-    await run(scene)
+    await run(world)
 
-    stand = [each.status for each in scene.tables.contacts_of(BATCH_ID)]
+    stand = [each.status for each in world.tables.contacts_of(BATCH_ID)]
     assert stand == [ContactStatus.SKIPPED, dispatched, ContactStatus.IN_PROGRESS]
 
 
@@ -202,11 +202,11 @@ async def test_batch_is_completed_when_nobody_is_left_to_call(
     contact: ContactStatus, batch: BatchStatus, is_over: bool, after: BatchStatus
 ) -> None:
     standing = a_batch(status=batch)
-    scene = Scene(a_dial_brief(contact=a_contact(status=contact), batch=standing))
+    world = World(a_dial_brief(contact=a_contact(status=contact), batch=standing))
 
-    finished = await finish(scene)
+    finished = await finish(world)
 
     assert finished == FinishedBatch(is_over=is_over)
-    assert replace(scene.tables.batches[BATCH_ID], counters=standing.counters) == replace(
+    assert replace(world.tables.batches[BATCH_ID], counters=standing.counters) == replace(
         standing, status=after
     )

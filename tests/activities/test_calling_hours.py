@@ -13,7 +13,7 @@ from domain.contact import ContactStatus
 from domain.gates import Gate
 from domain.ports import DialBrief
 from domain.telephony import Throttled
-from tests.activities.world import FIRST_DIAL, TIMING, Scene, a_dialled_call
+from tests.activities.world import FIRST_DIAL, TIMING, World, a_dialled_call
 from tests.builders import (
     CAMPAIGN_ID,
     MONDAY_NOON,
@@ -81,12 +81,12 @@ def outside_hours(opens_at: datetime | None, asked_at: datetime = MONDAY_NOON) -
     ],
 )
 async def test_call_is_placed_while_the_callees_window_is_open(brief: DialBrief) -> None:
-    scene = Scene(brief)
+    world = World(brief)
 
-    placed = await scene.run(scene.dialling.place_call, FIRST_DIAL)
+    placed = await world.run(world.dialling.place_call, FIRST_DIAL)
 
     assert (placed.answer, placed.gate, placed.opens_at) == (DialAnswer.PLACED, None, None)
-    assert len(scene.provider.requests) == 1
+    assert len(world.provider.requests) == 1
 
 
 @pytest.mark.parametrize(
@@ -150,22 +150,22 @@ async def test_call_is_placed_while_the_callees_window_is_open(brief: DialBrief)
 async def test_closed_window_withholds_the_call_and_says_when_it_opens(
     brief: DialBrief, opens_at: datetime | None
 ) -> None:
-    scene = Scene(brief)
-    before = scene.rows()
+    world = World(brief)
+    before = world.rows()
 
-    placed = await scene.run(scene.dialling.place_call, FIRST_DIAL)
+    placed = await world.run(world.dialling.place_call, FIRST_DIAL)
 
     assert placed == outside_hours(opens_at)
-    assert (scene.provider.requests, scene.rows()) == ([], before)
+    assert (world.provider.requests, world.rows()) == ([], before)
 
 
 @pytest.mark.parametrize("status", [ContactStatus.RETRYING, ContactStatus.FOLLOWUP_SCHEDULED])
 async def test_retry_and_follow_up_wait_for_the_window_too(status: ContactStatus) -> None:
     brief = a_brief()
-    scene = Scene(replace(brief, contact=a_contact(timezone=TOKYO, status=status)))
+    world = World(replace(brief, contact=a_contact(timezone=TOKYO, status=status)))
     again = replace(FIRST_DIAL, attempt=2, kind=AttemptKind.RETRY)
 
-    assert await scene.run(scene.dialling.place_call, again) == outside_hours(OPENS_IN_TOKYO)
+    assert await world.run(world.dialling.place_call, again) == outside_hours(OPENS_IN_TOKYO)
 
 
 @pytest.mark.parametrize(
@@ -189,9 +189,9 @@ async def test_retry_and_follow_up_wait_for_the_window_too(status: ContactStatus
     ],
 )
 async def test_window_is_asked_for_only_when_every_other_gate_is_open(brief: DialBrief, gate: Gate) -> None:
-    scene = Scene(brief)
+    world = World(brief)
 
-    placed = await scene.run(scene.dialling.place_call, FIRST_DIAL)
+    placed = await world.run(world.dialling.place_call, FIRST_DIAL)
 
     assert placed == PlacedCall(answer=DialAnswer.WITHHELD, asked_at=MONDAY_NOON, gate=gate)
 
@@ -204,55 +204,55 @@ async def test_window_is_asked_for_only_when_every_other_gate_is_open(brief: Dia
 async def test_batch_whose_end_has_come_dials_nobody_also_before_it_was_expired(
     scheduled_end: datetime, zone: str
 ) -> None:
-    scene = Scene(a_brief(zone, scheduled_end=scheduled_end))
-    before = scene.rows()
+    world = World(a_brief(zone, scheduled_end=scheduled_end))
+    before = world.rows()
 
-    placed = await scene.run(scene.dialling.place_call, FIRST_DIAL)
+    placed = await world.run(world.dialling.place_call, FIRST_DIAL)
 
     assert placed == PlacedCall(answer=DialAnswer.WITHHELD, asked_at=MONDAY_NOON, gate=Gate.BATCH_OVER)
-    assert (scene.provider.requests, scene.rows()) == ([], before)
+    assert (world.provider.requests, world.rows()) == ([], before)
 
 
 async def test_paused_campaign_is_named_before_its_closed_window() -> None:
     brief = a_brief(timezone=TOKYO)
-    scene = Scene(brief)
-    scene.tables.campaigns[CAMPAIGN_ID] = replace(brief.campaign, status=CampaignStatus.PAUSED)
+    world = World(brief)
+    world.tables.campaigns[CAMPAIGN_ID] = replace(brief.campaign, status=CampaignStatus.PAUSED)
 
-    placed = await scene.run(scene.dialling.place_call, FIRST_DIAL)
+    placed = await world.run(world.dialling.place_call, FIRST_DIAL)
 
     assert (placed.gate, placed.opens_at) == (Gate.BATCH_HELD, None)
 
 
 async def test_window_that_closes_while_a_throttled_dial_waits_withholds_it() -> None:
-    scene = Scene(a_brief())
-    scene.provider.dial_results = [Throttled(timedelta(seconds=10))]
-    await scene.run(scene.dialling.place_call, FIRST_DIAL)
-    before = scene.rows()
-    scene.clock.now = closing = datetime(2026, 9, 7, 16, tzinfo=UTC)  # 18:00 in Paris
+    world = World(a_brief())
+    world.provider.dial_results = [Throttled(timedelta(seconds=10))]
+    await world.run(world.dialling.place_call, FIRST_DIAL)
+    before = world.rows()
+    world.clock.now = closing = datetime(2026, 9, 7, 16, tzinfo=UTC)  # 18:00 in Paris
 
-    placed = await scene.run(scene.dialling.place_call, FIRST_DIAL)
+    placed = await world.run(world.dialling.place_call, FIRST_DIAL)
 
     assert placed == outside_hours(in_zone(PARIS, "2026-09-08T09:00"), asked_at=closing)
-    assert (len(scene.provider.requests), scene.rows()) == (1, before)
+    assert (len(world.provider.requests), world.rows()) == (1, before)
 
 
 @pytest.mark.parametrize("state", [DialState.DIALLING, DialState.ACCEPTED, DialState.AMBIGUOUS])
 async def test_call_that_was_asked_for_is_followed_also_when_its_window_has_closed(state: DialState) -> None:
     placed_before = a_dialled_call(dial_state=state)
     brief = replace(a_brief(timezone=TOKYO), record=placed_before)
-    scene = Scene(replace(brief, contact=a_contact(status=ContactStatus.DISPATCHED)))
+    world = World(replace(brief, contact=a_contact(status=ContactStatus.DISPATCHED)))
 
-    placed = await scene.run(scene.dialling.place_call, FIRST_DIAL)
+    placed = await world.run(world.dialling.place_call, FIRST_DIAL)
 
     assert (placed.gate, placed.timing) == (None, TIMING)
-    assert scene.provider.requests == []
+    assert world.provider.requests == []
 
 
 async def test_call_that_a_preset_closes_is_withheld_under_its_name_though_hours_are_not_enforced() -> None:
     # 14:00 in Paris: open by one law until 20:00, in Los Angeles not before 08:00, at 15:00 UTC.
     presets = ("us-tcpa", "us-fl")
-    open_here = Scene(a_brief(PARIS, working_hours_enforced=False, presets=presets))
-    asleep = Scene(a_brief(LOS_ANGELES, working_hours_enforced=False, presets=presets))
+    open_here = World(a_brief(PARIS, working_hours_enforced=False, presets=presets))
+    asleep = World(a_brief(LOS_ANGELES, working_hours_enforced=False, presets=presets))
 
     placed = await open_here.run(open_here.dialling.place_call, FIRST_DIAL)
     withheld = await asleep.run(asleep.dialling.place_call, FIRST_DIAL)

@@ -10,7 +10,7 @@ from domain.call import CallRecord, CallStatus, DialState, EventSource, StatusEv
 from domain.contact import ContactStatus
 from domain.errors import ProviderUnavailable
 from domain.identity import ContactId, ExecutionId
-from tests.activities.world import Scene, a_call_under_way, a_dialled_call
+from tests.activities.world import World, a_call_under_way, a_dialled_call
 from tests.builders import CONTACT_ID, EXECUTION_ID, MONDAY_NOON, a_dial_brief, a_status_event
 
 LOOK = CheckCall(contact_id=CONTACT_ID, attempt=1)
@@ -43,88 +43,88 @@ def known(status: CallStatus) -> CheckedCall:
     ],
 )
 async def test_stored_ending_is_taken_without_asking(status: CallStatus) -> None:
-    scene = a_call_under_way(a_dialled_call(call_status=status))
-    scene.provider.is_down = True
-    before = scene.rows()
+    world = a_call_under_way(a_dialled_call(call_status=status))
+    world.provider.is_down = True
+    before = world.rows()
 
-    assert await scene.run(scene.dialling.check_call, OVERDUE) == known(status)
-    assert scene.rows() == before
+    assert await world.run(world.dialling.check_call, OVERDUE) == known(status)
+    assert world.rows() == before
 
 
 async def test_attempt_nobody_wrote_down_counts_as_given_up() -> None:
-    scene = Scene()
-    scene.provider.is_down = True
+    world = World()
+    world.provider.is_down = True
 
-    checked = await scene.run(scene.dialling.check_call, LAST_LOOK)
+    checked = await world.run(world.dialling.check_call, LAST_LOOK)
 
     assert checked == CheckedCall(call_status=CallStatus.CANCELLED, is_known=False)
-    assert scene.tables.calls == {}
+    assert world.tables.calls == {}
 
 
 async def test_contact_that_is_gone_counts_as_given_up() -> None:
-    scene = Scene()
-    scene.tables.contacts.clear()
+    world = World()
+    world.tables.contacts.clear()
 
-    checked = await scene.run(scene.dialling.check_call, LAST_LOOK)
+    checked = await world.run(world.dialling.check_call, LAST_LOOK)
 
     assert checked == CheckedCall(call_status=CallStatus.CANCELLED, is_known=False)
 
 
 async def test_where_the_provider_sees_the_call_is_kept() -> None:
-    scene = a_call_under_way(a_dialled_call())
-    scene.provider.standing = {"call-1": a_snapshot(CallStatus.IN_PROGRESS)}
+    world = a_call_under_way(a_dialled_call())
+    world.provider.standing = {"call-1": a_snapshot(CallStatus.IN_PROGRESS)}
 
-    assert await scene.run(scene.dialling.check_call, LAST_LOOK) == known(CallStatus.IN_PROGRESS)
-    assert scene.call == a_dialled_call(call_status=CallStatus.IN_PROGRESS, answered_at=MONDAY_NOON)
-    assert scene.contact.status is ContactStatus.IN_PROGRESS
+    assert await world.run(world.dialling.check_call, LAST_LOOK) == known(CallStatus.IN_PROGRESS)
+    assert world.call == a_dialled_call(call_status=CallStatus.IN_PROGRESS, answered_at=MONDAY_NOON)
+    assert world.contact.status is ContactStatus.IN_PROGRESS
 
 
 async def test_ending_the_webhooks_lost_is_taken_from_the_provider() -> None:
-    scene = a_call_under_way(a_dialled_call(call_status=CallStatus.RINGING), ContactStatus.IN_PROGRESS)
-    scene.provider.standing = {"call-1": a_snapshot(CallStatus.BUSY, sip_status=486)}
+    world = a_call_under_way(a_dialled_call(call_status=CallStatus.RINGING), ContactStatus.IN_PROGRESS)
+    world.provider.standing = {"call-1": a_snapshot(CallStatus.BUSY, sip_status=486)}
 
-    assert await scene.run(scene.dialling.check_call, LOOK) == known(CallStatus.BUSY)
-    assert scene.call == a_dialled_call(call_status=CallStatus.BUSY, sip_status=486, ended_at=MONDAY_NOON)
+    assert await world.run(world.dialling.check_call, LOOK) == known(CallStatus.BUSY)
+    assert world.call == a_dialled_call(call_status=CallStatus.BUSY, sip_status=486, ended_at=MONDAY_NOON)
 
 
 async def test_same_answer_twice_is_one_event() -> None:
-    scene = a_call_under_way(a_dialled_call())
-    scene.provider.standing = {"call-1": a_snapshot(CallStatus.RINGING)}
+    world = a_call_under_way(a_dialled_call())
+    world.provider.standing = {"call-1": a_snapshot(CallStatus.RINGING)}
 
-    answers = [await scene.run(scene.dialling.check_call, LOOK) for _ in range(2)]
+    answers = [await world.run(world.dialling.check_call, LOOK) for _ in range(2)]
 
     assert answers == [known(CallStatus.RINGING)] * 2
-    assert [each.event_key for each in scene.tables.events] == ["poll:ringing"]
+    assert [each.event_key for each in world.tables.events] == ["poll:ringing"]
 
 
 async def test_call_found_by_our_own_id_is_adopted() -> None:
-    scene = a_call_under_way(UNANSWERED)
-    scene.provider.found = {EXECUTION_ID: [a_snapshot(CallStatus.RINGING, provider_call_id="call-9")]}
+    world = a_call_under_way(UNANSWERED)
+    world.provider.found = {EXECUTION_ID: [a_snapshot(CallStatus.RINGING, provider_call_id="call-9")]}
 
-    assert await scene.run(scene.dialling.check_call, LAST_LOOK) == known(CallStatus.RINGING)
-    assert (scene.call.provider_call_id, scene.call.call_status) == ("call-9", CallStatus.RINGING)
+    assert await world.run(world.dialling.check_call, LAST_LOOK) == known(CallStatus.RINGING)
+    assert (world.call.provider_call_id, world.call.call_status) == ("call-9", CallStatus.RINGING)
 
 
 async def test_of_several_calls_that_may_be_ours_none_is_adopted() -> None:
-    scene = a_call_under_way(UNANSWERED)
-    scene.provider.found = {
+    world = a_call_under_way(UNANSWERED)
+    world.provider.found = {
         EXECUTION_ID: [
             a_snapshot(CallStatus.RINGING, provider_call_id="call-8"),
             a_snapshot(CallStatus.COMPLETED, provider_call_id="call-9"),
         ]
     }
-    before = scene.rows()
+    before = world.rows()
 
-    checked = await scene.run(scene.dialling.check_call, LOOK)
+    checked = await world.run(world.dialling.check_call, LOOK)
 
     assert checked == CheckedCall(call_status=CallStatus.QUEUED, is_known=False)
-    assert scene.rows() == before
+    assert world.rows() == before
 
 
-def owned(scene: Scene, provider_call_id: str) -> None:
+def owned(world: World, provider_call_id: str) -> None:
     """Let an earlier attempt own one of the provider's calls."""
     earlier = ExecutionId(f"exec_of_{provider_call_id}")
-    scene.tables.calls[earlier] = a_dialled_call(
+    world.tables.calls[earlier] = a_dialled_call(
         execution_id=earlier,
         contact_id=ContactId("con_2"),
         call_status=CallStatus.COMPLETED,
@@ -143,30 +143,30 @@ def owned(scene: Scene, provider_call_id: str) -> None:
 async def test_call_of_another_attempt_is_never_taken_for_ours(
     of_others: tuple[str, ...], adopted: str | None
 ) -> None:
-    scene = a_call_under_way(UNANSWERED)
+    world = a_call_under_way(UNANSWERED)
     for provider_call_id in of_others:
-        owned(scene, provider_call_id)
-    scene.provider.found = {
+        owned(world, provider_call_id)
+    world.provider.found = {
         EXECUTION_ID: [
             a_snapshot(CallStatus.COMPLETED, provider_call_id="call-8"),
             a_snapshot(CallStatus.RINGING, provider_call_id="call-9"),
         ]
     }
 
-    checked = await scene.run(scene.dialling.check_call, LOOK)
+    checked = await world.run(world.dialling.check_call, LOOK)
 
     assert checked.is_known is (adopted is not None)
-    assert scene.tables.calls[EXECUTION_ID].provider_call_id == adopted
+    assert world.tables.calls[EXECUTION_ID].provider_call_id == adopted
 
 
 async def test_silence_of_the_provider_concludes_nothing_before_the_last_look() -> None:
-    scene = a_call_under_way(UNANSWERED)
-    before = scene.rows()
+    world = a_call_under_way(UNANSWERED)
+    before = world.rows()
 
-    checked = await scene.run(scene.dialling.check_call, LOOK)
+    checked = await world.run(world.dialling.check_call, LOOK)
 
     assert checked == CheckedCall(call_status=CallStatus.QUEUED, is_known=False)
-    assert scene.rows() == before
+    assert world.rows() == before
 
 
 @pytest.mark.parametrize(
@@ -189,24 +189,24 @@ async def test_silence_of_the_provider_concludes_nothing_before_the_last_look() 
 async def test_call_nobody_knows_at_the_last_look_is_ended(
     call: CallRecord, lookup_is_proof: bool, status: CallStatus, error: str
 ) -> None:
-    scene = a_call_under_way(call)
-    scene.provider.lookup_is_proof = lookup_is_proof
+    world = a_call_under_way(call)
+    world.provider.lookup_is_proof = lookup_is_proof
 
-    assert await scene.run(scene.dialling.check_call, LAST_LOOK) == known(status)
-    assert scene.call == replace(call, call_status=status, ended_at=MONDAY_NOON, error=error)
+    assert await world.run(world.dialling.check_call, LAST_LOOK) == known(status)
+    assert world.call == replace(call, call_status=status, ended_at=MONDAY_NOON, error=error)
     told = StatusEvent(status=status, happened_at=MONDAY_NOON, source=EventSource.DIAL, error=error)
-    assert [each.event for each in scene.tables.events] == [told]
+    assert [each.event for each in world.tables.events] == [told]
 
 
 async def test_late_real_ending_corrects_what_nobody_could_say() -> None:
-    scene = a_call_under_way(a_dialled_call())
-    await scene.run(scene.dialling.check_call, LAST_LOOK)
+    world = a_call_under_way(a_dialled_call())
+    await world.run(world.dialling.check_call, LAST_LOOK)
 
-    await scene.calls.record_event(
+    await world.calls.record_event(
         EXECUTION_ID, a_status_event(CallStatus.NO_ANSWER), event_key="late", body=None
     )
 
-    assert scene.call == a_dialled_call(call_status=CallStatus.NO_ANSWER, ended_at=MONDAY_NOON)
+    assert world.call == a_dialled_call(call_status=CallStatus.NO_ANSWER, ended_at=MONDAY_NOON)
 
 
 @pytest.mark.parametrize(
@@ -227,47 +227,47 @@ async def test_late_real_ending_corrects_what_nobody_could_say() -> None:
 async def test_overdue_call_ends_whatever_the_provider_says(
     standing: StatusEvent | None, status: CallStatus, keys: list[str]
 ) -> None:
-    scene = a_call_under_way(a_dialled_call())
-    scene.provider.standing = {"call-1": standing} if standing else {}
+    world = a_call_under_way(a_dialled_call())
+    world.provider.standing = {"call-1": standing} if standing else {}
 
-    assert await scene.run(scene.dialling.check_call, OVERDUE) == known(status)
-    assert scene.call.call_status is status
-    assert [each.event_key for each in scene.tables.events] == keys
+    assert await world.run(world.dialling.check_call, OVERDUE) == known(status)
+    assert world.call.call_status is status
+    assert [each.event_key for each in world.tables.events] == keys
 
 
 async def test_overdue_call_ends_while_the_provider_is_down() -> None:
-    scene = a_call_under_way(UNANSWERED)
-    scene.provider.is_down = True
+    world = a_call_under_way(UNANSWERED)
+    world.provider.is_down = True
 
-    assert await scene.run(scene.dialling.check_call, OVERDUE) == known(CallStatus.UNKNOWN)
-    assert (scene.call.call_status, scene.call.error) == (CallStatus.UNKNOWN, NEVER_CLEAR)
+    assert await world.run(world.dialling.check_call, OVERDUE) == known(CallStatus.UNKNOWN)
+    assert (world.call.call_status, world.call.error) == (CallStatus.UNKNOWN, NEVER_CLEAR)
 
 
 @pytest.mark.parametrize("look", [pytest.param(LOOK, id="look"), pytest.param(LAST_LOOK, id="last look")])
 async def test_provider_that_is_down_concludes_nothing_of_a_call_that_may_live(look: CheckCall) -> None:
-    scene = a_call_under_way(UNANSWERED)
-    scene.provider.is_down = True
-    before = scene.rows()
+    world = a_call_under_way(UNANSWERED)
+    world.provider.is_down = True
+    before = world.rows()
 
     with pytest.raises(ProviderUnavailable):
-        await scene.run(scene.dialling.check_call, look)
+        await world.run(world.dialling.check_call, look)
 
-    assert scene.rows() == before
+    assert world.rows() == before
 
 
 async def test_conclusion_told_twice_is_one_event() -> None:
-    scene = a_call_under_way(UNANSWERED)
+    world = a_call_under_way(UNANSWERED)
 
-    answers = [await scene.run(scene.dialling.check_call, LAST_LOOK) for _ in range(2)]
+    answers = [await world.run(world.dialling.check_call, LAST_LOOK) for _ in range(2)]
 
     assert answers == [known(CallStatus.FAILED)] * 2
-    assert [each.event_key for each in scene.tables.events] == ["dial:failed"]
+    assert [each.event_key for each in world.tables.events] == ["dial:failed"]
 
 
 async def test_only_the_attempt_asked_about_is_ended() -> None:
-    scene = Scene(a_dial_brief(record=a_dialled_call()))
+    world = World(a_dial_brief(record=a_dialled_call()))
 
-    checked = await scene.run(scene.dialling.check_call, replace(OVERDUE, attempt=2))
+    checked = await world.run(world.dialling.check_call, replace(OVERDUE, attempt=2))
 
     assert checked == CheckedCall(call_status=CallStatus.CANCELLED, is_known=False)
-    assert scene.call == a_dialled_call()
+    assert world.call == a_dialled_call()

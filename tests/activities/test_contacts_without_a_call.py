@@ -9,7 +9,7 @@ from domain.call import AttemptKind, CallRecord, CallStatus, DialState
 from domain.contact import ContactStatus, SkipReason
 from domain.errors import EngineUnavailable
 from domain.ports import AttemptReport
-from tests.activities.world import Scene, a_call_under_way, a_dialled_call
+from tests.activities.world import World, a_call_under_way, a_dialled_call
 from tests.builders import (
     BATCH_ID,
     CONTACT_ID,
@@ -41,31 +41,31 @@ def a_withheld_report(status: ContactStatus) -> AttemptReport:
 async def test_contact_that_was_not_dialled_waits_again_as_before(
     kind: AttemptKind, status: ContactStatus
 ) -> None:
-    scene = a_call_under_way(a_call_record(kind=kind))
+    world = a_call_under_way(a_call_record(kind=kind))
 
-    returned = await scene.run(scene.of_contacts.return_slot, RETURN)
+    returned = await world.run(world.of_contacts.return_slot, RETURN)
 
     assert returned == ReturnedSlot(status=status, batch_is_gone=False)
-    assert scene.contact.status is status
-    assert scene.reports.heard == [(BATCH_ID, a_withheld_report(status))]
+    assert world.contact.status is status
+    assert world.reports.heard == [(BATCH_ID, a_withheld_report(status))]
 
 
 async def test_slot_is_given_back_and_again_without_moving_the_contact() -> None:
-    scene = Scene()
-    before = scene.rows()
+    world = World()
+    before = world.rows()
 
-    answers = [await scene.run(scene.of_contacts.return_slot, RETURN) for _ in range(2)]
+    answers = [await world.run(world.of_contacts.return_slot, RETURN) for _ in range(2)]
 
     assert answers == [ReturnedSlot(status=ContactStatus.PENDING, batch_is_gone=False)] * 2
-    assert (scene.rows(), len(scene.reports.heard)) == (before, 2)
+    assert (world.rows(), len(world.reports.heard)) == (before, 2)
 
 
 async def test_contact_whose_phone_may_ring_keeps_its_status() -> None:
-    scene = a_call_under_way(a_dialled_call(dial_state=DialState.DIALLING, provider_call_id=None))
+    world = a_call_under_way(a_dialled_call(dial_state=DialState.DIALLING, provider_call_id=None))
 
-    returned = await scene.run(scene.of_contacts.return_slot, RETURN)
+    returned = await world.run(world.of_contacts.return_slot, RETURN)
 
-    assert returned.status is scene.contact.status is ContactStatus.DISPATCHED
+    assert returned.status is world.contact.status is ContactStatus.DISPATCHED
 
 
 @pytest.mark.parametrize(
@@ -78,43 +78,43 @@ async def test_contact_whose_phone_may_ring_keeps_its_status() -> None:
 async def test_contact_that_was_not_dialled_before_its_batch_ended_is_skipped_with_it(
     batch: BatchStatus, reason: SkipReason
 ) -> None:
-    scene = a_call_under_way(a_call_record())
-    scene.tables.batches[BATCH_ID] = a_batch(status=batch)
+    world = a_call_under_way(a_call_record())
+    world.tables.batches[BATCH_ID] = a_batch(status=batch)
 
-    returned = await scene.run(scene.of_contacts.return_slot, RETURN)
+    returned = await world.run(world.of_contacts.return_slot, RETURN)
 
     assert returned == ReturnedSlot(status=ContactStatus.SKIPPED, batch_is_gone=False)
-    assert (scene.contact.status, scene.contact.skip_reason) == (ContactStatus.SKIPPED, reason)
-    assert scene.reports.heard == [(BATCH_ID, a_withheld_report(ContactStatus.SKIPPED))]
+    assert (world.contact.status, world.contact.skip_reason) == (ContactStatus.SKIPPED, reason)
+    assert world.reports.heard == [(BATCH_ID, a_withheld_report(ContactStatus.SKIPPED))]
 
 
 async def test_returned_slot_tells_that_the_batch_is_gone() -> None:
-    scene = Scene()
-    scene.reports.is_gone = True
+    world = World()
+    world.reports.is_gone = True
 
-    returned = await scene.run(scene.of_contacts.return_slot, RETURN)
+    returned = await world.run(world.of_contacts.return_slot, RETURN)
 
     assert returned == ReturnedSlot(status=ContactStatus.PENDING, batch_is_gone=True)
 
 
 async def test_slot_that_cannot_be_reported_is_tried_again() -> None:
-    scene = Scene()
-    scene.reports.is_down = True
+    world = World()
+    world.reports.is_down = True
 
     with pytest.raises(EngineUnavailable):
-        await scene.run(scene.of_contacts.return_slot, RETURN)
+        await world.run(world.of_contacts.return_slot, RETURN)
 
 
 @pytest.mark.parametrize(
     "waiting", [ContactStatus.PENDING, ContactStatus.RETRYING, ContactStatus.FOLLOWUP_SCHEDULED]
 )
 async def test_waiting_contact_without_a_workflow_is_skipped_with_the_reason(waiting: ContactStatus) -> None:
-    scene = Scene(a_dial_brief(contact=a_contact(status=waiting)))
+    world = World(a_dial_brief(contact=a_contact(status=waiting)))
 
-    closed = await scene.run(scene.of_contacts.close_contact, WITHOUT_SLOT)
+    closed = await world.run(world.of_contacts.close_contact, WITHOUT_SLOT)
 
     assert closed == ClosedContact(was=waiting, status=ContactStatus.SKIPPED)
-    assert scene.contact == a_contact(
+    assert world.contact == a_contact(
         status=ContactStatus.SKIPPED,
         skip_reason=SkipReason.MANUAL,
         skip_detail=NOBODY_LEFT,
@@ -135,12 +135,12 @@ async def test_waiting_contact_without_a_workflow_is_skipped_with_the_reason(wai
 async def test_called_contact_without_a_workflow_ends_as_its_call_did(
     ended: CallStatus, status: ContactStatus
 ) -> None:
-    scene = a_call_under_way(a_dialled_call(call_status=ended), ContactStatus.IN_PROGRESS)
+    world = a_call_under_way(a_dialled_call(call_status=ended), ContactStatus.IN_PROGRESS)
 
-    closed = await scene.run(scene.of_contacts.close_contact, CLOSE)
+    closed = await world.run(world.of_contacts.close_contact, CLOSE)
 
     assert closed == ClosedContact(was=ContactStatus.IN_PROGRESS, status=status)
-    assert scene.contact.status is status
+    assert world.contact.status is status
 
 
 @pytest.mark.parametrize(
@@ -160,30 +160,30 @@ async def test_called_contact_without_a_workflow_ends_as_its_call_did(
 async def test_contact_that_is_talking_or_done_stays_where_it_is(
     status: ContactStatus, call: CallRecord, request_: CloseContact
 ) -> None:
-    scene = a_call_under_way(call, status)
-    before = scene.rows()
+    world = a_call_under_way(call, status)
+    before = world.rows()
 
-    closed = await scene.run(scene.of_contacts.close_contact, request_)
+    closed = await world.run(world.of_contacts.close_contact, request_)
 
     assert closed == ClosedContact(was=status, status=status)
-    assert scene.rows() == before
+    assert world.rows() == before
 
 
 async def test_contact_that_is_gone_counts_as_skipped() -> None:
-    scene = Scene()
-    scene.tables.contacts.clear()
+    world = World()
+    world.tables.contacts.clear()
 
-    closed = await scene.run(scene.of_contacts.close_contact, CLOSE)
+    closed = await world.run(world.of_contacts.close_contact, CLOSE)
 
     assert closed == ClosedContact(was=ContactStatus.SKIPPED, status=ContactStatus.SKIPPED)
 
 
 async def test_closing_twice_changes_nothing_more() -> None:
-    scene = a_call_under_way(a_dialled_call(call_status=CallStatus.BUSY))
-    await scene.run(scene.of_contacts.close_contact, CLOSE)
-    before = scene.rows()
+    world = a_call_under_way(a_dialled_call(call_status=CallStatus.BUSY))
+    await world.run(world.of_contacts.close_contact, CLOSE)
+    before = world.rows()
 
-    closed = await scene.run(scene.of_contacts.close_contact, CLOSE)
+    closed = await world.run(world.of_contacts.close_contact, CLOSE)
 
     assert closed == ClosedContact(was=ContactStatus.BUSY, status=ContactStatus.BUSY)
-    assert scene.rows() == before
+    assert world.rows() == before

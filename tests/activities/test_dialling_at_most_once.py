@@ -24,8 +24,8 @@ from tests.activities.world import (
     FIRST_DIAL,
     TIMING,
     Moment,
-    Scene,
     WorkerKilled,
+    World,
     a_call_under_way,
     a_dialled_call,
 )
@@ -73,33 +73,33 @@ AFTER_IT_IS_KEPT: Moment = ("after", "record_dial")
 async def test_worker_killed_in_a_dial_never_makes_the_phone_ring_twice(
     result: DialResult, killed: Moment, asked: int, answer: DialAnswer
 ) -> None:
-    scene = Scene()
-    scene.provider.dial_results = [result]
-    scene.fuse.kills_at = killed
+    world = World()
+    world.provider.dial_results = [result]
+    world.fuse.kills_at = killed
     with pytest.raises(WorkerKilled):
-        await scene.run(scene.dialling.place_call, FIRST_DIAL)
-    scene.start_another_worker()
+        await world.run(world.dialling.place_call, FIRST_DIAL)
+    world.start_another_worker()
 
-    placed = await scene.run(scene.dialling.place_call, FIRST_DIAL)
+    placed = await world.run(world.dialling.place_call, FIRST_DIAL)
 
-    assert (len(scene.provider.requests), placed.answer) == (asked, answer)
-    assert len(scene.tables.calls) == 1
+    assert (len(world.provider.requests), placed.answer) == (asked, answer)
+    assert len(world.tables.calls) == 1
 
 
 @pytest.mark.parametrize("killed", [BEFORE_IT_IS_KEPT, AFTER_IT_IS_KEPT])
 async def test_refused_dial_ends_as_failed_also_when_the_worker_dies_over_it(killed: Moment) -> None:
-    scene = Scene()
-    scene.provider.dial_results = [REFUSED]
-    scene.fuse.kills_at = killed
+    world = World()
+    world.provider.dial_results = [REFUSED]
+    world.fuse.kills_at = killed
     with pytest.raises(WorkerKilled):
-        await scene.run(scene.dialling.place_call, FIRST_DIAL)
-    scene.start_another_worker()
+        await world.run(world.dialling.place_call, FIRST_DIAL)
+    world.start_another_worker()
 
-    placed = await scene.run(scene.dialling.place_call, FIRST_DIAL)
+    placed = await world.run(world.dialling.place_call, FIRST_DIAL)
 
     assert (placed.answer, placed.call_status) == (DialAnswer.PLACED, CallStatus.FAILED)
-    assert scene.call.error == "Refused by the provider: no such agent"
-    assert len(scene.provider.requests) == 1
+    assert world.call.error == "Refused by the provider: no such agent"
+    assert len(world.provider.requests) == 1
 
 
 _KNOWN = [
@@ -138,35 +138,35 @@ _KNOWN = [
 async def test_attempt_somebody_asked_for_is_never_asked_for_again_nor_withheld(
     call: CallRecord, answer: DialAnswer, batch_status: BatchStatus
 ) -> None:
-    scene = a_call_under_way(call)
-    scene.tables.batches[BATCH_ID] = a_batch(status=batch_status)
-    before = scene.rows()
+    world = a_call_under_way(call)
+    world.tables.batches[BATCH_ID] = a_batch(status=batch_status)
+    before = world.rows()
 
-    placed = await scene.run(scene.dialling.place_call, FIRST_DIAL)
+    placed = await world.run(world.dialling.place_call, FIRST_DIAL)
 
     assert placed == PlacedCall(answer=answer, asked_at=ASKED_AT, call_status=call.call_status, timing=TIMING)
-    assert (scene.provider.requests, scene.rows()) == ([], before)
+    assert (world.provider.requests, world.rows()) == ([], before)
 
 
 async def test_late_rerun_of_an_attempt_that_has_a_successor_is_told_what_came_of_it() -> None:
-    scene = a_call_under_way(a_dialled_call(call_status=CallStatus.BUSY))
+    world = a_call_under_way(a_dialled_call(call_status=CallStatus.BUSY))
     successor = a_dialled_call(execution_id=ExecutionId("exec_2"), attempt=2)
-    scene.tables.calls[successor.execution_id] = successor
+    world.tables.calls[successor.execution_id] = successor
 
-    placed = await scene.run(scene.dialling.place_call, FIRST_DIAL)
+    placed = await world.run(world.dialling.place_call, FIRST_DIAL)
 
     assert (placed.answer, placed.call_status) == (DialAnswer.PLACED, CallStatus.BUSY)
-    assert scene.provider.requests == []
+    assert world.provider.requests == []
 
 
 async def test_two_dials_of_one_attempt_at_once_are_one_request() -> None:
-    scene = Scene()
+    world = World()
 
     first, second = await asyncio.gather(
-        scene.run(scene.dialling.place_call, FIRST_DIAL), scene.run(scene.dialling.place_call, FIRST_DIAL)
+        world.run(world.dialling.place_call, FIRST_DIAL), world.run(world.dialling.place_call, FIRST_DIAL)
     )
 
     assert (first.answer, second.answer) == (DialAnswer.PLACED, DialAnswer.AMBIGUOUS)
-    assert len(scene.provider.requests) == 1
-    assert scene.call.dial_state is DialState.ACCEPTED
-    assert scene.contact.status is ContactStatus.DISPATCHED
+    assert len(world.provider.requests) == 1
+    assert world.call.dial_state is DialState.ACCEPTED
+    assert world.contact.status is ContactStatus.DISPATCHED

@@ -34,7 +34,7 @@ from domain.errors import (
 )
 from domain.lifecycle import Action
 from domain.slots import SlotGrants
-from tests.activities.world import FIRST_DIAL, SETTLE, Scene, a_call_under_way, a_dialled_call
+from tests.activities.world import FIRST_DIAL, SETTLE, World, a_call_under_way, a_dialled_call
 from tests.builders import BATCH_ID, CONTACT_ID
 
 RETURN = ReturnSlot(batch_id=BATCH_ID, contact_id=CONTACT_ID, attempt=1)
@@ -44,7 +44,7 @@ GRANT = SlotGrants(batch_id=BATCH_ID, key="run/1", at_most=1)
 FIND = FindLostSlots(batch_id=BATCH_ID, limit=1, with_calls=True)
 THIS = ContactOfBatch(batch_id=BATCH_ID, contact_id=CONTACT_ID)
 
-Act = Callable[[Scene], Awaitable[object]]
+Act = Callable[[World], Awaitable[object]]
 
 
 def leaves(error: type[ApolloError]) -> list[type[ApolloError]]:
@@ -116,49 +116,49 @@ async def test_failure_in_terms_of_temporal_is_raised_as_it_is() -> None:
     ("act", "name"),
     [
         pytest.param(
-            lambda scene: scene.run(scene.of_batches.begin_batch, BeginBatch("btc_none")),
+            lambda world: world.run(world.of_batches.begin_batch, BeginBatch("btc_none")),
             "BatchNotFound",
             id="begin_batch",
         ),
         pytest.param(
-            lambda scene: scene.run(scene.of_batches.expire_batch, ExpireBatch("btc_none")),
+            lambda world: world.run(world.of_batches.expire_batch, ExpireBatch("btc_none")),
             "BatchNotFound",
             id="expire_batch",
         ),
         pytest.param(
-            lambda scene: scene.run(scene.of_batches.finish_batch, FinishBatch("btc_none")),
+            lambda world: world.run(world.of_batches.finish_batch, FinishBatch("btc_none")),
             "BatchNotFound",
             id="finish_batch",
         ),
         pytest.param(
-            lambda scene: scene.run(scene.of_contacts.settle_attempt, SETTLE),
+            lambda world: world.run(world.of_contacts.settle_attempt, SETTLE),
             "ContactNotFound",
             id="settle_attempt, no such contact",
         ),
         pytest.param(
-            lambda scene: scene.run(scene.of_contacts.return_slot, RETURN),
+            lambda world: world.run(world.of_contacts.return_slot, RETURN),
             "ContactNotFound",
             id="return_slot",
         ),
     ],
 )
 async def test_what_no_longer_exists_is_not_asked_for_again(act: Act, name: str) -> None:
-    scene = Scene()
-    scene.tables.contacts.clear()
-    scene.tables.batches.clear()
+    world = World()
+    world.tables.contacts.clear()
+    world.tables.batches.clear()
 
     with pytest.raises(ApplicationError) as failure:
-        await act(scene)
+        await act(world)
 
     assert (failure.value.type, failure.value.non_retryable) == (name, True)
-    assert scene.reports.heard == []
+    assert world.reports.heard == []
 
 
 async def test_attempt_without_a_row_is_not_settled() -> None:
-    scene = Scene()
+    world = World()
 
     with pytest.raises(ApplicationError) as failure:
-        await scene.run(scene.of_contacts.settle_attempt, SETTLE)
+        await world.run(world.of_contacts.settle_attempt, SETTLE)
 
     assert (failure.value.type, failure.value.non_retryable) == ("ContactNotFound", True)
 
@@ -166,69 +166,69 @@ async def test_attempt_without_a_row_is_not_settled() -> None:
 @pytest.mark.parametrize(
     "act",
     [
-        pytest.param(lambda scene: scene.run(scene.dialling.place_call, FIRST_DIAL), id="place_call"),
+        pytest.param(lambda world: world.run(world.dialling.place_call, FIRST_DIAL), id="place_call"),
         pytest.param(
-            lambda scene: scene.run(scene.dialling.check_call, CheckCall(contact_id=CONTACT_ID, attempt=1)),
+            lambda world: world.run(world.dialling.check_call, CheckCall(contact_id=CONTACT_ID, attempt=1)),
             id="check_call",
         ),
-        pytest.param(lambda scene: scene.run(scene.of_contacts.settle_attempt, SETTLE), id="settle_attempt"),
-        pytest.param(lambda scene: scene.run(scene.of_contacts.return_slot, RETURN), id="return_slot"),
+        pytest.param(lambda world: world.run(world.of_contacts.settle_attempt, SETTLE), id="settle_attempt"),
+        pytest.param(lambda world: world.run(world.of_contacts.return_slot, RETURN), id="return_slot"),
         pytest.param(
-            lambda scene: scene.run(
-                scene.of_contacts.close_contact, CloseContact(contact_id=CONTACT_ID, attempt=1)
+            lambda world: world.run(
+                world.of_contacts.close_contact, CloseContact(contact_id=CONTACT_ID, attempt=1)
             ),
             id="close_contact",
         ),
         pytest.param(
-            lambda scene: scene.run(scene.of_batches.begin_batch, BeginBatch(BATCH_ID)), id="begin_batch"
+            lambda world: world.run(world.of_batches.begin_batch, BeginBatch(BATCH_ID)), id="begin_batch"
         ),
-        pytest.param(lambda scene: scene.run(scene.of_batches.act_on_batch, PAUSE), id="act_on_batch"),
+        pytest.param(lambda world: world.run(world.of_batches.act_on_batch, PAUSE), id="act_on_batch"),
         pytest.param(
-            lambda scene: scene.run(scene.of_batches.expire_batch, ExpireBatch(BATCH_ID)), id="expire_batch"
+            lambda world: world.run(world.of_batches.expire_batch, ExpireBatch(BATCH_ID)), id="expire_batch"
         ),
-        pytest.param(lambda scene: scene.run(scene.of_contacts.stop_stories, STOP), id="stop_stories"),
+        pytest.param(lambda world: world.run(world.of_contacts.stop_stories, STOP), id="stop_stories"),
         pytest.param(
-            lambda scene: scene.run(scene.hanging_up.hang_up_skipped, HangUpSkipped(BATCH_ID)),
+            lambda world: world.run(world.hanging_up.hang_up_skipped, HangUpSkipped(BATCH_ID)),
             id="hang_up_skipped",
         ),
-        pytest.param(lambda scene: scene.run(scene.of_slots.grant_slots, GRANT), id="grant_slots"),
-        pytest.param(lambda scene: scene.run(scene.of_slots.find_lost_slots, FIND), id="find_lost_slots"),
+        pytest.param(lambda world: world.run(world.of_slots.grant_slots, GRANT), id="grant_slots"),
+        pytest.param(lambda world: world.run(world.of_slots.find_lost_slots, FIND), id="find_lost_slots"),
         pytest.param(
-            lambda scene: scene.run(scene.of_batches.finish_batch, FinishBatch(BATCH_ID)), id="finish_batch"
+            lambda world: world.run(world.of_batches.finish_batch, FinishBatch(BATCH_ID)), id="finish_batch"
         ),
     ],
 )
 async def test_database_that_is_down_is_waited_for(act: Act) -> None:
-    scene = a_call_under_way(a_dialled_call(call_status=CallStatus.COMPLETED))
-    scene.tables.is_down = True
+    world = a_call_under_way(a_dialled_call(call_status=CallStatus.COMPLETED))
+    world.tables.is_down = True
 
     with pytest.raises(StoreUnavailable):
-        await act(scene)
+        await act(world)
 
-    assert (scene.provider.requests, scene.provider.hung_up) == ([], [])
-    assert (scene.reports.heard, scene.directory.stopped) == ([], [])
+    assert (world.provider.requests, world.provider.hung_up) == ([], [])
+    assert (world.reports.heard, world.directory.stopped) == ([], [])
 
 
 @pytest.mark.parametrize(
     "act",
     [
-        pytest.param(lambda scene: scene.run(scene.of_slots.is_over, THIS), id="is_over"),
-        pytest.param(lambda scene: scene.run(scene.of_contacts.stop_stories, STOP), id="stop_stories"),
+        pytest.param(lambda world: world.run(world.of_slots.is_over, THIS), id="is_over"),
+        pytest.param(lambda world: world.run(world.of_contacts.stop_stories, STOP), id="stop_stories"),
     ],
 )
 async def test_engine_that_is_down_is_waited_for(act: Act) -> None:
-    scene = Scene()
-    scene.directory.is_down = True
+    world = World()
+    world.directory.is_down = True
 
     with pytest.raises(EngineUnavailable):
-        await act(scene)
+        await act(world)
 
 
 async def test_slots_are_not_called_lost_while_the_engine_is_down() -> None:
-    scene = Scene()
-    await scene.run(scene.of_slots.grant_slots, GRANT)
-    scene.clock.pass_time(timedelta(minutes=1))
-    scene.directory.is_down = True
+    world = World()
+    await world.run(world.of_slots.grant_slots, GRANT)
+    world.clock.pass_time(timedelta(minutes=1))
+    world.directory.is_down = True
 
     with pytest.raises(EngineUnavailable):
-        await scene.run(scene.of_slots.find_lost_slots, FIND)
+        await world.run(world.of_slots.find_lost_slots, FIND)

@@ -8,7 +8,7 @@ import pytest
 from activities.messages import DialAnswer
 from domain.contact import Contact, ContactStatus
 from domain.gates import Gate
-from tests.activities.world import FIRST_DIAL, Scene
+from tests.activities.world import FIRST_DIAL, World
 from tests.builders import MONDAY_NOON, a_batch, a_campaign, a_campaign_rules, a_contact, a_dial_brief
 from tests.domain.calling_hours import a_week, in_zone
 
@@ -31,21 +31,21 @@ def planned(contact: Contact, not_before: datetime) -> Contact:
 
 @pytest.mark.parametrize("contact", [*WAITING, NOT_DIALLED_YET])
 async def test_no_call_of_a_contact_begins_an_instant_too_early(contact: Contact) -> None:
-    scene = Scene(a_dial_brief(contact=planned(contact, MONDAY_NOON + INSTANT)))
-    placed = await scene.run(scene.dialling.place_call, FIRST_DIAL)
+    world = World(a_dial_brief(contact=planned(contact, MONDAY_NOON + INSTANT)))
+    placed = await world.run(world.dialling.place_call, FIRST_DIAL)
     assert (placed.answer, placed.gate, placed.opens_at) == (
         DialAnswer.WITHHELD,
         Gate.OUTSIDE_HOURS,
         MONDAY_NOON + INSTANT,
     )
-    assert scene.provider.requests == []
+    assert world.provider.requests == []
 
 
 @pytest.mark.parametrize("contact", WAITING)
 async def test_call_at_the_moment_itself_is_placed(contact: Contact) -> None:
-    scene = Scene(a_dial_brief(contact=planned(contact, MONDAY_NOON)))
-    placed = await scene.run(scene.dialling.place_call, FIRST_DIAL)
-    assert (placed.answer, len(scene.provider.requests)) == (DialAnswer.PLACED, 1)
+    world = World(a_dial_brief(contact=planned(contact, MONDAY_NOON)))
+    placed = await world.run(world.dialling.place_call, FIRST_DIAL)
+    assert (placed.answer, len(world.provider.requests)) == (DialAnswer.PLACED, 1)
 
 
 @pytest.mark.parametrize(
@@ -64,14 +64,14 @@ async def test_call_waits_for_the_first_opening_from_its_time_on(not_before: str
         contact=planned(a_contact(), in_zone(PARIS, not_before)),
         campaign=a_campaign(rules=a_campaign_rules(**office)),
     )
-    scene = Scene(brief)
-    placed = await scene.run(scene.dialling.place_call, FIRST_DIAL)
+    world = World(brief)
+    placed = await world.run(world.dialling.place_call, FIRST_DIAL)
     assert (placed.gate, placed.opens_at) == (Gate.OUTSIDE_HOURS, in_zone(PARIS, opens_at))
 
 
 async def test_time_at_the_end_of_its_batch_has_no_opening() -> None:
     end = MONDAY_NOON + timedelta(hours=1)
     brief = a_dial_brief(contact=planned(a_contact(), end), batch=a_batch(scheduled_end=end))
-    scene = Scene(brief)
-    placed = await scene.run(scene.dialling.place_call, FIRST_DIAL)
+    world = World(brief)
+    placed = await world.run(world.dialling.place_call, FIRST_DIAL)
     assert (placed.gate, placed.opens_at) == (Gate.OUTSIDE_HOURS, None)

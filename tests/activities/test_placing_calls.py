@@ -22,7 +22,7 @@ from domain.telephony import (
     Throttled,
     Unavailable,
 )
-from tests.activities.world import FIRST_DIAL, LIMITS, TIMING, Scene, a_call_under_way, a_dialled_call
+from tests.activities.world import FIRST_DIAL, LIMITS, TIMING, World, a_call_under_way, a_dialled_call
 from tests.builders import (
     BATCH_ID,
     CALLEE,
@@ -115,18 +115,18 @@ def the_attempt(**changes: object) -> CallRecord:
 async def test_answer_to_a_dial_is_kept_and_told(
     result: DialResult, answer: PlacedCall, call: CallRecord
 ) -> None:
-    scene = Scene()
-    scene.provider.dial_results = [result]
+    world = World()
+    world.provider.dial_results = [result]
 
-    placed = await scene.run(scene.dialling.place_call, FIRST_DIAL)
+    placed = await world.run(world.dialling.place_call, FIRST_DIAL)
 
-    assert (placed, scene.call) == (answer, call)
-    assert scene.contact.status is ContactStatus.DISPATCHED
+    assert (placed, world.call) == (answer, call)
+    assert world.contact.status is ContactStatus.DISPATCHED
 
 
 async def test_provider_is_told_everything_the_call_needs() -> None:
     rules = a_campaign_rules(default_call_variables={"clinic": "North", "callee_name": "friend"})
-    scene = Scene(
+    world = World(
         a_dial_brief(
             contact=a_contact(call_variables={"callee_name": "Ada", "visit": 3}),
             batch=a_batch(call_context={"season": "autumn"}),
@@ -134,9 +134,9 @@ async def test_provider_is_told_everything_the_call_needs() -> None:
         )
     )
 
-    await scene.run(scene.dialling.place_call, FIRST_DIAL)
+    await world.run(world.dialling.place_call, FIRST_DIAL)
 
-    assert scene.provider.requests == [
+    assert world.provider.requests == [
         CallRequest(
             execution_id=MINTED,
             organization_id=ORGANIZATION,
@@ -156,14 +156,14 @@ async def test_provider_is_told_everything_the_call_needs() -> None:
 
 async def test_round_robin_takes_the_next_number_with_every_dial_whoever_is_called() -> None:
     rules = a_campaign_rules(phone_numbers=(CALLER_ID, OTHER_CALLER_ID))
-    scene = Scene(a_dial_brief(campaign=a_campaign(rules=rules)))
+    world = World(a_dial_brief(campaign=a_campaign(rules=rules)))
     for position in (3, 5):
-        scene.add(position, ContactStatus.PENDING, phone_number=f"+1415555019{position}")
+        world.add(position, ContactStatus.PENDING, phone_number=f"+1415555019{position}")
 
     for contact_id in (CONTACT_ID, "con_3", "con_5"):
-        await scene.run(scene.dialling.place_call, replace(FIRST_DIAL, contact_id=contact_id))
+        await world.run(world.dialling.place_call, replace(FIRST_DIAL, contact_id=contact_id))
 
-    shown = [each.from_number for each in scene.provider.requests]
+    shown = [each.from_number for each in world.provider.requests]
     assert shown == [CALLER_ID, OTHER_CALLER_ID, CALLER_ID]
 
 
@@ -172,78 +172,78 @@ async def test_least_loaded_caller_id_is_the_one_with_the_fewest_live_calls() ->
         phone_numbers=(CALLER_ID, OTHER_CALLER_ID, THIRD_CALLER_ID),
         phone_number_strategy=CallerIdStrategy.LEAST_LOADED,
     )
-    scene = Scene(a_dial_brief(campaign=a_campaign(rules=rules)))
+    world = World(a_dial_brief(campaign=a_campaign(rules=rules)))
     for number, shown in enumerate((CALLER_ID, THIRD_CALLER_ID, CALLER_ID), start=1):
         execution_id = ExecutionId(f"exec_live_{number}")
-        scene.tables.calls[execution_id] = a_dialled_call(
+        world.tables.calls[execution_id] = a_dialled_call(
             execution_id=execution_id,
             contact_id=ContactId(f"con_live_{number}"),
             from_number=shown,
             to_number=f"+1415555019{number}",
         )
 
-    await scene.run(scene.dialling.place_call, FIRST_DIAL)
+    await world.run(world.dialling.place_call, FIRST_DIAL)
 
-    assert scene.provider.requests[0].from_number == OTHER_CALLER_ID
+    assert world.provider.requests[0].from_number == OTHER_CALLER_ID
 
 
 async def test_random_caller_id_is_one_of_the_listed() -> None:
     rules = a_campaign_rules(
         phone_numbers=(CALLER_ID, OTHER_CALLER_ID), phone_number_strategy=CallerIdStrategy.RANDOM
     )
-    scene = Scene(a_dial_brief(campaign=a_campaign(rules=rules)))
+    world = World(a_dial_brief(campaign=a_campaign(rules=rules)))
 
-    await scene.run(scene.dialling.place_call, FIRST_DIAL)
+    await world.run(world.dialling.place_call, FIRST_DIAL)
 
-    assert scene.provider.requests[0].from_number in rules.phone_numbers
+    assert world.provider.requests[0].from_number in rules.phone_numbers
 
 
 async def test_caller_ids_of_the_batch_win_over_the_campaigns() -> None:
     overrides = BatchOverrides(phone_numbers=(OTHER_CALLER_ID,))
-    scene = Scene(a_dial_brief(batch=a_batch(overrides=overrides)))
+    world = World(a_dial_brief(batch=a_batch(overrides=overrides)))
 
-    await scene.run(scene.dialling.place_call, FIRST_DIAL)
+    await world.run(world.dialling.place_call, FIRST_DIAL)
 
-    assert scene.provider.requests[0].from_number == OTHER_CALLER_ID
+    assert world.provider.requests[0].from_number == OTHER_CALLER_ID
 
 
 async def test_retry_that_is_dialled_counts_as_a_retry() -> None:
     waiting = a_contact(status=ContactStatus.RETRYING, next_retry_at=MONDAY_NOON)
-    scene = Scene(a_dial_brief(contact=waiting))
+    world = World(a_dial_brief(contact=waiting))
     retry = replace(FIRST_DIAL, attempt=2, kind=AttemptKind.RETRY)
 
-    await scene.run(scene.dialling.place_call, retry)
+    await world.run(world.dialling.place_call, retry)
 
-    assert (scene.call.attempt, scene.call.kind) == (2, AttemptKind.RETRY)
-    assert (scene.contact.retry_count, scene.contact.next_retry_at) == (1, None)
+    assert (world.call.attempt, world.call.kind) == (2, AttemptKind.RETRY)
+    assert (world.contact.retry_count, world.contact.next_retry_at) == (1, None)
 
 
 async def test_throttled_dial_is_asked_again_as_the_same_attempt() -> None:
-    scene = Scene()
-    scene.provider.dial_results = [Throttled(IN_TEN_SECONDS), Unavailable("no capacity")]
+    world = World()
+    world.provider.dial_results = [Throttled(IN_TEN_SECONDS), Unavailable("no capacity")]
 
     for _ in range(3):
-        placed = await scene.run(scene.dialling.place_call, FIRST_DIAL)
-        scene.clock.pass_time(IN_TEN_SECONDS)
+        placed = await world.run(world.dialling.place_call, FIRST_DIAL)
+        world.clock.pass_time(IN_TEN_SECONDS)
 
     assert placed.answer is DialAnswer.PLACED
     assert placed.asked_at == MONDAY_NOON + 2 * IN_TEN_SECONDS
-    assert [each.execution_id for each in scene.provider.requests] == [MINTED] * 3
+    assert [each.execution_id for each in world.provider.requests] == [MINTED] * 3
 
 
 async def test_timing_says_whether_the_provider_can_prove_silence() -> None:
-    scene = Scene()
-    scene.provider.lookup_is_proof = False
+    world = World()
+    world.provider.lookup_is_proof = False
 
-    placed = await scene.run(scene.dialling.place_call, FIRST_DIAL)
+    placed = await world.run(world.dialling.place_call, FIRST_DIAL)
 
     assert placed.timing == replace(TIMING, lookup_is_proof=False)
 
 
 async def test_status_heard_before_the_dial_was_answered_is_not_taken_back() -> None:
-    scene = a_call_under_way(a_dialled_call(call_status=CallStatus.RINGING), ContactStatus.IN_PROGRESS)
+    world = a_call_under_way(a_dialled_call(call_status=CallStatus.RINGING), ContactStatus.IN_PROGRESS)
 
-    placed = await scene.run(scene.dialling.place_call, FIRST_DIAL)
+    placed = await world.run(world.dialling.place_call, FIRST_DIAL)
 
     assert (placed.answer, placed.call_status) == (DialAnswer.PLACED, CallStatus.RINGING)
-    assert scene.provider.requests == []
+    assert world.provider.requests == []

@@ -28,7 +28,7 @@ from domain.telephony import (
     Throttled,
     Unavailable,
 )
-from tests.activities.world import FIRST_DIAL, Scene, a_call_under_way, a_dialled_call
+from tests.activities.world import FIRST_DIAL, World, a_call_under_way, a_dialled_call
 from tests.builders import BATCH_ID, CONTACT_ID, MONDAY_NOON, a_batch
 
 DOWN = Unavailable("provider not reached")
@@ -43,37 +43,37 @@ def seconds(count: float) -> timedelta:
     return timedelta(seconds=count)
 
 
-def a_crowd(count: int = 40) -> Scene:
-    """The scene with so many pending contacts, each with a number of their own."""
-    scene = Scene()
+def a_crowd(count: int = 40) -> World:
+    """The world with so many pending contacts, each with a number of their own."""
+    world = World()
     for position in range(1, count + 1):
-        scene.add(position, ContactStatus.PENDING, phone_number=f"+1415{position:07}")
-    return scene
+        world.add(position, ContactStatus.PENDING, phone_number=f"+1415{position:07}")
+    return world
 
 
-async def dial(scene: Scene, position: int) -> PlacedCall:
+async def dial(world: World, position: int) -> PlacedCall:
     """Let one of the crowd be called for the first time."""
     request = PlaceCall(contact_id=f"con_{position}", attempt=1, kind=AttemptKind.INITIAL)
-    return await scene.run(scene.dialling.place_call, request)
+    return await world.run(world.dialling.place_call, request)
 
 
-async def dials(scene: Scene, results: Sequence[DialResult]) -> None:
+async def dials(world: World, results: Sequence[DialResult]) -> None:
     """Call one after the other, with these answers of the provider."""
-    scene.provider.dial_results = list(results)
+    world.provider.dial_results = list(results)
     for position in range(1, len(results) + 1):
-        await dial(scene, position)
+        await dial(world, position)
 
 
-async def a_broken_scene() -> Scene:
+async def a_broken_world() -> World:
     """The provider failed five times at noon; dialling pauses for five seconds."""
-    scene = a_crowd()
-    await dials(scene, [DOWN] * ERRORS_THAT_OPEN)
-    return scene
+    world = a_crowd()
+    await dials(world, [DOWN] * ERRORS_THAT_OPEN)
+    return world
 
 
-def is_dialling(scene: Scene) -> bool:
+def is_dialling(world: World) -> bool:
     """Tell whether the newest report says that calls flow."""
-    return not scene.circuits.told or scene.circuits.told[-1].state is BreakerState.CLOSED
+    return not world.circuits.told or world.circuits.told[-1].state is BreakerState.CLOSED
 
 
 @pytest.mark.parametrize(
@@ -92,21 +92,21 @@ def is_dialling(scene: Scene) -> bool:
 async def test_route_is_left_alone_after_five_errors_in_a_row_or_a_wrong_key(
     results: Sequence[DialResult], flows: bool
 ) -> None:
-    scene = a_crowd()
+    world = a_crowd()
 
-    await dials(scene, results)
+    await dials(world, results)
 
-    assert is_dialling(scene) is flows
-    placed = await dial(scene, 30)
+    assert is_dialling(world) is flows
+    placed = await dial(world, 30)
     assert (placed.answer is DialAnswer.PLACED) is flows
 
 
 async def test_dial_while_the_route_is_broken_asks_again_and_writes_nothing() -> None:
-    scene = await a_broken_scene()
-    before, asked = scene.rows(), len(scene.provider.requests)
-    scene.clock.pass_time(seconds(2))
+    world = await a_broken_world()
+    before, asked = world.rows(), len(world.provider.requests)
+    world.clock.pass_time(seconds(2))
 
-    placed = await dial(scene, 6)
+    placed = await dial(world, 6)
 
     assert placed.ask_again_in is not None
     assert seconds(3) <= placed.ask_again_in <= seconds(3 * 1.2)
@@ -115,13 +115,13 @@ async def test_dial_while_the_route_is_broken_asks_again_and_writes_nothing() ->
         asked_at=MONDAY_NOON + seconds(2),
         ask_again_in=placed.ask_again_in,
     )
-    assert (scene.rows(), len(scene.provider.requests), scene.provider.probed) == (before, asked, 0)
+    assert (world.rows(), len(world.provider.requests), world.provider.probed) == (before, asked, 0)
 
 
 async def test_those_who_wait_do_not_come_back_at_once() -> None:
-    scene = await a_broken_scene()
+    world = await a_broken_world()
 
-    pauses = {(await dial(scene, position)).ask_again_in for position in range(6, 16)}
+    pauses = {(await dial(world, position)).ask_again_in for position in range(6, 16)}
 
     assert len(pauses) == 10
 
@@ -132,50 +132,50 @@ async def test_those_who_wait_do_not_come_back_at_once() -> None:
 async def test_attempt_that_was_asked_for_is_answered_while_the_route_is_broken(
     state: DialState,
 ) -> None:
-    scene = a_call_under_way(a_dialled_call(dial_state=state))
-    scene.add(2, ContactStatus.PENDING, phone_number="+14155550199")
-    scene.provider.dial_results = [WRONG_KEY]
-    await dial(scene, 2)
-    assert not is_dialling(scene)
+    world = a_call_under_way(a_dialled_call(dial_state=state))
+    world.add(2, ContactStatus.PENDING, phone_number="+14155550199")
+    world.provider.dial_results = [WRONG_KEY]
+    await dial(world, 2)
+    assert not is_dialling(world)
 
-    placed = await scene.run(scene.dialling.place_call, FIRST_DIAL)
+    placed = await world.run(world.dialling.place_call, FIRST_DIAL)
 
     assert placed.answer in (DialAnswer.PLACED, DialAnswer.AMBIGUOUS)
-    assert len(scene.provider.requests) == 1
+    assert len(world.provider.requests) == 1
 
 
 async def test_closed_gate_is_told_also_while_the_route_is_broken() -> None:
-    scene = await a_broken_scene()
-    scene.tables.batches[BATCH_ID] = a_batch(status=BatchStatus.CANCELLED)
+    world = await a_broken_world()
+    world.tables.batches[BATCH_ID] = a_batch(status=BatchStatus.CANCELLED)
 
-    assert (await dial(scene, 6)).gate is Gate.BATCH_OVER
+    assert (await dial(world, 6)).gate is Gate.BATCH_OVER
 
 
 async def test_provider_is_first_asked_something_harmless_and_then_for_one_call() -> None:
-    scene = await a_broken_scene()
-    scene.clock.pass_time(seconds(5))
+    world = await a_broken_world()
+    world.clock.pass_time(seconds(5))
 
-    placed = await dial(scene, 6)
+    placed = await dial(world, 6)
 
-    assert (placed.answer, scene.provider.probed) == (DialAnswer.PLACED, 1)
-    assert is_dialling(scene)
-    assert [(await dial(scene, position)).answer for position in (7, 8, 9)] == [DialAnswer.PLACED] * 3
-    assert scene.provider.probed == 1
+    assert (placed.answer, world.provider.probed) == (DialAnswer.PLACED, 1)
+    assert is_dialling(world)
+    assert [(await dial(world, position)).answer for position in (7, 8, 9)] == [DialAnswer.PLACED] * 3
+    assert world.provider.probed == 1
 
 
 async def test_harmless_question_that_fails_costs_no_attempt_and_doubles_the_pause() -> None:
-    scene = await a_broken_scene()
-    before, asked = scene.rows(), len(scene.provider.requests)
-    scene.provider.troubles = [NOT_WELL]
-    scene.clock.pass_time(seconds(5))
+    world = await a_broken_world()
+    before, asked = world.rows(), len(world.provider.requests)
+    world.provider.troubles = [NOT_WELL]
+    world.clock.pass_time(seconds(5))
 
-    placed = await dial(scene, 6)
+    placed = await dial(world, 6)
 
     assert placed.answer is DialAnswer.ASK_AGAIN
     assert placed.ask_again_in is not None
     assert seconds(10) <= placed.ask_again_in <= seconds(12)
-    assert (scene.rows(), len(scene.provider.requests)) == (before, asked)
-    assert scene.circuits.told[-1] == CircuitReport(
+    assert (world.rows(), len(world.provider.requests)) == (before, asked)
+    assert world.circuits.told[-1] == CircuitReport(
         provider="fake",
         state=BreakerState.OPEN,
         since=MONDAY_NOON,
@@ -186,56 +186,56 @@ async def test_harmless_question_that_fails_costs_no_attempt_and_doubles_the_pau
 
 
 async def test_probe_that_fails_doubles_the_pause() -> None:
-    scene = await a_broken_scene()
-    scene.provider.dial_results = [DOWN]
-    scene.clock.pass_time(seconds(5))
+    world = await a_broken_world()
+    world.provider.dial_results = [DOWN]
+    world.clock.pass_time(seconds(5))
 
-    assert (await dial(scene, 6)).answer is DialAnswer.ASK_AGAIN
+    assert (await dial(world, 6)).answer is DialAnswer.ASK_AGAIN
 
-    placed = await dial(scene, 7)
+    placed = await dial(world, 7)
     assert placed.ask_again_in is not None
     assert seconds(10) <= placed.ask_again_in <= seconds(12)
 
 
 async def test_of_many_who_come_when_the_pause_is_over_one_is_dialled() -> None:
-    scene = await a_broken_scene()
-    asked = len(scene.provider.requests)
-    scene.clock.pass_time(seconds(5))
-    scene.provider.dial_results = [DOWN]
+    world = await a_broken_world()
+    asked = len(world.provider.requests)
+    world.clock.pass_time(seconds(5))
+    world.provider.dial_results = [DOWN]
 
-    placed = await asyncio.gather(*(dial(scene, position) for position in range(6, 26)))
+    placed = await asyncio.gather(*(dial(world, position) for position in range(6, 26)))
 
     assert {each.answer for each in placed} == {DialAnswer.ASK_AGAIN}
-    assert (len(scene.provider.requests) - asked, scene.provider.probed) == (1, 1)
+    assert (len(world.provider.requests) - asked, world.provider.probed) == (1, 1)
 
 
 @pytest.mark.parametrize("spoilt", ["throttled", "no turn", "batch cancelled", "store down", "worker killed"])
 async def test_probe_that_finds_nothing_out_leaves_its_place_to_the_next(spoilt: str) -> None:
-    scene = await a_broken_scene()
-    scene.clock.pass_time(seconds(5))
-    running = scene.tables.batches[BATCH_ID]
+    world = await a_broken_world()
+    world.clock.pass_time(seconds(5))
+    running = world.tables.batches[BATCH_ID]
     match spoilt:
         case "throttled":
-            scene.provider.dial_results = [BUSY_LINE]
+            world.provider.dial_results = [BUSY_LINE]
         case "no turn":
-            scene.provider.turns = [seconds(1)]
+            world.provider.turns = [seconds(1)]
         case "batch cancelled":
-            scene.tables.batches[BATCH_ID] = a_batch(status=BatchStatus.CANCELLED)
+            world.tables.batches[BATCH_ID] = a_batch(status=BatchStatus.CANCELLED)
         case "store down":
-            scene.tables.is_down = True
+            world.tables.is_down = True
         case _:
-            scene.fuse.kills_at = ("after", "place_call")
-    await asyncio.gather(dial(scene, 6), return_exceptions=True)
-    scene.tables.is_down, scene.tables.batches[BATCH_ID] = False, running
-    assert not is_dialling(scene)
+            world.fuse.kills_at = ("after", "place_call")
+    await asyncio.gather(dial(world, 6), return_exceptions=True)
+    world.tables.is_down, world.tables.batches[BATCH_ID] = False, running
+    assert not is_dialling(world)
 
-    assert (await dial(scene, 7)).answer is DialAnswer.PLACED
-    assert is_dialling(scene)
+    assert (await dial(world, 7)).answer is DialAnswer.PLACED
+    assert is_dialling(world)
 
 
 async def test_probe_whose_dial_never_comes_back_is_replaced_in_time() -> None:
-    scene = await a_broken_scene()
-    scene.clock.pass_time(seconds(5))
+    world = await a_broken_world()
+    world.clock.pass_time(seconds(5))
     hung, hanging = asyncio.Event(), asyncio.Event()
 
     async def hang(request: CallRequest) -> DialResult:
@@ -243,73 +243,73 @@ async def test_probe_whose_dial_never_comes_back_is_replaced_in_time() -> None:
         await hanging.wait()
         return DOWN
 
-    answering = scene.provider.place_call
-    scene.provider.place_call = hang  # type: ignore[method-assign] # a dial that hangs
-    probe = asyncio.create_task(dial(scene, 6))
+    answering = world.provider.place_call
+    world.provider.place_call = hang  # type: ignore[method-assign] # a dial that hangs
+    probe = asyncio.create_task(dial(world, 6))
     await hung.wait()
-    scene.provider.place_call = answering  # type: ignore[method-assign] # the next one is answered
-    assert (await dial(scene, 7)).answer is DialAnswer.ASK_AGAIN
+    world.provider.place_call = answering  # type: ignore[method-assign] # the next one is answered
+    assert (await dial(world, 7)).answer is DialAnswer.ASK_AGAIN
 
-    scene.clock.pass_time(PROBE_LIMIT)
-    assert (await dial(scene, 8)).answer is DialAnswer.PLACED
+    world.clock.pass_time(PROBE_LIMIT)
+    assert (await dial(world, 8)).answer is DialAnswer.PLACED
     hanging.set()
     await probe
 
 
 async def test_turn_that_is_not_free_sends_the_dial_away_and_writes_nothing() -> None:
-    scene = a_crowd()
-    scene.provider.turns = [seconds(9)]
-    before = scene.rows()
+    world = a_crowd()
+    world.provider.turns = [seconds(9)]
+    before = world.rows()
 
-    placed = await dial(scene, 1)
+    placed = await dial(world, 1)
 
     assert placed == PlacedCall(answer=DialAnswer.ASK_AGAIN, asked_at=MONDAY_NOON, ask_again_in=seconds(9))
-    assert (scene.rows(), scene.provider.requests) == (before, [])
-    assert (await dial(scene, 1)).answer is DialAnswer.PLACED
+    assert (world.rows(), world.provider.requests) == (before, [])
+    assert (await dial(world, 1)).answer is DialAnswer.PLACED
 
 
 async def test_gates_are_read_after_the_wait_for_a_turn() -> None:
-    scene = a_crowd()
-    waited = scene.provider.acquire
+    world = a_crowd()
+    waited = world.provider.acquire
 
     async def turn() -> timedelta:
-        scene.clock.pass_time(seconds(1))
-        ends_now = a_batch(scheduled_end=scene.clock())
-        scene.tables.batches[BATCH_ID] = ends_now
+        world.clock.pass_time(seconds(1))
+        ends_now = a_batch(scheduled_end=world.clock())
+        world.tables.batches[BATCH_ID] = ends_now
         return await waited()
 
-    scene.provider.acquire = turn  # type: ignore[method-assign] # the batch ends while it waits
+    world.provider.acquire = turn  # type: ignore[method-assign] # the batch ends while it waits
 
-    assert (await dial(scene, 1)).gate is Gate.BATCH_OVER
-    assert scene.provider.requests == []
+    assert (await dial(world, 1)).gate is Gate.BATCH_OVER
+    assert world.provider.requests == []
 
 
 async def test_window_that_closes_during_a_short_wait_withholds_the_call() -> None:
-    scene = a_crowd()
-    scene.tables.batches[BATCH_ID] = a_batch(scheduled_end=scene.clock() + seconds(0.1))
-    waited = scene.provider.acquire
+    world = a_crowd()
+    world.tables.batches[BATCH_ID] = a_batch(scheduled_end=world.clock() + seconds(0.1))
+    waited = world.provider.acquire
 
     async def turn() -> timedelta:
-        scene.clock.pass_time(seconds(0.2))
+        world.clock.pass_time(seconds(0.2))
         return await waited()
 
-    scene.provider.acquire = turn  # type: ignore[method-assign] # too short to look at everything again
+    world.provider.acquire = turn  # type: ignore[method-assign] # too short to look at everything again
 
-    assert (await dial(scene, 1)).gate is Gate.BATCH_OVER
-    assert scene.provider.requests == []
+    assert (await dial(world, 1)).gate is Gate.BATCH_OVER
+    assert world.provider.requests == []
 
 
 async def test_every_turn_of_the_breaker_is_logged_once_and_written_down() -> None:
-    scene = a_crowd()
+    world = a_crowd()
     with capture_logs() as logs:
-        await dials(scene, [DOWN] * 4 + [UNCLEAR])
-        scene.clock.pass_time(seconds(5))
-        scene.provider.troubles = [NOT_WELL]
-        await dial(scene, 6)
-        await dial(scene, 7)
-        scene.clock.pass_time(seconds(10))
-        await dial(scene, 8)
-        await dial(scene, 9)
+        await dials(world, [DOWN] * 4 + [UNCLEAR])
+        world.clock.pass_time(seconds(5))
+        world.provider.troubles = [NOT_WELL]
+        await dial(world, 6)
+        await dial(world, 7)
+        world.clock.pass_time(seconds(10))
+        await dial(world, 8)
+        await dial(world, 9)
 
     assert [(each["event"], each.get("error"), each["state"], each.get("reason")) for each in logs] == [
         ("circuit opened: dialling pauses", "ambiguous", "open", UNCLEAR.reason),
@@ -318,12 +318,12 @@ async def test_every_turn_of_the_breaker_is_logged_once_and_written_down() -> No
     ]
     assert {each["provider"] for each in logs} == {"fake"}
     assert not any("+1415" in str(each) for each in logs)
-    assert [(each.state, each.errors, each.reason) for each in scene.circuits.told] == [
+    assert [(each.state, each.errors, each.reason) for each in world.circuits.told] == [
         (BreakerState.OPEN, 5, UNCLEAR.reason),
         (BreakerState.OPEN, 6, NOT_WELL),
         (BreakerState.CLOSED, 0, None),
     ]
-    assert scene.tables.routes["fake"] == CircuitReport(
+    assert world.tables.routes["fake"] == CircuitReport(
         provider="fake",
         state=BreakerState.CLOSED,
         since=MONDAY_NOON + seconds(15),
@@ -334,24 +334,24 @@ async def test_every_turn_of_the_breaker_is_logged_once_and_written_down() -> No
 
 
 async def test_first_call_of_a_worker_replaces_what_one_that_died_left_behind() -> None:
-    scene = await a_broken_scene()
-    scene.start_another_worker()
-    scene.clock.pass_time(seconds(60))
+    world = await a_broken_world()
+    world.start_another_worker()
+    world.clock.pass_time(seconds(60))
 
-    assert (await dial(scene, 6)).answer is DialAnswer.PLACED
-    assert (await dial(scene, 7)).answer is DialAnswer.PLACED
+    assert (await dial(world, 6)).answer is DialAnswer.PLACED
+    assert (await dial(world, 7)).answer is DialAnswer.PLACED
 
-    assert [each.state for each in scene.circuits.told] == [BreakerState.OPEN, BreakerState.CLOSED]
+    assert [each.state for each in world.circuits.told] == [BreakerState.OPEN, BreakerState.CLOSED]
 
 
 async def test_report_that_cannot_be_kept_stops_no_dial() -> None:
-    scene = a_crowd()
-    scene.circuits.is_down = True
+    world = a_crowd()
+    world.circuits.is_down = True
 
     with capture_logs() as logs:
-        await dials(scene, [DOWN] * ERRORS_THAT_OPEN)
-        scene.clock.pass_time(seconds(5))
-        placed = await dial(scene, 6)
+        await dials(world, [DOWN] * ERRORS_THAT_OPEN)
+        world.clock.pass_time(seconds(5))
+        placed = await dial(world, 6)
 
     assert placed.answer is DialAnswer.PLACED
     assert [each["cause"] for each in logs if each["event"] == "circuit not reported"] == [
@@ -360,45 +360,45 @@ async def test_report_that_cannot_be_kept_stops_no_dial() -> None:
 
 
 async def test_answer_that_cannot_be_kept_is_learnt_from_all_the_same() -> None:
-    scene = a_crowd()
-    scene.provider.dial_results = [WRONG_KEY]
-    scene.fuse.kills_at = ("before", "record_dial")
-    await asyncio.gather(dial(scene, 1), return_exceptions=True)
+    world = a_crowd()
+    world.provider.dial_results = [WRONG_KEY]
+    world.fuse.kills_at = ("before", "record_dial")
+    await asyncio.gather(dial(world, 1), return_exceptions=True)
 
-    assert (await dial(scene, 2)).answer is DialAnswer.ASK_AGAIN
+    assert (await dial(world, 2)).answer is DialAnswer.ASK_AGAIN
 
 
 async def test_looks_that_fail_say_nothing_about_dials() -> None:
-    scene = a_call_under_way(a_dialled_call())
-    scene.provider.is_down = True
+    world = a_call_under_way(a_dialled_call())
+    world.provider.is_down = True
     for _ in range(2 * ERRORS_THAT_OPEN):
         with pytest.raises(ProviderUnavailable):
-            await scene.run(scene.dialling.check_call, CheckCall(contact_id=CONTACT_ID, attempt=1))
-    scene.add(2, ContactStatus.PENDING, phone_number="+14155550199")
+            await world.run(world.dialling.check_call, CheckCall(contact_id=CONTACT_ID, attempt=1))
+    world.add(2, ContactStatus.PENDING, phone_number="+14155550199")
 
-    assert (await dial(scene, 2)).answer is DialAnswer.PLACED
-    assert is_dialling(scene)
+    assert (await dial(world, 2)).answer is DialAnswer.PLACED
+    assert is_dialling(world)
 
 
 async def test_reason_is_logged_once_while_it_is_the_same() -> None:
-    scene = a_crowd()
-    scene.provider.dial_results = [WRONG_KEY] * 3
+    world = a_crowd()
+    world.provider.dial_results = [WRONG_KEY] * 3
     with capture_logs() as logs:
         for position in range(1, 4):
-            await dial(scene, position)
-            scene.clock.pass_time(seconds(60))
-        await dial(scene, 4)
-        scene.provider.dial_results = [WRONG_KEY]
-        await dial(scene, 5)
+            await dial(world, position)
+            world.clock.pass_time(seconds(60))
+        await dial(world, 4)
+        world.provider.dial_results = [WRONG_KEY]
+        await dial(world, 5)
 
     assert [each.get("reason") for each in logs] == [WRONG_KEY.reason, None, None, None, WRONG_KEY.reason]
 
 
-def becomes_a_call(scene: Scene, position: int, **changes: object) -> None:
+def becomes_a_call(world: World, position: int, **changes: object) -> None:
     """Let a webhook tell that the unclear dial of one of the crowd placed a call."""
-    [call] = [each for each in scene.tables.calls.values() if each.contact_id == f"con_{position}"]
+    [call] = [each for each in world.tables.calls.values() if each.contact_id == f"con_{position}"]
     told: dict[str, object] = {"call_status": CallStatus.RINGING}
-    scene.tables.calls[call.execution_id] = replace(call, **(changes or told))  # type: ignore[arg-type]  # by name
+    world.tables.calls[call.execution_id] = replace(call, **(changes or told))  # type: ignore[arg-type]  # by name
 
 
 @pytest.mark.parametrize(
@@ -410,17 +410,17 @@ def becomes_a_call(scene: Scene, position: int, **changes: object) -> None:
     ],
 )
 async def test_unclear_dials_that_turned_out_to_be_calls_open_no_route(changes: dict[str, object]) -> None:
-    scene = a_crowd()
-    await dials(scene, [UNCLEAR] * 4)
+    world = a_crowd()
+    await dials(world, [UNCLEAR] * 4)
     for position in range(1, 5):
-        becomes_a_call(scene, position, **changes)
+        becomes_a_call(world, position, **changes)
 
-    scene.provider.dial_results = [UNCLEAR]
-    await dial(scene, 5)
+    world.provider.dial_results = [UNCLEAR]
+    await dial(world, 5)
 
-    assert is_dialling(scene)
-    assert (await dial(scene, 6)).answer is DialAnswer.PLACED
-    assert scene.circuits.told[-1].errors == 0
+    assert is_dialling(world)
+    assert (await dial(world, 6)).answer is DialAnswer.PLACED
+    assert world.circuits.told[-1].errors == 0
 
 
 @pytest.mark.parametrize(
@@ -432,123 +432,123 @@ async def test_unclear_dials_that_turned_out_to_be_calls_open_no_route(changes: 
     ],
 )
 async def test_unclear_dials_that_nobody_heard_of_are_errors(changes: dict[str, object]) -> None:
-    scene = a_crowd()
-    await dials(scene, [UNCLEAR] * 4)
+    world = a_crowd()
+    await dials(world, [UNCLEAR] * 4)
     for position in range(1, 5):
-        becomes_a_call(scene, position, **changes)
+        becomes_a_call(world, position, **changes)
 
-    scene.provider.dial_results = [UNCLEAR]
-    await dial(scene, 5)
+    world.provider.dial_results = [UNCLEAR]
+    await dial(world, 5)
 
-    assert not is_dialling(scene)
+    assert not is_dialling(world)
 
 
 async def test_call_among_the_errors_ends_the_row_of_those_before_it() -> None:
-    scene = a_crowd()
-    await dials(scene, [DOWN, UNCLEAR, DOWN, DOWN])
-    becomes_a_call(scene, 2)
+    world = a_crowd()
+    await dials(world, [DOWN, UNCLEAR, DOWN, DOWN])
+    becomes_a_call(world, 2)
 
-    await dials_from(scene, 5, [DOWN, DOWN])
-    assert is_dialling(scene)
-    await dials_from(scene, 7, [DOWN])
-    assert not is_dialling(scene)
+    await dials_from(world, 5, [DOWN, DOWN])
+    assert is_dialling(world)
+    await dials_from(world, 7, [DOWN])
+    assert not is_dialling(world)
 
 
-async def dials_from(scene: Scene, first: int, results: Sequence[DialResult]) -> None:
+async def dials_from(world: World, first: int, results: Sequence[DialResult]) -> None:
     """Call one after the other, from a position on."""
-    scene.provider.dial_results = list(results)
+    world.provider.dial_results = list(results)
     for position in range(first, first + len(results)):
-        await dial(scene, position)
+        await dial(world, position)
 
 
 async def test_news_of_the_unclear_dials_closes_the_route_without_a_probe() -> None:
-    scene = a_crowd()
-    await dials(scene, [UNCLEAR] * ERRORS_THAT_OPEN)
-    assert not is_dialling(scene)
-    becomes_a_call(scene, 5)
-    scene.clock.pass_time(seconds(5))
+    world = a_crowd()
+    await dials(world, [UNCLEAR] * ERRORS_THAT_OPEN)
+    assert not is_dialling(world)
+    becomes_a_call(world, 5)
+    world.clock.pass_time(seconds(5))
 
-    assert (await dial(scene, 6)).answer is DialAnswer.PLACED
+    assert (await dial(world, 6)).answer is DialAnswer.PLACED
 
-    assert (is_dialling(scene), scene.provider.probed) == (True, 0)
+    assert (is_dialling(world), world.provider.probed) == (True, 0)
 
 
 async def test_probe_that_turned_out_to_be_a_call_closes_the_route() -> None:
-    scene = await a_broken_scene()
-    scene.clock.pass_time(seconds(5))
-    scene.provider.dial_results = [UNCLEAR]
-    await dial(scene, 6)
-    assert not is_dialling(scene)
-    becomes_a_call(scene, 6)
-    scene.clock.pass_time(seconds(10))
+    world = await a_broken_world()
+    world.clock.pass_time(seconds(5))
+    world.provider.dial_results = [UNCLEAR]
+    await dial(world, 6)
+    assert not is_dialling(world)
+    becomes_a_call(world, 6)
+    world.clock.pass_time(seconds(10))
 
-    assert (await dial(scene, 7)).answer is DialAnswer.PLACED
+    assert (await dial(world, 7)).answer is DialAnswer.PLACED
 
-    assert (is_dialling(scene), scene.provider.probed) == (True, 1)
+    assert (is_dialling(world), world.provider.probed) == (True, 1)
 
 
 async def test_store_that_knows_nothing_of_earlier_dials_leaves_them_errors() -> None:
-    scene = a_crowd()
-    await dials(scene, [UNCLEAR] * 4)
+    world = a_crowd()
+    await dials(world, [UNCLEAR] * 4)
     for position in range(1, 5):
-        becomes_a_call(scene, position)
-    looked = scene.calls.placed_among
+        becomes_a_call(world, position)
+    looked = world.calls.placed_among
 
     async def fail(execution_ids: Sequence[ExecutionId]) -> Collection[ExecutionId]:
         raise StoreUnavailable
 
-    scene.calls.placed_among = fail  # type: ignore[method-assign] # for one question
-    scene.provider.dial_results = [UNCLEAR]
+    world.calls.placed_among = fail  # type: ignore[method-assign] # for one question
+    world.provider.dial_results = [UNCLEAR]
     with capture_logs() as logs:
-        await dial(scene, 5)
+        await dial(world, 5)
     assert logs[0]["event"] == "earlier dials not looked at"
-    assert not is_dialling(scene)
+    assert not is_dialling(world)
 
-    scene.calls.placed_among = looked  # type: ignore[method-assign] # it is back
-    scene.clock.pass_time(seconds(5))
-    assert (await dial(scene, 6)).answer is DialAnswer.PLACED
-    assert scene.provider.probed == 0
+    world.calls.placed_among = looked  # type: ignore[method-assign] # it is back
+    world.clock.pass_time(seconds(5))
+    assert (await dial(world, 6)).answer is DialAnswer.PLACED
+    assert world.provider.probed == 0
 
 
-async def refuse(scene: Scene, position: int) -> PlacedCall:
+async def refuse(world: World, position: int) -> PlacedCall:
     """Let the provider call itself misconfigured for one of the crowd, once the circuit is free."""
-    scene.clock.pass_time(seconds(60))
-    scene.provider.dial_results = [WRONG_KEY]
-    return await dial(scene, position)
+    world.clock.pass_time(seconds(60))
+    world.provider.dial_results = [WRONG_KEY]
+    return await dial(world, position)
 
 
 async def test_contact_that_alone_is_refused_while_others_are_taken_is_given_up_in_the_end() -> None:
-    scene = a_crowd()
+    world = a_crowd()
     answers = []
     for turn in range(LONE_REFUSALS):
-        answers.append((await refuse(scene, 1)).answer)
-        scene.clock.pass_time(seconds(60))
-        assert (await dial(scene, 10 + turn)).answer is DialAnswer.PLACED
+        answers.append((await refuse(world, 1)).answer)
+        world.clock.pass_time(seconds(60))
+        assert (await dial(world, 10 + turn)).answer is DialAnswer.PLACED
 
     assert answers == [DialAnswer.ASK_AGAIN] * (LONE_REFUSALS - 1) + [DialAnswer.PLACED]
-    [refused] = [each for each in scene.tables.calls.values() if each.contact_id == "con_1"]
+    [refused] = [each for each in world.tables.calls.values() if each.contact_id == "con_1"]
     assert (refused.call_status, refused.dial_state) == (CallStatus.FAILED, DialState.REFUSED)
     assert refused.error == f"Refused by the provider: {WRONG_KEY.reason}"
 
 
 async def test_contact_that_alone_is_refused_opens_the_route_once() -> None:
-    scene = a_crowd()
-    await refuse(scene, 1)
-    assert not is_dialling(scene)
-    scene.clock.pass_time(seconds(60))
-    await dial(scene, 2)
+    world = a_crowd()
+    await refuse(world, 1)
+    assert not is_dialling(world)
+    world.clock.pass_time(seconds(60))
+    await dial(world, 2)
 
-    await refuse(scene, 1)
+    await refuse(world, 1)
 
-    assert is_dialling(scene)
+    assert is_dialling(world)
 
 
 async def test_nobody_is_given_up_while_nobody_is_taken() -> None:
-    scene = a_crowd()
+    world = a_crowd()
 
     answers = {
-        (await refuse(scene, position)).answer for _ in range(2 * LONE_REFUSALS) for position in (1, 2)
+        (await refuse(world, position)).answer for _ in range(2 * LONE_REFUSALS) for position in (1, 2)
     }
 
     assert answers == {DialAnswer.ASK_AGAIN}
-    assert {each.dial_state for each in scene.tables.calls.values()} == {DialState.READY}
+    assert {each.dial_state for each in world.tables.calls.values()} == {DialState.READY}

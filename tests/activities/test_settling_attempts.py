@@ -13,7 +13,7 @@ from domain.errors import DecisionOvertaken, EngineUnavailable
 from domain.identity import BatchId
 from domain.ports import AttemptReport
 from domain.redial import RedialPolicy
-from tests.activities.world import SETTLE, Scene, a_call_that_ended, a_call_under_way, a_dialled_call
+from tests.activities.world import SETTLE, World, a_call_that_ended, a_call_under_way, a_dialled_call
 from tests.builders import (
     BATCH_ID,
     CONTACT_ID,
@@ -37,10 +37,10 @@ REDIALLED_ONCE = SettledAttempt(
 )
 
 
-def told(scene: Scene) -> list[tuple[BatchId, int, ContactStatus]]:
+def told(world: World) -> list[tuple[BatchId, int, ContactStatus]]:
     """Return what the batch heard of its one contact."""
-    assert {report.contact_id for _, report in scene.reports.heard} <= {CONTACT_ID}
-    return [(batch_id, report.attempt, report.status) for batch_id, report in scene.reports.heard]
+    assert {report.contact_id for _, report in world.reports.heard} <= {CONTACT_ID}
+    return [(batch_id, report.attempt, report.status) for batch_id, report in world.reports.heard]
 
 
 def stand(contact: Contact) -> tuple[object, ...]:
@@ -58,58 +58,58 @@ def stand(contact: Contact) -> tuple[object, ...]:
 async def test_outcome_that_asks_for_no_other_call_ends_the_contact(
     ended: CallStatus, status: ContactStatus
 ) -> None:
-    scene = a_call_that_ended(ended)
+    world = a_call_that_ended(ended)
 
-    settled = await scene.run(scene.of_contacts.settle_attempt, SETTLE)
+    settled = await world.run(world.of_contacts.settle_attempt, SETTLE)
 
     assert settled == SettledAttempt(status=status)
-    assert stand(scene.contact) == (status, None, None)
-    assert told(scene) == [(BATCH_ID, 1, status)]
+    assert stand(world.contact) == (status, None, None)
+    assert told(world) == [(BATCH_ID, 1, status)]
 
 
 async def test_call_is_counted_once_however_often_its_settlement_is_run_again() -> None:
-    scene = a_call_that_ended(CallStatus.BUSY)
-    scene.reports.is_down = True
+    world = a_call_that_ended(CallStatus.BUSY)
+    world.reports.is_down = True
     with pytest.raises(EngineUnavailable):
-        await scene.run(scene.of_contacts.settle_attempt, SETTLE)
-    scene.reports.is_down = False
+        await world.run(world.of_contacts.settle_attempt, SETTLE)
+    world.reports.is_down = False
 
     for _ in range(2):
-        await scene.run(scene.of_contacts.settle_attempt, SETTLE)
+        await world.run(world.of_contacts.settle_attempt, SETTLE)
 
-    assert scene.metrics.settled == [scene.call]
+    assert world.metrics.settled == [world.call]
 
 
 async def test_call_whose_ending_was_found_by_asking_is_counted_like_a_reported_one() -> None:
-    scene = a_call_under_way(a_dialled_call())
-    scene.provider.standing["call-1"] = a_status_event(CallStatus.COMPLETED)
+    world = a_call_under_way(a_dialled_call())
+    world.provider.standing["call-1"] = a_status_event(CallStatus.COMPLETED)
 
-    await scene.run(scene.dialling.check_call, CheckCall(contact_id=CONTACT_ID, attempt=1))
-    counted_when_it_ended = list(scene.metrics.settled)
-    await scene.run(scene.of_contacts.settle_attempt, SETTLE)
+    await world.run(world.dialling.check_call, CheckCall(contact_id=CONTACT_ID, attempt=1))
+    counted_when_it_ended = list(world.metrics.settled)
+    await world.run(world.of_contacts.settle_attempt, SETTLE)
 
     assert counted_when_it_ended == []
-    assert [each.call_status for each in scene.metrics.settled] == [CallStatus.COMPLETED]
+    assert [each.call_status for each in world.metrics.settled] == [CallStatus.COMPLETED]
 
 
 async def test_call_of_a_contact_that_was_skipped_with_its_batch_is_counted_once() -> None:
-    scene = a_call_that_ended(CallStatus.NO_ANSWER, status=ContactStatus.SKIPPED)
+    world = a_call_that_ended(CallStatus.NO_ANSWER, status=ContactStatus.SKIPPED)
 
     for _ in range(2):
-        await scene.run(scene.of_contacts.settle_attempt, SETTLE)
+        await world.run(world.of_contacts.settle_attempt, SETTLE)
 
-    assert scene.metrics.settled == [scene.call]
+    assert world.metrics.settled == [world.call]
 
 
 @pytest.mark.parametrize("ended", [CallStatus.BUSY, CallStatus.NO_ANSWER, CallStatus.FAILED])
 async def test_person_who_was_not_reached_is_redialled_after_the_cooldown(ended: CallStatus) -> None:
-    scene = a_call_that_ended(ended)
+    world = a_call_that_ended(ended)
 
-    settled = await scene.run(scene.of_contacts.settle_attempt, SETTLE)
+    settled = await world.run(world.of_contacts.settle_attempt, SETTLE)
 
     assert settled == REDIALLED_ONCE
-    assert stand(scene.contact) == (ContactStatus.RETRYING, IN_HALF_AN_HOUR, None)
-    assert told(scene) == [(BATCH_ID, 1, ContactStatus.RETRYING)]
+    assert stand(world.contact) == (ContactStatus.RETRYING, IN_HALF_AN_HOUR, None)
+    assert told(world) == [(BATCH_ID, 1, ContactStatus.RETRYING)]
 
 
 @pytest.mark.parametrize(
@@ -130,26 +130,26 @@ async def test_person_who_was_not_reached_is_redialled_after_the_cooldown(ended:
 async def test_timer_says_which_redial_of_how_many_it_waits_for(
     retry_count: int, overrides: BatchOverrides, summary: str
 ) -> None:
-    scene = a_call_that_ended(CallStatus.BUSY, overrides=overrides, retry_count=retry_count)
+    world = a_call_that_ended(CallStatus.BUSY, overrides=overrides, retry_count=retry_count)
 
-    assert (await scene.run(scene.of_contacts.settle_attempt, SETTLE)).summary == summary
+    assert (await world.run(world.of_contacts.settle_attempt, SETTLE)).summary == summary
 
 
 async def test_unknown_that_is_retried_leaves_the_phone_alone_for_the_longest_ring_and_call() -> None:
     policy = RedialPolicy(cooldown=timedelta(minutes=1), retry_on=frozenset({Outcome.UNKNOWN}))
-    scene = a_call_that_ended(CallStatus.UNKNOWN, overrides=BatchOverrides(retry_policy=policy))
+    world = a_call_that_ended(CallStatus.UNKNOWN, overrides=BatchOverrides(retry_policy=policy))
 
-    settled = await scene.run(scene.of_contacts.settle_attempt, SETTLE)
+    settled = await world.run(world.of_contacts.settle_attempt, SETTLE)
 
     # 45 seconds of ringing + 20 minutes of talk + 60 seconds of grace
     assert settled.due_at == MONDAY_NOON + timedelta(minutes=21, seconds=45)
-    assert stand(scene.contact) == (ContactStatus.RETRYING, settled.due_at, None)
+    assert stand(world.contact) == (ContactStatus.RETRYING, settled.due_at, None)
 
 
 async def test_last_retry_that_failed_ends_the_contact() -> None:
-    scene = a_call_that_ended(CallStatus.BUSY, retry_count=3)
+    world = a_call_that_ended(CallStatus.BUSY, retry_count=3)
 
-    settled = await scene.run(scene.of_contacts.settle_attempt, SETTLE)
+    settled = await world.run(world.of_contacts.settle_attempt, SETTLE)
 
     assert settled == SettledAttempt(status=ContactStatus.MAX_RETRIES_REACHED)
 
@@ -157,7 +157,7 @@ async def test_last_retry_that_failed_ends_the_contact() -> None:
 async def test_follow_up_agreed_in_the_call_is_kept_and_named() -> None:
     agreed = a_dialled_call(call_status=CallStatus.COMPLETED, ended_at=MONDAY_NOON, follow_up_at=TOMORROW)
     rules = a_campaign_rules(max_follow_ups=2)
-    scene = Scene(
+    world = World(
         a_dial_brief(
             contact=a_contact(status=ContactStatus.IN_PROGRESS, follow_up_count=1),
             campaign=a_campaign(rules=rules),
@@ -165,7 +165,7 @@ async def test_follow_up_agreed_in_the_call_is_kept_and_named() -> None:
         )
     )
 
-    settled = await scene.run(scene.of_contacts.settle_attempt, SETTLE)
+    settled = await world.run(world.of_contacts.settle_attempt, SETTLE)
 
     assert settled == SettledAttempt(
         status=ContactStatus.FOLLOWUP_SCHEDULED,
@@ -173,35 +173,35 @@ async def test_follow_up_agreed_in_the_call_is_kept_and_named() -> None:
         kind=AttemptKind.FOLLOW_UP,
         summary="follow-up 2 as agreed in the call",
     )
-    assert stand(scene.contact) == (ContactStatus.FOLLOWUP_SCHEDULED, None, TOMORROW)
+    assert stand(world.contact) == (ContactStatus.FOLLOWUP_SCHEDULED, None, TOMORROW)
 
 
 async def test_rerun_reports_once_more_and_decides_nothing_new() -> None:
-    scene = a_call_that_ended(CallStatus.BUSY)
-    first = await scene.run(scene.of_contacts.settle_attempt, SETTLE)
-    scene.clock.pass_time(timedelta(hours=1))
-    scene.tables.batches[BATCH_ID] = a_batch(status=BatchStatus.CANCELLED)
-    before = scene.rows()
+    world = a_call_that_ended(CallStatus.BUSY)
+    first = await world.run(world.of_contacts.settle_attempt, SETTLE)
+    world.clock.pass_time(timedelta(hours=1))
+    world.tables.batches[BATCH_ID] = a_batch(status=BatchStatus.CANCELLED)
+    before = world.rows()
 
-    again = await scene.run(scene.of_contacts.settle_attempt, SETTLE)
+    again = await world.run(world.of_contacts.settle_attempt, SETTLE)
 
     assert (first, again) == (REDIALLED_ONCE, REDIALLED_ONCE)
-    assert scene.rows() == before
-    assert told(scene) == [(BATCH_ID, 1, ContactStatus.RETRYING)] * 2
+    assert world.rows() == before
+    assert told(world) == [(BATCH_ID, 1, ContactStatus.RETRYING)] * 2
 
 
 async def test_decision_is_kept_while_the_batch_cannot_be_told_and_told_by_the_rerun() -> None:
-    scene = a_call_that_ended(CallStatus.COMPLETED)
-    scene.reports.is_down = True
+    world = a_call_that_ended(CallStatus.COMPLETED)
+    world.reports.is_down = True
     with pytest.raises(EngineUnavailable):
-        await scene.run(scene.of_contacts.settle_attempt, SETTLE)
-    assert scene.contact.status is ContactStatus.COMPLETED
-    scene.reports.is_down = False
+        await world.run(world.of_contacts.settle_attempt, SETTLE)
+    assert world.contact.status is ContactStatus.COMPLETED
+    world.reports.is_down = False
 
-    settled = await scene.run(scene.of_contacts.settle_attempt, SETTLE)
+    settled = await world.run(world.of_contacts.settle_attempt, SETTLE)
 
     assert settled == SettledAttempt(status=ContactStatus.COMPLETED)
-    assert scene.reports.heard == [
+    assert world.reports.heard == [
         (BATCH_ID, AttemptReport(contact_id=CONTACT_ID, attempt=1, status=ContactStatus.COMPLETED))
     ]
 
@@ -210,56 +210,56 @@ async def test_decision_is_kept_while_the_batch_cannot_be_told_and_told_by_the_r
 async def test_batch_that_ended_between_the_look_and_the_decision_takes_the_outcome(
     ended_as: BatchStatus,
 ) -> None:
-    scene = a_call_that_ended(CallStatus.BUSY)
+    world = a_call_that_ended(CallStatus.BUSY)
     over = a_batch(status=ended_as)
-    scene.calls.meanwhile = lambda: scene.tables.batches.update({BATCH_ID: over})
+    world.calls.meanwhile = lambda: world.tables.batches.update({BATCH_ID: over})
 
-    settled = await scene.run(scene.of_contacts.settle_attempt, SETTLE)
+    settled = await world.run(world.of_contacts.settle_attempt, SETTLE)
 
     assert settled == SettledAttempt(status=ContactStatus.BUSY)
-    assert stand(scene.contact) == (ContactStatus.BUSY, None, None)
-    assert told(scene) == [(BATCH_ID, 1, ContactStatus.BUSY)]
+    assert stand(world.contact) == (ContactStatus.BUSY, None, None)
+    assert told(world) == [(BATCH_ID, 1, ContactStatus.BUSY)]
 
 
 @pytest.mark.parametrize("live", [ContactStatus.DISPATCHED, ContactStatus.IN_PROGRESS])
 async def test_attempt_that_left_its_contact_live_is_decided_again_and_not_reported(
     live: ContactStatus,
 ) -> None:
-    scene = a_call_that_ended(CallStatus.BUSY, status=live)
-    scene.add_call(scene.contact, attempt=2, call_status=CallStatus.RINGING)
-    before = scene.rows()
+    world = a_call_that_ended(CallStatus.BUSY, status=live)
+    world.add_call(world.contact, attempt=2, call_status=CallStatus.RINGING)
+    before = world.rows()
 
     with pytest.raises(DecisionOvertaken):
-        await scene.run(scene.of_contacts.settle_attempt, SETTLE)
+        await world.run(world.of_contacts.settle_attempt, SETTLE)
 
-    assert (scene.rows(), scene.reports.heard) == (before, [])
+    assert (world.rows(), world.reports.heard) == (before, [])
 
 
 async def test_contact_learns_that_its_batch_is_gone() -> None:
-    scene = a_call_that_ended(CallStatus.COMPLETED)
-    scene.reports.is_gone = True
+    world = a_call_that_ended(CallStatus.COMPLETED)
+    world.reports.is_gone = True
 
-    settled = await scene.run(scene.of_contacts.settle_attempt, SETTLE)
+    settled = await world.run(world.of_contacts.settle_attempt, SETTLE)
 
     assert settled == SettledAttempt(status=ContactStatus.COMPLETED, batch_is_gone=True)
-    assert scene.contact.status is ContactStatus.COMPLETED
+    assert world.contact.status is ContactStatus.COMPLETED
 
 
 async def test_contact_that_has_moved_on_is_reported_where_it_stands() -> None:
-    scene = a_call_that_ended(CallStatus.BUSY, status=ContactStatus.SKIPPED)
+    world = a_call_that_ended(CallStatus.BUSY, status=ContactStatus.SKIPPED)
 
-    settled = await scene.run(scene.of_contacts.settle_attempt, SETTLE)
+    settled = await world.run(world.of_contacts.settle_attempt, SETTLE)
 
     assert settled == SettledAttempt(status=ContactStatus.SKIPPED)
-    assert told(scene) == [(BATCH_ID, 1, ContactStatus.SKIPPED)]
+    assert told(world) == [(BATCH_ID, 1, ContactStatus.SKIPPED)]
 
 
 async def test_call_that_lives_is_not_settled() -> None:
-    scene = a_call_under_way(a_dialled_call(call_status=CallStatus.RINGING), ContactStatus.IN_PROGRESS)
-    before = scene.rows()
+    world = a_call_under_way(a_dialled_call(call_status=CallStatus.RINGING), ContactStatus.IN_PROGRESS)
+    before = world.rows()
 
     with pytest.raises(ApplicationError) as failure:
-        await scene.run(scene.of_contacts.settle_attempt, SETTLE)
+        await world.run(world.of_contacts.settle_attempt, SETTLE)
     assert failure.value.type == "ValueError"
 
-    assert (scene.rows(), scene.reports.heard) == (before, [])
+    assert (world.rows(), world.reports.heard) == (before, [])

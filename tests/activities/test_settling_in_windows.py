@@ -59,16 +59,16 @@ async def test_next_call_is_due_in_its_window_and_spread_only_when_that_opens_ju
     due_at: datetime,
     spread: timedelta,
 ) -> None:
-    scene = a_call_that_ended(CallStatus.BUSY)
+    world = a_call_that_ended(CallStatus.BUSY)
     rules = a_campaign_rules(working_hours_enforced=True, working_hours=a_week(windows))
-    scene.tables.campaigns[CAMPAIGN_ID] = a_campaign(rules=rules)
-    scene.tables.calls[EXECUTION_ID] = replace(scene.call, follow_up_at=follow_up_at)
+    world.tables.campaigns[CAMPAIGN_ID] = a_campaign(rules=rules)
+    world.tables.calls[EXECUTION_ID] = replace(world.call, follow_up_at=follow_up_at)
 
-    settled = await scene.run(scene.of_contacts.settle_attempt, SETTLE)
+    settled = await world.run(world.of_contacts.settle_attempt, SETTLE)
 
     assert settled == SettledAttempt(status=status, due_at=due_at, kind=kind, spread=spread, summary=summary)
-    assert scene.contact.status is status
-    assert (scene.contact.next_retry_at or scene.contact.follow_up_at) == due_at
+    assert world.contact.status is status
+    assert (world.contact.next_retry_at or world.contact.follow_up_at) == due_at
 
 
 @pytest.mark.parametrize(
@@ -82,16 +82,16 @@ async def test_next_call_is_due_in_its_window_and_spread_only_when_that_opens_ju
 async def test_opening_is_that_of_the_zone_in_force(
     contact_zone: str | None, batch_zone: str | None, campaign_zone: str
 ) -> None:
-    scene = a_call_that_ended(
+    world = a_call_that_ended(
         CallStatus.BUSY, overrides=BatchOverrides(timezone=batch_zone), timezone=contact_zone
     )
     # Noon UTC is 17:30 in Kolkata, so the retry is due when the window there closes.
     rules = a_campaign_rules(
         working_hours_enforced=True, working_hours=a_week("09:00-18:00"), timezone=campaign_zone
     )
-    scene.tables.campaigns[CAMPAIGN_ID] = a_campaign(rules=rules)
+    world.tables.campaigns[CAMPAIGN_ID] = a_campaign(rules=rules)
 
-    settled = await scene.run(scene.of_contacts.settle_attempt, SETTLE)
+    settled = await world.run(world.of_contacts.settle_attempt, SETTLE)
 
     opens_at = in_zone("Asia/Kolkata", "2026-09-08T09:00")
     assert settled == SettledAttempt(
@@ -104,10 +104,10 @@ async def test_opening_is_that_of_the_zone_in_force(
 
 
 async def test_retry_without_an_opening_before_the_end_ends_the_contact_with_its_outcome() -> None:
-    scene = a_call_that_ended(CallStatus.NO_ANSWER, retry_count=2)
-    scene.tables.batches[BATCH_ID] = a_batch(scheduled_end=IN_HALF_AN_HOUR)
+    world = a_call_that_ended(CallStatus.NO_ANSWER, retry_count=2)
+    world.tables.batches[BATCH_ID] = a_batch(scheduled_end=IN_HALF_AN_HOUR)
 
-    settled = await scene.run(scene.of_contacts.settle_attempt, SETTLE)
+    settled = await world.run(world.of_contacts.settle_attempt, SETTLE)
 
     assert settled == SettledAttempt(status=ContactStatus.NO_ANSWER)
-    assert [report.status for _, report in scene.reports.heard] == [ContactStatus.NO_ANSWER]
+    assert [report.status for _, report in world.reports.heard] == [ContactStatus.NO_ANSWER]

@@ -9,7 +9,7 @@ from domain.call import AttemptKind, CallStatus, DialState
 from domain.contact import ContactStatus
 from domain.identity import BatchId, ContactId
 from domain.slots import GrantedSlot, SlotGrants
-from tests.activities.world import Scene
+from tests.activities.world import World
 from tests.builders import BATCH_ID, MONDAY_NOON
 
 A_WHILE = timedelta(seconds=11)
@@ -19,15 +19,15 @@ def names(*positions: int) -> list[str]:
     return [f"con_{position}" for position in positions]
 
 
-async def granted(*positions: int) -> Scene:
-    """The scene a while after contacts at these positions were granted their first slots."""
-    scene = Scene()
-    scene.tables.contacts.clear()
+async def granted(*positions: int) -> World:
+    """The world a while after contacts at these positions were granted their first slots."""
+    world = World()
+    world.tables.contacts.clear()
     for position in positions:
-        scene.add(position, ContactStatus.PENDING, phone_number=f"+1415555{position:04}")
-    await scene.run(scene.of_slots.grant_slots, a_request())
-    scene.clock.pass_time(A_WHILE)
-    return scene
+        world.add(position, ContactStatus.PENDING, phone_number=f"+1415555{position:04}")
+    await world.run(world.of_slots.grant_slots, a_request())
+    world.clock.pass_time(A_WHILE)
+    return world
 
 
 def a_request(key: str = "run/1", **changes: object) -> SlotGrants:
@@ -35,19 +35,19 @@ def a_request(key: str = "run/1", **changes: object) -> SlotGrants:
     return SlotGrants(**told | changes)  # type: ignore[arg-type]
 
 
-async def lost(scene: Scene, *, with_calls: bool = False, limit: int = 10) -> list[LostSlot]:
+async def lost(world: World, *, with_calls: bool = False, limit: int = 10) -> list[LostSlot]:
     request = FindLostSlots(batch_id=BATCH_ID, limit=limit, with_calls=with_calls)
-    return await scene.run(scene.of_slots.find_lost_slots, request)
+    return await world.run(world.of_slots.find_lost_slots, request)
 
 
 async def test_slots_are_granted_by_the_clock_of_the_worker() -> None:
-    scene = Scene()
-    scene.tables.contacts.clear()
-    scene.add_call(scene.add(2, ContactStatus.RETRYING, next_retry_at=MONDAY_NOON + timedelta(minutes=1)))
-    early = await scene.run(scene.of_slots.grant_slots, a_request())
-    scene.clock.pass_time(timedelta(seconds=65))
+    world = World()
+    world.tables.contacts.clear()
+    world.add_call(world.add(2, ContactStatus.RETRYING, next_retry_at=MONDAY_NOON + timedelta(minutes=1)))
+    early = await world.run(world.of_slots.grant_slots, a_request())
+    world.clock.pass_time(timedelta(seconds=65))
 
-    due = await scene.run(scene.of_slots.grant_slots, a_request("run/2"))
+    due = await world.run(world.of_slots.grant_slots, a_request("run/2"))
 
     assert early is not None
     assert due is not None
@@ -58,46 +58,46 @@ async def test_slots_are_granted_by_the_clock_of_the_worker() -> None:
 
 
 async def test_batch_that_does_not_exist_is_granted_nothing() -> None:
-    scene = Scene()
-    assert await scene.run(scene.of_slots.grant_slots, a_request(batch_id=BatchId("btc_none"))) is None
+    world = World()
+    assert await world.run(world.of_slots.grant_slots, a_request(batch_id=BatchId("btc_none"))) is None
 
 
 async def test_slots_are_lost_whose_workflows_do_not_run_and_final_where_they_were_ended() -> None:
-    scene = await granted(1, 2, 3)
-    scene.directory.running = {(BATCH_ID, ContactId("con_2"))}
-    scene.directory.over = {(BATCH_ID, ContactId("con_3")), (BatchId("btc_2"), ContactId("con_1"))}
+    world = await granted(1, 2, 3)
+    world.directory.running = {(BATCH_ID, ContactId("con_2"))}
+    world.directory.over = {(BATCH_ID, ContactId("con_3")), (BatchId("btc_2"), ContactId("con_1"))}
 
-    assert await lost(scene) == [
+    assert await lost(world) == [
         LostSlot(contact_id="con_1", attempt=1, kind=AttemptKind.INITIAL, is_final=False),
         LostSlot(contact_id="con_3", attempt=1, kind=AttemptKind.INITIAL, is_final=True),
     ]
 
 
 async def test_slot_that_was_just_granted_is_not_looked_at() -> None:
-    scene = await granted(1)
-    scene.clock.now = MONDAY_NOON + timedelta(seconds=9)
+    world = await granted(1)
+    world.clock.now = MONDAY_NOON + timedelta(seconds=9)
 
-    assert await lost(scene, with_calls=True) == []
+    assert await lost(world, with_calls=True) == []
 
 
 async def test_slots_with_an_open_call_are_looked_at_on_request_alone() -> None:
-    scene = await granted(1, 2)
-    contact = scene.add(1, ContactStatus.IN_PROGRESS, phone_number="+14155550001")
-    scene.add_call(contact, call_status=CallStatus.RINGING, dial_state=DialState.ACCEPTED)
+    world = await granted(1, 2)
+    contact = world.add(1, ContactStatus.IN_PROGRESS, phone_number="+14155550001")
+    world.add_call(contact, call_status=CallStatus.RINGING, dial_state=DialState.ACCEPTED)
 
-    without, with_calls = await lost(scene), await lost(scene, with_calls=True)
+    without, with_calls = await lost(world), await lost(world, with_calls=True)
 
     assert [each.contact_id for each in without] == names(2)
     assert [each.contact_id for each in with_calls] == names(1, 2)
 
 
 async def test_slots_looked_at_longest_ago_come_first() -> None:
-    scene = await granted(1, 2, 3)
+    world = await granted(1, 2, 3)
 
     looks = []
     for _ in range(3):
-        looks.append([each.contact_id for each in await lost(scene, with_calls=True, limit=2)])
-        scene.clock.pass_time(A_WHILE)
+        looks.append([each.contact_id for each in await lost(world, with_calls=True, limit=2)])
+        world.clock.pass_time(A_WHILE)
 
     assert looks == [names(1, 2), names(1, 3), names(1, 2)]
 
@@ -111,10 +111,10 @@ async def test_slots_looked_at_longest_ago_come_first() -> None:
     ],
 )
 async def test_contact_is_over_when_its_workflow_was_ended(running: bool, over: bool, is_over: bool) -> None:
-    scene = Scene()
+    world = World()
     this = (BATCH_ID, ContactId("con_2"))
-    scene.directory.running = {this} if running else set()
-    scene.directory.over = {this} if over else set()
+    world.directory.running = {this} if running else set()
+    world.directory.over = {this} if over else set()
     request = ContactOfBatch(batch_id=BATCH_ID, contact_id="con_2")
 
-    assert await scene.run(scene.of_slots.is_over, request) is is_over
+    assert await world.run(world.of_slots.is_over, request) is is_over

@@ -6,23 +6,23 @@ from activities.messages import StopContacts, StoppedContacts
 from domain.contact import ContactStatus, SkipReason
 from domain.errors import EngineUnavailable
 from domain.identity import ContactId
-from tests.activities.world import Scene
+from tests.activities.world import World
 from tests.builders import BATCH_ID
 
 
-def a_cancelled_batch(*positions: int) -> Scene:
-    """The scene after a cancel: contacts at these positions were called before."""
-    scene = Scene()
+def a_cancelled_batch(*positions: int) -> World:
+    """The world after a cancel: contacts at these positions were called before."""
+    world = World()
     for position in positions:
-        skipped = scene.add(position, ContactStatus.SKIPPED, skip_reason=SkipReason.BATCH_CANCELLED)
-        scene.add_call(skipped)
-    return scene
+        skipped = world.add(position, ContactStatus.SKIPPED, skip_reason=SkipReason.BATCH_CANCELLED)
+        world.add_call(skipped)
+    return world
 
 
-async def stop(scene: Scene, *, after_position: int = 0, limit: int = 2) -> StoppedContacts:
+async def stop(world: World, *, after_position: int = 0, limit: int = 2) -> StoppedContacts:
     """Wake the next contacts."""
     request = StopContacts(batch_id=BATCH_ID, after_position=after_position, limit=limit)
-    return await scene.run(scene.of_contacts.stop_stories, request)
+    return await world.run(world.of_contacts.stop_stories, request)
 
 
 @pytest.mark.parametrize(
@@ -38,40 +38,40 @@ async def stop(scene: Scene, *, after_position: int = 0, limit: int = 2) -> Stop
 async def test_every_story_is_stopped_once_page_by_page(
     positions: tuple[int, ...], pages: list[list[str]]
 ) -> None:
-    scene = a_cancelled_batch(*positions)
+    world = a_cancelled_batch(*positions)
     position: int | None = 0
 
     while position is not None:
-        position = (await stop(scene, after_position=position)).next_position
+        position = (await stop(world, after_position=position)).next_position
 
-    assert scene.directory.stopped == [(BATCH_ID, tuple(ContactId(each) for each in page)) for page in pages]
+    assert world.directory.stopped == [(BATCH_ID, tuple(ContactId(each) for each in page)) for page in pages]
 
 
 async def test_full_page_says_where_the_next_begins_and_the_last_says_that_none_is_left() -> None:
-    scene = a_cancelled_batch(2, 5, 9)
+    world = a_cancelled_batch(2, 5, 9)
 
-    first, last = await stop(scene), await stop(scene, after_position=5)
+    first, last = await stop(world), await stop(world, after_position=5)
 
     assert (first, last) == (StoppedContacts(5), StoppedContacts(None))
 
 
 async def test_contacts_that_have_no_story_or_go_on_are_not_woken() -> None:
-    scene = a_cancelled_batch(2)
-    scene.add(3, ContactStatus.SKIPPED, skip_reason=SkipReason.BATCH_CANCELLED)
-    scene.add_call(scene.add(4, ContactStatus.IN_PROGRESS))
-    scene.add_call(scene.add(5, ContactStatus.BUSY))
+    world = a_cancelled_batch(2)
+    world.add(3, ContactStatus.SKIPPED, skip_reason=SkipReason.BATCH_CANCELLED)
+    world.add_call(world.add(4, ContactStatus.IN_PROGRESS))
+    world.add_call(world.add(5, ContactStatus.BUSY))
 
-    await stop(scene, limit=10)
+    await stop(world, limit=10)
 
-    assert scene.directory.stopped == [(BATCH_ID, (ContactId("con_2"),))]
+    assert world.directory.stopped == [(BATCH_ID, (ContactId("con_2"),))]
 
 
 async def test_page_that_could_not_be_stopped_is_stopped_by_the_rerun() -> None:
-    scene = a_cancelled_batch(2)
-    scene.directory.is_down = True
+    world = a_cancelled_batch(2)
+    world.directory.is_down = True
     with pytest.raises(EngineUnavailable):
-        await stop(scene)
-    scene.directory.is_down = False
+        await stop(world)
+    world.directory.is_down = False
 
-    assert await stop(scene) == StoppedContacts(None)
-    assert scene.directory.stopped == [(BATCH_ID, (ContactId("con_2"),))]
+    assert await stop(world) == StoppedContacts(None)
+    assert world.directory.stopped == [(BATCH_ID, (ContactId("con_2"),))]

@@ -13,7 +13,7 @@ from domain.contact import Contact, ContactStatus
 from domain.gates import Gate
 from domain.identity import BatchId, ContactId, ExecutionId
 from domain.ports import DialBrief
-from tests.activities.world import FIRST_DIAL, Scene, a_dialled_call
+from tests.activities.world import FIRST_DIAL, World, a_dialled_call
 from tests.builders import (
     BATCH_ID,
     CAMPAIGN_ID,
@@ -80,13 +80,13 @@ def withheld(gate: Gate) -> PlacedCall:
     ],
 )
 async def test_closed_gate_withholds_the_call_and_writes_nothing(brief: DialBrief, gate: Gate) -> None:
-    scene = Scene(brief)
-    before = scene.rows()
+    world = World(brief)
+    before = world.rows()
 
-    placed = await scene.run(scene.dialling.place_call, FIRST_DIAL)
+    placed = await world.run(world.dialling.place_call, FIRST_DIAL)
 
     assert placed == withheld(gate)
-    assert (scene.provider.requests, scene.rows()) == ([], before)
+    assert (world.provider.requests, world.rows()) == ([], before)
 
 
 @pytest.mark.parametrize(
@@ -103,78 +103,78 @@ async def test_closed_gate_withholds_the_call_and_writes_nothing(brief: DialBrie
     ],
 )
 async def test_contact_that_changed_rules_have_put_off_is_withheld_until_then(contact: Contact) -> None:
-    scene = Scene(a_dial_brief(contact=contact))
-    before = scene.rows()
+    world = World(a_dial_brief(contact=contact))
+    before = world.rows()
 
-    placed = await scene.run(scene.dialling.place_call, replace(FIRST_DIAL, attempt=2))
+    placed = await world.run(world.dialling.place_call, replace(FIRST_DIAL, attempt=2))
 
     assert placed == replace(withheld(Gate.OUTSIDE_HOURS), opens_at=MONDAY_NOON + timedelta(hours=1))
-    assert (scene.provider.requests, scene.rows()) == ([], before)
+    assert (world.provider.requests, world.rows()) == ([], before)
 
 
 async def test_contact_that_wakes_a_moment_early_by_this_clock_is_called() -> None:
     in_a_moment = MONDAY_NOON + timedelta(seconds=5)
     contact = a_contact(status=ContactStatus.RETRYING, next_retry_at=in_a_moment)
-    scene = Scene(a_dial_brief(contact=contact))
+    world = World(a_dial_brief(contact=contact))
 
-    placed = await scene.run(scene.dialling.place_call, FIRST_DIAL)
+    placed = await world.run(world.dialling.place_call, FIRST_DIAL)
 
     assert placed.answer is DialAnswer.PLACED
 
 
 async def test_contact_that_is_gone_is_withheld() -> None:
-    scene = Scene()
-    scene.tables.contacts.clear()
+    world = World()
+    world.tables.contacts.clear()
 
-    placed = await scene.run(scene.dialling.place_call, FIRST_DIAL)
+    placed = await world.run(world.dialling.place_call, FIRST_DIAL)
 
     assert placed == withheld(Gate.BATCH_GONE)
-    assert (scene.provider.requests, scene.tables.calls) == ([], {})
+    assert (world.provider.requests, world.tables.calls) == ([], {})
 
 
 async def test_batch_paused_between_the_look_and_the_claim_is_withheld() -> None:
-    scene = Scene()
+    world = World()
     paused = a_batch(status=BatchStatus.PAUSED)
-    scene.calls.meanwhile = lambda: scene.tables.batches.update({BATCH_ID: paused})
+    world.calls.meanwhile = lambda: world.tables.batches.update({BATCH_ID: paused})
 
-    placed = await scene.run(scene.dialling.place_call, FIRST_DIAL)
+    placed = await world.run(world.dialling.place_call, FIRST_DIAL)
 
     assert placed == withheld(Gate.BATCH_HELD)
-    assert (scene.provider.requests, scene.tables.calls) == ([], {})
-    assert scene.contact == a_contact()
+    assert (world.provider.requests, world.tables.calls) == ([], {})
+    assert world.contact == a_contact()
 
 
 async def test_number_that_is_on_the_phone_is_withheld_for_a_moment_and_written_nowhere() -> None:
-    scene = Scene()
+    world = World()
     elsewhere = a_dialled_call(
         execution_id=ExecutionId("exec_elsewhere"),
         contact_id=ContactId("con_elsewhere"),
         batch_id=BatchId("btc_elsewhere"),
     )
-    scene.tables.calls[elsewhere.execution_id] = elsewhere
-    before = scene.rows()
+    world.tables.calls[elsewhere.execution_id] = elsewhere
+    before = world.rows()
 
-    placed = await scene.run(scene.dialling.place_call, FIRST_DIAL)
+    placed = await world.run(world.dialling.place_call, FIRST_DIAL)
 
     in_a_moment = MONDAY_NOON + timedelta(seconds=5)
     assert placed == replace(withheld(Gate.NUMBER_BUSY), opens_at=in_a_moment)
-    assert (scene.provider.requests, scene.rows()) == ([], before)
+    assert (world.provider.requests, world.rows()) == ([], before)
 
-    scene.tables.calls[elsewhere.execution_id] = replace(elsewhere, call_status=CallStatus.BUSY)
-    placed = await scene.run(scene.dialling.place_call, FIRST_DIAL)
+    world.tables.calls[elsewhere.execution_id] = replace(elsewhere, call_status=CallStatus.BUSY)
+    placed = await world.run(world.dialling.place_call, FIRST_DIAL)
     assert placed.answer is DialAnswer.PLACED
 
 
 async def test_rules_changed_between_the_look_and_the_claim_are_read_again_before_anybody_is_called() -> None:
-    scene = Scene()
-    before = scene.rows()
+    world = World()
+    before = world.rows()
 
     def change_the_rules() -> None:
-        scene.tables.policy_versions[CAMPAIGN_ID] = 2
+        world.tables.policy_versions[CAMPAIGN_ID] = 2
 
-    scene.calls.meanwhile = change_the_rules
-    placed = await scene.run(scene.dialling.place_call, FIRST_DIAL)
+    world.calls.meanwhile = change_the_rules
+    placed = await world.run(world.dialling.place_call, FIRST_DIAL)
 
     assert placed.answer is DialAnswer.ASK_AGAIN
-    assert (scene.provider.requests, scene.rows()) == ([], before)
-    assert (await scene.run(scene.dialling.place_call, FIRST_DIAL)).answer is DialAnswer.PLACED
+    assert (world.provider.requests, world.rows()) == ([], before)
+    assert (await world.run(world.dialling.place_call, FIRST_DIAL)).answer is DialAnswer.PLACED

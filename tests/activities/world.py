@@ -224,7 +224,7 @@ class FakeDirectory:
             raise EngineUnavailable
 
 
-class Scene:
+class World:
     """Everything one test plays with. The clock shows Monday noon."""
 
     def __init__(self, brief: DialBrief | None = None) -> None:
@@ -294,12 +294,12 @@ class Scene:
 
     @property
     def contact(self) -> Contact:
-        """The person of this scene."""
+        """The person of this world."""
         return self.tables.contacts[CONTACT_ID]
 
     @property
     def call(self) -> CallRecord:
-        """The newest call to the person of this scene."""
+        """The newest call to the person of this world."""
         newest = self.tables.newest_call(CONTACT_ID)
         assert newest is not None, "nobody was called"
         return newest
@@ -352,19 +352,19 @@ def a_dialled_call(**changes: object) -> CallRecord:
     return a_call_record(**placed | changes)
 
 
-def a_call_under_way(call: CallRecord, status: ContactStatus = ContactStatus.DISPATCHED) -> Scene:
-    """The scene after a dial."""
-    return Scene(a_dial_brief(contact=a_contact(status=status), record=call))
+def a_call_under_way(call: CallRecord, status: ContactStatus = ContactStatus.DISPATCHED) -> World:
+    """The world after a dial."""
+    return World(a_dial_brief(contact=a_contact(status=status), record=call))
 
 
 def a_call_that_ended(
     ended: CallStatus, *, overrides: BatchOverrides | None = None, **changes: object
-) -> Scene:
-    """The scene after a call ended at noon; `changes` are the contact's."""
+) -> World:
+    """The world after a call ended at noon; `changes` are the contact's."""
     talked: dict[str, object] = {"status": ContactStatus.IN_PROGRESS}
     brief = a_dial_brief(
         contact=a_contact(**talked | changes),
         batch=a_batch(overrides=overrides or BatchOverrides()),
         record=a_dialled_call(call_status=ended, ended_at=MONDAY_NOON),
     )
-    return Scene(brief)
+    return World(brief)

@@ -4,20 +4,20 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.api.world import House, build_house, shared_app
+from tests.api.world import World, build_world, shared_app
 
 
 @pytest.fixture
-async def house() -> AsyncIterator[House]:
+async def world() -> AsyncIterator[World]:
     """The API with unsigned webhooks allowed and no rate limit."""
-    built = await build_house(app=shared_app())
+    built = await build_world(app=shared_app())
     async with built.client:
         yield built
 
 
 @pytest.fixture
-async def unmetered_house() -> AsyncIterator[House]:
+async def unmetered_world() -> AsyncIterator[World]:
     """The same with an app that has served nobody yet."""
-    built = await build_house()
+    built = await build_world()
     async with built.client:
         yield built

@@ -13,7 +13,7 @@ from domain.identity import BatchId
 from domain.lifecycle import Action
 from tests import fakes
 from tests.api.scene import Scene, a_scene
-from tests.api.world import OTHER_SECRET, House, a_problem, bearer
+from tests.api.world import OTHER_SECRET, World, a_problem, bearer
 
 UNREACHABLE = a_problem(503, "unavailable", "Service Unavailable", "Temporal is unreachable")
 CAMPAIGN_ACTIONS = [f"campaigns/{{campaign_id}}/{each}" for each in ("pause", "resume", "cancel")]
@@ -28,18 +28,18 @@ ACTIONS = [*CAMPAIGN_ACTIONS, *BATCH_ACTIONS, *CONTACT_ACTIONS]
 WITHOUT_BODY = [each for each in ACTIONS if not each.endswith("follow-up")]
 
 
-async def _ready_for(house: House, path: str) -> Scene:
+async def _ready_for(world: World, path: str) -> Scene:
     """Arrange that the action is legal and changes something."""
-    scene = await a_scene(house, scheduled_start="2026-09-07T13:00:00Z" if "dispatch" in path else None)
+    scene = await a_scene(world, scheduled_start="2026-09-07T13:00:00Z" if "dispatch" in path else None)
     if path.endswith("/resume"):
         await scene.post(path.replace("resume", "pause"))
     return scene
 
 
 @pytest.mark.parametrize("path", ACTIONS)
-async def test_action_is_503_and_changes_nothing_while_the_engine_is_down(house: House, path: str) -> None:
-    scene = await _ready_for(house, path)
-    house.engine.is_down = True
+async def test_action_is_503_and_changes_nothing_while_the_engine_is_down(world: World, path: str) -> None:
+    scene = await _ready_for(world, path)
+    world.engine.is_down = True
     before = scene.rows()
 
     answer = await scene.post(path)
@@ -51,10 +51,10 @@ async def test_action_is_503_and_changes_nothing_while_the_engine_is_down(house:
 
 @pytest.mark.parametrize("path", [path for path in ACTIONS if "dispatch" not in path])
 async def test_stored_change_stands_and_is_200_when_the_engine_fails_after_it(
-    house: House, path: str
+    world: World, path: str
 ) -> None:
-    scene = await _ready_for(house, path)
-    house.engine.fails_to_listen = True
+    scene = await _ready_for(world, path)
+    world.engine.fails_to_listen = True
     before = scene.rows()
 
     with capture_logs() as logs:
@@ -69,35 +69,35 @@ async def test_stored_change_stands_and_is_200_when_the_engine_fails_after_it(
     assert [each for each in logs if each["log_level"] == "warning"] == [expected]
 
 
-async def test_dispatch_nobody_was_told_of_is_503_and_may_be_asked_again(house: House) -> None:
-    scene = await a_scene(house)
-    house.engine.fails_to_listen = True
+async def test_dispatch_nobody_was_told_of_is_503_and_may_be_asked_again(world: World) -> None:
+    scene = await a_scene(world)
+    world.engine.fails_to_listen = True
     refused = await scene.post("batches/{batch_id}/dispatch")
-    house.engine.fails_to_listen = False
+    world.engine.fails_to_listen = False
 
     answer = await scene.post("batches/{batch_id}/dispatch")
 
     assert (refused.status_code, refused.json()) == (503, UNREACHABLE)
     assert answer.status_code == 200
-    assert scene.batch_id in str(house.engine.dispatches)
+    assert scene.batch_id in str(world.engine.dispatches)
 
 
 @pytest.mark.parametrize("path", ACTIONS)
-async def test_action_is_503_and_changes_nothing_while_the_database_is_down(house: House, path: str) -> None:
-    scene = await _ready_for(house, path)
+async def test_action_is_503_and_changes_nothing_while_the_database_is_down(world: World, path: str) -> None:
+    scene = await _ready_for(world, path)
     before = scene.rows()
-    told = list(house.engine.acts)
-    house.tables.is_down = True
+    told = list(world.engine.acts)
+    world.tables.is_down = True
 
     answer = await scene.post(path)
 
     assert (answer.status_code, answer.json()["detail"]) == (503, "Database is unreachable")
-    assert (scene.rows(), house.engine.acts) == (before, told)
+    assert (scene.rows(), world.engine.acts) == (before, told)
 
 
 @pytest.mark.parametrize("path", ACTIONS)
-async def test_foreign_object_answers_like_one_that_does_not_exist(house: House, path: str) -> None:
-    scene = await _ready_for(house, path)
+async def test_foreign_object_answers_like_one_that_does_not_exist(world: World, path: str) -> None:
+    scene = await _ready_for(world, path)
     before = scene.rows()
 
     foreign = await scene.post(path, headers=bearer(OTHER_SECRET))
@@ -113,8 +113,8 @@ async def test_foreign_object_answers_like_one_that_does_not_exist(house: House,
 
 
 @pytest.mark.parametrize("path", CONTACT_ACTIONS)
-async def test_contact_of_another_batch_is_not_found(house: House, path: str) -> None:
-    scene, other = await a_scene(house), await a_scene(house)
+async def test_contact_of_another_batch_is_not_found(world: World, path: str) -> None:
+    scene, other = await a_scene(world), await a_scene(world)
     before = scene.rows()
     strangers = {"waiting": other.waiting, "answered": other.answered}
 
@@ -126,8 +126,8 @@ async def test_contact_of_another_batch_is_not_found(house: House, path: str) ->
 
 
 @pytest.mark.parametrize("path", ACTIONS)
-async def test_action_without_a_token_is_401_and_changes_nothing(house: House, path: str) -> None:
-    scene = await _ready_for(house, path)
+async def test_action_without_a_token_is_401_and_changes_nothing(world: World, path: str) -> None:
+    scene = await _ready_for(world, path)
     before = scene.rows()
 
     answer = await scene.post(path, headers={"Authorization": ""})
@@ -137,8 +137,8 @@ async def test_action_without_a_token_is_401_and_changes_nothing(house: House, p
 
 
 @pytest.mark.parametrize("path", WITHOUT_BODY)
-async def test_body_of_any_type_is_ignored(house: House, path: str) -> None:
-    scene = await _ready_for(house, path)
+async def test_body_of_any_type_is_ignored(world: World, path: str) -> None:
+    scene = await _ready_for(world, path)
 
     answer = await scene.post(
         path, content=b"{\x00", headers={"Content-Type": "text/plain", "Content-Encoding": "gzip"}
@@ -148,8 +148,8 @@ async def test_body_of_any_type_is_ignored(house: House, path: str) -> None:
 
 
 @pytest.mark.parametrize("path", ACTIONS)
-async def test_body_over_a_megabyte_is_413_and_changes_nothing(house: House, path: str) -> None:
-    scene = await _ready_for(house, path)
+async def test_body_over_a_megabyte_is_413_and_changes_nothing(world: World, path: str) -> None:
+    scene = await _ready_for(world, path)
     before = scene.rows()
 
     answer = await scene.post(path, content=b" " * (1024 * 1024 + 1))
@@ -158,8 +158,8 @@ async def test_body_over_a_megabyte_is_413_and_changes_nothing(house: House, pat
 
 
 @pytest.mark.parametrize("headers", [{"Content-Type": "text/plain"}, {"Content-Encoding": "gzip"}])
-async def test_follow_up_that_is_not_plain_json_is_415(house: House, headers: dict[str, str]) -> None:
-    scene = await a_scene(house)
+async def test_follow_up_that_is_not_plain_json_is_415(world: World, headers: dict[str, str]) -> None:
+    scene = await a_scene(world)
 
     answer = await scene.post(
         "batches/{batch_id}/contacts/{answered}/follow-up",
@@ -171,25 +171,25 @@ async def test_follow_up_that_is_not_plain_json_is_415(house: House, headers: di
 
 
 @pytest.mark.parametrize("path", ACTIONS)
-async def test_actions_are_only_posted(house: House, path: str) -> None:
-    scene = await a_scene(house)
+async def test_actions_are_only_posted(world: World, path: str) -> None:
+    scene = await a_scene(world)
     url = str((await scene.post(path)).request.url)
 
-    answer: httpx.Response = await house.client.get(url)
+    answer: httpx.Response = await world.client.get(url)
 
     assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
 
 
-async def test_repeated_action_tells_the_engine_again_for_news_may_have_been_lost(house: House) -> None:
-    scene = await a_scene(house)
-    house.engine.fails_to_listen = True
+async def test_repeated_action_tells_the_engine_again_for_news_may_have_been_lost(world: World) -> None:
+    scene = await a_scene(world)
+    world.engine.fails_to_listen = True
     await scene.post("batches/{batch_id}/pause")
-    house.engine.fails_to_listen = False
+    world.engine.fails_to_listen = False
 
     answer = await scene.post("batches/{batch_id}/pause")
 
-    assert (answer.status_code, house.tables.batches[scene.batch_id].status) == (200, BatchStatus.PAUSED)
-    assert house.engine.acts == [(scene.batch_id, Action.PAUSE)]
+    assert (answer.status_code, world.tables.batches[scene.batch_id].status) == (200, BatchStatus.PAUSED)
+    assert world.engine.acts == [(scene.batch_id, Action.PAUSE)]
 
 
 class _CountingEngine(fakes.FakeEngine):

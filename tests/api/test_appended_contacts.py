@@ -7,7 +7,7 @@ import pytest
 
 from domain.batch import TERMINAL_BATCH, BatchStatus
 from tests.api.scene import NUMBERS, Scene, a_scene
-from tests.api.world import House, Json, a_problem, errors_of
+from tests.api.world import Json, World, a_problem, errors_of
 
 NEW = ("+14155550150", "+14155550151")
 
@@ -17,13 +17,13 @@ def rows(*numbers: str) -> list[Json]:
 
 
 async def _append(scene: Scene, body: Json, path: str = "contacts", **headers: str) -> httpx.Response:
-    return await scene.house.client.post(
+    return await scene.world.client.post(
         f"/api/v1/batches/{scene.batch_id}/{path}", json=body, headers=headers
     )
 
 
 async def _upload(scene: Scene, csv: str, **fields: str) -> httpx.Response:
-    return await scene.house.client.post(
+    return await scene.world.client.post(
         f"/api/v1/batches/{scene.batch_id}/contacts/upload",
         files={"file": ("people.csv", csv.encode(), "text/csv")},
         data=fields,
@@ -35,8 +35,8 @@ def _report(received: int, accepted: int, invalid: int, duplicates: int) -> Json
 
 
 @pytest.mark.parametrize("path", ["contacts", "contacts/", "contacts/upload"])
-async def test_contacts_are_added_and_the_batchs_workflow_is_told(house: House, path: str) -> None:
-    scene = await a_scene(house)
+async def test_contacts_are_added_and_the_batchs_workflow_is_told(world: World, path: str) -> None:
+    scene = await a_scene(world)
 
     answer = await _append(scene, {"contacts": rows(*NEW)}, path)
 
@@ -44,25 +44,25 @@ async def test_contacts_are_added_and_the_batchs_workflow_is_told(house: House, 
         201,
         {"batch_id": scene.batch_id, "total_contacts": 5, "import_report": _report(2, 2, 0, 0)},
     )
-    people = (await house.client.get(f"/api/v1/batches/{scene.batch_id}/contacts")).json()
+    people = (await world.client.get(f"/api/v1/batches/{scene.batch_id}/contacts")).json()
     assert [each["phone_number"] for each in people] == [*NUMBERS, *NEW]
-    counters = (await house.client.get(f"/api/v1/batches/{scene.batch_id}")).json()["counters"]
+    counters = (await world.client.get(f"/api/v1/batches/{scene.batch_id}")).json()["counters"]
     assert sum(counters.values()) == 5
-    assert house.engine.policy_changes == [scene.batch_id]
+    assert world.engine.policy_changes == [scene.batch_id]
 
 
-async def test_csv_file_is_read_as_in_an_upload_of_a_batch(house: House) -> None:
-    scene = await a_scene(house)
+async def test_csv_file_is_read_as_in_an_upload_of_a_batch(world: World) -> None:
+    scene = await a_scene(world)
 
     answer = await _upload(scene, f"mobile_number,external_id,callee_name\n{NEW[0]},P-1,Ines Moreau\n")
 
     assert answer.json()["import_report"] == _report(1, 1, 0, 0)
-    [added] = [each for each in house.tables.contacts_of(scene.batch_id) if each.phone_number == NEW[0]]
+    [added] = [each for each in world.tables.contacts_of(scene.batch_id) if each.phone_number == NEW[0]]
     assert (added.external_id, added.call_variables) == ("P-1", {"callee_name": "Ines Moreau"})
 
 
-async def test_report_counts_numbers_of_the_batch_and_of_the_request_as_duplicates(house: House) -> None:
-    scene = await a_scene(house)
+async def test_report_counts_numbers_of_the_batch_and_of_the_request_as_duplicates(world: World) -> None:
+    scene = await a_scene(world)
 
     body = {"contacts": rows(NEW[0], NUMBERS[0], NEW[0], "x"), "on_invalid": "skip"}
     answer = await _append(scene, body)
@@ -71,8 +71,8 @@ async def test_report_counts_numbers_of_the_batch_and_of_the_request_as_duplicat
     assert answer.json()["total_contacts"] == 5
 
 
-async def test_all_of_them_duplicates_is_201_with_nobody_accepted(house: House) -> None:
-    scene = await a_scene(house)
+async def test_all_of_them_duplicates_is_201_with_nobody_accepted(world: World) -> None:
+    scene = await a_scene(world)
 
     answer = await _append(scene, {"contacts": rows(*NUMBERS)})
 
@@ -88,9 +88,9 @@ async def test_all_of_them_duplicates_is_201_with_nobody_accepted(house: House) 
     ],
 )
 async def test_refused_duplicate_of_the_batch_is_named_by_its_row(
-    house: House, is_file: bool, place: list[Any]
+    world: World, is_file: bool, place: list[Any]
 ) -> None:
-    scene = await a_scene(house)
+    scene = await a_scene(world)
     before = scene.rows()
 
     if is_file:
@@ -116,9 +116,9 @@ async def test_refused_duplicate_of_the_batch_is_named_by_its_row(
     ],
 )
 async def test_what_cannot_be_read_is_422_and_adds_nobody(
-    house: House, body: Json, place: list[Any], code: str
+    world: World, body: Json, place: list[Any], code: str
 ) -> None:
-    scene = await a_scene(house)
+    scene = await a_scene(world)
     before = scene.rows()
 
     answer = await _append(scene, body)
@@ -127,8 +127,8 @@ async def test_what_cannot_be_read_is_422_and_adds_nobody(
     assert scene.rows() == before
 
 
-async def test_more_than_a_request_may_hold_is_413(house: House) -> None:
-    scene = await a_scene(house)
+async def test_more_than_a_request_may_hold_is_413(world: World) -> None:
+    scene = await a_scene(world)
 
     answer = await _append(scene, {"contacts": [{}] * 100_001})
 
@@ -137,8 +137,8 @@ async def test_more_than_a_request_may_hold_is_413(house: House) -> None:
 
 
 @pytest.mark.parametrize("status", BatchStatus)
-async def test_only_a_batch_that_is_not_over_takes_contacts(house: House, status: BatchStatus) -> None:
-    scene = await a_scene(house)
+async def test_only_a_batch_that_is_not_over_takes_contacts(world: World, status: BatchStatus) -> None:
+    scene = await a_scene(world)
     scene.move_batch(status)
 
     answer = await _append(scene, {"contacts": rows(*NEW)})
@@ -150,17 +150,17 @@ async def test_only_a_batch_that_is_not_over_takes_contacts(house: House, status
         assert answer.status_code == 201
 
 
-async def test_without_temporal_it_is_503_and_adds_nobody(house: House) -> None:
-    scene = await a_scene(house)
-    house.engine.is_down, before = True, scene.rows()
+async def test_without_temporal_it_is_503_and_adds_nobody(world: World) -> None:
+    scene = await a_scene(world)
+    world.engine.is_down, before = True, scene.rows()
 
     answer = await _append(scene, {"contacts": rows(*NEW)})
 
     assert (answer.status_code, scene.rows()) == (503, before)
 
 
-async def test_repeated_key_adds_once_and_another_batch_is_another_body(house: House) -> None:
-    first, second = await a_scene(house), await a_scene(house)
+async def test_repeated_key_adds_once_and_another_batch_is_another_body(world: World) -> None:
+    first, second = await a_scene(world), await a_scene(world)
     body, key = {"contacts": rows(*NEW)}, {"Idempotency-Key": "more"}
 
     made = await _append(first, body, **key)
@@ -169,4 +169,4 @@ async def test_repeated_key_adds_once_and_another_batch_is_another_body(house: H
 
     assert (again.status_code, again.content) == (201, made.content)
     assert errors_of(other) == [(["header", "Idempotency-Key"], "idempotency_mismatch")]
-    assert len(house.tables.contacts_of(first.batch_id)) == 5
+    assert len(world.tables.contacts_of(first.batch_id)) == 5

@@ -13,7 +13,7 @@ from domain.errors import StoreUnavailable
 from tests import fakes
 from tests.api.scene import Scene, a_scene
 from tests.api.test_campaigns import DAY, REST, SHOWN_HOURS
-from tests.api.world import House, Json, a_problem, errors_of
+from tests.api.world import Json, World, a_problem, errors_of
 
 START, END = "2026-09-07T08:00:00Z", "2026-09-08T00:00:00Z"
 CLOSED = {"monday": {"enabled": False}}
@@ -43,24 +43,24 @@ WORDS = ("name", "metadata")
 
 
 async def _patch(scene: Scene, body: Json) -> httpx.Response:
-    return await scene.house.client.patch(f"/api/v1/batches/{scene.batch_id}", json=body)
+    return await scene.world.client.patch(f"/api/v1/batches/{scene.batch_id}", json=body)
 
 
 async def _read(scene: Scene) -> Json:
-    read: Json = (await scene.house.client.get(f"/api/v1/batches/{scene.batch_id}")).json()
+    read: Json = (await scene.world.client.get(f"/api/v1/batches/{scene.batch_id}")).json()
     return read
 
 
-async def _unannounced(house: House) -> list[str]:
-    later = house.clock() + timedelta(minutes=1)
-    return [each.campaign_id for each in await house.parts.reschedules.unannounced(later, 9)]
+async def _unannounced(world: World) -> list[str]:
+    later = world.clock() + timedelta(minutes=1)
+    return [each.campaign_id for each in await world.parts.reschedules.unannounced(later, 9)]
 
 
 @pytest.mark.parametrize("field", list(RICH))
-async def test_given_field_is_changed_and_everything_else_stays(house: House, field: str) -> None:
-    scene = await a_scene(house)
+async def test_given_field_is_changed_and_everything_else_stays(world: World, field: str) -> None:
+    scene = await a_scene(world)
     before = await _read(scene)
-    house.clock.pass_time(timedelta(seconds=1.5))
+    world.clock.pass_time(timedelta(seconds=1.5))
 
     answer = await _patch(scene, {field: RICH[field]})
 
@@ -70,9 +70,9 @@ async def test_given_field_is_changed_and_everything_else_stays(house: House, fi
 
 
 @pytest.mark.parametrize("field", list(RICH))
-async def test_null_is_back_to_what_a_batch_has_without_the_field(house: House, field: str) -> None:
-    plain = await _read(await a_scene(house))
-    scene = await a_scene(house, **RICH)
+async def test_null_is_back_to_what_a_batch_has_without_the_field(world: World, field: str) -> None:
+    plain = await _read(await a_scene(world))
+    scene = await a_scene(world, **RICH)
     rich = await _read(scene)
 
     answer = await _patch(scene, {field: None})
@@ -83,8 +83,8 @@ async def test_null_is_back_to_what_a_batch_has_without_the_field(house: House, 
 @pytest.mark.parametrize(
     "field", ["campaign_id", "organization_id", "status", "contacts", "on_invalid", "nmae"]
 )
-async def test_what_cannot_be_changed_is_422_and_changes_nothing(house: House, field: str) -> None:
-    scene = await a_scene(house)
+async def test_what_cannot_be_changed_is_422_and_changes_nothing(world: World, field: str) -> None:
+    scene = await a_scene(world)
     rows = scene.rows()
 
     answer = await _patch(scene, {"name": "north", field: "x"})
@@ -92,31 +92,31 @@ async def test_what_cannot_be_changed_is_422_and_changes_nothing(house: House, f
     assert (errors_of(answer), scene.rows()) == ([(["body", field], "extra_forbidden")], rows)
 
 
-async def test_empty_change_changes_nothing_and_tells_nobody(house: House) -> None:
-    scene = await a_scene(house)
+async def test_empty_change_changes_nothing_and_tells_nobody(world: World) -> None:
+    scene = await a_scene(world)
     rows = scene.rows()
-    house.clock.pass_time(timedelta(minutes=1))
+    world.clock.pass_time(timedelta(minutes=1))
 
     answer = await _patch(scene, {})
 
-    assert (answer.status_code, scene.rows(), house.engine.policy_changes) == (200, rows, [])
+    assert (answer.status_code, scene.rows(), world.engine.policy_changes) == (200, rows, [])
 
 
-async def test_change_that_differs_only_in_the_type_of_a_value_is_a_change(house: House) -> None:
-    scene = await a_scene(house, call_context={"a": 1})
+async def test_change_that_differs_only_in_the_type_of_a_value_is_a_change(world: World) -> None:
+    scene = await a_scene(world, call_context={"a": 1})
 
     answer = await _patch(scene, {"call_context": {"a": True}})
 
     assert answer.text.count('"call_context":{"a":true}') == 1
-    assert house.tables.rules_version(scene.batch_id) == 2
+    assert world.tables.rules_version(scene.batch_id) == 2
 
 
 @pytest.mark.parametrize("status", sorted(TERMINAL_BATCH))
 @pytest.mark.parametrize("field", list(RICH))
 async def test_batch_that_is_over_takes_name_and_metadata_only_and_stays_over(
-    house: House, status: BatchStatus, field: str
+    world: World, status: BatchStatus, field: str
 ) -> None:
-    scene = await a_scene(house)
+    scene = await a_scene(world)
     scene.move_batch(status)
 
     answer = await _patch(scene, {field: RICH[field]})
@@ -131,7 +131,7 @@ async def test_batch_that_is_over_takes_name_and_metadata_only_and_stays_over(
         detail = f"Batch is {status} and cannot be changed but for its name and metadata"
         assert answer.json() == a_problem(409, "conflict", "Conflict", detail)
         assert (await _read(scene))[field] != RICH[field]
-    assert house.engine.policy_changes == []
+    assert world.engine.policy_changes == []
 
 
 @pytest.mark.parametrize(
@@ -145,18 +145,18 @@ async def test_batch_that_is_over_takes_name_and_metadata_only_and_stays_over(
     ],
 )
 async def test_start_that_lies_ahead_is_moved_and_the_batch_begins_where_it_does_no_more(
-    house: House, start: str | None, shown: str | None, status: str
+    world: World, start: str | None, shown: str | None, status: str
 ) -> None:
-    scene = await a_scene(house, campaign={"timezone": "America/Chicago"}, scheduled_start=START)
+    scene = await a_scene(world, campaign={"timezone": "America/Chicago"}, scheduled_start=START)
 
     changed = (await _patch(scene, {"scheduled_start": start})).json()
 
     assert (changed["scheduled_start"], changed["status"]) == (shown, status)
-    assert house.engine.policy_changes == [scene.batch_id]
+    assert world.engine.policy_changes == [scene.batch_id]
 
 
-async def test_start_that_has_come_stays_where_it_is(house: House) -> None:
-    scene = await a_scene(house)
+async def test_start_that_has_come_stays_where_it_is(world: World) -> None:
+    scene = await a_scene(world)
 
     answer = await _patch(scene, {"scheduled_start": START})
 
@@ -164,8 +164,8 @@ async def test_start_that_has_come_stays_where_it_is(house: House) -> None:
     assert answer.json() == a_problem(409, "conflict", "Conflict", detail)
 
 
-async def test_local_end_is_in_the_zone_that_the_change_gives_the_batch(house: House) -> None:
-    scene = await a_scene(house, timezone="America/Chicago")
+async def test_local_end_is_in_the_zone_that_the_change_gives_the_batch(world: World) -> None:
+    scene = await a_scene(world, timezone="America/Chicago")
 
     answer = await _patch(scene, {"timezone": "Asia/Tokyo", "scheduled_end": "2026-09-08T09:00:00"})
 
@@ -184,9 +184,9 @@ async def test_local_end_is_in_the_zone_that_the_change_gives_the_batch(house: H
     ],
 )
 async def test_schedule_holds_together_with_what_stays(
-    house: House, change: Json, field: str, code: str
+    world: World, change: Json, field: str, code: str
 ) -> None:
-    scene = await a_scene(house, scheduled_start=START, scheduled_end=END)
+    scene = await a_scene(world, scheduled_start=START, scheduled_end=END)
     rows = scene.rows()
 
     answer = await _patch(scene, change)
@@ -203,9 +203,9 @@ async def test_schedule_holds_together_with_what_stays(
     ],
 )
 async def test_enforced_hours_without_an_open_day_are_422(
-    house: House, campaign: Json, kept: Json, change: Json
+    world: World, campaign: Json, kept: Json, change: Json
 ) -> None:
-    scene = await a_scene(house, campaign=campaign, **kept)
+    scene = await a_scene(world, campaign=campaign, **kept)
 
     answer = await _patch(scene, change)
 
@@ -213,56 +213,56 @@ async def test_enforced_hours_without_an_open_day_are_422(
 
 
 @pytest.mark.parametrize("field", [each for each in RICH if each not in WORDS])
-async def test_workflow_is_told_once_of_what_bears_on_calls(house: House, field: str) -> None:
-    scene = await a_scene(house)
+async def test_workflow_is_told_once_of_what_bears_on_calls(world: World, field: str) -> None:
+    scene = await a_scene(world)
 
     await _patch(scene, {field: RICH[field]})
 
-    assert house.engine.policy_changes == [scene.batch_id]
-    assert house.tables.rules_version(scene.batch_id) == 2
-    assert await _unannounced(house) == []
+    assert world.engine.policy_changes == [scene.batch_id]
+    assert world.tables.rules_version(scene.batch_id) == 2
+    assert await _unannounced(world) == []
 
 
-async def test_words_about_a_batch_are_told_to_nobody(house: House) -> None:
-    scene = await a_scene(house)
+async def test_words_about_a_batch_are_told_to_nobody(world: World) -> None:
+    scene = await a_scene(world)
 
     await _patch(scene, {field: RICH[field] for field in WORDS})
 
-    assert house.engine.policy_changes == []
-    assert (house.tables.rules_version(scene.batch_id), await _unannounced(house)) == (1, [])
+    assert world.engine.policy_changes == []
+    assert (world.tables.rules_version(scene.batch_id), await _unannounced(world)) == (1, [])
 
 
-async def test_change_of_which_its_workflow_was_not_told_is_left_to_the_housekeeping(house: House) -> None:
-    scene = await a_scene(house)
-    house.engine.fails_to_listen = True
+async def test_change_of_which_its_workflow_was_not_told_is_left_to_the_housekeeping(world: World) -> None:
+    scene = await a_scene(world)
+    world.engine.fails_to_listen = True
 
     answer = await _patch(scene, {"max_retries_override": 0})
 
     assert (answer.status_code, answer.json()["max_retries_override"]) == (200, 0)
-    assert await _unannounced(house) == [scene.campaign_id]
+    assert await _unannounced(world) == [scene.campaign_id]
 
 
-async def test_older_change_of_the_campaign_that_is_untold_stays_so(house: House) -> None:
-    scene = await a_scene(house)
-    house.engine.fails_to_listen = True
-    await house.client.patch(
+async def test_older_change_of_the_campaign_that_is_untold_stays_so(world: World) -> None:
+    scene = await a_scene(world)
+    world.engine.fails_to_listen = True
+    await world.client.patch(
         f"/api/v1/campaigns/{scene.campaign_id}", json={"retry_policy": {"max_retries": 1}}
     )
-    house.engine.fails_to_listen = False
+    world.engine.fails_to_listen = False
 
     await _patch(scene, {"max_retries_override": 0})
 
-    assert await _unannounced(house) == [scene.campaign_id]
+    assert await _unannounced(world) == [scene.campaign_id]
 
 
-async def test_change_whose_end_could_not_be_noted_is_answered_all_the_same(house: House) -> None:
-    scene = await a_scene(house)
-    install(house.app, replace(house.parts, reschedules=_ForgetfulReschedules(house.tables)))
+async def test_change_whose_end_could_not_be_noted_is_answered_all_the_same(world: World) -> None:
+    scene = await a_scene(world)
+    install(world.app, replace(world.parts, reschedules=_ForgetfulReschedules(world.tables)))
 
     answer = await _patch(scene, {"concurrency_limit": 3})
 
     assert answer.status_code == 200
-    assert await _unannounced(house) == [scene.campaign_id]
+    assert await _unannounced(world) == [scene.campaign_id]
 
 
 class _ForgetfulReschedules(fakes.FakeRescheduleStore):

@@ -13,7 +13,7 @@ from domain.campaign import CampaignStatus
 from domain.errors import CampaignClosed, EngineUnavailable, StoreUnavailable
 from domain.identity import BatchId, CampaignId
 from tests import fakes
-from tests.api.world import House, a_batch_body, a_problem, created, errors_of
+from tests.api.world import World, a_batch_body, a_problem, created, errors_of
 
 BATCHES = "/api/v1/batches/"
 NO_CALLS = dict.fromkeys(
@@ -34,15 +34,15 @@ NO_CALLS = dict.fromkeys(
 )
 
 
-def _move_campaign(house: House, campaign_id: str, status: CampaignStatus) -> None:
-    kept = house.tables.campaigns[CampaignId(campaign_id)]
-    house.tables.campaigns[kept.campaign_id] = replace(kept, status=status)
+def _move_campaign(world: World, campaign_id: str, status: CampaignStatus) -> None:
+    kept = world.tables.campaigns[CampaignId(campaign_id)]
+    world.tables.campaigns[kept.campaign_id] = replace(kept, status=status)
 
 
-async def test_batch_of_required_fields_alone_is_stored_started_and_shown(house: House) -> None:
-    campaign = await house.create_campaign()
+async def test_batch_of_required_fields_alone_is_stored_started_and_shown(world: World) -> None:
+    campaign = await world.create_campaign()
 
-    answer = await house.client.post(BATCHES, json=a_batch_body(campaign["campaign_id"]))
+    answer = await world.client.post(BATCHES, json=a_batch_body(campaign["campaign_id"]))
 
     batch = created(answer)
     assert batch == {
@@ -75,13 +75,13 @@ async def test_batch_of_required_fields_alone_is_stored_started_and_shown(house:
         "import_report": {"received": 2, "accepted": 2, "invalid": 0, "duplicates": 0},
     }
     batch_id = BatchId(batch["batch_id"])
-    assert house.engine.started == {batch_id: (CampaignId("cmp_000003"), 2)}
-    assert house.tables.started_at == {batch_id: house.clock()}
-    assert house.tables.campaigns[CampaignId("cmp_000003")].status is CampaignStatus.ACTIVE
+    assert world.engine.started == {batch_id: (CampaignId("cmp_000003"), 2)}
+    assert world.tables.started_at == {batch_id: world.clock()}
+    assert world.tables.campaigns[CampaignId("cmp_000003")].status is CampaignStatus.ACTIVE
 
 
-async def test_every_override_is_kept_and_shown(house: House) -> None:
-    campaign = await house.create_campaign(metadata={"concurrency_limit": 7})
+async def test_every_override_is_kept_and_shown(world: World) -> None:
+    campaign = await world.create_campaign(metadata={"concurrency_limit": 7})
     day = {"start": "10:00", "end": "11:00", "enabled": True}
     rest = {"start": "09:00", "end": "18:00", "enabled": False}
     given: dict[str, Any] = {
@@ -98,7 +98,7 @@ async def test_every_override_is_kept_and_shown(house: House) -> None:
         "metadata": {"ticket": 118, "concurrency_limit": "anything"},
     }
 
-    batch = await house.create_batch(campaign["campaign_id"], **given)
+    batch = await world.create_batch(campaign["campaign_id"], **given)
 
     weekend = ("tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
     expected = {
@@ -115,27 +115,27 @@ async def test_every_override_is_kept_and_shown(house: House) -> None:
     assert {key: batch[key] for key in given} == expected
 
 
-async def test_limit_of_a_batch_without_its_own_is_the_campaigns(house: House) -> None:
-    campaign = await house.create_campaign(metadata={"concurrency_limit": 7})
+async def test_limit_of_a_batch_without_its_own_is_the_campaigns(world: World) -> None:
+    campaign = await world.create_campaign(metadata={"concurrency_limit": 7})
 
-    batch = await house.create_batch(campaign["campaign_id"])
+    batch = await world.create_batch(campaign["campaign_id"])
 
     assert batch["concurrency_limit"] == 7
 
 
-async def test_alias_and_missing_slash_create_a_batch_too(house: House) -> None:
-    campaign = await house.create_campaign()
+async def test_alias_and_missing_slash_create_a_batch_too(world: World) -> None:
+    campaign = await world.create_campaign()
     for path in ("/api/v1/batches/upload", "/api/v1/batches"):
-        created(await house.client.post(path, json=a_batch_body(campaign["campaign_id"])))
+        created(await world.client.post(path, json=a_batch_body(campaign["campaign_id"])))
 
-    assert len(house.engine.started) == 2
+    assert len(world.engine.started) == 2
 
 
-async def test_batch_of_a_paused_campaign_starts_paused(house: House) -> None:
-    campaign = await house.create_campaign()
-    _move_campaign(house, campaign["campaign_id"], CampaignStatus.PAUSED)
+async def test_batch_of_a_paused_campaign_starts_paused(world: World) -> None:
+    campaign = await world.create_campaign()
+    _move_campaign(world, campaign["campaign_id"], CampaignStatus.PAUSED)
 
-    batch = await house.create_batch(campaign["campaign_id"], scheduled_start="2030-01-01T00:00:00Z")
+    batch = await world.create_batch(campaign["campaign_id"], scheduled_start="2030-01-01T00:00:00Z")
 
     assert (batch["status"], batch["paused_by"]) == ("paused", "campaign")
 
@@ -188,18 +188,18 @@ async def test_batch_of_a_paused_campaign_starts_paused(house: House) -> None:
     ],
 )
 async def test_bad_field_is_422_before_the_campaign_is_looked_up(
-    house: House, fields: dict[str, object], loc: list[str | int], code: str
+    world: World, fields: dict[str, object], loc: list[str | int], code: str
 ) -> None:
     body = {**a_batch_body("cmp_none"), "organization_id": "org_other", **fields}
 
-    answer = await house.client.post(BATCHES, json=body)
+    answer = await world.client.post(BATCHES, json=body)
 
     assert errors_of(answer) == [(["body", *loc], code)]
-    assert house.is_empty()
+    assert world.is_empty()
 
 
-async def test_missing_contacts_are_named_together_with_the_rest(house: House) -> None:
-    answer = await house.client.post(BATCHES, json={})
+async def test_missing_contacts_are_named_together_with_the_rest(world: World) -> None:
+    answer = await world.client.post(BATCHES, json={})
 
     assert errors_of(answer) == [
         (["body", "campaign_id"], "missing"),
@@ -223,24 +223,24 @@ async def test_missing_contacts_are_named_together_with_the_rest(house: House) -
     ],
 )
 async def test_foreign_organization_or_unknown_campaign_stores_nothing(
-    house: House, campaign_id: str, fields: dict[str, object], expected: dict[str, object]
+    world: World, campaign_id: str, fields: dict[str, object], expected: dict[str, object]
 ) -> None:
-    answer = await house.client.post(BATCHES, json={**a_batch_body(campaign_id), **fields})
+    answer = await world.client.post(BATCHES, json={**a_batch_body(campaign_id), **fields})
 
     assert (answer.status_code, answer.json()) == (expected["status"], expected)
-    assert house.is_empty()
+    assert world.is_empty()
 
 
-async def test_cancelled_campaign_takes_no_batch_whatever_else_is_wrong_with_it(house: House) -> None:
-    campaign = await house.create_campaign(working_hours={}, working_hours_enforced=False)
-    _move_campaign(house, campaign["campaign_id"], CampaignStatus.CANCELLED)
+async def test_cancelled_campaign_takes_no_batch_whatever_else_is_wrong_with_it(world: World) -> None:
+    campaign = await world.create_campaign(working_hours={}, working_hours_enforced=False)
+    _move_campaign(world, campaign["campaign_id"], CampaignStatus.CANCELLED)
     body = a_batch_body(campaign["campaign_id"], working_hours_enforced=True)
 
-    answer = await house.client.post(BATCHES, json=body)
+    answer = await world.client.post(BATCHES, json=body)
 
     expected = a_problem(409, "conflict", "Conflict", "Campaign is cancelled and cannot accept new batches")
     assert (answer.status_code, answer.json()) == (409, expected)
-    assert house.is_empty()
+    assert world.is_empty()
 
 
 @pytest.mark.parametrize(
@@ -251,26 +251,26 @@ async def test_cancelled_campaign_takes_no_batch_whatever_else_is_wrong_with_it(
     ],
 )
 async def test_hours_in_force_without_an_enabled_day_are_422(
-    house: House, campaign_fields: dict[str, object], fields: dict[str, object]
+    world: World, campaign_fields: dict[str, object], fields: dict[str, object]
 ) -> None:
-    campaign = await house.create_campaign(**campaign_fields)
+    campaign = await world.create_campaign(**campaign_fields)
 
-    answer = await house.client.post(BATCHES, json={**a_batch_body(campaign["campaign_id"]), **fields})
+    answer = await world.client.post(BATCHES, json={**a_batch_body(campaign["campaign_id"]), **fields})
 
     assert errors_of(answer) == [(["body", "working_hours"], "no_enabled_day")]
-    assert house.is_empty()
+    assert world.is_empty()
 
 
-async def test_temporal_down_is_503_and_leaves_nothing_behind(house: House) -> None:
-    campaign = await house.create_campaign()
-    house.engine.is_down = True
+async def test_temporal_down_is_503_and_leaves_nothing_behind(world: World) -> None:
+    campaign = await world.create_campaign()
+    world.engine.is_down = True
 
-    answer = await house.client.post(BATCHES, json=a_batch_body(campaign["campaign_id"]))
+    answer = await world.client.post(BATCHES, json=a_batch_body(campaign["campaign_id"]))
 
     expected = a_problem(503, "unavailable", "Service Unavailable", "Temporal is unreachable")
     assert (answer.status_code, answer.json(), answer.headers["retry-after"]) == (503, expected, "5")
-    assert house.is_empty()
-    assert house.tables.campaigns[CampaignId(campaign["campaign_id"])].status is CampaignStatus.DRAFT
+    assert world.is_empty()
+    assert world.tables.campaigns[CampaignId(campaign["campaign_id"])].status is CampaignStatus.DRAFT
 
 
 KEY = {"Idempotency-Key": "k"}
@@ -302,40 +302,40 @@ class _DeafEngine(fakes.FakeEngine):
     ],
 )
 async def test_stored_batch_is_created_whatever_becomes_of_its_start(
-    house: House, failure: BaseException | None, monkeypatch: pytest.MonkeyPatch
+    world: World, failure: BaseException | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(batch_creation, "START_SECONDS", 0.05)
-    campaign = await house.create_campaign()
+    campaign = await world.create_campaign()
     body = a_batch_body(campaign["campaign_id"])
-    install(house.app, replace(house.parts, engine=_DeafEngine(failure)))
+    install(world.app, replace(world.parts, engine=_DeafEngine(failure)))
 
-    first = created(await house.client.post(BATCHES, json=body, headers=KEY))
-    again = await house.client.post(BATCHES, json=body, headers=KEY)
+    first = created(await world.client.post(BATCHES, json=body, headers=KEY))
+    again = await world.client.post(BATCHES, json=body, headers=KEY)
 
     assert (created(again), again.headers["idempotency-replayed"]) == (first, "true")
-    assert list(house.tables.batches) == [first["batch_id"]]
-    assert await house.parts.batches.unstarted(None, 10) == [first["batch_id"]]
+    assert list(world.tables.batches) == [first["batch_id"]]
+    assert await world.parts.batches.unstarted(None, 10) == [first["batch_id"]]
 
 
 async def test_request_cut_after_the_commit_is_answered_with_its_batch_when_it_is_repeated(
-    house: House,
+    world: World,
 ) -> None:
-    campaign = await house.create_campaign()
+    campaign = await world.create_campaign()
     body = a_batch_body(campaign["campaign_id"])
     engine = _DeafEngine(None)
-    install(house.app, replace(house.parts, engine=engine))
-    request = asyncio.create_task(house.client.post(BATCHES, json=body, headers=KEY))
+    install(world.app, replace(world.parts, engine=engine))
+    request = asyncio.create_task(world.client.post(BATCHES, json=body, headers=KEY))
     await engine.entered.wait()
-    [batch_id] = house.tables.batches
+    [batch_id] = world.tables.batches
 
     request.cancel()
     await asyncio.wait([request])
-    install(house.app, house.parts)
-    repeated = await house.client.post(BATCHES, json=body, headers=KEY)
+    install(world.app, world.parts)
+    repeated = await world.client.post(BATCHES, json=body, headers=KEY)
 
     assert (created(repeated)["batch_id"], repeated.headers["idempotency-replayed"]) == (batch_id, "true")
     assert created(repeated)["import_report"]["accepted"] == 2
-    assert list(house.tables.batches) == [batch_id]
+    assert list(world.tables.batches) == [batch_id]
 
 
 class _ForgetfulStore(fakes.FakeBatchStore):
@@ -345,13 +345,13 @@ class _ForgetfulStore(fakes.FakeBatchStore):
         raise StoreUnavailable
 
 
-async def test_batch_whose_start_could_not_be_noted_is_created_all_the_same(house: House) -> None:
-    campaign = await house.create_campaign()
-    install(house.app, replace(house.parts, batches=_ForgetfulStore(house.tables)))
+async def test_batch_whose_start_could_not_be_noted_is_created_all_the_same(world: World) -> None:
+    campaign = await world.create_campaign()
+    install(world.app, replace(world.parts, batches=_ForgetfulStore(world.tables)))
 
-    batch = await house.create_batch(campaign["campaign_id"])
+    batch = await world.create_batch(campaign["campaign_id"])
 
-    assert list(house.engine.started) == [batch["batch_id"]]
+    assert list(world.engine.started) == [batch["batch_id"]]
 
 
 class _ClosingStore(fakes.FakeBatchStore):
@@ -361,11 +361,11 @@ class _ClosingStore(fakes.FakeBatchStore):
         raise CampaignClosed
 
 
-async def test_campaign_cancelled_in_the_same_moment_is_409(house: House) -> None:
-    campaign = await house.create_campaign()
-    install(house.app, replace(house.parts, batches=_ClosingStore(house.tables)))
+async def test_campaign_cancelled_in_the_same_moment_is_409(world: World) -> None:
+    campaign = await world.create_campaign()
+    install(world.app, replace(world.parts, batches=_ClosingStore(world.tables)))
 
-    answer = await house.client.post(BATCHES, json=a_batch_body(campaign["campaign_id"]))
+    answer = await world.client.post(BATCHES, json=a_batch_body(campaign["campaign_id"]))
 
     assert answer.status_code == 409
-    assert house.is_empty()
+    assert world.is_empty()

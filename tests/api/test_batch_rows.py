@@ -4,22 +4,22 @@ from typing import Any
 
 import pytest
 
-from tests.api.world import House, a_problem, created, errors_of
+from tests.api.world import World, a_problem, created, errors_of
 
 BATCHES = "/api/v1/batches/"
 GOOD = {"phone_number": "+14155550123"}
 OTHER = {"phone_number": "+14155550124"}
 
 
-async def _post(house: House, rows: list[Any], **fields: object) -> Any:
-    campaign = await house.create_campaign()
-    return await house.client.post(
+async def _post(world: World, rows: list[Any], **fields: object) -> Any:
+    campaign = await world.create_campaign()
+    return await world.client.post(
         BATCHES, json={"campaign_id": campaign["campaign_id"], "contacts": rows, **fields}
     )
 
 
-async def _contacts(house: House, batch: dict[str, Any]) -> list[dict[str, Any]]:
-    answer = await house.client.get(f"/api/v1/batches/{batch['batch_id']}/contacts")
+async def _contacts(world: World, batch: dict[str, Any]) -> list[dict[str, Any]]:
+    answer = await world.client.get(f"/api/v1/batches/{batch['batch_id']}/contacts")
     listed: list[dict[str, Any]] = answer.json()
     return listed
 
@@ -49,31 +49,31 @@ BROKEN_ROWS = [
 
 @pytest.mark.parametrize(("row", "loc", "code"), [*BAD_ROWS, *BROKEN_ROWS])
 async def test_one_bad_row_refuses_the_whole_upload(
-    house: House, row: object, loc: list[str | int], code: str
+    world: World, row: object, loc: list[str | int], code: str
 ) -> None:
-    answer = await _post(house, [OTHER, row])
+    answer = await _post(world, [OTHER, row])
 
     assert errors_of(answer) == [(["body", "contacts", 1, *loc], code)]
-    assert house.is_empty()
+    assert world.is_empty()
 
 
 @pytest.mark.parametrize(("row", "loc", "code"), BROKEN_ROWS)
 async def test_what_is_no_row_at_all_is_refused_also_when_bad_rows_are_skipped(
-    house: House, row: object, loc: list[str | int], code: str
+    world: World, row: object, loc: list[str | int], code: str
 ) -> None:
-    answer = await _post(house, [OTHER, row], on_invalid="skip")
+    answer = await _post(world, [OTHER, row], on_invalid="skip")
 
     assert errors_of(answer) == [(["body", "contacts", 1, *loc], code)]
-    assert house.is_empty()
+    assert world.is_empty()
 
 
 @pytest.mark.parametrize(("row", "loc", "code"), BAD_ROWS)
 async def test_bad_row_is_stored_as_skipped_on_request(
-    house: House, row: object, loc: list[str], code: str
+    world: World, row: object, loc: list[str], code: str
 ) -> None:
-    batch = created(await _post(house, [row, OTHER], on_invalid="skip"))
+    batch = created(await _post(world, [row, OTHER], on_invalid="skip"))
 
-    bad, good = await _contacts(house, batch)
+    bad, good = await _contacts(world, batch)
     assert batch["import_report"] == {"received": 2, "accepted": 1, "invalid": 1, "duplicates": 0}
     assert (batch["total_contacts"], batch["counters"]["skipped"], batch["counters"]["pending"]) == (2, 1, 1)
     assert (bad["position"], bad["status"], bad["skip_reason"]) == (1, "skipped", "invalid_number")
@@ -92,7 +92,7 @@ async def test_bad_row_is_stored_as_skipped_on_request(
     ],
 )
 async def test_number_of_a_skipped_row_is_shown_as_received(
-    house: House, sent: dict[str, object], kept: str
+    world: World, sent: dict[str, object], kept: str
 ) -> None:
     row = {
         **sent,
@@ -101,21 +101,21 @@ async def test_number_of_a_skipped_row_is_shown_as_received(
         "call_variables": {"callee_name": "Ina"},
     }
 
-    batch = created(await _post(house, [row, OTHER], on_invalid="skip"))
+    batch = created(await _post(world, [row, OTHER], on_invalid="skip"))
 
-    bad = (await _contacts(house, batch))[0]
+    bad = (await _contacts(world, batch))[0]
     shown = {key: bad[key] for key in ("phone_number", "external_id", "timezone", "call_variables")}
     assert shown == {**row, "phone_number": kept}
 
 
-async def test_only_bad_rows_are_422_also_when_bad_rows_are_skipped(house: House) -> None:
-    answer = await _post(house, [{}, {"phone_number": "1"}], on_invalid="skip")
+async def test_only_bad_rows_are_422_also_when_bad_rows_are_skipped(world: World) -> None:
+    answer = await _post(world, [{}, {"phone_number": "1"}], on_invalid="skip")
 
     assert errors_of(answer) == [(["body", "contacts"], "no_valid_contact")]
-    assert house.is_empty()
+    assert world.is_empty()
 
 
-async def test_good_row_keeps_everything_it_came_with(house: House) -> None:
+async def test_good_row_keeps_everything_it_came_with(world: World) -> None:
     row = {
         "phone_number": "+14155550123",
         "call_variables": {"callee_name": "Ravi", "due": None, "n": 1.0},
@@ -123,24 +123,24 @@ async def test_good_row_keeps_everything_it_came_with(house: House) -> None:
         "external_id": "P-2301",
     }
 
-    batch = created(await _post(house, [{**row, "phone_number": " +14155550123 "}]))
+    batch = created(await _post(world, [{**row, "phone_number": " +14155550123 "}]))
 
-    (contact,) = await _contacts(house, batch)
+    (contact,) = await _contacts(world, batch)
     assert {key: contact[key] for key in row} == row
 
 
-async def test_later_rows_with_the_same_number_are_dropped(house: House) -> None:
+async def test_later_rows_with_the_same_number_are_dropped(world: World) -> None:
     rows = [{**GOOD, "external_id": "first"}, OTHER, {"phone_number": " +14155550123"}, GOOD]
 
-    batch = created(await _post(house, rows))
+    batch = created(await _post(world, rows))
 
-    contacts = await _contacts(house, batch)
+    contacts = await _contacts(world, batch)
     assert [(each["position"], each["external_id"]) for each in contacts] == [(1, "first"), (2, None)]
     assert batch["import_report"] == {"received": 4, "accepted": 2, "invalid": 0, "duplicates": 2}
 
 
-async def test_same_number_twice_is_422_on_request_and_names_the_rows(house: House) -> None:
-    answer = await _post(house, [GOOD, OTHER, GOOD, GOOD], on_duplicate="reject")
+async def test_same_number_twice_is_422_on_request_and_names_the_rows(world: World) -> None:
+    answer = await _post(world, [GOOD, OTHER, GOOD, GOOD], on_duplicate="reject")
 
     loc = ["body", "contacts", 2, "phone_number"]
     assert errors_of(answer) == [
@@ -148,39 +148,39 @@ async def test_same_number_twice_is_422_on_request_and_names_the_rows(house: Hou
         (["body", "contacts", 3, "phone_number"], "duplicate"),
     ]
     assert answer.json()["errors"][0]["msg"] == "Same number as contact 0"
-    assert house.is_empty()
+    assert world.is_empty()
 
 
-async def test_bad_rows_take_no_part_in_duplicate_detection(house: House) -> None:
+async def test_bad_rows_take_no_part_in_duplicate_detection(world: World) -> None:
     bad = {**GOOD, "timezone": "Nowhere"}
 
-    batch = created(await _post(house, [bad, GOOD, bad], on_invalid="skip", on_duplicate="reject"))
+    batch = created(await _post(world, [bad, GOOD, bad], on_invalid="skip", on_duplicate="reject"))
 
     assert batch["import_report"] == {"received": 3, "accepted": 1, "invalid": 2, "duplicates": 0}
 
 
-async def test_all_kinds_of_errors_are_counted_and_a_hundred_listed(house: House) -> None:
+async def test_all_kinds_of_errors_are_counted_and_a_hundred_listed(world: World) -> None:
     rows: list[object] = [{"phone_number": "x", "timezone": "y"}] * 80
 
-    answer = await _post(house, rows, concurrency_limit=0)
+    answer = await _post(world, rows, concurrency_limit=0)
 
     assert len(answer.json()["errors"]) == 100
     assert answer.json()["error_count"] == 161
     assert errors_of(answer)[0] == (["body", "concurrency_limit"], "greater_than_equal")
 
 
-async def test_more_than_100_000_contacts_are_413_before_any_row_is_read(house: House) -> None:
-    answer = await house.client.post(BATCHES, json={"campaign_id": 7, "contacts": [0] * 100_001})
+async def test_more_than_100_000_contacts_are_413_before_any_row_is_read(world: World) -> None:
+    answer = await world.client.post(BATCHES, json={"campaign_id": 7, "contacts": [0] * 100_001})
 
     expected = a_problem(413, "too-large", "Content Too Large", "A batch is limited to 100,000 contacts")
     assert (answer.status_code, answer.json()) == (413, expected)
 
 
-async def test_blanks_around_a_zone_are_trimmed_wherever_one_is_given(house: House) -> None:
-    campaign = await house.create_campaign(timezone=" America/Denver")
+async def test_blanks_around_a_zone_are_trimmed_wherever_one_is_given(world: World) -> None:
+    campaign = await world.create_campaign(timezone=" America/Denver")
     row = {"phone_number": "+14155550123", "timezone": "Asia/Kolkata\n"}
 
-    batch = await house.create_batch(campaign["campaign_id"], timezone="\tEurope/Berlin ", contacts=[row])
+    batch = await world.create_batch(campaign["campaign_id"], timezone="\tEurope/Berlin ", contacts=[row])
 
-    zones = (campaign["timezone"], batch["timezone"], (await _contacts(house, batch))[0]["timezone"])
+    zones = (campaign["timezone"], batch["timezone"], (await _contacts(world, batch))[0]["timezone"])
     assert zones == ("America/Denver", "Europe/Berlin", "Asia/Kolkata")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.api.world import House, a_batch_body, errors_of
+from tests.api.world import World, a_batch_body, errors_of
 
 
 @pytest.mark.parametrize(
@@ -23,11 +23,11 @@ from tests.api.world import House, a_batch_body, errors_of
     ],
 )
 async def test_scheduled_start_is_an_instant_in_the_effective_zone(
-    house: House, given: str | None, batch_zone: str | None, shown: str | None, status: str
+    world: World, given: str | None, batch_zone: str | None, shown: str | None, status: str
 ) -> None:
-    campaign = await house.create_campaign(timezone="America/Chicago")
+    campaign = await world.create_campaign(timezone="America/Chicago")
 
-    batch = await house.create_batch(campaign["campaign_id"], scheduled_start=given, timezone=batch_zone)
+    batch = await world.create_batch(campaign["campaign_id"], scheduled_start=given, timezone=batch_zone)
 
     assert (batch["scheduled_start"], batch["status"]) == (shown, status)
 
@@ -45,29 +45,29 @@ async def test_scheduled_start_is_an_instant_in_the_effective_zone(
     ],
 )
 async def test_local_times_are_checked_once_the_campaign_is_known(
-    house: House, start: str | None, end: str, code: str
+    world: World, start: str | None, end: str, code: str
 ) -> None:
-    campaign = await house.create_campaign(timezone="America/Chicago")
+    campaign = await world.create_campaign(timezone="America/Chicago")
     body = a_batch_body(campaign["campaign_id"], scheduled_start=start, scheduled_end=end)
 
-    answer = await house.client.post("/api/v1/batches/", json=body)
+    answer = await world.client.post("/api/v1/batches/", json=body)
 
     assert errors_of(answer) == [(["body", "scheduled_end"], code)]
-    assert house.is_empty()
+    assert world.is_empty()
 
 
-async def test_local_times_of_an_unknown_campaign_are_404(house: House) -> None:
+async def test_local_times_of_an_unknown_campaign_are_404(world: World) -> None:
     body = a_batch_body("cmp_none", scheduled_end="2026-09-04T06:59:00")
 
-    answer = await house.client.post("/api/v1/batches/", json=body)
+    answer = await world.client.post("/api/v1/batches/", json=body)
 
     assert answer.status_code == 404
 
 
-async def test_end_after_now_and_start_is_kept(house: House) -> None:
-    campaign = await house.create_campaign()
+async def test_end_after_now_and_start_is_kept(world: World) -> None:
+    campaign = await world.create_campaign()
 
-    batch = await house.create_batch(
+    batch = await world.create_batch(
         campaign["campaign_id"], scheduled_start="2026-09-07T08:00:00", scheduled_end="2026-09-08T00:00:00"
     )
 

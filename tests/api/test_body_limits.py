@@ -11,7 +11,7 @@ from api.http import body
 from api.http.body import SMALL, BodyBytes
 from api.http.uploads import Places
 from telephony.signature import sign
-from tests.api.world import OTHER_SECRET, House, a_batch_body, a_problem, bearer, build_house
+from tests.api.world import OTHER_SECRET, World, a_batch_body, a_problem, bearer, build_world
 
 MEGABYTE = 1024 * 1024
 JSON = {"Content-Type": "application/json"}
@@ -55,42 +55,42 @@ class Body:
 async def test_webhook_without_a_header_that_could_verify_is_not_read(
     path: str, headers: dict[str, str]
 ) -> None:
-    house = await build_house(webhook_secrets=["s1"])
+    world = await build_world(webhook_secrets=["s1"])
     unread = Body(b" " * MEGABYTE)
 
-    answer = await house.client.post(path, content=unread, headers={**JSON, **headers})
-    await house.client.aclose()
+    answer = await world.client.post(path, content=unread, headers={**JSON, **headers})
+    await world.client.aclose()
 
     assert (answer.status_code, answer.json(), unread.sent) == (401, REFUSED, 0)
 
 
 async def test_webhook_signed_for_another_body_is_refused_after_it_is_read() -> None:
-    house = await build_house(webhook_secrets=["s1"])
-    at = int(house.clock().timestamp())
+    world = await build_world(webhook_secrets=["s1"])
+    at = int(world.clock().timestamp())
     header = {"Jambonz-Signature": sign("s1", at, b"another")}
 
-    answer = await house.client.post(WEBHOOK, content=b"{}", headers={**JSON, **header})
-    await house.client.aclose()
+    answer = await world.client.post(WEBHOOK, content=b"{}", headers={**JSON, **header})
+    await world.client.aclose()
 
     assert (answer.status_code, answer.json()) == (401, REFUSED)
 
 
-async def test_large_bodies_have_a_budget_and_small_ones_do_not_need_it(house: House) -> None:
-    house.app.state.body_bytes = BodyBytes(2 * MEGABYTE)
+async def test_large_bodies_have_a_budget_and_small_ones_do_not_need_it(world: World) -> None:
+    world.app.state.body_bytes = BodyBytes(2 * MEGABYTE)
     almost = MEGABYTE - 65536
     stuck = [Body(b" " * MEGABYTE, stops_after=almost) for _ in range(2)]
-    waiting = [asyncio.create_task(house.client.post(WEBHOOK, content=each, headers=JSON)) for each in stuck]
+    waiting = [asyncio.create_task(world.client.post(WEBHOOK, content=each, headers=JSON)) for each in stuck]
     async with asyncio.timeout(10):
         while any(each.sent < almost for each in stuck):  # noqa: ASYNC110 - a generator tells nobody
             await asyncio.sleep(0.01)
     await asyncio.sleep(0.1)
 
-    refused = await house.client.post(WEBHOOK, content=b" " * MEGABYTE, headers=JSON)
-    small = await house.client.post(WEBHOOK, content=b"{}".ljust(SMALL), headers=JSON)
+    refused = await world.client.post(WEBHOOK, content=b" " * MEGABYTE, headers=JSON)
+    small = await world.client.post(WEBHOOK, content=b"{}".ljust(SMALL), headers=JSON)
     for each in stuck:
         each.goes_on.set()
     answers = await asyncio.gather(*waiting)
-    after = await house.client.post(WEBHOOK, content=b" " * MEGABYTE, headers=JSON)
+    after = await world.client.post(WEBHOOK, content=b" " * MEGABYTE, headers=JSON)
 
     assert (refused.status_code, refused.json(), refused.headers["retry-after"]) == (503, EXHAUSTED, "5")
     assert [each.status_code for each in (small, *answers, after)] == [422] * 4
@@ -106,18 +106,18 @@ async def test_large_bodies_have_a_budget_and_small_ones_do_not_need_it(house: H
     ],
 )
 async def test_body_that_stops_is_cut(
-    house: House, monkeypatch: pytest.MonkeyPatch, path: str, chunk: int
+    world: World, monkeypatch: pytest.MonkeyPatch, path: str, chunk: int
 ) -> None:
     monkeypatch.setattr(body, "PATIENCE_SECONDS", 0.1)
     stuck = Body(b" " * MEGABYTE, chunk=chunk, stops_after=chunk)
 
-    answer = await house.client.post(path, content=stuck, headers=JSON)
+    answer = await world.client.post(path, content=stuck, headers=JSON)
 
     assert (answer.status_code, answer.json(), answer.headers["connection"]) == (408, TOO_SLOW, "close")
 
 
 async def test_body_that_trickles_is_cut_although_it_never_stops(
-    house: House, monkeypatch: pytest.MonkeyPatch
+    world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(body, "PATIENCE_SECONDS", 0.2)
 
@@ -126,13 +126,13 @@ async def test_body_that_trickles_is_cut_although_it_never_stops(
             yield b" "
             await asyncio.sleep(0.01)
 
-    answer = await house.client.post(WEBHOOK, content=drops(), headers=JSON)
+    answer = await world.client.post(WEBHOOK, content=drops(), headers=JSON)
 
     assert (answer.status_code, answer.json()) == (408, TOO_SLOW)
 
 
 async def test_body_that_keeps_its_rate_may_take_longer_than_a_pause(
-    house: House, monkeypatch: pytest.MonkeyPatch
+    world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(body, "PATIENCE_SECONDS", 0.5)
 
@@ -141,7 +141,7 @@ async def test_body_that_keeps_its_rate_may_take_longer_than_a_pause(
             yield b" " * 65536
             await asyncio.sleep(0.1)
 
-    answer = await house.client.post(WEBHOOK, content=stream(), headers=JSON)
+    answer = await world.client.post(WEBHOOK, content=stream(), headers=JSON)
 
     assert answer.status_code == 422
 
@@ -151,16 +151,16 @@ def a_large_upload(campaign_id: str) -> bytes:
 
 
 async def test_large_uploads_of_a_token_arrive_a_few_at_a_time_and_others_have_their_own(
-    house: House,
+    world: World,
 ) -> None:
-    house.app.state.upload_places.receiving = Places(4, per_token=1, wait_seconds=0.2)
-    campaign_id = (await house.create_campaign())["campaign_id"]
+    world.app.state.upload_places.receiving = Places(4, per_token=1, wait_seconds=0.2)
+    campaign_id = (await world.create_campaign())["campaign_id"]
     content = a_large_upload(campaign_id)
     first = Body(content, stops_after=MEGABYTE)
     sized = {**JSON, "Content-Length": str(len(content))}
 
     async def send(upload: Body, **headers: str) -> httpx.Response:
-        return await house.client.post("/api/v1/batches", content=upload, headers={**sized, **headers})
+        return await world.client.post("/api/v1/batches", content=upload, headers={**sized, **headers})
 
     receiving = asyncio.create_task(send(first))
     await asyncio.sleep(0.1)
@@ -179,46 +179,46 @@ async def test_large_uploads_of_a_token_arrive_a_few_at_a_time_and_others_have_t
     assert (await send(Body(content))).status_code == 201
 
 
-async def test_upload_that_has_arrived_waits_for_its_place_in_memory_and_gives_up(house: House) -> None:
-    places = house.app.state.upload_places
+async def test_upload_that_has_arrived_waits_for_its_place_in_memory_and_gives_up(world: World) -> None:
+    places = world.app.state.upload_places
     places.reading = Places(1, per_token=1, wait_seconds=0.1)
-    campaign_id = (await house.create_campaign())["campaign_id"]
+    campaign_id = (await world.create_campaign())["campaign_id"]
     content = a_large_upload(campaign_id)
     await places.reading._all.acquire()
 
-    refused = await house.client.post("/api/v1/batches", content=content, headers=JSON)
-    small = await house.client.post("/api/v1/batches", json=a_batch_body(campaign_id))
+    refused = await world.client.post("/api/v1/batches", content=content, headers=JSON)
+    small = await world.client.post("/api/v1/batches", json=a_batch_body(campaign_id))
     places.reading._all.release()
-    taken = await house.client.post("/api/v1/batches", content=content, headers=JSON)
+    taken = await world.client.post("/api/v1/batches", content=content, headers=JSON)
 
     assert [each.status_code for each in (refused, small, taken)] == [429, 201, 201]
 
 
-async def test_large_file_of_a_form_takes_its_places_too(house: House) -> None:
-    places = house.app.state.upload_places
+async def test_large_file_of_a_form_takes_its_places_too(world: World) -> None:
+    places = world.app.state.upload_places
     places.reading = Places(1, per_token=1, wait_seconds=0.1)
-    campaign_id = (await house.create_campaign())["campaign_id"]
+    campaign_id = (await world.create_campaign())["campaign_id"]
     lines = ["phone_number,note", *(f"+1415{5550100 + n},{'x' * 15000}" for n in range(100))]
     form = {
         "data": {"campaign_id": campaign_id},
         "files": {"file": ("people.csv", "\n".join(lines).encode(), "text/csv")},
     }
     await places.reading._all.acquire()
-    refused = await house.client.post("/api/v1/batches/upload", **form)  # type: ignore[arg-type]
+    refused = await world.client.post("/api/v1/batches/upload", **form)  # type: ignore[arg-type]
     places.reading._all.release()
-    taken = await house.client.post("/api/v1/batches/upload", **form)  # type: ignore[arg-type]
+    taken = await world.client.post("/api/v1/batches/upload", **form)  # type: ignore[arg-type]
 
     assert [each.status_code for each in (refused, taken)] == [429, 201]
 
 
-async def test_place_to_arrive_is_free_while_an_upload_is_worked_on(house: House) -> None:
-    places = house.app.state.upload_places
+async def test_place_to_arrive_is_free_while_an_upload_is_worked_on(world: World) -> None:
+    places = world.app.state.upload_places
     places.receiving = Places(1, per_token=1, wait_seconds=0.5)
-    campaign_id = (await house.create_campaign())["campaign_id"]
+    campaign_id = (await world.create_campaign())["campaign_id"]
     content = a_large_upload(campaign_id)
 
     answers = await asyncio.gather(
-        *(house.client.post("/api/v1/batches", content=content, headers=JSON) for _ in range(3))
+        *(world.client.post("/api/v1/batches", content=content, headers=JSON) for _ in range(3))
     )
     async with asyncio.timeout(1):
         await places.receiving._all.acquire()

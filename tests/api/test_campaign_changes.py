@@ -14,7 +14,7 @@ from domain.identity import CampaignId
 from tests import fakes
 from tests.api.scene import a_scene
 from tests.api.test_campaigns import DAY, REST, SHOWN_HOURS
-from tests.api.world import OTHER_SECRET, House, a_problem, bearer, errors_of
+from tests.api.world import OTHER_SECRET, World, a_problem, bearer, errors_of
 
 CLOSED = {"monday": {"enabled": False}}
 RICH: dict[str, Any] = {
@@ -42,53 +42,53 @@ WITHOUT_DEFAULT = ("name", "agent_id", "phone_numbers")
 WITH_DEFAULT = [each for each in RICH if each not in WITHOUT_DEFAULT]
 
 
-async def _patch(house: House, campaign_id: str, body: object) -> Any:
-    return await house.client.patch(f"/api/v1/campaigns/{campaign_id}", json=body)
+async def _patch(world: World, campaign_id: str, body: object) -> Any:
+    return await world.client.patch(f"/api/v1/campaigns/{campaign_id}", json=body)
 
 
-def _move(house: House, campaign_id: str, status: CampaignStatus) -> None:
-    kept = house.tables.campaigns[CampaignId(campaign_id)]
-    house.tables.campaigns[CampaignId(campaign_id)] = replace(kept, status=status)
+def _move(world: World, campaign_id: str, status: CampaignStatus) -> None:
+    kept = world.tables.campaigns[CampaignId(campaign_id)]
+    world.tables.campaigns[CampaignId(campaign_id)] = replace(kept, status=status)
 
 
 @pytest.mark.parametrize("field", list(RICH))
-async def test_given_field_is_changed_and_everything_else_stays(house: House, field: str) -> None:
-    before = await house.create_campaign()
-    house.clock.pass_time(timedelta(seconds=1.5))
+async def test_given_field_is_changed_and_everything_else_stays(world: World, field: str) -> None:
+    before = await world.create_campaign()
+    world.clock.pass_time(timedelta(seconds=1.5))
 
-    answer = await _patch(house, before["campaign_id"], {field: RICH[field]})
+    answer = await _patch(world, before["campaign_id"], {field: RICH[field]})
 
     expected = {**before, field: RICH[field], "updated_at": "2026-09-04T12:00:01.500Z"}
     assert (answer.status_code, answer.json()) == (200, expected)
-    assert (await house.client.get(f"/api/v1/campaigns/{before['campaign_id']}")).json() == expected
+    assert (await world.client.get(f"/api/v1/campaigns/{before['campaign_id']}")).json() == expected
 
 
 @pytest.mark.parametrize(
     "field", [pytest.param(each, id=each) for each in RICH if each not in WITHOUT_DEFAULT]
 )
-async def test_null_resets_a_field_to_its_default(house: House, field: str) -> None:
-    plain = await house.create_campaign()
-    rich = await house.create_campaign(**RICH)
+async def test_null_resets_a_field_to_its_default(world: World, field: str) -> None:
+    plain = await world.create_campaign()
+    rich = await world.create_campaign(**RICH)
 
-    answer = await _patch(house, rich["campaign_id"], {field: None})
+    answer = await _patch(world, rich["campaign_id"], {field: None})
 
     assert (answer.status_code, answer.json()) == (200, {**rich, field: plain[field]})
 
 
 @pytest.mark.parametrize("field", WITHOUT_DEFAULT)
-async def test_null_for_a_field_without_default_is_422(house: House, field: str) -> None:
-    campaign = await house.create_campaign()
+async def test_null_for_a_field_without_default_is_422(world: World, field: str) -> None:
+    campaign = await world.create_campaign()
 
-    answer = await _patch(house, campaign["campaign_id"], {field: None})
+    answer = await _patch(world, campaign["campaign_id"], {field: None})
 
     assert [loc for loc, _ in errors_of(answer)] == [["body", field]]
 
 
-async def test_given_object_replaces_the_whole_old_one(house: House) -> None:
-    campaign = await house.create_campaign(**RICH)
+async def test_given_object_replaces_the_whole_old_one(world: World) -> None:
+    campaign = await world.create_campaign(**RICH)
 
     answer = await _patch(
-        house,
+        world,
         campaign["campaign_id"],
         {"retry_policy": {"max_retries": 5}, "working_hours": {"sunday": {"start": "10:00", "end": "11:00"}}},
     )
@@ -105,33 +105,33 @@ async def test_given_object_replaces_the_whole_old_one(house: House) -> None:
     assert changed["working_hours"] == {**dict.fromkeys(SHOWN_HOURS, REST), "sunday": sunday}
 
 
-async def test_empty_change_changes_nothing_and_tells_nobody(house: House) -> None:
-    scene = await a_scene(house)
-    before, rows = house.tables.campaigns[scene.campaign_id], scene.rows()
-    house.clock.pass_time(timedelta(minutes=1))
+async def test_empty_change_changes_nothing_and_tells_nobody(world: World) -> None:
+    scene = await a_scene(world)
+    before, rows = world.tables.campaigns[scene.campaign_id], scene.rows()
+    world.clock.pass_time(timedelta(minutes=1))
 
-    answer = await _patch(house, scene.campaign_id, {})
+    answer = await _patch(world, scene.campaign_id, {})
 
     assert answer.status_code == 200
     assert answer.json()["updated_at"] == "2026-09-04T12:00:00Z"
-    assert (house.tables.campaigns[scene.campaign_id], scene.rows()) == (before, rows)
-    assert (house.engine.policy_changes, house.tables.policy_versions) == ([], {})
+    assert (world.tables.campaigns[scene.campaign_id], scene.rows()) == (before, rows)
+    assert (world.engine.policy_changes, world.tables.policy_versions) == ([], {})
 
 
-async def test_change_that_differs_only_in_the_type_of_a_value_is_a_change(house: House) -> None:
-    campaign = await house.create_campaign(metadata={"a": 1, "b": True})
+async def test_change_that_differs_only_in_the_type_of_a_value_is_a_change(world: World) -> None:
+    campaign = await world.create_campaign(metadata={"a": 1, "b": True})
 
-    answer = await _patch(house, campaign["campaign_id"], {"metadata": {"a": True, "b": 1}})
+    answer = await _patch(world, campaign["campaign_id"], {"metadata": {"a": True, "b": 1}})
 
     assert answer.text.count('"metadata":{"a":true,"b":1}') == 1
 
 
 @pytest.mark.parametrize("status", list(CampaignStatus))
-async def test_campaign_is_changed_in_every_status_and_keeps_it(house: House, status: CampaignStatus) -> None:
-    campaign = await house.create_campaign()
-    _move(house, campaign["campaign_id"], status)
+async def test_campaign_is_changed_in_every_status_and_keeps_it(world: World, status: CampaignStatus) -> None:
+    campaign = await world.create_campaign()
+    _move(world, campaign["campaign_id"], status)
 
-    answer = await _patch(house, campaign["campaign_id"], {"name": "October"})
+    answer = await _patch(world, campaign["campaign_id"], {"name": "October"})
 
     shown = answer.json()
     assert (answer.status_code, shown["status"], shown["name"]) == (200, status, "October")
@@ -153,13 +153,13 @@ NOT_PATCHABLE = (
 
 
 @pytest.mark.parametrize("field", NOT_PATCHABLE)
-async def test_what_cannot_be_changed_is_422_and_changes_nothing(house: House, field: str) -> None:
-    campaign = await house.create_campaign()
+async def test_what_cannot_be_changed_is_422_and_changes_nothing(world: World, field: str) -> None:
+    campaign = await world.create_campaign()
 
-    answer = await _patch(house, campaign["campaign_id"], {"name": "October", field: campaign.get(field, 1)})
+    answer = await _patch(world, campaign["campaign_id"], {"name": "October", field: campaign.get(field, 1)})
 
     assert errors_of(answer) == [(["body", field], "extra_forbidden")]
-    assert (await house.client.get(f"/api/v1/campaigns/{campaign['campaign_id']}")).json() == campaign
+    assert (await world.client.get(f"/api/v1/campaigns/{campaign['campaign_id']}")).json() == campaign
 
 
 @pytest.mark.parametrize(
@@ -202,19 +202,19 @@ async def test_what_cannot_be_changed_is_422_and_changes_nothing(house: House, f
     ],
 )
 async def test_value_outside_its_limits_is_422_before_the_campaign_is_looked_up(
-    house: House, body: object, loc: list[str], code: str
+    world: World, body: object, loc: list[str], code: str
 ) -> None:
-    campaign = await house.create_campaign()
+    campaign = await world.create_campaign()
 
     for campaign_id in (campaign["campaign_id"], "cmp_none"):
-        assert errors_of(await _patch(house, campaign_id, body)) == [(["body", *loc], code)]
+        assert errors_of(await _patch(world, campaign_id, body)) == [(["body", *loc], code)]
 
 
 @pytest.mark.parametrize("content", [b"", b"null", b"[]", b'"x"', b"{", b'{"metadata": {"a": NaN}}'])
-async def test_change_that_is_no_object_is_422(house: House, content: bytes) -> None:
-    campaign = await house.create_campaign()
+async def test_change_that_is_no_object_is_422(world: World, content: bytes) -> None:
+    campaign = await world.create_campaign()
 
-    answer = await house.client.patch(
+    answer = await world.client.patch(
         f"/api/v1/campaigns/{campaign['campaign_id']}",
         content=content,
         headers={"Content-Type": "application/json"},
@@ -223,8 +223,8 @@ async def test_change_that_is_no_object_is_422(house: House, content: bytes) -> 
     assert errors_of(answer)
 
 
-async def test_change_of_another_type_is_415(house: House) -> None:
-    answer = await house.client.patch("/api/v1/campaigns/cmp_none", content=b"{}")
+async def test_change_of_another_type_is_415(world: World) -> None:
+    answer = await world.client.patch("/api/v1/campaigns/cmp_none", content=b"{}")
 
     assert answer.status_code == 415
 
@@ -237,67 +237,67 @@ async def test_change_of_another_type_is_415(house: House) -> None:
     ],
 )
 async def test_result_without_an_open_day_is_422_and_changes_nothing(
-    house: House, kept: dict[str, Any], change: dict[str, Any]
+    world: World, kept: dict[str, Any], change: dict[str, Any]
 ) -> None:
-    campaign = await house.create_campaign(**kept)
+    campaign = await world.create_campaign(**kept)
 
-    answer = await _patch(house, campaign["campaign_id"], {"name": "October", **change})
+    answer = await _patch(world, campaign["campaign_id"], {"name": "October", **change})
 
     assert errors_of(answer) == [(["body", "working_hours"], "no_enabled_day")]
-    assert (await house.client.get(f"/api/v1/campaigns/{campaign['campaign_id']}")).json() == campaign
+    assert (await world.client.get(f"/api/v1/campaigns/{campaign['campaign_id']}")).json() == campaign
 
 
-async def test_closed_hours_are_accepted_where_they_are_not_enforced(house: House) -> None:
-    campaign = await house.create_campaign(working_hours_enforced=True)
+async def test_closed_hours_are_accepted_where_they_are_not_enforced(world: World) -> None:
+    campaign = await world.create_campaign(working_hours_enforced=True)
 
     answer = await _patch(
-        house, campaign["campaign_id"], {"working_hours_enforced": False, "working_hours": CLOSED}
+        world, campaign["campaign_id"], {"working_hours_enforced": False, "working_hours": CLOSED}
     )
 
     assert answer.status_code == 200
 
 
 @pytest.mark.parametrize("method", ["patch", "delete"])
-async def test_foreign_unknown_and_misshapen_campaigns_answer_alike(house: House, method: str) -> None:
-    campaign = await house.create_campaign()
+async def test_foreign_unknown_and_misshapen_campaigns_answer_alike(world: World, method: str) -> None:
+    campaign = await world.create_campaign()
     own, foreign = bearer("gat_demo"), bearer(OTHER_SECRET)
     paths = [(f"/api/v1/campaigns/{campaign['campaign_id']}", foreign)]
     paths += [(f"/api/v1/campaigns/{each}", own) for each in ("cmp_none", "btc_1", "cmp_%00", "x")]
 
     for path, headers in paths:
-        answer = await house.client.request(method, path, headers=headers, json={"name": "mine"})
+        answer = await world.client.request(method, path, headers=headers, json={"name": "mine"})
         assert answer.json() == a_problem(404, "not-found", "Not Found", "Campaign not found")
 
-    assert (await house.client.get(f"/api/v1/campaigns/{campaign['campaign_id']}")).json() == campaign
+    assert (await world.client.get(f"/api/v1/campaigns/{campaign['campaign_id']}")).json() == campaign
 
 
-async def test_unfinished_batch_is_told_of_a_change_once(house: House) -> None:
-    scene = await a_scene(house)
+async def test_unfinished_batch_is_told_of_a_change_once(world: World) -> None:
+    scene = await a_scene(world)
 
-    await _patch(house, scene.campaign_id, {"retry_policy": {"cooldown_minutes": 90}})
+    await _patch(world, scene.campaign_id, {"retry_policy": {"cooldown_minutes": 90}})
 
-    assert house.engine.policy_changes == [scene.batch_id]
-    assert await _unannounced(house) == []
-
-
-async def test_change_of_which_a_batch_was_not_told_is_left_to_the_housekeeping(house: House) -> None:
-    scene = await a_scene(house)
-    house.engine.fails_to_listen = True
-
-    answer = await _patch(house, scene.campaign_id, {"retry_policy": {"cooldown_minutes": 90}})
-
-    assert answer.status_code == 200
-    assert await _unannounced(house) == [scene.campaign_id]
+    assert world.engine.policy_changes == [scene.batch_id]
+    assert await _unannounced(world) == []
 
 
-async def test_change_whose_end_could_not_be_noted_is_answered_all_the_same(house: House) -> None:
-    scene = await a_scene(house)
-    install(house.app, replace(house.parts, reschedules=_ForgetfulReschedules(house.tables)))
+async def test_change_of_which_a_batch_was_not_told_is_left_to_the_housekeeping(world: World) -> None:
+    scene = await a_scene(world)
+    world.engine.fails_to_listen = True
 
-    answer = await _patch(house, scene.campaign_id, {"retry_policy": {"cooldown_minutes": 90}})
+    answer = await _patch(world, scene.campaign_id, {"retry_policy": {"cooldown_minutes": 90}})
 
     assert answer.status_code == 200
-    assert await _unannounced(house) == [scene.campaign_id]
+    assert await _unannounced(world) == [scene.campaign_id]
+
+
+async def test_change_whose_end_could_not_be_noted_is_answered_all_the_same(world: World) -> None:
+    scene = await a_scene(world)
+    install(world.app, replace(world.parts, reschedules=_ForgetfulReschedules(world.tables)))
+
+    answer = await _patch(world, scene.campaign_id, {"retry_policy": {"cooldown_minutes": 90}})
+
+    assert answer.status_code == 200
+    assert await _unannounced(world) == [scene.campaign_id]
 
 
 class _ForgetfulReschedules(fakes.FakeRescheduleStore):
@@ -307,27 +307,27 @@ class _ForgetfulReschedules(fakes.FakeRescheduleStore):
         raise StoreUnavailable
 
 
-async def _unannounced(house: House) -> list[CampaignId]:
-    later = house.clock() + timedelta(minutes=1)
-    return [each.campaign_id for each in await house.parts.reschedules.unannounced(later, 9)]
+async def _unannounced(world: World) -> list[CampaignId]:
+    later = world.clock() + timedelta(minutes=1)
+    return [each.campaign_id for each in await world.parts.reschedules.unannounced(later, 9)]
 
 
-async def test_finished_batches_are_not_told(house: House) -> None:
-    scene = await a_scene(house)
+async def test_finished_batches_are_not_told(world: World) -> None:
+    scene = await a_scene(world)
     await scene.post("batches/{batch_id}/cancel")
 
-    await _patch(house, scene.campaign_id, {"retry_policy": {"max_retries": 1}})
+    await _patch(world, scene.campaign_id, {"retry_policy": {"max_retries": 1}})
 
-    assert house.engine.policy_changes == []
+    assert world.engine.policy_changes == []
 
 
 @pytest.mark.parametrize("is_down", [True, False], ids=["down", "deaf"])
-async def test_change_is_made_while_temporal_is_unreachable(house: House, is_down: bool) -> None:
-    scene = await a_scene(house)
-    house.engine.is_down, house.engine.fails_to_listen = is_down, not is_down
+async def test_change_is_made_while_temporal_is_unreachable(world: World, is_down: bool) -> None:
+    scene = await a_scene(world)
+    world.engine.is_down, world.engine.fails_to_listen = is_down, not is_down
 
     with capture_logs() as logs:
-        answer = await _patch(house, scene.campaign_id, {"retry_policy": {"cooldown_minutes": 90}})
+        answer = await _patch(world, scene.campaign_id, {"retry_policy": {"cooldown_minutes": 90}})
 
     assert (answer.status_code, answer.json()["retry_policy"]["cooldown_minutes"]) == (200, 90)
     assert {"event": "change stored, its workflow not signalled", "batch_id": scene.batch_id} in [
@@ -335,10 +335,10 @@ async def test_change_is_made_while_temporal_is_unreachable(house: House, is_dow
     ]
 
 
-async def test_change_without_the_database_is_503(house: House) -> None:
-    campaign = await house.create_campaign()
-    house.tables.is_down = True
+async def test_change_without_the_database_is_503(world: World) -> None:
+    campaign = await world.create_campaign()
+    world.tables.is_down = True
 
-    answer = await _patch(house, campaign["campaign_id"], {"name": "October"})
+    answer = await _patch(world, campaign["campaign_id"], {"name": "October"})
 
     assert answer.status_code == 503

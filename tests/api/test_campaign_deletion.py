@@ -8,19 +8,19 @@ from domain.batch import BatchStatus
 from domain.call import CallStatus
 from domain.campaign import CampaignStatus
 from tests.api.scene import Scene, a_scene
-from tests.api.world import House, a_batch_body, a_problem
+from tests.api.world import World, a_batch_body, a_problem
 
 GONE = a_problem(404, "not-found", "Not Found", "Campaign not found")
 BATCH_GONE = a_problem(404, "not-found", "Not Found", "Batch not found")
 
 
-async def _delete(house: House, campaign_id: str) -> tuple[int, bytes]:
-    answer = await house.client.delete(f"/api/v1/campaigns/{campaign_id}")
+async def _delete(world: World, campaign_id: str) -> tuple[int, bytes]:
+    answer = await world.client.delete(f"/api/v1/campaigns/{campaign_id}")
     return answer.status_code, answer.content
 
 
-async def _over(house: House) -> Scene:
-    scene = await a_scene(house)
+async def _over(world: World) -> Scene:
+    scene = await a_scene(world)
     await scene.post("campaigns/{campaign_id}/cancel")
     return scene
 
@@ -28,13 +28,13 @@ async def _over(house: House) -> Scene:
 @pytest.mark.parametrize(
     "status", [CampaignStatus.DRAFT, CampaignStatus.COMPLETED, CampaignStatus.CANCELLED], ids=str
 )
-async def test_campaign_with_nothing_left_to_do_is_deleted_once(house: House, status: CampaignStatus) -> None:
-    scene = await _over(house)
-    kept = house.tables.campaigns[scene.campaign_id]
-    house.tables.campaigns[scene.campaign_id] = replace(kept, status=status)
+async def test_campaign_with_nothing_left_to_do_is_deleted_once(world: World, status: CampaignStatus) -> None:
+    scene = await _over(world)
+    kept = world.tables.campaigns[scene.campaign_id]
+    world.tables.campaigns[scene.campaign_id] = replace(kept, status=status)
 
-    assert await _delete(house, scene.campaign_id) == (204, b"")
-    second = await house.client.delete(f"/api/v1/campaigns/{scene.campaign_id}")
+    assert await _delete(world, scene.campaign_id) == (204, b"")
+    second = await world.client.delete(f"/api/v1/campaigns/{scene.campaign_id}")
     assert second.json() == GONE
 
 
@@ -49,18 +49,18 @@ async def test_campaign_with_nothing_left_to_do_is_deleted_once(house: House, st
     ],
 )
 async def test_campaign_with_unfinished_batches_is_409_and_stays(
-    house: House, statuses: list[str], said: str
+    world: World, statuses: list[str], said: str
 ) -> None:
-    campaign = await house.create_campaign()
+    campaign = await world.create_campaign()
     for status in statuses:
-        batch_id = (await house.create_batch(campaign["campaign_id"]))["batch_id"]
-        house.tables.batches[batch_id] = replace(house.tables.batches[batch_id], status=BatchStatus(status))
+        batch_id = (await world.create_batch(campaign["campaign_id"]))["batch_id"]
+        world.tables.batches[batch_id] = replace(world.tables.batches[batch_id], status=BatchStatus(status))
 
-    answer = await house.client.delete(f"/api/v1/campaigns/{campaign['campaign_id']}")
+    answer = await world.client.delete(f"/api/v1/campaigns/{campaign['campaign_id']}")
 
     detail = f"Campaign has {said} and cannot be deleted"
     assert answer.json() == a_problem(409, "conflict", "Conflict", detail)
-    assert (await house.client.get(f"/api/v1/campaigns/{campaign['campaign_id']}")).status_code == 200
+    assert (await world.client.get(f"/api/v1/campaigns/{campaign['campaign_id']}")).status_code == 200
 
 
 PATHS = [
@@ -84,60 +84,60 @@ PATHS = [
 
 @pytest.mark.parametrize(("method", "path", "gone"), PATHS, ids=[f"{m} {p}" for m, p, _ in PATHS])
 async def test_everything_of_a_deleted_campaign_is_404(
-    house: House, method: str, path: str, gone: dict[str, object]
+    world: World, method: str, path: str, gone: dict[str, object]
 ) -> None:
-    scene = await _over(house)
-    await _delete(house, scene.campaign_id)
+    scene = await _over(world)
+    await _delete(world, scene.campaign_id)
 
     target = path.format(campaign=scene.campaign_id, batch=scene.batch_id, contact=scene.waiting)
-    answer = await house.client.request(
+    answer = await world.client.request(
         method, f"/api/v1/{target}", json={"name": "x"} if method == "PATCH" else None
     )
 
     assert answer.json() == gone
 
 
-async def test_deleted_campaign_and_its_batches_are_in_no_list(house: House) -> None:
-    scene = await _over(house)
-    other = await house.create_campaign()
-    await _delete(house, scene.campaign_id)
+async def test_deleted_campaign_and_its_batches_are_in_no_list(world: World) -> None:
+    scene = await _over(world)
+    other = await world.create_campaign()
+    await _delete(world, scene.campaign_id)
 
-    campaigns = await house.client.get("/api/v1/campaigns/")
-    batches = await house.client.get("/api/v1/batches/")
-    of_campaign = await house.client.get(f"/api/v1/batches/?campaign_id={scene.campaign_id}")
+    campaigns = await world.client.get("/api/v1/campaigns/")
+    batches = await world.client.get("/api/v1/batches/")
+    of_campaign = await world.client.get(f"/api/v1/batches/?campaign_id={scene.campaign_id}")
 
     assert [each["campaign_id"] for each in campaigns.json()] == [other["campaign_id"]]
     assert campaigns.headers["x-total-count"] == "1"
     assert (batches.json(), of_campaign.json()) == ([], [])
 
 
-async def test_deleted_campaign_takes_no_batch(house: House) -> None:
-    campaign = await house.create_campaign()
-    await _delete(house, campaign["campaign_id"])
+async def test_deleted_campaign_takes_no_batch(world: World) -> None:
+    campaign = await world.create_campaign()
+    await _delete(world, campaign["campaign_id"])
 
-    answer = await house.client.post("/api/v1/batches/", json=a_batch_body(campaign["campaign_id"]))
+    answer = await world.client.post("/api/v1/batches/", json=a_batch_body(campaign["campaign_id"]))
 
     assert answer.json() == GONE
 
 
-async def test_webhook_that_comes_after_the_deletion_is_recorded(house: House) -> None:
-    scene = await a_scene(house)
-    (call,) = house.tables.calls.values()
+async def test_webhook_that_comes_after_the_deletion_is_recorded(world: World) -> None:
+    scene = await a_scene(world)
+    (call,) = world.tables.calls.values()
     unknown = replace(call, call_status=CallStatus.UNKNOWN)
-    house.tables.calls[call.execution_id] = unknown
+    world.tables.calls[call.execution_id] = unknown
     await scene.post("campaigns/{campaign_id}/cancel")
-    await _delete(house, scene.campaign_id)
+    await _delete(world, scene.campaign_id)
 
-    answer = await house.client.post(
+    answer = await world.client.post(
         "/webhooks/call-status", json={"execution_id": call.execution_id, "call_status": "completed"}
     )
 
     assert answer.status_code == 200
-    assert house.tables.calls[call.execution_id].call_status is CallStatus.COMPLETED
+    assert world.tables.calls[call.execution_id].call_status is CallStatus.COMPLETED
 
 
-async def test_campaign_is_deleted_while_temporal_is_unreachable(house: House) -> None:
-    campaign = await house.create_campaign()
-    house.engine.is_down = True
+async def test_campaign_is_deleted_while_temporal_is_unreachable(world: World) -> None:
+    campaign = await world.create_campaign()
+    world.engine.is_down = True
 
-    assert await _delete(house, campaign["campaign_id"]) == (204, b"")
+    assert await _delete(world, campaign["campaign_id"]) == (204, b"")

@@ -7,33 +7,33 @@ import pytest
 from domain.batch import BatchStatus
 from domain.campaign import CampaignStatus
 from domain.identity import BatchId, CampaignId
-from tests.api.world import House, a_problem, errors_of
+from tests.api.world import World, a_problem, errors_of
 
 
-async def _one_of_each(house: House) -> list[str]:
+async def _one_of_each(world: World) -> list[str]:
     """Campaigns in every status, in the order of the statuses; returns their ids."""
     created: list[str] = []
     for status in CampaignStatus:
-        campaign_id = CampaignId((await house.create_campaign(name=status.value))["campaign_id"])
-        kept = house.tables.campaigns[campaign_id]
-        house.tables.campaigns[campaign_id] = replace(kept, status=status)
+        campaign_id = CampaignId((await world.create_campaign(name=status.value))["campaign_id"])
+        kept = world.tables.campaigns[campaign_id]
+        world.tables.campaigns[campaign_id] = replace(kept, status=status)
         created.append(campaign_id)
     return created
 
 
-async def _names(house: House, query: str) -> list[str]:
-    answer = await house.client.get(f"/api/v1/campaigns/?{query}")
+async def _names(world: World, query: str) -> list[str]:
+    answer = await world.client.get(f"/api/v1/campaigns/?{query}")
     assert answer.status_code == 200, answer.text
     return [each["name"] for each in answer.json()]
 
 
 @pytest.mark.parametrize("path", ["/api/v1/campaigns/", "/api/v1/campaigns"])
-async def test_campaigns_are_listed_whole_and_newest_first(house: House, path: str) -> None:
-    created = await _one_of_each(house)
+async def test_campaigns_are_listed_whole_and_newest_first(world: World, path: str) -> None:
+    created = await _one_of_each(world)
 
-    answer = await house.client.get(path)
+    answer = await world.client.get(path)
 
-    single = [(await house.client.get(f"/api/v1/campaigns/{each}")).json() for each in reversed(created)]
+    single = [(await world.client.get(f"/api/v1/campaigns/{each}")).json() for each in reversed(created)]
     assert (answer.json(), answer.headers["x-total-count"]) == (single, "5")
 
 
@@ -47,15 +47,15 @@ async def test_campaigns_are_listed_whole_and_newest_first(house: House, path: s
         pytest.param("status=draft&skip=1", [], id="beyond the end"),
     ],
 )
-async def test_campaigns_are_filtered(house: House, query: str, names: list[str]) -> None:
-    await _one_of_each(house)
+async def test_campaigns_are_filtered(world: World, query: str, names: list[str]) -> None:
+    await _one_of_each(world)
 
-    assert await _names(house, query) == names
+    assert await _names(world, query) == names
 
 
-async def test_foreign_organization_is_403_and_unknown_status_422(house: House) -> None:
-    foreign = await house.client.get("/api/v1/campaigns/?organization_id=org_other")
-    unknown = await house.client.get("/api/v1/campaigns/?status=expired")
+async def test_foreign_organization_is_403_and_unknown_status_422(world: World) -> None:
+    foreign = await world.client.get("/api/v1/campaigns/?organization_id=org_other")
+    unknown = await world.client.get("/api/v1/campaigns/?status=expired")
 
     detail = "Token does not belong to this organization"
     assert foreign.json() == a_problem(403, "forbidden", "Forbidden", detail)
@@ -63,28 +63,28 @@ async def test_foreign_organization_is_403_and_unknown_status_422(house: House) 
 
 
 @pytest.mark.parametrize("slash", ["", "/"])
-async def test_batches_of_a_campaign_are_listed_whole_with_filters(house: House, slash: str) -> None:
-    campaign, other = await house.create_campaign(), await house.create_campaign()
-    await house.create_batch(other["campaign_id"])
-    created = [await house.create_batch(campaign["campaign_id"]) for _ in BatchStatus]
+async def test_batches_of_a_campaign_are_listed_whole_with_filters(world: World, slash: str) -> None:
+    campaign, other = await world.create_campaign(), await world.create_campaign()
+    await world.create_batch(other["campaign_id"])
+    created = [await world.create_batch(campaign["campaign_id"]) for _ in BatchStatus]
     ids = [BatchId(each["batch_id"]) for each in created]
     for batch_id, status in zip(ids, BatchStatus, strict=True):
-        house.tables.batches[batch_id] = replace(house.tables.batches[batch_id], status=status)
+        world.tables.batches[batch_id] = replace(world.tables.batches[batch_id], status=status)
     path = f"/api/v1/campaigns/{campaign['campaign_id']}/batches{slash}"
 
     async def listed(query: str) -> list[str]:
-        return [each["batch_id"] for each in (await house.client.get(f"{path}?{query}")).json()]
+        return [each["batch_id"] for each in (await world.client.get(f"{path}?{query}")).json()]
 
     assert await listed("") == ids[::-1]
     assert await listed("skip=1&limit=2") == [ids[4], ids[3]]
     for batch_id, status in zip(ids, BatchStatus, strict=True):
         assert await listed(f"status={status}") == [batch_id]
     assert await listed("status=expired&status=pending") == [ids[5], ids[0]]
-    (newest, *_) = (await house.client.get(path)).json()
+    (newest, *_) = (await world.client.get(path)).json()
     assert newest["counters"]["pending"] == newest["total_contacts"] == 2
 
 
-async def test_batches_of_an_unknown_campaign_are_404(house: House) -> None:
-    answer = await house.client.get("/api/v1/campaigns/cmp_none/batches")
+async def test_batches_of_an_unknown_campaign_are_404(world: World) -> None:
+    answer = await world.client.get("/api/v1/campaigns/cmp_none/batches")
 
     assert answer.json() == a_problem(404, "not-found", "Not Found", "Campaign not found")

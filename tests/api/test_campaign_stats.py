@@ -8,7 +8,7 @@ import pytest
 from domain.call import AttemptKind, CallStatus
 from domain.contact import ContactStatus
 from tests.api.scene import a_scene
-from tests.api.world import House, a_problem
+from tests.api.world import World, a_problem
 
 CONTACTS = (
     "pending dispatched in_progress retrying followup_scheduled completed failed busy no_answer"
@@ -18,10 +18,10 @@ BATCHES = "pending in_progress paused completed cancelled expired"
 CALLS = "completed_calls failed_calls busy_calls no_answer_calls follow_up_calls"
 
 
-async def test_draft_has_all_its_numbers_at_zero(house: House) -> None:
-    campaign = await house.create_campaign()
+async def test_draft_has_all_its_numbers_at_zero(world: World) -> None:
+    campaign = await world.create_campaign()
 
-    answer = await house.client.get(f"/api/v1/campaigns/{campaign['campaign_id']}/stats")
+    answer = await world.client.get(f"/api/v1/campaigns/{campaign['campaign_id']}/stats")
 
     assert (answer.status_code, answer.json()) == (
         200,
@@ -40,14 +40,14 @@ async def test_draft_has_all_its_numbers_at_zero(house: House) -> None:
     )
 
 
-async def test_numbers_cover_contacts_and_calls_of_all_batches(house: House) -> None:
-    scene = await a_scene(house)
-    other = await house.create_batch(
+async def test_numbers_cover_contacts_and_calls_of_all_batches(world: World) -> None:
+    scene = await a_scene(world)
+    other = await world.create_batch(
         scene.campaign_id, [f"+1415555{n:04}" for n in range(7)], max_retries_override=4
     )
-    await house.create_batch((await house.create_campaign())["campaign_id"])
+    await world.create_batch((await world.create_campaign())["campaign_id"])
     moves = zip(
-        house.tables.contacts_of(other["batch_id"]),
+        world.tables.contacts_of(other["batch_id"]),
         [
             (ContactStatus.RETRYING, 0),
             (ContactStatus.RETRYING, 0),
@@ -61,12 +61,12 @@ async def test_numbers_cover_contacts_and_calls_of_all_batches(house: House) -> 
     )
     for contact, (status, retries) in moves:
         moved = replace(contact, status=status, retry_count=retries)
-        house.tables.contacts[contact.contact_id] = moved
-    call = next(iter(house.tables.calls.values()))
-    follow_up = await house.dial(scene.waiting, 1, AttemptKind.FOLLOW_UP)
-    house.tables.calls[follow_up.execution_id] = replace(follow_up, call_status=CallStatus.UNKNOWN)
+        world.tables.contacts[contact.contact_id] = moved
+    call = next(iter(world.tables.calls.values()))
+    follow_up = await world.dial(scene.waiting, 1, AttemptKind.FOLLOW_UP)
+    world.tables.calls[follow_up.execution_id] = replace(follow_up, call_status=CallStatus.UNKNOWN)
 
-    answer = await house.client.get(f"/api/v1/campaigns/{scene.campaign_id}/stats")
+    answer = await world.client.get(f"/api/v1/campaigns/{scene.campaign_id}/stats")
 
     stats = answer.json()
     assert call.call_status is CallStatus.COMPLETED
@@ -105,17 +105,17 @@ async def test_numbers_cover_contacts_and_calls_of_all_batches(house: House) -> 
     ],
 )
 async def test_breakdown_reaches_to_the_most_retries_in_force(
-    house: House, own: int, of_batch: dict[str, Any], most: int
+    world: World, own: int, of_batch: dict[str, Any], most: int
 ) -> None:
-    campaign = await house.create_campaign(retry_policy={"max_retries": own})
-    await house.create_batch(campaign["campaign_id"], **of_batch)
+    campaign = await world.create_campaign(retry_policy={"max_retries": own})
+    await world.create_batch(campaign["campaign_id"], **of_batch)
 
-    answer = await house.client.get(f"/api/v1/campaigns/{campaign['campaign_id']}/stats")
+    answer = await world.client.get(f"/api/v1/campaigns/{campaign['campaign_id']}/stats")
 
     assert answer.json()["retry_breakdown"] == {f"retry_{n}": 0 for n in range(1, most + 1)}
 
 
-async def test_stats_of_an_unknown_campaign_are_404(house: House) -> None:
-    answer = await house.client.get("/api/v1/campaigns/cmp_none/stats")
+async def test_stats_of_an_unknown_campaign_are_404(world: World) -> None:
+    answer = await world.client.get("/api/v1/campaigns/cmp_none/stats")
 
     assert answer.json() == a_problem(404, "not-found", "Not Found", "Campaign not found")

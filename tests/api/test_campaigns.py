@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.api.world import House, a_campaign_body, created, errors_of
+from tests.api.world import World, a_campaign_body, created, errors_of
 
 DAY = {"start": "09:00", "end": "18:00", "enabled": True}
 REST = {**DAY, "enabled": False}
@@ -14,8 +14,8 @@ SHOWN_HOURS = {
 }
 
 
-async def test_campaign_of_required_fields_alone_takes_every_default(house: House) -> None:
-    answer = await house.client.post("/api/v1/campaigns/", json=a_campaign_body())
+async def test_campaign_of_required_fields_alone_takes_every_default(world: World) -> None:
+    answer = await world.client.post("/api/v1/campaigns/", json=a_campaign_body())
 
     assert created(answer) == {
         "campaign_id": "cmp_000003",
@@ -57,7 +57,7 @@ async def test_campaign_of_required_fields_alone_takes_every_default(house: Hous
     }
 
 
-async def test_campaign_shows_what_was_given_and_reads_back_the_same(house: House) -> None:
+async def test_campaign_shows_what_was_given_and_reads_back_the_same(world: World) -> None:
     given: dict[str, Any] = {
         "organization_id": "org_demo",
         "phone_numbers": ["+14155550181", "+442083661177"],
@@ -86,8 +86,8 @@ async def test_campaign_shows_what_was_given_and_reads_back_the_same(house: Hous
         "metadata": {"concurrency_limit": 20, "deep": {"er": [None, 1.5]}},
     }
 
-    campaign = await house.create_campaign(**given)
-    read = await house.client.get(f"/api/v1/campaigns/{campaign['campaign_id']}")
+    campaign = await world.create_campaign(**given)
+    read = await world.client.get(f"/api/v1/campaigns/{campaign['campaign_id']}")
 
     shown_hours = {
         **dict.fromkeys(SHOWN_HOURS, REST),
@@ -100,17 +100,17 @@ async def test_campaign_shows_what_was_given_and_reads_back_the_same(house: Hous
     assert read.json() == campaign
 
 
-async def test_retries_of_unknown_outcomes_are_made_only_where_they_are_asked_for(house: House) -> None:
+async def test_retries_of_unknown_outcomes_are_made_only_where_they_are_asked_for(world: World) -> None:
     asked_for = ["busy", "unknown"]
 
-    usual = await house.create_campaign()
-    daring = await house.create_campaign(retry_policy={"retry_on": asked_for})
+    usual = await world.create_campaign()
+    daring = await world.create_campaign(retry_policy={"retry_on": asked_for})
 
     assert "unknown" not in usual["retry_policy"]["retry_on"]
     assert daring["retry_policy"]["retry_on"] == asked_for
 
 
-async def test_null_means_not_given(house: House) -> None:
+async def test_null_means_not_given(world: World) -> None:
     fields = (
         "organization_id",
         "phone_number_strategy",
@@ -125,21 +125,21 @@ async def test_null_means_not_given(house: House) -> None:
         "default_call_variables",
         "metadata",
     )
-    plain = await house.create_campaign()
+    plain = await world.create_campaign()
 
-    nulled = await house.create_campaign(**dict.fromkeys(fields))
+    nulled = await world.create_campaign(**dict.fromkeys(fields))
 
     assert {**nulled, "campaign_id": ""} == {**plain, "campaign_id": ""}
 
 
-async def test_numbers_are_trimmed(house: House) -> None:
-    campaign = await house.create_campaign(phone_numbers=[" +14155550180\n"])
+async def test_numbers_are_trimmed(world: World) -> None:
+    campaign = await world.create_campaign(phone_numbers=[" +14155550180\n"])
 
     assert campaign["phone_numbers"] == ["+14155550180"]
 
 
-async def test_alias_creates_a_campaign_too(house: House) -> None:
-    answer = await house.client.post("/api/v1/campaigns/create", json=a_campaign_body())
+async def test_alias_creates_a_campaign_too(world: World) -> None:
+    answer = await world.client.post("/api/v1/campaigns/create", json=a_campaign_body())
 
     assert created(answer)["status"] == "draft"
 
@@ -321,22 +321,22 @@ async def test_alias_creates_a_campaign_too(house: House) -> None:
     ],
 )
 async def test_bad_field_is_422_at_its_place_and_stores_nothing(
-    house: House, fields: dict[str, object], loc: list[str | int], code: str
+    world: World, fields: dict[str, object], loc: list[str | int], code: str
 ) -> None:
-    answer = await house.client.post("/api/v1/campaigns/", json=a_campaign_body(**fields))
+    answer = await world.client.post("/api/v1/campaigns/", json=a_campaign_body(**fields))
 
     assert errors_of(answer) == [(["body", *loc], code)]
-    assert not house.tables.campaigns
+    assert not world.tables.campaigns
 
 
-async def test_object_of_exactly_16_kb_is_accepted(house: House) -> None:
-    campaign = await house.create_campaign(metadata={"a": "é" * 8188})  # 8 bytes and 2 for each letter
+async def test_object_of_exactly_16_kb_is_accepted(world: World) -> None:
+    campaign = await world.create_campaign(metadata={"a": "é" * 8188})  # 8 bytes and 2 for each letter
 
     assert len(campaign["metadata"]["a"]) == 8188
 
 
-async def test_missing_required_fields_are_all_named(house: House) -> None:
-    answer = await house.client.post("/api/v1/campaigns/", json={})
+async def test_missing_required_fields_are_all_named(world: World) -> None:
+    answer = await world.client.post("/api/v1/campaigns/", json={})
 
     assert errors_of(answer) == [
         (["body", "name"], "missing"),
@@ -345,25 +345,25 @@ async def test_missing_required_fields_are_all_named(house: House) -> None:
     ]
 
 
-async def test_no_error_text_quotes_what_was_sent(house: House) -> None:
+async def test_no_error_text_quotes_what_was_sent(world: World) -> None:
     body = a_campaign_body(phone_numbers=["+1999999"], timezone="Secretland", metadata={"a": "x" * 20_000})
 
-    answer = await house.client.post("/api/v1/campaigns/", json=body)
+    answer = await world.client.post("/api/v1/campaigns/", json=body)
 
     assert len(errors_of(answer)) == 3
     assert "+1999999" not in answer.text
     assert "Secretland" not in answer.text
 
 
-async def test_campaigns_are_listed_newest_first_and_filtered_by_status(house: House) -> None:
-    first = await house.create_campaign(name="first")
-    second = await house.create_campaign(name="second")
-    await house.create_batch(first["campaign_id"])
+async def test_campaigns_are_listed_newest_first_and_filtered_by_status(world: World) -> None:
+    first = await world.create_campaign(name="first")
+    second = await world.create_campaign(name="second")
+    await world.create_batch(first["campaign_id"])
 
-    everything = await house.client.get("/api/v1/campaigns/")
-    drafts = await house.client.get("/api/v1/campaigns/?status=draft")
-    either = await house.client.get("/api/v1/campaigns/?status=draft&status=active")
-    none = await house.client.get("/api/v1/campaigns/?status=cancelled")
+    everything = await world.client.get("/api/v1/campaigns/")
+    drafts = await world.client.get("/api/v1/campaigns/?status=draft")
+    either = await world.client.get("/api/v1/campaigns/?status=draft&status=active")
+    none = await world.client.get("/api/v1/campaigns/?status=cancelled")
 
     assert [each["name"] for each in everything.json()] == ["second", "first"]
     assert drafts.json() == [second]
@@ -371,14 +371,14 @@ async def test_campaigns_are_listed_newest_first_and_filtered_by_status(house: H
     assert (none.status_code, none.json(), none.headers["x-total-count"]) == (200, [], "0")
 
 
-async def test_batches_of_a_campaign_are_listed_with_their_counters(house: House) -> None:
-    campaign = await house.create_campaign()
-    other = await house.create_campaign()
-    batch = await house.create_batch(campaign["campaign_id"])
-    await house.create_batch(other["campaign_id"])
+async def test_batches_of_a_campaign_are_listed_with_their_counters(world: World) -> None:
+    campaign = await world.create_campaign()
+    other = await world.create_campaign()
+    batch = await world.create_batch(campaign["campaign_id"])
+    await world.create_batch(other["campaign_id"])
     del batch["import_report"]
 
     for path in ("batches", "batches/"):
-        answer = await house.client.get(f"/api/v1/campaigns/{campaign['campaign_id']}/{path}")
+        answer = await world.client.get(f"/api/v1/campaigns/{campaign['campaign_id']}/{path}")
 
         assert answer.json() == [batch]

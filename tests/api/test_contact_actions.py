@@ -8,7 +8,7 @@ import pytest
 from domain.batch import BatchStatus
 from domain.contact import WAITING, ContactStatus, SkipReason
 from tests.api.scene import a_scene
-from tests.api.world import House, a_problem, errors_of
+from tests.api.world import World, a_problem, errors_of
 
 SKIP = "batches/{batch_id}/contacts/{waiting}/skip"
 FOLLOW_UP = "batches/{batch_id}/contacts/{answered}/follow-up"
@@ -20,8 +20,8 @@ def conflict(detail: str) -> dict[str, object]:
 
 
 @pytest.mark.parametrize("status", sorted(WAITING))
-async def test_waiting_contact_is_skipped_by_hand(house: House, status: ContactStatus) -> None:
-    scene = await a_scene(house)
+async def test_waiting_contact_is_skipped_by_hand(world: World, status: ContactStatus) -> None:
+    scene = await a_scene(world)
     scene.move_contact(scene.waiting, status)
 
     answer = await scene.post(SKIP)
@@ -36,21 +36,21 @@ async def test_waiting_contact_is_skipped_by_hand(house: House, status: ContactS
             "message": "Contact skipped successfully",
         },
     )
-    stored = house.tables.contacts[scene.waiting]
+    stored = world.tables.contacts[scene.waiting]
     assert (stored.status, stored.skip_reason) == (ContactStatus.SKIPPED, SkipReason.MANUAL)
-    assert house.engine.skips == [(scene.batch_id, scene.waiting, status)]
+    assert world.engine.skips == [(scene.batch_id, scene.waiting, status)]
 
 
 @pytest.mark.parametrize("status", sorted(set(ContactStatus) - WAITING))
-async def test_live_or_terminal_contact_is_not_skipped(house: House, status: ContactStatus) -> None:
-    scene = await a_scene(house)
+async def test_live_or_terminal_contact_is_not_skipped(world: World, status: ContactStatus) -> None:
+    scene = await a_scene(world)
     scene.move_contact(scene.waiting, status)
     before = scene.rows()
 
     answer = await scene.post(SKIP)
 
     assert answer.json() == conflict(f"Contact is {status} and cannot be skipped")
-    assert (scene.rows(), house.engine.skips) == (before, [])
+    assert (scene.rows(), world.engine.skips) == (before, [])
 
 
 @pytest.mark.parametrize(
@@ -101,9 +101,9 @@ async def test_live_or_terminal_contact_is_not_skipped(house: House, status: Con
     ],
 )
 async def test_follow_up_is_due_at_the_first_opening_from_the_wished_time_on(
-    house: House, campaign: dict[str, Any], batch: dict[str, Any], at: str, due_at: str
+    world: World, campaign: dict[str, Any], batch: dict[str, Any], at: str, due_at: str
 ) -> None:
-    scene = await a_scene(house, campaign=campaign, **batch)
+    scene = await a_scene(world, campaign=campaign, **batch)
 
     answer = await scene.post(FOLLOW_UP, json={"at": at})
 
@@ -117,9 +117,9 @@ async def test_follow_up_is_due_at_the_first_opening_from_the_wished_time_on(
             "message": "Follow-up scheduled successfully",
         },
     )
-    stored, instant = house.tables.contacts[scene.answered], datetime.fromisoformat(due_at)
+    stored, instant = world.tables.contacts[scene.answered], datetime.fromisoformat(due_at)
     assert (stored.status, stored.follow_up_at) == (ContactStatus.FOLLOWUP_SCHEDULED, instant)
-    assert house.engine.follow_ups == [(scene.batch_id, scene.answered, 2, instant)]
+    assert world.engine.follow_ups == [(scene.batch_id, scene.answered, 2, instant)]
 
 
 @pytest.mark.parametrize(
@@ -144,20 +144,20 @@ async def test_follow_up_is_due_at_the_first_opening_from_the_wished_time_on(
     ],
 )
 async def test_follow_up_that_could_not_be_called_is_422_and_changes_nothing(
-    house: House, campaign: dict[str, Any], batch: dict[str, Any], at: str, code: str
+    world: World, campaign: dict[str, Any], batch: dict[str, Any], at: str, code: str
 ) -> None:
-    scene = await a_scene(house, campaign=campaign, **batch)
+    scene = await a_scene(world, campaign=campaign, **batch)
     before = scene.rows()
 
     answer = await scene.post(FOLLOW_UP, json={"at": at})
 
     assert errors_of(answer) == [(["body", "at"], code)]
-    assert (scene.rows(), house.engine.follow_ups) == (before, [])
+    assert (scene.rows(), world.engine.follow_ups) == (before, [])
 
 
-async def test_past_follow_up_of_a_batch_whose_end_has_come_is_422(house: House) -> None:
-    scene = await a_scene(house, scheduled_end="2026-09-04T13:00:00Z")
-    house.clock.pass_time(timedelta(hours=1))
+async def test_past_follow_up_of_a_batch_whose_end_has_come_is_422(world: World) -> None:
+    scene = await a_scene(world, scheduled_end="2026-09-04T13:00:00Z")
+    world.clock.pass_time(timedelta(hours=1))
 
     answer = await scene.post(FOLLOW_UP, json={"at": "2026-09-04T12:30:00Z"})
 
@@ -182,9 +182,9 @@ async def test_past_follow_up_of_a_batch_whose_end_has_come_is_422(house: House)
     ],
 )
 async def test_malformed_follow_up_is_422_and_changes_nothing(
-    house: House, request_body: bytes, loc: list[str | int], code: str
+    world: World, request_body: bytes, loc: list[str | int], code: str
 ) -> None:
-    scene = await a_scene(house)
+    scene = await a_scene(world)
     before = scene.rows()
 
     answer = await scene.post(FOLLOW_UP, content=request_body, headers={"Content-Type": "application/json"})
@@ -194,20 +194,20 @@ async def test_malformed_follow_up_is_422_and_changes_nothing(
 
 
 @pytest.mark.parametrize("status", sorted(set(ContactStatus) - {ContactStatus.COMPLETED}))
-async def test_contact_that_is_not_completed_gets_no_follow_up(house: House, status: ContactStatus) -> None:
-    scene = await a_scene(house)
+async def test_contact_that_is_not_completed_gets_no_follow_up(world: World, status: ContactStatus) -> None:
+    scene = await a_scene(world)
     scene.move_contact(scene.answered, status)
     before = scene.rows()
 
     answer = await scene.post(FOLLOW_UP)
 
     assert answer.json() == conflict(f"Contact is {status} and cannot be given a follow-up")
-    assert (scene.rows(), house.engine.follow_ups) == (before, [])
+    assert (scene.rows(), world.engine.follow_ups) == (before, [])
 
 
 @pytest.mark.parametrize("status", [BatchStatus.COMPLETED, BatchStatus.CANCELLED, BatchStatus.EXPIRED])
-async def test_batch_that_is_over_takes_no_follow_up(house: House, status: BatchStatus) -> None:
-    scene = await a_scene(house)
+async def test_batch_that_is_over_takes_no_follow_up(world: World, status: BatchStatus) -> None:
+    scene = await a_scene(world)
     scene.move_batch(status)
 
     answer = await scene.post(FOLLOW_UP)
@@ -215,19 +215,19 @@ async def test_batch_that_is_over_takes_no_follow_up(house: House, status: Batch
     assert answer.json() == conflict(f"Batch is {status} and cannot be given a follow-up")
 
 
-async def test_follow_up_waits_in_a_paused_batch(house: House) -> None:
-    scene = await a_scene(house)
+async def test_follow_up_waits_in_a_paused_batch(world: World) -> None:
+    scene = await a_scene(world)
     scene.move_batch(BatchStatus.PAUSED)
 
     answer = await scene.post(FOLLOW_UP)
 
     assert (answer.status_code, answer.json()["status"]) == (200, "followup_scheduled")
-    assert house.tables.contacts[scene.answered].follow_up_at == datetime(2026, 9, 5, 16, tzinfo=UTC)
+    assert world.tables.contacts[scene.answered].follow_up_at == datetime(2026, 9, 5, 16, tzinfo=UTC)
 
 
 @pytest.mark.parametrize("at", ["2026-09-05T16:00:00Z", "2026-09-09T16:00:00Z"])
-async def test_contact_without_a_follow_up_left_is_409_whatever_the_time(house: House, at: str) -> None:
-    scene = await a_scene(house, campaign={"max_follow_ups": 0}, scheduled_end="2026-09-08T00:00:00Z")
+async def test_contact_without_a_follow_up_left_is_409_whatever_the_time(world: World, at: str) -> None:
+    scene = await a_scene(world, campaign={"max_follow_ups": 0}, scheduled_end="2026-09-08T00:00:00Z")
 
     answer = await scene.post(FOLLOW_UP, json={"at": at})
 

@@ -20,7 +20,7 @@ from domain.contact import Contact, ContactStatus
 from domain.errors import BatchNotFound, StoreUnavailable
 from domain.identity import BatchId, ExecutionId
 from tests import fakes
-from tests.api.world import OTHER_SECRET, SECRET, House, Json, a_problem, bearer
+from tests.api.world import OTHER_SECRET, SECRET, Json, World, a_problem, bearer
 from tests.builders import a_call_record, a_contact
 from tests.telephony.world import served
 
@@ -92,13 +92,13 @@ CALL_COLUMNS = [
 SOME_DAY = datetime(2026, 9, 4, 14, 0, 0, 250_000, tzinfo=UTC)
 
 
-async def _a_batch(house: House, contacts: Sequence[dict[str, object]]) -> Json:
-    campaign = await house.create_campaign()
-    return await house.create_batch(campaign["campaign_id"], contacts=list(contacts))
+async def _a_batch(world: World, contacts: Sequence[dict[str, object]]) -> Json:
+    campaign = await world.create_campaign()
+    return await world.create_batch(campaign["campaign_id"], contacts=list(contacts))
 
 
-async def _export(house: House, batch: Json, **query: str) -> httpx.Response:
-    return await house.client.get(f"/api/v1/batches/{batch['batch_id']}/export.csv", params=query)
+async def _export(world: World, batch: Json, **query: str) -> httpx.Response:
+    return await world.client.get(f"/api/v1/batches/{batch['batch_id']}/export.csv", params=query)
 
 
 def _read(answer: httpx.Response) -> list[dict[str, str]]:
@@ -106,7 +106,7 @@ def _read(answer: httpx.Response) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(answer.text, newline="")))
 
 
-async def test_row_per_contact_holds_its_newest_call_and_its_variables(house: House) -> None:
+async def test_row_per_contact_holds_its_newest_call_and_its_variables(world: World) -> None:
     people: list[dict[str, object]] = [
         {
             "phone_number": "+14155550104",
@@ -115,10 +115,10 @@ async def test_row_per_contact_holds_its_newest_call_and_its_variables(house: Ho
         },
         {"phone_number": "+14155550105", "call_variables": {"Z": [1, "ä"], "b": None}},
     ]
-    batch = await _a_batch(house, people)
-    called, waiting = house.tables.contacts_of(BatchId(batch["batch_id"]))
-    call = await house.dial(called.contact_id, 1, AttemptKind.INITIAL)
-    house.tables.calls[call.execution_id] = replace(
+    batch = await _a_batch(world, people)
+    called, waiting = world.tables.contacts_of(BatchId(batch["batch_id"]))
+    call = await world.dial(called.contact_id, 1, AttemptKind.INITIAL)
+    world.tables.calls[call.execution_id] = replace(
         call,
         call_status=CallStatus.COMPLETED,
         answered_at=SOME_DAY,
@@ -127,7 +127,7 @@ async def test_row_per_contact_holds_its_newest_call_and_its_variables(house: Ho
         summary="-5 %",
     )
 
-    answer = await _export(house, batch)
+    answer = await _export(world, batch)
 
     header = answer.content.split(b"\r\n")[0].decode()
     first, second = _read(answer)
@@ -166,9 +166,9 @@ async def test_row_per_contact_holds_its_newest_call_and_its_variables(house: Ho
     }
 
 
-async def test_row_per_call_leaves_out_whom_nobody_called(house: House) -> None:
-    batch = await _a_batch(house, [{"phone_number": "+14155550104"}, {"phone_number": "+14155550105"}])
-    call = await house.dial_first(batch)
+async def test_row_per_call_leaves_out_whom_nobody_called(world: World) -> None:
+    batch = await _a_batch(world, [{"phone_number": "+14155550104"}, {"phone_number": "+14155550105"}])
+    call = await world.dial_first(batch)
     retry = replace(
         call,
         execution_id=ExecutionId(f"{call.execution_id}b"),
@@ -177,9 +177,9 @@ async def test_row_per_call_leaves_out_whom_nobody_called(house: House) -> None:
         provider=None,
         error="x",
     )
-    house.tables.calls[retry.execution_id] = retry
+    world.tables.calls[retry.execution_id] = retry
 
-    answer = await _export(house, batch, rows="calls")
+    answer = await _export(world, batch, rows="calls")
 
     first, second = _read(answer)
     assert list(first) == CALL_COLUMNS
@@ -193,22 +193,22 @@ async def test_row_per_call_leaves_out_whom_nobody_called(house: House) -> None:
     assert (second["provider"], second["error"]) == ("", "x")
 
 
-async def test_file_is_named_after_its_batch_and_has_a_header_without_rows_too(house: House) -> None:
-    batch = await _a_batch(house, [{"phone_number": "+14155550104"}])
+async def test_file_is_named_after_its_batch_and_has_a_header_without_rows_too(world: World) -> None:
+    batch = await _a_batch(world, [{"phone_number": "+14155550104"}])
 
-    answer = await _export(house, batch, rows="calls")
+    answer = await _export(world, batch, rows="calls")
 
     assert answer.headers["content-type"] == "text/csv; charset=utf-8"
     assert answer.headers["content-disposition"] == f'attachment; filename="{batch["batch_id"]}.csv"'
     assert answer.content == ",".join(CALL_COLUMNS).encode() + b"\r\n"
 
 
-async def test_file_of_many_stretches_holds_everybody_once_and_in_order(house: House) -> None:
+async def test_file_of_many_stretches_holds_everybody_once_and_in_order(world: World) -> None:
     numbers = [f"+1415{5000000 + number}" for number in range(1200)]
-    campaign = await house.create_campaign()
-    batch = await house.create_batch(campaign["campaign_id"], numbers)
+    campaign = await world.create_campaign()
+    batch = await world.create_batch(campaign["campaign_id"], numbers)
 
-    rows = _read(await _export(house, batch))
+    rows = _read(await _export(world, batch))
 
     assert [row["phone_number"] for row in rows] == numbers
 
@@ -312,22 +312,22 @@ def test_python_reads_back_every_cell_that_is_written(rows: list[list[str]]) -> 
     assert list(csv.reader(io.StringIO(written.decode(), newline=""), strict=True)) == rows
 
 
-async def test_exported_people_can_be_imported_again(house: House) -> None:
+async def test_exported_people_can_be_imported_again(world: World) -> None:
     people: list[dict[str, object]] = [
         {"phone_number": "+14155550104", "external_id": "=P", "call_variables": {"callee_name": 'I "x"\n'}},
         {"phone_number": "+14155550105", "external_id": "P-2", "call_variables": {"due": "2026-09-18"}},
     ]
-    batch = await _a_batch(house, people)
-    exported = await _export(house, batch)
+    batch = await _a_batch(world, people)
+    exported = await _export(world, batch)
 
-    imported = await house.client.post(
+    imported = await world.client.post(
         "/api/v1/batches/upload",
         data={"campaign_id": batch["campaign_id"]},
         files={"file": ("export.csv", exported.content, "text/csv")},
     )
 
     assert imported.status_code == 201, imported.text
-    first, second = house.tables.contacts_of(BatchId(imported.json()["batch_id"]))
+    first, second = world.tables.contacts_of(BatchId(imported.json()["batch_id"]))
     assert (first.phone_number, first.external_id) == ("+14155550104", "'=P")
     assert first.call_variables["callee_name"] == 'I "x"\n'
     assert (second.phone_number, second.external_id) == ("+14155550105", "P-2")
@@ -343,49 +343,49 @@ async def test_exported_people_can_be_imported_again(house: House) -> None:
     ],
 )
 async def test_export_with_long_transcripts_can_be_imported_again(
-    house: House, rows: ExportRows, standing: set[str]
+    world: World, rows: ExportRows, standing: set[str]
 ) -> None:
-    batch = await _a_batch(house, [{"phone_number": "+14155550104", "call_variables": {"due": "2026-09-18"}}])
-    call = await house.dial_first(batch)
-    house.tables.calls[call.execution_id] = replace(call, transcript="Hello. " * 4096, summary="Short.")
-    exported = await _export(house, batch, rows=rows)
+    batch = await _a_batch(world, [{"phone_number": "+14155550104", "call_variables": {"due": "2026-09-18"}}])
+    call = await world.dial_first(batch)
+    world.tables.calls[call.execution_id] = replace(call, transcript="Hello. " * 4096, summary="Short.")
+    exported = await _export(world, batch, rows=rows)
 
-    imported = await house.client.post(
+    imported = await world.client.post(
         "/api/v1/batches/upload",
         data={"campaign_id": batch["campaign_id"]},
         files={"file": ("export.csv", exported.content, "text/csv")},
     )
 
     assert imported.status_code == 201, imported.text
-    (person,) = house.tables.contacts_of(BatchId(imported.json()["batch_id"]))
+    (person,) = world.tables.contacts_of(BatchId(imported.json()["batch_id"]))
     assert set(person.call_variables) == {"contact_id", "vars.due"} | standing
 
 
-async def test_batch_of_another_organization_is_404_before_anything_is_sent(house: House) -> None:
-    batch = await _a_batch(house, [{"phone_number": "+14155550104"}])
+async def test_batch_of_another_organization_is_404_before_anything_is_sent(world: World) -> None:
+    batch = await _a_batch(world, [{"phone_number": "+14155550104"}])
     path = f"/api/v1/batches/{batch['batch_id']}/export.csv"
 
-    foreign = await house.client.get(path, headers=bearer(OTHER_SECRET))
-    unknown = await house.client.get("/api/v1/batches/btc_nobody/export.csv")
+    foreign = await world.client.get(path, headers=bearer(OTHER_SECRET))
+    unknown = await world.client.get("/api/v1/batches/btc_nobody/export.csv")
 
     assert foreign.json() == a_problem(404, "not-found", "Not Found", "Batch not found")
     assert foreign.content == unknown.content
 
 
-async def test_unknown_kind_of_rows_is_422(house: House) -> None:
-    batch = await _a_batch(house, [{"phone_number": "+14155550104"}])
+async def test_unknown_kind_of_rows_is_422(world: World) -> None:
+    batch = await _a_batch(world, [{"phone_number": "+14155550104"}])
 
-    answer = await _export(house, batch, rows="people")
+    answer = await _export(world, batch, rows="people")
 
     assert [each["loc"] for each in answer.json()["errors"]] == [["query", "rows"]]
 
 
-async def test_export_needs_the_database_but_not_temporal(house: House) -> None:
-    batch = await _a_batch(house, [{"phone_number": "+14155550104"}])
-    house.engine.is_down = True
-    without_temporal = await _export(house, batch)
-    house.tables.is_down = True
-    without_database = await _export(house, batch)
+async def test_export_needs_the_database_but_not_temporal(world: World) -> None:
+    batch = await _a_batch(world, [{"phone_number": "+14155550104"}])
+    world.engine.is_down = True
+    without_temporal = await _export(world, batch)
+    world.tables.is_down = True
+    without_database = await _export(world, batch)
 
     assert (without_temporal.status_code, without_database.status_code) == (200, 503)
 
@@ -405,11 +405,11 @@ class _DyingStore(fakes.FakeExportStore):
 
 
 @pytest.mark.process
-async def test_file_breaks_off_when_the_database_fails_in_its_midst(house: House) -> None:
-    campaign = await house.create_campaign()
+async def test_file_breaks_off_when_the_database_fails_in_its_midst(world: World) -> None:
+    campaign = await world.create_campaign()
     numbers = [f"+1415{5000000 + number}" for number in range(120)]
-    batch = await house.create_batch(campaign["campaign_id"], numbers)
-    install(house.app, replace(house.parts, export=_DyingStore(house.tables)))
+    batch = await world.create_batch(campaign["campaign_id"], numbers)
+    install(world.app, replace(world.parts, export=_DyingStore(world.tables)))
     received = bytearray()
 
     async def download(client: httpx.AsyncClient) -> None:
@@ -418,16 +418,16 @@ async def test_file_breaks_off_when_the_database_fails_in_its_midst(house: House
             async for chunk in answer.aiter_bytes():
                 received.extend(chunk)
 
-    async with served(house.app) as address, httpx.AsyncClient(base_url=address) as client:
+    async with served(world.app) as address, httpx.AsyncClient(base_url=address) as client:
         with pytest.raises(httpx.RemoteProtocolError):
             await download(client)
 
     assert received.count(b"\r\n") == 51
 
 
-async def test_batch_that_was_taken_back_meanwhile_is_no_whole_file(house: House) -> None:
-    batch = await _a_batch(house, [{"phone_number": "+14155550104"}])
-    export = await CsvExport.open(house.parts.export, BatchId(batch["batch_id"]), 2, ExportRows.CONTACTS)
+async def test_batch_that_was_taken_back_meanwhile_is_no_whole_file(world: World) -> None:
+    batch = await _a_batch(world, [{"phone_number": "+14155550104"}])
+    export = await CsvExport.open(world.parts.export, BatchId(batch["batch_id"]), 2, ExportRows.CONTACTS)
 
     with pytest.raises(BatchNotFound):
         [_ async for _ in export.chunks()]
@@ -455,11 +455,11 @@ class _TalkativeStore(fakes.FakeExportStore):
     ],
 )
 async def test_stretches_are_as_long_as_memory_allows(
-    house: House, characters: int, stretches: list[int]
+    world: World, characters: int, stretches: list[int]
 ) -> None:
-    campaign = await house.create_campaign()
-    batch = await house.create_batch(campaign["campaign_id"], [f"+1415{5000000 + n}" for n in range(1200)])
-    store = _TalkativeStore(house.tables, characters)
+    campaign = await world.create_campaign()
+    batch = await world.create_batch(campaign["campaign_id"], [f"+1415{5000000 + n}" for n in range(1200)])
+    store = _TalkativeStore(world.tables, characters)
     export = await CsvExport.open(store, BatchId(batch["batch_id"]), 1200, ExportRows.CONTACTS)
 
     assert len([chunk async for chunk in export.chunks()]) == 1 + len(store.stretches)

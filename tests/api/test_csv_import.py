@@ -16,7 +16,7 @@ from api.batches import upload
 from api.batches.schemas import MAX_CONTACTS, BatchHead
 from api.http.csv_file import CsvFile
 from domain.identity import BatchId
-from tests.api.world import House, Json, a_batch_body, a_problem, created, errors_of
+from tests.api.world import Json, World, a_batch_body, a_problem, created, errors_of
 
 UPLOAD = "/api/v1/batches/upload"
 GOOD = "phone_number\n+14155550104\n"
@@ -38,22 +38,22 @@ def a_form(*parts: tuple[str, str | bytes]) -> bytes:
     return bytes(written) + f"--{BOUNDARY}--\r\n".encode()
 
 
-async def _send(house: House, parts: Parts, headers: Mapping[str, str] = {}) -> httpx.Response:
-    campaign_id = next(iter(house.tables.campaigns), None)
+async def _send(world: World, parts: Parts, headers: Mapping[str, str] = {}) -> httpx.Response:
+    campaign_id = next(iter(world.tables.campaigns), None)
     if campaign_id is None:
-        campaign_id = (await house.create_campaign())["campaign_id"]
+        campaign_id = (await world.create_campaign())["campaign_id"]
     content = a_form(("campaign_id", campaign_id), *parts)
-    return await house.client.post(UPLOAD, content=content, headers={**FORM, **headers})
+    return await world.client.post(UPLOAD, content=content, headers={**FORM, **headers})
 
 
-async def _import(house: House, file: str | bytes, **fields: str) -> httpx.Response:
-    return await _send(house, [*fields.items(), ("file", file)])
+async def _import(world: World, file: str | bytes, **fields: str) -> httpx.Response:
+    return await _send(world, [*fields.items(), ("file", file)])
 
 
-def _people(house: House, batch: Json) -> "list[Person]":
+def _people(world: World, batch: Json) -> "list[Person]":
     return [
         (each.phone_number, each.external_id, each.timezone, dict(each.call_variables))
-        for each in house.tables.contacts_of(BatchId(batch["batch_id"]))
+        for each in world.tables.contacts_of(BatchId(batch["batch_id"]))
     ]
 
 
@@ -136,12 +136,12 @@ ANN: Person = ("+14155550104", None, None, {})
         ),
     ],
 )
-async def test_file_is_read_as_it_is_meant(house: House, file: str, people: list[Any]) -> None:
-    batch = created(await _import(house, file))
+async def test_file_is_read_as_it_is_meant(world: World, file: str, people: list[Any]) -> None:
+    batch = created(await _import(world, file))
 
-    assert _people(house, batch) == people
+    assert _people(world, batch) == people
     assert batch["import_report"] == {"received": 1, "accepted": 1, "invalid": 0, "duplicates": 0}
-    assert list(house.engine.started) == [batch["batch_id"]]
+    assert list(world.engine.started) == [batch["batch_id"]]
 
 
 @pytest.mark.parametrize(
@@ -173,17 +173,17 @@ async def test_file_is_read_as_it_is_meant(house: House, file: str, people: list
 )
 @pytest.mark.parametrize("on_invalid", ["reject", "skip"])
 async def test_file_that_is_no_list_of_contacts_is_422_and_says_where(
-    house: House, file: str | bytes, errors: list[Any], on_invalid: str
+    world: World, file: str | bytes, errors: list[Any], on_invalid: str
 ) -> None:
-    answer = await _import(house, file, on_invalid=on_invalid)
+    answer = await _import(world, file, on_invalid=on_invalid)
 
     assert errors_of(answer) == errors
-    assert house.is_empty()
+    assert world.is_empty()
 
 
-async def test_every_fault_is_counted_and_a_hundred_are_listed(house: House) -> None:
-    header = await _import(house, "phone_number" + "," * 150 + "\n")
-    rows = await _import(house, "phone_number\n" + "x\n" * 150)
+async def test_every_fault_is_counted_and_a_hundred_are_listed(world: World) -> None:
+    header = await _import(world, "phone_number" + "," * 150 + "\n")
+    rows = await _import(world, "phone_number\n" + "x\n" * 150)
 
     for answer in (header, rows):
         assert len(errors_of(answer)) == 100
@@ -206,45 +206,45 @@ FOUR_COLUMNS = "mobile_number,external_id,timezone,due\n"
 
 @pytest.mark.parametrize(("row", "column", "code"), BAD_ROWS)
 async def test_one_bad_row_refuses_the_file_naming_row_and_column(
-    house: House, row: str, column: str | int, code: str
+    world: World, row: str, column: str | int, code: str
 ) -> None:
-    answer = await _import(house, f'{FOUR_COLUMNS}+14155550104,,,"two\nlines"\n\n{row}\n')
+    answer = await _import(world, f'{FOUR_COLUMNS}+14155550104,,,"two\nlines"\n\n{row}\n')
 
     assert errors_of(answer) == [(["file", 3, column], code)]
-    assert house.is_empty()
+    assert world.is_empty()
 
 
 @pytest.mark.parametrize(("row", "column", "code"), BAD_ROWS)
 async def test_bad_row_is_stored_as_skipped_on_request(
-    house: House, row: str, column: str | int, code: str
+    world: World, row: str, column: str | int, code: str
 ) -> None:
-    batch = created(await _import(house, f"{FOUR_COLUMNS}{row}\n+14155550104\n", on_invalid="skip"))
+    batch = created(await _import(world, f"{FOUR_COLUMNS}{row}\n+14155550104\n", on_invalid="skip"))
 
-    bad, good = house.tables.contacts_of(BatchId(batch["batch_id"]))
+    bad, good = world.tables.contacts_of(BatchId(batch["batch_id"]))
     assert batch["import_report"] == {"received": 2, "accepted": 1, "invalid": 1, "duplicates": 0}
     assert (bad.status, good.status) == ("skipped", "pending")
     assert (bad.skip_detail or "").startswith(f"{column}: ")
 
 
-async def test_only_bad_rows_are_422_also_when_bad_rows_are_skipped(house: House) -> None:
-    answer = await _import(house, "phone_number\n1\n2\n", on_invalid="skip")
+async def test_only_bad_rows_are_422_also_when_bad_rows_are_skipped(world: World) -> None:
+    answer = await _import(world, "phone_number\n1\n2\n", on_invalid="skip")
 
     assert errors_of(answer) == [(["file"], "no_valid_contact")]
 
 
-async def test_later_rows_with_the_same_number_are_dropped_or_named(house: House) -> None:
+async def test_later_rows_with_the_same_number_are_dropped_or_named(world: World) -> None:
     file = "mobile_number,due\n+14155550104,1\n+14155550105,2\n +14155550104,3\n"
-    refused = await _import(house, file, on_duplicate="reject")
-    batch = created(await _import(house, file))
+    refused = await _import(world, file, on_duplicate="reject")
+    batch = created(await _import(world, file))
 
     assert errors_of(refused) == [(["file", 4, "mobile_number"], "duplicate")]
     assert refused.json()["errors"][0]["msg"] == "Same number as row 2"
     assert batch["import_report"] == {"received": 3, "accepted": 2, "invalid": 0, "duplicates": 1}
-    assert [variables["due"] for *_, variables in _people(house, batch)] == ["1", "2"]
+    assert [variables["due"] for *_, variables in _people(world, batch)] == ["1", "2"]
 
 
-async def test_every_field_of_the_form_means_what_it_means_in_json(house: House) -> None:
-    campaign = await house.create_campaign()
+async def test_every_field_of_the_form_means_what_it_means_in_json(world: World) -> None:
+    campaign = await world.create_campaign()
     day = {"enabled": True, "start": "10:00", "end": "11:00"}
     week = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
     fields: dict[str, Any] = {
@@ -265,21 +265,21 @@ async def test_every_field_of_the_form_means_what_it_means_in_json(house: House)
     }
     as_text = {key: value if isinstance(value, str) else json.dumps(value) for key, value in fields.items()}
 
-    from_json = await house.client.post(
+    from_json = await world.client.post(
         UPLOAD, json=a_batch_body(campaign["campaign_id"], ["+14155550104"], **fields)
     )
-    from_form = await _import(house, GOOD, **as_text)
+    from_form = await _import(world, GOOD, **as_text)
 
     differing = {"batch_id": None}
     assert {**created(from_form), **differing} == {**created(from_json), **differing}
 
 
 @pytest.mark.parametrize("blank", ["", " ", "\r\n"])
-async def test_field_left_blank_is_absent(house: House, blank: str) -> None:
+async def test_field_left_blank_is_absent(world: World, blank: str) -> None:
     names = [name for name in BatchHead.model_fields if name != "campaign_id"]
 
-    plain = created(await _import(house, GOOD))
-    with_blanks = created(await _import(house, GOOD, **dict.fromkeys(names, blank)))
+    plain = created(await _import(world, GOOD))
+    with_blanks = created(await _import(world, GOOD, **dict.fromkeys(names, blank)))
 
     differing = {"batch_id": None}
     assert {**with_blanks, **differing} == {**plain, **differing}
@@ -348,12 +348,12 @@ async def test_field_left_blank_is_absent(house: House, blank: str) -> None:
     ],
 )
 async def test_form_with_a_wrong_field_is_422_and_names_it(
-    house: House, parts: Parts, errors: list[Any]
+    world: World, parts: Parts, errors: list[Any]
 ) -> None:
-    answer = await _send(house, parts)
+    answer = await _send(world, parts)
 
     assert errors_of(answer) == errors
-    assert house.is_empty()
+    assert world.is_empty()
 
 
 WHOLE = a_form(("file", GOOD), ("scheduled_start", "2030-01-01T00:00:00Z"))
@@ -373,8 +373,8 @@ CUT_AFTER_THE_FILE = WHOLE[: WHOLE.index(b"Content-Disposition", len(BOUNDARY) +
         pytest.param(FORM, f"--{BOUNDARY}\r\n\r\nx\r\n--{BOUNDARY}--\r\n".encode(), id="part without a name"),
     ],
 )
-async def test_body_that_is_no_form_is_422(house: House, headers: dict[str, str], content: bytes) -> None:
-    answer = await house.client.post(UPLOAD, content=content, headers=headers)
+async def test_body_that_is_no_form_is_422(world: World, headers: dict[str, str], content: bytes) -> None:
+    answer = await world.client.post(UPLOAD, content=content, headers=headers)
 
     assert errors_of(answer) == [(["body"], "form_invalid")]
 
@@ -392,39 +392,39 @@ async def test_body_that_is_no_form_is_422(house: House, headers: dict[str, str]
     ],
 )
 async def test_other_media_types_are_415_and_name_what_is_accepted(
-    house: House, path: str, headers: dict[str, str], accepted: str
+    world: World, path: str, headers: dict[str, str], accepted: str
 ) -> None:
-    answer = await house.client.post(path, content=a_form(("file", GOOD)), headers=headers)
+    answer = await world.client.post(path, content=a_form(("file", GOOD)), headers=headers)
 
     detail = f"Send {accepted} without Content-Encoding"
     assert answer.json() == a_problem(415, "unsupported-media-type", "Unsupported Media Type", detail)
 
 
-async def test_form_over_50_megabytes_is_413_also_when_it_is_broken_and_says_no_length(house: House) -> None:
+async def test_form_over_50_megabytes_is_413_also_when_it_is_broken_and_says_no_length(world: World) -> None:
     async def chunks() -> AsyncIterator[bytes]:
         for _ in range(51):
             yield b"x" * 1024 * 1024
 
-    answer = await house.client.post(UPLOAD, content=chunks(), headers=FORM)
+    answer = await world.client.post(UPLOAD, content=chunks(), headers=FORM)
 
     detail = "Request body is limited to 50 MB (52,428,800 bytes)"
     assert answer.json() == a_problem(413, "too-large", "Content Too Large", detail)
 
 
 async def test_more_rows_than_a_batch_may_have_are_413_also_when_they_are_bad(
-    house: House, monkeypatch: pytest.MonkeyPatch
+    world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(upload, "MAX_CONTACTS", 1000)
-    answer = await _import(house, "phone_number\n" + "1\n" * 1001)
+    answer = await _import(world, "phone_number\n" + "1\n" * 1001)
 
     detail = "A batch is limited to 1,000 contacts"
     assert MAX_CONTACTS == 100_000
     assert answer.json() == a_problem(413, "too-large", "Content Too Large", detail)
-    assert house.is_empty()
+    assert world.is_empty()
 
 
-async def test_token_is_asked_before_a_file_is_read(house: House) -> None:
-    answer = await house.client.post(UPLOAD, content=b"", headers={**FORM, "Authorization": ""})
+async def test_token_is_asked_before_a_file_is_read(world: World) -> None:
+    answer = await world.client.post(UPLOAD, content=b"", headers={**FORM, "Authorization": ""})
 
     assert answer.status_code == 401
 
@@ -432,16 +432,16 @@ async def test_token_is_asked_before_a_file_is_read(house: House) -> None:
 KEY = {"Idempotency-Key": "monday"}
 
 
-async def test_same_people_again_are_answered_from_memory_however_the_file_is_written(house: House) -> None:
+async def test_same_people_again_are_answered_from_memory_however_the_file_is_written(world: World) -> None:
     parts = [("name", "a"), ("file", "phone_number,due\n+14155550104,1\n+14155550105\n")]
     rewritten = [("file", '\ufeffdue,"phone_number"\r\n1,+14155550104\r\n\r\n,+14155550105'), ("name", "a")]
 
-    first = await _send(house, parts, KEY)
-    second = await _send(house, rewritten, KEY)
+    first = await _send(world, parts, KEY)
+    second = await _send(world, rewritten, KEY)
 
     assert (second.status_code, second.headers["idempotency-replayed"]) == (201, "true")
     assert second.content == first.content
-    assert len(house.engine.started) == 1
+    assert len(world.engine.started) == 1
 
 
 @pytest.mark.parametrize(
@@ -452,16 +452,16 @@ async def test_same_people_again_are_answered_from_memory_however_the_file_is_wr
         pytest.param([("name", "b"), ("file", "phone_number,due\n+14155550104,1\n")], id="a field"),
     ],
 )
-async def test_other_people_or_fields_with_the_same_key_are_422(house: House, other: Parts) -> None:
-    created(await _send(house, [("name", "a"), ("file", "phone_number,due\n+14155550104,1\n")], KEY))
-    answer = await _send(house, other, KEY)
+async def test_other_people_or_fields_with_the_same_key_are_422(world: World, other: Parts) -> None:
+    created(await _send(world, [("name", "a"), ("file", "phone_number,due\n+14155550104,1\n")], KEY))
+    answer = await _send(world, other, KEY)
 
     assert errors_of(answer) == [(["header", "Idempotency-Key"], "idempotency_mismatch")]
 
 
-async def test_many_files_at_once_are_all_taken(house: House) -> None:
-    await house.create_campaign()
-    answers = await asyncio.gather(*(_import(house, GOOD) for _ in range(6)))
+async def test_many_files_at_once_are_all_taken(world: World) -> None:
+    await world.create_campaign()
+    answers = await asyncio.gather(*(_import(world, GOOD) for _ in range(6)))
 
     assert [each.status_code for each in answers] == [201] * 6
 

@@ -16,7 +16,7 @@ from domain.counters import BatchTally
 from domain.identity import BatchId
 from domain.ports import CircuitReport
 from tests.api.test_debug import HOUR, NUMBERS, SECOND, a_batch, debug, end_calls, move, polled
-from tests.api.world import House, Json
+from tests.api.world import Json, World
 from tests.builders import a_status_event
 from tests.fakes.clock import NOON
 
@@ -25,12 +25,12 @@ def codes(told: Json) -> list[str]:
     return [each["code"] for each in told["warnings"]]
 
 
-async def test_paused_batch_without_a_worker_is_told_both(house: House) -> None:
-    batch_id = await a_batch(house)
-    move(house, batch_id, status=BatchStatus.PAUSED, paused_by=PausedBy.BATCH)
-    polled(house, workflow=91 * SECOND)
+async def test_paused_batch_without_a_worker_is_told_both(world: World) -> None:
+    batch_id = await a_batch(world)
+    move(world, batch_id, status=BatchStatus.PAUSED, paused_by=PausedBy.BATCH)
+    polled(world, workflow=91 * SECOND)
 
-    told = await debug(house, batch_id)
+    told = await debug(world, batch_id)
 
     assert told["diagnosis"] == "paused"
     assert told["warnings"] == [
@@ -50,12 +50,12 @@ async def test_paused_batch_without_a_worker_is_told_both(house: House) -> None:
     ],
 )
 async def test_zones_of_a_number_whose_windows_do_not_meet_are_told(
-    house: House, windows: list[tuple[str, str]], warned: bool
+    world: World, windows: list[tuple[str, str]], warned: bool
 ) -> None:
     every_day = {"windows": [{"start": start, "end": end} for start, end in windows]}
     days = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
     batch_id = await a_batch(
-        house,
+        world,
         ("+12705550123",),  # Central or Eastern time
         timezone="from_number",
         fallback_timezone="America/New_York",
@@ -63,7 +63,7 @@ async def test_zones_of_a_number_whose_windows_do_not_meet_are_told(
         working_hours=dict.fromkeys(days, every_day),
     )
 
-    told = await debug(house, batch_id)
+    told = await debug(world, batch_id)
 
     assert ("no_common_window" in codes(told)) is warned
     if warned:
@@ -71,17 +71,17 @@ async def test_zones_of_a_number_whose_windows_do_not_meet_are_told(
         assert "America/Chicago or America/New_York" in tip
 
 
-async def test_full_batch_that_nobody_answers_is_told_to_call_fewer_at_once(house: House) -> None:
+async def test_full_batch_that_nobody_answers_is_told_to_call_fewer_at_once(world: World) -> None:
     batch_id = await a_batch(
-        house, (*NUMBERS, "+14155559991", "+14155559992"), metadata={"concurrency_limit": 1}
+        world, (*NUMBERS, "+14155559991", "+14155559992"), metadata={"concurrency_limit": 1}
     )
-    await end_calls(house, batch_id, CallStatus.NO_ANSWER, 19)
-    calling = house.tables.contacts_of(batch_id)
-    answered = await house.dial(calling[19].contact_id, 1, AttemptKind.INITIAL)
-    event = a_status_event(CallStatus.COMPLETED, happened_at=house.clock())
-    await house.calls.record_event(answered.execution_id, event, event_key="1", body=None)
+    await end_calls(world, batch_id, CallStatus.NO_ANSWER, 19)
+    calling = world.tables.contacts_of(batch_id)
+    answered = await world.dial(calling[19].contact_id, 1, AttemptKind.INITIAL)
+    event = a_status_event(CallStatus.COMPLETED, happened_at=world.clock())
+    await world.calls.record_event(answered.execution_id, event, event_key="1", body=None)
 
-    told = await debug(house, batch_id)
+    told = await debug(world, batch_id)
 
     assert (told["diagnosis"], codes(told)) == ("waiting_for_capacity", ["high_no_answer"])
     for tip in (told["diagnostics"]["tip"], told["warnings"][0]["tip"]):
@@ -90,16 +90,16 @@ async def test_full_batch_that_nobody_answers_is_told_to_call_fewer_at_once(hous
         assert "raise" not in tip
 
 
-async def test_calls_that_were_all_settled_by_asking_miss_their_webhooks(house: House) -> None:
-    batch_id = await a_batch(house, NUMBERS)
-    for contact in house.tables.contacts_of(batch_id)[:5]:
-        call = await house.dial(contact.contact_id, 1, AttemptKind.INITIAL)
-        learnt = a_status_event(CallStatus.COMPLETED, happened_at=house.clock(), source=EventSource.POLL)
-        await house.calls.record_event(call.execution_id, learnt, event_key="poll", body=None)
-        now = house.tables.contacts[contact.contact_id]
-        house.tables.contacts[contact.contact_id] = replace(now, status=ContactStatus.COMPLETED)
+async def test_calls_that_were_all_settled_by_asking_miss_their_webhooks(world: World) -> None:
+    batch_id = await a_batch(world, NUMBERS)
+    for contact in world.tables.contacts_of(batch_id)[:5]:
+        call = await world.dial(contact.contact_id, 1, AttemptKind.INITIAL)
+        learnt = a_status_event(CallStatus.COMPLETED, happened_at=world.clock(), source=EventSource.POLL)
+        await world.calls.record_event(call.execution_id, learnt, event_key="poll", body=None)
+        now = world.tables.contacts[contact.contact_id]
+        world.tables.contacts[contact.contact_id] = replace(now, status=ContactStatus.COMPLETED)
 
-    told = await debug(house, batch_id)
+    told = await debug(world, batch_id)
 
     assert told["diagnosis"] == "webhooks_missing"
     assert told["diagnostics"]["tip"].startswith("The last 5 calls ended without a webhook")
@@ -107,9 +107,9 @@ async def test_calls_that_were_all_settled_by_asking_miss_their_webhooks(house: 
 
 
 async def test_reason_of_a_provider_that_refuses_the_key_is_told_with_the_circuit_and_in_the_tip(
-    house: House,
+    world: World,
 ) -> None:
-    batch_id = await a_batch(house)
+    batch_id = await a_batch(world)
     report = CircuitReport(
         provider="jambonz",
         state=BreakerState.OPEN,
@@ -118,9 +118,9 @@ async def test_reason_of_a_provider_that_refuses_the_key_is_told_with_the_circui
         reason="provider answered 401",
         probe_at=NOON + 30 * SECOND,
     )
-    await house.parts.routes.report(report)
+    await world.parts.routes.report(report)
 
-    told = await debug(house, batch_id)
+    told = await debug(world, batch_id)
 
     assert told["diagnosis"] == "provider_failing"
     assert "keeps failing (provider answered 401)" in told["diagnostics"]["tip"]
@@ -136,23 +136,23 @@ async def test_reason_of_a_provider_that_refuses_the_key_is_told_with_the_circui
     ]
 
 
-async def a_quiet_batch(house: House) -> BatchId:
+async def a_quiet_batch(world: World) -> BatchId:
     """Three contacts, one of them skipped an hour ago."""
-    batch_id = await a_batch(house)
-    contact = house.tables.contacts_of(batch_id)[0]
-    house.tables.contacts[contact.contact_id] = replace(contact, status=ContactStatus.SKIPPED)
-    house.clock.pass_time(HOUR)
-    move(house, batch_id, status=BatchStatus.PAUSED, paused_by=PausedBy.BATCH)
-    polled(house)
+    batch_id = await a_batch(world)
+    contact = world.tables.contacts_of(batch_id)[0]
+    world.tables.contacts[contact.contact_id] = replace(contact, status=ContactStatus.SKIPPED)
+    world.clock.pass_time(HOUR)
+    move(world, batch_id, status=BatchStatus.PAUSED, paused_by=PausedBy.BATCH)
+    polled(world)
     return batch_id
 
 
-async def test_workflow_that_counts_a_skip_twice_differs_from_the_rows(house: House) -> None:
-    batch_id = await a_quiet_batch(house)
-    move(house, batch_id, status=BatchStatus.IN_PROGRESS, paused_by=None)
-    house.engine.tallies[batch_id] = BatchTally(pending=1, skipped=2)
+async def test_workflow_that_counts_a_skip_twice_differs_from_the_rows(world: World) -> None:
+    batch_id = await a_quiet_batch(world)
+    move(world, batch_id, status=BatchStatus.IN_PROGRESS, paused_by=None)
+    world.engine.tallies[batch_id] = BatchTally(pending=1, skipped=2)
 
-    told = await debug(house, batch_id)
+    told = await debug(world, batch_id)
 
     assert (told["counters_agree"], codes(told)) == (False, ["counters_differ"])
     assert told["warnings"][0]["tip"] == (
@@ -161,11 +161,11 @@ async def test_workflow_that_counts_a_skip_twice_differs_from_the_rows(house: Ho
     )
 
 
-async def test_workflow_and_rows_that_count_alike_agree(house: House) -> None:
-    batch_id = await a_quiet_batch(house)
-    house.engine.tallies[batch_id] = BatchTally(pending=2, skipped=1)
+async def test_workflow_and_rows_that_count_alike_agree(world: World) -> None:
+    batch_id = await a_quiet_batch(world)
+    world.engine.tallies[batch_id] = BatchTally(pending=2, skipped=1)
 
-    told = await debug(house, batch_id)
+    told = await debug(world, batch_id)
 
     assert (told["counters_agree"], codes(told)) == (True, [])
 
@@ -174,13 +174,13 @@ async def test_workflow_and_rows_that_count_alike_agree(house: House) -> None:
     "tally", [pytest.param(None, id="no worker answers"), pytest.param(BatchTally(), id="not read yet")]
 )
 async def test_counters_of_a_workflow_that_tells_none_are_unknown(
-    house: House, tally: BatchTally | None
+    world: World, tally: BatchTally | None
 ) -> None:
-    batch_id = await a_quiet_batch(house)
+    batch_id = await a_quiet_batch(world)
     if tally is not None:
-        house.engine.tallies[batch_id] = tally
+        world.engine.tallies[batch_id] = tally
 
-    told = await debug(house, batch_id)
+    told = await debug(world, batch_id)
 
     assert (told["counters_agree"], codes(told)) == (None, [])
 
@@ -188,9 +188,9 @@ async def test_counters_of_a_workflow_that_tells_none_are_unknown(
 Second = Callable[[BatchId], Awaitable[BatchTally | None]]
 
 
-async def told_with_a_second_look(house: House, batch_id: BatchId, second: Second) -> Json:
+async def told_with_a_second_look(world: World, batch_id: BatchId, second: Second) -> Json:
     """Let the workflow differ at the first look, and answer the second one otherwise."""
-    first, ask = BatchTally(pending=3), house.engine.tally
+    first, ask = BatchTally(pending=3), world.engine.tally
     asked = 0
 
     async def tally(asked_of: BatchId) -> BatchTally | None:
@@ -199,40 +199,40 @@ async def told_with_a_second_look(house: House, batch_id: BatchId, second: Secon
         await ask(asked_of)
         return first if asked == 1 else await second(asked_of)
 
-    house.engine.tally = tally  # type: ignore[assignment, method-assign]  # between two looks
-    told = await debug(house, batch_id)
+    world.engine.tally = tally  # type: ignore[assignment, method-assign]  # between two looks
+    told = await debug(world, batch_id)
     assert asked == 2
     return told
 
 
-async def test_report_that_arrives_between_two_looks_makes_them_agree(house: House) -> None:
+async def test_report_that_arrives_between_two_looks_makes_them_agree(world: World) -> None:
     async def caught_up(_: BatchId) -> BatchTally | None:
         return BatchTally(pending=2, skipped=1)
 
-    told = await told_with_a_second_look(house, await a_quiet_batch(house), caught_up)
+    told = await told_with_a_second_look(world, await a_quiet_batch(world), caught_up)
 
     assert (told["counters_agree"], codes(told)) == (True, [])
 
 
 async def test_workflow_that_falls_silent_before_the_second_look_leaves_it_unknown(
-    house: House, monkeypatch: pytest.MonkeyPatch
+    world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def hang(_: BatchId) -> BatchTally | None:
         await asyncio.Event().wait()
         return None
 
     monkeypatch.setattr(reading, "SECOND_READING_SECONDS", reading.A_MOMENT_SECONDS + 0.1)
-    told = await told_with_a_second_look(house, await a_quiet_batch(house), hang)
+    told = await told_with_a_second_look(world, await a_quiet_batch(world), hang)
 
     assert (told["counters_agree"], codes(told)) == (None, [])
 
 
-async def test_row_that_moved_a_moment_ago_is_no_difference(house: House) -> None:
-    batch_id = await a_quiet_batch(house)
-    skipped = house.tables.contacts_of(batch_id)[1]
-    house.tables.contacts[skipped.contact_id] = replace(
-        skipped, status=ContactStatus.SKIPPED, updated_at=house.clock() - timedelta(seconds=2)
+async def test_row_that_moved_a_moment_ago_is_no_difference(world: World) -> None:
+    batch_id = await a_quiet_batch(world)
+    skipped = world.tables.contacts_of(batch_id)[1]
+    world.tables.contacts[skipped.contact_id] = replace(
+        skipped, status=ContactStatus.SKIPPED, updated_at=world.clock() - timedelta(seconds=2)
     )
-    house.engine.tallies[batch_id] = BatchTally(pending=2, skipped=1)
+    world.engine.tallies[batch_id] = BatchTally(pending=2, skipped=1)
 
-    assert (await debug(house, batch_id))["counters_agree"] is True
+    assert (await debug(world, batch_id))["counters_agree"] is True

@@ -9,7 +9,7 @@ from domain.diagnosis.facts import Withheld
 from domain.frequency import CapsAt
 from domain.identity import BatchId
 from tests.api.test_debug import debug, polled
-from tests.api.world import House, Json, created
+from tests.api.world import Json, World, created
 from tests.builders import a_status_event
 
 ONCE_A_DAY: Json = {"frequency_caps": [{"max_calls": 1, "hours": 24}]}
@@ -17,23 +17,23 @@ NUMBERS = ("+14155550123", "+14155550124")
 AN_HOUR_OF_SILENCE = timedelta(hours=1)
 
 
-async def a_call(house: House, number: str, outcome: CallStatus | None) -> None:
+async def a_call(world: World, number: str, outcome: CallStatus | None) -> None:
     """Call a number in a batch of its own; without an outcome the call goes on."""
-    campaign = await house.create_campaign()
-    record = await house.dial_first(await house.create_batch(campaign["campaign_id"], [number]))
+    campaign = await world.create_campaign()
+    record = await world.dial_first(await world.create_batch(campaign["campaign_id"], [number]))
     if outcome is not None:
-        event = a_status_event(outcome, happened_at=house.clock())
-        await house.calls.record_event(record.execution_id, event, event_key="1", body=None)
+        event = a_status_event(outcome, happened_at=world.clock())
+        await world.calls.record_event(record.execution_id, event, event_key="1", body=None)
 
 
-async def told_an_hour_later(house: House, *contacts: Json, **campaign: object) -> Json:
+async def told_an_hour_later(world: World, *contacts: Json, **campaign: object) -> Json:
     """Upload people nobody calls, let time pass, and ask."""
-    rules = await house.create_campaign(**campaign)
+    rules = await world.create_campaign(**campaign)
     body = {"campaign_id": rules["campaign_id"], "contacts": list(contacts)}
-    batch = created(await house.client.post("/api/v1/batches/", json=body))
-    house.clock.pass_time(AN_HOUR_OF_SILENCE)
-    polled(house)
-    return await debug(house, batch["batch_id"])
+    batch = created(await world.client.post("/api/v1/batches/", json=body))
+    world.clock.pass_time(AN_HOUR_OF_SILENCE)
+    polled(world)
+    return await debug(world, batch["batch_id"])
 
 
 def person(number: str, **fields: str) -> Json:
@@ -44,12 +44,12 @@ def verdict(told: Json) -> tuple[str, bool]:
     return told["diagnosis"], told["diagnostics"]["stuck_pending"]
 
 
-async def test_capped_numbers_are_told_with_the_instant_the_first_cap_lets_go(house: House) -> None:
+async def test_capped_numbers_are_told_with_the_instant_the_first_cap_lets_go(world: World) -> None:
     for number in NUMBERS:
-        await a_call(house, number, CallStatus.COMPLETED)
-        house.clock.pass_time(timedelta(minutes=5))
+        await a_call(world, number, CallStatus.COMPLETED)
+        world.clock.pass_time(timedelta(minutes=5))
 
-    told = await told_an_hour_later(house, *map(person, NUMBERS), **ONCE_A_DAY)
+    told = await told_an_hour_later(world, *map(person, NUMBERS), **ONCE_A_DAY)
 
     assert verdict(told) == ("healthy", False)
     assert told["diagnostics"]["tip"] == (
@@ -58,76 +58,76 @@ async def test_capped_numbers_are_told_with_the_instant_the_first_cap_lets_go(ho
     )
 
 
-async def test_numbers_on_another_call_are_told_as_such(house: House) -> None:
-    await a_call(house, NUMBERS[0], None)
+async def test_numbers_on_another_call_are_told_as_such(world: World) -> None:
+    await a_call(world, NUMBERS[0], None)
 
-    told = await told_an_hour_later(house, person(NUMBERS[0]))
+    told = await told_an_hour_later(world, person(NUMBERS[0]))
 
     assert verdict(told) == ("healthy", False)
     assert "1 number is on another call" in told["diagnostics"]["tip"]
 
 
-async def test_numbers_suppressed_after_their_upload_are_told_with_what_skips_them(house: House) -> None:
-    campaign = await house.create_campaign()
-    batch = await house.create_batch(campaign["campaign_id"], NUMBERS)
+async def test_numbers_suppressed_after_their_upload_are_told_with_what_skips_them(world: World) -> None:
+    campaign = await world.create_campaign()
+    batch = await world.create_batch(campaign["campaign_id"], NUMBERS)
     for number in NUMBERS:
-        await house.client.post("/api/v1/suppressions", json={"phone_number": number})
-    house.clock.pass_time(AN_HOUR_OF_SILENCE)
-    polled(house)
+        await world.client.post("/api/v1/suppressions", json={"phone_number": number})
+    world.clock.pass_time(AN_HOUR_OF_SILENCE)
+    polled(world)
 
-    told = await debug(house, batch["batch_id"])
+    told = await debug(world, batch["batch_id"])
 
     assert verdict(told) == ("healthy", False)
     assert told["diagnostics"]["tip"].startswith("Only suppressed numbers are pending (2)")
 
 
-async def test_one_number_that_may_be_called_makes_the_wait_an_unexplained_one(house: House) -> None:
-    await a_call(house, NUMBERS[0], CallStatus.COMPLETED)
+async def test_one_number_that_may_be_called_makes_the_wait_an_unexplained_one(world: World) -> None:
+    await a_call(world, NUMBERS[0], CallStatus.COMPLETED)
 
-    told = await told_an_hour_later(house, *map(person, NUMBERS), **ONCE_A_DAY)
+    told = await told_an_hour_later(world, *map(person, NUMBERS), **ONCE_A_DAY)
 
     assert verdict(told) == ("stalled", True)
     assert told["diagnostics"]["tip"].startswith("2 contacts have waited since 2026-09-04 12:00 UTC.")
 
 
 async def test_whoever_waits_for_his_own_hours_explains_nothing_and_is_no_riddle_either(
-    house: House,
+    world: World,
 ) -> None:
     """One in Berlin is capped, where it is afternoon; nobody withholds the other, whose night it is."""
-    await a_call(house, NUMBERS[0], CallStatus.COMPLETED)
+    await a_call(world, NUMBERS[0], CallStatus.COMPLETED)
     capped, asleep = person(NUMBERS[0]), person(NUMBERS[1], timezone="Asia/Tokyo")
 
     told = await told_an_hour_later(
-        house, capped, asleep, working_hours_enforced=True, timezone="Europe/Berlin", **ONCE_A_DAY
+        world, capped, asleep, working_hours_enforced=True, timezone="Europe/Berlin", **ONCE_A_DAY
     )
 
     assert verdict(told) == ("healthy", False)
     assert "1 number is capped" in told["diagnostics"]["tip"]
 
 
-async def test_calls_that_go_out_are_told_with_whom_they_leave_out(house: House) -> None:
-    await a_call(house, NUMBERS[0], CallStatus.COMPLETED)
-    campaign = await house.create_campaign(**ONCE_A_DAY)
-    batch_id = (await house.create_batch(campaign["campaign_id"], NUMBERS))["batch_id"]
-    polled(house)
-    capped, called = house.tables.contacts_of(BatchId(batch_id))
-    await house.dial(called.contact_id, 1, AttemptKind.INITIAL)
+async def test_calls_that_go_out_are_told_with_whom_they_leave_out(world: World) -> None:
+    await a_call(world, NUMBERS[0], CallStatus.COMPLETED)
+    campaign = await world.create_campaign(**ONCE_A_DAY)
+    batch_id = (await world.create_batch(campaign["campaign_id"], NUMBERS))["batch_id"]
+    polled(world)
+    capped, called = world.tables.contacts_of(BatchId(batch_id))
+    await world.dial(called.contact_id, 1, AttemptKind.INITIAL)
 
-    tip = (await debug(house, batch_id))["diagnostics"]["tip"]
+    tip = (await debug(world, batch_id))["diagnostics"]["tip"]
 
     assert capped.position < called.position
     assert tip.startswith("Calls are going out as they should. Nobody whose window is open")
 
 
 async def test_what_is_not_learnt_in_time_leaves_nothing_to_complain_of(
-    house: House, monkeypatch: pytest.MonkeyPatch
+    world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def hang(batch_id: BatchId, caps: CapsAt, limit: int, **_: object) -> Withheld | None:
         raise TimeoutError
 
-    monkeypatch.setattr(house.parts.diagnostics, "withheld", hang)
+    monkeypatch.setattr(world.parts.diagnostics, "withheld", hang)
 
-    told = await told_an_hour_later(house, person(NUMBERS[0]))
+    told = await told_an_hour_later(world, person(NUMBERS[0]))
 
     assert verdict(told) == ("healthy", False)
     assert told["diagnostics"]["tip"] == "Calls are going out as they should."

@@ -15,7 +15,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from api.http import early_answers
 from api.http.early_answers import EarlyAnswers
-from tests.api.world import SECRET, House
+from tests.api.world import SECRET, World
 
 Parser = Literal["auto", "httptools", "h11"]
 SIX_MEGABYTES = 6 * 1024 * 1024
@@ -103,9 +103,9 @@ EARLY = [
 @pytest.mark.parametrize("sender", SENDERS)
 @pytest.mark.parametrize(("request_head", "status"), EARLY)
 async def test_answer_reaches_a_client_that_sends_six_megabytes_first(
-    house: House, parser: Parser, sender: Client, request_head: Sequence[str], status: int
+    world: World, parser: Parser, sender: Client, request_head: Sequence[str], status: int
 ) -> None:
-    async with served(house.app, parser) as port:
+    async with served(world.app, parser) as port:
         client = replace(sender, port=port)
         answers = [await asyncio.to_thread(client.ask, *request_head) for _ in range(2)]
 
@@ -114,8 +114,8 @@ async def test_answer_reaches_a_client_that_sends_six_megabytes_first(
 
 
 @pytest.mark.process
-async def test_answer_does_not_wait_for_the_rest_of_the_body(house: House) -> None:
-    async with served(house.app) as port:
+async def test_answer_does_not_wait_for_the_rest_of_the_body(world: World) -> None:
+    async with served(world.app) as port:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(Client().head(WEBHOOK, (), SIX_MEGABYTES))
         async with asyncio.timeout(5):
@@ -132,8 +132,8 @@ async def test_answer_does_not_wait_for_the_rest_of_the_body(house: House) -> No
 
 
 @pytest.mark.process
-async def test_connection_lives_on_where_a_short_body_was_left_unread(house: House) -> None:
-    async with served(house.app) as port:
+async def test_connection_lives_on_where_a_short_body_was_left_unread(world: World) -> None:
+    async with served(world.app) as port:
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
         statuses = [await asyncio.to_thread(_status, connection) for _ in range(3)]
         first = connection.sock

@@ -8,7 +8,7 @@ from domain.call import AttemptKind, CallStatus, StatusEvent
 from domain.contact import ContactStatus
 from domain.disposition import AnsweredBy
 from domain.identity import ContactId
-from tests.api.world import House, Json, a_problem, created
+from tests.api.world import Json, World, a_problem, created
 
 CAMPAIGN = {
     "agent_id": "agent_care",
@@ -23,33 +23,33 @@ PERSON = {
 }
 
 
-async def a_call(house: House, **person: object) -> tuple[str, ContactId]:
+async def a_call(world: World, **person: object) -> tuple[str, ContactId]:
     """Return the id of a call that was just placed to one person, and the person's."""
-    campaign = await house.create_campaign(**CAMPAIGN)
+    campaign = await world.create_campaign(**CAMPAIGN)
     body = {
         "campaign_id": campaign["campaign_id"],
         "contacts": [PERSON | person],
         "call_context": {"shift": "late"},
     }
-    batch = created(await house.client.post("/api/v1/batches/", json=body))
-    call = await house.dial_first(batch)
+    batch = created(await world.client.post("/api/v1/batches/", json=body))
+    call = await world.dial_first(batch)
     return call.execution_id, call.contact_id
 
 
-async def shown(house: House, execution_id: str) -> Json:
-    answer = await house.client.get(f"/api/v1/executions/{execution_id}")
+async def shown(world: World, execution_id: str) -> Json:
+    answer = await world.client.get(f"/api/v1/executions/{execution_id}")
     assert answer.status_code == 200, answer.text
     body: Json = answer.json()
     return body
 
 
-async def test_execution_is_the_call_record_with_all_the_agent_needs(house: House) -> None:
-    execution_id, contact_id = await a_call(house)
-    record = house.tables.calls[next(iter(house.tables.calls))]
+async def test_execution_is_the_call_record_with_all_the_agent_needs(world: World) -> None:
+    execution_id, contact_id = await a_call(world)
+    record = world.tables.calls[next(iter(world.tables.calls))]
     batch = f"/api/v1/batches/{record.batch_id}/contacts/{contact_id}"
-    [call_record] = (await house.client.get(batch)).json()["call_records"]
+    [call_record] = (await world.client.get(batch)).json()["call_records"]
 
-    assert await shown(house, execution_id) == call_record | {
+    assert await shown(world, execution_id) == call_record | {
         "organization_id": "org_demo",
         "campaign_id": record.campaign_id,
         "batch_id": record.batch_id,
@@ -63,24 +63,24 @@ async def test_execution_is_the_call_record_with_all_the_agent_needs(house: Hous
     }
 
 
-async def test_history_says_how_the_attempts_before_went(house: House) -> None:
-    execution_id, contact_id = await a_call(house)
-    first = next(iter(house.tables.calls.values()))
+async def test_history_says_how_the_attempts_before_went(world: World) -> None:
+    execution_id, contact_id = await a_call(world)
+    first = next(iter(world.tables.calls.values()))
     ended = StatusEvent(
         status=CallStatus.COMPLETED,
-        happened_at=house.clock(),
+        happened_at=world.clock(),
         answered_by=AnsweredBy.HUMAN,
         disposition="asked_to_call_back",
         disposition_note="After lunch",
         summary="Was in a hurry.",
         transcript="A long one.",
     )
-    await house.calls.record_event(first.execution_id, ended, event_key="1", body=None)
-    contact = house.tables.contacts[contact_id]
-    house.tables.contacts[contact_id] = replace(contact, status=ContactStatus.RETRYING)
-    second = await house.dial(contact_id, 2, AttemptKind.RETRY)
+    await world.calls.record_event(first.execution_id, ended, event_key="1", body=None)
+    contact = world.tables.contacts[contact_id]
+    world.tables.contacts[contact_id] = replace(contact, status=ContactStatus.RETRYING)
+    second = await world.dial(contact_id, 2, AttemptKind.RETRY)
 
-    assert (await shown(house, second.execution_id))["history"] == [
+    assert (await shown(world, second.execution_id))["history"] == [
         {
             "attempt": 1,
             "kind": "initial",
@@ -93,7 +93,7 @@ async def test_history_says_how_the_attempts_before_went(house: House) -> None:
             "summary": "Was in a hurry.",
         }
     ]
-    assert (await shown(house, execution_id))["history"] == []
+    assert (await shown(world, execution_id))["history"] == []
 
 
 @pytest.mark.parametrize(
@@ -104,18 +104,18 @@ async def test_history_says_how_the_attempts_before_went(house: House) -> None:
         pytest.param({}, {"timezone": "Asia/Kolkata"}, "America/Denver", id="the person's own"),
     ],
 )
-async def test_zone_is_that_of_the_callee(house: House, person: Json, overrides: Json, zone: str) -> None:
-    execution_id, contact_id = await a_call(house, **person)
-    batch_id = house.tables.contacts[contact_id].batch_id
-    batch = house.tables.batches[batch_id]
+async def test_zone_is_that_of_the_callee(world: World, person: Json, overrides: Json, zone: str) -> None:
+    execution_id, contact_id = await a_call(world, **person)
+    batch_id = world.tables.contacts[contact_id].batch_id
+    batch = world.tables.batches[batch_id]
     changed = replace(batch.overrides, **overrides)
-    house.tables.batches[batch_id] = replace(batch, overrides=changed)
+    world.tables.batches[batch_id] = replace(batch, overrides=changed)
 
-    assert (await shown(house, execution_id))["timezone"] == zone
+    assert (await shown(world, execution_id))["timezone"] == zone
 
 
 @pytest.mark.parametrize("execution_id", ["exec_nobody", "btc_1", "exec_ü", "exec_%00"])
-async def test_what_names_no_execution_is_404(house: House, execution_id: str) -> None:
-    answer = await house.client.get(f"/api/v1/executions/{execution_id}")
+async def test_what_names_no_execution_is_404(world: World, execution_id: str) -> None:
+    answer = await world.client.get(f"/api/v1/executions/{execution_id}")
 
     assert answer.json() == a_problem(404, "not-found", "Not Found", "Execution not found")

@@ -8,7 +8,7 @@ import pytest
 
 from api.http.failed_tokens import MAX_ADDRESSES, MAX_TRUSTED, FailedTokens
 from api.http.refusals import RateLimited
-from tests.api.world import OTHER_SECRET, SECRET, House, a_problem, bearer, build_house
+from tests.api.world import OTHER_SECRET, SECRET, World, a_problem, bearer, build_world
 from tests.builders import MONDAY_NOON
 
 LIMIT = 3
@@ -17,23 +17,23 @@ HOST = "203.0.113.9"
 
 
 @pytest.fixture
-async def guarded() -> AsyncIterator[House]:
+async def guarded() -> AsyncIterator[World]:
     """An API that lets three different tokens fail a minute."""
-    house = await build_house(failed_tokens_per_minute=LIMIT)
-    async with house.client:
-        yield house
+    world = await build_world(failed_tokens_per_minute=LIMIT)
+    async with world.client:
+        yield world
 
 
-async def show(house: House, secret: str) -> httpx.Response:
-    return await house.client.get("/api/v1/campaigns", headers=bearer(secret))
+async def show(world: World, secret: str) -> httpx.Response:
+    return await world.client.get("/api/v1/campaigns", headers=bearer(secret))
 
 
-async def fail(house: House, times: int = LIMIT) -> None:
+async def fail(world: World, times: int = LIMIT) -> None:
     for number in range(times):
-        assert (await show(house, f"gat_guess{number}")).status_code == 401
+        assert (await show(world, f"gat_guess{number}")).status_code == 401
 
 
-async def test_next_guess_waits_for_the_end_of_the_minute(guarded: House) -> None:
+async def test_next_guess_waits_for_the_end_of_the_minute(guarded: World) -> None:
     await fail(guarded)
     guarded.clock.pass_time(timedelta(seconds=20))
 
@@ -45,14 +45,14 @@ async def test_next_guess_waits_for_the_end_of_the_minute(guarded: House) -> Non
     assert later.status_code == 401
 
 
-async def test_right_token_that_was_shown_before_is_let_through(guarded: House) -> None:
+async def test_right_token_that_was_shown_before_is_let_through(guarded: World) -> None:
     first = await show(guarded, SECRET)
     await fail(guarded)
 
     assert (first.status_code, (await show(guarded, SECRET)).status_code) == (200, 200)
 
 
-async def test_right_token_that_was_never_shown_waits_no_longer_than_the_minute(guarded: House) -> None:
+async def test_right_token_that_was_never_shown_waits_no_longer_than_the_minute(guarded: World) -> None:
     await fail(guarded)
 
     refused = await show(guarded, OTHER_SECRET)
@@ -61,14 +61,14 @@ async def test_right_token_that_was_never_shown_waits_no_longer_than_the_minute(
     assert (refused.status_code, (await show(guarded, OTHER_SECRET)).status_code) == (429, 200)
 
 
-async def test_client_that_repeats_one_wrong_token_shuts_nobody_else_out(guarded: House) -> None:
+async def test_client_that_repeats_one_wrong_token_shuts_nobody_else_out(guarded: World) -> None:
     statuses = [(await show(guarded, "gat_expired")).status_code for _ in range(LIMIT + 2)]
 
     assert statuses == [401] * LIMIT + [429] * 2
     assert (await show(guarded, OTHER_SECRET)).status_code == 200
 
 
-async def test_revoked_token_is_401_and_trusted_no_more(guarded: House) -> None:
+async def test_revoked_token_is_401_and_trusted_no_more(guarded: World) -> None:
     token = await guarded.tokens.authenticate(SECRET, guarded.clock())
     assert token is not None
     await show(guarded, SECRET)
@@ -82,7 +82,7 @@ async def test_revoked_token_is_401_and_trusted_no_more(guarded: House) -> None:
 
 @pytest.mark.parametrize("authorization", ["", "Basic Z2F0", "Bearer demo"])
 async def test_what_is_no_token_costs_no_look_up_and_does_not_count(
-    guarded: House, authorization: str
+    guarded: World, authorization: str
 ) -> None:
     for _ in range(LIMIT + 1):
         answer = await guarded.client.get("/api/v1/campaigns", headers={"Authorization": authorization})
@@ -92,9 +92,9 @@ async def test_what_is_no_token_costs_no_look_up_and_does_not_count(
 
 
 async def test_nothing_is_counted_when_it_is_off() -> None:
-    house = await build_house()
-    async with house.client:
-        await fail(house, 50)
+    world = await build_world()
+    async with world.client:
+        await fail(world, 50)
 
 
 @pytest.mark.parametrize(

@@ -11,13 +11,13 @@ from starlette.types import Message
 from api.followers.routes import EventStream
 from domain.identity import BatchId
 from tests.api.test_early_answers import served
-from tests.api.world import OTHER_SECRET, SECRET, House, Json, a_problem, bearer
+from tests.api.world import OTHER_SECRET, SECRET, Json, World, a_problem, bearer
 
 
-async def a_cancelled_batch(house: House) -> Json:
-    campaign = await house.create_campaign()
-    batch = await house.create_batch(campaign["campaign_id"])
-    (await house.client.post(f"/api/v1/batches/{batch['batch_id']}/cancel")).raise_for_status()
+async def a_cancelled_batch(world: World) -> Json:
+    campaign = await world.create_campaign()
+    batch = await world.create_batch(campaign["campaign_id"])
+    (await world.client.post(f"/api/v1/batches/{batch['batch_id']}/cancel")).raise_for_status()
     return batch
 
 
@@ -29,15 +29,15 @@ def events_of(answer: httpx.Response) -> list[dict[str, str]]:
     ]
 
 
-async def follow(house: House, batch_id: str, **headers: str) -> httpx.Response:
-    return await house.client.get(f"/api/v1/batches/{batch_id}/events", headers=headers)
+async def follow(world: World, batch_id: str, **headers: str) -> httpx.Response:
+    return await world.client.get(f"/api/v1/batches/{batch_id}/events", headers=headers)
 
 
-async def test_batch_that_is_over_is_told_as_it_stands_and_the_stream_ends(house: House) -> None:
-    batch = await a_cancelled_batch(house)
+async def test_batch_that_is_over_is_told_as_it_stands_and_the_stream_ends(world: World) -> None:
+    batch = await a_cancelled_batch(world)
 
-    answer = await follow(house, batch["batch_id"])
-    shown = (await house.client.get(f"/api/v1/batches/{batch['batch_id']}")).json()
+    answer = await follow(world, batch["batch_id"])
+    shown = (await world.client.get(f"/api/v1/batches/{batch['batch_id']}")).json()
 
     assert answer.headers["content-type"].startswith("text/event-stream")
     assert answer.headers["cache-control"] == "no-store"
@@ -46,18 +46,18 @@ async def test_batch_that_is_over_is_told_as_it_stands_and_the_stream_ends(house
     assert json.loads(first["data"]) == {**shown, "diagnosis": None, "tip": None}
 
 
-async def test_who_comes_again_with_the_last_event_is_told_the_end_alone(house: House) -> None:
-    batch = await a_cancelled_batch(house)
-    first, _ = events_of(await follow(house, batch["batch_id"]))
+async def test_who_comes_again_with_the_last_event_is_told_the_end_alone(world: World) -> None:
+    batch = await a_cancelled_batch(world)
+    first, _ = events_of(await follow(world, batch["batch_id"]))
 
-    again = await follow(house, batch["batch_id"], **{"Last-Event-ID": first["id"]})
+    again = await follow(world, batch["batch_id"], **{"Last-Event-ID": first["id"]})
 
     assert [each["event"] for each in events_of(again)] == ["end"]
 
 
 @pytest.mark.parametrize("batch_id", ["btc_none", "nonsense"])
-async def test_unknown_batch_is_404_and_no_stream(house: House, batch_id: str) -> None:
-    answer = await follow(house, batch_id)
+async def test_unknown_batch_is_404_and_no_stream(world: World, batch_id: str) -> None:
+    answer = await follow(world, batch_id)
 
     assert (answer.status_code, answer.json()) == (
         404,
@@ -65,30 +65,30 @@ async def test_unknown_batch_is_404_and_no_stream(house: House, batch_id: str) -
     )
 
 
-async def test_batch_of_another_organization_is_unknown(house: House) -> None:
-    batch = await a_cancelled_batch(house)
+async def test_batch_of_another_organization_is_unknown(world: World) -> None:
+    batch = await a_cancelled_batch(world)
 
-    answer = await follow(house, batch["batch_id"], **bearer(OTHER_SECRET))
+    answer = await follow(world, batch["batch_id"], **bearer(OTHER_SECRET))
 
     assert answer.status_code == 404
 
 
-async def test_head_of_a_stream_has_its_headers_and_opens_none(house: House) -> None:
-    campaign = await house.create_campaign()
-    batch = await house.create_batch(campaign["campaign_id"])
+async def test_head_of_a_stream_has_its_headers_and_opens_none(world: World) -> None:
+    campaign = await world.create_campaign()
+    batch = await world.create_batch(campaign["campaign_id"])
 
-    head = await house.client.head(f"/api/v1/batches/{batch['batch_id']}/events")
+    head = await world.client.head(f"/api/v1/batches/{batch['batch_id']}/events")
 
     assert (head.status_code, head.content) == (200, b"")
     assert head.headers["content-type"].startswith("text/event-stream")
-    assert house.tables.batches[BatchId(batch["batch_id"])].total_contacts == 2
+    assert world.tables.batches[BatchId(batch["batch_id"])].total_contacts == 2
 
 
 @pytest.mark.process
-async def test_changes_come_over_the_wire_while_the_batch_goes_on(house: House) -> None:
-    campaign = await house.create_campaign()
-    batch_id = (await house.create_batch(campaign["campaign_id"]))["batch_id"]
-    async with served(house.app) as port, httpx.AsyncClient(headers=bearer(SECRET)) as client:
+async def test_changes_come_over_the_wire_while_the_batch_goes_on(world: World) -> None:
+    campaign = await world.create_campaign()
+    batch_id = (await world.create_batch(campaign["campaign_id"]))["batch_id"]
+    async with served(world.app) as port, httpx.AsyncClient(headers=bearer(SECRET)) as client:
         url = f"http://127.0.0.1:{port}/api/v1/batches/{batch_id}"
         async with asyncio.timeout(20), client.stream("GET", f"{url}/events") as answer:
             lines = answer.aiter_lines()

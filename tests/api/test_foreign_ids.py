@@ -8,7 +8,7 @@ import pytest
 
 from domain.batch import BatchStatus
 from tests.api.scene import a_scene
-from tests.api.world import OTHER_SECRET, House, Json, a_batch_body, a_problem, bearer, created
+from tests.api.world import OTHER_SECRET, Json, World, a_batch_body, a_problem, bearer, created
 
 CAMPAIGN, BATCH = "campaigns/{campaign_id}", "batches/{batch_id}"
 CONTACT, SUPPRESSION = f"{BATCH}/contacts/{{contact_id}}", "suppressions/{suppression_id}"
@@ -95,7 +95,7 @@ EVERY = [pytest.param(each, id=f"{each.method} {each.path}") for each in (*ENDPO
 class Estate:
     """One of everything that has an id, and how to ask for it."""
 
-    house: House
+    world: World
     ids: dict[str, str]
 
     async def ask(self, endpoint: Endpoint, **headers: str) -> httpx.Response:
@@ -106,13 +106,13 @@ class Estate:
             else {name: self._filled(value) for name, value in endpoint.body.items()}
         )
         path = f"/api/v1/{endpoint.path.format(**self.ids)}"
-        return await self.house.client.request(endpoint.method, path, json=body, headers=headers)
+        return await self.world.client.request(endpoint.method, path, json=body, headers=headers)
 
     def rows(self) -> tuple[object, ...]:
         """Return everything that is stored."""
-        tables = self.house.tables
+        tables = self.world.tables
         people = dict(tables.campaigns), dict(tables.batches), dict(tables.contacts), dict(tables.calls)
-        webhooks = self.house.webhooks
+        webhooks = self.world.webhooks
         hooks = dict(webhooks.endpoints), dict(webhooks.deliveries), list(webhooks.replays)
         return *people, *hooks, dict(tables.suppressions), set(tables.deleted)
 
@@ -120,14 +120,14 @@ class Estate:
         return value.format(**self.ids) if isinstance(value, str) else value
 
 
-async def an_estate(house: House, endpoint: Endpoint) -> Estate:
+async def an_estate(world: World, endpoint: Endpoint) -> Estate:
     """Have the owner possess one of everything, in a state in which the request is legal."""
-    scene = await a_scene(house)
-    listed = await house.client.post("/api/v1/suppressions", json={"phone_number": "+14155550199"})
-    made = await house.client.post("/api/v1/tokens", json={"name": "spare"})
-    hook = created(await house.client.post("/api/v1/webhook-endpoints", json={"url": "https://a.example"}))
-    test = await house.client.post(f"/api/v1/webhook-endpoints/{hook['endpoint_id']}/test")
-    [call] = house.tables.calls.values()
+    scene = await a_scene(world)
+    listed = await world.client.post("/api/v1/suppressions", json={"phone_number": "+14155550199"})
+    made = await world.client.post("/api/v1/tokens", json={"name": "spare"})
+    hook = created(await world.client.post("/api/v1/webhook-endpoints", json={"url": "https://a.example"}))
+    test = await world.client.post(f"/api/v1/webhook-endpoints/{hook['endpoint_id']}/test")
+    [call] = world.tables.calls.values()
     if endpoint.described in (
         ("DELETE", f"/api/v1/{CAMPAIGN}"),
         ("DELETE", f"/api/v1/{BATCH}"),
@@ -145,12 +145,12 @@ async def an_estate(house: House, endpoint: Endpoint) -> Estate:
         "endpoint_id": hook["endpoint_id"],
         "delivery_id": test.json()["delivery_id"],
     }
-    return Estate(house, ids)
+    return Estate(world, ids)
 
 
 @pytest.mark.parametrize("endpoint", EVERY)
-async def test_another_organization_gets_404_and_changes_nothing(house: House, endpoint: Endpoint) -> None:
-    estate = await an_estate(house, endpoint)
+async def test_another_organization_gets_404_and_changes_nothing(world: World, endpoint: Endpoint) -> None:
+    estate = await an_estate(world, endpoint)
     before = estate.rows()
 
     foreign = await estate.ask(endpoint, **bearer(OTHER_SECRET))
@@ -162,14 +162,14 @@ async def test_another_organization_gets_404_and_changes_nothing(house: House, e
 
 
 @pytest.mark.parametrize("endpoint", EVERY)
-async def test_owner_gets_what_another_organization_does_not(house: House, endpoint: Endpoint) -> None:
-    estate = await an_estate(house, endpoint)
+async def test_owner_gets_what_another_organization_does_not(world: World, endpoint: Endpoint) -> None:
+    estate = await an_estate(world, endpoint)
 
     assert (await estate.ask(endpoint)).status_code == endpoint.status
 
 
-async def test_no_endpoint_that_names_an_object_is_missing_here(house: House) -> None:
-    paths: Json = (await house.client.get("/openapi.json")).json()["paths"]
+async def test_no_endpoint_that_names_an_object_is_missing_here(world: World) -> None:
+    paths: Json = (await world.client.get("/openapi.json")).json()["paths"]
     naming = {(method.upper(), path) for path, methods in paths.items() for method in methods if "{" in path}
 
     assert naming - {each.described for each in ENDPOINTS} == set()

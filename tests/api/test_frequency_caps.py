@@ -2,14 +2,14 @@
 
 import pytest
 
-from tests.api.world import House, a_campaign_body, errors_of
+from tests.api.world import World, a_campaign_body, errors_of
 
 CAMPAIGNS = "/api/v1/campaigns/"
 
 
-async def test_campaign_without_caps_shows_none(house: House) -> None:
-    assert (await house.create_campaign())["frequency_caps"] == []
-    assert (await house.create_campaign(frequency_caps=None))["frequency_caps"] == []
+async def test_campaign_without_caps_shows_none(world: World) -> None:
+    assert (await world.create_campaign())["frequency_caps"] == []
+    assert (await world.create_campaign(frequency_caps=None))["frequency_caps"] == []
 
 
 @pytest.mark.parametrize(
@@ -20,10 +20,10 @@ async def test_campaign_without_caps_shows_none(house: House) -> None:
         pytest.param([{"max_calls": 100, "hours": 8760}] * 5, id="as many and as long as may be"),
     ],
 )
-async def test_caps_come_back_as_they_were_given(house: House, caps: list[dict[str, float]]) -> None:
-    campaign = await house.create_campaign(frequency_caps=caps)
+async def test_caps_come_back_as_they_were_given(world: World, caps: list[dict[str, float]]) -> None:
+    campaign = await world.create_campaign(frequency_caps=caps)
     assert campaign["frequency_caps"] == caps
-    read = await house.client.get(f"{CAMPAIGNS}{campaign['campaign_id']}")
+    read = await world.client.get(f"{CAMPAIGNS}{campaign['campaign_id']}")
     assert read.json()["frequency_caps"] == caps
 
 
@@ -42,14 +42,14 @@ async def test_caps_come_back_as_they_were_given(house: House, caps: list[dict[s
         pytest.param({"max_calls": 1, "hours": 1}, [], "list_type", id="no list"),
     ],
 )
-async def test_wrong_caps_are_422(house: House, caps: object, place: list[object], code: str) -> None:
-    answer = await house.client.post(CAMPAIGNS, json=a_campaign_body(frequency_caps=caps))
+async def test_wrong_caps_are_422(world: World, caps: object, place: list[object], code: str) -> None:
+    answer = await world.client.post(CAMPAIGNS, json=a_campaign_body(frequency_caps=caps))
     assert errors_of(answer) == [(["body", "frequency_caps", *place], code)]
 
 
-async def test_change_of_caps_replaces_them_and_null_takes_them_off(house: House) -> None:
-    campaign = await house.create_campaign(frequency_caps=[{"max_calls": 3, "hours": 24}])
+async def test_change_of_caps_replaces_them_and_null_takes_them_off(world: World) -> None:
+    campaign = await world.create_campaign(frequency_caps=[{"max_calls": 3, "hours": 24}])
     path = f"{CAMPAIGNS}{campaign['campaign_id']}"
-    changed = await house.client.patch(path, json={"frequency_caps": [{"max_calls": 1, "hours": 2}]})
+    changed = await world.client.patch(path, json={"frequency_caps": [{"max_calls": 1, "hours": 2}]})
     assert changed.json()["frequency_caps"] == [{"max_calls": 1, "hours": 2}]
-    assert (await house.client.patch(path, json={"frequency_caps": None})).json()["frequency_caps"] == []
+    assert (await world.client.patch(path, json={"frequency_caps": None})).json()["frequency_caps"] == []

@@ -14,37 +14,37 @@ from domain.contact import Contact
 from domain.identity import BatchId
 from tests import fakes
 from tests.api.test_early_answers import served
-from tests.api.world import SECRET, House
+from tests.api.world import SECRET, World
 
 
-async def _paths(house: House) -> list[str]:
+async def _paths(world: World) -> list[str]:
     """Every path of a GET, with ids that exist."""
-    campaign = await house.create_campaign()
-    batch = await house.create_batch(campaign["campaign_id"], ["+14155550104"])
-    call = await house.dial_first(batch)
-    await house.client.post("/api/v1/suppressions", json={"phone_number": "+14155550199"})
-    hook = await house.client.post("/api/v1/webhook-endpoints", json={"url": "https://a.example"})
-    await house.client.post(f"/api/v1/webhook-endpoints/{hook.json()['endpoint_id']}/test")
+    campaign = await world.create_campaign()
+    batch = await world.create_batch(campaign["campaign_id"], ["+14155550104"])
+    call = await world.dial_first(batch)
+    await world.client.post("/api/v1/suppressions", json={"phone_number": "+14155550199"})
+    hook = await world.client.post("/api/v1/webhook-endpoints", json={"url": "https://a.example"})
+    await world.client.post(f"/api/v1/webhook-endpoints/{hook.json()['endpoint_id']}/test")
     ids = {
-        "endpoint_id": next(iter(house.webhooks.endpoints)),
-        "delivery_id": next(iter(house.webhooks.deliveries)),
+        "endpoint_id": next(iter(world.webhooks.endpoints)),
+        "delivery_id": next(iter(world.webhooks.deliveries)),
         "campaign_id": campaign["campaign_id"],
         "batch_id": batch["batch_id"],
         "contact_id": call.contact_id,
         "execution_id": call.execution_id,
-        "suppression_id": next(iter(house.tables.suppressions)),
+        "suppression_id": next(iter(world.tables.suppressions)),
     }
-    described = (await house.client.get("/openapi.json")).json()["paths"]
+    described = (await world.client.get("/openapi.json")).json()["paths"]
     gets = [path for path, operations in described.items() if "get" in operations]
     # A stream ends with its batch; its HEAD is tried where it is.
     paths = [path.format(**ids) for path in gets if not path.endswith("/events")]
     return [*paths, "/openapi.json", "/docs", "/docs/swagger-ui.css"]
 
 
-async def test_head_has_the_headers_of_the_get_and_no_body(house: House) -> None:
-    paths = await _paths(house)
+async def test_head_has_the_headers_of_the_get_and_no_body(world: World) -> None:
+    paths = await _paths(world)
     for path in paths:
-        get, head = await house.client.get(path), await house.client.head(path)
+        get, head = await world.client.get(path), await world.client.head(path)
 
         assert (head.status_code, head.content) == (get.status_code, b""), path
         assert _lasting(head, path) == _lasting(get, path)
@@ -58,10 +58,10 @@ def _lasting(answer: httpx.Response, path: str) -> dict[str, str]:
 
 
 @pytest.mark.process
-async def test_head_over_the_wire_ends_with_its_headers(house: House) -> None:
-    batch = await house.create_batch((await house.create_campaign())["campaign_id"], ["+14155550104"])
+async def test_head_over_the_wire_ends_with_its_headers(world: World) -> None:
+    batch = await world.create_batch((await world.create_campaign())["campaign_id"], ["+14155550104"])
     export = f"/api/v1/batches/{batch['batch_id']}/export.csv"
-    async with served(house.app) as port:
+    async with served(world.app) as port:
         lists, files = await asyncio.to_thread(_heads, port, ["/api/v1/batches/", export])
 
     assert [lists.status, files.status] == [200, 200]
@@ -89,21 +89,21 @@ def _heads(port: int, paths: Sequence[str]) -> list[http.client.HTTPResponse]:
         pytest.param("/api/v1/batches/btc_none", 404, id="no such batch"),
     ],
 )
-async def test_head_is_refused_as_its_get_is(house: House, path: str, status: int) -> None:
-    head, get = await house.client.head(path), await house.client.get(path)
+async def test_head_is_refused_as_its_get_is(world: World, path: str, status: int) -> None:
+    head, get = await world.client.head(path), await world.client.get(path)
 
     assert (head.status_code, head.content) == (status, b"")
     assert head.headers == get.headers
 
 
-async def test_head_asks_for_a_token_as_its_get_does(house: House) -> None:
-    head = await house.client.head("/api/v1/batches/", headers={"Authorization": ""})
+async def test_head_asks_for_a_token_as_its_get_does(world: World) -> None:
+    head = await world.client.head("/api/v1/batches/", headers={"Authorization": ""})
 
     assert (head.status_code, head.headers["www-authenticate"]) == (401, "Bearer")
 
 
-async def test_wrong_method_names_head_beside_get(house: House) -> None:
-    answer = await house.client.delete("/api/v1/campaigns/")
+async def test_wrong_method_names_head_beside_get(world: World) -> None:
+    answer = await world.client.delete("/api/v1/campaigns/")
 
     assert answer.headers["allow"] == "GET, HEAD, POST"
 
@@ -120,12 +120,12 @@ class _CountingStore(fakes.FakeExportStore):
 
 
 @pytest.mark.process
-async def test_head_of_an_export_does_not_read_the_batch(house: House) -> None:
+async def test_head_of_an_export_does_not_read_the_batch(world: World) -> None:
     numbers = [f"+1415555{number:04}" for number in range(1000, 2000)]
-    batch = await house.create_batch((await house.create_campaign())["campaign_id"], numbers)
-    store = _CountingStore(house.tables)
-    install(house.app, replace(house.parts, export=store))
-    async with served(house.app) as port:
+    batch = await world.create_batch((await world.create_campaign())["campaign_id"], numbers)
+    store = _CountingStore(world.tables)
+    install(world.app, replace(world.parts, export=store))
+    async with served(world.app) as port:
         [answer] = await asyncio.to_thread(_heads, port, [f"/api/v1/batches/{batch['batch_id']}/export.csv"])
         await asyncio.sleep(0.3)
 
@@ -133,7 +133,7 @@ async def test_head_of_an_export_does_not_read_the_batch(house: House) -> None:
     assert store.stretches <= 1
 
 
-async def test_description_does_not_list_what_every_get_has(house: House) -> None:
-    paths = (await house.client.get("/openapi.json")).json()["paths"]
+async def test_description_does_not_list_what_every_get_has(world: World) -> None:
+    paths = (await world.client.get("/openapi.json")).json()["paths"]
 
     assert not [path for path, operations in paths.items() if "head" in operations]

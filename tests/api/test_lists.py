@@ -2,15 +2,15 @@
 
 import pytest
 
-from tests.api.world import House, errors_of
+from tests.api.world import World, errors_of
 
 HOST = "http://apollo.test"
 
 
-async def _five_contacts(house: House) -> str:
-    campaign = await house.create_campaign()
+async def _five_contacts(world: World) -> str:
+    campaign = await world.create_campaign()
     numbers = [f"+1415555{n:04}" for n in range(5)]
-    batch = await house.create_batch(campaign["campaign_id"], numbers)
+    batch = await world.create_batch(campaign["campaign_id"], numbers)
     return f"/api/v1/batches/{batch['batch_id']}/contacts"
 
 
@@ -27,11 +27,11 @@ async def _five_contacts(house: House) -> str:
     ],
 )
 async def test_page_carries_the_total_and_links_to_its_neighbours(
-    house: House, skip: int, limit: int, positions: list[int], links: dict[str, int]
+    world: World, skip: int, limit: int, positions: list[int], links: dict[str, int]
 ) -> None:
-    path = await _five_contacts(house)
+    path = await _five_contacts(world)
 
-    answer = await house.client.get(f"{path}?status=pending&status=busy&x=%C3%A9&skip={skip}&limit={limit}")
+    answer = await world.client.get(f"{path}?status=pending&status=busy&x=%C3%A9&skip={skip}&limit={limit}")
 
     assert [each["position"] for each in answer.json()] == positions
     assert answer.headers["x-total-count"] == "5"
@@ -42,19 +42,19 @@ async def test_page_carries_the_total_and_links_to_its_neighbours(
     assert sorted(answer.headers.get("link", "").split(", ")) == sorted(expected or [""])
 
 
-async def test_links_lead_from_end_to_end(house: House) -> None:
-    path = await _five_contacts(house)
+async def test_links_lead_from_end_to_end(world: World) -> None:
+    path = await _five_contacts(world)
     seen, url = [], f"{path}/?limit=2"
     while url:
-        answer = await house.client.get(url)
+        answer = await world.client.get(url)
         seen += [each["position"] for each in answer.json()]
         url = answer.links.get("next", {}).get("url", "")
 
     assert seen == [1, 2, 3, 4, 5]
 
 
-async def test_empty_list_has_a_total_and_no_link(house: House) -> None:
-    answer = await house.client.get("/api/v1/campaigns?skip=5")
+async def test_empty_list_has_a_total_and_no_link(world: World) -> None:
+    answer = await world.client.get("/api/v1/campaigns?skip=5")
 
     assert (answer.json(), answer.headers["x-total-count"]) == ([], "0")
     assert "link" not in answer.headers
@@ -79,34 +79,34 @@ async def test_empty_list_has_a_total_and_no_link(house: House) -> None:
     ],
 )
 async def test_query_out_of_range_is_422_before_the_batch_is_looked_up(
-    house: House, query: str, name: str
+    world: World, query: str, name: str
 ) -> None:
     for path in ("/batches/btc_none/contacts", "/batches", "/campaigns/cmp_none/batches"):
-        answer = await house.client.get(f"/api/v1{path}?{query}")
+        answer = await world.client.get(f"/api/v1{path}?{query}")
 
         assert [loc[:2] for loc, _ in errors_of(answer)] == [["query", name]]
 
 
 @pytest.mark.parametrize("value", ["1", "yes", "True", "", "on"])
-async def test_boolean_in_a_query_is_true_or_false(house: House, value: str) -> None:
-    answer = await house.client.get(f"/api/v1/batches/btc_none/contacts?include_calls={value}")
+async def test_boolean_in_a_query_is_true_or_false(world: World, value: str) -> None:
+    answer = await world.client.get(f"/api/v1/batches/btc_none/contacts?include_calls={value}")
 
     assert errors_of(answer) == [(["query", "include_calls"], "bool_parsing")]
 
 
-async def test_unknown_query_parameters_are_ignored(house: House) -> None:
-    answer = await house.client.get("/api/v1/campaigns/?colour=blue&batch_status=1")
+async def test_unknown_query_parameters_are_ignored(world: World) -> None:
+    answer = await world.client.get("/api/v1/campaigns/?colour=blue&batch_status=1")
 
     assert answer.json() == []
 
 
-async def test_batches_are_listed_newest_first_with_filters(house: House) -> None:
-    first, second = await house.create_campaign(), await house.create_campaign()
-    one = await house.create_batch(first["campaign_id"])
-    two = await house.create_batch(second["campaign_id"], scheduled_start="2030-01-01T00:00:00Z")
+async def test_batches_are_listed_newest_first_with_filters(world: World) -> None:
+    first, second = await world.create_campaign(), await world.create_campaign()
+    one = await world.create_batch(first["campaign_id"])
+    two = await world.create_batch(second["campaign_id"], scheduled_start="2030-01-01T00:00:00Z")
 
     async def listed(query: str) -> list[str]:
-        answer = await house.client.get(f"/api/v1/batches/?{query}")
+        answer = await world.client.get(f"/api/v1/batches/?{query}")
         return [each["batch_id"] for each in answer.json()]
 
     assert await listed("") == [two["batch_id"], one["batch_id"]]

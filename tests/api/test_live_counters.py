@@ -16,7 +16,7 @@ from domain.campaign import Campaign
 from domain.counters import BatchTally, Counters
 from domain.identity import BatchId, OrganizationId
 from domain.ports import Token
-from tests.api.world import ORGANIZATION, OTHER_SECRET, SECRET, House, Json, bearer
+from tests.api.world import ORGANIZATION, OTHER_SECRET, SECRET, Json, World, bearer
 from tests.fakes import FakeBatchStore, FakeEngine, FakeTokenStore
 
 WATCHERS = 100
@@ -37,8 +37,8 @@ class SlowEngine(FakeEngine):
 class ReadsCounted(FakeBatchStore):
     """Notes the verbs that read a batch or count its contacts."""
 
-    def __init__(self, house: House) -> None:
-        super().__init__(house.tables)
+    def __init__(self, world: World) -> None:
+        super().__init__(world.tables)
         self.asked: list[str] = []
 
     async def get(self, organization_id: OrganizationId, batch_id: BatchId) -> tuple[Batch, Campaign]:
@@ -63,8 +63,8 @@ class ReadsCounted(FakeBatchStore):
 class LooksCounted(FakeTokenStore):
     """Counts the looks at tokens."""
 
-    def __init__(self, house: House) -> None:
-        super().__init__(house.tables)
+    def __init__(self, world: World) -> None:
+        super().__init__(world.tables)
         self.looks = 0
 
     async def authenticate(self, secret: str, now: datetime) -> Token | None:
@@ -73,26 +73,26 @@ class LooksCounted(FakeTokenStore):
         return await super().authenticate(secret, now)
 
 
-async def with_reads_counted(house: House) -> tuple[ReadsCounted, LooksCounted]:
-    reads, looks = ReadsCounted(house), LooksCounted(house)
-    await looks.create(ORGANIZATION, "demo", SECRET, house.clock())
-    house.parts = replace(house.parts, batches=reads, tokens=looks)
-    install(house.app, house.parts)
+async def with_reads_counted(world: World) -> tuple[ReadsCounted, LooksCounted]:
+    reads, looks = ReadsCounted(world), LooksCounted(world)
+    await looks.create(ORGANIZATION, "demo", SECRET, world.clock())
+    world.parts = replace(world.parts, batches=reads, tokens=looks)
+    install(world.app, world.parts)
     return reads, looks
 
 
-async def a_watched_batch(house: House) -> tuple[SlowEngine, str]:
+async def a_watched_batch(world: World) -> tuple[SlowEngine, str]:
     engine = SlowEngine()
-    house.engine, house.parts = engine, replace(house.parts, engine=engine)
-    install(house.app, house.parts)
-    campaign = await house.create_campaign()
-    batch = await house.create_batch(campaign["campaign_id"])
+    world.engine, world.parts = engine, replace(world.parts, engine=engine)
+    install(world.app, world.parts)
+    campaign = await world.create_campaign()
+    batch = await world.create_batch(campaign["campaign_id"])
     engine.tallies[BatchId(batch["batch_id"])] = BatchTally(live=2)
     return engine, f"/api/v1/batches/{batch['batch_id']}"
 
 
-async def watch(house: House, path: str, watchers: int) -> list[httpx.Response]:
-    return list(await asyncio.gather(*(house.client.get(path) for _ in range(watchers))))
+async def watch(world: World, path: str, watchers: int) -> list[httpx.Response]:
+    return list(await asyncio.gather(*(world.client.get(path) for _ in range(watchers))))
 
 
 def source(answer: httpx.Response) -> str:
@@ -104,57 +104,57 @@ def counters(answer: httpx.Response) -> Json:
     return {name: count for name, count in body.items() if count}
 
 
-async def test_hundred_watchers_cost_one_question(house: House) -> None:
-    engine, path = await a_watched_batch(house)
+async def test_hundred_watchers_cost_one_question(world: World) -> None:
+    engine, path = await a_watched_batch(world)
 
-    answers = await watch(house, path, WATCHERS)
+    answers = await watch(world, path, WATCHERS)
 
     assert engine.asked_for_tallies == 1
     assert {source(each) for each in answers} == {"workflow"}
     assert {each.text for each in answers} == {answers[0].text}
 
 
-async def test_answer_of_a_moment_ago_is_shared_and_an_older_one_is_not(house: House) -> None:
-    engine, path = await a_watched_batch(house)
-    await watch(house, path, 2)
-    await watch(house, path, 2)
+async def test_answer_of_a_moment_ago_is_shared_and_an_older_one_is_not(world: World) -> None:
+    engine, path = await a_watched_batch(world)
+    await watch(world, path, 2)
+    await watch(world, path, 2)
     asked_at_once = engine.asked_for_tallies
     await asyncio.sleep(singleflight.FRESH_SECONDS + 0.1)
-    await watch(house, path, 2)
+    await watch(world, path, 2)
 
     assert (asked_at_once, engine.asked_for_tallies) == (1, 2)
 
 
-async def test_every_batch_is_asked_for_itself(house: House) -> None:
-    engine, path = await a_watched_batch(house)
-    other = await house.create_batch((await house.create_campaign())["campaign_id"], ["+493012345678"])
+async def test_every_batch_is_asked_for_itself(world: World) -> None:
+    engine, path = await a_watched_batch(world)
+    other = await world.create_batch((await world.create_campaign())["campaign_id"], ["+493012345678"])
     engine.tallies[BatchId(other["batch_id"])] = BatchTally(live=1)
 
     mine, others = await asyncio.gather(
-        house.client.get(path), house.client.get(f"/api/v1/batches/{other['batch_id']}")
+        world.client.get(path), world.client.get(f"/api/v1/batches/{other['batch_id']}")
     )
 
     assert engine.asked_for_tallies == 2
     assert (counters(mine), counters(others)) == ({"dispatched": 2}, {"dispatched": 1})
 
 
-async def test_workflow_that_does_not_answer_is_waited_for_a_moment_by_all_together(house: House) -> None:
-    engine, path = await a_watched_batch(house)
+async def test_workflow_that_does_not_answer_is_waited_for_a_moment_by_all_together(world: World) -> None:
+    engine, path = await a_watched_batch(world)
     engine.hangs_on = {"tally"}
 
-    early = asyncio.create_task(watch(house, path, WATCHERS // 2))
+    early = asyncio.create_task(watch(world, path, WATCHERS // 2))
     await asyncio.sleep(0.5)
-    late = await watch(house, path, WATCHERS // 2)
+    late = await watch(world, path, WATCHERS // 2)
 
     assert {source(each) for each in (*await early, *late)} == {"database"}
     assert engine.asked_for_tallies == 1
 
 
-async def test_watcher_who_leaves_takes_nothing_away_from_the_others(house: House) -> None:
-    engine, path = await a_watched_batch(house)
-    impatient = asyncio.create_task(house.client.get(path))
+async def test_watcher_who_leaves_takes_nothing_away_from_the_others(world: World) -> None:
+    engine, path = await a_watched_batch(world)
+    impatient = asyncio.create_task(world.client.get(path))
     await asyncio.sleep(0.05)
-    patient = asyncio.create_task(house.client.get(path))
+    patient = asyncio.create_task(world.client.get(path))
     await asyncio.sleep(0.05)
     impatient.cancel()
 
@@ -162,44 +162,44 @@ async def test_watcher_who_leaves_takes_nothing_away_from_the_others(house: Hous
     assert engine.asked_for_tallies == 1
 
 
-async def test_whoever_changed_a_batch_sees_numbers_from_after_the_change(house: House) -> None:
-    engine, path = await a_watched_batch(house)
+async def test_whoever_changed_a_batch_sees_numbers_from_after_the_change(world: World) -> None:
+    engine, path = await a_watched_batch(world)
     batch_id = BatchId(path.rpartition("/")[2])
-    contact = house.tables.contacts_of(batch_id)[0]
-    running = asyncio.create_task(house.client.get(path))
+    contact = world.tables.contacts_of(batch_id)[0]
+    running = asyncio.create_task(world.client.get(path))
     await asyncio.sleep(0.05)
-    skipped = await house.client.post(f"{path}/contacts/{contact.contact_id}/skip")
+    skipped = await world.client.post(f"{path}/contacts/{contact.contact_id}/skip")
     engine.tallies[batch_id] = BatchTally(pending=1, skipped=1)
 
-    after = await house.client.get(path)
+    after = await world.client.get(path)
 
     assert skipped.status_code == 200
     assert counters(after) == {"pending": 1, "skipped": 1}
     assert counters(await running) == {"dispatched": 2}
 
 
-async def test_database_that_fails_meanwhile_is_told_to_all_and_not_remembered(house: House) -> None:
-    _, path = await a_watched_batch(house)
-    running = asyncio.create_task(watch(house, path, 3))
+async def test_database_that_fails_meanwhile_is_told_to_all_and_not_remembered(world: World) -> None:
+    _, path = await a_watched_batch(world)
+    running = asyncio.create_task(watch(world, path, 3))
     await asyncio.sleep(0.1)
-    house.tables.is_down = True
+    world.tables.is_down = True
     failed = await running
-    house.tables.is_down = False
+    world.tables.is_down = False
 
     assert [each.status_code for each in failed] == [503, 503, 503]
-    assert source(await house.client.get(path)) == "workflow"
+    assert source(await world.client.get(path)) == "workflow"
 
 
-async def test_slow_answer_is_bridged_by_the_one_before_for_a_second(house: House) -> None:
-    engine, path = await a_watched_batch(house)
+async def test_slow_answer_is_bridged_by_the_one_before_for_a_second(world: World) -> None:
+    engine, path = await a_watched_batch(world)
     batch_id = BatchId(path.rpartition("/")[2])
-    await watch(house, path, 1)
+    await watch(world, path, 1)
     engine.tallies[batch_id], engine.seconds = BatchTally(pending=1, live=1), 0.6
     await asyncio.sleep(singleflight.FRESH_SECONDS + 0.05)
 
-    bridged = await house.client.get(path)
+    bridged = await world.client.get(path)
     await asyncio.sleep(singleflight.KEPT_SECONDS - singleflight.FRESH_SECONDS)
-    renewed = await house.client.get(path)
+    renewed = await world.client.get(path)
 
     assert (counters(bridged), source(bridged)) == ({"dispatched": 2}, "workflow")
     assert counters(renewed) == {"pending": 1, "dispatched": 1}
@@ -207,43 +207,43 @@ async def test_slow_answer_is_bridged_by_the_one_before_for_a_second(house: Hous
 
 
 async def test_contacts_are_counted_once_a_slow_answer_is_bridged_no_longer(
-    house: House, monkeypatch: pytest.MonkeyPatch
+    world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    engine, path = await a_watched_batch(house)
-    await watch(house, path, 1)
+    engine, path = await a_watched_batch(world)
+    await watch(world, path, 1)
     engine.hangs_on = {"tally"}
     monkeypatch.setattr(live_counters, "PATIENCE_SECONDS", 20)
     await asyncio.sleep(singleflight.FRESH_SECONDS + 0.05)
 
     async with asyncio.timeout(10):
-        bridged = await house.client.get(path)
+        bridged = await world.client.get(path)
         await asyncio.sleep(singleflight.KEPT_SECONDS - singleflight.FRESH_SECONDS)
-        counted = await house.client.get(path)
+        counted = await world.client.get(path)
 
     assert (counters(bridged), source(bridged)) == ({"dispatched": 2}, "workflow")
     assert (counters(counted), source(counted)) == ({"pending": 2}, "database")
     assert engine.asked_for_tallies == 2
 
 
-async def test_change_is_seen_although_an_answer_from_before_is_kept(house: House) -> None:
-    engine, path = await a_watched_batch(house)
+async def test_change_is_seen_although_an_answer_from_before_is_kept(world: World) -> None:
+    engine, path = await a_watched_batch(world)
     batch_id = BatchId(path.rpartition("/")[2])
-    await watch(house, path, 1)
-    contact = house.tables.contacts_of(batch_id)[0]
-    await house.client.post(f"{path}/contacts/{contact.contact_id}/skip")
+    await watch(world, path, 1)
+    contact = world.tables.contacts_of(batch_id)[0]
+    await world.client.post(f"{path}/contacts/{contact.contact_id}/skip")
     engine.tallies[batch_id], engine.seconds = BatchTally(pending=1, skipped=1), 0.4
 
-    assert counters(await house.client.get(path)) == {"pending": 1, "skipped": 1}
+    assert counters(await world.client.get(path)) == {"pending": 1, "skipped": 1}
 
 
-async def test_questions_are_counted_by_whose_numbers_were_told(unmetered_house: House) -> None:
-    engine, path = await a_watched_batch(unmetered_house)
-    await watch(unmetered_house, path, 5)
+async def test_questions_are_counted_by_whose_numbers_were_told(unmetered_world: World) -> None:
+    engine, path = await a_watched_batch(unmetered_world)
+    await watch(unmetered_world, path, 5)
     await asyncio.sleep(singleflight.KEPT_SECONDS + 0.1)
     engine.tallies.clear()
-    await watch(unmetered_house, path, 5)
+    await watch(unmetered_world, path, 5)
 
-    text = (await unmetered_house.client.get("/metrics")).text
+    text = (await unmetered_world.client.get("/metrics")).text
 
     counted = [line for line in text.splitlines() if line.startswith("apollo_counters_queries_total{")]
     assert counted == [
@@ -252,48 +252,48 @@ async def test_questions_are_counted_by_whose_numbers_were_told(unmetered_house:
     ]
 
 
-async def test_look_at_a_running_batch_does_not_count_its_contacts(house: House) -> None:
-    _, path = await a_watched_batch(house)
-    reads, _ = await with_reads_counted(house)
+async def test_look_at_a_running_batch_does_not_count_its_contacts(world: World) -> None:
+    _, path = await a_watched_batch(world)
+    reads, _ = await with_reads_counted(world)
 
-    (answer,) = await watch(house, path, 1)
+    (answer,) = await watch(world, path, 1)
 
     assert (source(answer), reads.asked) == ("workflow", ["get_uncounted"])
 
 
-async def test_contacts_are_counted_once_for_all_who_look_where_no_workflow_tells(house: House) -> None:
-    engine, path = await a_watched_batch(house)
+async def test_contacts_are_counted_once_for_all_who_look_where_no_workflow_tells(world: World) -> None:
+    engine, path = await a_watched_batch(world)
     engine.is_down = True
-    reads, _ = await with_reads_counted(house)
+    reads, _ = await with_reads_counted(world)
 
-    answers = await watch(house, path, WATCHERS)
+    answers = await watch(world, path, WATCHERS)
 
     assert {(source(each), each.json()["counters"]["pending"]) for each in answers} == {("database", 2)}
     assert reads.asked == ["get_uncounted", "count"]
 
 
-async def test_contacts_of_a_batch_that_is_over_are_counted_once_for_all_who_look(house: House) -> None:
-    engine, path = await a_watched_batch(house)
+async def test_contacts_of_a_batch_that_is_over_are_counted_once_for_all_who_look(world: World) -> None:
+    engine, path = await a_watched_batch(world)
     batch_id = BatchId(path.rpartition("/")[2])
-    over = replace(house.tables.batches[batch_id], status=BatchStatus.CANCELLED)
-    house.tables.batches[batch_id] = over
-    reads, _ = await with_reads_counted(house)
+    over = replace(world.tables.batches[batch_id], status=BatchStatus.CANCELLED)
+    world.tables.batches[batch_id] = over
+    reads, _ = await with_reads_counted(world)
 
-    answers = await watch(house, path, WATCHERS)
+    answers = await watch(world, path, WATCHERS)
 
     assert {(source(each), each.json()["counters"]["pending"]) for each in answers} == {("database", 2)}
     assert (engine.asked_for_tallies, reads.asked) == (0, ["get_uncounted", "count"])
 
 
-async def test_looks_that_follow_each_other_closely_share_their_reads(house: House) -> None:
-    _, path = await a_watched_batch(house)
-    reads, looks = await with_reads_counted(house)
+async def test_looks_that_follow_each_other_closely_share_their_reads(world: World) -> None:
+    _, path = await a_watched_batch(world)
+    reads, looks = await with_reads_counted(world)
     loop = asyncio.get_running_loop()
     began = loop.time()
 
     crowd = []
     while loop.time() - began < 3 * parts.WATCHERS_REST_SECONDS:
-        crowd.append(asyncio.create_task(house.client.get(path)))
+        crowd.append(asyncio.create_task(world.client.get(path)))
         await asyncio.sleep(parts.WATCHERS_REST_SECONDS / 10)
     answers = await asyncio.gather(*crowd)
     took = loop.time() - began
@@ -304,34 +304,34 @@ async def test_looks_that_follow_each_other_closely_share_their_reads(house: Hou
     assert 1 < looks.looks <= most
 
 
-async def test_look_that_waits_for_others_sees_what_was_changed_before_it(house: House) -> None:
-    _, path = await a_watched_batch(house)
+async def test_look_that_waits_for_others_sees_what_was_changed_before_it(world: World) -> None:
+    _, path = await a_watched_batch(world)
     told = []
     for action, status in (("pause", "paused"), ("resume", "in_progress"), ("cancel", "cancelled")):
-        changed = await house.client.post(f"{path}/{action}")
-        seen = await house.client.get(path)
+        changed = await world.client.post(f"{path}/{action}")
+        seen = await world.client.get(path)
         told.append((changed.status_code, seen.json()["status"], status))
 
     assert told == [(200, status, status) for _, _, status in told]
 
 
-async def test_look_that_waits_for_others_is_refused_once_its_token_is_revoked(house: House) -> None:
-    _, path = await a_watched_batch(house)
-    first = await house.client.get(path)
-    token = await house.tokens.authenticate(SECRET, house.clock())
+async def test_look_that_waits_for_others_is_refused_once_its_token_is_revoked(world: World) -> None:
+    _, path = await a_watched_batch(world)
+    first = await world.client.get(path)
+    token = await world.tokens.authenticate(SECRET, world.clock())
     assert token is not None
-    await house.tokens.revoke(token.token_id, house.clock())
+    await world.tokens.revoke(token.token_id, world.clock())
 
-    second = await house.client.get(path)
+    second = await world.client.get(path)
 
     assert (first.status_code, second.status_code) == (200, 401)
 
 
-async def test_organizations_share_no_look(house: House) -> None:
-    _, path = await a_watched_batch(house)
+async def test_organizations_share_no_look(world: World) -> None:
+    _, path = await a_watched_batch(world)
 
     mine, others = await asyncio.gather(
-        house.client.get(path), house.client.get(path, headers=bearer(OTHER_SECRET))
+        world.client.get(path), world.client.get(path, headers=bearer(OTHER_SECRET))
     )
 
     assert (mine.status_code, others.status_code) == (200, 404)

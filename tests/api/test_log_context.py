@@ -7,7 +7,7 @@ import structlog
 from api.assembly import install
 from domain.batch import Batch
 from tests import fakes
-from tests.api.world import House
+from tests.api.world import World
 
 
 @dataclass
@@ -22,15 +22,15 @@ class ListeningEngine(fakes.FakeEngine):
         await super().dispatch(batch)
 
 
-async def test_ids_are_bound_for_one_request_each(house: House) -> None:
-    scene = await house.create_campaign()
-    created = await house.create_batch(scene["campaign_id"])
+async def test_ids_are_bound_for_one_request_each(world: World) -> None:
+    scene = await world.create_campaign()
+    created = await world.create_batch(scene["campaign_id"])
     engine = ListeningEngine()
-    install(house.app, replace(house.parts, engine=engine))
+    install(world.app, replace(world.parts, engine=engine))
 
     for _ in range(2):
-        await house.client.post(f"/api/v1/batches/{created['batch_id']}/dispatch")
-    await house.client.post("/api/v1/batches/+14155550123/dispatch")
+        await world.client.post(f"/api/v1/batches/{created['batch_id']}/dispatch")
+    await world.client.post("/api/v1/batches/+14155550123/dispatch")
 
     first, second = engine.heard
     assert first["batch_id"] == second["batch_id"] == created["batch_id"]

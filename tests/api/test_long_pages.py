@@ -10,7 +10,7 @@ from api.assembly import install
 from domain.call import CallRecord
 from domain.errors import StoreUnavailable
 from domain.identity import ContactId
-from tests.api.world import House
+from tests.api.world import World
 from tests.builders import a_call_record
 from tests.fakes import FakeContactStore, Tables
 from tests.telephony.world import served
@@ -34,33 +34,33 @@ class _WatchedContacts(FakeContactStore):
         return await super().calls_of(contact_ids)
 
 
-async def _called_people(house: House, transcript: str) -> tuple[str, _WatchedContacts]:
-    campaign = await house.create_campaign()
+async def _called_people(world: World, transcript: str) -> tuple[str, _WatchedContacts]:
+    campaign = await world.create_campaign()
     numbers = [f"+1415555{n:04}" for n in range(PEOPLE)]
-    batch = await house.create_batch(campaign["campaign_id"], numbers)
-    for contact in house.tables.contacts_of(batch["batch_id"]):
+    batch = await world.create_batch(campaign["campaign_id"], numbers)
+    for contact in world.tables.contacts_of(batch["batch_id"]):
         call = a_call_record(
             execution_id=f"exec_{contact.position}",
             contact_id=contact.contact_id,
             batch_id=contact.batch_id,
             transcript=transcript,
         )
-        house.tables.calls[call.execution_id] = call
-    watched = _WatchedContacts(house.tables)
-    install(house.app, replace(house.parts, contacts=watched))
+        world.tables.calls[call.execution_id] = call
+    watched = _WatchedContacts(world.tables)
+    install(world.app, replace(world.parts, contacts=watched))
     return f"/api/v1/batches/{batch['batch_id']}/contacts", watched
 
 
 @pytest.mark.parametrize("query", ["include_calls=true", "include_calls=false"])
 @pytest.mark.parametrize("transcript", ["short", "é" * 30 * KILOBYTE], ids=["short", "long"])
 async def test_page_is_read_in_stretches_and_holds_everybody_once(
-    house: House, query: str, transcript: str
+    world: World, query: str, transcript: str
 ) -> None:
-    path, watched = await _called_people(house, transcript)
+    path, watched = await _called_people(world, transcript)
 
-    whole = await house.client.get(f"{path}?limit=1000&{query}")
+    whole = await world.client.get(f"{path}?limit=1000&{query}")
     asked = list(watched.asked)
-    parts = [(await house.client.get(f"{path}?limit=30&skip={n}&{query}")).json() for n in range(0, 400, 30)]
+    parts = [(await world.client.get(f"{path}?limit=30&skip={n}&{query}")).json() for n in range(0, 400, 30)]
 
     assert whole.json() == [each for part in parts for each in part]
     assert [each["position"] for each in whole.json()] == list(range(1, PEOPLE + 1))
@@ -73,23 +73,23 @@ async def test_page_is_read_in_stretches_and_holds_everybody_once(
         assert whole.headers["content-length"] == str(len(whole.content))
 
 
-async def test_page_that_fails_before_much_was_sent_is_503(house: House) -> None:
-    path, watched = await _called_people(house, "short")
+async def test_page_that_fails_before_much_was_sent_is_503(world: World) -> None:
+    path, watched = await _called_people(world, "short")
     watched.fails_at = 2
 
-    answer = await house.client.get(f"{path}?limit=1000&include_calls=true")
+    answer = await world.client.get(f"{path}?limit=1000&include_calls=true")
 
     assert answer.status_code == 503
 
 
 @pytest.mark.process
-async def test_page_that_fails_in_its_midst_does_not_pass_for_whole(house: House) -> None:
-    path, watched = await _called_people(house, "x" * 60 * KILOBYTE)
+async def test_page_that_fails_in_its_midst_does_not_pass_for_whole(world: World) -> None:
+    path, watched = await _called_people(world, "x" * 60 * KILOBYTE)
     watched.fails_at = 4
 
     async with (
-        served(house.app) as address,
-        httpx.AsyncClient(base_url=address, headers=house.client.headers) as client,
+        served(world.app) as address,
+        httpx.AsyncClient(base_url=address, headers=world.client.headers) as client,
         client.stream("GET", f"{path}?limit=1000&include_calls=true") as answer,
     ):
         with pytest.raises(httpx.RemoteProtocolError):

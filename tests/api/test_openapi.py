@@ -13,7 +13,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from tests.api.world import SECRET, House, a_batch_body, a_campaign_body, bearer, created
+from tests.api.world import SECRET, World, a_batch_body, a_campaign_body, bearer, created
 
 CHECKS = [
     not_a_server_error,
@@ -33,15 +33,15 @@ BOUNDED = settings(
 )
 
 
-async def test_every_answer_to_generated_requests_is_one_that_is_described(house: House) -> None:
-    campaign = await house.create_campaign()
-    batch = await house.create_batch(campaign["campaign_id"])
-    call = await house.dial_first(batch)
-    listed = await house.client.post("/api/v1/suppressions", json={"phone_number": "+14155550199"})
+async def test_every_answer_to_generated_requests_is_one_that_is_described(world: World) -> None:
+    campaign = await world.create_campaign()
+    batch = await world.create_batch(campaign["campaign_id"])
+    call = await world.dial_first(batch)
+    listed = await world.client.post("/api/v1/suppressions", json={"phone_number": "+14155550199"})
     entry = created(listed)
-    token = created(await house.client.post("/api/v1/tokens", json={"name": "spare"}))
-    hook = created(await house.client.post("/api/v1/webhook-endpoints", json={"url": "https://a.example"}))
-    test = await house.client.post(f"/api/v1/webhook-endpoints/{hook['endpoint_id']}/test")
+    token = created(await world.client.post("/api/v1/tokens", json={"name": "spare"}))
+    hook = created(await world.client.post("/api/v1/webhook-endpoints", json={"url": "https://a.example"}))
+    test = await world.client.post(f"/api/v1/webhook-endpoints/{hook['endpoint_id']}/test")
     known = {
         "endpoint_id": hook["endpoint_id"],
         "delivery_id": test.json()["delivery_id"],
@@ -52,7 +52,7 @@ async def test_every_answer_to_generated_requests_is_one_that_is_described(house
         "suppression_id": entry["suppression_id"],
         "token_id": token["token_id"],
     }
-    schema = schemathesis.openapi.from_asgi("/openapi.json", house.app)
+    schema = schemathesis.openapi.from_asgi("/openapi.json", world.app)
     operations = [each.ok() for each in schema.get_all_operations() if isinstance(each, Ok)]
     statuses: set[int] = set()
 
@@ -73,8 +73,8 @@ async def test_every_answer_to_generated_requests_is_one_that_is_described(house
     assert {200, 404, 422} <= statuses
 
 
-async def test_description_names_bodies_problems_and_the_token(house: House) -> None:
-    document = (await house.client.get("/openapi.json")).json()
+async def test_description_names_bodies_problems_and_the_token(world: World) -> None:
+    document = (await world.client.get("/openapi.json")).json()
 
     create = document["paths"]["/api/v1/batches/"]["post"]
     body = create["requestBody"]["content"]["application/json"]["schema"]
@@ -98,8 +98,8 @@ async def test_description_names_bodies_problems_and_the_token(house: House) -> 
     assert not [path for path in document["paths"] if path.endswith("/contacts/")]
 
 
-async def test_whatever_reads_a_body_names_the_bodies_it_refuses(house: House) -> None:
-    paths = (await house.client.get("/openapi.json")).json()["paths"]
+async def test_whatever_reads_a_body_names_the_bodies_it_refuses(world: World) -> None:
+    paths = (await world.client.get("/openapi.json")).json()["paths"]
 
     readers = {
         f"{method} {path}": {"408", "413", "415", "422"} - set(operation["responses"])
@@ -111,8 +111,8 @@ async def test_whatever_reads_a_body_names_the_bodies_it_refuses(house: House) -
     assert {reader: missing for reader, missing in readers.items() if missing} == {}
 
 
-async def test_description_names_both_forms_of_an_upload_and_the_file_of_an_export(house: House) -> None:
-    paths = (await house.client.get("/openapi.json")).json()["paths"]
+async def test_description_names_both_forms_of_an_upload_and_the_file_of_an_export(world: World) -> None:
+    paths = (await world.client.get("/openapi.json")).json()["paths"]
 
     upload = paths["/api/v1/batches/upload"]["post"]["requestBody"]["content"]
     form = upload["multipart/form-data"]
@@ -125,8 +125,8 @@ async def test_description_names_both_forms_of_an_upload_and_the_file_of_an_expo
     assert set(export["responses"]) == {"200", "401", "404", "422", "429", "503"}
 
 
-async def test_description_lists_every_chapter_in_the_order_of_reading(house: House) -> None:
-    document = (await house.client.get("/openapi.json")).json()
+async def test_description_lists_every_chapter_in_the_order_of_reading(world: World) -> None:
+    document = (await world.client.get("/openapi.json")).json()
 
     used = {tag for path in document["paths"].values() for each in path.values() for tag in each["tags"]}
     listed = [each["name"] for each in document["tags"]]
@@ -134,26 +134,26 @@ async def test_description_lists_every_chapter_in_the_order_of_reading(house: Ho
     assert sorted(listed) == sorted(used)
 
 
-async def test_described_examples_are_accepted(house: House) -> None:
-    schemas = (await house.client.get("/openapi.json")).json()["components"]["schemas"]
+async def test_described_examples_are_accepted(world: World) -> None:
+    schemas = (await world.client.get("/openapi.json")).json()["components"]["schemas"]
     (campaign_example,) = schemas["CampaignCreate"]["examples"]
     (batch_example,) = schemas["BatchCreate"]["examples"]
 
-    campaign = await house.client.post("/api/v1/campaigns/", json=a_campaign_body(**campaign_example))
+    campaign = await world.client.post("/api/v1/campaigns/", json=a_campaign_body(**campaign_example))
     campaign_id = campaign.json()["campaign_id"]
-    batch = await house.client.post(
+    batch = await world.client.post(
         "/api/v1/batches/", json={**a_batch_body(campaign_id), **batch_example, "campaign_id": campaign_id}
     )
 
     assert (campaign.status_code, batch.status_code) == (201, 201)
 
 
-async def test_docs_page_and_all_its_assets_come_from_this_server(house: House) -> None:
-    page = await house.client.get("/docs", headers={"Authorization": ""})
+async def test_docs_page_and_all_its_assets_come_from_this_server(world: World) -> None:
+    page = await world.client.get("/docs", headers={"Authorization": ""})
 
     assert page.status_code == 200
     assert "//" not in page.text.replace("<!-- ", "").split("<script>")[0]
     for asset in ("swagger-ui-bundle.js", "swagger-ui.css", "favicon.png"):
         assert f"/docs/{asset}" in page.text
-        answer = await house.client.get(f"/docs/{asset}")
+        answer = await world.client.get(f"/docs/{asset}")
         assert (answer.status_code, len(answer.content) > 1000) == (200, True)

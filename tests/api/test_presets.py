@@ -8,7 +8,7 @@ from domain.call import CallStatus
 from domain.presets import NOT_LEGAL_ADVICE, PRESETS
 from tests.api.test_debug import debug, polled
 from tests.api.test_debug_withheld import a_call
-from tests.api.world import House, Json, a_campaign_body, errors_of
+from tests.api.world import Json, World, a_campaign_body, errors_of
 
 NUMBER, OTHER = "+14155550123", "+14155550124"
 PATH = "/api/v1/presets"
@@ -17,8 +17,8 @@ ASLEEP = {"timezone": "America/Los_Angeles"}
 AWAKE = {"timezone": "America/New_York"}
 
 
-async def test_presets_are_listed_with_hours_caps_source_and_the_day_they_were_checked(house: House) -> None:
-    listed = (await house.client.get(PATH)).json()
+async def test_presets_are_listed_with_hours_caps_source_and_the_day_they_were_checked(world: World) -> None:
+    listed = (await world.client.get(PATH)).json()
 
     assert [each["name"] for each in listed] == list(PRESETS)
     assert {each["notice"] for each in listed} == {NOT_LEGAL_ADVICE}
@@ -37,14 +37,14 @@ async def test_presets_are_listed_with_hours_caps_source_and_the_day_they_were_c
     assert australia["hours"]["sunday"]["enabled"] is False
 
 
-async def test_campaign_keeps_its_presets_and_a_change_replaces_them(house: House) -> None:
-    campaign = await house.create_campaign(presets=["us-tcpa", "us-fl"])
+async def test_campaign_keeps_its_presets_and_a_change_replaces_them(world: World) -> None:
+    campaign = await world.create_campaign(presets=["us-tcpa", "us-fl"])
     path = f"/api/v1/campaigns/{campaign['campaign_id']}"
 
-    assert campaign["presets"] == (await house.client.get(path)).json()["presets"] == ["us-tcpa", "us-fl"]
-    changed = await house.client.patch(path, json={"presets": ["us-reg-f"]})
+    assert campaign["presets"] == (await world.client.get(path)).json()["presets"] == ["us-tcpa", "us-fl"]
+    changed = await world.client.patch(path, json={"presets": ["us-reg-f"]})
     assert changed.json()["presets"] == ["us-reg-f"]
-    assert (await house.client.patch(path, json={"presets": None})).json()["presets"] == []
+    assert (await world.client.patch(path, json={"presets": None})).json()["presets"] == []
 
 
 @pytest.mark.parametrize(
@@ -56,25 +56,25 @@ async def test_campaign_keeps_its_presets_and_a_change_replaces_them(house: Hous
     ],
 )
 async def test_presets_that_cannot_be_are_422(
-    house: House, presets: object, place: list[int], code: str
+    world: World, presets: object, place: list[int], code: str
 ) -> None:
-    answer = await house.client.post("/api/v1/campaigns/", json=a_campaign_body(presets=presets))
+    answer = await world.client.post("/api/v1/campaigns/", json=a_campaign_body(presets=presets))
 
     assert errors_of(answer) == [(["body", "presets", *place], code)]
 
 
-async def test_unknown_preset_is_answered_with_the_names_there_are(house: House) -> None:
-    answer = await house.client.post("/api/v1/campaigns/", json=a_campaign_body(presets=["tcpa"]))
+async def test_unknown_preset_is_answered_with_the_names_there_are(world: World) -> None:
+    answer = await world.client.post("/api/v1/campaigns/", json=a_campaign_body(presets=["tcpa"]))
 
     assert answer.json()["errors"][0]["msg"] == f"Not a preset; there are {', '.join(PRESETS)}"
 
 
-async def test_debug_names_the_preset_that_keeps_a_batch_closed_without_enforced_hours(house: House) -> None:
-    campaign = await house.create_campaign(presets=["us-tcpa"], **ASLEEP)
-    batch = await house.create_batch(campaign["campaign_id"], [NUMBER])
-    polled(house)
+async def test_debug_names_the_preset_that_keeps_a_batch_closed_without_enforced_hours(world: World) -> None:
+    campaign = await world.create_campaign(presets=["us-tcpa"], **ASLEEP)
+    batch = await world.create_batch(campaign["campaign_id"], [NUMBER])
+    polled(world)
 
-    told = await debug(house, batch["batch_id"])
+    told = await debug(world, batch["batch_id"])
 
     assert told["diagnosis"] == "outside_working_hours"
     assert told["window"] == {
@@ -88,42 +88,42 @@ async def test_debug_names_the_preset_that_keeps_a_batch_closed_without_enforced
     )
 
 
-async def _contacts(house: House, batch: Json) -> list[Json]:
+async def _contacts(world: World, batch: Json) -> list[Json]:
     path = f"/api/v1/batches/{batch['batch_id']}/contacts"
-    listed: list[Json] = (await house.client.get(path)).json()
+    listed: list[Json] = (await world.client.get(path)).json()
     for each in listed:
-        alone = (await house.client.get(f"{path}/{each['contact_id']}")).json()
+        alone = (await world.client.get(f"{path}/{each['contact_id']}")).json()
         assert alone["held_by"] == each["held_by"]
     return listed
 
 
-async def test_contact_names_the_presets_whose_hours_hold_it_back(house: House) -> None:
-    campaign = await house.create_campaign(presets=["us-tcpa", "us-reg-f"], **AWAKE)
+async def test_contact_names_the_presets_whose_hours_hold_it_back(world: World) -> None:
+    campaign = await world.create_campaign(presets=["us-tcpa", "us-reg-f"], **AWAKE)
     people = [{"phone_number": NUMBER}, {"phone_number": OTHER, **ASLEEP}]
-    batch = await house.create_batch(campaign["campaign_id"], contacts=people)
+    batch = await world.create_batch(campaign["campaign_id"], contacts=people)
 
-    assert [each["held_by"] for each in await _contacts(house, batch)] == [[], ["us-tcpa", "us-reg-f"]]
+    assert [each["held_by"] for each in await _contacts(world, batch)] == [[], ["us-tcpa", "us-reg-f"]]
 
 
-async def test_contact_and_debug_name_the_preset_whose_caps_hold_it_back(house: House) -> None:
-    await a_call(house, NUMBER, CallStatus.COMPLETED)
-    house.clock.pass_time(timedelta(hours=1))
-    campaign = await house.create_campaign(presets=["us-tcpa", "us-reg-f"], **AWAKE)
-    batch = await house.create_batch(campaign["campaign_id"], [NUMBER])
-    polled(house)
+async def test_contact_and_debug_name_the_preset_whose_caps_hold_it_back(world: World) -> None:
+    await a_call(world, NUMBER, CallStatus.COMPLETED)
+    world.clock.pass_time(timedelta(hours=1))
+    campaign = await world.create_campaign(presets=["us-tcpa", "us-reg-f"], **AWAKE)
+    batch = await world.create_batch(campaign["campaign_id"], [NUMBER])
+    polled(world)
 
-    assert [each["held_by"] for each in await _contacts(house, batch)] == [["us-reg-f"]]
-    assert (await debug(house, batch["batch_id"]))["diagnostics"]["tip"] == (
+    assert [each["held_by"] for each in await _contacts(world, batch)] == [["us-reg-f"]]
+    assert (await debug(world, batch["batch_id"]))["diagnostics"]["tip"] == (
         "Nobody whose window is open can be called now: 1 number is capped by us-reg-f, the first until"
         " 2026-09-11 12:00 UTC. It goes on by itself."
     )
 
 
-async def test_contact_that_is_over_is_held_by_nobody(house: House) -> None:
-    campaign = await house.create_campaign(presets=["us-tcpa"], **ASLEEP)
-    batch = await house.create_batch(campaign["campaign_id"], [NUMBER])
-    (contact,) = await _contacts(house, batch)
+async def test_contact_that_is_over_is_held_by_nobody(world: World) -> None:
+    campaign = await world.create_campaign(presets=["us-tcpa"], **ASLEEP)
+    batch = await world.create_batch(campaign["campaign_id"], [NUMBER])
+    (contact,) = await _contacts(world, batch)
 
-    await house.client.post(f"/api/v1/batches/{batch['batch_id']}/contacts/{contact['contact_id']}/skip")
+    await world.client.post(f"/api/v1/batches/{batch['batch_id']}/contacts/{contact['contact_id']}/skip")
 
-    assert [each["held_by"] for each in await _contacts(house, batch)] == [[]]
+    assert [each["held_by"] for each in await _contacts(world, batch)] == [[]]

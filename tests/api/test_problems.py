@@ -7,7 +7,7 @@ from structlog.testing import capture_logs
 from api.http.problems import KIND_OF
 from domain.campaign import Campaign
 from domain.errors import ApolloError
-from tests.api.world import SECRET, House, a_problem, bearer
+from tests.api.world import SECRET, World, a_problem, bearer
 
 NOT_FOUND = a_problem(404, "not-found", "Not Found", "Not Found")
 
@@ -38,8 +38,8 @@ def test_every_leaf_of_the_error_tree_is_mapped() -> None:
         "/api/v1/batches/btc_1/contacts/con_1/",
     ],
 )
-async def test_unknown_path_is_404_and_never_a_redirect(house: House, path: str) -> None:
-    answer = await house.client.get(path)
+async def test_unknown_path_is_404_and_never_a_redirect(world: World, path: str) -> None:
+    answer = await world.client.get(path)
 
     assert (answer.status_code, answer.json()) == (404, NOT_FOUND)
 
@@ -53,8 +53,8 @@ async def test_unknown_path_is_404_and_never_a_redirect(house: House, path: str)
         "/api/v1/batches/",
     ],
 )
-async def test_collections_answer_with_and_without_a_trailing_slash(house: House, path: str) -> None:
-    assert (await house.client.get(path)).json() == []
+async def test_collections_answer_with_and_without_a_trailing_slash(world: World, path: str) -> None:
+    assert (await world.client.get(path)).json() == []
 
 
 @pytest.mark.parametrize(
@@ -70,9 +70,9 @@ async def test_collections_answer_with_and_without_a_trailing_slash(house: House
     ],
 )
 async def test_wrong_method_is_405_and_names_every_allowed_one(
-    house: House, method: str, path: str, allowed: str
+    world: World, method: str, path: str, allowed: str
 ) -> None:
-    answer = await house.client.request(method, path)
+    answer = await world.client.request(method, path)
 
     assert (answer.status_code, answer.headers["allow"]) == (405, allowed)
     expected = a_problem(405, "method-not-allowed", "Method Not Allowed", "Method Not Allowed")
@@ -93,18 +93,18 @@ async def test_wrong_method_is_405_and_names_every_allowed_one(
         ("/batches/btc_none/contacts/con_none", "Batch not found"),
     ],
 )
-async def test_unknown_id_or_one_of_a_wrong_shape_is_404(house: House, path: str, detail: str) -> None:
-    answer = await house.client.get("/api/v1" + path)
+async def test_unknown_id_or_one_of_a_wrong_shape_is_404(world: World, path: str, detail: str) -> None:
+    answer = await world.client.get("/api/v1" + path)
 
     assert (answer.status_code, answer.json()) == (404, a_problem(404, "not-found", "Not Found", detail))
 
 
-async def test_database_down_is_503_with_retry_after_everywhere(house: House) -> None:
-    house.tables.is_down = True
+async def test_database_down_is_503_with_retry_after_everywhere(world: World) -> None:
+    world.tables.is_down = True
     asked = [
-        await house.client.get("/api/v1/batches/btc_1"),
-        await house.client.post("/api/v1/campaigns/", json={}),
-        await house.client.post(
+        await world.client.get("/api/v1/batches/btc_1"),
+        await world.client.post("/api/v1/campaigns/", json={}),
+        await world.client.post(
             "/webhooks/call-status", json={"execution_id": "exec_1", "call_status": "ringing"}
         ),
     ]
@@ -115,12 +115,12 @@ async def test_database_down_is_503_with_retry_after_everywhere(house: House) ->
         assert answer.json() == expected
 
 
-async def test_defect_is_500_without_a_word_of_its_inside_on_the_wire_or_in_the_log(house: House) -> None:
-    campaign = await house.create_campaign()
-    house.tables.campaigns[campaign["campaign_id"]] = _Broken()  # type: ignore[assignment] # a planted defect
+async def test_defect_is_500_without_a_word_of_its_inside_on_the_wire_or_in_the_log(world: World) -> None:
+    campaign = await world.create_campaign()
+    world.tables.campaigns[campaign["campaign_id"]] = _Broken()  # type: ignore[assignment] # a planted defect
 
     with capture_logs() as logs:
-        answer = await house.client.get(f"/api/v1/campaigns/{campaign['campaign_id']}")
+        answer = await world.client.get(f"/api/v1/campaigns/{campaign['campaign_id']}")
 
     expected = a_problem(500, "internal", "Internal Server Error", "Internal server error")
     assert (answer.status_code, answer.json()) == (500, expected)
@@ -134,9 +134,9 @@ class _Broken:
         raise RuntimeError("+14155550123")
 
 
-async def test_problem_is_the_same_over_a_client_that_follows_redirects(house: House) -> None:
+async def test_problem_is_the_same_over_a_client_that_follows_redirects(world: World) -> None:
     async with httpx.AsyncClient(
-        transport=httpx.ASGITransport(house.app),
+        transport=httpx.ASGITransport(world.app),
         base_url="http://apollo.test",
         follow_redirects=True,
         headers=bearer(SECRET),

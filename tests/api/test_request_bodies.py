@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
-from tests.api.world import House, a_campaign_body, a_problem, created, errors_of
+from tests.api.world import World, a_campaign_body, a_problem, created, errors_of
 from tests.telephony.world import served
 
 MEGABYTE = 1024 * 1024
@@ -26,9 +26,9 @@ async def _chunks(size: int) -> AsyncIterator[bytes]:
     ],
 )
 async def test_body_over_the_limit_is_413_also_without_a_length(
-    house: House, path: str, limit: int, detail: str
+    world: World, path: str, limit: int, detail: str
 ) -> None:
-    answer = await house.client.post(path, content=_chunks(limit), headers={"Content-Type": "text/plain"})
+    answer = await world.client.post(path, content=_chunks(limit), headers={"Content-Type": "text/plain"})
 
     assert answer.json() == a_problem(413, "too-large", "Content Too Large", detail)
 
@@ -43,7 +43,7 @@ async def test_body_over_the_limit_is_413_also_without_a_length(
     ],
 )
 async def test_too_big_a_webhook_is_refused_before_it_is_read(
-    house: House, path: str, headers: dict[str, str], read_at_most: int
+    world: World, path: str, headers: dict[str, str], read_at_most: int
 ) -> None:
     read = 0
 
@@ -53,16 +53,16 @@ async def test_too_big_a_webhook_is_refused_before_it_is_read(
             read += len(chunk)
             yield chunk
 
-    answer = await house.client.post(path, content=body(), headers={**JSON, **headers})
+    answer = await world.client.post(path, content=body(), headers={**JSON, **headers})
 
     assert (answer.status_code, answer.headers["content-type"]) == (413, "application/problem+json")
     assert read <= read_at_most
 
 
 @pytest.mark.process
-async def test_client_that_sends_too_much_reads_the_refusal_and_goes_on(house: House) -> None:
+async def test_client_that_sends_too_much_reads_the_refusal_and_goes_on(world: World) -> None:
     sent = b" " * (10 * MEGABYTE)
-    async with served(house.app) as address, httpx.AsyncClient(base_url=address) as client:
+    async with served(world.app) as address, httpx.AsyncClient(base_url=address) as client:
         answers = [
             await client.post("/webhooks/call-status", content=content, headers=JSON)
             for content in (sent, _chunks(len(sent)), b"{}")
@@ -71,10 +71,10 @@ async def test_client_that_sends_too_much_reads_the_refusal_and_goes_on(house: H
     assert [each.status_code for each in answers] == [413, 413, 422]
 
 
-async def test_body_of_exactly_the_limit_is_read(house: House) -> None:
+async def test_body_of_exactly_the_limit_is_read(world: World) -> None:
     padded = b"{}".ljust(MEGABYTE)
 
-    answer = await house.client.post("/api/v1/campaigns/", content=padded, headers=JSON)
+    answer = await world.client.post("/api/v1/campaigns/", content=padded, headers=JSON)
 
     assert (["body", "name"], "missing") in errors_of(answer)
 
@@ -92,9 +92,9 @@ async def test_body_of_exactly_the_limit_is_read(house: House) -> None:
 )
 @pytest.mark.parametrize("path", ["/api/v1/campaigns", "/api/v1/batches/", "/webhooks/call-status"])
 async def test_anything_but_plain_json_is_415_and_names_what_is_accepted(
-    house: House, path: str, headers: dict[str, str]
+    world: World, path: str, headers: dict[str, str]
 ) -> None:
-    answer = await house.client.post(path, content=b"{}", headers=headers)
+    answer = await world.client.post(path, content=b"{}", headers=headers)
 
     detail = "Send application/json without Content-Encoding"
     expected = a_problem(415, "unsupported-media-type", "Unsupported Media Type", detail)
@@ -102,10 +102,10 @@ async def test_anything_but_plain_json_is_415_and_names_what_is_accepted(
 
 
 @pytest.mark.parametrize("content_type", ["application/json", "application/json; charset=UTF-8"])
-async def test_json_in_utf_8_is_accepted(house: House, content_type: str) -> None:
+async def test_json_in_utf_8_is_accepted(world: World, content_type: str) -> None:
     body = b'{"name": "Sept\xc3\xa9mbre", "agent_id": "a", "phone_numbers": ["+14155550180"]}'
 
-    answer = await house.client.post(
+    answer = await world.client.post(
         "/api/v1/campaigns", content=body, headers={"Content-Type": content_type}
     )
 
@@ -134,10 +134,10 @@ async def test_json_in_utf_8_is_accepted(house: House, content_type: str) -> Non
     ],
 )
 async def test_text_that_is_no_json_object_is_422(
-    house: House, raw: bytes, expected: tuple[list[str | int], str]
+    world: World, raw: bytes, expected: tuple[list[str | int], str]
 ) -> None:
     for path in ("/api/v1/campaigns/", "/api/v1/batches/", "/webhooks/call-status"):
-        answer = await house.client.post(path, content=raw, headers=JSON)
+        answer = await world.client.post(path, content=raw, headers=JSON)
 
         assert errors_of(answer) == [expected]
 
@@ -158,30 +158,30 @@ async def test_text_that_is_no_json_object_is_422(
     ],
 )
 async def test_text_that_no_database_can_store_is_422(
-    house: House, raw: bytes, expected: tuple[list[str | int], str]
+    world: World, raw: bytes, expected: tuple[list[str | int], str]
 ) -> None:
     """Of clients; a provider's report comes only once, see the tests of webhooks."""
     for path in ("/api/v1/campaigns/", "/api/v1/batches/"):
-        answer = await house.client.post(path, content=raw, headers=JSON)
+        answer = await world.client.post(path, content=raw, headers=JSON)
 
         assert errors_of(answer) == [expected]
 
 
-async def test_escapes_that_look_suspicious_and_are_sound_are_kept(house: House) -> None:
+async def test_escapes_that_look_suspicious_and_are_sound_are_kept(world: World) -> None:
     raw = (
         rb'{"name": "\ud83d\ude00 \\u0000", "agent_id": "a", "phone_numbers": ["+14155550180"],'
         rb' "metadata": {"deep": [[[[1]]]]}}'
     )
 
-    answer = await house.client.post("/api/v1/campaigns", content=raw, headers=JSON)
+    answer = await world.client.post("/api/v1/campaigns", content=raw, headers=JSON)
 
     assert created(answer)["name"] == "😀 \\u0000"
 
 
-async def test_many_errors_are_counted_in_full_and_listed_up_to_a_hundred(house: House) -> None:
+async def test_many_errors_are_counted_in_full_and_listed_up_to_a_hundred(world: World) -> None:
     body = a_campaign_body(blackout_dates=["someday"] * 150)
 
-    answer = await house.client.post("/api/v1/campaigns/", json=body)
+    answer = await world.client.post("/api/v1/campaigns/", json=body)
 
     assert len(answer.json()["errors"]) == 100
     assert answer.json()["error_count"] == 150

@@ -9,7 +9,7 @@ import pytest
 from api.http.scopes import opens
 from domain.access import TokenScope
 from domain.ports import NewToken
-from tests.api.world import ORGANIZATION, House, a_problem, bearer, build_house
+from tests.api.world import ORGANIZATION, World, a_problem, bearer, build_world
 
 REFUSED = a_problem(403, "forbidden", "Forbidden", "Token does not allow this")
 TOKENLESS = ("/healthz", "/readyz", "/metrics", "/webhooks/")
@@ -23,19 +23,19 @@ Route = tuple[str, str]
 
 
 @pytest.fixture(scope="module")
-async def scoped() -> AsyncIterator[tuple[House, Mapping[TokenScope, str]]]:
+async def scoped() -> AsyncIterator[tuple[World, Mapping[TokenScope, str]]]:
     """One API for all routes, and the secret of a token of each scope."""
-    house = await build_house()
+    world = await build_world()
     secrets = {
-        scope: (await house.tokens.issue(ORGANIZATION, NewToken(name=scope, scope=scope), house.clock()))[1]
+        scope: (await world.tokens.issue(ORGANIZATION, NewToken(name=scope, scope=scope), world.clock()))[1]
         for scope in TokenScope
     }
-    async with house.client:
-        yield house, secrets
+    async with world.client:
+        yield world, secrets
 
 
-async def routes_of(house: House) -> list[Route]:
-    paths = (await house.client.get("/openapi.json")).json()["paths"]
+async def routes_of(world: World) -> list[Route]:
+    paths = (await world.client.get("/openapi.json")).json()["paths"]
     return [
         (method.upper(), path)
         for path, methods in paths.items()
@@ -44,11 +44,11 @@ async def routes_of(house: House) -> list[Route]:
     ]
 
 
-async def ask(house: House, route: Route, secret: str) -> httpx.Response:
+async def ask(world: World, route: Route, secret: str) -> httpx.Response:
     """Ask for something that does not exist, with a body that cannot be read."""
     method, path = route
     names = {name.strip("{}"): "none" for name in path.split("/") if name.startswith("{")}
-    return await house.client.request(
+    return await world.client.request(
         method, path.format(**names | IDS), headers=bearer(secret), content=b"{not json"
     )
 
@@ -67,13 +67,13 @@ def is_open(scope: TokenScope, route: Route) -> bool:
 
 @pytest.mark.parametrize("scope", TokenScope)
 async def test_exactly_the_allowed_routes_pass_and_the_others_are_refused_before_anything_else(
-    scoped: tuple[House, Mapping[TokenScope, str]], scope: TokenScope
+    scoped: tuple[World, Mapping[TokenScope, str]], scope: TokenScope
 ) -> None:
-    house, secrets = scoped
-    routes = await routes_of(house)
+    world, secrets = scoped
+    routes = await routes_of(world)
 
     for route in routes:
-        answer = await ask(house, route, secrets[scope])
+        answer = await ask(world, route, secrets[scope])
         if is_open(scope, route):
             assert answer.status_code not in (401, 403), route
         else:
@@ -92,12 +92,12 @@ async def test_exactly_the_allowed_routes_pass_and_the_others_are_refused_before
     ],
 )
 async def test_head_and_a_slash_at_the_end_open_what_get_opens(
-    scoped: tuple[House, Mapping[TokenScope, str]], scope: TokenScope, path: str, status: int
+    scoped: tuple[World, Mapping[TokenScope, str]], scope: TokenScope, path: str, status: int
 ) -> None:
-    house, secrets = scoped
+    world, secrets = scoped
 
-    read = await house.client.get(path, headers=bearer(secrets[scope]))
-    head = await house.client.head(path, headers=bearer(secrets[scope]))
+    read = await world.client.get(path, headers=bearer(secrets[scope]))
+    head = await world.client.head(path, headers=bearer(secrets[scope]))
 
     assert (read.status_code, head.status_code) == (status, status)
 
@@ -114,15 +114,15 @@ def test_agents_are_let_in_to_what_concerns_their_call(route: Route) -> None:
     assert opens(TokenScope.AGENT, *route)
 
 
-async def test_token_is_401_from_the_instant_at_which_it_expires(house: House) -> None:
+async def test_token_is_401_from_the_instant_at_which_it_expires(world: World) -> None:
     new = NewToken(name="short", lifetime=timedelta(seconds=60))
-    _, secret = await house.tokens.issue(ORGANIZATION, new, house.clock())
+    _, secret = await world.tokens.issue(ORGANIZATION, new, world.clock())
 
     async def status() -> int:
-        return (await house.client.get("/api/v1/campaigns", headers=bearer(secret))).status_code
+        return (await world.client.get("/api/v1/campaigns", headers=bearer(secret))).status_code
 
-    house.clock.pass_time(timedelta(seconds=59))
+    world.clock.pass_time(timedelta(seconds=59))
     before = await status()
-    house.clock.pass_time(timedelta(seconds=1))
+    world.clock.pass_time(timedelta(seconds=1))
 
     assert (before, await status()) == (200, 401)

@@ -4,47 +4,47 @@ import pytest
 
 from api.suppressions import file as suppressions
 from tests.api.test_csv_import import FORM, a_form
-from tests.api.world import House, Json, a_problem, errors_of
+from tests.api.world import Json, World, a_problem, errors_of
 
 PATH = "/api/v1/suppressions/import"
 NUMBERS = ["+14155550123", "+14155550124"]
 TOO_MANY = a_problem(413, "too-large", "Content Too Large", "A file is limited to 2 numbers")
 
 
-async def _import(house: House, *parts: tuple[str, str | bytes]) -> Json:
-    answer = await house.client.post(PATH, content=a_form(*parts), headers=FORM)
+async def _import(world: World, *parts: tuple[str, str | bytes]) -> Json:
+    answer = await world.client.post(PATH, content=a_form(*parts), headers=FORM)
     assert answer.status_code == 200, answer.text
     report: Json = answer.json()
     return report
 
 
-async def test_rows_are_listed_with_their_reasons_and_expiries(house: House) -> None:
+async def test_rows_are_listed_with_their_reasons_and_expiries(world: World) -> None:
     file = (
         "\ufeffreason,phone_number,expires_at\r\n"
         f'"by letter, twice",{NUMBERS[0]},2126-01-01T00:00:00+01:00\r\n\r\n'
         f",{NUMBERS[1]}\r\n"
     )
-    report = await _import(house, ("file", file))
+    report = await _import(world, ("file", file))
     assert report == {"received": 2, "added": 2, "updated": 0, "duplicates": 0}
-    kept = {each.phone_number: each for each in house.tables.suppressions.values()}
+    kept = {each.phone_number: each for each in world.tables.suppressions.values()}
     first, second = (kept[number] for number in NUMBERS)
     assert (first.reason, str(first.expires_at)) == ("by letter, twice", "2125-12-31 23:00:00+00:00")
     assert (second.reason, second.expires_at) == (None, None)
 
 
-async def test_rows_of_blank_cells_are_passed_over(house: House) -> None:
+async def test_rows_of_blank_cells_are_passed_over(world: World) -> None:
     file = f'phone_number,reason,expires_at\n,,\n{NUMBERS[0]},  , \n"",""\n,,,,\n{NUMBERS[1]}\n'
-    report = await _import(house, ("file", file))
+    report = await _import(world, ("file", file))
     assert report == {"received": 2, "added": 2, "updated": 0, "duplicates": 0}
-    assert {each.reason for each in house.tables.suppressions.values()} == {None}
+    assert {each.reason for each in world.tables.suppressions.values()} == {None}
 
 
-async def test_known_numbers_are_updated_and_repeated_rows_dropped(house: House) -> None:
-    await _import(house, ("file", f"phone_number\n{NUMBERS[0]}\n"))
+async def test_known_numbers_are_updated_and_repeated_rows_dropped(world: World) -> None:
+    await _import(world, ("file", f"phone_number\n{NUMBERS[0]}\n"))
     file = f"phone_number,reason\n{NUMBERS[0]},new\n{NUMBERS[1]},first\n{NUMBERS[1]},second\n"
-    report = await _import(house, ("file", file))
+    report = await _import(world, ("file", file))
     assert report == {"received": 3, "added": 1, "updated": 1, "duplicates": 1}
-    reasons = {each.phone_number: each.reason for each in house.tables.suppressions.values()}
+    reasons = {each.phone_number: each.reason for each in world.tables.suppressions.values()}
     assert reasons == dict(zip(NUMBERS, ("new", "first"), strict=True))
 
 
@@ -87,39 +87,39 @@ async def test_known_numbers_are_updated_and_repeated_rows_dropped(house: House)
     ],
 )
 async def test_wrong_file_is_422_with_the_row_and_nothing_is_listed(
-    house: House, file: str | bytes, place: list[str | int], code: str
+    world: World, file: str | bytes, place: list[str | int], code: str
 ) -> None:
-    answer = await house.client.post(PATH, content=a_form(("file", file)), headers=FORM)
+    answer = await world.client.post(PATH, content=a_form(("file", file)), headers=FORM)
     assert errors_of(answer) == [(place, code)]
-    assert house.tables.suppressions == {}
+    assert world.tables.suppressions == {}
 
 
-async def test_unknown_field_and_missing_file_are_422(house: House) -> None:
-    answer = await house.client.post(PATH, content=a_form(("reason", "x")), headers=FORM)
+async def test_unknown_field_and_missing_file_are_422(world: World) -> None:
+    answer = await world.client.post(PATH, content=a_form(("reason", "x")), headers=FORM)
     assert errors_of(answer) == [(["body", "reason"], "extra_forbidden"), (["body", "file"], "missing")]
 
 
-async def test_anything_but_a_form_is_415(house: House) -> None:
-    answer = await house.client.post(PATH, json={"phone_number": NUMBERS[0]})
+async def test_anything_but_a_form_is_415(world: World) -> None:
+    answer = await world.client.post(PATH, json={"phone_number": NUMBERS[0]})
     assert answer.status_code == 415
     assert answer.json()["detail"] == "Send multipart/form-data without Content-Encoding"
 
 
-async def test_file_of_too_many_rows_is_413(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_file_of_too_many_rows_is_413(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(suppressions, "MAX_NUMBERS", 2)
     file = "phone_number\n" + "\n".join([*NUMBERS, NUMBERS[0]]) + "\n"
-    answer = await house.client.post(PATH, content=a_form(("file", file)), headers=FORM)
+    answer = await world.client.post(PATH, content=a_form(("file", file)), headers=FORM)
     assert (answer.status_code, answer.json()) == (413, TOO_MANY)
-    assert house.tables.suppressions == {}
+    assert world.tables.suppressions == {}
 
 
-async def test_import_told_again_lists_nobody_twice(house: House) -> None:
+async def test_import_told_again_lists_nobody_twice(world: World) -> None:
     file = "phone_number\n" + "\n".join(NUMBERS) + "\n"
-    await _import(house, ("file", file))
-    assert await _import(house, ("file", file)) == {
+    await _import(world, ("file", file))
+    assert await _import(world, ("file", file)) == {
         "received": 2,
         "added": 0,
         "updated": 2,
         "duplicates": 0,
     }
-    assert len(house.tables.suppressions) == 2
+    assert len(world.tables.suppressions) == 2

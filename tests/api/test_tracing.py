@@ -10,7 +10,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from api.assembly import assemble
-from tests.api.world import House, build_house
+from tests.api.world import World, build_world
 
 TRACE, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 NUMBER = "+14155550123"
@@ -20,7 +20,7 @@ NUMBER = "+14155550123"
 class Traced:
     """An API whose spans are kept."""
 
-    house: House
+    world: World
     kept: InMemorySpanExporter
 
     @property
@@ -28,16 +28,16 @@ class Traced:
         return self.kept.get_finished_spans()
 
     async def get(self, path: str, headers: Mapping[str, str] | None = None) -> httpx.Response:
-        return await self.house.client.get(path, headers=headers)
+        return await self.world.client.get(path, headers=headers)
 
 
 @pytest.fixture
 async def traced() -> AsyncIterator[Traced]:
     kept, provider = InMemorySpanExporter(), TracerProvider()
     provider.add_span_processor(SimpleSpanProcessor(kept))
-    house = await build_house(app=assemble(None, provider.get_tracer("test")))
-    async with house.client:
-        yield Traced(house, kept)
+    world = await build_world(app=assemble(None, provider.get_tracer("test")))
+    async with world.client:
+        yield Traced(world, kept)
 
 
 async def test_request_is_named_by_its_route_and_tells_its_status(traced: Traced) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.api.test_debug import debug, polled
-from tests.api.world import House, a_batch_body, created, errors_of
+from tests.api.world import World, a_batch_body, created, errors_of
 
 BATCHES = "/api/v1/batches/"
 CHICAGO, NEW_YORK, LOS_ANGELES = "America/Chicago", "America/New_York", "America/Los_Angeles"
@@ -14,18 +14,18 @@ FROM_NUMBER = {"timezone": "from_number", "fallback_timezone": "Asia/Tokyo"}
 SEVERAL, TOLL_FREE = "+12705550123", "+18005550123"
 
 
-async def zones_of(house: House, **body: object) -> list[list[str]]:
+async def zones_of(world: World, **body: object) -> list[list[str]]:
     """Upload a batch and return the zones of its contacts, as a list and each by itself show them."""
-    contacts = f"{BATCHES}{created(await house.client.post(BATCHES, json=body))['batch_id']}/contacts"
-    listed = (await house.client.get(contacts)).json()
+    contacts = f"{BATCHES}{created(await world.client.post(BATCHES, json=body))['batch_id']}/contacts"
+    listed = (await world.client.get(contacts)).json()
     for each in listed:
-        alone = (await house.client.get(f"{contacts}/{each['contact_id']}")).json()
+        alone = (await world.client.get(f"{contacts}/{each['contact_id']}")).json()
         assert alone["effective_timezones"] == each["effective_timezones"]
     return [each["effective_timezones"] for each in listed]
 
 
-async def test_contacts_have_the_zones_of_their_numbers_and_others_the_fallback(house: House) -> None:
-    campaign = await house.create_campaign(**FROM_NUMBER)
+async def test_contacts_have_the_zones_of_their_numbers_and_others_the_fallback(world: World) -> None:
+    campaign = await world.create_campaign(**FROM_NUMBER)
     people = [
         {"phone_number": "+14155550123"},
         {"phone_number": SEVERAL},
@@ -35,7 +35,7 @@ async def test_contacts_have_the_zones_of_their_numbers_and_others_the_fallback(
     ]
     body = a_batch_body(campaign["campaign_id"], contacts=people, on_invalid="skip")
 
-    assert await zones_of(house, **body) == [
+    assert await zones_of(world, **body) == [
         [LOS_ANGELES],
         [CHICAGO, NEW_YORK],
         ["Asia/Tokyo"],
@@ -53,12 +53,12 @@ async def test_contacts_have_the_zones_of_their_numbers_and_others_the_fallback(
     ],
 )
 async def test_batch_and_contact_may_ask_for_the_zones_of_numbers(
-    house: House, batch: dict[str, Any], contact: dict[str, object], expected: list[str]
+    world: World, batch: dict[str, Any], contact: dict[str, object], expected: list[str]
 ) -> None:
-    campaign = await house.create_campaign(fallback_timezone="Asia/Tokyo")
+    campaign = await world.create_campaign(fallback_timezone="Asia/Tokyo")
     people = [{"phone_number": SEVERAL, **contact}]
 
-    zones = await zones_of(house, **a_batch_body(campaign["campaign_id"], contacts=people, **batch))
+    zones = await zones_of(world, **a_batch_body(campaign["campaign_id"], contacts=people, **batch))
 
     assert zones == [expected]
 
@@ -71,30 +71,30 @@ async def test_batch_and_contact_may_ask_for_the_zones_of_numbers(
     ],
 )
 async def test_without_a_fallback_zones_of_numbers_are_422_and_nothing_is_stored(
-    house: House, batch: dict[str, Any], contact: dict[str, object], loc: list[str]
+    world: World, batch: dict[str, Any], contact: dict[str, object], loc: list[str]
 ) -> None:
-    campaign = await house.create_campaign()
+    campaign = await world.create_campaign()
     people = [{"phone_number": SEVERAL, **contact}]
 
-    answer = await house.client.post(
+    answer = await world.client.post(
         BATCHES, json=a_batch_body(campaign["campaign_id"], contacts=people, **batch)
     )
 
     assert errors_of(answer) == [(loc, "fallback_timezone")]
-    assert not house.tables.batches
+    assert not world.tables.batches
 
 
-async def test_batch_cannot_ask_for_zones_of_numbers_without_a_fallback(house: House) -> None:
-    campaign = await house.create_campaign()
-    batch = created(await house.client.post(BATCHES, json=a_batch_body(campaign["campaign_id"])))
+async def test_batch_cannot_ask_for_zones_of_numbers_without_a_fallback(world: World) -> None:
+    campaign = await world.create_campaign()
+    batch = created(await world.client.post(BATCHES, json=a_batch_body(campaign["campaign_id"])))
 
-    answer = await house.client.patch(f"{BATCHES}{batch['batch_id']}", json={"timezone": "from_number"})
+    answer = await world.client.patch(f"{BATCHES}{batch['batch_id']}", json={"timezone": "from_number"})
 
     assert errors_of(answer) == [(["body", "timezone"], "fallback_timezone")]
 
 
-async def _effective(house: House, batch_id: str) -> list[list[str]]:
-    listed = (await house.client.get(f"{BATCHES}{batch_id}/contacts")).json()
+async def _effective(world: World, batch_id: str) -> list[list[str]]:
+    listed = (await world.client.get(f"{BATCHES}{batch_id}/contacts")).json()
     return [each["effective_timezones"] for each in listed]
 
 
@@ -102,44 +102,44 @@ PEOPLE = [{"phone_number": SEVERAL}, {"phone_number": TOLL_FREE}]
 LEARNT_LATER = [[CHICAGO, NEW_YORK], ["Asia/Tokyo"]]
 
 
-async def test_batch_with_contacts_may_change_to_the_zones_of_their_numbers(house: House) -> None:
-    campaign = await house.create_campaign(fallback_timezone="Asia/Tokyo")
+async def test_batch_with_contacts_may_change_to_the_zones_of_their_numbers(world: World) -> None:
+    campaign = await world.create_campaign(fallback_timezone="Asia/Tokyo")
     body = a_batch_body(campaign["campaign_id"], contacts=PEOPLE)
-    batch = created(await house.client.post(BATCHES, json=body))
+    batch = created(await world.client.post(BATCHES, json=body))
 
-    changed = await house.client.patch(f"{BATCHES}{batch['batch_id']}", json={"timezone": "from_number"})
+    changed = await world.client.patch(f"{BATCHES}{batch['batch_id']}", json={"timezone": "from_number"})
 
     assert changed.status_code == 200
-    assert await _effective(house, batch["batch_id"]) == LEARNT_LATER
+    assert await _effective(world, batch["batch_id"]) == LEARNT_LATER
 
 
-async def test_batch_under_zones_of_numbers_may_be_changed_otherwise(house: House) -> None:
-    campaign = await house.create_campaign(**FROM_NUMBER)
-    batch = created(await house.client.post(BATCHES, json=a_batch_body(campaign["campaign_id"])))
+async def test_batch_under_zones_of_numbers_may_be_changed_otherwise(world: World) -> None:
+    campaign = await world.create_campaign(**FROM_NUMBER)
+    batch = created(await world.client.post(BATCHES, json=a_batch_body(campaign["campaign_id"])))
 
-    answer = await house.client.patch(f"{BATCHES}{batch['batch_id']}", json={"timezone": "from_number"})
+    answer = await world.client.patch(f"{BATCHES}{batch['batch_id']}", json={"timezone": "from_number"})
 
     assert answer.json()["timezone"] == "from_number"
 
 
-async def test_campaign_with_batches_may_change_to_the_zones_of_numbers(house: House) -> None:
-    campaign = await house.create_campaign()
+async def test_campaign_with_batches_may_change_to_the_zones_of_numbers(world: World) -> None:
+    campaign = await world.create_campaign()
     body = a_batch_body(campaign["campaign_id"], contacts=PEOPLE)
-    batch = created(await house.client.post(BATCHES, json=body))
+    batch = created(await world.client.post(BATCHES, json=body))
 
-    changed = await house.client.patch(f"/api/v1/campaigns/{campaign['campaign_id']}", json=FROM_NUMBER)
+    changed = await world.client.patch(f"/api/v1/campaigns/{campaign['campaign_id']}", json=FROM_NUMBER)
 
     assert changed.status_code == 200
-    assert await _effective(house, batch["batch_id"]) == LEARNT_LATER
+    assert await _effective(world, batch["batch_id"]) == LEARNT_LATER
 
 
-async def test_debug_tells_that_zones_are_being_learnt(house: House) -> None:
-    campaign = await house.create_campaign()
-    batch = created(await house.client.post(BATCHES, json=a_batch_body(campaign["campaign_id"])))
-    await house.client.patch(f"/api/v1/campaigns/{campaign['campaign_id']}", json=FROM_NUMBER)
-    polled(house)
+async def test_debug_tells_that_zones_are_being_learnt(world: World) -> None:
+    campaign = await world.create_campaign()
+    batch = created(await world.client.post(BATCHES, json=a_batch_body(campaign["campaign_id"])))
+    await world.client.patch(f"/api/v1/campaigns/{campaign['campaign_id']}", json=FROM_NUMBER)
+    polled(world)
 
-    told = await debug(house, batch["batch_id"])
+    told = await debug(world, batch["batch_id"])
 
     assert told["diagnosis"] == "outside_working_hours"
     assert told["diagnostics"]["tip"].startswith("The zones of numbers are being learnt")
@@ -147,39 +147,39 @@ async def test_debug_tells_that_zones_are_being_learnt(house: House) -> None:
 
 @pytest.mark.parametrize("fallback", [None, "Asia/Tokyo"])
 async def test_added_contact_asks_for_the_zones_of_its_number_where_there_is_a_fallback(
-    house: House, fallback: str | None
+    world: World, fallback: str | None
 ) -> None:
-    campaign = await house.create_campaign(fallback_timezone=fallback)
-    batch = created(await house.client.post(BATCHES, json=a_batch_body(campaign["campaign_id"])))
+    campaign = await world.create_campaign(fallback_timezone=fallback)
+    batch = created(await world.client.post(BATCHES, json=a_batch_body(campaign["campaign_id"])))
     added = [{"phone_number": SEVERAL, "timezone": "from_number"}]
 
-    answer = await house.client.post(f"{BATCHES}{batch['batch_id']}/contacts", json={"contacts": added})
+    answer = await world.client.post(f"{BATCHES}{batch['batch_id']}/contacts", json={"contacts": added})
 
     if fallback is None:
         assert errors_of(answer) == [(["body", "contacts"], "fallback_timezone")]
     else:
-        *_, contact = house.tables.contacts.values()
+        *_, contact = world.tables.contacts.values()
         assert contact.number_timezones == (CHICAGO, NEW_YORK)
 
 
-async def test_file_may_ask_for_the_zones_of_numbers(house: House) -> None:
-    campaign = await house.create_campaign(fallback_timezone="Asia/Tokyo")
+async def test_file_may_ask_for_the_zones_of_numbers(world: World) -> None:
+    campaign = await world.create_campaign(fallback_timezone="Asia/Tokyo")
     file = io.BytesIO(f"phone_number,timezone\n{SEVERAL},from_number\n".encode())
 
-    answer = await house.client.post(
+    answer = await world.client.post(
         f"{BATCHES}upload", data={"campaign_id": campaign["campaign_id"]}, files={"file": ("a.csv", file)}
     )
 
-    [contact] = house.tables.contacts.values()
+    [contact] = world.tables.contacts.values()
     assert created(answer)["total_contacts"] == 1
     assert contact.number_timezones == (CHICAGO, NEW_YORK)
 
 
-async def test_local_times_of_a_batch_are_read_in_the_fallback(house: House) -> None:
-    campaign = await house.create_campaign(**FROM_NUMBER)
+async def test_local_times_of_a_batch_are_read_in_the_fallback(world: World) -> None:
+    campaign = await world.create_campaign(**FROM_NUMBER)
     body = a_batch_body(campaign["campaign_id"], scheduled_start="2027-09-07T09:00:00")
 
-    batch = created(await house.client.post(BATCHES, json=body))
+    batch = created(await world.client.post(BATCHES, json=body))
 
     assert batch["scheduled_start"] == "2027-09-07T00:00:00Z"
 
@@ -194,11 +194,11 @@ async def test_local_times_of_a_batch_are_read_in_the_fallback(house: House) -> 
     ],
 )
 async def test_fallback_may_be_changed_and_not_taken_away(
-    house: House, change: dict[str, object], refused: bool
+    world: World, change: dict[str, object], refused: bool
 ) -> None:
-    campaign = await house.create_campaign(**FROM_NUMBER)
+    campaign = await world.create_campaign(**FROM_NUMBER)
 
-    answer = await house.client.patch(f"/api/v1/campaigns/{campaign['campaign_id']}", json=change)
+    answer = await world.client.patch(f"/api/v1/campaigns/{campaign['campaign_id']}", json=change)
 
     if refused:
         assert errors_of(answer) == [(["body", "fallback_timezone"], "fallback_timezone")]
@@ -206,24 +206,24 @@ async def test_fallback_may_be_changed_and_not_taken_away(
         assert answer.status_code == 200
 
 
-async def test_change_to_zones_of_numbers_needs_a_fallback(house: House) -> None:
-    campaign = await house.create_campaign()
+async def test_change_to_zones_of_numbers_needs_a_fallback(world: World) -> None:
+    campaign = await world.create_campaign()
     url = f"/api/v1/campaigns/{campaign['campaign_id']}"
 
-    refused = await house.client.patch(url, json={"timezone": "from_number"})
-    taken = await house.client.patch(url, json=FROM_NUMBER)
+    refused = await world.client.patch(url, json={"timezone": "from_number"})
+    taken = await world.client.patch(url, json=FROM_NUMBER)
 
     assert errors_of(refused) == [(["body", "fallback_timezone"], "fallback_timezone")]
     assert (taken.json()["timezone"], taken.json()["fallback_timezone"]) == ("from_number", "Asia/Tokyo")
 
 
-async def test_requeue_may_ask_for_zones_that_its_parent_did_not(house: House) -> None:
-    campaign = await house.create_campaign(fallback_timezone="Asia/Tokyo")
+async def test_requeue_may_ask_for_zones_that_its_parent_did_not(world: World) -> None:
+    campaign = await world.create_campaign(fallback_timezone="Asia/Tokyo")
     body = a_batch_body(campaign["campaign_id"], contacts=PEOPLE)
-    batch = created(await house.client.post(BATCHES, json=body))
-    await house.client.post(f"{BATCHES}{batch['batch_id']}/cancel")
+    batch = created(await world.client.post(BATCHES, json=body))
+    await world.client.post(f"{BATCHES}{batch['batch_id']}/cancel")
     wanted = {"statuses": ["skipped"], "timezone": "from_number"}
 
-    again = created(await house.client.post(f"{BATCHES}{batch['batch_id']}/requeue", json=wanted))
+    again = created(await world.client.post(f"{BATCHES}{batch['batch_id']}/requeue", json=wanted))
 
-    assert await _effective(house, again["batch_id"]) == LEARNT_LATER
+    assert await _effective(world, again["batch_id"]) == LEARNT_LATER

@@ -31,7 +31,7 @@ Json = dict[str, Any]
 
 
 @dataclass
-class House:
+class World:
     """Everything a test of the API touches."""
 
     tables: fakes.Tables
@@ -123,7 +123,7 @@ def shared_app() -> FastAPI:
     return assemble(None)
 
 
-async def build_house(
+async def build_world(
     *,
     tables: fakes.Tables | None = None,
     app: FastAPI | None = None,
@@ -132,7 +132,7 @@ async def build_house(
     rate_limit_per_minute: int = 0,
     requests_per_token: int = 0,
     failed_tokens_per_minute: int = 0,
-) -> House:
+) -> World:
     """Put the API together over fakes, with a token for each of two organizations.
 
     Without `tables` these are empty, and without an `app` it is one of its own.
@@ -188,4 +188,4 @@ async def build_house(
     client = httpx.AsyncClient(
         transport=httpx.ASGITransport(app), base_url="http://apollo.test", headers=bearer(SECRET)
     )
-    return House(tables, webhooks, engine, clock, tokens, calls, parts, app, client)
+    return World(tables, webhooks, engine, clock, tokens, calls, parts, app, client)

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, sync_playwright
 
 from tests.browser.visitor import BROWSERS, FLAGS, Visitor
-from tests.e2e.world import House, a_house, a_plan
+from tests.e2e.world import World, a_plan, a_world
 
 HERE = Path(__file__).parent
 HOW_TO_GET_ONE = "no browser here: on Debian, apt-get install chromium"
@@ -32,18 +32,18 @@ def program() -> str:
 
 
 @pytest.fixture(scope="session")
-def house(program: str) -> Iterator[House]:
+def world(program: str) -> Iterator[World]:
     """A whole stack with its web console."""
     folder = Path(tempfile.mkdtemp(prefix="apollo-browser-")).resolve()
     try:
-        with a_house(replace(a_plan(folder, talk_seconds=0.2), has_console=True)) as house:
-            yield house
+        with a_world(replace(a_plan(folder, talk_seconds=0.2), has_console=True)) as world:
+            yield world
     finally:
         shutil.rmtree(folder)
 
 
 @pytest.fixture(scope="session")
-def browser(program: str, house: House) -> Iterator[Browser]:
+def browser(program: str, world: World) -> Iterator[Browser]:
     """The browser without a window, opened after the stack: its own event loop lets no other one run."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, headless=True, args=FLAGS)
@@ -52,8 +52,8 @@ def browser(program: str, house: House) -> Iterator[Browser]:
 
 
 @pytest.fixture
-def visitor(browser: Browser, house: House) -> Iterator[Visitor]:
+def visitor(browser: Browser, world: World) -> Iterator[Visitor]:
     """Somebody who has signed in."""
-    with Visitor.arrives(browser, house) as visitor:
-        visitor.signs_in(house.stack.token)
+    with Visitor.arrives(browser, world) as visitor:
+        visitor.signs_in(world.stack.token)
         yield visitor

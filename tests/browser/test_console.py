@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.browser.visitor import Theme, Visitor
-from tests.e2e.world import House, a_contacts_file
+from tests.e2e.world import World, a_contacts_file
 
 pytestmark = [pytest.mark.e2e, pytest.mark.browser]
 
@@ -17,7 +17,7 @@ PICTURES = ROOT / "build" / "pictures"
 PEOPLE = ROOT / "examples" / "demo.csv"
 
 
-def a_campaign(house: House, **fields: object) -> str:
+def a_campaign(world: World, **fields: object) -> str:
     """Keep a campaign whose redials come at once."""
     rules = {
         "name": "Check-ups",
@@ -26,13 +26,13 @@ def a_campaign(house: House, **fields: object) -> str:
         "retry_policy": {"max_retries": 1, "cooldown_minutes": 0.02},
         **fields,
     }
-    return str(house.api.create_campaign(rules)["campaign_id"])
+    return str(world.api.create_campaign(rules)["campaign_id"])
 
 
-def a_batch(house: House, *numbers: str, **fields: object) -> str:
+def a_batch(world: World, *numbers: str, **fields: object) -> str:
     """Start a batch."""
-    told = {"campaign_id": a_campaign(house), **fields}
-    return str(house.api.create_batch(told, a_contacts_file(numbers))["batch_id"])
+    told = {"campaign_id": a_campaign(world), **fields}
+    return str(world.api.create_batch(told, a_contacts_file(numbers))["batch_id"])
 
 
 def test_newcomer_drops_a_file_watches_it_to_its_end_and_learns_why_one_was_not_reached(
@@ -71,18 +71,18 @@ def test_newcomer_drops_a_file_watches_it_to_its_end_and_learns_why_one_was_not_
 
 
 @pytest.fixture(scope="module")
-def done(house: House) -> Mapping[str, str]:
+def done(world: World) -> Mapping[str, str]:
     """A batch that is over, one that waits, and a contact of each."""
-    over = a_batch(house, "+14155550131", "+14155550101", "+14155550113", name="Done")
-    house.wait_for_end(over)
-    ahead = a_batch(house, "+14155550132", name="Ahead", scheduled_start="2099-01-01T09:00:00Z")
-    batch = house.api.batch(over)
+    over = a_batch(world, "+14155550131", "+14155550101", "+14155550113", name="Done")
+    world.wait_for_end(over)
+    ahead = a_batch(world, "+14155550132", name="Ahead", scheduled_start="2099-01-01T09:00:00Z")
+    batch = world.api.batch(over)
     return {
         "over": over,
         "ahead": ahead,
         "campaign": str(batch["campaign_id"]),
-        "reached": str(house.contacts(over)[0]["contact_id"]),
-        "waiting": str(house.contacts(ahead)[0]["contact_id"]),
+        "reached": str(world.contacts(over)[0]["contact_id"]),
+        "waiting": str(world.contacts(ahead)[0]["contact_id"]),
     }
 
 
@@ -127,9 +127,9 @@ def test_every_page_fits_both_screens_in_both_themes_and_keeps_nobody_out(
 
 
 def test_wrong_token_is_refused_and_the_page_to_enter_it_keeps_nobody_out(
-    browser: Browser, house: House
+    browser: Browser, world: World
 ) -> None:
-    with Visitor.arrives(browser, house) as visitor:
+    with Visitor.arrives(browser, world) as visitor:
         visitor.signs_in("gat_wrong")
         visitor.sees("This token is not valid.")
         barriers = [visitor.looks_at(*look).barriers() for look in CHECKED]
@@ -138,9 +138,9 @@ def test_wrong_token_is_refused_and_the_page_to_enter_it_keeps_nobody_out(
 
 
 def test_batch_is_paused_resumed_and_cancelled_once_it_was_asked_again(
-    visitor: Visitor, house: House
+    visitor: Visitor, world: World
 ) -> None:
-    batch_id = a_batch(house, "+14155550133", scheduled_start="2099-01-01T09:00:00Z")
+    batch_id = a_batch(world, "+14155550133", scheduled_start="2099-01-01T09:00:00Z")
     visitor.opens(f"/batches/{batch_id}")
     visitor.sees_status("pending")
     visitor.presses("Pause")
@@ -152,14 +152,14 @@ def test_batch_is_paused_resumed_and_cancelled_once_it_was_asked_again(
     visitor.presses("Yes, cancel this batch")
 
     visitor.sees_status("cancelled")
-    assert house.api.batch(batch_id)["status"] == "cancelled"
+    assert world.api.batch(batch_id)["status"] == "cancelled"
     assert visitor.complaints == []
 
 
 def test_batch_that_waits_for_its_start_is_started_by_the_button_beside_the_tip(
-    visitor: Visitor, house: House
+    visitor: Visitor, world: World
 ) -> None:
-    batch_id = a_batch(house, "+14155550134", scheduled_start="2099-01-01T09:00:00Z")
+    batch_id = a_batch(world, "+14155550134", scheduled_start="2099-01-01T09:00:00Z")
     visitor.opens(f"/batches/{batch_id}")
     visitor.page.locator("#remedy").click()
 
@@ -177,14 +177,14 @@ def test_keyboard_alone_reaches_the_content_and_the_form(visitor: Visitor) -> No
 
 
 def test_focus_and_what_was_opened_stay_while_the_page_changes_under_them(
-    visitor: Visitor, house: House
+    visitor: Visitor, world: World
 ) -> None:
-    batch_id = a_batch(house, "+14155550137", scheduled_start="2099-01-01T09:00:00Z")
+    batch_id = a_batch(world, "+14155550137", scheduled_start="2099-01-01T09:00:00Z")
     visitor.opens(f"/batches/{batch_id}")
     asking = visitor.page.get_by_text("Cancel …")
     asking.focus()
     visitor.page.keyboard.press("Enter")
-    house.api.act("batches", batch_id, "pause")
+    world.api.act("batches", batch_id, "pause")
     visitor.sees_status("paused")
 
     expect(asking).to_be_focused()
@@ -201,64 +201,64 @@ def test_chosen_theme_wins_over_the_systems(visitor: Visitor) -> None:
     assert visitor.page.evaluate(ground) != light
 
 
-def test_token_is_out_of_reach_of_scripts(visitor: Visitor, house: House) -> None:
+def test_token_is_out_of_reach_of_scripts(visitor: Visitor, world: World) -> None:
     visitor.opens("/")
 
     assert visitor.page.evaluate("document.cookie") == ""
     assert visitor.page.evaluate("JSON.stringify([localStorage, sessionStorage])") == "[{},{}]"
-    assert house.stack.token not in visitor.page.content()
+    assert world.stack.token not in visitor.page.content()
 
 
-def mend(house: House, is_whole: Callable[[], bool]) -> None:
+def mend(world: World, is_whole: Callable[[], bool]) -> None:
     """Let the stack start again what was killed, until the page shows it."""
     end = time.monotonic() + 40
     while not is_whole():
         assert time.monotonic() < end
-        house.stack.pause(0.5)
+        world.stack.pause(0.5)
 
 
 def test_lost_connection_is_said_keeps_the_last_numbers_and_ends_by_itself(
-    visitor: Visitor, house: House
+    visitor: Visitor, world: World
 ) -> None:
-    batch_id = a_batch(house, "+14155550135", scheduled_start="2099-01-01T09:00:00Z")
+    batch_id = a_batch(world, "+14155550135", scheduled_start="2099-01-01T09:00:00Z")
     visitor.opens(f"/batches/{batch_id}")
     banner = visitor.page.locator("#connection")
-    house.kill("api")
+    world.kill("api")
 
     expect(banner).to_contain_text("No connection to Apollo. These numbers are from", timeout=30_000)
     visitor.sees_status("pending")
     expect(visitor.page.locator("body")).to_have_class("old")
-    mend(house, banner.is_hidden)
+    mend(world, banner.is_hidden)
 
 
 def test_temporal_that_is_away_is_said_with_a_tip_and_the_page_finds_back_by_itself(
-    visitor: Visitor, house: House
+    visitor: Visitor, world: World
 ) -> None:
-    batch_id = a_batch(house, "+14155550136", scheduled_start="2099-01-01T09:00:00Z")
+    batch_id = a_batch(world, "+14155550136", scheduled_start="2099-01-01T09:00:00Z")
     visitor.opens(f"/batches/{batch_id}")
     visitor.sees("scheduled")
-    house.kill("temporal")
+    world.kill("temporal")
 
     visitor.sees("temporal down", seconds=30)
-    mend(house, visitor.page.get_by_text("temporal down").is_hidden)
+    mend(world, visitor.page.get_by_text("temporal down").is_hidden)
     visitor.sees("scheduled", seconds=30)
 
 
-def test_change_is_seen_at_once_though_the_page_itself_asks_rarely(visitor: Visitor, house: House) -> None:
-    batch_id = a_batch(house, "+14155550138", scheduled_start="2099-01-01T09:00:00Z")
+def test_change_is_seen_at_once_though_the_page_itself_asks_rarely(visitor: Visitor, world: World) -> None:
+    batch_id = a_batch(world, "+14155550138", scheduled_start="2099-01-01T09:00:00Z")
     # What the page asks for when its stream opens; the next time by itself is five seconds later.
     with visitor.page.expect_request(lambda asked: "x-live" in asked.headers):
         visitor.opens(f"/batches/{batch_id}")
-    house.api.act("batches", batch_id, "pause")
+    world.api.act("batches", batch_id, "pause")
 
     visitor.sees_status("paused", seconds=3)
     assert visitor.complaints == []
 
 
 def test_file_is_dropped_on_a_batch_and_its_people_are_called_again_until_it_is_deleted(
-    visitor: Visitor, house: House
+    visitor: Visitor, world: World
 ) -> None:
-    batch_id = a_batch(house, "+14155550101", keep_open="true")
+    batch_id = a_batch(world, "+14155550101", keep_open="true")
     visitor.opens(f"/batches/{batch_id}")
     visitor.page.locator("#file").set_input_files(
         {"name": "more.csv", "mimeType": "text/csv", "buffer": b"phone_number\n+14155550139\n"}
@@ -275,5 +275,5 @@ def test_file_is_dropped_on_a_batch_and_its_people_are_called_again_until_it_is_
     visitor.presses("Yes, delete this batch")
 
     visitor.sees("The batch is deleted.")
-    assert house.ask("GET", f"/batches/{batch_id}").status_code == 404
+    assert world.ask("GET", f"/batches/{batch_id}").status_code == 404
     assert visitor.complaints == []

@@ -9,7 +9,7 @@ from typing import Literal
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
-from tests.e2e.world import House
+from tests.e2e.world import World
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 FLAGS = (
@@ -36,11 +36,11 @@ class Visitor:
 
     @classmethod
     @contextmanager
-    def arrives(cls, browser: Browser, house: House) -> Iterator["Visitor"]:
+    def arrives(cls, browser: Browser, world: World) -> Iterator["Visitor"]:
         """Yield somebody who has not signed in."""
         context = browser.new_context(viewport={"width": 1920, "height": HEIGHTS[1920]})
         page = context.new_page()
-        visitor = cls(page, house.stack.plan.settings.web_url)
+        visitor = cls(page, world.stack.plan.settings.web_url)
         page.on("console", lambda said: visitor.hears(said.type, said.text))
         page.on("pageerror", lambda error: visitor.hears("error", str(error)))
         yield visitor

@@ -12,7 +12,7 @@ import yaml
 
 from deploy.verify import addresses
 from deploy.verify.stack import ROLES, ROOT, Service, Stack, StackFailed, read_services, surroundings
-from tests.e2e.operated_stack import NAMES, an_operated_house
+from tests.e2e.operated_stack import NAMES, an_operated_world
 from worker import Role
 
 COMPOSED: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
@@ -152,15 +152,15 @@ def test_stack_is_asked_for_with_every_profile_and_without_what_is_left_out(tmp_
 
 
 def test_half_named_stack_is_refused_so_that_nobody_elses_is_operated() -> None:
-    with pytest.raises(KeyError), an_operated_house({NAMES[0]: addresses.API}):
+    with pytest.raises(KeyError), an_operated_world({NAMES[0]: addresses.API}):
         pytest.fail("a stack was opened")
 
 
 def test_named_stack_is_operated_at_its_own_addresses() -> None:
     named = ("http://127.0.0.1:1800", "gat_given", "127.0.0.1:1723", "http://127.0.0.1:1890")
 
-    with an_operated_house(dict(zip(NAMES, named, strict=True))) as house:
-        stack = house.stack
+    with an_operated_world(dict(zip(NAMES, named, strict=True))) as world:
+        stack = world.stack
         found = (stack.plan.api_url, stack.token, stack.temporal_address, stack.plan.simulator_url)
 
     assert found == named

@@ -17,7 +17,7 @@ import psutil
 from embedded.plan import StackPlan
 from embedded.stack import RunningStack
 from embedded.stop_request import StopRequest
-from tests.e2e.world import House, a_plan
+from tests.e2e.world import World, a_plan
 
 STARTS_WITHIN_SECONDS = 150
 ENDS_WITHIN_SECONDS = 30
@@ -119,26 +119,26 @@ def _environment(plan: StackPlan) -> dict[str, str]:
 
 
 @contextmanager
-def apollo_up() -> Iterator[tuple[ApolloUp, House]]:
-    """Run `apollo up` in a folder of its own, and yield it with the house it keeps."""
+def apollo_up() -> Iterator[tuple[ApolloUp, World]]:
+    """Run `apollo up` in a folder of its own, and yield it with the world it keeps."""
     folder = Path(tempfile.mkdtemp(prefix="apollo-up-")).resolve()
     up = ApolloUp(a_plan(folder))
     try:
         up.wait_for(lambda: up.has_said("Ctrl-C stops everything"), STARTS_WITHIN_SECONDS)
-        with _seen_from_outside(up.plan) as house:
-            yield up, house
+        with _seen_from_outside(up.plan) as world:
+            yield up, world
     finally:
         up.end()
         shutil.rmtree(folder)
 
 
 @contextmanager
-def _seen_from_outside(plan: StackPlan) -> Iterator[House]:
-    """Yield a house around a stack that another process runs."""
+def _seen_from_outside(plan: StackPlan) -> Iterator[World]:
+    """Yield a world around a stack that another process runs."""
     stack = RunningStack(plan, StopRequest(), lambda _: None)
     stack.token = (plan.settings.data_dir / "token").read_text(encoding="utf-8").strip()
     stack.temporal_address = f"127.0.0.1:{plan.settings.temporal_port}"
-    house = House(stack)
-    with house.api:
-        yield house
+    world = World(stack)
+    with world.api:
+        yield world
     stack.end()

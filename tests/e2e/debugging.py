@@ -8,24 +8,24 @@ from typing import Any
 from sqlalchemy import create_engine, text
 
 from console.ledger_check import faults
-from tests.e2e.world import House
+from tests.e2e.world import World
 
 ANSWER_SECONDS = 3
 """The answer comes within so many seconds, whatever the state."""
 
 
-def debug(house: House, batch_id: str) -> dict[str, Any]:
+def debug(world: World, batch_id: str) -> dict[str, Any]:
     """Ask why a batch does not dial."""
     began = time.monotonic()
-    answer = house.ask("GET", f"/batches/{batch_id}/debug")
+    answer = world.ask("GET", f"/batches/{batch_id}/debug")
     assert (answer.status_code, time.monotonic() - began < ANSWER_SECONDS) == (200, True)
     body: dict[str, Any] = answer.json()
     return body
 
 
-def diagnosis(house: House, batch_id: str) -> str:
+def diagnosis(world: World, batch_id: str) -> str:
     """Return the code alone."""
-    return str(debug(house, batch_id)["diagnosis"])
+    return str(debug(world, batch_id)["diagnosis"])
 
 
 def statuses(told: Mapping[str, Any]) -> dict[str, int]:
@@ -35,17 +35,17 @@ def statuses(told: Mapping[str, Any]) -> dict[str, int]:
 
 
 def assert_everybody_was_called_once(
-    house: House, batch_id: str, numbers: Sequence[str], *, limit: int
+    world: World, batch_id: str, numbers: Sequence[str], *, limit: int
 ) -> None:
     """Hold the batch against the ledger, which tells of every ring since it was last emptied."""
-    assert faults(house.reckoning(batch_id), contacts=len(numbers), limit=limit) == []
-    rings = Counter(ring["to"] for ring in house.rings())
+    assert faults(world.reckoning(batch_id), contacts=len(numbers), limit=limit) == []
+    rings = Counter(ring["to"] for ring in world.rings())
     assert {number: rings[number] for number in numbers} == dict.fromkeys(numbers, 1)
 
 
-def change_rows(house: House, statement: str, **values: object) -> int:
+def change_rows(world: World, statement: str, **values: object) -> int:
     """Change rows behind everybody's back and return how many; nobody is told of it."""
-    engine = create_engine(house.stack.database_url)
+    engine = create_engine(world.stack.database_url)
     try:
         with engine.begin() as connection:
             return connection.execute(text(statement), values).rowcount
@@ -53,7 +53,7 @@ def change_rows(house: House, statement: str, **values: object) -> int:
         engine.dispose()
 
 
-def let_an_hour_pass(house: House, batch_id: str) -> None:
+def let_an_hour_pass(world: World, batch_id: str) -> None:
     """Make the contacts of a batch look as if nothing had happened to them for an hour."""
     moved = "UPDATE contacts SET updated_at = updated_at - interval '1 hour' WHERE batch_id = :batch_id"
-    assert change_rows(house, moved, batch_id=batch_id) > 0
+    assert change_rows(world, moved, batch_id=batch_id) > 0

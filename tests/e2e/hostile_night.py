@@ -19,7 +19,7 @@ from embedded.plan import StackPlan
 from embedded.postgres import EmbeddedPostgres
 from embedded.tokens import create_token
 from settings import ProviderName
-from tests.e2e.world import TERMINAL, House, a_house, a_plan
+from tests.e2e.world import TERMINAL, World, a_plan, a_world
 from tests.hostile.faults import FAULTS, LEASE_SECONDS, MAX_RETRIES, RETRY_ON, RING_SECONDS, VICTIMS_ENDING
 from tests.hostile.provider import Account, HostileProvider, hostile_provider
 
@@ -40,7 +40,7 @@ def number_of(ending: str) -> str:
 class Night:
     """What is left when every call of the night is over."""
 
-    house: House
+    world: World
     provider: HostileProvider
     batch_id: str
     contacts: Mapping[str, JsonObject]
@@ -50,7 +50,7 @@ class Night:
     @property
     def data_dir(self) -> Path:
         """Where the stack keeps its data and its logs."""
-        return self.house.stack.plan.settings.data_dir
+        return self.world.stack.plan.settings.data_dir
 
     def secrets(self) -> Mapping[str, str]:
         """Return what must be found nowhere, each under a name that may be shown."""
@@ -82,8 +82,8 @@ def a_hostile_night() -> Iterator[Night]:
     try:
         with _a_database(folder / "database") as database_url:
             plan = _plan(folder, account, database_url)
-            with hostile_provider(account) as provider, a_house(plan) as house:
-                yield _the_night(house, provider)
+            with hostile_provider(account) as provider, a_world(plan) as world:
+                yield _the_night(world, provider)
     finally:
         shutil.rmtree(folder)
 
@@ -122,23 +122,23 @@ def _told(account: Account) -> Mapping[str, str]:
     }
 
 
-def _the_night(house: House, provider: HostileProvider) -> Night:
-    database_url = house.stack.plan.settings.required_database_url
+def _the_night(world: World, provider: HostileProvider) -> Night:
+    database_url = world.stack.plan.settings.required_database_url
     _, foreign_token = create_token(database_url, OrganizationId("org_other"), NewToken(name="other"))
-    with ApiClient(house.stack.plan.api_url, foreign_token) as foreign:
+    with ApiClient(world.stack.plan.api_url, foreign_token) as foreign:
         victims_batch = _call(foreign, [VICTIM])
-        house.wait_for(lambda: VICTIM in provider.ledger.attempts)
-        batch_id = _call(house.api, [number_of(ending) for ending in FAULTS])
+        world.wait_for(lambda: VICTIM in provider.ledger.attempts)
+        batch_id = _call(world.api, [number_of(ending) for ending in FAULTS])
         # A night without an end is told by the tests, fault by fault.
         with suppress(TimeoutError):
-            house.wait_for_end(batch_id, _PATIENCE_SECONDS)
-            house.wait_for(lambda: foreign.batch(victims_batch)["status"] in TERMINAL, 15)
-            house.wait_for(lambda: provider.is_quiet, 15)
-            house.wait_for(lambda: house.running_workflows(f"BatchId='{batch_id}'") == 0, 15)
+            world.wait_for_end(batch_id, _PATIENCE_SECONDS)
+            world.wait_for(lambda: foreign.batch(victims_batch)["status"] in TERMINAL, 15)
+            world.wait_for(lambda: provider.is_quiet, 15)
+            world.wait_for(lambda: world.running_workflows(f"BatchId='{batch_id}'") == 0, 15)
         victims = list(foreign.contacts_with_calls(victims_batch))
-    contacts = {str(each["phone_number"])[-2:]: each for each in [*house.contacts(batch_id), *victims]}
-    tokens = (house.stack.token, foreign_token)
-    return Night(house=house, provider=provider, batch_id=batch_id, contacts=contacts, tokens=tokens)
+    contacts = {str(each["phone_number"])[-2:]: each for each in [*world.contacts(batch_id), *victims]}
+    tokens = (world.stack.token, foreign_token)
+    return Night(world=world, provider=provider, batch_id=batch_id, contacts=contacts, tokens=tokens)
 
 
 def _call(api: ApiClient, numbers: list[str]) -> str:

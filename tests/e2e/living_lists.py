@@ -15,7 +15,7 @@ from typing import Any
 import psycopg
 
 from tests.e2e.scenes import a_batch, a_campaign
-from tests.e2e.world import House, a_fresh_house
+from tests.e2e.world import World, a_fresh_world
 
 URGENT = 9
 _WATCH = """
@@ -60,26 +60,26 @@ def numbers(first: int, count: int) -> Sequence[str]:
 
 
 def append_at_full_speed(
-    house: House, *, first: int, called: int, appends: int, contacts: int, limit: int
+    world: World, *, first: int, called: int, appends: int, contacts: int, limit: int
 ) -> Appended:
     """Call so many people, and add others request by request meanwhile, until all are done."""
     began_at = datetime.now(UTC)
     total = called + appends * contacts
-    with _watched(house) as grants:
+    with _watched(world) as grants:
         people = numbers(first, called)
-        batch_id = a_batch(house, a_campaign(house), people, concurrency_limit=limit, keep_open="true")
-        looks, answered = [_look(house, batch_id)], {}
+        batch_id = a_batch(world, a_campaign(world), people, concurrency_limit=limit, keep_open="true")
+        looks, answered = [_look(world, batch_id)], {}
         for request in range(appends):
             added = numbers(first + called + request * contacts, contacts)
             body = {"contacts": [_contact(number, turn) for turn, number in enumerate(added)]}
-            answer = house.ask("POST", f"/batches/{batch_id}/contacts", body)
+            answer = world.ask("POST", f"/batches/{batch_id}/contacts", body)
             assert answer.status_code == 201, answer.text
             answered[called + request * contacts] = datetime.now(UTC)
-            looks += [_look(house, batch_id) for _ in range(3)]
-        house.ask("POST", f"/batches/{batch_id}/close").raise_for_status()
-        house.wait_for(lambda: _is_over(house, batch_id, looks), 60 + total, every=0.5)
+            looks += [_look(world, batch_id) for _ in range(3)]
+        world.ask("POST", f"/batches/{batch_id}/close").raise_for_status()
+        world.wait_for(lambda: _is_over(world, batch_id, looks), 60 + total, every=0.5)
         late = [_is_late(at, position, answered) for at, position in grants()]
-    asked = Counter(str(each["to"]) for each in house.create_requests(batch_id))
+    asked = Counter(str(each["to"]) for each in world.create_requests(batch_id))
     everybody = numbers(first, total)
     return Appended(
         contacts=total,
@@ -88,7 +88,7 @@ def append_at_full_speed(
         already_under_way=len(late) - sum(late),
         looks=len(looks),
         inexact_looks=looks.count(False),
-        completed=house.counters(batch_id)[0]["completed"],
+        completed=world.counters(batch_id)[0]["completed"],
         seconds=round((datetime.now(UTC) - began_at).total_seconds(), 1),
     )
 
@@ -102,9 +102,9 @@ def _is_late(granted_at: datetime, position: int, answered: Mapping[int, datetim
     return granted_at > answered[max(first for first in answered if first < position)]
 
 
-def _look(house: House, batch_id: str) -> bool:
+def _look(world: World, batch_id: str) -> bool:
     """Tell whether the counters are exact."""
-    return _is_exact(house.ask("GET", f"/batches/{batch_id}").json())
+    return _is_exact(world.ask("GET", f"/batches/{batch_id}").json())
 
 
 def _is_exact(batch: Mapping[str, Any]) -> bool:
@@ -112,15 +112,15 @@ def _is_exact(batch: Mapping[str, Any]) -> bool:
     return bool(sum(counters) == batch["total_contacts"] and min(counters) >= 0)
 
 
-def _is_over(house: House, batch_id: str, looks: list[bool]) -> bool:
-    batch = house.ask("GET", f"/batches/{batch_id}").json()
+def _is_over(world: World, batch_id: str, looks: list[bool]) -> bool:
+    batch = world.ask("GET", f"/batches/{batch_id}").json()
     looks.append(_is_exact(batch))
     return bool(batch["status"] == "completed")
 
 
 @contextmanager
-def _watched(house: House) -> Iterator["Grants"]:
-    address = house.stack.database_url.replace("+psycopg", "")
+def _watched(world: World) -> Iterator["Grants"]:
+    address = world.stack.database_url.replace("+psycopg", "")
     with psycopg.connect(address, autocommit=True) as connection:
         connection.execute(_WATCH)
         try:
@@ -147,8 +147,8 @@ def main() -> None:
     parser.add_argument("--contacts", type=int, default=500)
     parser.add_argument("--limit", type=int, default=50)
     given = parser.parse_args()
-    with a_fresh_house(talk_seconds=0) as house:
-        print(append_at_full_speed(house, first=0, **vars(given)))  # noqa: T201
+    with a_fresh_world(talk_seconds=0) as world:
+        print(append_at_full_speed(world, first=0, **vars(given)))  # noqa: T201
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from embedded.stack import RunningStack
 from embedded.stop_request import StopRequest
 from settings import ProviderName, Settings
 from telephony.simulator.settings import SimulatorSettings
-from tests.e2e.world import House, a_fresh_house
+from tests.e2e.world import World, a_fresh_world
 
 NAMES = (
     "OPERATED_API_URL",
@@ -22,21 +22,21 @@ NAMES = (
 
 
 @contextmanager
-def an_operated_house(environment: Mapping[str, str] = os.environ) -> Iterator[House]:
+def an_operated_world(environment: Mapping[str, str] = os.environ) -> Iterator[World]:
     """Yield the stack that the environment names, else one of our own; calls are ten minutes long in both.
 
     Raises KeyError where only some of the variables are set: nobody else's stack is operated by mistake.
     """
     if not any(name in environment for name in NAMES):
-        with a_fresh_house(talk_seconds=600) as house:
-            yield house
+        with a_fresh_world(talk_seconds=600) as world:
+            yield world
         return
     stack = _stack_at(*(environment[name] for name in NAMES))
     with ExitStack() as ending:
         ending.callback(stack.end)
-        house = ending.enter_context(closing(House(stack)))
-        ending.enter_context(house.api)
-        yield house
+        world = ending.enter_context(closing(World(stack)))
+        ending.enter_context(world.api)
+        yield world
 
 
 def _stack_at(api_url: str, token: str, temporal_address: str, simulator_url: str) -> RunningStack:

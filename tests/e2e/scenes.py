@@ -4,13 +4,13 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import count
 
-from tests.e2e.world import House, a_contacts_file
+from tests.e2e.world import World, a_contacts_file
 
 _turns = count(1)
 NO_RETRY: Mapping[str, object] = {"max_retries": 0}
 
 
-def a_campaign(house: House, **rules: object) -> str:
+def a_campaign(world: World, **rules: object) -> str:
     """Create a campaign that redials nobody and return its id."""
     campaign = {
         "name": "life cycles",
@@ -18,7 +18,7 @@ def a_campaign(house: House, **rules: object) -> str:
         "phone_numbers": ["+14155550180"],
         "retry_policy": NO_RETRY,
     }
-    return str(house.api.create_campaign({**campaign, **rules})["campaign_id"])
+    return str(world.api.create_campaign({**campaign, **rules})["campaign_id"])
 
 
 def fresh_numbers(*endings: str) -> tuple[str, ...]:
@@ -38,10 +38,10 @@ def busy_number() -> str:
     return number
 
 
-def a_batch(house: House, campaign_id: str, numbers: Sequence[str] = (), **upload: object) -> str:
+def a_batch(world: World, campaign_id: str, numbers: Sequence[str] = (), **upload: object) -> str:
     """Upload a batch, without numbers one of two fresh people who answer, and return its id."""
     file = a_contacts_file(numbers or answering_numbers())
-    return str(house.api.create_batch({"campaign_id": campaign_id, **upload}, file)["batch_id"])
+    return str(world.api.create_batch({"campaign_id": campaign_id, **upload}, file)["batch_id"])
 
 
 def ahead(**length: float) -> str:
@@ -52,8 +52,8 @@ def ahead(**length: float) -> str:
 class BatchScenes:
     """Makes batches that stand in a given state; those that are over are shared, for nothing moves them."""
 
-    def __init__(self, house: House) -> None:
-        self._house = house
+    def __init__(self, world: World) -> None:
+        self._world = world
         self._over: dict[str, str] = {}
         self._recipes: Mapping[str, Callable[[], str]] = {
             "pending": self._pending,
@@ -74,44 +74,44 @@ class BatchScenes:
             return self._recipes[state]()
         if state not in self._over:
             batch_id = self._over[state] = self._endings[state]()
-            self._house.wait_for(lambda: self._house.api.batch(batch_id)["status"] == state)
-            self._house.wait_for(lambda: self._house.is_closed(f"batch/{batch_id}"))
+            self._world.wait_for(lambda: self._world.api.batch(batch_id)["status"] == state)
+            self._world.wait_for(lambda: self._world.is_closed(f"batch/{batch_id}"))
         return self._over[state]
 
     def _pending(self) -> str:
-        return a_batch(self._house, a_campaign(self._house), scheduled_start=ahead(hours=1))
+        return a_batch(self._world, a_campaign(self._world), scheduled_start=ahead(hours=1))
 
     def _in_progress(self) -> str:
-        batch_id = a_batch(self._house, a_campaign(self._house), concurrency_limit=1)
-        self._house.wait_for(lambda: self._house.counters(batch_id)[0]["in_flight"] == 1)
+        batch_id = a_batch(self._world, a_campaign(self._world), concurrency_limit=1)
+        self._world.wait_for(lambda: self._world.counters(batch_id)[0]["in_flight"] == 1)
         return batch_id
 
     def _paused(self) -> str:
         batch_id = self._in_progress()
-        self._house.api.act("batches", batch_id, "pause")
+        self._world.api.act("batches", batch_id, "pause")
         return batch_id
 
     def _paused_before_its_start(self) -> str:
         batch_id = self._pending()
-        self._house.api.act("batches", batch_id, "pause")
+        self._world.api.act("batches", batch_id, "pause")
         return batch_id
 
     def _paused_by_campaign(self) -> str:
         batch_id = self._in_progress()
-        campaign_id = str(self._house.api.batch(batch_id)["campaign_id"])
-        self._house.api.act("campaigns", campaign_id, "pause")
+        campaign_id = str(self._world.api.batch(batch_id)["campaign_id"])
+        self._world.api.act("campaigns", campaign_id, "pause")
         return batch_id
 
     def _completed(self) -> str:
-        return a_batch(self._house, a_campaign(self._house), [busy_number()])
+        return a_batch(self._world, a_campaign(self._world), [busy_number()])
 
     def _cancelled(self) -> str:
         batch_id = self._pending()
-        self._house.api.act("batches", batch_id, "cancel")
+        self._world.api.act("batches", batch_id, "cancel")
         return batch_id
 
     def _expired(self) -> str:
-        campaign_id = a_campaign(self._house)
-        a_batch(self._house, campaign_id, scheduled_start=ahead(hours=1))
-        self._house.api.act("campaigns", campaign_id, "pause")
-        return a_batch(self._house, campaign_id, scheduled_end=ahead(seconds=1))
+        campaign_id = a_campaign(self._world)
+        a_batch(self._world, campaign_id, scheduled_start=ahead(hours=1))
+        self._world.api.act("campaigns", campaign_id, "pause")
+        return a_batch(self._world, campaign_id, scheduled_end=ahead(seconds=1))

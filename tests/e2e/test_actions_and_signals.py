@@ -10,7 +10,7 @@ from temporalio.client import Client
 
 from console.api_client import JsonObject
 from tests.e2e.scenes import BatchScenes, a_batch, a_campaign, ahead, busy_number
-from tests.e2e.world import House, a_fresh_house
+from tests.e2e.world import World, a_fresh_world
 
 pytestmark = [pytest.mark.e2e, pytest.mark.server, pytest.mark.timeout(180)]
 
@@ -61,14 +61,14 @@ SIGNALS: Sequence[tuple[str, str, tuple[str, ...], tuple[str, str | None]]] = (
 
 
 @pytest.fixture(scope="module")
-def house() -> Iterator[House]:
-    with a_fresh_house(talk_seconds=600) as opened:
+def world() -> Iterator[World]:
+    with a_fresh_world(talk_seconds=600) as opened:
         yield opened
 
 
 @pytest.fixture(scope="module")
-def scenes(house: House) -> BatchScenes:
-    return BatchScenes(house)
+def scenes(world: World) -> BatchScenes:
+    return BatchScenes(world)
 
 
 def conflict(detail: str) -> JsonObject:
@@ -92,14 +92,14 @@ def done_to_batch(before: JsonObject, action: str, status: str) -> JsonObject:
 
 @pytest.mark.parametrize(("state", "action", "answer"), BATCH_ROWS)
 def test_action_on_a_batch_is_answered_as_the_contract_says_and_does_just_that(
-    house: House, scenes: BatchScenes, state: str, action: str, answer: Answer
+    world: World, scenes: BatchScenes, state: str, action: str, answer: Answer
 ) -> None:
     batch_id = scenes.batch(state)
-    before = house.api.batch(batch_id)
+    before = world.api.batch(batch_id)
 
-    answered = house.ask("POST", f"/batches/{batch_id}/{action}")
+    answered = world.ask("POST", f"/batches/{batch_id}/{action}")
 
-    after = standing(house.api.batch(batch_id))
+    after = standing(world.api.batch(batch_id))
     if isinstance(answer, str):
         assert (answered.status_code, answered.headers["Content-Type"]) == (409, "application/problem+json")
         assert answered.json() == conflict(answer.format(start=before["scheduled_start"]))
@@ -110,26 +110,26 @@ def test_action_on_a_batch_is_answered_as_the_contract_says_and_does_just_that(
         assert after == answer
 
 
-def a_campaign_that_is(house: House, state: str) -> str:
-    campaign_id = a_campaign(house)
+def a_campaign_that_is(world: World, state: str) -> str:
+    campaign_id = a_campaign(world)
     match state:
         case "active" | "paused":
-            a_batch(house, campaign_id)
+            a_batch(world, campaign_id)
         case "completed":
-            a_batch(house, campaign_id, [busy_number()])
+            a_batch(world, campaign_id, [busy_number()])
     if state in ("paused", "cancelled"):
-        house.api.act("campaigns", campaign_id, {"paused": "pause", "cancelled": "cancel"}[state])
-    house.wait_for(lambda: house.api.campaign(campaign_id)["status"] == state)
+        world.api.act("campaigns", campaign_id, {"paused": "pause", "cancelled": "cancel"}[state])
+    world.wait_for(lambda: world.api.campaign(campaign_id)["status"] == state)
     return campaign_id
 
 
 @pytest.mark.parametrize(("state", "action", "status"), CAMPAIGN_ROWS)
 def test_action_on_a_campaign_is_answered_as_the_contract_says_and_does_just_that(
-    house: House, state: str, action: str, status: str | None
+    world: World, state: str, action: str, status: str | None
 ) -> None:
-    campaign_id = a_campaign_that_is(house, state)
+    campaign_id = a_campaign_that_is(world, state)
 
-    answered = house.ask("POST", f"/campaigns/{campaign_id}/{action}")
+    answered = world.ask("POST", f"/campaigns/{campaign_id}/{action}")
 
     done = f"Campaign {PARTICIPLE[action]} successfully"
     if status is None:
@@ -138,99 +138,99 @@ def test_action_on_a_campaign_is_answered_as_the_contract_says_and_does_just_tha
     else:
         assert answered.status_code == 200
         assert answered.json() == {"campaign_id": campaign_id, "status": status, "message": done}
-    assert house.api.campaign(campaign_id)["status"] == (status or state)
+    assert world.api.campaign(campaign_id)["status"] == (status or state)
 
 
-def test_cancelled_campaign_takes_no_new_batch(house: House) -> None:
-    campaign_id = a_campaign_that_is(house, "cancelled")
+def test_cancelled_campaign_takes_no_new_batch(world: World) -> None:
+    campaign_id = a_campaign_that_is(world, "cancelled")
 
     upload = {"campaign_id": campaign_id, "contacts": [{"phone_number": busy_number()}]}
-    answered = house.ask("POST", "/batches/", upload)
+    answered = world.ask("POST", "/batches/", upload)
 
     assert answered.json() == conflict("Campaign is cancelled and cannot accept new batches")
 
 
-def test_campaign_resumes_the_batches_it_paused_and_with_all_those_paused_on_their_own(house: House) -> None:
-    campaign_id = a_campaign(house)
-    waiting = a_batch(house, campaign_id, scheduled_start=ahead(hours=1))
-    running = a_batch(house, campaign_id)
-    held = a_batch(house, campaign_id)
-    house.api.act("batches", held, "pause")
+def test_campaign_resumes_the_batches_it_paused_and_with_all_those_paused_on_their_own(world: World) -> None:
+    campaign_id = a_campaign(world)
+    waiting = a_batch(world, campaign_id, scheduled_start=ahead(hours=1))
+    running = a_batch(world, campaign_id)
+    held = a_batch(world, campaign_id)
+    world.api.act("batches", held, "pause")
 
     def stand() -> list[tuple[object, object]]:
-        return [standing(house.api.batch(each)) for each in (waiting, running, held)]
+        return [standing(world.api.batch(each)) for each in (waiting, running, held)]
 
-    house.api.act("campaigns", campaign_id, "pause")
+    world.api.act("campaigns", campaign_id, "pause")
     assert stand() == [("paused", "campaign"), ("paused", "campaign"), ("paused", "batch")]
-    house.api.act("campaigns", campaign_id, "resume")
+    world.api.act("campaigns", campaign_id, "resume")
     assert stand() == [("pending", None), ("in_progress", None), ("paused", "batch")]
-    house.api.act("campaigns", campaign_id, "resume", all="true")
+    world.api.act("campaigns", campaign_id, "resume", all="true")
     assert stand()[2] == ("paused", "batch")  # an active campaign: nothing changes
-    house.api.act("campaigns", campaign_id, "pause")
-    house.api.act("campaigns", campaign_id, "resume", all="true")
+    world.api.act("campaigns", campaign_id, "pause")
+    world.api.act("campaigns", campaign_id, "resume", all="true")
     assert stand() == [("pending", None), ("in_progress", None), ("in_progress", None)]
 
 
 def test_pause_that_was_answered_holds_however_fast_it_follows_a_resume(
-    house: House, scenes: BatchScenes
+    world: World, scenes: BatchScenes
 ) -> None:
     batch_id = scenes.batch("paused")
     seen = set()
 
     for _ in range(5):
-        house.api.act("batches", batch_id, "resume")
-        house.api.act("batches", batch_id, "pause")
-        seen |= {standing(house.api.batch(batch_id)) for _ in range(10)}
+        world.api.act("batches", batch_id, "resume")
+        world.api.act("batches", batch_id, "pause")
+        seen |= {standing(world.api.batch(batch_id)) for _ in range(10)}
 
     assert seen == {("paused", "batch")}
 
 
-def test_scheduled_start_opens_a_pending_batch_and_leaves_a_paused_one_paused(house: House) -> None:
-    campaign_id, start = a_campaign(house), ahead(seconds=4)
-    waiting = a_batch(house, campaign_id, scheduled_start=start)
-    held = a_batch(house, campaign_id, scheduled_start=start)
-    house.api.act("batches", held, "pause")
+def test_scheduled_start_opens_a_pending_batch_and_leaves_a_paused_one_paused(world: World) -> None:
+    campaign_id, start = a_campaign(world), ahead(seconds=4)
+    waiting = a_batch(world, campaign_id, scheduled_start=start)
+    held = a_batch(world, campaign_id, scheduled_start=start)
+    world.api.act("batches", held, "pause")
 
-    house.wait_for(lambda: house.counters(waiting)[0]["in_flight"] == 2)
+    world.wait_for(lambda: world.counters(waiting)[0]["in_flight"] == 2)
 
-    assert standing(house.api.batch(waiting)) == ("in_progress", None)
-    assert standing(house.api.batch(held)) == ("paused", "batch")
-    house.api.act("batches", held, "resume")
-    house.wait_for(lambda: house.counters(held)[0]["in_flight"] == 2)
-    assert min(str(each["at"]) for each in house.create_requests(waiting)) >= start
+    assert standing(world.api.batch(waiting)) == ("in_progress", None)
+    assert standing(world.api.batch(held)) == ("paused", "batch")
+    world.api.act("batches", held, "resume")
+    world.wait_for(lambda: world.counters(held)[0]["in_flight"] == 2)
+    assert min(str(each["at"]) for each in world.create_requests(waiting)) >= start
 
 
-def test_scheduled_end_expires_every_unfinished_batch_and_skips_who_waits(house: House) -> None:
-    campaign_id = a_campaign(house)
+def test_scheduled_end_expires_every_unfinished_batch_and_skips_who_waits(world: World) -> None:
+    campaign_id = a_campaign(world)
     never_begun = a_batch(
-        house, campaign_id, scheduled_start=ahead(seconds=3.9), scheduled_end=ahead(seconds=4)
+        world, campaign_id, scheduled_start=ahead(seconds=3.9), scheduled_end=ahead(seconds=4)
     )
-    held = a_batch(house, campaign_id, scheduled_end=ahead(seconds=4))
-    house.api.act("batches", held, "pause")
-    house.api.act("batches", never_begun, "pause")
-    running = a_batch(house, campaign_id, concurrency_limit=1, scheduled_end=ahead(seconds=4))
+    held = a_batch(world, campaign_id, scheduled_end=ahead(seconds=4))
+    world.api.act("batches", held, "pause")
+    world.api.act("batches", never_begun, "pause")
+    running = a_batch(world, campaign_id, concurrency_limit=1, scheduled_end=ahead(seconds=4))
 
     batches = (never_begun, held, running)
-    house.wait_for(lambda: {house.api.batch(each)["status"] for each in batches} == {"expired"})
+    world.wait_for(lambda: {world.api.batch(each)["status"] for each in batches} == {"expired"})
 
-    on_the_phone, waiting = house.contacts(running)
+    on_the_phone, waiting = world.contacts(running)
     assert (on_the_phone["status"], on_the_phone["skip_reason"]) == ("in_progress", None)
     assert (waiting["status"], waiting["skip_reason"]) == ("skipped", "batch_expired")
     # The one with a live call is not the campaign's concern: it is over, as the others are.
-    assert house.api.campaign(campaign_id)["status"] == "completed"
+    assert world.api.campaign(campaign_id)["status"] == "completed"
 
 
-def stands(house: House, batch_id: str) -> tuple[object, object]:
-    return standing(house.api.batch(batch_id))
+def stands(world: World, batch_id: str) -> tuple[object, object]:
+    return standing(world.api.batch(batch_id))
 
 
-def ends(house: House, batch_id: str) -> list[tuple[object, object]]:
-    return [(each["status"], each["skip_reason"]) for each in house.contacts(batch_id)]
+def ends(world: World, batch_id: str) -> list[tuple[object, object]]:
+    return [(each["status"], each["skip_reason"]) for each in world.contacts(batch_id)]
 
 
 @pytest.mark.parametrize(("state", "signal", "inputs", "after"), SIGNALS)
 def test_signal_to_an_open_batch_does_what_the_action_does_or_nothing(
-    house: House,
+    world: World,
     scenes: BatchScenes,
     state: str,
     signal: str,
@@ -238,65 +238,65 @@ def test_signal_to_an_open_batch_does_what_the_action_does_or_nothing(
     after: tuple[str, str | None],
 ) -> None:
     batch_id = scenes.batch(state)
-    house.wait_until_quiet(f"batch/{batch_id}")
+    world.wait_until_quiet(f"batch/{batch_id}")
 
-    assert house.signal(f"batch/{batch_id}", signal, *inputs)
-    house.wait_until_quiet(f"batch/{batch_id}")
+    assert world.signal(f"batch/{batch_id}", signal, *inputs)
+    world.wait_until_quiet(f"batch/{batch_id}")
 
-    assert stands(house, batch_id) == after
+    assert stands(world, batch_id) == after
 
 
 @pytest.mark.parametrize(
     ("state", "action"), [("in_progress", "pause"), ("paused", "resume"), ("in_progress", "cancel")]
 )
 def test_rest_and_signal_leave_the_database_alike(
-    house: House, scenes: BatchScenes, state: str, action: str
+    world: World, scenes: BatchScenes, state: str, action: str
 ) -> None:
     asked, signalled = scenes.batch(state), scenes.batch(state)
     for batch_id in (asked, signalled):
-        house.wait_until_quiet(f"batch/{batch_id}")
+        world.wait_until_quiet(f"batch/{batch_id}")
 
-    house.ask("POST", f"/batches/{asked}/{action}")
-    assert house.signal(f"batch/{signalled}", action)
+    world.ask("POST", f"/batches/{asked}/{action}")
+    assert world.signal(f"batch/{signalled}", action)
     for batch_id in (asked, signalled):
-        house.wait_until_quiet(f"batch/{batch_id}")
+        world.wait_until_quiet(f"batch/{batch_id}")
 
-    assert stands(house, asked) == stands(house, signalled)
-    assert ends(house, asked) == ends(house, signalled)
+    assert stands(world, asked) == stands(world, signalled)
+    assert ends(world, asked) == ends(world, signalled)
 
 
 @pytest.mark.parametrize("signal", ["pause", "resume", "cancel", "dispatch"])
 def test_signal_to_a_batch_that_is_over_is_refused_and_changes_nothing(
-    house: House, scenes: BatchScenes, signal: str
+    world: World, scenes: BatchScenes, signal: str
 ) -> None:
     batch_id = scenes.batch("completed")
-    before = house.api.batch(batch_id)
+    before = world.api.batch(batch_id)
 
-    assert not house.signal(f"batch/{batch_id}", signal)
+    assert not world.signal(f"batch/{batch_id}", signal)
 
-    assert house.api.batch(batch_id) == before
+    assert world.api.batch(batch_id) == before
 
 
 @pytest.mark.parametrize("state", ["in_progress", "paused before its start"])
 def test_cancelling_the_workflow_on_the_server_cancels_the_batch(
-    house: House, scenes: BatchScenes, state: str
+    world: World, scenes: BatchScenes, state: str
 ) -> None:
     batch_id = scenes.batch(state)
-    house.wait_until_quiet(f"batch/{batch_id}")
+    world.wait_until_quiet(f"batch/{batch_id}")
 
-    cancelled = house.temporal("cancel", "-w", f"batch/{batch_id}")
-    house.wait_until_quiet(f"batch/{batch_id}")
+    cancelled = world.temporal("cancel", "-w", f"batch/{batch_id}")
+    world.wait_until_quiet(f"batch/{batch_id}")
 
     assert cancelled.returncode == 0
-    assert stands(house, batch_id) == ("cancelled", None)
-    waiting = [each for each in house.contacts(batch_id) if each["status"] != "in_progress"]
+    assert stands(world, batch_id) == ("cancelled", None)
+    waiting = [each for each in world.contacts(batch_id) if each["status"] != "in_progress"]
     assert {(each["status"], each["skip_reason"]) for each in waiting} == {("skipped", "batch_cancelled")}
 
 
 async def test_cancelling_the_workflow_amid_its_work_cancels_the_batch_all_the_same(
-    house: House, scenes: BatchScenes
+    world: World, scenes: BatchScenes
 ) -> None:
-    client = await Client.connect(house.stack.temporal_address)
+    client = await Client.connect(world.stack.temporal_address)
     batches = [scenes.batch("pending") for _ in range(6)]
 
     for batch_id in batches:
@@ -304,17 +304,17 @@ async def test_cancelling_the_workflow_amid_its_work_cancels_the_batch_all_the_s
         await workflow.signal("pause")  # its errand is under way when the cancel comes
         await workflow.cancel()
     for batch_id in batches:
-        house.wait_for(lambda batch_id=batch_id: house.is_closed(f"batch/{batch_id}"), 10)  # type: ignore[misc]
+        world.wait_for(lambda batch_id=batch_id: world.is_closed(f"batch/{batch_id}"), 10)  # type: ignore[misc]
 
-    assert {stands(house, each) for each in batches} == {("cancelled", None)}
+    assert {stands(world, each) for each in batches} == {("cancelled", None)}
 
 
 def test_cancelling_the_workflow_of_a_batch_that_is_over_changes_nothing(
-    house: House, scenes: BatchScenes
+    world: World, scenes: BatchScenes
 ) -> None:
     batch_id = scenes.batch("completed")
-    before = house.api.batch(batch_id)
+    before = world.api.batch(batch_id)
 
-    house.temporal("cancel", "-w", f"batch/{batch_id}")
+    world.temporal("cancel", "-w", f"batch/{batch_id}")
 
-    assert house.api.batch(batch_id) == before
+    assert world.api.batch(batch_id) == before

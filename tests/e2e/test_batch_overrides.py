@@ -8,7 +8,7 @@ import pytest
 
 from console.api_client import JsonObject
 from tests.e2e.scenes import a_batch, a_campaign, answering_numbers, busy_number, fresh_numbers
-from tests.e2e.world import House, a_fresh_house
+from tests.e2e.world import World, a_fresh_world
 
 pytestmark = [pytest.mark.e2e, pytest.mark.server, pytest.mark.timeout(180)]
 
@@ -25,8 +25,8 @@ DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sun
 
 
 @pytest.fixture(scope="module")
-def house() -> Iterator[House]:
-    with a_fresh_house() as opened:
+def world() -> Iterator[World]:
+    with a_fresh_world() as opened:
         yield opened
 
 
@@ -45,23 +45,23 @@ def closed_now() -> JsonObject:
     return hours_around(datetime.now(UTC) + timedelta(hours=12))
 
 
-def callers(house: House, batch_id: str) -> Counter[object]:
-    return Counter(each["from"] for each in house.create_requests(batch_id))
+def callers(world: World, batch_id: str) -> Counter[object]:
+    return Counter(each["from"] for each in world.create_requests(batch_id))
 
 
-def calls_of_only_contact(house: House, batch_id: str) -> tuple[object, int]:
-    [contact] = house.contacts(batch_id)
+def calls_of_only_contact(world: World, batch_id: str) -> tuple[object, int]:
+    [contact] = world.contacts(batch_id)
     records = contact["call_records"]
     assert isinstance(records, list)
     return contact["status"], len(records)
 
 
-def overrides_shown(house: House, batch_id: str) -> JsonObject:
-    batch = house.api.batch(batch_id)
+def overrides_shown(world: World, batch_id: str) -> JsonObject:
+    batch = world.api.batch(batch_id)
     return {name: batch[name] for name in OVERRIDES}
 
 
-def test_batch_shows_the_overrides_it_was_given_and_null_for_those_it_was_not(house: House) -> None:
+def test_batch_shows_the_overrides_it_was_given_and_null_for_those_it_was_not(world: World) -> None:
     given = {
         "retry_policy": {
             "max_retries": 2,
@@ -76,51 +76,51 @@ def test_batch_shows_the_overrides_it_was_given_and_null_for_those_it_was_not(ho
         "phone_numbers": OWN_IDS,
         "phone_number_strategy": "random",
     }
-    campaign_id = a_campaign(house)
-    without = a_batch(house, campaign_id, [busy_number()])
-    with_all = a_batch(house, campaign_id, [busy_number()], **given)
+    campaign_id = a_campaign(world)
+    without = a_batch(world, campaign_id, [busy_number()])
+    with_all = a_batch(world, campaign_id, [busy_number()], **given)
 
-    assert overrides_shown(house, without) == dict.fromkeys(OVERRIDES)
-    assert overrides_shown(house, with_all) == given
-    shown = {str(each["batch_id"]): each for each in house.api.batches(campaign_id=campaign_id)}
+    assert overrides_shown(world, without) == dict.fromkeys(OVERRIDES)
+    assert overrides_shown(world, with_all) == given
+    shown = {str(each["batch_id"]): each for each in world.api.batches(campaign_id=campaign_id)}
     assert {name: shown[with_all][name] for name in OVERRIDES} == given
 
 
-def test_batch_calls_from_its_own_numbers_by_its_own_strategy(house: House) -> None:
-    campaign_id = a_campaign(house, phone_numbers=CAMPAIGN_IDS)
-    follows = a_batch(house, campaign_id, fresh_numbers(*EIGHT))
-    own_numbers = a_batch(house, campaign_id, fresh_numbers(*EIGHT), phone_numbers=OWN_IDS)
+def test_batch_calls_from_its_own_numbers_by_its_own_strategy(world: World) -> None:
+    campaign_id = a_campaign(world, phone_numbers=CAMPAIGN_IDS)
+    follows = a_batch(world, campaign_id, fresh_numbers(*EIGHT))
+    own_numbers = a_batch(world, campaign_id, fresh_numbers(*EIGHT), phone_numbers=OWN_IDS)
     least_loaded = {"phone_numbers": OWN_IDS[:1], "phone_number_strategy": "least_loaded"}
-    own_both = a_batch(house, campaign_id, fresh_numbers(*EIGHT), **least_loaded)
+    own_both = a_batch(world, campaign_id, fresh_numbers(*EIGHT), **least_loaded)
     for batch_id in (follows, own_numbers, own_both):
-        house.wait_for_end(batch_id)
+        world.wait_for_end(batch_id)
 
-    assert callers(house, follows) == dict.fromkeys(CAMPAIGN_IDS, 4)
-    assert callers(house, own_numbers) == dict.fromkeys(OWN_IDS, 4)
-    assert callers(house, own_both) == {OWN_IDS[0]: 8}
+    assert callers(world, follows) == dict.fromkeys(CAMPAIGN_IDS, 4)
+    assert callers(world, own_numbers) == dict.fromkeys(OWN_IDS, 4)
+    assert callers(world, own_both) == {OWN_IDS[0]: 8}
 
 
-def test_batch_redials_by_its_own_policy_and_its_sibling_by_the_campaigns(house: House) -> None:
-    campaign_id = a_campaign(house, retry_policy=QUICK_RETRY)
-    follows = a_batch(house, campaign_id, [busy_number()])
-    own = a_batch(house, campaign_id, [busy_number()], retry_policy={**QUICK_RETRY, "max_retries": 0})
+def test_batch_redials_by_its_own_policy_and_its_sibling_by_the_campaigns(world: World) -> None:
+    campaign_id = a_campaign(world, retry_policy=QUICK_RETRY)
+    follows = a_batch(world, campaign_id, [busy_number()])
+    own = a_batch(world, campaign_id, [busy_number()], retry_policy={**QUICK_RETRY, "max_retries": 0})
     own_kinds = a_batch(
-        house, campaign_id, [busy_number()], retry_policy={**QUICK_RETRY, "retry_on": ["no_answer"]}
+        world, campaign_id, [busy_number()], retry_policy={**QUICK_RETRY, "retry_on": ["no_answer"]}
     )
     capped = a_batch(
-        house,
+        world,
         campaign_id,
         [busy_number()],
         retry_policy={**QUICK_RETRY, "max_retries": 0},
         max_retries_override=2,
     )
     for batch_id in (follows, own, own_kinds, capped):
-        house.wait_for_end(batch_id)
+        world.wait_for_end(batch_id)
 
-    assert calls_of_only_contact(house, follows) == ("max_retries_reached", 2)
-    assert calls_of_only_contact(house, own) == ("busy", 1)
-    assert calls_of_only_contact(house, own_kinds) == ("busy", 1)
-    assert calls_of_only_contact(house, capped) == ("max_retries_reached", 3)
+    assert calls_of_only_contact(world, follows) == ("max_retries_reached", 2)
+    assert calls_of_only_contact(world, own) == ("busy", 1)
+    assert calls_of_only_contact(world, own_kinds) == ("busy", 1)
+    assert calls_of_only_contact(world, capped) == ("max_retries_reached", 3)
 
 
 CLOSED_BY = [
@@ -154,15 +154,15 @@ CLOSED_BY = [
 
 @pytest.mark.parametrize(("campaign", "closed", "opened"), CLOSED_BY)
 def test_batch_whose_hours_are_closed_calls_nobody_while_its_sibling_calls(
-    house: House, campaign: JsonObject, closed: JsonObject, opened: JsonObject
+    world: World, campaign: JsonObject, closed: JsonObject, opened: JsonObject
 ) -> None:
-    campaign_id = a_campaign(house, **campaign)
-    waits = a_batch(house, campaign_id, answering_numbers(), **closed)
-    calls = a_batch(house, campaign_id, answering_numbers(), **opened)
+    campaign_id = a_campaign(world, **campaign)
+    waits = a_batch(world, campaign_id, answering_numbers(), **closed)
+    calls = a_batch(world, campaign_id, answering_numbers(), **opened)
 
-    house.wait_for_end(calls)
+    world.wait_for_end(calls)
 
-    assert len(house.create_requests(calls)) == 2
-    assert house.create_requests(waits) == []
-    counters, source = house.counters(waits)
-    assert (house.api.batch(waits)["status"], counters["pending"], source) == ("in_progress", 2, "workflow")
+    assert len(world.create_requests(calls)) == 2
+    assert world.create_requests(waits) == []
+    counters, source = world.counters(waits)
+    assert (world.api.batch(waits)["status"], counters["pending"], source) == ("in_progress", 2, "workflow")

@@ -7,7 +7,7 @@ from datetime import datetime
 import pytest
 
 from tests.e2e.scenes import a_batch, a_campaign, fresh_numbers
-from tests.e2e.world import House, a_fresh_house
+from tests.e2e.world import World, a_fresh_world
 
 pytestmark = [pytest.mark.e2e, pytest.mark.server, pytest.mark.timeout(240)]
 
@@ -18,8 +18,8 @@ PAIRS = 12
 
 
 @pytest.fixture(scope="module")
-def house() -> Iterator[House]:
-    with a_fresh_house() as opened:
+def world() -> Iterator[World]:
+    with a_fresh_world() as opened:
         yield opened
 
 
@@ -28,29 +28,29 @@ def people() -> list[str]:
     return [number for _ in range(PAIRS) for number in fresh_numbers(BUSY, ANSWERS)]
 
 
-def rings_of_two_batches(house: House, strategy: str) -> list[tuple[datetime, datetime, str]]:
+def rings_of_two_batches(world: World, strategy: str) -> list[tuple[datetime, datetime, str]]:
     """Call two batches of one campaign at once; return when each ring began and ended, and whose it was."""
-    house.empty_ledger()
+    world.empty_ledger()
     campaign = a_campaign(
-        house, phone_numbers=NUMBERS, phone_number_strategy=strategy, retry_policy=ONE_REDIAL
+        world, phone_numbers=NUMBERS, phone_number_strategy=strategy, retry_policy=ONE_REDIAL
     )
-    for batch_id in [a_batch(house, campaign, people(), concurrency_limit=6) for _ in range(2)]:
-        house.wait_for_end(batch_id)
+    for batch_id in [a_batch(world, campaign, people(), concurrency_limit=6) for _ in range(2)]:
+        world.wait_for_end(batch_id)
     return [
         (datetime.fromisoformat(each["at"]), datetime.fromisoformat(each["ended_at"]), str(each["from"]))
-        for each in house.rings()
+        for each in world.rings()
     ]
 
 
-def test_round_robin_shows_each_number_equally_often_over_batches_and_redials(house: House) -> None:
-    shown = Counter(number for _, _, number in rings_of_two_batches(house, "round_robin"))
+def test_round_robin_shows_each_number_equally_often_over_batches_and_redials(world: World) -> None:
+    shown = Counter(number for _, _, number in rings_of_two_batches(world, "round_robin"))
 
     calls = 2 * (PAIRS + 2 * PAIRS)
     assert shown == dict.fromkeys(NUMBERS, calls // len(NUMBERS))
 
 
-def test_least_loaded_keeps_calls_of_unequal_length_spread_over_the_numbers(house: House) -> None:
-    rings = rings_of_two_batches(house, "least_loaded")
+def test_least_loaded_keeps_calls_of_unequal_length_spread_over_the_numbers(world: World) -> None:
+    rings = rings_of_two_batches(world, "least_loaded")
 
     crowded = 0
     for began_at, _, shown in rings:

@@ -8,7 +8,7 @@ import pytest
 from console.api_client import JsonObject
 from console.ledger_check import faults
 from tests.e2e.scenes import a_batch, a_campaign
-from tests.e2e.world import House, a_fresh_house
+from tests.e2e.world import World, a_fresh_world
 
 pytestmark = [pytest.mark.e2e, pytest.mark.server, pytest.mark.timeout(240)]
 
@@ -21,46 +21,46 @@ OUTCOMES = {"completed", "busy"}
 
 
 @pytest.fixture(scope="module")
-def house() -> Iterator[House]:
-    with a_fresh_house() as opened:
+def world() -> Iterator[World]:
+    with a_fresh_world() as opened:
         yield opened
 
 
-def a_mixed_batch(house: House, campaign_id: str, *, contacts: int, area: int) -> str:
+def a_mixed_batch(world: World, campaign_id: str, *, contacts: int, area: int) -> str:
     """Upload a batch every third of whose contacts is busy."""
     numbers = [f"+1{area}55{number:03}{'55' if number % 3 else '01'}" for number in range(contacts)]
-    return a_batch(house, campaign_id, numbers, concurrency_limit=LIMIT)
+    return a_batch(world, campaign_id, numbers, concurrency_limit=LIMIT)
 
 
 def by_status(contacts: list[JsonObject], status: str) -> set[str]:
     return {str(each["contact_id"]) for each in contacts if each["status"] == status}
 
 
-def last_request(house: House, batch_id: str) -> datetime:
-    return max(datetime.fromisoformat(str(each["at"])) for each in house.create_requests(batch_id))
+def last_request(world: World, batch_id: str) -> datetime:
+    return max(datetime.fromisoformat(str(each["at"])) for each in world.create_requests(batch_id))
 
 
-def wait_until_nobody_runs(house: House, query: str) -> None:
-    house.wait_for(lambda: house.running_workflows(query) == 0, 60)
+def wait_until_nobody_runs(world: World, query: str) -> None:
+    world.wait_for(lambda: world.running_workflows(query) == 0, 60)
 
 
 def skip_reasons(contacts: list[JsonObject]) -> set[object]:
     return {each["skip_reason"] for each in contacts if each["status"] == "skipped"}
 
 
-def test_cancelled_batch_calls_nobody_more_and_lets_who_is_on_the_phone_finish(house: House) -> None:
-    campaign_id = a_campaign(house, retry_policy=LONG_COOLDOWN)
-    batch_id = a_mixed_batch(house, campaign_id, contacts=CONTACTS, area=415)
-    house.wait_for(lambda: house.finished(batch_id) >= CONTACTS // 5)
-    slept = by_status(list(house.api.contacts(batch_id, ["retrying"])), "retrying")
+def test_cancelled_batch_calls_nobody_more_and_lets_who_is_on_the_phone_finish(world: World) -> None:
+    campaign_id = a_campaign(world, retry_policy=LONG_COOLDOWN)
+    batch_id = a_mixed_batch(world, campaign_id, contacts=CONTACTS, area=415)
+    world.wait_for(lambda: world.finished(batch_id) >= CONTACTS // 5)
+    slept = by_status(list(world.api.contacts(batch_id, ["retrying"])), "retrying")
 
-    house.api.act("batches", batch_id, "cancel")
+    world.api.act("batches", batch_id, "cancel")
     cancelled_at = datetime.now(UTC)
-    at_once = house.contacts(batch_id)
-    wait_until_nobody_runs(house, f"BatchId='{batch_id}'")
+    at_once = world.contacts(batch_id)
+    wait_until_nobody_runs(world, f"BatchId='{batch_id}'")
 
-    assert last_request(house, batch_id) <= cancelled_at + UNDER_WAY
-    contacts = house.contacts(batch_id)
+    assert last_request(world, batch_id) <= cancelled_at + UNDER_WAY
+    contacts = world.contacts(batch_id)
     statuses = {str(each["contact_id"]): each["status"] for each in contacts}
     assert slept
     assert {statuses[each] for each in slept} == {"skipped"}
@@ -69,28 +69,28 @@ def test_cancelled_batch_calls_nobody_more_and_lets_who_is_on_the_phone_finish(h
         set(statuses.values()) == {"skipped", *OUTCOMES} & set(statuses.values()) >= {"skipped", "completed"}
     )
     assert skip_reasons(contacts) == {"batch_cancelled"}
-    assert (house.api.batch(batch_id)["status"], house.api.campaign(campaign_id)["status"]) == (
+    assert (world.api.batch(batch_id)["status"], world.api.campaign(campaign_id)["status"]) == (
         "cancelled",
         "completed",
     )
-    assert faults(house.reckoning(batch_id), contacts=CONTACTS, limit=LIMIT) == []
+    assert faults(world.reckoning(batch_id), contacts=CONTACTS, limit=LIMIT) == []
 
 
-def test_cancelled_campaign_ends_all_its_batches(house: House) -> None:
-    campaign_id = a_campaign(house, retry_policy=LONG_COOLDOWN)
-    batches = [a_mixed_batch(house, campaign_id, contacts=80, area=area) for area in (212, 312)]
+def test_cancelled_campaign_ends_all_its_batches(world: World) -> None:
+    campaign_id = a_campaign(world, retry_policy=LONG_COOLDOWN)
+    batches = [a_mixed_batch(world, campaign_id, contacts=80, area=area) for area in (212, 312)]
     for batch_id in batches:
-        house.wait_for(lambda batch_id=batch_id: house.finished(batch_id) >= 10)  # type: ignore[misc]
+        world.wait_for(lambda batch_id=batch_id: world.finished(batch_id) >= 10)  # type: ignore[misc]
 
-    house.api.act("campaigns", campaign_id, "cancel")
+    world.api.act("campaigns", campaign_id, "cancel")
     cancelled_at = datetime.now(UTC)
-    wait_until_nobody_runs(house, f"CampaignId='{campaign_id}'")
+    wait_until_nobody_runs(world, f"CampaignId='{campaign_id}'")
 
-    assert house.api.campaign(campaign_id)["status"] == "cancelled"
+    assert world.api.campaign(campaign_id)["status"] == "cancelled"
     for batch_id in batches:
-        contacts = house.contacts(batch_id)
-        assert house.api.batch(batch_id)["status"] == "cancelled"
-        assert last_request(house, batch_id) <= cancelled_at + UNDER_WAY
+        contacts = world.contacts(batch_id)
+        assert world.api.batch(batch_id)["status"] == "cancelled"
+        assert last_request(world, batch_id) <= cancelled_at + UNDER_WAY
         assert skip_reasons(contacts) == {"campaign_cancelled"}
         assert {str(each["status"]) for each in contacts} <= {"skipped", *OUTCOMES}
-        assert sum(house.counters(batch_id)[0].values()) == 80
+        assert sum(world.counters(batch_id)[0].values()) == 80

@@ -19,7 +19,7 @@ from embedded.stop_request import StopRequest
 from embedded.supervisor import Part
 from tests.e2e.debugging import assert_everybody_was_called_once, debug, diagnosis, statuses
 from tests.e2e.scenes import a_batch, a_campaign, ahead
-from tests.e2e.world import House, a_plan
+from tests.e2e.world import World, a_plan
 
 pytestmark = [pytest.mark.e2e, pytest.mark.server, pytest.mark.timeout(180)]
 
@@ -39,34 +39,34 @@ class WorkerlessStack(RunningStack):
 
 
 @contextmanager
-def a_house_without_worker() -> Iterator[House]:
+def a_world_without_worker() -> Iterator[World]:
     folder = Path(tempfile.mkdtemp(prefix="apollo-e2e-")).resolve()
     stack = WorkerlessStack(a_plan(folder, talk_seconds=TALK_SECONDS), StopRequest(), lambda _: None)
     try:
         stack.begin()
-        with closing(House(stack)) as house, house.api:
-            yield house
+        with closing(World(stack)) as world, world.api:
+            yield world
     finally:
         stack.end()
         shutil.rmtree(folder)
 
 
 @pytest.fixture(scope="module")
-def house() -> Iterator[House]:
-    with a_house_without_worker() as opened:
+def world() -> Iterator[World]:
+    with a_world_without_worker() as opened:
         yield opened
 
 
 @pytest.fixture(scope="module")
-def left_alone(house: House) -> str:
+def left_alone(world: World) -> str:
     """A batch created while nobody works."""
-    return a_batch(house, a_campaign(house), NUMBERS, concurrency_limit=LIMIT)
+    return a_batch(world, a_campaign(world), NUMBERS, concurrency_limit=LIMIT)
 
 
-def start_worker(house: House, role: str) -> None:
-    assert house.stack.parts is not None
+def start_worker(world: World, role: str) -> None:
+    assert world.stack.parts is not None
     argv = module_command("worker", "--role", role)
-    house.start(replace(house.stack.parts.worker(), name=f"worker-{role}", argv=argv))
+    world.start(replace(world.stack.parts.worker(), name=f"worker-{role}", argv=argv))
 
 
 def around_today() -> list[str]:
@@ -75,8 +75,8 @@ def around_today() -> list[str]:
     return [day.isoformat() for day in days]
 
 
-def test_without_a_worker_contacts_wait_and_the_worker_is_missed(house: House, left_alone: str) -> None:
-    told = debug(house, left_alone)
+def test_without_a_worker_contacts_wait_and_the_worker_is_missed(world: World, left_alone: str) -> None:
+    told = debug(world, left_alone)
 
     assert told["diagnosis"] == "worker_down"
     assert "Start the worker" in told["diagnostics"]["tip"]
@@ -84,72 +84,72 @@ def test_without_a_worker_contacts_wait_and_the_worker_is_missed(house: House, l
     assert told["dispatcher"] is None
     assert statuses(told) == {"pending": len(NUMBERS)}
     assert len(told["pending_sample"]) == 3
-    assert house.rings() == []
+    assert world.rings() == []
 
 
-def test_batch_that_is_held_or_scheduled_is_told_so_before_its_worker_is_missed(house: House) -> None:
-    campaign_id = a_campaign(house)
-    paused = a_batch(house, campaign_id)
-    house.api.act("batches", paused, "pause")
-    scheduled = a_batch(house, a_campaign(house), scheduled_start=ahead(hours=1))
-    with_its_campaign = a_batch(house, campaign_id)
-    house.api.act("campaigns", campaign_id, "pause")
+def test_batch_that_is_held_or_scheduled_is_told_so_before_its_worker_is_missed(world: World) -> None:
+    campaign_id = a_campaign(world)
+    paused = a_batch(world, campaign_id)
+    world.api.act("batches", paused, "pause")
+    scheduled = a_batch(world, a_campaign(world), scheduled_start=ahead(hours=1))
+    with_its_campaign = a_batch(world, campaign_id)
+    world.api.act("campaigns", campaign_id, "pause")
 
-    held, held_too = debug(house, paused), debug(house, with_its_campaign)
+    held, held_too = debug(world, paused), debug(world, with_its_campaign)
 
-    assert diagnosis(house, scheduled) == "scheduled"
+    assert diagnosis(world, scheduled) == "scheduled"
     assert (held["diagnosis"], held_too["diagnosis"]) == ("paused", "paused")
     assert f"batches/{paused}/resume" in held["diagnostics"]["tip"]
     assert f"campaigns/{campaign_id}/resume" in held_too["diagnostics"]["tip"]
     for batch_id in (paused, scheduled, with_its_campaign):
-        house.api.act("batches", batch_id, "cancel")
-    assert diagnosis(house, paused) == "cancelled"
+        world.api.act("batches", batch_id, "cancel")
+    assert diagnosis(world, paused) == "cancelled"
 
 
-def test_with_all_workers_but_the_dialling_one_that_one_is_missed(house: House, left_alone: str) -> None:
+def test_with_all_workers_but_the_dialling_one_that_one_is_missed(world: World, left_alone: str) -> None:
     for role in ("control", "contact", "store"):
-        start_worker(house, role)
+        start_worker(world, role)
 
-    house.wait_for(lambda: diagnosis(house, left_alone) != "worker_down", 30)
+    world.wait_for(lambda: diagnosis(world, left_alone) != "worker_down", 30)
 
-    told = debug(house, left_alone)
+    told = debug(world, left_alone)
     assert told["diagnosis"] == "dial_worker_down"
     assert "--role dial" in told["diagnostics"]["tip"]
     assert told["worker"]["state"] == "up"
-    house.wait_for(lambda: debug(house, left_alone)["dispatcher"] is not None, 10)
-    assert house.rings() == []
+    world.wait_for(lambda: debug(world, left_alone)["dispatcher"] is not None, 10)
+    assert world.rings() == []
 
 
-def test_batch_completes_by_itself_once_every_worker_is_there(house: House, left_alone: str) -> None:
-    start_worker(house, "dial")
-    house.wait_for_end(left_alone, 40)
+def test_batch_completes_by_itself_once_every_worker_is_there(world: World, left_alone: str) -> None:
+    start_worker(world, "dial")
+    world.wait_for_end(left_alone, 40)
 
-    told = debug(house, left_alone)
+    told = debug(world, left_alone)
 
     assert (told["diagnosis"], statuses(told)) == ("completed", {"completed": len(NUMBERS)})
     assert told["outcomes"]["answer_rate"] == 1.0
     assert told["webhooks"]["last_received_at"] is not None
-    assert_everybody_was_called_once(house, left_alone, NUMBERS, limit=LIMIT)
+    assert_everybody_was_called_once(world, left_alone, NUMBERS, limit=LIMIT)
 
 
-def test_batch_whose_calls_go_out_is_healthy_and_one_at_its_limit_waits(house: House) -> None:
-    campaign_id = a_campaign(house)
-    busy = a_batch(house, campaign_id, ("+14155552055", "+14155552155"), concurrency_limit=1)
-    at_ease = a_batch(house, campaign_id, ("+14155552255",), concurrency_limit=5)
-    house.wait_for(lambda: house.counters(at_ease)[0]["in_flight"] == 1, 10)
+def test_batch_whose_calls_go_out_is_healthy_and_one_at_its_limit_waits(world: World) -> None:
+    campaign_id = a_campaign(world)
+    busy = a_batch(world, campaign_id, ("+14155552055", "+14155552155"), concurrency_limit=1)
+    at_ease = a_batch(world, campaign_id, ("+14155552255",), concurrency_limit=5)
+    world.wait_for(lambda: world.counters(at_ease)[0]["in_flight"] == 1, 10)
 
-    well, full = debug(house, at_ease), debug(house, busy)
+    well, full = debug(world, at_ease), debug(world, busy)
 
     assert (well["diagnosis"], full["diagnosis"]) == ("healthy", "waiting_for_capacity")
     assert well["capacity"] == {"limit": 5, "in_use": 1, "campaign_limit": None, "campaign_in_use": 2}
     assert "raise concurrency_limit" in full["diagnostics"]["tip"]
-    house.wait_for_end(busy, 20)
+    world.wait_for_end(busy, 20)
 
 
-def test_batch_without_an_opening_today_is_outside_working_hours(house: House) -> None:
-    campaign_id = a_campaign(house, blackout_dates=around_today(), working_hours_enforced=True)
+def test_batch_without_an_opening_today_is_outside_working_hours(world: World) -> None:
+    campaign_id = a_campaign(world, blackout_dates=around_today(), working_hours_enforced=True)
 
-    told = debug(house, a_batch(house, campaign_id))
+    told = debug(world, a_batch(world, campaign_id))
 
     assert told["diagnosis"] == "outside_working_hours"
     assert told["window"]["open"] is False
@@ -157,30 +157,30 @@ def test_batch_without_an_opening_today_is_outside_working_hours(house: House) -
 
 
 def test_terminated_batch_is_missed_and_dispatch_finishes_it_with_nobody_called_twice(
-    house: House,
+    world: World,
 ) -> None:
-    house.empty_ledger()
+    world.empty_ledger()
     numbers = ("+14155553055", "+14155553155", "+14155553255")
-    batch_id = a_batch(house, a_campaign(house), numbers, concurrency_limit=1)
-    house.wait_for(lambda: house.counters(batch_id)[0]["in_flight"] == 1, 10)
-    house.temporal("terminate", "-w", f"batch/{batch_id}", "--reason", "by hand")
+    batch_id = a_batch(world, a_campaign(world), numbers, concurrency_limit=1)
+    world.wait_for(lambda: world.counters(batch_id)[0]["in_flight"] == 1, 10)
+    world.temporal("terminate", "-w", f"batch/{batch_id}", "--reason", "by hand")
 
-    told = debug(house, batch_id)
-    house.api.act("batches", batch_id, "dispatch")
+    told = debug(world, batch_id)
+    world.api.act("batches", batch_id, "dispatch")
 
     assert told["diagnosis"] == "workflow_missing"
     assert told["workflow"]["status"] == "terminated"
     assert f"batches/{batch_id}/dispatch" in told["diagnostics"]["tip"]
-    house.wait_for_end(batch_id, 50)
-    assert diagnosis(house, batch_id) == "completed"
-    assert_everybody_was_called_once(house, batch_id, numbers, limit=1)
+    world.wait_for_end(batch_id, 50)
+    assert diagnosis(world, batch_id) == "completed"
+    assert_everybody_was_called_once(world, batch_id, numbers, limit=1)
 
 
-def test_without_temporal_the_answer_comes_in_time_from_what_is_stored(house: House) -> None:
-    batch_id = a_batch(house, a_campaign(house), scheduled_start=ahead(hours=1))
-    house.kill("temporal")
+def test_without_temporal_the_answer_comes_in_time_from_what_is_stored(world: World) -> None:
+    batch_id = a_batch(world, a_campaign(world), scheduled_start=ahead(hours=1))
+    world.kill("temporal")
 
-    told = [debug(house, batch_id) for _ in range(3)]
+    told = [debug(world, batch_id) for _ in range(3)]
 
     assert {each["diagnosis"] for each in told} == {"temporal_down"}
     assert told[0]["worker"] == {"state": "unknown", "task_queues": []}

@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from tests.e2e.world import House, a_house, a_plan
+from tests.e2e.world import World, a_plan, a_world
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
 
@@ -65,35 +65,35 @@ LATE = Course("completed", 0, 1, (None, None), ("promised", "promised"))
 
 
 @pytest.fixture(scope="module")
-def house() -> Iterator[House]:
+def world() -> Iterator[World]:
     folder = Path(tempfile.mkdtemp(prefix="apollo-e2e-")).resolve()
     try:
         plan = a_plan(folder, environment={"AGENT_TOKEN": TOKEN})
         settings = plan.settings.model_copy(update={"bootstrap_token": SecretStr(TOKEN)})
         agent = ("--agent-api-url", plan.api_url, "--agent-token-from", "AGENT_TOKEN")
-        with a_house(replace(plan, settings=settings, simulator_arguments=agent)) as house:
-            yield house
+        with a_world(replace(plan, settings=settings, simulator_arguments=agent)) as world:
+            yield world
     finally:
         shutil.rmtree(folder)
 
 
-def speaks_jambonz(house: House) -> None:
+def speaks_jambonz(world: World) -> None:
     """Put a worker in place of the one that runs, which reaches the same phones by Jambonz' contract."""
-    assert house.stack.parts is not None
-    worker = house.stack.parts.worker()
+    assert world.stack.parts is not None
+    worker = world.stack.parts.worker()
     account = {
         "APOLLO_PROVIDER": "jambonz",
-        "APOLLO_JAMBONZ_BASE_URL": house.stack.plan.simulator_url,
+        "APOLLO_JAMBONZ_BASE_URL": world.stack.plan.simulator_url,
         "APOLLO_JAMBONZ_ACCOUNT_SID": ACCOUNT,
         "APOLLO_JAMBONZ_API_KEY": "key",
         "APOLLO_JAMBONZ_APPLICATION_SID": SID,
         "APOLLO_JAMBONZ_AMD": "true",
         "APOLLO_PROVIDER_REQUESTS_PER_SECOND": "200",
     }
-    house.start(replace(worker, environment={**worker.environment, **account}))
+    world.start(replace(worker, environment={**worker.environment, **account}))
 
 
-def a_batch(house: House, area: int) -> str:
+def a_batch(world: World, area: int) -> str:
     """Start a batch of sixty, six to each number; the last one keeps it open for what comes late."""
     people = [f"+1{area}5{index:02}01{NUMBERS[index % 10]:02}" for index in range(PEOPLE)]
     retries = {
@@ -101,7 +101,7 @@ def a_batch(house: House, area: int) -> str:
         "cooldown_minutes": 0.02,
         "retry_on": ["busy", "no_answer", "failed", "voicemail"],
     }
-    campaign = house.api.create_campaign(
+    campaign = world.api.create_campaign(
         {
             "name": "dispositions",
             "agent_id": "agent_test",
@@ -112,14 +112,14 @@ def a_batch(house: House, area: int) -> str:
     )
     contacts = [{"phone_number": number} for number in people]
     body: Json = {"campaign_id": campaign["campaign_id"], "concurrency_limit": 12, "contacts": contacts}
-    created = house.ask("POST", "/batches/", body)
+    created = world.ask("POST", "/batches/", body)
     assert created.status_code == 201, created.text
     return str(created.json()["batch_id"])
 
 
-def people_of(house: House, batch_id: str) -> list[Json]:
+def people_of(world: World, batch_id: str) -> list[Json]:
     """Return the contacts with all their calls."""
-    return [dict(each) for each in house.contacts(batch_id)]
+    return [dict(each) for each in world.contacts(batch_id)]
 
 
 def calls_of(contact: Json) -> list[Json]:
@@ -138,30 +138,30 @@ def course_of(contact: Json) -> Course:
     )
 
 
-def kill_the_worker(house: House, batch_id: str, seed: int) -> None:
+def kill_the_worker(world: World, batch_id: str, seed: int) -> None:
     """Kill the worker at a random moment of the batch, which the seed decides."""
     draw = random.Random(seed)
     share, moment = draw.uniform(0.05, 0.6), draw.uniform(0, 0.5)
     sys.stderr.write(f"seed {seed}: the worker dies {moment:.2f} s after {share:.0%} are done\n")
-    house.wait_for(lambda: house.finished(batch_id) >= share * PEOPLE, 60)
+    world.wait_for(lambda: world.finished(batch_id) >= share * PEOPLE, 60)
     time.sleep(moment)
-    house.kill("worker")
+    world.kill("worker")
 
 
 @pytest.mark.parametrize("dialect", ["neutral", "jambonz"])
-def test_sixty_people_end_as_the_rules_say_although_the_worker_is_killed(house: House, dialect: str) -> None:
+def test_sixty_people_end_as_the_rules_say_although_the_worker_is_killed(world: World, dialect: str) -> None:
     seed = int(os.environ.get("APOLLO_E2E_SEED", "0")) or random.randrange(1, 10_000)
     is_native = dialect == "jambonz"
     if is_native:
-        house.kill("worker")
-        speaks_jambonz(house)
-    batch_id = a_batch(house, 628 if is_native else 415)
+        world.kill("worker")
+        speaks_jambonz(world)
+    batch_id = a_batch(world, 628 if is_native else 415)
 
-    kill_the_worker(house, batch_id, seed)
-    speaks_jambonz(house) if is_native else house.start_worker()
-    house.wait_for_end(batch_id, 120)
+    kill_the_worker(world, batch_id, seed)
+    speaks_jambonz(world) if is_native else world.start_worker()
+    world.wait_for_end(batch_id, 120)
 
-    contacts = people_of(house, batch_id)
+    contacts = people_of(world, batch_id)
     assert len(contacts) == PEOPLE
     for contact in contacts:
         number = int(contact["phone_number"][-2:])
@@ -171,10 +171,10 @@ def test_sixty_people_end_as_the_rules_say_although_the_worker_is_killed(house: 
             assert_late(contact)
         else:
             assert course_of(contact) == as_told(COURSES[number], is_native=is_native), number
-    check_suppressions(house, contacts)
-    check_numbers(house, batch_id, contacts)
-    check_export(house, batch_id)
-    check_ledger(house, contacts)
+    check_suppressions(world, contacts)
+    check_numbers(world, batch_id, contacts)
+    check_export(world, batch_id)
+    check_ledger(world, contacts)
 
 
 def as_told(course: Course, *, is_native: bool) -> Course:
@@ -205,18 +205,18 @@ def _unanswered_late() -> list[Course]:
     return [Course("completed", 0, 0, (None,), (told,)) for told in (None, "promised")]
 
 
-def check_suppressions(house: House, contacts: list[Json]) -> None:
-    listed = house.ask("GET", "/suppressions?limit=1000").json()
+def check_suppressions(world: World, contacts: list[Json]) -> None:
+    listed = world.ask("GET", "/suppressions?limit=1000").json()
     wrong = {each["phone_number"] for each in contacts if each["phone_number"].endswith("19")}
     reasons = {each["phone_number"]: each["reason"] for each in listed if each["phone_number"] in wrong}
     assert reasons == dict.fromkeys(wrong, "disposition:wrong_number")
 
 
-def check_numbers(house: House, batch_id: str, contacts: list[Json]) -> None:
+def check_numbers(world: World, batch_id: str, contacts: list[Json]) -> None:
     """Stats and debug count what the records tell, once no report is on its way any more."""
     campaign_id = contacts[0]["campaign_id"]
     time.sleep(6)  # the last report comes five seconds after its call
-    calls = [call for contact in people_of(house, batch_id) for call in contact["call_records"]]
+    calls = [call for contact in people_of(world, batch_id) for call in contact["call_records"]]
     told: dict[str, Any] = {
         "answered_by_counts": {
             word: sum(call["answered_by"] == word for call in calls)
@@ -224,39 +224,39 @@ def check_numbers(house: House, batch_id: str, contacts: list[Json]) -> None:
         },
         "disposition_counts": dict(Counter(call["disposition"] for call in calls if call["disposition"])),
     }
-    stats = house.ask("GET", f"/campaigns/{campaign_id}/stats").json()
-    outcomes = house.ask("GET", f"/batches/{batch_id}/debug").json()["outcomes"]
+    stats = world.ask("GET", f"/campaigns/{campaign_id}/stats").json()
+    outcomes = world.ask("GET", f"/batches/{batch_id}/debug").json()["outcomes"]
     assert {name: stats[name] for name in told} == told
     assert {name: outcomes[name] for name in told} == told
-    rung = [call for contact in people_of(house, batch_id) for call in calls_of(contact)]
+    rung = [call for contact in people_of(world, batch_id) for call in calls_of(contact)]
     assert (stats["total_call_attempts"], stats["call_counters"]["completed_calls"]) == (
         len(calls),
         len(rung),
     )
     path = f"/batches/{batch_id}/contacts?disposition=refused&answered_by=human&limit=100"
-    assert house.ask("GET", path).json() == []
-    found = house.ask("GET", f"/batches/{batch_id}/contacts?disposition=refused&limit=100").json()
+    assert world.ask("GET", path).json() == []
+    found = world.ask("GET", f"/batches/{batch_id}/contacts?disposition=refused&limit=100").json()
     assert {each["phone_number"][-2:] for each in found} == {"22"}
     assert len(found) == PEOPLE // 10
 
 
-def check_export(house: House, batch_id: str) -> None:
+def check_export(world: World, batch_id: str) -> None:
     rows = list(
-        csv.DictReader(io.StringIO(house.ask("GET", f"/batches/{batch_id}/export.csv?rows=calls").text))
+        csv.DictReader(io.StringIO(world.ask("GET", f"/batches/{batch_id}/export.csv?rows=calls").text))
     )
     told = {(row["execution_id"], row["answered_by"], row["disposition"]) for row in rows}
     stands = {
         (call["execution_id"], call["answered_by"] or "", call["disposition"] or "")
-        for contact in people_of(house, batch_id)
+        for contact in people_of(world, batch_id)
         for call in contact["call_records"]
     }
     assert told == stands
     assert len(rows) == len(stands)
 
 
-def check_ledger(house: House, contacts: list[Json]) -> None:
+def check_ledger(world: World, contacts: list[Json]) -> None:
     """Every attempt rang once but for those that were cut, and nobody else did."""
     attempts = [call["execution_id"] for each in contacts for call in calls_of(each)]
     ours = {each["phone_number"] for each in contacts}
-    rung = [each["execution_id"] for each in house.rings() if each["to"] in ours]
+    rung = [each["execution_id"] for each in world.rings() if each["to"] in ours]
     assert sorted(rung) == sorted(attempts)

@@ -9,7 +9,7 @@ from psycopg import sql
 from temporalio.client import Client
 
 from tests.e2e.scenes import a_campaign, ahead, fresh_numbers
-from tests.e2e.world import House, a_fresh_house
+from tests.e2e.world import World, a_fresh_world
 
 pytestmark = [pytest.mark.e2e, pytest.mark.server, pytest.mark.timeout(240)]
 
@@ -19,24 +19,24 @@ DEAF = "http://127.0.0.1:9/"
 
 
 @pytest.fixture(scope="module")
-def house() -> Iterator[House]:
-    with a_fresh_house(talk_seconds=3) as opened:
+def world() -> Iterator[World]:
+    with a_fresh_world(talk_seconds=3) as opened:
         yield opened
 
 
-def called(house: House, campaign_id: str, number: str, **upload: object) -> str:
+def called(world: World, campaign_id: str, number: str, **upload: object) -> str:
     """Start a batch of the person and of somebody else, and return its id."""
     person = {"phone_number": number, "external_id": NAME, "call_variables": {"callee_name": NAME}}
     others = [{"phone_number": each} for each in fresh_numbers("55")]
     body = {"campaign_id": campaign_id, "contacts": [person, *others], **upload}
-    answer = house.ask("POST", "/batches/", body)
+    answer = world.ask("POST", "/batches/", body)
     assert answer.status_code == 201, answer.text
     return str(answer.json()["batch_id"])
 
 
-def rows_of(house: House) -> Iterator[bytes]:
+def rows_of(world: World) -> Iterator[bytes]:
     """Yield every row of every table."""
-    database_url = str(house.stack.database_url).replace("+psycopg", "")
+    database_url = str(world.stack.database_url).replace("+psycopg", "")
     with psycopg.connect(database_url) as connection:
         tables = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()
         for (table,) in tables:
@@ -44,16 +44,16 @@ def rows_of(house: House) -> Iterator[bytes]:
             yield from (str(row[0]).encode() for row in connection.execute(every))
 
 
-def logs_of(house: House) -> Iterator[bytes]:
+def logs_of(world: World) -> Iterator[bytes]:
     """Yield what Apollo's own processes logged; the simulator plays the telephones."""
-    for path in house.stack.plan.log_dir.iterdir():
+    for path in world.stack.plan.log_dir.iterdir():
         if "simulator" not in path.name:
             yield path.read_bytes()
 
 
-async def histories_of(house: House) -> list[bytes]:
+async def histories_of(world: World) -> list[bytes]:
     """Return every event of every workflow, and what is listed of each."""
-    client = await Client.connect(house.stack.temporal_address)
+    client = await Client.connect(world.stack.temporal_address)
     told: list[bytes] = []
     async for listed in client.list_workflows():
         told.append(listed.raw_info.SerializeToString())
@@ -68,33 +68,33 @@ def found_in(told: Iterable[bytes], number: str) -> Counter[str]:
     return Counter(trace for each in told for trace in traces if trace.encode() in each)
 
 
-async def test_neither_number_nor_name_is_left_in_database_logs_or_histories(house: House) -> None:
+async def test_neither_number_nor_name_is_left_in_database_logs_or_histories(world: World) -> None:
     """Who was called before, is on the phone, waits in two batches, and is in events nobody has taken."""
     (number,) = fresh_numbers("56")
-    house.api.create_webhook_endpoint({"url": DEAF})
-    campaign_id = a_campaign(house)
-    before = called(house, campaign_id, number)
-    house.wait_for_end(before)
-    waits = [called(house, campaign_id, number, scheduled_start=ahead(days=1)) for _ in range(2)]
-    talks = called(house, campaign_id, number)
-    house.wait_for(lambda: house.contacts(talks)[0]["status"] == "in_progress", 20)
-    assert found_in(rows_of(house), number)[NAME] > 5
-    counters = house.counters(before)[0]
+    world.api.create_webhook_endpoint({"url": DEAF})
+    campaign_id = a_campaign(world)
+    before = called(world, campaign_id, number)
+    world.wait_for_end(before)
+    waits = [called(world, campaign_id, number, scheduled_start=ahead(days=1)) for _ in range(2)]
+    talks = called(world, campaign_id, number)
+    world.wait_for(lambda: world.contacts(talks)[0]["status"] == "in_progress", 20)
+    assert found_in(rows_of(world), number)[NAME] > 5
+    counters = world.counters(before)[0]
 
-    answer = house.ask("POST", "/erasures", {"phone_number": number})
+    answer = world.ask("POST", "/erasures", {"phone_number": number})
     told = answer.json()
-    during = house.contacts(talks)[0]
-    house.wait_for_end(talks)
-    house.wait_for(lambda: not found_in(rows_of(house), number), 20, every=0.5)
+    during = world.contacts(talks)[0]
+    world.wait_for_end(talks)
+    world.wait_for(lambda: not found_in(rows_of(world), number), 20, every=0.5)
 
     assert (answer.status_code, told["contacts"], told["calls"]) == (200, 4, 2)
     assert told["events"] > 0
     assert during["status"] == "in_progress"
-    assert house.contacts(talks)[0]["status"] == "completed"
-    assert [house.contacts(each)[0]["skip_reason"] for each in waits] == ["erased", "erased"]
-    assert house.counters(before)[0] == counters
-    assert found_in(logs_of(house), number) == {}
-    histories = await histories_of(house)
+    assert world.contacts(talks)[0]["status"] == "completed"
+    assert [world.contacts(each)[0]["skip_reason"] for each in waits] == ["erased", "erased"]
+    assert world.counters(before)[0] == counters
+    assert found_in(logs_of(world), number) == {}
+    histories = await histories_of(world)
     assert len(histories) > 50
     assert found_in(histories, number) == {}
-    assert len([each for each in house.rings() if each["to"] == number]) == 2
+    assert len([each for each in world.rings() if each["to"] == number]) == 2

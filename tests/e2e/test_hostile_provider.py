@@ -39,7 +39,7 @@ def a_signed_report(night: Night, body: JsonObject) -> httpx.Response:
     raw = json.dumps(body).encode()
     signature = sign(night.provider.account.webhook_secret, int(time.time()), raw)
     return httpx.post(
-        f"{night.house.stack.plan.api_url}/webhooks/call-status",
+        f"{night.world.stack.plan.api_url}/webhooks/call-status",
         content=raw,
         headers={"Content-Type": "application/json", SIGNATURE_HEADER: signature},
         trust_env=False,
@@ -74,15 +74,15 @@ def test_provider_was_asked_for_nothing_but_what_its_contract_knows(night: Night
 
 
 def test_no_slot_is_left_and_no_workflow_runs_when_all_calls_are_over(night: Night) -> None:
-    house, batch_id = night.house, night.batch_id
-    held = house.temporal("query", "-w", f"batch/{batch_id}", "--name", "in_flight", "-o", "json")
+    world, batch_id = night.world, night.batch_id
+    held = world.temporal("query", "-w", f"batch/{batch_id}", "--name", "in_flight", "-o", "json")
     expected: dict[str, int] = {}
     for fault in FAULTS.values():
         expected[fault.contact] = expected.get(fault.contact, 0) + 1
 
     assert json.loads(held.stdout)["queryResult"] == [{}]
-    assert house.running_workflows(f"BatchId='{batch_id}'") == 0
-    assert {name: count for name, count in house.counters(batch_id)[0].items() if count} == expected
+    assert world.running_workflows(f"BatchId='{batch_id}'") == 0
+    assert {name: count for name, count in world.counters(batch_id)[0].items() if count} == expected
 
 
 def test_who_looks_for_secrets_finds_them_where_they_belong(night: Night) -> None:
@@ -102,17 +102,17 @@ def test_no_log_holds_a_secret(night: Night) -> None:
 
 def test_no_refusal_quotes_what_was_sent(night: Night) -> None:
     victim, secret = number_of("01"), night.provider.account.webhook_secret
-    house = night.house
+    world = night.world
     contact = {"phone_number": f"{victim}000000", "call_variables": {"callee_name": CALLEE}}
     refusals = [
-        house.ask("POST", "/batches/", {"campaign_id": victim, "contacts": [{"phone_number": victim}]}),
-        house.ask("POST", "/batches/", {"campaign_id": "cmp_1", "contacts": [contact, contact]}),
-        house.ask("POST", "/batches/", {"campaign_id": 7, "contacts": CALLEE, "scheduled_start": secret}),
-        house.ask("POST", "/campaigns/", {"name": "x", "agent_id": "y", "phone_numbers": [CALLEE, victim]}),
-        house.ask("GET", f"/batches/{victim}"),
-        house.ask("GET", f"/batches/{night.batch_id}/contacts?status={night.house.stack.token}"),
-        house.ask("POST", f"/batches/{night.batch_id}/contacts/{victim}/skip"),
-        house.ask("POST", "/webhooks/call-status", {"call_sid": victim, "call_status": CALLEE}),
+        world.ask("POST", "/batches/", {"campaign_id": victim, "contacts": [{"phone_number": victim}]}),
+        world.ask("POST", "/batches/", {"campaign_id": "cmp_1", "contacts": [contact, contact]}),
+        world.ask("POST", "/batches/", {"campaign_id": 7, "contacts": CALLEE, "scheduled_start": secret}),
+        world.ask("POST", "/campaigns/", {"name": "x", "agent_id": "y", "phone_numbers": [CALLEE, victim]}),
+        world.ask("GET", f"/batches/{victim}"),
+        world.ask("GET", f"/batches/{night.batch_id}/contacts?status={night.world.stack.token}"),
+        world.ask("POST", f"/batches/{night.batch_id}/contacts/{victim}/skip"),
+        world.ask("POST", "/webhooks/call-status", {"call_sid": victim, "call_status": CALLEE}),
         a_signed_report(night, {"call_sid": victim, "call_status": "completed", "sip_reason": CALLEE}),
         a_signed_report(night, {"call_sid": victim, "to": victim, "duration": CALLEE}),
         a_signed_report(night, {"execution_id": victim, "call_status": CALLEE, "total_cost": victim}),
@@ -123,7 +123,7 @@ def test_no_refusal_quotes_what_was_sent(night: Night) -> None:
 
 
 async def test_no_workflow_history_holds_a_secret(night: Night) -> None:
-    client = await Client.connect(night.house.stack.temporal_address)
+    client = await Client.connect(night.world.stack.temporal_address)
     told: list[bytes] = []
     workflows = 0
     async for listed in client.list_workflows():

@@ -9,7 +9,7 @@ import pytest
 from console.api_client import JsonObject
 from tests.e2e.living_lists import append_at_full_speed, numbers
 from tests.e2e.scenes import a_batch, a_campaign, ahead, fresh_numbers
-from tests.e2e.world import House, a_fresh_house
+from tests.e2e.world import World, a_fresh_world
 
 pytestmark = [pytest.mark.e2e, pytest.mark.server, pytest.mark.timeout(240)]
 
@@ -19,38 +19,38 @@ AT_ONCE = 20
 
 
 @pytest.fixture(scope="module")
-def house() -> Iterator[House]:
-    with a_fresh_house(talk_seconds=TALK_SECONDS) as opened:
+def world() -> Iterator[World]:
+    with a_fresh_world(talk_seconds=TALK_SECONDS) as opened:
         yield opened
 
 
 def test_urgent_contacts_added_at_full_speed_come_first_and_counters_are_exact_at_every_look(
-    house: House,
+    world: World,
 ) -> None:
     """`python -m tests.e2e.living_lists` adds ten times five hundred."""
-    appended = append_at_full_speed(house, first=0, called=30, appends=3, contacts=20, limit=6)
+    appended = append_at_full_speed(world, first=0, called=30, appends=3, contacts=20, limit=6)
 
     assert (appended.not_called_once, appended.inversions, appended.inexact_looks) == (0, 0, 0)
     assert (appended.contacts, appended.completed) == (90, 90)
 
 
-def test_contact_added_as_the_last_one_ends_is_refused_or_called(house: House) -> None:
-    campaign_id, pauses = a_campaign(house), random.Random(7)
+def test_contact_added_as_the_last_one_ends_is_refused_or_called(world: World) -> None:
+    campaign_id, pauses = a_campaign(world), random.Random(7)
     for turn in range(4):
         last, added = numbers(5_000 + 2 * turn, 2)
-        batch_id = a_batch(house, campaign_id, [last])
-        _pass(house, TALK_SECONDS + pauses.random())
+        batch_id = a_batch(world, campaign_id, [last])
+        _pass(world, TALK_SECONDS + pauses.random())
         body = {"contacts": [{"phone_number": added}]}
-        answer = house.ask("POST", f"/batches/{batch_id}/contacts", body)
+        answer = world.ask("POST", f"/batches/{batch_id}/contacts", body)
 
-        house.wait_for_end(batch_id)
-        called = {str(each["to"]) for each in house.create_requests(batch_id)}
+        world.wait_for_end(batch_id)
+        called = {str(each["to"]) for each in world.create_requests(batch_id)}
         assert (answer.status_code, called) in [(201, {last, added}), (409, {last})]
 
 
-def _pass(house: House, seconds: float) -> None:
+def _pass(world: World, seconds: float) -> None:
     end = time.monotonic() + seconds
-    house.wait_for(lambda: time.monotonic() >= end, every=0.01)
+    world.wait_for(lambda: time.monotonic() >= end, every=0.01)
 
 
 CHANGES: tuple[JsonObject, ...] = (
@@ -71,19 +71,19 @@ CHANGES: tuple[JsonObject, ...] = (
 
 
 def test_every_field_of_a_running_batch_is_changed_and_its_sleepers_wake_for_the_one_that_moves_them(
-    house: House,
+    world: World,
 ) -> None:
-    campaign_id = a_campaign(house, retry_policy={"max_retries": 2, "cooldown_minutes": 60})
-    batch_id = a_batch(house, campaign_id, (*fresh_numbers("04"), *fresh_numbers("04")))
-    house.wait_for(lambda: house.counters(batch_id)[0]["retrying"] == 2)
+    campaign_id = a_campaign(world, retry_policy={"max_retries": 2, "cooldown_minutes": 60})
+    batch_id = a_batch(world, campaign_id, (*fresh_numbers("04"), *fresh_numbers("04")))
+    world.wait_for(lambda: world.counters(batch_id)[0]["retrying"] == 2)
 
     for change in CHANGES:
-        changed = house.api.change_batch(batch_id, change)
+        changed = world.api.change_batch(batch_id, change)
         assert {name: changed[name] for name in change} == change
-    assert house.counters(batch_id)[0]["retrying"] == 2
-    house.api.change_batch(batch_id, {"retry_policy": {"max_retries": 1, "cooldown_minutes": 0.01}})
+    assert world.counters(batch_id)[0]["retrying"] == 2
+    world.api.change_batch(batch_id, {"retry_policy": {"max_retries": 1, "cooldown_minutes": 0.01}})
 
-    house.wait_for_end(batch_id, AT_ONCE)
-    assert [each["retry_count"] for each in house.contacts(batch_id)] == [1, 1]
-    later = [each["from"] for each in house.create_requests(batch_id)][2:]
+    world.wait_for_end(batch_id, AT_ONCE)
+    assert [each["retry_count"] for each in world.contacts(batch_id)] == [1, 1]
+    later = [each["from"] for each in world.create_requests(batch_id)][2:]
     assert later == ["+14155550181", "+14155550181"]

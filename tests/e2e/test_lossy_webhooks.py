@@ -10,7 +10,7 @@ import pytest
 
 from console.ledger_check import faults
 from domain.watchdog import MAX_SILENCE_GROWTH
-from tests.e2e.world import SILENCE, House, a_fresh_house
+from tests.e2e.world import SILENCE, World, a_fresh_world
 
 pytestmark = [pytest.mark.e2e, pytest.mark.server, pytest.mark.timeout(600)]
 
@@ -58,14 +58,14 @@ class Call:
 
 
 @pytest.fixture
-def house() -> Iterator[House]:
-    with a_fresh_house(simulator_arguments=SHARES) as opened:
+def world() -> Iterator[World]:
+    with a_fresh_world(simulator_arguments=SHARES) as opened:
         yield opened
 
 
-def endings_heard_of(house: House, batch_id: str) -> Mapping[str, Sequence[HeardOf]]:
+def endings_heard_of(world: World, batch_id: str) -> Mapping[str, Sequence[HeardOf]]:
     """Return the stored endings by attempt; the API shows calls and not how they were learnt of."""
-    url = (house.stack.plan.settings.data_dir / "database-url").read_text(encoding="utf-8").strip()
+    url = (world.stack.plan.settings.data_dir / "database-url").read_text(encoding="utf-8").strip()
     heard = defaultdict(list)
     with psycopg.connect(url.replace("postgresql+psycopg:", "postgresql:", 1)) as connection:
         for execution_id, source, received_at in connection.execute(ENDINGS, [batch_id]):
@@ -73,32 +73,32 @@ def endings_heard_of(house: House, batch_id: str) -> Mapping[str, Sequence[Heard
     return heard
 
 
-def read_calls(house: House, batch_id: str) -> list[Call]:
-    heard = endings_heard_of(house, batch_id)
+def read_calls(world: World, batch_id: str) -> list[Call]:
+    heard = endings_heard_of(world, batch_id)
     return [
         Call(
             ring["webhook_fault"],
             datetime.fromisoformat(ring["ended_at"]),
             heard.get(ring["execution_id"], ()),
         )
-        for ring in house.rings()
+        for ring in world.rings()
     ]
 
 
-def test_hundreds_of_calls_settle_once_each_though_webhooks_are_lost_doubled_and_late(house: House) -> None:
-    batch_id = house.call_everybody(NUMBERS, limit=LIMIT)
-    house.wait_for_end(batch_id, 400, every=1)
+def test_hundreds_of_calls_settle_once_each_though_webhooks_are_lost_doubled_and_late(world: World) -> None:
+    batch_id = world.call_everybody(NUMBERS, limit=LIMIT)
+    world.wait_for_end(batch_id, 400, every=1)
     sent = WEBHOOKS_OF_A_CALL * CONTACTS - STRUCK["final_lost"] + STRUCK["final_doubled"]
-    house.wait_for(lambda: house.ledger()["webhooks"]["sent"] >= sent, LATE.total_seconds() + 10)
+    world.wait_for(lambda: world.ledger()["webhooks"]["sent"] >= sent, LATE.total_seconds() + 10)
 
-    reckoning = house.reckoning(batch_id)
+    reckoning = world.reckoning(batch_id)
     assert faults(reckoning, contacts=CONTACTS, limit=LIMIT) == []
     assert (reckoning.contact_statuses, reckoning.attempts) == ({"completed": CONTACTS}, CONTACTS)
-    assert Counter(ring["to"] for ring in house.rings()) == dict.fromkeys(NUMBERS, 1)
-    webhooks = house.ledger()["webhooks"]
+    assert Counter(ring["to"] for ring in world.rings()) == dict.fromkeys(NUMBERS, 1)
+    webhooks = world.ledger()["webhooks"]
     assert (webhooks["sent"], webhooks["given_up"]) == (sent, 0)
 
-    calls = read_calls(house, batch_id)
+    calls = read_calls(world, batch_id)
     assert Counter(call.fault for call in calls) == STRUCK
     lost = [call for call in calls if call.fault == "final_lost"]
     assert {tuple(each.source for each in call.heard) for call in lost} == {("poll",)}

@@ -22,7 +22,7 @@ from telephony.simulator.app import create_simulator
 from telephony.simulator.settings import SimulatorOptions
 from tests.e2e.debugging import assert_everybody_was_called_once, debug, statuses
 from tests.e2e.scenes import NO_RETRY, a_batch, a_campaign, fresh_numbers
-from tests.e2e.world import House, a_house, a_plan
+from tests.e2e.world import World, a_plan, a_world
 
 pytestmark = [pytest.mark.e2e, pytest.mark.server, pytest.mark.timeout(300)]
 
@@ -77,7 +77,7 @@ def a_gated_simulator(port: int) -> Iterator[Gate]:
 
 
 @pytest.fixture(scope="module")
-def world() -> Iterator[tuple[House, Gate]]:
+def gated() -> Iterator[tuple[World, Gate]]:
     folder = Path(tempfile.mkdtemp(prefix="apollo-e2e-")).resolve()
     try:
         plan = a_plan(folder, provider=ProviderName.JAMBONZ)
@@ -90,16 +90,16 @@ def world() -> Iterator[tuple[House, Gate]]:
             "APOLLO_PROVIDER_REQUESTS_PER_SECOND": "0",
         }
         plan = replace(plan, environment={**plan.environment, **told})
-        with a_gated_simulator(plan.settings.sim.port) as gate, a_house(plan) as house:
-            yield house, gate
+        with a_gated_simulator(plan.settings.sim.port) as gate, a_world(plan) as world:
+            yield world, gate
     finally:
         shutil.rmtree(folder)
 
 
-def the_reason(house: House) -> tuple[str, str]:
+def the_reason(world: World) -> tuple[str, str]:
     """Return where the route stands, and why."""
-    assert house.stack.database_url is not None
-    engine = create_engine(house.stack.database_url)
+    assert world.stack.database_url is not None
+    engine = create_engine(world.stack.database_url)
     try:
         with engine.connect() as connection:
             [row] = connection.execute(text("SELECT state, coalesce(reason, '') FROM provider_routes"))
@@ -108,9 +108,9 @@ def the_reason(house: House) -> tuple[str, str]:
         engine.dispose()
 
 
-def openings(house: House) -> list[str | None]:
+def openings(world: World) -> list[str | None]:
     """Return the reason each line of the worker's log tells of an opening, None where it tells none."""
-    lines = (house.stack.plan.log_dir / "worker.log").read_text().splitlines()
+    lines = (world.stack.plan.log_dir / "worker.log").read_text().splitlines()
     told = [json.loads(line) for line in lines if "circuit opened" in line or "circuit reopened" in line]
     return [line.get("reason") for line in told]
 
@@ -125,29 +125,29 @@ def openings(house: House) -> list[str | None]:
     ],
 )
 def test_batch_waits_for_a_misconfigured_provider_and_goes_on_when_it_is_mended(
-    world: tuple[House, Gate], answer: Response, reason: str
+    gated: tuple[World, Gate], answer: Response, reason: str
 ) -> None:
-    house, gate = world
-    house.empty_ledger()
+    world, gate = gated
+    world.empty_ledger()
     numbers = fresh_numbers(*map(str, range(30, 50)))
-    before = len(openings(house))
+    before = len(openings(world))
     gate.answer = answer
-    batch_id = a_batch(house, a_campaign(house, retry_policy=NO_RETRY), numbers, concurrency_limit=LIMIT)
+    batch_id = a_batch(world, a_campaign(world, retry_policy=NO_RETRY), numbers, concurrency_limit=LIMIT)
 
-    house.wait_for(lambda: len(openings(house)) >= before + 2, 60)
+    world.wait_for(lambda: len(openings(world)) >= before + 2, 60)
 
-    told = debug(house, batch_id)
+    told = debug(world, batch_id)
     assert told["diagnosis"] == "provider_failing"
     assert set(statuses(told)) <= {"pending", "dispatched"}
-    assert the_reason(house) == ("open", f"provider answered {reason}")
-    calls = [call for each in house.contacts(batch_id) for call in each["call_records"]]  # type: ignore[attr-defined]
+    assert the_reason(world) == ("open", f"provider answered {reason}")
+    calls = [call for each in world.contacts(batch_id) for call in each["call_records"]]  # type: ignore[attr-defined]
     assert {call["call_status"] for call in calls} <= {"queued"}
-    assert house.ledger()["create_requests"] == []
-    first, *later = openings(house)[before:]
+    assert world.ledger()["create_requests"] == []
+    first, *later = openings(world)[before:]
     assert (first, set(later)) == (f"provider answered {reason}", {None})
 
     gate.answer = None
-    house.wait_for_end(batch_id, 90)
-    assert_everybody_was_called_once(house, batch_id, numbers, limit=LIMIT)
-    assert Counter(str(each["status"]) for each in house.contacts(batch_id)) == {"completed": 20}
-    assert the_reason(house) == ("closed", "")
+    world.wait_for_end(batch_id, 90)
+    assert_everybody_was_called_once(world, batch_id, numbers, limit=LIMIT)
+    assert Counter(str(each["status"]) for each in world.contacts(batch_id)) == {"completed": 20}
+    assert the_reason(world) == ("closed", "")

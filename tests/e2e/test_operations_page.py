@@ -16,10 +16,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.operated_stack import an_operated_house
+from tests.e2e.operated_stack import an_operated_world
 from tests.e2e.operations_page import Typed, read_page
 from tests.e2e.scenes import a_batch, a_campaign
-from tests.e2e.world import House
+from tests.e2e.world import World
 from workflows.names import SEARCH_ATTRIBUTES
 
 pytestmark = [pytest.mark.e2e, pytest.mark.server, pytest.mark.timeout(240)]
@@ -53,8 +53,8 @@ REFUSED = "Somebody tries to pause on the server"
 
 
 @pytest.fixture(scope="module")
-def house() -> Iterator[House]:
-    with an_operated_house() as opened:
+def world() -> Iterator[World]:
+    with an_operated_world() as opened:
         yield opened
 
 
@@ -62,7 +62,7 @@ def house() -> Iterator[House]:
 class Scene:
     """A batch of five: one sleeps for an hour after a busy line, two talk, two are pending."""
 
-    house: House
+    world: World
     ids: Mapping[str, str]
 
     @property
@@ -71,12 +71,12 @@ class Scene:
 
     @property
     def status(self) -> object:
-        return self.house.api.batch(self.batch_id)["status"]
+        return self.world.api.batch(self.batch_id)["status"]
 
     def contact_status(self) -> object:
         [contact] = [
             each
-            for each in self.house.contacts(self.batch_id)
+            for each in self.world.contacts(self.batch_id)
             if each["contact_id"] == self.ids["CONTACT_ID"]
         ]
         return contact["status"]
@@ -85,10 +85,10 @@ class Scene:
         """Run a line of the page as an operator does."""
         program, *words = shlex.split(command.filled(self.ids))
         ours = {
-            "TEMPORAL_ADDRESS": self.house.stack.temporal_address,
-            "TEMPORAL_CLI_ADDRESS": self.house.stack.temporal_address,
-            "APOLLO_API_URL": self.house.stack.plan.api_url,
-            "APOLLO_API_TOKEN": self.house.stack.token,
+            "TEMPORAL_ADDRESS": self.world.stack.temporal_address,
+            "TEMPORAL_CLI_ADDRESS": self.world.stack.temporal_address,
+            "APOLLO_API_URL": self.world.stack.plan.api_url,
+            "APOLLO_API_TOKEN": self.world.stack.token,
         }
         confirmed = ["--yes"] if "delete" in words else []
         return subprocess.run(  # noqa: S603 - the page is ours
@@ -102,26 +102,26 @@ class Scene:
 
 
 @pytest.fixture
-def scene(house: House) -> Scene:
+def scene(world: World) -> Scene:
     campaign_id = a_campaign(
-        house,
+        world,
         retry_policy={"max_retries": 2, "cooldown_minutes": 60},
         metadata={"concurrency_limit": 10},
     )
     # Numbers of its own: nobody is called while another scene talks to him.
     numbers = [f"+141555{next(_turn):03}{ending}" for ending in ("01", "55", "55", "55", "55")]
-    batch_id = a_batch(house, campaign_id, numbers, concurrency_limit=2)
-    house.wait_for(lambda: house.counters(batch_id)[0]["retrying"] == 1)
-    house.wait_for(lambda: house.counters(batch_id)[0]["in_flight"] == 2)
-    house.wait_for(lambda: house.running_workflows(f"BatchId='{batch_id}' AND ContactStatus='retrying'") == 1)
-    [sleeper] = [each for each in house.contacts(batch_id) if each["status"] == "retrying"]
+    batch_id = a_batch(world, campaign_id, numbers, concurrency_limit=2)
+    world.wait_for(lambda: world.counters(batch_id)[0]["retrying"] == 1)
+    world.wait_for(lambda: world.counters(batch_id)[0]["in_flight"] == 2)
+    world.wait_for(lambda: world.running_workflows(f"BatchId='{batch_id}' AND ContactStatus='retrying'") == 1)
+    [sleeper] = [each for each in world.contacts(batch_id) if each["status"] == "retrying"]
     ids = {
         "BATCH_ID": batch_id,
         "CONTACT_ID": str(sleeper["contact_id"]),
         "CAMPAIGN_ID": campaign_id,
         "ORGANIZATION_ID": "org_demo",
     }
-    return Scene(house, ids)
+    return Scene(world, ids)
 
 
 def typed(section: str, mark: str = "run") -> list[Typed]:
@@ -137,8 +137,8 @@ def in_both_tools(sections: Iterable[str]) -> list[object]:
     ]
 
 
-def rings_twice(house: House) -> int:
-    executions = [ring["execution_id"] for ring in house.rings()]
+def rings_twice(world: World) -> int:
+    executions = [ring["execution_id"] for ring in world.rings()]
     return len(executions) - len(set(executions))
 
 
@@ -173,45 +173,45 @@ def test_searches_find_the_sleeping_contact_and_its_batch(scene: Scene) -> None:
 
 @pytest.mark.parametrize(("section", "mark"), in_both_tools(MOVES))
 def test_command_moves_the_batch_as_the_page_says(
-    house: House, scene: Scene, section: str, mark: str
+    world: World, scene: Scene, section: str, mark: str
 ) -> None:
     workflow_id = f"batch/{scene.batch_id}"
     if section == "Resume a batch":
-        house.api.act("batches", scene.batch_id, "pause")
+        world.api.act("batches", scene.batch_id, "pause")
 
     done = [scene.type(each) for each in typed(section, mark)]
 
     assert [(each.returncode, each.stderr) for each in done if each.returncode] == []
-    house.wait_for(lambda: scene.status == MOVES[section], 10)
-    house.wait_until_quiet(workflow_id)
+    world.wait_for(lambda: scene.status == MOVES[section], 10)
+    world.wait_until_quiet(workflow_id)
     assert scene.status == MOVES[section]
     is_skipped = section == "Skip one contact" or MOVES[section] == "cancelled"
     assert scene.contact_status() == ("skipped" if is_skipped else "retrying")
 
 
 @pytest.mark.parametrize("section", BROKEN)
-def test_broken_batch_goes_on_and_rings_nobody_twice(house: House, scene: Scene, section: str) -> None:
+def test_broken_batch_goes_on_and_rings_nobody_twice(world: World, scene: Scene, section: str) -> None:
     [breaks] = typed(section, "breaks")
     workflow_id = f"batch/{scene.batch_id}"
-    first_run = house.described(workflow_id)["workflowExecutionInfo"]["execution"]["runId"]
+    first_run = world.described(workflow_id)["workflowExecutionInfo"]["execution"]["runId"]
     assert scene.type(breaks).returncode == 0
-    house.wait_for(lambda: run_of(house, workflow_id) != (first_run, "WORKFLOW_EXECUTION_STATUS_RUNNING"))
+    world.wait_for(lambda: run_of(world, workflow_id) != (first_run, "WORKFLOW_EXECUTION_STATUS_RUNNING"))
 
     for each in typed(section):
         assert scene.type(each).returncode == 0
 
-    house.wait_for(lambda: run_of(house, workflow_id)[1] == "WORKFLOW_EXECUTION_STATUS_RUNNING", 20)
-    house.wait_for(lambda: house.workflow_counters(scene.batch_id)["dispatched"] == 2, 20)
+    world.wait_for(lambda: run_of(world, workflow_id)[1] == "WORKFLOW_EXECUTION_STATUS_RUNNING", 20)
+    world.wait_for(lambda: world.workflow_counters(scene.batch_id)["dispatched"] == 2, 20)
     assert (scene.status, scene.contact_status()) == ("in_progress", "retrying")
-    assert rings_twice(house) == 0
+    assert rings_twice(world) == 0
 
 
-def run_of(house: House, workflow_id: str) -> tuple[str, str]:
+def run_of(world: World, workflow_id: str) -> tuple[str, str]:
     """Return the newest run and its status, empty when there is none."""
-    told = house.temporal("describe", "-w", workflow_id, "-o", "json")
+    told = world.temporal("describe", "-w", workflow_id, "-o", "json")
     if told.returncode:
         return "", ""
-    info = house.described(workflow_id)["workflowExecutionInfo"]
+    info = world.described(workflow_id)["workflowExecutionInfo"]
     return info["execution"]["runId"], info["status"]
 
 

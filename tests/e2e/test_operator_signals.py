@@ -8,7 +8,7 @@ import pytest
 from console.api_client import JsonObject
 from console.ledger_check import faults
 from tests.e2e.scenes import a_batch, a_campaign, ahead, busy_number
-from tests.e2e.world import House, a_fresh_house
+from tests.e2e.world import World, a_fresh_world
 
 pytestmark = [pytest.mark.e2e, pytest.mark.server, pytest.mark.timeout(180)]
 
@@ -45,8 +45,8 @@ WRONG_FOR_CONTACTS: Sequence[tuple[str, tuple[str, ...]]] = [
 
 
 @pytest.fixture(scope="module")
-def house() -> Iterator[House]:
-    with a_fresh_house() as opened:
+def world() -> Iterator[World]:
+    with a_fresh_world() as opened:
         yield opened
 
 
@@ -54,27 +54,27 @@ def answered(count: int, ending: str = "55") -> list[str]:
     return [f"+141555{number:03}{ending}" for number in range(count)]
 
 
-def failed_tasks(house: House, workflow_id: str) -> int:
+def failed_tasks(world: World, workflow_id: str) -> int:
     """Count the workflow tasks that failed, of which a wedged workflow has ever more."""
-    history = house.temporal("show", "-w", workflow_id, "-o", "json").stdout
+    history = world.temporal("show", "-w", workflow_id, "-o", "json").stdout
     failed = history.count("EVENT_TYPE_WORKFLOW_TASK_FAILED") + history.count("WORKFLOW_TASK_TIMED_OUT")
     # A signal that came while the last task was under way: the server asks once more.
     return failed - history.count("WORKFLOW_TASK_FAILED_CAUSE_UNHANDLED_COMMAND")
 
 
-def contact_at(house: House, batch_id: str, position: int) -> JsonObject:
-    return house.contacts(batch_id)[position - 1]
+def contact_at(world: World, batch_id: str, position: int) -> JsonObject:
+    return world.contacts(batch_id)[position - 1]
 
 
-def has_status(house: House, batch_id: str, position: int, status: str) -> bool:
-    return contact_at(house, batch_id, position)["status"] == status
+def has_status(world: World, batch_id: str, position: int, status: str) -> bool:
+    return contact_at(world, batch_id, position)["status"] == status
 
 
 def ask_contact(
-    house: House, contact: JsonObject, action: str, body: JsonObject | None = None
+    world: World, contact: JsonObject, action: str, body: JsonObject | None = None
 ) -> tuple[int, JsonObject]:
     path = f"/batches/{contact['batch_id']}/contacts/{contact['contact_id']}/{action}"
-    answer = house.ask("POST", path, body)
+    answer = world.ask("POST", path, body)
     return answer.status_code, answer.json()
 
 
@@ -83,116 +83,116 @@ def refusal(detail: str) -> tuple[int, JsonObject]:
     return 409, document
 
 
-def test_wrong_signals_neither_wedge_a_batch_nor_cost_or_repeat_a_call(house: House) -> None:
-    house.empty_ledger()
-    batch_id = a_batch(house, a_campaign(house), answered(40), concurrency_limit=4)
-    story = f"batch/{batch_id}/c/{contact_at(house, batch_id, 40)['contact_id']}"
-    house.wait_for(lambda: house.finished(batch_id) >= 2)
+def test_wrong_signals_neither_wedge_a_batch_nor_cost_or_repeat_a_call(world: World) -> None:
+    world.empty_ledger()
+    batch_id = a_batch(world, a_campaign(world), answered(40), concurrency_limit=4)
+    story = f"batch/{batch_id}/c/{contact_at(world, batch_id, 40)['contact_id']}"
+    world.wait_for(lambda: world.finished(batch_id) >= 2)
 
     for name, inputs in WRONG_SIGNALS:
-        assert house.signal(f"batch/{batch_id}", name, *inputs)
-    assert not house.signal(f"batch/{batch_id}", "pause", "{no json")
+        assert world.signal(f"batch/{batch_id}", name, *inputs)
+    assert not world.signal(f"batch/{batch_id}", "pause", "{no json")
     (first, _), *others = WRONG_FOR_CONTACTS
-    house.wait_for(lambda: house.signal(story, first))
+    world.wait_for(lambda: world.signal(story, first))
     for name, inputs in others:
-        house.signal(story, name, *inputs)
-    house.wait_for_end(batch_id)
+        world.signal(story, name, *inputs)
+    world.wait_for_end(batch_id)
 
-    house.wait_for(lambda: house.is_closed(f"batch/{batch_id}"), 10)
-    assert faults(house.reckoning(batch_id), contacts=40, limit=4) == []
-    assert house.counters(batch_id)[0]["completed"] == 40
-    assert (failed_tasks(house, f"batch/{batch_id}"), failed_tasks(house, story)) == (0, 0)
+    world.wait_for(lambda: world.is_closed(f"batch/{batch_id}"), 10)
+    assert faults(world.reckoning(batch_id), contacts=40, limit=4) == []
+    assert world.counters(batch_id)[0]["completed"] == 40
+    assert (failed_tasks(world, f"batch/{batch_id}"), failed_tasks(world, story)) == (0, 0)
 
 
-def test_signals_to_a_batch_that_is_over_are_refused_and_change_nothing(house: House) -> None:
-    batch_id = a_batch(house, a_campaign(house), [busy_number()])
-    house.wait_for_end(batch_id)
-    house.wait_for(lambda: house.is_closed(f"batch/{batch_id}"), 10)
-    before = house.api.batch(batch_id)
+def test_signals_to_a_batch_that_is_over_are_refused_and_change_nothing(world: World) -> None:
+    batch_id = a_batch(world, a_campaign(world), [busy_number()])
+    world.wait_for_end(batch_id)
+    world.wait_for(lambda: world.is_closed(f"batch/{batch_id}"), 10)
+    before = world.api.batch(batch_id)
 
-    taken = [house.signal(f"batch/{batch_id}", name, *inputs) for name, inputs in WRONG_SIGNALS]
+    taken = [world.signal(f"batch/{batch_id}", name, *inputs) for name, inputs in WRONG_SIGNALS]
 
     assert not any(taken)
-    assert house.api.batch(batch_id) == before
+    assert world.api.batch(batch_id) == before
 
 
-def test_waiting_contacts_are_skipped_by_hand_and_the_batch_completes_without_them(house: House) -> None:
-    house.empty_ledger()
+def test_waiting_contacts_are_skipped_by_hand_and_the_batch_completes_without_them(world: World) -> None:
+    world.empty_ledger()
     redials = {"max_retries": 1, "cooldown_minutes": 60}
     batch_id = a_batch(
-        house, a_campaign(house, retry_policy=redials), [busy_number(), *answered(8)], concurrency_limit=1
+        world, a_campaign(world, retry_policy=redials), [busy_number(), *answered(8)], concurrency_limit=1
     )
-    house.wait_for(lambda: has_status(house, batch_id, 1, "retrying"))
-    house.wait_for(lambda: has_status(house, batch_id, 2, "completed"))
+    world.wait_for(lambda: has_status(world, batch_id, 1, "retrying"))
+    world.wait_for(lambda: has_status(world, batch_id, 2, "completed"))
 
     for position in (1, 9):
-        contact = contact_at(house, batch_id, position)
+        contact = contact_at(world, batch_id, position)
         done = {"status": "skipped", "skip_reason": "manual", "message": "Contact skipped successfully"}
         ids = {name: contact[name] for name in ("batch_id", "contact_id")}
-        assert ask_contact(house, contact, "skip") == (200, {**ids, **done})
-        assert ask_contact(house, contact, "skip") == refusal("Contact is skipped and cannot be skipped")
-    reached = contact_at(house, batch_id, 2)
-    assert ask_contact(house, reached, "skip") == refusal("Contact is completed and cannot be skipped")
-    house.wait_for_end(batch_id)
+        assert ask_contact(world, contact, "skip") == (200, {**ids, **done})
+        assert ask_contact(world, contact, "skip") == refusal("Contact is skipped and cannot be skipped")
+    reached = contact_at(world, batch_id, 2)
+    assert ask_contact(world, reached, "skip") == refusal("Contact is completed and cannot be skipped")
+    world.wait_for_end(batch_id)
 
-    counters, _ = house.counters(batch_id)
+    counters, _ = world.counters(batch_id)
     assert (counters["completed"], counters["skipped"]) == (7, 2)
-    assert counters == house.workflow_counters(batch_id)
-    calls = [len(each["call_records"]) for each in house.contacts(batch_id)]  # type: ignore[arg-type]
+    assert counters == world.workflow_counters(batch_id)
+    calls = [len(each["call_records"]) for each in world.contacts(batch_id)]  # type: ignore[arg-type]
     assert calls == [1, 1, 1, 1, 1, 1, 1, 1, 0]
-    assert faults(house.reckoning(batch_id), contacts=9, limit=1) == []
+    assert faults(world.reckoning(batch_id), contacts=9, limit=1) == []
 
 
-def test_completed_contact_is_called_again_by_request_while_its_batch_goes_on(house: House) -> None:
-    house.empty_ledger()
-    batch_id = a_batch(house, a_campaign(house), answered(8), concurrency_limit=1)
-    house.wait_for(lambda: has_status(house, batch_id, 2, "completed"))
-    soon, at_once, pending = (contact_at(house, batch_id, position) for position in (1, 2, 8))
+def test_completed_contact_is_called_again_by_request_while_its_batch_goes_on(world: World) -> None:
+    world.empty_ledger()
+    batch_id = a_batch(world, a_campaign(world), answered(8), concurrency_limit=1)
+    world.wait_for(lambda: has_status(world, batch_id, 2, "completed"))
+    soon, at_once, pending = (contact_at(world, batch_id, position) for position in (1, 2, 8))
     when = ahead(seconds=1)
 
-    code, body = ask_contact(house, soon, "follow-up", {"at": when})
+    code, body = ask_contact(world, soon, "follow-up", {"at": when})
     assert (code, body["status"], body["message"]) == (
         200,
         "followup_scheduled",
         "Follow-up scheduled successfully",
     )
-    assert ask_contact(house, at_once, "follow-up", {"at": "2020-01-01T00:00:00Z"})[0] == 200
+    assert ask_contact(world, at_once, "follow-up", {"at": "2020-01-01T00:00:00Z"})[0] == 200
     never = {"at": ahead(seconds=1)}
     not_yet = "Contact is pending and cannot be given a follow-up"
-    assert ask_contact(house, pending, "follow-up", never) == refusal(not_yet)
-    house.wait_for(lambda: contact_at(house, batch_id, 2)["follow_up_count"] == 1)
-    house.wait_for(lambda: has_status(house, batch_id, 2, "completed"))
+    assert ask_contact(world, pending, "follow-up", never) == refusal(not_yet)
+    world.wait_for(lambda: contact_at(world, batch_id, 2)["follow_up_count"] == 1)
+    world.wait_for(lambda: has_status(world, batch_id, 2, "completed"))
     spent = "Contact has no follow-up left (limit 1)"
-    assert ask_contact(house, at_once, "follow-up", never) == refusal(spent)
-    house.wait_for_end(batch_id)
+    assert ask_contact(world, at_once, "follow-up", never) == refusal(spent)
+    world.wait_for_end(batch_id)
 
     over = "Batch is completed and cannot be given a follow-up"
-    assert ask_contact(house, pending, "follow-up", never) == refusal(over)
+    assert ask_contact(world, pending, "follow-up", never) == refusal(over)
     kinds = [
         [record["kind"] for record in each["call_records"]]  # type: ignore[attr-defined]
-        for each in house.contacts(batch_id)
+        for each in world.contacts(batch_id)
     ]
     assert kinds == [["initial", "follow_up"], ["initial", "follow_up"], *[["initial"]] * 6]
-    assert house.counters(batch_id)[0] == house.workflow_counters(batch_id)
-    assert faults(house.reckoning(batch_id), contacts=8, limit=1) == []
+    assert world.counters(batch_id)[0] == world.workflow_counters(batch_id)
+    assert faults(world.reckoning(batch_id), contacts=8, limit=1) == []
 
 
 def test_batch_whose_workflow_was_terminated_goes_on_after_a_dispatch_and_calls_everybody_once(
-    house: House,
+    world: World,
 ) -> None:
-    house.empty_ledger()
-    batch_id = a_batch(house, a_campaign(house), answered(60), concurrency_limit=10)
-    house.wait_for(lambda: house.finished(batch_id) >= 10)
+    world.empty_ledger()
+    batch_id = a_batch(world, a_campaign(world), answered(60), concurrency_limit=10)
+    world.wait_for(lambda: world.finished(batch_id) >= 10)
 
-    assert house.temporal("terminate", "-w", f"batch/{batch_id}").returncode == 0
+    assert world.temporal("terminate", "-w", f"batch/{batch_id}").returncode == 0
     time.sleep(1)  # those on the phone come to their end meanwhile
-    called = len(house.create_requests(batch_id))
-    dispatched = house.api.act("batches", batch_id, "dispatch")
-    house.wait_for_end(batch_id)
+    called = len(world.create_requests(batch_id))
+    dispatched = world.api.act("batches", batch_id, "dispatch")
+    world.wait_for_end(batch_id)
 
     # Who holds a slot and waits for its dial is dispatched already.
     assert dispatched["dispatched_count"] in range(60 - called - 10, 60 - called + 1)
     assert 0 < called < 60
-    reckoning = house.reckoning(batch_id)
+    reckoning = world.reckoning(batch_id)
     assert faults(reckoning, contacts=60, limit=10) == []
     assert (reckoning.contact_statuses, reckoning.rings) == ({"completed": 60}, 60)

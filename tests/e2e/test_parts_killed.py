@@ -16,7 +16,7 @@ from console.progress import read_progress
 from embedded.listening import free_ports
 from tests.e2e.apollo_up import ApolloUp, apollo_up
 from tests.e2e.scenes import fresh_numbers
-from tests.e2e.world import TERMINAL, House
+from tests.e2e.world import TERMINAL, World
 
 pytestmark = [pytest.mark.e2e, pytest.mark.server, pytest.mark.timeout(300)]
 
@@ -27,43 +27,43 @@ OVER_WITHIN_SECONDS = 60
 
 
 @pytest.fixture(scope="module")
-def stack() -> Iterator[tuple[ApolloUp, House]]:
+def stack() -> Iterator[tuple[ApolloUp, World]]:
     with apollo_up() as running:
         yield running
 
 
-def start_a_batch(house: House) -> str:
+def start_a_batch(world: World) -> str:
     numbers = [number for _ in range(CONTACTS) for number in fresh_numbers("55")]
     retry_policy = {"max_retries": 3, "cooldown_minutes": 0.02}
-    batch_id = house.call_everybody(numbers, limit=LIMIT, retry_policy=retry_policy)
-    house.wait_for(lambda: house.finished(batch_id) >= KILLED_AT, 30, every=0.05)
+    batch_id = world.call_everybody(numbers, limit=LIMIT, retry_policy=retry_policy)
+    world.wait_for(lambda: world.finished(batch_id) >= KILLED_AT, 30, every=0.05)
     return batch_id
 
 
-def is_over(house: House, batch_id: str) -> bool:
+def is_over(world: World, batch_id: str) -> bool:
     """Tell it of a stack of which parts may be away."""
     try:
-        answer = house.ask("GET", f"/batches/{batch_id}")
+        answer = world.ask("GET", f"/batches/{batch_id}")
     except httpx.HTTPError:
         return False
     return answer.is_success and answer.json()["status"] in TERMINAL
 
 
-def faults_of(house: House, batch_id: str, before: object, *, part: str) -> list[str]:
+def faults_of(world: World, batch_id: str, before: object, *, part: str) -> list[str]:
     """Hold the batch against the ledger; the simulator's own death takes its newest lines along."""
-    ledger = house.ledger()
+    ledger = world.ledger()
     if part != "simulator":
-        return faults(house.reckoning(batch_id), contacts=CONTACTS, limit=LIMIT)
+        return faults(world.reckoning(batch_id), contacts=CONTACTS, limit=LIMIT)
     assert isinstance(before, dict)
     known = {ring["call_sid"]: ring for ring in [*before["rings"], *ledger["rings"]]}
     both = read_ledger({**ledger, "rings": list(known.values())})
-    counters = read_progress(house.api.batch(batch_id)).counters
-    found = faults(reckon(counters, house.contacts(batch_id), both), contacts=CONTACTS, limit=LIMIT)
+    counters = read_progress(world.api.batch(batch_id)).counters
+    found = faults(reckon(counters, world.contacts(batch_id), both), contacts=CONTACTS, limit=LIMIT)
     return [fault for fault in found if not fault.endswith("recorded calls never rang")]
 
 
 def test_printed_line_starts_another_worker_in_a_terminal_that_knows_nothing(
-    stack: tuple[ApolloUp, House], tmp_path: Path
+    stack: tuple[ApolloUp, World], tmp_path: Path
 ) -> None:
     up, _ = stack
     [line] = [each.strip() for each in up.lines if each.endswith("-m worker")]
@@ -86,22 +86,22 @@ def test_printed_line_starts_another_worker_in_a_terminal_that_knows_nothing(
 
 @pytest.mark.parametrize("part", PARTS)
 def test_killed_part_comes_back_by_itself_and_every_contact_is_rung_once_and_ends(
-    stack: tuple[ApolloUp, House], part: str
+    stack: tuple[ApolloUp, World], part: str
 ) -> None:
-    up, house = stack
-    house.empty_ledger()
-    batch_id = start_a_batch(house)
-    killed, said, before = up.pid_of(part), len(up.lines), house.ledger()
+    up, world = stack
+    world.empty_ledger()
+    batch_id = start_a_batch(world)
+    killed, said, before = up.pid_of(part), len(up.lines), world.ledger()
 
     up.kill(part)
 
     up.wait_for(lambda: up.has_said(f"{part} was killed by SIGKILL", after=said), 1.5)
     up.wait_for(lambda: up.has_said(f"{part} is back", after=said), BACK_WITHIN_SECONDS)
-    up.wait_for(lambda: is_over(house, batch_id), OVER_WITHIN_SECONDS)
+    up.wait_for(lambda: is_over(world, batch_id), OVER_WITHIN_SECONDS)
     assert up.pid_of(part) != killed
     assert len(up.lines) == said + 2
-    assert faults_of(house, batch_id, before, part=part) == []
-    assert house.ask("GET", f"/batches/{batch_id}").json()["status"] == "completed"
+    assert faults_of(world, batch_id, before, part=part) == []
+    assert world.ask("GET", f"/batches/{batch_id}").json()["status"] == "completed"
 
 
 @contextmanager
@@ -150,35 +150,35 @@ def _patch(url: str, token: str, campaign_id: str, minutes: float) -> bool:
 
 
 def test_one_of_two_apis_killed_while_webhooks_come_and_rules_change_loses_nothing_and_rings_nobody_twice(
-    stack: tuple[ApolloUp, House],
+    stack: tuple[ApolloUp, World],
 ) -> None:
-    up, house = stack
-    house.empty_ledger()
+    up, world = stack
+    world.empty_ledger()
     numbers = [number for _ in range(CONTACTS) for number in fresh_numbers("04")]
     asleep = {"max_retries": 3, "cooldown_minutes": 60}
     with another_api(up) as other, ThreadPoolExecutor() as requests:
-        batch_id = house.call_everybody(numbers, limit=LIMIT, retry_policy=asleep)
-        campaign_id = house.api.batch(batch_id)["campaign_id"]
+        batch_id = world.call_everybody(numbers, limit=LIMIT, retry_policy=asleep)
+        campaign_id = world.api.batch(batch_id)["campaign_id"]
         assert isinstance(campaign_id, str)
-        assert house.stack.token is not None
-        house.wait_for(lambda: house.counters(batch_id)[0]["retrying"] >= KILLED_AT, 30, every=0.05)
+        assert world.stack.token is not None
+        world.wait_for(lambda: world.counters(batch_id)[0]["retrying"] >= KILLED_AT, 30, every=0.05)
         said = len(up.lines)
 
         under_way = [
-            requests.submit(_patch, house.stack.plan.api_url, house.stack.token, campaign_id, 50 - each)
+            requests.submit(_patch, world.stack.plan.api_url, world.stack.token, campaign_id, 50 - each)
             for each in range(5)
         ]
         up.kill("api")
-        assert _patch(other, house.stack.token, campaign_id, 0.02)
+        assert _patch(other, world.stack.token, campaign_id, 0.02)
 
         assert len([each.result() for each in under_way]) == 5
         up.wait_for(lambda: up.has_said("api is back", after=said), BACK_WITHIN_SECONDS)
-        up.wait_for(lambda: is_over(house, batch_id), OVER_WITHIN_SECONDS)
-    assert faults_of(house, batch_id, {}, part="api") == []
-    assert {each["status"] for each in house.contacts(batch_id)} == {"completed"}
+        up.wait_for(lambda: is_over(world, batch_id), OVER_WITHIN_SECONDS)
+    assert faults_of(world, batch_id, {}, part="api") == []
+    assert {each["status"] for each in world.contacts(batch_id)} == {"completed"}
 
 
-def test_interrupt_while_a_part_is_down_stops_everything(stack: tuple[ApolloUp, House]) -> None:
+def test_interrupt_while_a_part_is_down_stops_everything(stack: tuple[ApolloUp, World]) -> None:
     up, _ = stack
     pids = {part: up.pid_of(part) for part in PARTS}
     said = len(up.lines)

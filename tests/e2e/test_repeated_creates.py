@@ -5,7 +5,7 @@ The same with sixty rounds: `python -m tests.hostile.repeated_creates`.
 
 import pytest
 
-from tests.e2e.world import a_fresh_house
+from tests.e2e.world import a_fresh_world
 from tests.hostile.blows import Blow, Moment
 from tests.hostile.repeated_creates import Storm, drawn_rounds
 
@@ -23,8 +23,8 @@ def test_create_that_was_struck_makes_one_batch_when_it_is_repeated_with_its_key
     rounds = [
         next(each for each in drawn_rounds(SEED) if (each.blow, each.moment) == sharp) for sharp in SHARPEST
     ]
-    with a_fresh_house() as house:
-        storm = Storm(house)
+    with a_fresh_world() as world:
+        storm = Storm(world)
         storm.run(rounds)
 
         assert [tale.round.blow for tale in storm.tales] == [blow for blow, _ in SHARPEST]

@@ -12,7 +12,7 @@ from typing import cast
 import pytest
 
 from tests.e2e.scenes import a_batch, a_campaign, ahead, answering_numbers, busy_number
-from tests.e2e.world import House, a_house, a_plan
+from tests.e2e.world import World, a_plan, a_world
 
 pytestmark = [pytest.mark.e2e, pytest.mark.server, pytest.mark.timeout(300)]
 
@@ -35,11 +35,11 @@ class Story:
     late: str = field(default_factory=busy_number)
 
     @contextmanager
-    def day(self, name: str) -> Iterator[House]:
+    def day(self, name: str) -> Iterator[World]:
         """Run the stack on the data of a day, and remember whom it rang."""
-        with a_house(a_plan(self.folder / name)) as house:
-            yield house
-            self.rings += [(ring["to"], ring["execution_id"]) for ring in house.rings()]
+        with a_world(a_plan(self.folder / name)) as world:
+            yield world
+            self.rings += [(ring["to"], ring["execution_id"]) for ring in world.rings()]
 
     def keep(self, day: str, name: str) -> None:
         """Copy what a stopped stack left behind."""
@@ -73,49 +73,49 @@ def story() -> Iterator[Story]:
 
 def live_yesterday(story: Story) -> None:
     """One batch sleeps after a busy line, another begins in an hour."""
-    with story.day("present") as house:
-        campaign = story.ids["campaign"] = a_campaign(house, retry_policy=AN_HOUR)
-        story.ids["asleep"] = a_batch(house, campaign, [story.sleeper])
-        story.ids["planned"] = a_batch(house, campaign, story.patient, scheduled_start=ahead(hours=1))
-        calls_once_asleep(house, story.ids["asleep"])
+    with story.day("present") as world:
+        campaign = story.ids["campaign"] = a_campaign(world, retry_policy=AN_HOUR)
+        story.ids["asleep"] = a_batch(world, campaign, [story.sleeper])
+        story.ids["planned"] = a_batch(world, campaign, story.patient, scheduled_start=ahead(hours=1))
+        calls_once_asleep(world, story.ids["asleep"])
 
 
 def live_today(story: Story) -> None:
     """The sleeper is called again, the planned batch is called to its end, and a new one sleeps too."""
-    with story.day("present") as house:
-        call_again(house, story, "asleep")
-        house.api.act("batches", story.ids["planned"], "dispatch", now="true")
-        house.wait_for_end(story.ids["planned"])
-        house.wait_for(lambda: house.is_closed(f"batch/{story.ids['planned']}"))
-        story.ids["new"] = a_batch(house, story.ids["campaign"], [story.late])
-        calls_once_asleep(house, story.ids["new"])
+    with story.day("present") as world:
+        call_again(world, story, "asleep")
+        world.api.act("batches", story.ids["planned"], "dispatch", now="true")
+        world.wait_for_end(story.ids["planned"])
+        world.wait_for(lambda: world.is_closed(f"batch/{story.ids['planned']}"))
+        story.ids["new"] = a_batch(world, story.ids["campaign"], [story.late])
+        calls_once_asleep(world, story.ids["new"])
 
 
-def calls_once_asleep(house: House, batch_id: str) -> int:
+def calls_once_asleep(world: World, batch_id: str) -> int:
     """Wait until the batch's one contact sleeps for long, and return how many calls it was given."""
 
     def is_asleep() -> bool:
-        [contact] = house.contacts(batch_id)
+        [contact] = world.contacts(batch_id)
         return contact["status"] == "retrying" and str(contact["next_retry_at"]) > ahead(minutes=30)
 
-    house.wait_for(is_asleep, 40)
-    return calls(house, batch_id)
+    world.wait_for(is_asleep, 40)
+    return calls(world, batch_id)
 
 
-def calls(house: House, batch_id: str) -> int:
-    [contact] = house.contacts(batch_id)
+def calls(world: World, batch_id: str) -> int:
+    [contact] = world.contacts(batch_id)
     return len(cast(Sequence[object], contact["call_records"]))
 
 
-def call_again(house: House, story: Story, *names: str) -> None:
+def call_again(world: World, story: Story, *names: str) -> None:
     """Have the one contact of each batch called again, and wait until it sleeps for long."""
-    before = {name: calls(house, story.ids[name]) for name in names}
-    house.api.change_campaign(story.ids["campaign"], {"retry_policy": AT_ONCE})
+    before = {name: calls(world, story.ids[name]) for name in names}
+    world.api.change_campaign(story.ids["campaign"], {"retry_policy": AT_ONCE})
     for name in names:
-        house.wait_for(lambda name=name: calls(house, story.ids[name]) > before[name], 60)  # type: ignore[misc]
-    house.api.change_campaign(story.ids["campaign"], {"retry_policy": AN_HOUR})
+        world.wait_for(lambda name=name: calls(world, story.ids[name]) > before[name], 60)  # type: ignore[misc]
+    world.api.change_campaign(story.ids["campaign"], {"retry_policy": AN_HOUR})
     for name in names:
-        calls_once_asleep(house, story.ids[name])
+        calls_once_asleep(world, story.ids[name])
 
 
 def test_rows_of_yesterday_beside_an_empty_temporal_call_again_whom_they_forgot_and_go_on(
@@ -123,12 +123,12 @@ def test_rows_of_yesterday_beside_an_empty_temporal_call_again_whom_they_forgot_
 ) -> None:
     story.restore("restored", rows="yesterday")
     before = len(story.rings)
-    with story.day("restored") as house:
-        house.api.act("batches", story.ids["asleep"], "dispatch")
-        house.api.act("batches", story.ids["planned"], "dispatch", now="true")
-        house.wait_for_end(story.ids["planned"])
-        call_again(house, story, "asleep")
-        forgotten = house.ask("GET", f"/batches/{story.ids['new']}").status_code
+    with story.day("restored") as world:
+        world.api.act("batches", story.ids["asleep"], "dispatch")
+        world.api.act("batches", story.ids["planned"], "dispatch", now="true")
+        world.wait_for_end(story.ids["planned"])
+        call_again(world, story, "asleep")
+        forgotten = world.ask("GET", f"/batches/{story.ids['new']}").status_code
 
     since = [number for number, _ in story.rings[before:]]
     assert forgotten == 404

@@ -18,7 +18,7 @@ from embedded.listening import free_ports
 from embedded.module_command import module_command
 from embedded.processes import Command
 from settings import ProviderName
-from tests.e2e.world import House, a_house, a_plan
+from tests.e2e.world import World, a_plan, a_world
 
 pytestmark = [pytest.mark.e2e, pytest.mark.server, pytest.mark.timeout(300)]
 
@@ -47,7 +47,7 @@ PEOPLE: Mapping[str, Mapping[str, object]] = {
 class Talks:
     """What is left when everybody was called."""
 
-    house: House
+    world: World
     contacts: Mapping[str, Mapping[str, Any]]
     """By number."""
     verbs: Mapping[str, list[dict[str, Any]]]
@@ -60,7 +60,7 @@ class Talks:
 
 
 @contextmanager
-def a_stack_with_agents(folder: Path) -> Iterator[House]:
+def a_stack_with_agents(folder: Path) -> Iterator[World]:
     """Run a stack over Jambonz' contract, with the simulator and the example as processes beside it."""
     [agent_port] = free_ports(1)
     plan = a_plan(folder, provider=ProviderName.JAMBONZ)
@@ -74,30 +74,30 @@ def a_stack_with_agents(folder: Path) -> Iterator[House]:
         "APOLLO_PROVIDER_REQUESTS_PER_SECOND": "0",
     }
     plan = replace(plan, environment={**plan.environment, **said})
-    with a_house(plan) as house:
-        house.start(a_simulator(house, f"{CARE_SID}=http://127.0.0.1:{agent_port}/call"))
-        house.start(an_agent(house, agent_port))
-        house.wait_for(lambda: says(f"{plan.simulator_url}/ledger", "create_requests"))
-        house.wait_for(lambda: says(f"http://127.0.0.1:{agent_port}/openapi.json", "Voice agent"))
-        yield house
+    with a_world(plan) as world:
+        world.start(a_simulator(world, f"{CARE_SID}=http://127.0.0.1:{agent_port}/call"))
+        world.start(an_agent(world, agent_port))
+        world.wait_for(lambda: says(f"{plan.simulator_url}/ledger", "create_requests"))
+        world.wait_for(lambda: says(f"http://127.0.0.1:{agent_port}/openapi.json", "Voice agent"))
+        yield world
 
 
-def a_simulator(house: House, application: str) -> Command:
+def a_simulator(world: World, application: str) -> Command:
     arguments = (
-        *("--port", str(house.stack.plan.settings.sim.port), "--ring-seconds", "0.1"),
+        *("--port", str(world.stack.plan.settings.sim.port), "--ring-seconds", "0.1"),
         *("--talk-seconds", "20", "--application", application, "--says", "Yes, gladly."),
         *("--api-key-from", "APOLLO_JAMBONZ_API_KEY", "--webhook-secret-from", "APOLLO_WEBHOOK_SECRET"),
     )
-    return a_command(house, "jambonz", "telephony.simulator", *arguments)
+    return a_command(world, "jambonz", "telephony.simulator", *arguments)
 
 
-def an_agent(house: House, port: int) -> Command:
-    token = house.ask("POST", "/tokens", {"name": "voice agent", "scope": "agent"}).json()["token"]
+def an_agent(world: World, port: int) -> Command:
+    token = world.ask("POST", "/tokens", {"name": "voice agent", "scope": "agent"}).json()["token"]
     command = a_command(
-        house, "agent", "uvicorn", "agent:app", "--app-dir", str(EXAMPLE), "--port", str(port)
+        world, "agent", "uvicorn", "agent:app", "--app-dir", str(EXAMPLE), "--port", str(port)
     )
     told = {
-        "APOLLO_URL": house.stack.plan.api_url,
+        "APOLLO_URL": world.stack.plan.api_url,
         "APOLLO_TOKEN": token,
         "APOLLO_PATIENCE_SECONDS": "30",
         "JAMBONZ_SECRET": SECRET,
@@ -105,10 +105,10 @@ def an_agent(house: House, port: int) -> Command:
     return replace(command, environment={**command.environment, **told})
 
 
-def a_command(house: House, name: str, module: str, *arguments: str) -> Command:
-    assert house.stack.parts is not None
+def a_command(world: World, name: str, module: str, *arguments: str) -> Command:
+    assert world.stack.parts is not None
     return replace(
-        house.stack.parts.worker(),
+        world.stack.parts.worker(),
         name=name,
         argv=module_command(module, *arguments),
         patience=timedelta(seconds=3),
@@ -123,8 +123,8 @@ def says(url: str, words: str) -> bool:
         return False
 
 
-def call_half_of_them(house: House, agent_id: str, numbers: list[str]) -> list[JsonObject]:
-    campaign = house.api.create_campaign(
+def call_half_of_them(world: World, agent_id: str, numbers: list[str]) -> list[JsonObject]:
+    campaign = world.api.create_campaign(
         {
             "name": "by name",
             "agent_id": agent_id,
@@ -135,23 +135,23 @@ def call_half_of_them(house: House, agent_id: str, numbers: list[str]) -> list[J
     )
     people = [{"phone_number": number, "call_variables": PEOPLE[number]} for number in numbers]
     body = {"campaign_id": campaign["campaign_id"], "contacts": people}
-    batch_id = house.ask("POST", "/batches/", body).raise_for_status().json()["batch_id"]
-    house.wait_for_end(batch_id)
-    return house.contacts(batch_id)
+    batch_id = world.ask("POST", "/batches/", body).raise_for_status().json()["batch_id"]
+    world.wait_for_end(batch_id)
+    return world.contacts(batch_id)
 
 
 @pytest.fixture(scope="module")
 def talks() -> Iterator[Talks]:
     folder = Path(tempfile.mkdtemp(prefix="apollo-e2e-")).resolve()
     try:
-        with a_stack_with_agents(folder) as house:
+        with a_stack_with_agents(folder) as world:
             numbers = list(PEOPLE)
             contacts = [
-                *call_half_of_them(house, "agent_care", [*numbers[:4], BUSY_AT_FIRST]),
-                *call_half_of_them(house, "agent_other", numbers[4:9]),
+                *call_half_of_them(world, "agent_care", [*numbers[:4], BUSY_AT_FIRST]),
+                *call_half_of_them(world, "agent_other", numbers[4:9]),
             ]
             by_number = {str(each["phone_number"]): each for each in contacts}
-            yield Talks(house, by_number, {ring["execution_id"]: ring["verbs"] for ring in house.rings()})
+            yield Talks(world, by_number, {ring["execution_id"]: ring["verbs"] for ring in world.rings()})
     finally:
         shutil.rmtree(folder)
 

@@ -16,7 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from bench.collector import Collector, Span, a_collector
 from bench.trace_picture import followed
 from embedded.listening import free_ports
-from tests.e2e.world import House, a_house, a_plan
+from tests.e2e.world import World, a_plan, a_world
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
 
@@ -42,7 +42,7 @@ STORY = (
 class Watched:
     """A stack after a batch in which calls go well and badly, and what was seen of it."""
 
-    house: House
+    world: World
     collector: Collector
     worker_url: str
     batch_id: str
@@ -59,7 +59,7 @@ class Watched:
 
     def calls(self) -> Sequence[Mapping[str, str]]:
         """Return every call of the batch."""
-        answer = self.house.ask("GET", f"/batches/{self.batch_id}/export.csv?rows=calls")
+        answer = self.world.ask("GET", f"/batches/{self.batch_id}/export.csv?rows=calls")
         return list(csv.DictReader(io.StringIO(answer.raise_for_status().text)))
 
 
@@ -72,18 +72,18 @@ def watched() -> Iterator[Watched]:
             told = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url, "OTEL_BSP_SCHEDULE_DELAY": "300"}
             plan = a_plan(folder, environment=told)
             settings = plan.settings.model_copy(update={"worker_metrics_port": port})
-            with a_house(replace(plan, settings=settings)) as house:
-                batch_id = _call_everybody(house)
-                house.wait_for_end(batch_id)
+            with a_world(replace(plan, settings=settings)) as world:
+                batch_id = _call_everybody(world)
+                world.wait_for_end(batch_id)
                 ended = "CompleteWorkflow:BatchWorkflow"
-                house.wait_for(lambda: any(each["name"] == ended for each in collector.spans), 20)
-                yield Watched(house, collector, f"http://127.0.0.1:{port}", batch_id)
+                world.wait_for(lambda: any(each["name"] == ended for each in collector.spans), 20)
+                yield Watched(world, collector, f"http://127.0.0.1:{port}", batch_id)
     finally:
         shutil.rmtree(folder)
 
 
-def _call_everybody(house: House) -> str:
-    campaign = house.api.create_campaign(
+def _call_everybody(world: World) -> str:
+    campaign = world.api.create_campaign(
         {
             "name": COMPANY,
             "agent_id": "agent_test",
@@ -94,7 +94,7 @@ def _call_everybody(house: House) -> str:
     )
     contacts = [{"phone_number": each, "call_variables": {"name": NAME}} for each in PEOPLE]
     body = {"campaign_id": campaign["campaign_id"], "concurrency_limit": 10, "contacts": contacts}
-    return str(house.ask("POST", "/batches", body).raise_for_status().json()["batch_id"])
+    return str(world.ask("POST", "/batches", body).raise_for_status().json()["batch_id"])
 
 
 def test_every_call_is_counted_once_however_its_ending_was_found(watched: Watched) -> None:
@@ -107,9 +107,9 @@ def test_every_call_is_counted_once_however_its_ending_was_found(watched: Watche
     assert counted == told
     assert sum(counted.values()) > len(PEOPLE)
     # Some of these endings were told by no webhook: the simulator loses, holds and forgets.
-    webhooks = watched.samples("apollo_webhook_events_total", watched.house.stack.plan.api_url)
+    webhooks = watched.samples("apollo_webhook_events_total", watched.world.stack.plan.api_url)
     assert webhooks["accepted"] > 0
-    assert watched.samples("apollo_calls_total", watched.house.stack.plan.api_url) == {}
+    assert watched.samples("apollo_calls_total", watched.world.stack.plan.api_url) == {}
 
 
 def test_worker_tells_what_it_and_temporals_sdk_measured(watched: Watched) -> None:
@@ -124,7 +124,7 @@ def test_worker_tells_what_it_and_temporals_sdk_measured(watched: Watched) -> No
 
 
 def test_database_is_told_of_by_the_api(watched: Watched) -> None:
-    url = watched.house.stack.plan.api_url
+    url = watched.world.stack.plan.api_url
 
     assert watched.samples("apollo_slots_in_use", url) == {"": 0}
     assert watched.samples("apollo_contacts_due", url) == {"": 0}
@@ -148,7 +148,7 @@ def test_no_number_name_or_variable_is_in_any_span(watched: Watched) -> None:
     assert watched.batch_id in text
     assert [each for each in PEOPLE if each.removeprefix("+") in text] == []
     assert [
-        each for each in (*NAME.split(), COMPANY, "4155550180", watched.house.stack.token) if each in text
+        each for each in (*NAME.split(), COMPANY, "4155550180", watched.world.stack.token) if each in text
     ] == []
 
 

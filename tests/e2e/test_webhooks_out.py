@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import pytest
 
 from console.webhook_listener import a_listener
-from tests.e2e.world import House, a_fresh_house
+from tests.e2e.world import World, a_fresh_world
 
 pytestmark = [pytest.mark.e2e, pytest.mark.server, pytest.mark.timeout(240)]
 
@@ -23,7 +23,7 @@ Line = Sequence[str]
 
 
 @contextmanager
-def listening(house: House) -> Iterator[list[Line]]:
+def listening(world: World) -> Iterator[list[Line]]:
     """An endpoint for every event on this machine, and what it was posted."""
     lines: list[Line] = []
     secret = [""]
@@ -31,7 +31,7 @@ def listening(house: House) -> Iterator[list[Line]]:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         try:
-            made = house.api.create_webhook_endpoint({"url": f"http://127.0.0.1:{server.server_port}/"})
+            made = world.api.create_webhook_endpoint({"url": f"http://127.0.0.1:{server.server_port}/"})
             secret[0] = str(made["secret"])
             yield lines
         finally:
@@ -45,16 +45,16 @@ def told(lines: Sequence[Line], event: str) -> dict[str, dict[str, object]]:
 
 
 def test_every_event_of_a_batch_arrives_although_the_worker_is_killed() -> None:
-    with a_fresh_house() as house, listening(house) as lines:
-        batch_id = house.call_everybody(NUMBERS, limit=5)
-        house.wait_for(lambda: len(told(lines, "call.ended")) >= 5, PATIENCE_SECONDS)
-        house.kill("worker")
-        house.start_worker()
-        house.wait_for_end(batch_id, every=0.5)
-        house.wait_for(lambda: len(told(lines, "contact.finished")) == len(NUMBERS), PATIENCE_SECONDS)
-        house.wait_for(lambda: len(told(lines, "batch.completed")) == 1, PATIENCE_SECONDS)
+    with a_fresh_world() as world, listening(world) as lines:
+        batch_id = world.call_everybody(NUMBERS, limit=5)
+        world.wait_for(lambda: len(told(lines, "call.ended")) >= 5, PATIENCE_SECONDS)
+        world.kill("worker")
+        world.start_worker()
+        world.wait_for_end(batch_id, every=0.5)
+        world.wait_for(lambda: len(told(lines, "contact.finished")) == len(NUMBERS), PATIENCE_SECONDS)
+        world.wait_for(lambda: len(told(lines, "batch.completed")) == 1, PATIENCE_SECONDS)
 
-        people = {str(each.pop("contact_id")): each for each in map(dict, house.contacts(batch_id))}
+        people = {str(each.pop("contact_id")): each for each in map(dict, world.contacts(batch_id))}
         finished = {str(each.pop("contact_id")): each for each in told(lines, "contact.finished").values()}
         calls = {str(each["execution_id"]) for each in told(lines, "call.ended").values()}
         records = [record for each in people.values() for record in _records(each.pop("call_records"))]
@@ -66,11 +66,11 @@ def test_every_event_of_a_batch_arrives_although_the_worker_is_killed() -> None:
             str(record["execution_id"]): "wrong_number" for record in records if record["disposition"]
         }
         assert len(reported) == 1
-        assert list(told(lines, "batch.completed").values()) == [house.api.batch(batch_id)]
+        assert list(told(lines, "batch.completed").values()) == [world.api.batch(batch_id)]
         assert len(told(lines, "batch.started")) == 1
         started, completed = (min(told(lines, f"batch.{each}")) for each in ("started", "completed"))
         assert started < min(told(lines, "call.ended")) < completed
-        house.wait_for(lambda: not list(_pending(house)), PATIENCE_SECONDS)
+        world.wait_for(lambda: not list(_pending(world)), PATIENCE_SECONDS)
 
 
 def _records(listed: object) -> list[dict[str, object]]:
@@ -78,5 +78,5 @@ def _records(listed: object) -> list[dict[str, object]]:
     return listed
 
 
-def _pending(house: House) -> Iterator[object]:
-    return house.api.webhook_deliveries(endpoint_id=None, states=["pending"], types=())
+def _pending(world: World) -> Iterator[object]:
+    return world.api.webhook_deliveries(endpoint_id=None, states=["pending"], types=())

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from console.ledger_check import faults
-from tests.e2e.world import House, a_fresh_house, a_house, a_plan
+from tests.e2e.world import World, a_fresh_world, a_plan, a_world
 
 pytestmark = [pytest.mark.e2e, pytest.mark.server, pytest.mark.timeout(300)]
 
@@ -38,13 +38,13 @@ def data_dir() -> Iterator[Path]:
 
 
 @pytest.fixture(scope="module")
-def stack() -> Iterator[House]:
-    with a_fresh_house() as opened:
+def stack() -> Iterator[World]:
+    with a_fresh_world() as opened:
         yield opened
 
 
 @pytest.fixture
-def house(stack: House) -> House:
+def world(stack: World) -> World:
     """The stack of this file, its ledger empty."""
     stack.empty_ledger()
     return stack
@@ -54,13 +54,13 @@ def numbers(count: int, ending: str = "55") -> list[str]:
     return [f"+1415555{number:02}{ending}" for number in range(count)]
 
 
-def test_every_kind_of_call_comes_to_the_end_the_contract_names(house: House) -> None:
+def test_every_kind_of_call_comes_to_the_end_the_contract_names(world: World) -> None:
     called = [f"+1415555{tens}{ending}" for tens in ("01", "02") for ending in EXPECTED]
 
-    batch_id = house.call_everybody(called, limit=6)
-    house.wait_for_end(batch_id)
+    batch_id = world.call_everybody(called, limit=6)
+    world.wait_for_end(batch_id)
 
-    for contact in house.contacts(batch_id):
+    for contact in world.contacts(batch_id):
         records = contact["call_records"]
         assert isinstance(records, list)
         story = (
@@ -71,59 +71,59 @@ def test_every_kind_of_call_comes_to_the_end_the_contract_names(house: House) ->
         )
         ending = str(contact["phone_number"])[-2:]
         assert story == EXPECTED[ending], f"numbers in {ending}"
-    assert faults(house.reckoning(batch_id), contacts=len(called), limit=6) == []
+    assert faults(world.reckoning(batch_id), contacts=len(called), limit=6) == []
 
 
-def test_live_counters_come_from_the_workflow_and_agree_with_the_contacts_when_quiet(house: House) -> None:
-    batch_id = house.call_everybody(numbers(30), limit=5)
-    house.wait_for(lambda: house.finished(batch_id) >= 3)
+def test_live_counters_come_from_the_workflow_and_agree_with_the_contacts_when_quiet(world: World) -> None:
+    batch_id = world.call_everybody(numbers(30), limit=5)
+    world.wait_for(lambda: world.finished(batch_id) >= 3)
 
-    running, source = house.counters(batch_id)
+    running, source = world.counters(batch_id)
     assert source == "workflow"
     assert sum(running.values()) == 30
     assert running["dispatched"] + running["in_flight"] <= 5
 
-    house.wait_for_end(batch_id)
-    ended, _ = house.counters(batch_id)
-    assert ended == house.workflow_counters(batch_id)
+    world.wait_for_end(batch_id)
+    ended, _ = world.counters(batch_id)
+    assert ended == world.workflow_counters(batch_id)
     assert ended["completed"] == 30
 
 
-def test_worker_killed_in_the_middle_costs_no_call_and_rings_nobody_twice(house: House) -> None:
-    batch_id = house.call_everybody([*numbers(60), *numbers(20, "04")], limit=10)
-    house.wait_for(lambda: house.finished(batch_id) >= 10)
+def test_worker_killed_in_the_middle_costs_no_call_and_rings_nobody_twice(world: World) -> None:
+    batch_id = world.call_everybody([*numbers(60), *numbers(20, "04")], limit=10)
+    world.wait_for(lambda: world.finished(batch_id) >= 10)
 
-    house.kill("worker")
-    house.start_worker()
-    house.wait_for_end(batch_id)
+    world.kill("worker")
+    world.start_worker()
+    world.wait_for_end(batch_id)
 
-    reckoning = house.reckoning(batch_id)
+    reckoning = world.reckoning(batch_id)
     assert faults(reckoning, contacts=80, limit=10) == []
     assert reckoning.contact_statuses == {"completed": 80}
 
 
-def test_api_killed_in_the_middle_loses_no_outcome(house: House) -> None:
-    batch_id = house.call_everybody(numbers(40), limit=10)
-    house.wait_for(lambda: house.finished(batch_id) >= 5)
+def test_api_killed_in_the_middle_loses_no_outcome(world: World) -> None:
+    batch_id = world.call_everybody(numbers(40), limit=10)
+    world.wait_for(lambda: world.finished(batch_id) >= 5)
 
-    house.kill("api")
-    house.start_api()
-    house.wait_for_end(batch_id)
+    world.kill("api")
+    world.start_api()
+    world.wait_for_end(batch_id)
 
-    reckoning = house.reckoning(batch_id)
+    reckoning = world.reckoning(batch_id)
     assert faults(reckoning, contacts=40, limit=10) == []
     assert reckoning.contact_statuses == {"completed": 40}
 
 
 def test_stack_that_was_stopped_goes_on_with_its_batches_when_it_is_started_again(data_dir: Path) -> None:
     plan = a_plan(data_dir)
-    with a_house(plan) as house:
-        batch_id = house.call_everybody(numbers(50), limit=5)
-        house.wait_for(lambda: house.finished(batch_id) >= 10)
+    with a_world(plan) as world:
+        batch_id = world.call_everybody(numbers(50), limit=5)
+        world.wait_for(lambda: world.finished(batch_id) >= 10)
 
-    with a_house(plan) as house:
-        house.wait_for_end(batch_id)
-        counters = house.api.batch(batch_id)["counters"]
+    with a_world(plan) as world:
+        world.wait_for_end(batch_id)
+        counters = world.api.batch(batch_id)["counters"]
         assert isinstance(counters, dict)
         # The simulator forgets its calls when it stops: who was on the phone then ends unknown.
         assert counters["completed"] + counters["failed"] == 50

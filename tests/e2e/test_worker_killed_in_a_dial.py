@@ -12,7 +12,7 @@ from console.api_client import JsonObject
 from console.ledger_check import faults
 from embedded.module_command import module_command
 from tests.e2e.mortal_worker import Step
-from tests.e2e.world import House, a_fresh_house
+from tests.e2e.world import World, a_fresh_world
 
 pytestmark = [pytest.mark.e2e, pytest.mark.server, pytest.mark.timeout(240)]
 
@@ -22,21 +22,21 @@ ORDINARY, ANSWER_IS_HELD = "55", "08"
 
 
 @pytest.fixture(scope="module")
-def house() -> Iterator[House]:
-    with a_fresh_house() as opened:
+def world() -> Iterator[World]:
+    with a_fresh_world() as opened:
         yield opened
 
 
-def call_under_a_worker_that_dies(house: House, step: Step, numbers: list[str], victim: Path) -> str:
+def call_under_a_worker_that_dies(world: World, step: Step, numbers: list[str], victim: Path) -> str:
     """Start a batch under a mortal worker, and give it an ordinary one once that is dead."""
-    house.kill("worker")
-    house.empty_ledger()
-    assert house.stack.parts is not None
+    world.kill("worker")
+    world.empty_ledger()
+    assert world.stack.parts is not None
     argv = module_command("tests.e2e.mortal_worker", "--dies", step, "--victim", str(victim))
-    mortal = house.start(replace(house.stack.parts.worker(), name="mortal-worker", argv=argv))
-    batch_id = house.call_everybody(numbers, limit=LIMIT)
-    house.wait_for(lambda: mortal.exit_code is not None)
-    house.start_worker()
+    mortal = world.start(replace(world.stack.parts.worker(), name="mortal-worker", argv=argv))
+    batch_id = world.call_everybody(numbers, limit=LIMIT)
+    world.wait_for(lambda: mortal.exit_code is not None)
+    world.start_worker()
     assert mortal.exit_code == -signal.SIGKILL
     return batch_id
 
@@ -63,22 +63,22 @@ def calls_of(contacts: list[JsonObject], contact_id: str) -> list[JsonObject]:
     ],
 )
 def test_worker_killed_in_a_dial_asks_for_nobody_twice_and_forgets_nobody(
-    house: House, step: Step, ending: str, victims_calls: list[tuple[str, int]], tmp_path: Path
+    world: World, step: Step, ending: str, victims_calls: list[tuple[str, int]], tmp_path: Path
 ) -> None:
     # Who is dialled first; were nobody's answer ever to come, Apollo would rightly stop to dial.
     numbers = [f"+1415555{each:02}{ending if each < LIMIT else ORDINARY}" for each in range(CONTACTS)]
     victim = tmp_path / "victim"
 
-    batch_id = call_under_a_worker_that_dies(house, step, numbers, victim)
-    house.wait_for_end(batch_id)
-    house.wait_for(lambda: house.running_workflows(f"BatchId='{batch_id}'") == 0, 15)
+    batch_id = call_under_a_worker_that_dies(world, step, numbers, victim)
+    world.wait_for_end(batch_id)
+    world.wait_for(lambda: world.running_workflows(f"BatchId='{batch_id}'") == 0, 15)
 
-    contacts = house.contacts(batch_id)
-    reckoning = house.reckoning(batch_id)
+    contacts = world.contacts(batch_id)
+    reckoning = world.reckoning(batch_id)
     assert faults(reckoning, contacts=CONTACTS, limit=LIMIT) == []
     assert reckoning.contact_statuses == {"completed": CONTACTS}
-    assert Counter(ring["to"] for ring in house.rings()) == dict.fromkeys(numbers, 1)
-    requests = Counter(each["execution_id"] for each in house.create_requests(batch_id))
+    assert Counter(ring["to"] for ring in world.rings()) == dict.fromkeys(numbers, 1)
+    requests = Counter(each["execution_id"] for each in world.create_requests(batch_id))
     assert set(requests.values()) == {1}
     told = [
         (call["call_status"], requests[call["execution_id"]])

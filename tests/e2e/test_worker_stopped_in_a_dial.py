@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.world import House, a_house, a_plan
+from tests.e2e.world import World, a_plan, a_world
 
 pytestmark = [pytest.mark.e2e, pytest.mark.server]
 
@@ -17,7 +17,7 @@ ANSWER_IS_HELD = "+14155550108"
 
 
 @pytest.fixture
-def house() -> Iterator[House]:
+def world() -> Iterator[World]:
     folder = Path(tempfile.mkdtemp(prefix="apollo-e2e-")).resolve()
     plan = a_plan(
         folder,
@@ -25,15 +25,15 @@ def house() -> Iterator[House]:
         environment={"APOLLO_DIAL_TIMEOUT_SECONDS": "10"},
     )
     try:
-        with a_house(plan) as opened:
+        with a_world(plan) as opened:
             yield opened
     finally:
         shutil.rmtree(folder)
 
 
-def dials_of(house: House, workflow_id: str) -> list[str]:
+def dials_of(world: World, workflow_id: str) -> list[str]:
     """Return what a contact's history tells of its dials."""
-    history = json.loads(house.temporal("show", "-w", workflow_id, "-o", "json").stdout)
+    history = json.loads(world.temporal("show", "-w", workflow_id, "-o", "json").stdout)
     events: list[dict[str, Any]] = history["events"]
     scheduled = {
         event["eventId"]
@@ -47,20 +47,20 @@ def dials_of(house: House, workflow_id: str) -> list[str]:
     return [kind for kind, value in attributes if value.get("scheduledEventId") in scheduled]
 
 
-def test_worker_that_is_stopped_in_a_dial_waits_for_the_answer_and_keeps_it(house: House) -> None:
-    batch_id = house.call_everybody([ANSWER_IS_HELD], limit=1)
-    house.wait_for(lambda: len(house.create_requests(batch_id)) == 1)
-    [contact] = house.contacts(batch_id)
-    [worker] = [child for child in house.stack.children if child.name == "worker"]
+def test_worker_that_is_stopped_in_a_dial_waits_for_the_answer_and_keeps_it(world: World) -> None:
+    batch_id = world.call_everybody([ANSWER_IS_HELD], limit=1)
+    world.wait_for(lambda: len(world.create_requests(batch_id)) == 1)
+    [contact] = world.contacts(batch_id)
+    [worker] = [child for child in world.stack.children if child.name == "worker"]
 
     worker.stop()
 
     assert worker.exit_code == 0
-    assert dials_of(house, f"batch/{batch_id}/c/{contact['contact_id']}") == [
+    assert dials_of(world, f"batch/{batch_id}/c/{contact['contact_id']}") == [
         "EVENT_TYPE_ACTIVITY_TASK_STARTED",
         "EVENT_TYPE_ACTIVITY_TASK_COMPLETED",
     ]
-    house.start_worker()
-    house.wait_for_end(batch_id)
-    assert len(house.create_requests(batch_id)) == 1
-    assert house.contacts(batch_id)[0]["status"] == "completed"
+    world.start_worker()
+    world.wait_for_end(batch_id)
+    assert len(world.create_requests(batch_id)) == 1
+    assert world.contacts(batch_id)[0]["status"] == "completed"

@@ -74,7 +74,7 @@ def a_contacts_file(numbers: Iterable[str]) -> io.BytesIO:
     return io.BytesIO("\n".join(("phone_number", *numbers)).encode())
 
 
-class House:
+class World:
     """A running stack, and what a client, an operator and a vandal do with it."""
 
     def __init__(self, stack: RunningStack) -> None:
@@ -251,23 +251,23 @@ class House:
 
 
 @contextmanager
-def a_house(plan: StackPlan) -> Iterator[House]:
+def a_world(plan: StackPlan) -> Iterator[World]:
     """Run a stack for the length of a `with` block."""
     with (
         running(plan, StopRequest(), lambda _: None) as stack,
-        closing(House(stack)) as house,
-        house.api,
+        closing(World(stack)) as world,
+        world.api,
     ):
-        yield house
+        yield world
 
 
 @contextmanager
-def a_fresh_house(*, talk_seconds: float = 0.3, simulator_arguments: tuple[str, ...] = ()) -> Iterator[House]:
+def a_fresh_world(*, talk_seconds: float = 0.3, simulator_arguments: tuple[str, ...] = ()) -> Iterator[World]:
     """Run a stack in a folder of its own, which is removed at the end."""
     folder = Path(tempfile.mkdtemp(prefix="apollo-e2e-")).resolve()
     try:
         plan = a_plan(folder, talk_seconds=talk_seconds, simulator_arguments=simulator_arguments)
-        with a_house(plan) as house:
-            yield house
+        with a_world(plan) as world:
+            yield world
     finally:
         shutil.rmtree(folder)

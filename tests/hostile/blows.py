@@ -16,7 +16,7 @@ import psycopg
 from sqlalchemy import make_url
 
 from console.api_client import JsonObject
-from tests.e2e.world import House
+from tests.e2e.world import World
 
 
 class Blow(StrEnum):
@@ -69,41 +69,41 @@ class Watch:
 
 
 @contextmanager
-def watching(house: House, moment: Moment, campaign_id: str) -> Iterator[Watch]:
+def watching(world: World, moment: Moment, campaign_id: str) -> Iterator[Watch]:
     """Watch the database; contacts are written only once the watch lets go, where that is the moment."""
-    address = _driver_address(house)
+    address = _driver_address(world)
     with psycopg.connect(address, autocommit=True) as seeing, psycopg.connect(address) as holding:
         if moment is Moment.WHILE_WRITTEN:
             holding.execute("LOCK TABLE contacts IN SHARE MODE")
         yield Watch(seeing, holding, campaign_id)
 
 
-def strike(house: House, blow: Blow, seconds: float, watch: Watch) -> None:
+def strike(world: World, blow: Blow, seconds: float, watch: Watch) -> None:
     """Do it, and let go of a create that is held up when that hurts most; all is well again on return."""
     match blow:
         case Blow.API_KILLED:
-            house.kill("api")
+            world.kill("api")
             watch.let_go()
-            house.start_api()
+            world.start_api()
         case Blow.TEMPORAL_FROZEN:
-            with frozen(_temporal(house)):
+            with frozen(_temporal(world)):
                 watch.let_go()
                 time.sleep(seconds)
         case Blow.KILLED_WHILE_FROZEN:
-            with frozen(_temporal(house)):
+            with frozen(_temporal(world)):
                 watch.let_go()
                 watch.wait(Moment.ONCE_STORED, seconds)
-                house.kill("api")
-            house.start_api()
+                world.kill("api")
+            world.start_api()
         case Blow.POSTGRES_FROZEN:
             watch.let_go()
-            with frozen(_main_process_of_postgres(house)):
+            with frozen(_main_process_of_postgres(world)):
                 time.sleep(seconds)
 
 
-def _driver_address(house: House) -> str:
-    assert house.stack.database_url is not None
-    address = make_url(house.stack.database_url).set(drivername="postgresql")
+def _driver_address(world: World) -> str:
+    assert world.stack.database_url is not None
+    address = make_url(world.stack.database_url).set(drivername="postgresql")
     return address.render_as_string(hide_password=False)
 
 
@@ -128,11 +128,11 @@ def _signal_all(process_ids: Sequence[int], number: signal.Signals) -> None:
             continue
 
 
-def _temporal(house: House) -> int:
-    [temporal] = [each for each in house.stack.children if each.name == "temporal"]
+def _temporal(world: World) -> int:
+    [temporal] = [each for each in world.stack.children if each.name == "temporal"]
     return temporal.pid
 
 
-def _main_process_of_postgres(house: House) -> int:
-    folder = Path(house.stack.plan.settings.data_dir) / "postgres" / "pgdata"
+def _main_process_of_postgres(world: World) -> int:
+    folder = Path(world.stack.plan.settings.data_dir) / "postgres" / "pgdata"
     return int((folder / "postmaster.pid").read_text(encoding="utf-8").splitlines()[0])

@@ -20,7 +20,7 @@ import httpx
 
 from console.api_client import JsonObject
 from temporal.process_exit import leave
-from tests.e2e.world import House, a_fresh_house
+from tests.e2e.world import World, a_fresh_world
 from tests.hostile.blows import Blow, Moment, strike, watching
 
 CONTACTS = 3000
@@ -88,9 +88,9 @@ class NotAsPromised(Exception):
 class Sender:
     """Sends one create under one key, again and again."""
 
-    def __init__(self, house: House, body: JsonObject, key: str, patience: float) -> None:
-        self._url = f"{house.stack.plan.api_url}/api/v1/batches/"
-        self._headers = {"Authorization": f"Bearer {house.stack.token}", "Idempotency-Key": key}
+    def __init__(self, world: World, body: JsonObject, key: str, patience: float) -> None:
+        self._url = f"{world.stack.plan.api_url}/api/v1/batches/"
+        self._headers = {"Authorization": f"Bearer {world.stack.token}", "Idempotency-Key": key}
         self._body, self._patience = body, patience
 
     def send(self) -> tuple[str, JsonObject | None]:
@@ -125,7 +125,7 @@ class Sender:
 class Storm:
     """All rounds on one stack."""
 
-    house: House
+    world: World
     tales: list[Tale] = field(default_factory=list)
 
     def run(self, rounds: Sequence[Round]) -> None:
@@ -134,7 +134,7 @@ class Storm:
         for each in rounds:
             self.tales.append(self._round(each, undisturbed))
             for over in self.tales[-OVERLAP - 1 : -OVERLAP]:
-                self.house.api.act("campaigns", over.campaign_id, "cancel")
+                self.world.api.act("campaigns", over.campaign_id, "cancel")
             _say(self.tales[-1])
         for tale in self.tales:
             tale.batches = self._batches_of(tale.campaign_id)
@@ -151,7 +151,7 @@ class Storm:
 
     def batches_by_number(self) -> dict[str, set[str]]:
         """Return which batches rang each number."""
-        ledger = self.house.ledger()
+        ledger = self.world.ledger()
         batch_of = {each["execution_id"]: each["batch_id"] for each in ledger["create_requests"]}
         rung: dict[str, set[str]] = defaultdict(set)
         for ring in ledger["rings"]:
@@ -161,19 +161,19 @@ class Storm:
     def _round(self, planned: Round, undisturbed: float) -> Tale:
         tale = Tale(planned, self._campaign(planned.number))
         body = self._body(tale.campaign_id, planned.number)
-        sender = Sender(self.house, body, f"round {planned.number}", planned.patience)
+        sender = Sender(self.world, body, f"round {planned.number}", planned.patience)
         # The sender is the one in a thread: what is started dies with the thread that started it.
-        with ThreadPoolExecutor(1) as thread, watching(self.house, planned.moment, tale.campaign_id) as watch:
+        with ThreadPoolExecutor(1) as thread, watching(self.world, planned.moment, tale.campaign_id) as watch:
             watch.sending = sending = thread.submit(sender.send_until_created, tale)
             if planned.moment is Moment.AT_A_TIME:
                 time.sleep(planned.share * undisturbed)
             else:
                 watch.wait(planned.moment, ROUND_SECONDS)
-            strike(self.house, planned.blow, planned.lasts, watch)
+            strike(self.world, planned.blow, planned.lasts, watch)
             created = sending.result(timeout=ROUND_SECONDS)
         tale.batch_id = str(created["batch_id"])
         self._require_replay(sender, tale, created)
-        self.house.wait_for(lambda: self._rings_of(tale.batch_id) >= RINGS, ROUND_SECONDS, every=0.5)
+        self.world.wait_for(lambda: self._rings_of(tale.batch_id) >= RINGS, ROUND_SECONDS, every=0.5)
         tale.batches = self._batches_of(tale.campaign_id)
         return tale
 
@@ -185,7 +185,7 @@ class Storm:
 
     def _calm_create_seconds(self) -> float:
         """Return how long a create takes that nobody disturbs."""
-        sender = Sender(self.house, self._body(self._campaign(0), 0), "calm", ROUND_SECONDS)
+        sender = Sender(self.world, self._body(self._campaign(0), 0), "calm", ROUND_SECONDS)
         began = time.monotonic()
         told, _ = sender.send()
         if told != "201":
@@ -199,7 +199,7 @@ class Storm:
             "phone_numbers": ["+14155550180"],
             "retry_policy": {"max_retries": 0},
         }
-        return str(self.house.api.create_campaign(rules)["campaign_id"])
+        return str(self.world.api.create_campaign(rules)["campaign_id"])
 
     def _body(self, campaign_id: str, number: int) -> JsonObject:
         numbers = range(2_000_000 + number * CONTACTS, 2_000_000 + (number + 1) * CONTACTS)
@@ -207,7 +207,7 @@ class Storm:
         return {"campaign_id": campaign_id, "concurrency_limit": LIMIT, "contacts": contacts}
 
     def _batches_of(self, campaign_id: str) -> Sequence[str]:
-        return [str(each["batch_id"]) for each in self.house.api.batches(campaign_id=campaign_id)]
+        return [str(each["batch_id"]) for each in self.world.api.batches(campaign_id=campaign_id)]
 
     def _rings_of(self, batch_id: str) -> int:
         return sum(batch_id in batches for batches in self.batches_by_number().values())
@@ -244,8 +244,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=60)
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()
-    with a_fresh_house() as house:
-        storm = Storm(house)
+    with a_fresh_world() as world:
+        storm = Storm(world)
         storm.run(list(islice(drawn_rounds(given.seed), given.rounds)))
         faults = storm.faults()
         _say_all(storm, faults)

@@ -15,7 +15,7 @@ from hypothesis.stateful import run_state_machine_as_test
 from embedded.postgres import EmbeddedPostgres
 from store.migrations import upgrade
 from tests.model.machine import ContractMachine, walk
-from tests.model.world import House
+from tests.model.world import World
 
 
 def main() -> int:
@@ -44,10 +44,10 @@ def main() -> int:
         try:
             server.create_database("model")
             upgrade(server.url("model"))
-            with closing(House(server.url("model"))) as house:
-                machine = seed(given.seed)(type("Contract", (ContractMachine,), {"house": house}))
+            with closing(World(server.url("model"))) as world:
+                machine = seed(given.seed)(type("Contract", (ContractMachine,), {"world": world}))
                 for turn in range(given.walks):
-                    walk(house, 1000 * given.seed + turn, given.steps)
+                    walk(world, 1000 * given.seed + turn, given.steps)
                 run_state_machine_as_test(machine, settings=long)
         finally:
             server.stop()

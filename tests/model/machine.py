@@ -13,7 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from tests.api.world import a_campaign_body
 from tests.model.contract import MADE, Answer, Batch, Campaign, Person, wire
-from tests.model.world import House, NumberBusy
+from tests.model.world import NumberBusy, World
 
 ENDINGS = ("completed", "busy", "no_answer", "failed")
 OVER = (*ENDINGS, "max_retries_reached", "skipped")
@@ -105,9 +105,9 @@ DICE = st.builds(
 
 
 class ContractMachine(RuleBasedStateMachine):
-    """Drives the API and the model; `house` is set by the test."""
+    """Drives the API and the model; `world` is set by the test."""
 
-    house: ClassVar[House]
+    world: ClassVar[World]
 
     @initialize(max_retries=st.integers(0, 2))
     def begin(self, max_retries: int) -> None:
@@ -156,7 +156,7 @@ class ContractMachine(RuleBasedStateMachine):
 
     def create_campaign(self, max_retries: int) -> None:
         policy = {"max_retries": max_retries, "cooldown_minutes": 1}
-        answer = self.house.ask("POST", "/campaigns/", a_campaign_body(retry_policy=policy))
+        answer = self.world.ask("POST", "/campaigns/", a_campaign_body(retry_policy=policy))
         assert answer.status_code == 201, answer.text
         self.campaigns.append(Campaign(max_retries, answer.json()["campaign_id"]))
 
@@ -165,7 +165,7 @@ class ContractMachine(RuleBasedStateMachine):
             self.create_campaign(dice.few - 1)
 
     def create_batch(self, dice: Dice) -> None:
-        campaign, now = self.a_campaign(dice.at), self.house.clock()
+        campaign, now = self.a_campaign(dice.at), self.world.clock()
         starts_at = None if dice.starts_in is None else now + timedelta(seconds=dice.starts_in)
         ends_at = None if dice.ends_in is None else (starts_at or now) + timedelta(seconds=dice.ends_in)
         body: dict[str, Any] = {"campaign_id": campaign.campaign_id, "concurrency_limit": dice.few}
@@ -194,7 +194,7 @@ class ContractMachine(RuleBasedStateMachine):
 
     def repeat(self, dice: Dice) -> None:
         sent = self.sent[dice.at % len(self.sent)]
-        answer = self.house.ask("POST", sent.path, sent.body, key=sent.key)
+        answer = self.world.ask("POST", sent.path, sent.body, key=sent.key)
         assert (answer.status_code, answer.json()) == (201, sent.answered)
         assert answer.headers["Idempotency-Replayed"] == "true"
 
@@ -203,14 +203,14 @@ class ContractMachine(RuleBasedStateMachine):
         other = {"statuses": ["failed"]} if "statuses" in sent.body else {"contacts": rows(fresh_people(1))}
         if sent.body | other == sent.body:
             return
-        answer = self.house.ask("POST", sent.path, sent.body | other, key=sent.key)
+        answer = self.world.ask("POST", sent.path, sent.body | other, key=sent.key)
         assert answer.status_code == 422, answer.text
         assert [each["type"] for each in answer.json()["errors"]] == ["idempotency_mismatch"]
 
     def act_on_batch(self, at: int, action: str) -> None:
         batch = self.a_batch(at)
-        answer = self.house.ask("POST", f"/batches/{batch.batch_id}/{action}")
-        agree(answer, batch.act(action, self.house.clock()))
+        answer = self.world.ask("POST", f"/batches/{batch.batch_id}/{action}")
+        agree(answer, batch.act(action, self.world.clock()))
         self.check(batch)
 
     def cancel_batch(self, dice: Dice) -> None:
@@ -224,54 +224,54 @@ class ContractMachine(RuleBasedStateMachine):
     def act_on_campaign(self, at: int, action: str) -> None:
         campaign = self.a_campaign(at)
         verb, _, everything = action.partition("?")
-        answer = self.house.ask("POST", f"/campaigns/{campaign.campaign_id}/{action}")
-        agree(answer, campaign.act(verb, self.house.clock(), everything=bool(everything)))
+        answer = self.world.ask("POST", f"/campaigns/{campaign.campaign_id}/{action}")
+        agree(answer, campaign.act(verb, self.world.clock(), everything=bool(everything)))
         self.check(*campaign.batches)
         if not campaign.batches:
             self.compare_campaign(campaign)
 
     def delete_batch(self, dice: Dice) -> None:
         batch = self.a_batch(dice.at)
-        agree(self.house.ask("DELETE", f"/batches/{batch.batch_id}"), batch.delete())
+        agree(self.world.ask("DELETE", f"/batches/{batch.batch_id}"), batch.delete())
         self.check(batch)
 
     def delete_campaign(self, dice: Dice) -> None:
         if self.is_early():
             return
         campaign = self.a_campaign(dice.at)
-        agree(self.house.ask("DELETE", f"/campaigns/{campaign.campaign_id}"), campaign.delete())
+        agree(self.world.ask("DELETE", f"/campaigns/{campaign.campaign_id}"), campaign.delete())
         self.compare_campaign(campaign)
 
     def skip(self, dice: Dice) -> None:
         batch = self.a_batch(dice.at)
         person = batch.people[dice.who % len(batch.people)]
         path = f"/batches/{batch.batch_id}/contacts/{person.contact_id}/skip"
-        agree(self.house.ask("POST", path), batch.skip(person))
+        agree(self.world.ask("POST", path), batch.skip(person))
         self.check(batch)
 
     def follow_up(self, dice: Dice) -> None:
         """Mostly of somebody who was reached, where there is such a person."""
-        batch, now = self.a_batch(dice.at), self.house.clock()
+        batch, now = self.a_batch(dice.at), self.world.clock()
         reached = [each for each in batch.people if each.status == "completed"]
         people = reached if reached and dice.who else batch.people
         person = people[dice.who % len(people)]
         when = now + timedelta(seconds=120 if dice.is_so else -60)
         path = f"/batches/{batch.batch_id}/contacts/{person.contact_id}/follow-up"
-        agree(self.house.ask("POST", path, {"at": wire(when)}), batch.follow_up(person, when, now))
+        agree(self.world.ask("POST", path, {"at": wire(when)}), batch.follow_up(person, when, now))
         self.check(batch)
 
     # Calls and time.
 
     def dial(self, dice: Dice) -> None:
         """Mostly in a batch in which somebody may be called, where there is one."""
-        now = self.house.clock()
+        now = self.world.clock()
         on_the_phone = {each.person.number for each in self.calls}
         busy = [each for each in self.batches if each.callable_people(now, on_the_phone)]
         batch = busy[dice.at % len(busy)] if busy and dice.who else self.a_batch(dice.at)
         able = batch.callable_people(now, on_the_phone)
         asleep = [each.contact_id for each in batch.people if each.due_at is not None]
         try:
-            dialled = self.house.dial(batch.batch_id, asleep)
+            dialled = self.world.dial(batch.batch_id, asleep)
         except NumberBusy:
             assert any(each.number in on_the_phone for each in batch.people), "no number is busy"
             return
@@ -289,7 +289,7 @@ class ContractMachine(RuleBasedStateMachine):
 
     def ring(self, dice: Dice) -> None:
         for call in self.calls[dice.at % 2 :][:1]:
-            told = self.house.report(call.execution_id, "ringing", f"{call.number}:1")
+            told = self.world.report(call.execution_id, "ringing", f"{call.number}:1")
             same(told, "duplicate" if call.has_rung else "accepted")
             call.has_rung = True
             call.batch.rang(call.person)
@@ -307,19 +307,19 @@ class ContractMachine(RuleBasedStateMachine):
             self.end(call, dice.outcome, dice.agreed_in)
 
     def end(self, call: LiveCall, outcome: str, agreed_in: int | None) -> None:
-        now = self.house.clock()
+        now = self.world.clock()
         agreed_at = None if agreed_in is None else now + timedelta(seconds=agreed_in)
         agreed = {} if agreed_at is None else {"follow_up_at": wire(agreed_at)}
-        told = [self.house.report(call.execution_id, outcome, f"{call.number}:2", **agreed) for _ in range(2)]
-        told.append(self.house.report(call.execution_id, "in_progress", f"{call.number}:3"))
+        told = [self.world.report(call.execution_id, outcome, f"{call.number}:2", **agreed) for _ in range(2)]
+        told.append(self.world.report(call.execution_id, "in_progress", f"{call.number}:3"))
         same(told, ["accepted", "duplicate", "stale"])
-        self.house.settle(call.batch.batch_id, call.person.contact_id, call.attempt)
+        self.world.settle(call.batch.batch_id, call.person.contact_id, call.attempt)
         call.batch.call_ended(call.person, outcome, agreed_at, now)
         self.calls.remove(call)
         self.check(call.batch)
 
     def pass_time(self, _: Dice) -> None:
-        self.house.clock.pass_time(timedelta(seconds=90))
+        self.world.clock.pass_time(timedelta(seconds=90))
         self.check(*[each for each in self.batches if not each.is_over])
 
     # What must hold.
@@ -327,12 +327,12 @@ class ContractMachine(RuleBasedStateMachine):
     def make(self, path: str, body: dict[str, Any], expected: Answer, batch: Batch | None) -> bool:
         """Post what makes something under a key, and note what was made."""
         key = f"model-{next(_turns)}"
-        answer = self.house.ask("POST", path, body, key=key)
+        answer = self.world.ask("POST", path, body, key=key)
         agree(answer, expected)
         if answer.status_code == 201 and batch is not None:
             batch.batch_id = answer.json()["batch_id"]
             self.sent.append(Sent(path, body, key, answer.json()))
-            listed = self.house.read(f"/batches/{batch.batch_id}/contacts?limit=1000")
+            listed = self.world.read(f"/batches/{batch.batch_id}/contacts?limit=1000")
             for person, shown in zip(batch.people, listed, strict=True):
                 person.contact_id = shown["contact_id"]
         return answer.status_code == 201
@@ -341,8 +341,8 @@ class ContractMachine(RuleBasedStateMachine):
         """Let the workflows do what is due, and compare what the API tells of whoever was touched."""
         for each in touched:
             if not each.is_over and each.is_there:
-                self.house.look(each.batch_id)
-                each.time_passed(self.house.clock())
+                self.world.look(each.batch_id)
+                each.time_passed(self.world.clock())
         if touched:
             self.compare_people(touched[self.steps % len(touched)])
         for campaign in self.campaigns:
@@ -350,7 +350,7 @@ class ContractMachine(RuleBasedStateMachine):
                 self.compare_campaign(campaign)
 
     def compare_people(self, batch: Batch) -> None:
-        answer = self.house.ask("GET", f"/batches/{batch.batch_id}/contacts?limit=1000")
+        answer = self.world.ask("GET", f"/batches/{batch.batch_id}/contacts?limit=1000")
         if not batch.is_there:
             agree(answer, Answer(404, "Batch not found"))
             return
@@ -369,12 +369,12 @@ class ContractMachine(RuleBasedStateMachine):
     def compare_campaign(self, campaign: Campaign) -> None:
         path = f"/campaigns/{campaign.campaign_id}"
         if campaign.is_deleted:
-            agree(self.house.ask("GET", path), Answer(404, "Campaign not found"))
+            agree(self.world.ask("GET", path), Answer(404, "Campaign not found"))
             return
-        told = self.house.read(path)
+        told = self.world.read(path)
         same(told["status"], campaign.status)
         same({name: told[name] for name in campaign.call_counters}, campaign.call_counters)
-        shown = [shown_batch(each) for each in self.house.read(f"{path}/batches?limit=1000")]
+        shown = [shown_batch(each) for each in self.world.read(f"{path}/batches?limit=1000")]
         there = [each for each in reversed(campaign.batches) if each.is_there]
         same(
             shown,
@@ -382,13 +382,13 @@ class ContractMachine(RuleBasedStateMachine):
         )
 
 
-def walk(house: House, seed: int, steps: int) -> None:
+def walk(world: World, seed: int, steps: int) -> None:
     """Go so many steps at random. Raises AssertionError, with all steps, where the API and the model differ.
 
     Hypothesis begins with small examples, and comes to crowded ones only after many.
     """
     chance = Random(seed)
-    machine = type("Walk", (ContractMachine,), {"house": house})()
+    machine = type("Walk", (ContractMachine,), {"world": world})()
     machine.begin(1 + seed % 2)
     gone: list[str] = []
     for _ in range(steps):

@@ -10,7 +10,7 @@ from hypothesis.stateful import run_state_machine_as_test
 from embedded.postgres import EmbeddedPostgres
 from tests.conftest import a_database
 from tests.model.machine import ContractMachine, walk
-from tests.model.world import House
+from tests.model.world import World
 
 pytestmark = pytest.mark.store
 
@@ -26,18 +26,18 @@ QUICK = settings(
 
 
 @pytest.fixture(scope="module")
-def house(postgres: EmbeddedPostgres) -> Iterator[House]:
-    with a_database(postgres) as address, closing(House(address)) as opened:
+def world(postgres: EmbeddedPostgres) -> Iterator[World]:
+    with a_database(postgres) as address, closing(World(address)) as opened:
         yield opened
 
 
-def test_examples_agree_with_the_contract_at_every_step(house: House) -> None:
-    machine = type("Contract", (ContractMachine,), {"house": house})
+def test_examples_agree_with_the_contract_at_every_step(world: World) -> None:
+    machine = type("Contract", (ContractMachine,), {"world": world})
     run_state_machine_as_test(machine, settings=QUICK)
 
 
 @pytest.mark.parametrize("seed", [1, 2])
 def test_statuses_counters_and_refusals_of_a_long_walk_agree_with_the_contract_at_every_step(
-    house: House, seed: int
+    world: World, seed: int
 ) -> None:
-    walk(house, seed, 50)
+    walk(world, seed, 50)

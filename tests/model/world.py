@@ -42,7 +42,7 @@ class NumberBusy(Exception):
     """The number of whoever was granted a slot is on another call; the contact waits on."""
 
 
-class House:
+class World:
     """An API process and a worker without Temporal between them; its clock stands until it is moved."""
 
     def __init__(self, database_url: str) -> None:

@@ -22,7 +22,7 @@ from domain.lifecycle import Action
 from domain.presets import PRESETS
 from domain.webhooks import DeliveryState, DisabledReason, EventType
 from store.schema.tables import METADATA
-from tests.activities.world import Scene
+from tests.activities.world import World
 from tests.replay import frozen_names as frozen
 from workflows import messages, names
 from workflows.batch.workflow import BatchWorkflow
@@ -70,7 +70,7 @@ def found_workflows() -> Mapping[str, Mapping[str, str]]:
 
 def activities() -> Mapping[str, Sequence[Callable[..., object]]]:
     """Return what workers register, by task queue; local ones by the queue of their workflow."""
-    scene = Scene()
+    scene = World()
     return {
         names.CONTROL_QUEUE: scene.of_slots.local,
         names.CONTACT_QUEUE: scene.of_contacts.local,

@@ -13,7 +13,7 @@ import pytest
 from console.api_client import JsonObject
 from settings import ProviderName
 from tests.e2e.scenes import a_batch, a_campaign
-from tests.e2e.world import House, a_house, a_plan
+from tests.e2e.world import World, a_plan, a_world
 from tests.sip.loop import NUMBER, SECRET, PhoneLoop, a_phone_loop, wait_for
 
 pytestmark = [pytest.mark.e2e, pytest.mark.server, pytest.mark.timeout(120)]
@@ -44,7 +44,7 @@ def loop() -> Iterator[PhoneLoop]:
 
 
 @pytest.fixture
-def house(loop: PhoneLoop) -> Iterator[House]:
+def world(loop: PhoneLoop) -> Iterator[World]:
     folder = Path(tempfile.mkdtemp(prefix="apollo-e2e-")).resolve()
     try:
         plan = a_plan(folder)
@@ -56,7 +56,7 @@ def house(loop: PhoneLoop) -> Iterator[House]:
             "APOLLO_DIAL_TIMEOUT_SECONDS": "5",
         }
         settings = plan.settings.model_copy(update={"provider": ProviderName.ROTARY})
-        with a_house(replace(plan, settings=settings, environment={**plan.environment, **told})) as opened:
+        with a_world(replace(plan, settings=settings, environment={**plan.environment, **told})) as opened:
             yield opened
     finally:
         shutil.rmtree(folder)
@@ -89,14 +89,14 @@ def story(contact: JsonObject) -> tuple[object, list[Ending]]:
 
 
 def test_batch_of_five_people_ends_as_their_phones_answered_with_one_invite_per_attempt(
-    house: House, loop: PhoneLoop
+    world: World, loop: PhoneLoop
 ) -> None:
     started = time.monotonic()
-    batch_id = house.call_everybody(list(ENDINGS), limit=5)
-    house.wait_for_end(batch_id)
+    batch_id = world.call_everybody(list(ENDINGS), limit=5)
+    world.wait_for_end(batch_id)
 
     assert time.monotonic() - started < SILENCE_SECONDS
-    contacts = house.contacts(batch_id)
+    contacts = world.contacts(batch_id)
     assert {each["phone_number"]: story(each) for each in contacts} == ENDINGS
     attempts = {number: len(calls) for number, (_, calls) in ENDINGS.items()}
     assert loop.far_end.requests("INVITE") == attempts
@@ -107,19 +107,19 @@ def test_batch_of_five_people_ends_as_their_phones_answered_with_one_invite_per_
 
 
 def test_cancelled_batch_takes_back_who_does_not_ring_yet_lets_who_rings_ring_out_and_dials_nobody(
-    house: House, loop: PhoneLoop
+    world: World, loop: PhoneLoop
 ) -> None:
     people = [NEVER_ANSWERS, HARD_TO_REACH, ANSWERS]
-    campaign_id = a_campaign(house, retry_policy={"max_retries": 1, "cooldown_minutes": 0.02})
-    batch_id = a_batch(house, campaign_id, people, concurrency_limit=2)
-    house.wait_for(lambda: house.counters(batch_id)[0]["in_flight"] == 1, 20)
-    house.wait_for(lambda: loop.far_end.requests("INVITE").total() == 2, 2)
+    campaign_id = a_campaign(world, retry_policy={"max_retries": 1, "cooldown_minutes": 0.02})
+    batch_id = a_batch(world, campaign_id, people, concurrency_limit=2)
+    world.wait_for(lambda: world.counters(batch_id)[0]["in_flight"] == 1, 20)
+    world.wait_for(lambda: loop.far_end.requests("INVITE").total() == 2, 2)
 
-    house.api.act("batches", batch_id, "cancel")
-    house.wait_for(lambda: house.running_workflows(f"BatchId='{batch_id}'") == 0, 20)
-    house.wait_for(lambda: loop.far_end.requests("CANCEL").total() == 2, 5)
+    world.api.act("batches", batch_id, "cancel")
+    world.wait_for(lambda: world.running_workflows(f"BatchId='{batch_id}'") == 0, 20)
+    world.wait_for(lambda: loop.far_end.requests("CANCEL").total() == 2, 5)
 
-    assert {each["phone_number"]: story(each) for each in house.contacts(batch_id)} == {
+    assert {each["phone_number"]: story(each) for each in world.contacts(batch_id)} == {
         NEVER_ANSWERS: ("no_answer", [("no_answer", None, "ring timeout")]),
         HARD_TO_REACH: ("skipped", [("no_answer", None, "cancelled")]),
         ANSWERS: ("skipped", []),

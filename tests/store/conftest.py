@@ -12,7 +12,7 @@ from embedded.postgres import EmbeddedPostgres
 from store.database.engine import create_store_engine
 from tests.conftest import a_database
 from tests.store.emptied_tables import delete, truncate
-from tests.store.scenes import House, Stores
+from tests.store.scenes import Stores, World
 
 
 @pytest.fixture(scope="session")
@@ -59,9 +59,9 @@ def stores(request: pytest.FixtureRequest) -> Stores:
 
 
 @pytest.fixture(params=["postgres", "memory"])
-def house(request: pytest.FixtureRequest) -> House:
+def world(request: pytest.FixtureRequest) -> World:
     """Every store twice: the real ones, and the fakes that other rooms are tested with."""
     if request.param == "memory":
-        return House.in_memory()
+        return World.in_memory()
     stores: Stores = request.getfixturevalue("stores")
     return stores

@@ -94,7 +94,7 @@ _keys = count(1)
 
 
 @dataclass(frozen=True, kw_only=True)
-class House:
+class World:
     """Every store that knows people, wherever it keeps them."""
 
     campaigns: CampaignStore
@@ -115,7 +115,7 @@ class House:
     number_zones: NumberZoneStore
 
     @classmethod
-    def in_memory(cls) -> "House":
+    def in_memory(cls) -> "World":
         tables = Tables()
         return cls(
             campaigns=FakeCampaignStore(tables),
@@ -264,7 +264,7 @@ _A_SLOT = text(
 
 
 @dataclass(frozen=True, kw_only=True)
-class Stores(House):
+class Stores(World):
     """The same on one database."""
 
     engine: AsyncEngine

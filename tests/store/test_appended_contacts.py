@@ -25,7 +25,7 @@ from domain.ports import AppendedContacts, IdempotencyKey, KeyedRequest
 from domain.suppression import NewSuppression
 from tests.builders import MONDAY_NOON, ORGANIZATION, a_new_contact
 from tests.store import append_race
-from tests.store.scenes import House, Stores
+from tests.store.scenes import Stores, World
 
 pytestmark = pytest.mark.store
 
@@ -37,93 +37,93 @@ def _people(*numbers: int) -> Sequence[NewContact]:
 
 
 async def _append(
-    house: House, batch: Batch, people: Sequence[NewContact], keyed: Any = None, *, refuses: bool = False
+    world: World, batch: Batch, people: Sequence[NewContact], keyed: Any = None, *, refuses: bool = False
 ) -> AppendedContacts:
-    return await house.batches.append(
+    return await world.batches.append(
         ORGANIZATION, batch.batch_id, people, SOON, keyed, refuses_duplicates=refuses
     )
 
 
 @pytest.mark.parametrize("status", sorted(set(BatchStatus) - TERMINAL_BATCH))
 async def test_contacts_come_behind_those_that_are_there_and_the_counters_are_exact(
-    house: House, status: BatchStatus
+    world: World, status: BatchStatus
 ) -> None:
-    batch = await house.a_batch_that_is(status)
-    before = await house.people_of(batch)
+    batch = await world.a_batch_that_is(status)
+    before = await world.people_of(batch)
 
-    appended = await _append(house, batch, _people(7, 8))
+    appended = await _append(world, batch, _people(7, 8))
 
     assert appended == AppendedContacts(total_contacts=3, duplicates=0)
-    people = await house.people_of(batch)
+    people = await world.people_of(batch)
     assert list(people[:1]) == list(before)
     assert [each.position for each in people] == [1, 2, 3]
     assert [(each.phone_number, each.status, each.created_at) for each in people[1:]] == [
         (each.phone_number, ContactStatus.PENDING, SOON) for each in _people(7, 8)
     ]
-    stands = await house.batch(batch)
+    stands = await world.batch(batch)
     assert (stands.total_contacts, stands.counters) == (3, Counters(pending=3))
     assert (stands.status, stands.updated_at) == (status, SOON)
 
 
-async def test_numbers_that_are_there_are_passed_over(house: House) -> None:
-    batch = await house.a_kept_batch(2)
-    appended = await _append(house, batch, _people(2, 3, 1))
+async def test_numbers_that_are_there_are_passed_over(world: World) -> None:
+    batch = await world.a_kept_batch(2)
+    appended = await _append(world, batch, _people(2, 3, 1))
     assert appended == AppendedContacts(total_contacts=3, duplicates=2)
-    assert [each.phone_number for each in await house.people_of(batch)] == [
+    assert [each.phone_number for each in await world.people_of(batch)] == [
         each.phone_number for each in _people(1, 2, 3)
     ]
 
 
-async def test_all_of_them_duplicates_changes_nothing(house: House) -> None:
-    batch = await house.a_kept_batch(2)
-    assert await _append(house, batch, _people(1, 2)) == AppendedContacts(total_contacts=2, duplicates=2)
-    assert await house.batch(batch) == batch
+async def test_all_of_them_duplicates_changes_nothing(world: World) -> None:
+    batch = await world.a_kept_batch(2)
+    assert await _append(world, batch, _people(1, 2)) == AppendedContacts(total_contacts=2, duplicates=2)
+    assert await world.batch(batch) == batch
 
 
-async def test_refused_duplicates_are_named_by_their_places_and_nothing_is_kept(house: House) -> None:
-    batch = await house.a_kept_batch(2)
+async def test_refused_duplicates_are_named_by_their_places_and_nothing_is_kept(world: World) -> None:
+    batch = await world.a_kept_batch(2)
     with pytest.raises(NumbersKnown) as refused:
-        await _append(house, batch, _people(2, 3, 1), refuses=True)
+        await _append(world, batch, _people(2, 3, 1), refuses=True)
     assert refused.value.rows == (0, 2)
-    assert await house.batch(batch) == batch
+    assert await world.batch(batch) == batch
 
 
-async def test_bad_rows_are_kept_as_skipped_and_are_nobodys_duplicates(house: House) -> None:
+async def test_bad_rows_are_kept_as_skipped_and_are_nobodys_duplicates(world: World) -> None:
     bad = replace(a_new_contact(1), skip_detail="bad")
-    batch = await house.a_kept_batch([bad])
-    appended = await _append(house, batch, [bad, a_new_contact(1)])
+    batch = await world.a_kept_batch([bad])
+    appended = await _append(world, batch, [bad, a_new_contact(1)])
     assert appended == AppendedContacts(total_contacts=3, duplicates=0)
-    assert [each.skip_reason for each in await house.people_of(batch)] == [
+    assert [each.skip_reason for each in await world.people_of(batch)] == [
         SkipReason.INVALID_NUMBER,
         SkipReason.INVALID_NUMBER,
         None,
     ]
 
 
-async def test_suppressed_number_is_skipped_and_those_before_stay_as_they_are(house: House) -> None:
-    batch = await house.a_kept_batch(1)
+async def test_suppressed_number_is_skipped_and_those_before_stay_as_they_are(world: World) -> None:
+    batch = await world.a_kept_batch(1)
     for person in _people(1, 2):
         new = NewSuppression(phone_number=person.phone_number)
-        await house.suppressions.add(ORGANIZATION, new, MONDAY_NOON, added_by=TokenId("tok_1"))
-    await _append(house, batch, _people(2, 3))
-    assert [each.skip_reason for each in await house.people_of(batch)] == [None, SkipReason.SUPPRESSED, None]
+        await world.suppressions.add(ORGANIZATION, new, MONDAY_NOON, added_by=TokenId("tok_1"))
+    await _append(world, batch, _people(2, 3))
+    assert [each.skip_reason for each in await world.people_of(batch)] == [None, SkipReason.SUPPRESSED, None]
 
 
 @pytest.mark.parametrize("status", sorted(TERMINAL_BATCH))
-async def test_batch_that_is_over_takes_nobody(house: House, status: BatchStatus) -> None:
-    batch = await house.a_batch_that_is(status)
+async def test_batch_that_is_over_takes_nobody(world: World, status: BatchStatus) -> None:
+    batch = await world.a_batch_that_is(status)
     with pytest.raises(IllegalTransition) as refused:
-        await _append(house, batch, _people(7))
+        await _append(world, batch, _people(7))
     assert refused.value.message == f"Batch is {status} and cannot take contacts"
 
 
-async def test_foreign_and_deleted_batches_take_nobody(house: House) -> None:
-    kept, gone = await house.a_kept_batch(), await house.a_kept_batch()
-    await house.campaigns.act(ORGANIZATION, gone.campaign_id, Action.CANCEL, MONDAY_NOON)
-    await house.campaigns.delete(ORGANIZATION, gone.campaign_id, MONDAY_NOON)
+async def test_foreign_and_deleted_batches_take_nobody(world: World) -> None:
+    kept, gone = await world.a_kept_batch(), await world.a_kept_batch()
+    await world.campaigns.act(ORGANIZATION, gone.campaign_id, Action.CANCEL, MONDAY_NOON)
+    await world.campaigns.delete(ORGANIZATION, gone.campaign_id, MONDAY_NOON)
     for organization, batch in ((OrganizationId("org_other"), kept), (ORGANIZATION, gone)):
         with pytest.raises(BatchNotFound):
-            await house.batches.append(organization, batch.batch_id, _people(7), SOON)
+            await world.batches.append(organization, batch.batch_id, _people(7), SOON)
 
 
 async def test_batch_that_would_hold_too_many_takes_nobody(stores: Stores) -> None:
@@ -135,12 +135,12 @@ async def test_batch_that_would_hold_too_many_takes_nobody(stores: Stores) -> No
     assert len(await stores.people_of(batch)) == 1
 
 
-async def test_appended_contact_is_granted_a_slot_by_a_batch_that_has_looked_at_all(house: House) -> None:
-    batch = await house.a_kept_batch(1)
-    first = await house.grant(batch.batch_id)
-    await _append(house, batch, _people(7))
-    second = await house.grant(batch.batch_id, cursor=first.cursor)
-    people = await house.people_of(batch)
+async def test_appended_contact_is_granted_a_slot_by_a_batch_that_has_looked_at_all(world: World) -> None:
+    batch = await world.a_kept_batch(1)
+    first = await world.grant(batch.batch_id)
+    await _append(world, batch, _people(7))
+    second = await world.grant(batch.batch_id, cursor=first.cursor)
+    people = await world.people_of(batch)
     assert [each.contact_id for each in (*first.granted, *second.granted)] == [
         each.contact_id for each in people
     ]

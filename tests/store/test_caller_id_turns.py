@@ -19,7 +19,7 @@ from domain.settlement import Settlement
 from store.database.engine import create_store_engine, single_statement, transaction
 from store.database.ids import mint
 from tests.builders import MONDAY_NOON, a_claim, a_new_contact, some_caller_ids
-from tests.store.scenes import House, SlottedCalls, Stores
+from tests.store.scenes import SlottedCalls, Stores, World
 
 pytestmark = pytest.mark.store
 
@@ -32,7 +32,7 @@ AGREED = Settlement(status=ContactStatus.FOLLOWUP_SCHEDULED, follow_up_at=MONDAY
 
 
 async def _dial(
-    house: House,
+    world: World,
     person: Contact,
     ids: CallerIds,
     *,
@@ -40,45 +40,45 @@ async def _dial(
     kind: AttemptKind = AttemptKind.INITIAL,
 ) -> CallRecord:
     claim = a_claim(person.contact_id, caller_ids=ids, attempt=attempt, kind=kind, draw=0.9)
-    claimed = await house.calls.claim_attempt(claim, MONDAY_NOON)
+    claimed = await world.calls.claim_attempt(claim, MONDAY_NOON)
     assert isinstance(claimed, Claimed)
     assert claimed.may_ask
     return claimed.record
 
 
-async def _shown(house: House, people: list[Contact], ids: CallerIds) -> list[str | None]:
+async def _shown(world: World, people: list[Contact], ids: CallerIds) -> list[str | None]:
     """The numbers that first attempts show, one after the other, while all of them live."""
-    return [(await _dial(house, person, ids)).from_number for person in people]
+    return [(await _dial(world, person, ids)).from_number for person in people]
 
 
 async def _end(
-    house: House,
+    world: World,
     record: CallRecord,
     settlement: Settlement = RETRY,
     outcome: CallStatus = CallStatus.BUSY,
 ) -> None:
-    await house.calls.record_dial(record.execution_id, DialState.ACCEPTED)
-    await house.hears(record, outcome)
-    await house.contacts.settle(record.contact_id, record.attempt, settlement, MONDAY_NOON)
+    await world.calls.record_dial(record.execution_id, DialState.ACCEPTED)
+    await world.hears(record, outcome)
+    await world.contacts.settle(record.contact_id, record.attempt, settlement, MONDAY_NOON)
 
 
-async def _give_back(house: House, record: CallRecord) -> None:
-    await house.calls.record_dial(record.execution_id, DialState.READY)
+async def _give_back(world: World, record: CallRecord) -> None:
+    await world.calls.record_dial(record.execution_id, DialState.READY)
 
 
-async def _batches_of_one_campaign(house: House, *sizes: int) -> tuple[Campaign, list[Batch]]:
+async def _batches_of_one_campaign(world: World, *sizes: int) -> tuple[Campaign, list[Batch]]:
     """Batches whose people all have numbers of their own."""
-    campaign, begin, made = await house.a_kept_campaign(), 1, []
+    campaign, begin, made = await world.a_kept_campaign(), 1, []
     for size in sizes:
         people = [a_new_contact(number) for number in range(begin, begin + size)]
-        made.append(await house.a_kept_batch(people, campaign=campaign))
+        made.append(await world.a_kept_batch(people, campaign=campaign))
         begin += size
     return campaign, made
 
 
-async def _people(house: House, *sizes: int) -> list[Contact]:
-    _, batches = await _batches_of_one_campaign(house, *sizes)
-    return [person for batch in batches for person in await house.people_of(batch)]
+async def _people(world: World, *sizes: int) -> list[Contact]:
+    _, batches = await _batches_of_one_campaign(world, *sizes)
+    return [person for batch in batches for person in await world.people_of(batch)]
 
 
 def _spread(shown: Counter[str | None]) -> int:
@@ -109,56 +109,56 @@ async def test_claims_of_two_worker_processes_share_the_turns(stores: Stores, da
     assert Counter(each.from_number for each in records) == dict.fromkeys(NUMBERS, 10)
 
 
-async def test_batches_without_numbers_take_the_turns_of_their_campaign_together(house: House) -> None:
-    first, second, third, fourth = await _people(house, 1, 2, 1)
-    assert await _shown(house, [third, first, fourth, second], ROUND) == [FIRST, SECOND, THIRD, FIRST]
+async def test_batches_without_numbers_take_the_turns_of_their_campaign_together(world: World) -> None:
+    first, second, third, fourth = await _people(world, 1, 2, 1)
+    assert await _shown(world, [third, first, fourth, second], ROUND) == [FIRST, SECOND, THIRD, FIRST]
 
 
-async def test_batch_with_numbers_of_its_own_takes_turns_by_itself(house: House) -> None:
-    a, b, c, d = await _people(house, 2, 2)
+async def test_batch_with_numbers_of_its_own_takes_turns_by_itself(world: World) -> None:
+    a, b, c, d = await _people(world, 2, 2)
     own = replace(ROUND, are_own=True)
-    assert await _shown(house, [a], ROUND) == [FIRST]
-    assert await _shown(house, [c, d], own) == [FIRST, SECOND]
-    assert await _shown(house, [b], ROUND) == [SECOND]
+    assert await _shown(world, [a], ROUND) == [FIRST]
+    assert await _shown(world, [c, d], own) == [FIRST, SECOND]
+    assert await _shown(world, [b], ROUND) == [SECOND]
 
 
-async def test_campaigns_take_turns_by_themselves(house: House) -> None:
-    here, there = await _people(house, 1), await house.a_person(people=[a_new_contact(77)])
-    assert await _shown(house, [*here, there], ROUND) == [FIRST, FIRST]
+async def test_campaigns_take_turns_by_themselves(world: World) -> None:
+    here, there = await _people(world, 1), await world.a_person(people=[a_new_contact(77)])
+    assert await _shown(world, [*here, there], ROUND) == [FIRST, FIRST]
 
 
-async def test_list_that_is_changed_continues_the_turn_in_its_new_length(house: House) -> None:
-    people = await _people(house, 7)
-    assert await _shown(house, people[:4], ROUND) == [FIRST, SECOND, THIRD, FIRST]
+async def test_list_that_is_changed_continues_the_turn_in_its_new_length(world: World) -> None:
+    people = await _people(world, 7)
+    assert await _shown(world, people[:4], ROUND) == [FIRST, SECOND, THIRD, FIRST]
     shorter = some_caller_ids(SECOND, THIRD)
-    assert await _shown(house, people[4:], shorter) == [SECOND, THIRD, SECOND]
+    assert await _shown(world, people[4:], shorter) == [SECOND, THIRD, SECOND]
 
 
 async def test_counts_never_differ_by_more_than_one_with_redials_give_backs_and_lost_claims(
-    house: House,
+    world: World,
 ) -> None:
     """Calls of two batches in a random order, some doubled, given back, redialled, or on a busy number."""
     dice = random.Random(8)
-    campaign, (one, other) = await _batches_of_one_campaign(house, 12, 12)
-    doubles = await house.people_of(
-        await house.a_kept_batch([a_new_contact(n) for n in range(1, 13)], campaign=campaign)
+    campaign, (one, other) = await _batches_of_one_campaign(world, 12, 12)
+    doubles = await world.people_of(
+        await world.a_kept_batch([a_new_contact(n) for n in range(1, 13)], campaign=campaign)
     )
-    waiting = [(each, 1) for batch in (one, other) for each in await house.people_of(batch)]
+    waiting = [(each, 1) for batch in (one, other) for each in await world.people_of(batch)]
     shown: Counter[str | None] = Counter()
     for _ in range(60):
         person, attempt = waiting.pop(dice.randrange(len(waiting)))
         kind = AttemptKind.INITIAL if attempt == 1 else AttemptKind.RETRY
-        record = await _dial(house, person, ROUND, attempt=attempt, kind=kind)
+        record = await _dial(world, person, ROUND, attempt=attempt, kind=kind)
         shown[record.from_number] += 1
         assert _spread(shown) <= 1
         if person.phone_number in (each.phone_number for each in doubles):
             busy = a_claim(doubles[person.position - 1].contact_id, caller_ids=ROUND)
-            assert await house.calls.claim_attempt(busy, MONDAY_NOON) is Gate.NUMBER_BUSY
+            assert await world.calls.claim_attempt(busy, MONDAY_NOON) is Gate.NUMBER_BUSY
         if dice.random() < 0.3:
-            await _give_back(house, record)
-            again = await _dial(house, person, ROUND, attempt=attempt, kind=kind)
+            await _give_back(world, record)
+            again = await _dial(world, person, ROUND, attempt=attempt, kind=kind)
             assert again.from_number == record.from_number
-        await _end(house, record)
+        await _end(world, record)
         waiting.append((person, attempt + 1))
 
 
@@ -191,84 +191,84 @@ async def test_only_number_of_a_list_needs_no_turn(stores: Stores) -> None:
 
 @pytest.mark.parametrize("ids", ALL_STRATEGIES, ids=lambda ids: str(ids.strategy))
 async def test_attempt_that_was_given_back_keeps_its_number_while_it_is_listed(
-    house: House, ids: CallerIds
+    world: World, ids: CallerIds
 ) -> None:
-    person, *others = await _people(house, 3)
-    record = await _dial(house, person, ids)
-    await _give_back(house, record)
-    await _shown(house, list(others), ids)
-    again = await _dial(house, person, ids)
+    person, *others = await _people(world, 3)
+    record = await _dial(world, person, ids)
+    await _give_back(world, record)
+    await _shown(world, list(others), ids)
+    again = await _dial(world, person, ids)
     assert again.from_number == record.from_number
-    await _give_back(house, again)
+    await _give_back(world, again)
     rest = tuple(each for each in NUMBERS if each != record.from_number)
-    elsewhere = await _dial(house, person, replace(ids, numbers=rest))
+    elsewhere = await _dial(world, person, replace(ids, numbers=rest))
     assert elsewhere.from_number in rest
-    assert await house.call(record) == elsewhere
+    assert await world.call(record) == elsewhere
 
 
-async def test_redials_of_a_sticky_campaign_show_the_number_of_the_first_attempt(house: House) -> None:
-    first, second = await _people(house, 2)
+async def test_redials_of_a_sticky_campaign_show_the_number_of_the_first_attempt(world: World) -> None:
+    first, second = await _people(world, 2)
     sticky = replace(ROUND, is_sticky=True)
-    assert await _shown(house, [first, second], sticky) == [FIRST, SECOND]
+    assert await _shown(world, [first, second], sticky) == [FIRST, SECOND]
     for person, number in ((second, SECOND), (first, FIRST)):
         for attempt in (1, 2):
-            newest = (await house.contacts.calls_of([person.contact_id]))[person.contact_id][-1]
-            await _end(house, newest)
-            again = await _dial(house, person, sticky, attempt=attempt + 1, kind=AttemptKind.RETRY)
+            newest = (await world.contacts.calls_of([person.contact_id]))[person.contact_id][-1]
+            await _end(world, newest)
+            again = await _dial(world, person, sticky, attempt=attempt + 1, kind=AttemptKind.RETRY)
             assert again.from_number == number
 
 
-async def test_sticky_redial_whose_number_is_no_longer_listed_takes_a_turn(house: House) -> None:
-    (person,) = await _people(house, 1)
-    await _end(house, await _dial(house, person, ROUND))
+async def test_sticky_redial_whose_number_is_no_longer_listed_takes_a_turn(world: World) -> None:
+    (person,) = await _people(world, 1)
+    await _end(world, await _dial(world, person, ROUND))
     rest = some_caller_ids(SECOND, THIRD, is_sticky=True)
-    assert (await _dial(house, person, rest, attempt=2, kind=AttemptKind.RETRY)).from_number == THIRD
+    assert (await _dial(world, person, rest, attempt=2, kind=AttemptKind.RETRY)).from_number == THIRD
 
 
-async def test_sticky_redial_takes_no_turn(house: House) -> None:
-    first, second, third = await _people(house, 3)
+async def test_sticky_redial_takes_no_turn(world: World) -> None:
+    first, second, third = await _people(world, 3)
     sticky = replace(ROUND, is_sticky=True)
-    record = await _dial(house, first, sticky)
-    await _end(house, record)
-    await _dial(house, first, sticky, attempt=2, kind=AttemptKind.RETRY)
-    assert await _shown(house, [second, third], sticky) == [SECOND, THIRD]
+    record = await _dial(world, first, sticky)
+    await _end(world, record)
+    await _dial(world, first, sticky, attempt=2, kind=AttemptKind.RETRY)
+    assert await _shown(world, [second, third], sticky) == [SECOND, THIRD]
 
 
 @pytest.mark.parametrize("ids", ALL_STRATEGIES, ids=lambda ids: str(ids.strategy))
-async def test_follow_up_shows_the_number_that_reached_the_person(house: House, ids: CallerIds) -> None:
-    person, *others = await _people(house, 4)
-    await _end(house, await _dial(house, person, some_caller_ids(THIRD)))
-    reached = await _dial(house, person, some_caller_ids(SECOND), attempt=2, kind=AttemptKind.RETRY)
-    await _end(house, reached, AGREED, CallStatus.COMPLETED)
-    await _shown(house, list(others), ids)
-    followed = await _dial(house, person, ids, attempt=3, kind=AttemptKind.FOLLOW_UP)
+async def test_follow_up_shows_the_number_that_reached_the_person(world: World, ids: CallerIds) -> None:
+    person, *others = await _people(world, 4)
+    await _end(world, await _dial(world, person, some_caller_ids(THIRD)))
+    reached = await _dial(world, person, some_caller_ids(SECOND), attempt=2, kind=AttemptKind.RETRY)
+    await _end(world, reached, AGREED, CallStatus.COMPLETED)
+    await _shown(world, list(others), ids)
+    followed = await _dial(world, person, ids, attempt=3, kind=AttemptKind.FOLLOW_UP)
     assert followed.from_number == SECOND
 
 
-async def test_follow_up_takes_no_turn_and_counts_as_a_live_call(house: House) -> None:
-    person, a, b, c, d = await _people(house, 5)
-    await _end(house, await _dial(house, person, some_caller_ids(SECOND)), AGREED, CallStatus.COMPLETED)
-    await _dial(house, person, LEAST, attempt=2, kind=AttemptKind.FOLLOW_UP)
-    assert set(await _shown(house, [a, b], LEAST)) == {FIRST, THIRD}
-    assert await _shown(house, [c, d], ROUND) == [FIRST, SECOND]
+async def test_follow_up_takes_no_turn_and_counts_as_a_live_call(world: World) -> None:
+    person, a, b, c, d = await _people(world, 5)
+    await _end(world, await _dial(world, person, some_caller_ids(SECOND)), AGREED, CallStatus.COMPLETED)
+    await _dial(world, person, LEAST, attempt=2, kind=AttemptKind.FOLLOW_UP)
+    assert set(await _shown(world, [a, b], LEAST)) == {FIRST, THIRD}
+    assert await _shown(world, [c, d], ROUND) == [FIRST, SECOND]
 
 
-async def test_follow_up_whose_number_is_no_longer_listed_is_chosen_like_any_other(house: House) -> None:
-    (person,) = await _people(house, 1)
-    await _end(house, await _dial(house, person, some_caller_ids(THIRD)), AGREED, CallStatus.COMPLETED)
+async def test_follow_up_whose_number_is_no_longer_listed_is_chosen_like_any_other(world: World) -> None:
+    (person,) = await _people(world, 1)
+    await _end(world, await _dial(world, person, some_caller_ids(THIRD)), AGREED, CallStatus.COMPLETED)
     ids = some_caller_ids(FIRST, SECOND)
-    assert (await _dial(house, person, ids, attempt=2, kind=AttemptKind.FOLLOW_UP)).from_number == FIRST
+    assert (await _dial(world, person, ids, attempt=2, kind=AttemptKind.FOLLOW_UP)).from_number == FIRST
 
 
-async def test_least_loaded_never_takes_a_number_with_more_live_calls_than_another(house: House) -> None:
+async def test_least_loaded_never_takes_a_number_with_more_live_calls_than_another(world: World) -> None:
     """Calls of very unequal length."""
     dice = random.Random(4)
     live: list[CallRecord] = []
-    for person in await _people(house, 60):
+    for person in await _people(world, 60):
         while live and (len(live) > 7 or dice.random() < 0.4):
-            await _end(house, live.pop(dice.choice((0, -1, dice.randrange(len(live))))))
+            await _end(world, live.pop(dice.choice((0, -1, dice.randrange(len(live))))))
         carried = Counter(each.from_number for each in live)
-        record = await _dial(house, person, LEAST)
+        record = await _dial(world, person, LEAST)
         assert carried[record.from_number] == min(carried[number] for number in NUMBERS)
         live.append(record)
 
@@ -287,29 +287,29 @@ async def test_least_loaded_numbers_stay_level_while_ended_calls_are_replaced_at
         lines = dict(enumerate(records))
 
 
-async def test_one_call_at_a_time_goes_round_the_least_loaded_numbers(house: House) -> None:
+async def test_one_call_at_a_time_goes_round_the_least_loaded_numbers(world: World) -> None:
     shown = []
-    for person in await _people(house, 6):
-        record = await _dial(house, person, LEAST)
+    for person in await _people(world, 6):
+        record = await _dial(world, person, LEAST)
         shown.append(record.from_number)
-        await _end(house, record)
+        await _end(world, record)
     assert shown == [*NUMBERS, *NUMBERS]
 
 
-async def test_live_calls_of_another_batchs_own_numbers_count(house: House) -> None:
+async def test_live_calls_of_another_batchs_own_numbers_count(world: World) -> None:
     """Two lists of one campaign share a number."""
-    a, b, c = await _people(house, 2, 1)
+    a, b, c = await _people(world, 2, 1)
     own = some_caller_ids(FIRST, "+14155550199", strategy=CallerIdStrategy.LEAST_LOADED, are_own=True)
     pair = some_caller_ids(FIRST, SECOND, strategy=CallerIdStrategy.LEAST_LOADED)
-    assert await _shown(house, [a], some_caller_ids(FIRST)) == [FIRST]
-    assert await _shown(house, [c], own) == ["+14155550199"]
-    assert await _shown(house, [b], pair) == [SECOND]
+    assert await _shown(world, [a], some_caller_ids(FIRST)) == [FIRST]
+    assert await _shown(world, [c], own) == ["+14155550199"]
+    assert await _shown(world, [b], pair) == [SECOND]
 
 
-async def test_attempt_given_back_carries_no_live_call(house: House) -> None:
-    a, b = await _people(house, 2)
+async def test_attempt_given_back_carries_no_live_call(world: World) -> None:
+    a, b = await _people(world, 2)
     pair = some_caller_ids(FIRST, SECOND, strategy=CallerIdStrategy.LEAST_LOADED)
-    await _give_back(house, await _dial(house, a, some_caller_ids(SECOND)))
-    await _dial(house, b, some_caller_ids(FIRST))
-    again = await _dial(house, a, pair)
+    await _give_back(world, await _dial(world, a, some_caller_ids(SECOND)))
+    await _dial(world, b, some_caller_ids(FIRST))
+    again = await _dial(world, a, pair)
     assert again.from_number == SECOND

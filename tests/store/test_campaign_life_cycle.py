@@ -15,7 +15,7 @@ from domain.errors import CampaignNotFound, IllegalTransition
 from domain.identity import CampaignId, OrganizationId
 from domain.lifecycle import Action
 from tests.builders import MONDAY_NOON, ORGANIZATION
-from tests.store.scenes import LATER, House
+from tests.store.scenes import LATER, World
 
 pytestmark = pytest.mark.store
 
@@ -23,30 +23,30 @@ SOON = MONDAY_NOON + timedelta(hours=2)
 B, C = BatchStatus, CampaignStatus
 
 
-async def _act(house: House, campaign: Campaign, action: Action) -> Campaign:
-    acted, _ = await house.campaigns.act(ORGANIZATION, campaign.campaign_id, action, MONDAY_NOON)
+async def _act(world: World, campaign: Campaign, action: Action) -> Campaign:
+    acted, _ = await world.campaigns.act(ORGANIZATION, campaign.campaign_id, action, MONDAY_NOON)
     return acted
 
 
-async def _a_campaign_that_is(house: House, status: CampaignStatus) -> Campaign:
-    campaign = await house.a_kept_campaign()
+async def _a_campaign_that_is(world: World, status: CampaignStatus) -> Campaign:
+    campaign = await world.a_kept_campaign()
     if status is not C.DRAFT:
         last = B.COMPLETED if status is C.COMPLETED else B.IN_PROGRESS
-        await house.a_batch_that_is(last, campaign)
+        await world.a_batch_that_is(last, campaign)
     if status in (C.PAUSED, C.CANCELLED):
-        return await _act(house, campaign, Action.PAUSE if status is C.PAUSED else Action.CANCEL)
-    return await house.campaigns.get(ORGANIZATION, campaign.campaign_id)
+        return await _act(world, campaign, Action.PAUSE if status is C.PAUSED else Action.CANCEL)
+    return await world.campaigns.get(ORGANIZATION, campaign.campaign_id)
 
 
-async def _a_mixed_campaign(house: House) -> tuple[Campaign, dict[str, Batch]]:
+async def _a_mixed_campaign(world: World) -> tuple[Campaign, dict[str, Batch]]:
     """An active campaign with a batch of every kind."""
-    campaign = await house.a_kept_campaign()
-    batches = {status.value: await house.a_batch_that_is(status, campaign) for status in B}
-    return await house.campaigns.get(ORGANIZATION, campaign.campaign_id), batches
+    campaign = await world.a_kept_campaign()
+    batches = {status.value: await world.a_batch_that_is(status, campaign) for status in B}
+    return await world.campaigns.get(ORGANIZATION, campaign.campaign_id), batches
 
 
-async def _stands(house: House, batches: dict[str, Batch]) -> dict[str, tuple[BatchStatus, PausedBy | None]]:
-    now = {name: await house.batch(batch) for name, batch in batches.items()}
+async def _stands(world: World, batches: dict[str, Batch]) -> dict[str, tuple[BatchStatus, PausedBy | None]]:
+    now = {name: await world.batch(batch) for name, batch in batches.items()}
     return {name: (batch.status, batch.paused_by) for name, batch in now.items()}
 
 
@@ -66,32 +66,32 @@ OVER = {
     ],
 )
 async def test_legal_action_moves_the_campaign(
-    house: House, status: CampaignStatus, action: Action, becomes: CampaignStatus
+    world: World, status: CampaignStatus, action: Action, becomes: CampaignStatus
 ) -> None:
-    campaign = await _a_campaign_that_is(house, status)
-    acted, _ = await house.campaigns.act(ORGANIZATION, campaign.campaign_id, action, SOON)
+    campaign = await _a_campaign_that_is(world, status)
+    acted, _ = await world.campaigns.act(ORGANIZATION, campaign.campaign_id, action, SOON)
     assert acted == replace(campaign, status=becomes, updated_at=SOON)
-    assert await house.campaigns.get(ORGANIZATION, campaign.campaign_id) == acted
+    assert await world.campaigns.get(ORGANIZATION, campaign.campaign_id) == acted
 
 
-async def test_repeat_changes_neither_campaign_nor_batches(house: House) -> None:
-    campaign = await _a_campaign_that_is(house, C.PAUSED)
-    acted = await house.campaigns.act(ORGANIZATION, campaign.campaign_id, Action.PAUSE, SOON)
+async def test_repeat_changes_neither_campaign_nor_batches(world: World) -> None:
+    campaign = await _a_campaign_that_is(world, C.PAUSED)
+    acted = await world.campaigns.act(ORGANIZATION, campaign.campaign_id, Action.PAUSE, SOON)
     assert acted == (campaign, [])
 
 
-async def test_illegal_action_is_refused_and_changes_nothing(house: House) -> None:
-    campaign = await _a_campaign_that_is(house, C.COMPLETED)
+async def test_illegal_action_is_refused_and_changes_nothing(world: World) -> None:
+    campaign = await _a_campaign_that_is(world, C.COMPLETED)
     with pytest.raises(IllegalTransition):
-        await _act(house, campaign, Action.PAUSE)
-    assert await house.campaigns.get(ORGANIZATION, campaign.campaign_id) == campaign
+        await _act(world, campaign, Action.PAUSE)
+    assert await world.campaigns.get(ORGANIZATION, campaign.campaign_id) == campaign
 
 
-async def test_pause_holds_what_runs_or_waits_and_leaves_the_rest(house: House) -> None:
-    campaign, batches = await _a_mixed_campaign(house)
-    _, changed = await house.campaigns.act(ORGANIZATION, campaign.campaign_id, Action.PAUSE, SOON)
+async def test_pause_holds_what_runs_or_waits_and_leaves_the_rest(world: World) -> None:
+    campaign, batches = await _a_mixed_campaign(world)
+    _, changed = await world.campaigns.act(ORGANIZATION, campaign.campaign_id, Action.PAUSE, SOON)
     assert set(changed) == {batches["pending"].batch_id, batches["in_progress"].batch_id}
-    assert await _stands(house, batches) == OVER | {
+    assert await _stands(world, batches) == OVER | {
         "pending": (B.PAUSED, PausedBy.CAMPAIGN),
         "in_progress": (B.PAUSED, PausedBy.CAMPAIGN),
         "paused": (B.PAUSED, PausedBy.BATCH),
@@ -100,66 +100,66 @@ async def test_pause_holds_what_runs_or_waits_and_leaves_the_rest(house: House) 
 
 @pytest.mark.parametrize("all_batches", [False, True], ids=["own", "all"])
 async def test_resume_brings_back_what_was_paused_with_the_campaign_or_all(
-    house: House, all_batches: bool
+    world: World, all_batches: bool
 ) -> None:
-    campaign, batches = await _a_mixed_campaign(house)
-    await _act(house, campaign, Action.PAUSE)
-    _, changed = await house.campaigns.act(
+    campaign, batches = await _a_mixed_campaign(world)
+    await _act(world, campaign, Action.PAUSE)
+    _, changed = await world.campaigns.act(
         ORGANIZATION, campaign.campaign_id, Action.RESUME, SOON, all_batches=all_batches
     )
     resumed = {"pending", "in_progress"} | ({"paused"} if all_batches else set())
     assert set(changed) == {batches[name].batch_id for name in resumed}
-    assert await _stands(house, batches) == OVER | {
+    assert await _stands(world, batches) == OVER | {
         "pending": (B.PENDING, None),
         "in_progress": (B.IN_PROGRESS, None),
         "paused": (B.IN_PROGRESS, None) if all_batches else (B.PAUSED, PausedBy.BATCH),
     }
 
 
-async def test_resume_of_a_running_campaign_leaves_its_paused_batch_even_with_all(house: House) -> None:
-    campaign, batches = await _a_mixed_campaign(house)
-    acted = await house.campaigns.act(
+async def test_resume_of_a_running_campaign_leaves_its_paused_batch_even_with_all(world: World) -> None:
+    campaign, batches = await _a_mixed_campaign(world)
+    acted = await world.campaigns.act(
         ORGANIZATION, campaign.campaign_id, Action.RESUME, SOON, all_batches=True
     )
     assert acted == (campaign, [])
-    assert await house.batch(batches["paused"]) == batches["paused"]
+    assert await world.batch(batches["paused"]) == batches["paused"]
 
 
-async def test_batch_made_during_the_pause_is_resumed_with_the_campaign(house: House) -> None:
-    campaign = await _a_campaign_that_is(house, C.PAUSED)
-    batch = await house.a_kept_batch(campaign=campaign, scheduled_start=LATER)
+async def test_batch_made_during_the_pause_is_resumed_with_the_campaign(world: World) -> None:
+    campaign = await _a_campaign_that_is(world, C.PAUSED)
+    batch = await world.a_kept_batch(campaign=campaign, scheduled_start=LATER)
     assert batch.paused_by is PausedBy.CAMPAIGN
-    _, changed = await house.campaigns.act(ORGANIZATION, campaign.campaign_id, Action.RESUME, SOON)
+    _, changed = await world.campaigns.act(ORGANIZATION, campaign.campaign_id, Action.RESUME, SOON)
     assert batch.batch_id in changed
-    assert (await house.batch(batch)).status is B.PENDING
+    assert (await world.batch(batch)).status is B.PENDING
 
 
-async def test_cancel_ends_every_batch_that_is_not_over_and_says_so_of_its_people(house: House) -> None:
-    campaign, batches = await _a_mixed_campaign(house)
-    _, changed = await house.campaigns.act(ORGANIZATION, campaign.campaign_id, Action.CANCEL, SOON)
+async def test_cancel_ends_every_batch_that_is_not_over_and_says_so_of_its_people(world: World) -> None:
+    campaign, batches = await _a_mixed_campaign(world)
+    _, changed = await world.campaigns.act(ORGANIZATION, campaign.campaign_id, Action.CANCEL, SOON)
     ended = ("pending", "in_progress", "paused")
     assert set(changed) == {batches[name].batch_id for name in ended}
-    assert await _stands(house, batches) == OVER | dict.fromkeys(ended, (B.CANCELLED, None))
+    assert await _stands(world, batches) == OVER | dict.fromkeys(ended, (B.CANCELLED, None))
     for name in ended:
-        (person,) = await house.people_of(batches[name])
+        (person,) = await world.people_of(batches[name])
         assert (person.status, person.skip_reason) == (ContactStatus.SKIPPED, SkipReason.CAMPAIGN_CANCELLED)
-    (before,) = await house.people_of(batches["cancelled"])
+    (before,) = await world.people_of(batches["cancelled"])
     assert before.skip_reason is SkipReason.BATCH_CANCELLED
 
 
-async def test_campaign_of_another_is_left_alone(house: House) -> None:
-    running, other = await house.a_batch_that_is(B.IN_PROGRESS), await house.a_batch_that_is(B.IN_PROGRESS)
-    await house.campaigns.act(ORGANIZATION, running.campaign_id, Action.CANCEL, SOON)
-    assert await house.batch(other) == other
-    assert (await house.campaign_of(other)).status is C.ACTIVE
+async def test_campaign_of_another_is_left_alone(world: World) -> None:
+    running, other = await world.a_batch_that_is(B.IN_PROGRESS), await world.a_batch_that_is(B.IN_PROGRESS)
+    await world.campaigns.act(ORGANIZATION, running.campaign_id, Action.CANCEL, SOON)
+    assert await world.batch(other) == other
+    assert (await world.campaign_of(other)).status is C.ACTIVE
 
 
 @pytest.mark.parametrize(
     ("organization", "campaign"),
     [pytest.param("org_other", None, id="foreign"), pytest.param(ORGANIZATION, "cmp_no", id="unknown")],
 )
-async def test_unknown_campaign_is_not_found(house: House, organization: str, campaign: str | None) -> None:
-    mine = await _a_campaign_that_is(house, C.ACTIVE)
+async def test_unknown_campaign_is_not_found(world: World, organization: str, campaign: str | None) -> None:
+    mine = await _a_campaign_that_is(world, C.ACTIVE)
     campaign_id = mine.campaign_id if campaign is None else CampaignId(campaign)
     with pytest.raises(CampaignNotFound):
-        await house.campaigns.act(OrganizationId(organization), campaign_id, Action.PAUSE, SOON)
+        await world.campaigns.act(OrganizationId(organization), campaign_id, Action.PAUSE, SOON)

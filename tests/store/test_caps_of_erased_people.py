@@ -52,7 +52,7 @@ async def hashes(scene: Scene) -> int:
         return int(counted or 0)
 
 
-async def keep_house(scene: Scene, at: datetime, batches_for: timedelta | None = None) -> None:
+async def keep_world(scene: Scene, at: datetime, batches_for: timedelta | None = None) -> None:
     engine = scene.stores.engine
     await purge(
         RetentionParts(
@@ -201,9 +201,9 @@ async def test_hash_is_forgotten_once_no_cap_counts_its_call(scene: Scene) -> No
     await scene.was_called(await scene.waits())
     await scene.erase()
 
-    await keep_house(scene, MONDAY_NOON + 29 * DAY)
+    await keep_world(scene, MONDAY_NOON + 29 * DAY)
     during = await hashes(scene)
-    await keep_house(scene, MONDAY_NOON + 31 * DAY)
+    await keep_world(scene, MONDAY_NOON + 31 * DAY)
 
     assert (during, await hashes(scene)) == (1, 0)
 
@@ -218,7 +218,7 @@ async def test_batch_that_is_emptied_early_counts_as_long_as_a_cap_looks_back(sc
         id=person.batch_id,
     )
 
-    await keep_house(scene, MONDAY_NOON + 2 * DAY, batches_for=DAY)
+    await keep_world(scene, MONDAY_NOON + 2 * DAY, batches_for=DAY)
 
     assert await scene.found() == []
     again = await asked_again(scene, campaign, MONDAY_NOON + 2 * DAY)

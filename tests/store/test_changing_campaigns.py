@@ -18,7 +18,7 @@ from domain.ports import Claimed, RulesChanged, UnannouncedRules
 from domain.redial import RedialPolicy
 from store.database.engine import single_statement
 from tests.builders import MONDAY_NOON, ORGANIZATION, a_campaign_rules, a_claim, a_new_batch
-from tests.store.scenes import AFTER_ALL, EVERYTHING, House, Stores
+from tests.store.scenes import AFTER_ALL, EVERYTHING, Stores, World
 
 pytestmark = pytest.mark.store
 
@@ -33,12 +33,12 @@ def _hurried(rules: CampaignRules) -> CampaignRules:
     return replace(rules, retry_policy=RedialPolicy(cooldown=timedelta(minutes=1)))
 
 
-async def test_change_keeps_the_new_rules_and_names_the_unfinished_batches(house: House) -> None:
-    campaign = await house.a_kept_campaign()
-    batches = {status: await house.a_batch_that_is(status, campaign) for status in BatchStatus}
-    changed, told = await house.campaigns.change(ORGANIZATION, campaign.campaign_id, _renamed, SOON)
+async def test_change_keeps_the_new_rules_and_names_the_unfinished_batches(world: World) -> None:
+    campaign = await world.a_kept_campaign()
+    batches = {status: await world.a_batch_that_is(status, campaign) for status in BatchStatus}
+    changed, told = await world.campaigns.change(ORGANIZATION, campaign.campaign_id, _renamed, SOON)
     assert changed == replace(
-        await house.campaigns.get(ORGANIZATION, campaign.campaign_id),
+        await world.campaigns.get(ORGANIZATION, campaign.campaign_id),
         rules=a_campaign_rules(name="October"),
         updated_at=SOON,
     )
@@ -46,110 +46,110 @@ async def test_change_keeps_the_new_rules_and_names_the_unfinished_batches(house
     assert list(told) == sorted(batches[status].batch_id for status in unfinished)
 
 
-async def test_change_to_the_very_same_rules_writes_nothing(house: House) -> None:
-    campaign = await house.a_kept_campaign()
-    await house.a_kept_batch(campaign=campaign)
-    before = await house.campaigns.get(ORGANIZATION, campaign.campaign_id)
-    changed, told = await house.campaigns.change(
+async def test_change_to_the_very_same_rules_writes_nothing(world: World) -> None:
+    campaign = await world.a_kept_campaign()
+    await world.a_kept_batch(campaign=campaign)
+    before = await world.campaigns.get(ORGANIZATION, campaign.campaign_id)
+    changed, told = await world.campaigns.change(
         ORGANIZATION, campaign.campaign_id, lambda rules: rules, SOON
     )
     assert (changed, list(told)) == (before, [])
-    assert await house.campaigns.get(ORGANIZATION, campaign.campaign_id) == before
-    assert await house.reschedules.unannounced(AFTER_ALL, 9) == []
+    assert await world.campaigns.get(ORGANIZATION, campaign.campaign_id) == before
+    assert await world.reschedules.unannounced(AFTER_ALL, 9) == []
 
 
-async def test_refused_change_leaves_the_rules_as_they_were(house: House) -> None:
-    campaign = await house.a_kept_campaign()
+async def test_refused_change_leaves_the_rules_as_they_were(world: World) -> None:
+    campaign = await world.a_kept_campaign()
 
     def refuse(_: CampaignRules) -> CampaignRules:
         raise InvalidRequest([])
 
     with pytest.raises(InvalidRequest):
-        await house.campaigns.change(ORGANIZATION, campaign.campaign_id, refuse, SOON)
-    assert await house.campaigns.get(ORGANIZATION, campaign.campaign_id) == campaign
+        await world.campaigns.change(ORGANIZATION, campaign.campaign_id, refuse, SOON)
+    assert await world.campaigns.get(ORGANIZATION, campaign.campaign_id) == campaign
 
 
-async def test_foreign_and_deleted_campaigns_are_neither_changed_deleted_nor_counted(house: House) -> None:
-    kept, gone = await house.a_kept_campaign(), await house.a_kept_campaign()
-    await house.campaigns.delete(ORGANIZATION, gone.campaign_id, SOON)
+async def test_foreign_and_deleted_campaigns_are_neither_changed_deleted_nor_counted(world: World) -> None:
+    kept, gone = await world.a_kept_campaign(), await world.a_kept_campaign()
+    await world.campaigns.delete(ORGANIZATION, gone.campaign_id, SOON)
     foreign = OrganizationId("org_other")
     for organization, campaign in ((foreign, kept), (ORGANIZATION, gone)):
         with pytest.raises(CampaignNotFound):
-            await house.campaigns.change(organization, campaign.campaign_id, _renamed, SOON)
+            await world.campaigns.change(organization, campaign.campaign_id, _renamed, SOON)
         with pytest.raises(CampaignNotFound):
-            await house.campaigns.delete(organization, campaign.campaign_id, SOON)
+            await world.campaigns.delete(organization, campaign.campaign_id, SOON)
         with pytest.raises(CampaignNotFound):
-            await house.campaigns.stats(organization, campaign.campaign_id)
-    assert await house.campaigns.get(ORGANIZATION, kept.campaign_id) == kept
+            await world.campaigns.stats(organization, campaign.campaign_id)
+    assert await world.campaigns.get(ORGANIZATION, kept.campaign_id) == kept
 
 
-async def test_deletion_waits_for_the_last_unfinished_batch(house: House) -> None:
-    campaign = await house.a_kept_campaign()
+async def test_deletion_waits_for_the_last_unfinished_batch(world: World) -> None:
+    campaign = await world.a_kept_campaign()
     for status in BatchStatus:
-        await house.a_batch_that_is(status, campaign)
+        await world.a_batch_that_is(status, campaign)
     with pytest.raises(CampaignUnfinished) as refused:
-        await house.campaigns.delete(ORGANIZATION, campaign.campaign_id, SOON)
+        await world.campaigns.delete(ORGANIZATION, campaign.campaign_id, SOON)
     assert refused.value.message == "Campaign has 3 unfinished batches and cannot be deleted"
-    assert await house.campaigns.get(ORGANIZATION, campaign.campaign_id)
+    assert await world.campaigns.get(ORGANIZATION, campaign.campaign_id)
 
 
-async def test_deleted_campaign_takes_its_batches_and_their_calls_out_of_reach(house: House) -> None:
-    batch = await house.a_batch_that_is(BatchStatus.CANCELLED)
-    (person,) = await house.people_of(batch)
-    await house.campaigns.delete(ORGANIZATION, batch.campaign_id, SOON)
+async def test_deleted_campaign_takes_its_batches_and_their_calls_out_of_reach(world: World) -> None:
+    batch = await world.a_batch_that_is(BatchStatus.CANCELLED)
+    (person,) = await world.people_of(batch)
+    await world.campaigns.delete(ORGANIZATION, batch.campaign_id, SOON)
     with pytest.raises(BatchNotFound):
-        await house.batches.get(ORGANIZATION, batch.batch_id)
-    listed = await house.batches.list_batches(ORGANIZATION, campaign_id=None, statuses=[], window=EVERYTHING)
+        await world.batches.get(ORGANIZATION, batch.batch_id)
+    listed = await world.batches.list_batches(ORGANIZATION, campaign_id=None, statuses=[], window=EVERYTHING)
     assert listed.items == []
     with pytest.raises(CampaignNotFound):
-        await house.batches.create(a_new_batch(campaign_id=batch.campaign_id), [], SOON)
-    assert await house.calls.dial_brief(person.contact_id, 1) is None
-    assert await house.calls.claim_attempt(a_claim(person.contact_id), SOON) is Gate.BATCH_GONE
+        await world.batches.create(a_new_batch(campaign_id=batch.campaign_id), [], SOON)
+    assert await world.calls.dial_brief(person.contact_id, 1) is None
+    assert await world.calls.claim_attempt(a_claim(person.contact_id), SOON) is Gate.BATCH_GONE
 
 
-async def test_event_that_comes_after_the_deletion_is_recorded(house: House) -> None:
-    person = await house.a_person()
-    record = await house.claimed(person)
-    await house.hears(record, CallStatus.RINGING)
-    await house.campaigns.act(ORGANIZATION, person.campaign_id, Action.CANCEL, SOON)
-    await house.campaigns.delete(ORGANIZATION, person.campaign_id, SOON)
-    await house.hears(record, CallStatus.COMPLETED)
-    assert (await house.call(record)).call_status is CallStatus.COMPLETED
+async def test_event_that_comes_after_the_deletion_is_recorded(world: World) -> None:
+    person = await world.a_person()
+    record = await world.claimed(person)
+    await world.hears(record, CallStatus.RINGING)
+    await world.campaigns.act(ORGANIZATION, person.campaign_id, Action.CANCEL, SOON)
+    await world.campaigns.delete(ORGANIZATION, person.campaign_id, SOON)
+    await world.hears(record, CallStatus.COMPLETED)
+    assert (await world.call(record)).call_status is CallStatus.COMPLETED
 
 
-async def test_only_changes_that_move_times_are_announced_late(house: House) -> None:
-    still, moved = await house.a_kept_batch(), await house.a_kept_batch()
-    await house.campaigns.change(ORGANIZATION, moved.campaign_id, _hurried, SOON)
-    await house.campaigns.change(ORGANIZATION, moved.campaign_id, _renamed, SOON)
-    (behind,) = await house.reschedules.unannounced(AFTER_ALL, 9)
+async def test_only_changes_that_move_times_are_announced_late(world: World) -> None:
+    still, moved = await world.a_kept_batch(), await world.a_kept_batch()
+    await world.campaigns.change(ORGANIZATION, moved.campaign_id, _hurried, SOON)
+    await world.campaigns.change(ORGANIZATION, moved.campaign_id, _renamed, SOON)
+    (behind,) = await world.reschedules.unannounced(AFTER_ALL, 9)
     assert behind == UnannouncedRules(
         campaign_id=moved.campaign_id, touched_at=SOON, batches=[moved.batch_id]
     )
     assert still.campaign_id != moved.campaign_id
-    await house.reschedules.mark_announced(moved.campaign_id, SOON)
-    assert await house.reschedules.unannounced(AFTER_ALL, 9) == []
+    await world.reschedules.mark_announced(moved.campaign_id, SOON)
+    assert await world.reschedules.unannounced(AFTER_ALL, 9) == []
 
 
-async def test_change_is_left_to_the_request_that_stores_it_for_a_while(house: House) -> None:
-    batch = await house.a_kept_batch()
-    await house.campaigns.change(ORGANIZATION, batch.campaign_id, _hurried, SOON)
-    assert await house.reschedules.unannounced(SOON, 9) == []
-    assert len(await house.reschedules.unannounced(SOON + timedelta(microseconds=1), 9)) == 1
+async def test_change_is_left_to_the_request_that_stores_it_for_a_while(world: World) -> None:
+    batch = await world.a_kept_batch()
+    await world.campaigns.change(ORGANIZATION, batch.campaign_id, _hurried, SOON)
+    assert await world.reschedules.unannounced(SOON, 9) == []
+    assert len(await world.reschedules.unannounced(SOON + timedelta(microseconds=1), 9)) == 1
 
 
-async def test_newer_change_is_not_announced_with_the_older_one(house: House) -> None:
-    batch = await house.a_kept_batch()
-    await house.campaigns.change(ORGANIZATION, batch.campaign_id, _hurried, SOON)
+async def test_newer_change_is_not_announced_with_the_older_one(world: World) -> None:
+    batch = await world.a_kept_batch()
+    await world.campaigns.change(ORGANIZATION, batch.campaign_id, _hurried, SOON)
     later = SOON + timedelta(seconds=1)
-    await house.campaigns.change(ORGANIZATION, batch.campaign_id, _renamed, later)
-    await house.reschedules.mark_announced(batch.campaign_id, SOON)
-    assert [each.touched_at for each in await house.reschedules.unannounced(AFTER_ALL, 9)] == [later]
+    await world.campaigns.change(ORGANIZATION, batch.campaign_id, _renamed, later)
+    await world.reschedules.mark_announced(batch.campaign_id, SOON)
+    assert [each.touched_at for each in await world.reschedules.unannounced(AFTER_ALL, 9)] == [later]
 
 
-async def test_renaming_asks_for_no_new_times(house: House) -> None:
-    campaign = await house.a_kept_campaign()
-    await house.campaigns.change(ORGANIZATION, campaign.campaign_id, _renamed, SOON)
-    assert await house.reschedules.unannounced(AFTER_ALL, 9) == []
+async def test_renaming_asks_for_no_new_times(world: World) -> None:
+    campaign = await world.a_kept_campaign()
+    await world.campaigns.change(ORGANIZATION, campaign.campaign_id, _renamed, SOON)
+    assert await world.reschedules.unannounced(AFTER_ALL, 9) == []
 
 
 async def test_attempt_remembers_the_version_of_the_rules_it_obeyed(stores: Stores) -> None:
@@ -162,27 +162,27 @@ async def test_attempt_remembers_the_version_of_the_rules_it_obeyed(stores: Stor
     assert dict(kept.all()) == {first.contact_id: 1, second.contact_id: 2}
 
 
-async def test_claim_that_rests_on_former_rules_is_told_to_read_them_again(house: House) -> None:
-    person = await house.a_person()
-    brief = await house.calls.dial_brief(person.contact_id, 1)
+async def test_claim_that_rests_on_former_rules_is_told_to_read_them_again(world: World) -> None:
+    person = await world.a_person()
+    brief = await world.calls.dial_brief(person.contact_id, 1)
     assert brief is not None
-    await house.campaigns.change(ORGANIZATION, person.campaign_id, _renamed, SOON)
+    await world.campaigns.change(ORGANIZATION, person.campaign_id, _renamed, SOON)
     stale = a_claim(person.contact_id, policy_version=brief.policy_version)
 
-    assert await house.calls.claim_attempt(stale, SOON) == RulesChanged()
+    assert await world.calls.claim_attempt(stale, SOON) == RulesChanged()
 
-    assert await house.status(person) is ContactStatus.PENDING
-    again = await house.calls.dial_brief(person.contact_id, 1)
+    assert await world.status(person) is ContactStatus.PENDING
+    again = await world.calls.dial_brief(person.contact_id, 1)
     assert again is not None
     fresh = a_claim(person.contact_id, policy_version=again.policy_version)
-    assert isinstance(await house.calls.claim_attempt(fresh, SOON), Claimed)
+    assert isinstance(await world.calls.claim_attempt(fresh, SOON), Claimed)
 
 
-async def test_attempt_that_was_asked_for_stands_whatever_the_rules_are_now(house: House) -> None:
-    person = await house.a_person()
-    record = await house.claimed(person)
-    await house.campaigns.change(ORGANIZATION, person.campaign_id, _renamed, SOON)
+async def test_attempt_that_was_asked_for_stands_whatever_the_rules_are_now(world: World) -> None:
+    person = await world.a_person()
+    record = await world.claimed(person)
+    await world.campaigns.change(ORGANIZATION, person.campaign_id, _renamed, SOON)
 
-    again = await house.calls.claim_attempt(a_claim(person.contact_id, policy_version=1), SOON)
+    again = await world.calls.claim_attempt(a_claim(person.contact_id, policy_version=1), SOON)
 
     assert again == Claimed(record=record, may_ask=False)

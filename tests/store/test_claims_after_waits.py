@@ -31,7 +31,7 @@ from tests.builders import (
     some_caller_ids,
 )
 from tests.store.lock_waits import until_waiting
-from tests.store.scenes import EVERYTHING, House, Stores
+from tests.store.scenes import EVERYTHING, Stores, World
 
 pytestmark = pytest.mark.store
 
@@ -128,11 +128,11 @@ async def test_number_that_another_claim_took_during_the_wait_is_busy(stores: St
     assert await claiming is Gate.NUMBER_BUSY
 
 
-async def test_batch_whose_end_has_come_is_over_before_it_is_expired(house: House) -> None:
+async def test_batch_whose_end_has_come_is_over_before_it_is_expired(world: World) -> None:
     end = MONDAY_NOON + timedelta(minutes=1)
-    person = await house.a_person(people=PERSON, scheduled_end=end)
-    assert await house.calls.claim_attempt(a_claim(person.contact_id), end) is Gate.BATCH_OVER
-    assert isinstance(await house.calls.claim_attempt(a_claim(person.contact_id), MONDAY_NOON), Claimed)
+    person = await world.a_person(people=PERSON, scheduled_end=end)
+    assert await world.calls.claim_attempt(a_claim(person.contact_id), end) is Gate.BATCH_OVER
+    assert isinstance(await world.calls.claim_attempt(a_claim(person.contact_id), MONDAY_NOON), Claimed)
 
 
 async def test_end_that_comes_while_a_claim_waits_is_seen(stores: Stores) -> None:

@@ -13,7 +13,7 @@ from domain.lifecycle import Action
 from domain.settlement import Settlement
 from domain.slots import GrantedSlot
 from tests.builders import MONDAY_NOON, ORGANIZATION, a_campaign_rules
-from tests.store.scenes import LATER, House, nobody
+from tests.store.scenes import LATER, World, nobody
 
 pytestmark = pytest.mark.store
 
@@ -25,28 +25,28 @@ WAITS = {
 }
 
 
-async def _a_person_who_is(house: House, status: ContactStatus) -> Contact:
+async def _a_person_who_is(world: World, status: ContactStatus) -> Contact:
     """A person of a running batch of two, so that it is not over with them."""
-    person, _ = await house.people_of(await house.a_kept_batch(2))
+    person, _ = await world.people_of(await world.a_kept_batch(2))
     match status:
         case S.PENDING:
             return person
         case S.SKIPPED:
-            await house.contacts.skip(person.contact_id, SkipReason.SUPPRESSED, MONDAY_NOON)
+            await world.contacts.skip(person.contact_id, SkipReason.SUPPRESSED, MONDAY_NOON)
         case S.DISPATCHED:
-            await house.claimed(person)
+            await world.claimed(person)
         case S.IN_PROGRESS:
-            await house.hears(await house.claimed(person), CallStatus.RINGING)
+            await world.hears(await world.claimed(person), CallStatus.RINGING)
         case _:
             heard = CallStatus.FAILED if status is S.FAILED else CallStatus.BUSY
-            await house.ended(person, heard, WAITS.get(status, Settlement(status=status)))
-    return await house.contact(person)
+            await world.ended(person, heard, WAITS.get(status, Settlement(status=status)))
+    return await world.contact(person)
 
 
 @pytest.mark.parametrize("status", [S.PENDING, S.RETRYING, S.FOLLOWUP_SCHEDULED])
-async def test_waiting_person_is_skipped_by_hand(house: House, status: ContactStatus) -> None:
-    person = await _a_person_who_is(house, status)
-    skipped = await house.contacts.skip_by_hand(person.batch_id, person.contact_id, LATER)
+async def test_waiting_person_is_skipped_by_hand(world: World, status: ContactStatus) -> None:
+    person = await _a_person_who_is(world, status)
+    skipped = await world.contacts.skip_by_hand(person.batch_id, person.contact_id, LATER)
     assert skipped == replace(
         person,
         status=S.SKIPPED,
@@ -55,58 +55,58 @@ async def test_waiting_person_is_skipped_by_hand(house: House, status: ContactSt
         follow_up_at=None,
         updated_at=LATER,
     )
-    assert await house.contact(person) == skipped
+    assert await world.contact(person) == skipped
 
 
 @pytest.mark.parametrize("status", sorted(set(S) - {S.PENDING, S.RETRYING, S.FOLLOWUP_SCHEDULED}))
-async def test_person_who_does_not_wait_is_not_skipped_by_hand(house: House, status: ContactStatus) -> None:
-    person = await _a_person_who_is(house, status)
+async def test_person_who_does_not_wait_is_not_skipped_by_hand(world: World, status: ContactStatus) -> None:
+    person = await _a_person_who_is(world, status)
     with pytest.raises(IllegalTransition) as refused:
-        await house.contacts.skip_by_hand(person.batch_id, person.contact_id, LATER)
+        await world.contacts.skip_by_hand(person.batch_id, person.contact_id, LATER)
     assert refused.value.message == f"Contact is {status} and cannot be skipped"
-    assert await house.contact(person) == person
+    assert await world.contact(person) == person
 
 
-async def test_attempt_nobody_was_asked_for_is_given_up_with_the_skip(house: House) -> None:
-    person = await house.a_person()
-    record = await house.claimed(person)
-    await house.calls.record_dial(record.execution_id, DialState.READY)
-    await house.contacts.give_back(person.contact_id, 1, MONDAY_NOON)
-    await house.contacts.skip_by_hand(person.batch_id, person.contact_id, LATER)
-    assert (await house.call(record)).call_status is CallStatus.CANCELLED
+async def test_attempt_nobody_was_asked_for_is_given_up_with_the_skip(world: World) -> None:
+    person = await world.a_person()
+    record = await world.claimed(person)
+    await world.calls.record_dial(record.execution_id, DialState.READY)
+    await world.contacts.give_back(person.contact_id, 1, MONDAY_NOON)
+    await world.contacts.skip_by_hand(person.batch_id, person.contact_id, LATER)
+    assert (await world.call(record)).call_status is CallStatus.CANCELLED
 
 
-async def test_completed_person_is_given_a_follow_up_and_is_due_then(house: House) -> None:
-    person = await _a_person_who_is(house, S.COMPLETED)
-    agreed = await house.contacts.schedule_follow_up(person.batch_id, person.contact_id, LATER, MONDAY_NOON)
+async def test_completed_person_is_given_a_follow_up_and_is_due_then(world: World) -> None:
+    person = await _a_person_who_is(world, S.COMPLETED)
+    agreed = await world.contacts.schedule_follow_up(person.batch_id, person.contact_id, LATER, MONDAY_NOON)
     assert agreed == replace(person, status=S.FOLLOWUP_SCHEDULED, follow_up_at=LATER, updated_at=MONDAY_NOON)
-    assert await house.contact(person) == agreed
-    assert (await house.batches.finish(person.batch_id, LATER)).status is BatchStatus.IN_PROGRESS
+    assert await world.contact(person) == agreed
+    assert (await world.batches.finish(person.batch_id, LATER)).status is BatchStatus.IN_PROGRESS
     slot = GrantedSlot(contact_id=person.contact_id, attempt=2, kind=AttemptKind.FOLLOW_UP)
-    assert await house.due(person.batch_id, LATER) == [slot]
+    assert await world.due(person.batch_id, LATER) == [slot]
 
 
 @pytest.mark.parametrize("status", sorted(set(S) - {S.COMPLETED}))
-async def test_person_who_is_not_completed_is_given_no_follow_up(house: House, status: ContactStatus) -> None:
-    person = await _a_person_who_is(house, status)
+async def test_person_who_is_not_completed_is_given_no_follow_up(world: World, status: ContactStatus) -> None:
+    person = await _a_person_who_is(world, status)
     with pytest.raises(IllegalTransition) as refused:
-        await house.contacts.schedule_follow_up(person.batch_id, person.contact_id, LATER, LATER)
+        await world.contacts.schedule_follow_up(person.batch_id, person.contact_id, LATER, LATER)
     assert refused.value.message == f"Contact is {status} and cannot be given a follow-up"
-    assert await house.contact(person) == person
+    assert await world.contact(person) == person
 
 
-async def test_nobody_is_given_a_follow_up_in_a_batch_that_is_over(house: House) -> None:
-    person = await _a_person_who_is(house, S.COMPLETED)
-    await house.batches.act(person.batch_id, Action.CANCEL, MONDAY_NOON)
+async def test_nobody_is_given_a_follow_up_in_a_batch_that_is_over(world: World) -> None:
+    person = await _a_person_who_is(world, S.COMPLETED)
+    await world.batches.act(person.batch_id, Action.CANCEL, MONDAY_NOON)
     with pytest.raises(IllegalTransition) as refused:
-        await house.contacts.schedule_follow_up(person.batch_id, person.contact_id, LATER, LATER)
+        await world.contacts.schedule_follow_up(person.batch_id, person.contact_id, LATER, LATER)
     assert refused.value.message == "Batch is cancelled and cannot be given a follow-up"
 
 
-async def test_follow_up_waits_in_a_paused_batch(house: House) -> None:
-    person = await _a_person_who_is(house, S.COMPLETED)
-    await house.batches.act(person.batch_id, Action.PAUSE, MONDAY_NOON)
-    agreed = await house.contacts.schedule_follow_up(person.batch_id, person.contact_id, LATER, LATER)
+async def test_follow_up_waits_in_a_paused_batch(world: World) -> None:
+    person = await _a_person_who_is(world, S.COMPLETED)
+    await world.batches.act(person.batch_id, Action.PAUSE, MONDAY_NOON)
+    agreed = await world.contacts.schedule_follow_up(person.batch_id, person.contact_id, LATER, LATER)
     assert agreed.status is S.FOLLOWUP_SCHEDULED
 
 
@@ -114,27 +114,27 @@ async def test_follow_up_waits_in_a_paused_batch(house: House) -> None:
     ("limit", "dialled"),
     [pytest.param(0, 0, id="none allowed"), pytest.param(1, 1, id="one allowed and dialled")],
 )
-async def test_follow_up_over_the_limit_is_refused(house: House, limit: int, dialled: int) -> None:
-    campaign = await house.campaigns.create(ORGANIZATION, a_campaign_rules(max_follow_ups=limit), MONDAY_NOON)
-    person, _ = await house.people_of(await house.a_kept_batch(2, campaign=campaign))
-    await house.ended(person, CallStatus.COMPLETED, COMPLETED)
+async def test_follow_up_over_the_limit_is_refused(world: World, limit: int, dialled: int) -> None:
+    campaign = await world.campaigns.create(ORGANIZATION, a_campaign_rules(max_follow_ups=limit), MONDAY_NOON)
+    person, _ = await world.people_of(await world.a_kept_batch(2, campaign=campaign))
+    await world.ended(person, CallStatus.COMPLETED, COMPLETED)
     for attempt in range(2, 2 + dialled):
-        await house.contacts.schedule_follow_up(person.batch_id, person.contact_id, LATER, MONDAY_NOON)
-        await house.claimed(person, attempt, AttemptKind.FOLLOW_UP)
-        await house.contacts.settle(person.contact_id, attempt, COMPLETED, MONDAY_NOON)
+        await world.contacts.schedule_follow_up(person.batch_id, person.contact_id, LATER, MONDAY_NOON)
+        await world.claimed(person, attempt, AttemptKind.FOLLOW_UP)
+        await world.contacts.settle(person.contact_id, attempt, COMPLETED, MONDAY_NOON)
     with pytest.raises(IllegalTransition) as refused:
-        await house.contacts.schedule_follow_up(person.batch_id, person.contact_id, LATER, LATER)
+        await world.contacts.schedule_follow_up(person.batch_id, person.contact_id, LATER, LATER)
     assert refused.value.message == f"Contact has no follow-up left (limit {limit})"
 
 
-async def test_people_of_another_batch_are_not_found(house: House) -> None:
-    person, other = await house.a_person(), await house.a_person()
+async def test_people_of_another_batch_are_not_found(world: World) -> None:
+    person, other = await world.a_person(), await world.a_person()
     for batch_id, contact_id in (
         (other.batch_id, person.contact_id),
         (person.batch_id, nobody()),
         (BatchId("btc_no"), person.contact_id),
     ):
         with pytest.raises(ContactNotFound):
-            await house.contacts.skip_by_hand(batch_id, contact_id, LATER)
+            await world.contacts.skip_by_hand(batch_id, contact_id, LATER)
         with pytest.raises(ContactNotFound):
-            await house.contacts.schedule_follow_up(batch_id, contact_id, LATER, LATER)
+            await world.contacts.schedule_follow_up(batch_id, contact_id, LATER, LATER)

@@ -12,7 +12,7 @@ from domain.errors import BatchNotFound, ExecutionNotFound, IllegalTransition
 from domain.lifecycle import Action
 from domain.settlement import Settlement
 from tests.builders import MONDAY_NOON, ORGANIZATION, a_new_contact
-from tests.store.scenes import EVERYTHING, House, Stores
+from tests.store.scenes import EVERYTHING, Stores, World
 
 pytestmark = pytest.mark.store
 
@@ -23,11 +23,11 @@ DONE = Settlement(status=ContactStatus.COMPLETED)
 @pytest.mark.parametrize(
     "status", [BatchStatus.PENDING, BatchStatus.IN_PROGRESS, BatchStatus.PAUSED], ids=lambda each: each.value
 )
-async def test_batch_that_is_not_over_cannot_be_deleted(house: House, status: BatchStatus) -> None:
-    batch = await house.a_batch_that_is(status)
+async def test_batch_that_is_not_over_cannot_be_deleted(world: World, status: BatchStatus) -> None:
+    batch = await world.a_batch_that_is(status)
 
     with pytest.raises(IllegalTransition, match=f"Batch is {status} and cannot be deleted"):
-        await house.batches.delete(ORGANIZATION, batch.batch_id, SOON)
+        await world.batches.delete(ORGANIZATION, batch.batch_id, SOON)
 
 
 @pytest.mark.parametrize(
@@ -35,39 +35,39 @@ async def test_batch_that_is_not_over_cannot_be_deleted(house: House, status: Ba
     [BatchStatus.COMPLETED, BatchStatus.CANCELLED, BatchStatus.EXPIRED],
     ids=lambda each: each.value,
 )
-async def test_deleted_batch_is_in_no_list_and_found_by_nobody(house: House, status: BatchStatus) -> None:
-    kept = await house.a_kept_batch()
-    batch = await house.a_batch_that_is(status, await house.campaign_of(kept))
+async def test_deleted_batch_is_in_no_list_and_found_by_nobody(world: World, status: BatchStatus) -> None:
+    kept = await world.a_kept_batch()
+    batch = await world.a_batch_that_is(status, await world.campaign_of(kept))
 
-    await house.batches.delete(ORGANIZATION, batch.batch_id, SOON)
+    await world.batches.delete(ORGANIZATION, batch.batch_id, SOON)
 
-    listed = await house.batches.list_batches(ORGANIZATION, campaign_id=None, statuses=(), window=EVERYTHING)
+    listed = await world.batches.list_batches(ORGANIZATION, campaign_id=None, statuses=(), window=EVERYTHING)
     assert [each.batch_id for each, _ in listed.items] == [kept.batch_id]
     assert listed.total == 1
     for again in (
-        house.batches.get(ORGANIZATION, batch.batch_id),
-        house.batches.get_uncounted(ORGANIZATION, batch.batch_id),
-        house.batches.delete(ORGANIZATION, batch.batch_id, SOON),
+        world.batches.get(ORGANIZATION, batch.batch_id),
+        world.batches.get_uncounted(ORGANIZATION, batch.batch_id),
+        world.batches.delete(ORGANIZATION, batch.batch_id, SOON),
     ):
         with pytest.raises(BatchNotFound):
             await again
 
 
-async def test_stats_and_call_counters_count_a_deleted_batch_no_more(house: House) -> None:
-    kept = await house.a_kept_batch()
-    campaign = await house.campaign_of(kept)
-    gone = await house.a_kept_batch([a_new_contact(7)], campaign=campaign)
+async def test_stats_and_call_counters_count_a_deleted_batch_no_more(world: World) -> None:
+    kept = await world.a_kept_batch()
+    campaign = await world.campaign_of(kept)
+    gone = await world.a_kept_batch([a_new_contact(7)], campaign=campaign)
     for batch in (kept, gone):
-        (person,) = await house.people_of(batch)
-        record = await house.ended(person, CallStatus.COMPLETED, DONE)
-        await house.dispositions.report(
+        (person,) = await world.people_of(batch)
+        record = await world.ended(person, CallStatus.COMPLETED, DONE)
+        await world.dispositions.report(
             ORGANIZATION, record.execution_id, DispositionReport(disposition="fine"), SOON
         )
-        await house.batches.finish(batch.batch_id, SOON)
-    both = await house.campaigns.stats(ORGANIZATION, campaign.campaign_id)
+        await world.batches.finish(batch.batch_id, SOON)
+    both = await world.campaigns.stats(ORGANIZATION, campaign.campaign_id)
 
-    await house.batches.delete(ORGANIZATION, gone.batch_id, SOON)
-    one = await house.campaigns.stats(ORGANIZATION, campaign.campaign_id)
+    await world.batches.delete(ORGANIZATION, gone.batch_id, SOON)
+    one = await world.campaigns.stats(ORGANIZATION, campaign.campaign_id)
 
     counted = [
         (stats.contacts[ContactStatus.COMPLETED], stats.attempts, stats.calls.completed_calls)
@@ -76,26 +76,26 @@ async def test_stats_and_call_counters_count_a_deleted_batch_no_more(house: Hous
     assert counted == [(2, 2, 2), (1, 1, 1)]
     assert [stats.batches[BatchStatus.COMPLETED] for stats in (both, one)] == [2, 1]
     assert [stats.told.dispositions for stats in (both, one)] == [{"fine": 2}, {"fine": 1}]
-    counters = (await house.campaigns.get(ORGANIZATION, campaign.campaign_id)).call_counters
+    counters = (await world.campaigns.get(ORGANIZATION, campaign.campaign_id)).call_counters
     assert counters.completed_calls == 1
 
 
-async def test_call_that_goes_on_is_followed_to_its_end(house: House) -> None:
-    person = await house.a_person()
-    record = await house.claimed(person)
-    await house.calls.record_dial(record.execution_id, DialState.ACCEPTED)
-    await house.hears(record, CallStatus.IN_PROGRESS)
-    await house.batches.act(person.batch_id, Action.CANCEL, SOON)
-    await house.batches.delete(ORGANIZATION, person.batch_id, SOON)
-    during = await house.executions.get(ORGANIZATION, record.execution_id)
-    await house.hears(record, CallStatus.COMPLETED)
+async def test_call_that_goes_on_is_followed_to_its_end(world: World) -> None:
+    person = await world.a_person()
+    record = await world.claimed(person)
+    await world.calls.record_dial(record.execution_id, DialState.ACCEPTED)
+    await world.hears(record, CallStatus.IN_PROGRESS)
+    await world.batches.act(person.batch_id, Action.CANCEL, SOON)
+    await world.batches.delete(ORGANIZATION, person.batch_id, SOON)
+    during = await world.executions.get(ORGANIZATION, record.execution_id)
+    await world.hears(record, CallStatus.COMPLETED)
 
-    stands = await house.contacts.settle(person.contact_id, 1, DONE, SOON)
+    stands = await world.contacts.settle(person.contact_id, 1, DONE, SOON)
 
     assert during.record.call_status is CallStatus.IN_PROGRESS
     assert stands.status is ContactStatus.COMPLETED
     with pytest.raises(ExecutionNotFound):
-        await house.executions.get(ORGANIZATION, record.execution_id)
+        await world.executions.get(ORGANIZATION, record.execution_id)
 
 
 async def test_deleted_batch_takes_no_change_and_no_contacts(stores: Stores) -> None:

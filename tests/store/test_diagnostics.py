@@ -23,7 +23,7 @@ from tests.builders import (
     a_new_contact,
     a_status_event,
 )
-from tests.store.scenes import LATER, House
+from tests.store.scenes import LATER, World
 
 pytestmark = pytest.mark.store
 
@@ -40,24 +40,24 @@ NOTHING_HEARD = WebhookSilence(
 ONE_CAPPED = Withheld(capped=1, capped_until=NOW + 50 * MINUTE)
 
 
-async def call(house: House, contact: Contact, outcome: CallStatus, minutes: float = 0) -> None:
+async def call(world: World, contact: Contact, outcome: CallStatus, minutes: float = 0) -> None:
     """Place a call at noon that ends so many minutes later."""
-    record = await house.claimed(contact)
-    await house.calls.record_dial(record.execution_id, DialState.ACCEPTED)
+    record = await world.claimed(contact)
+    await world.calls.record_dial(record.execution_id, DialState.ACCEPTED)
     event = a_status_event(outcome, happened_at=MONDAY_NOON + minutes * MINUTE)
-    await house.calls.record_event(record.execution_id, event, event_key="ended", body=None)
+    await world.calls.record_event(record.execution_id, event, event_key="ended", body=None)
 
 
-async def test_standings_count_each_status_with_its_oldest_and_newest_change(house: House) -> None:
-    batch = await house.a_kept_batch(4)
-    first, second, third, _ = await house.people_of(batch)
-    await house.a_kept_batch(2)
-    await house.claimed(first)
+async def test_standings_count_each_status_with_its_oldest_and_newest_change(world: World) -> None:
+    batch = await world.a_kept_batch(4)
+    first, second, third, _ = await world.people_of(batch)
+    await world.a_kept_batch(2)
+    await world.claimed(first)
     for contact in (second, third):
         now = MONDAY_NOON + contact.position * MINUTE
-        await house.contacts.skip_by_hand(batch.batch_id, contact.contact_id, now)
+        await world.contacts.skip_by_hand(batch.batch_id, contact.contact_id, now)
 
-    assert await house.diagnostics.standings(batch.batch_id) == {
+    assert await world.diagnostics.standings(batch.batch_id) == {
         ContactStatus.PENDING: StatusShare(
             count=1, oldest_updated_at=MONDAY_NOON, newest_updated_at=MONDAY_NOON
         ),
@@ -70,49 +70,49 @@ async def test_standings_count_each_status_with_its_oldest_and_newest_change(hou
     }
 
 
-async def test_longest_pending_are_the_longest_unchanged_and_then_the_first(house: House) -> None:
-    batch = await house.a_kept_batch(4)
-    first, *others = await house.people_of(batch)
-    record = await house.claimed(first)
-    await house.calls.record_dial(record.execution_id, DialState.READY)
-    given_back = await house.contacts.give_back(first.contact_id, 1, LATER)
+async def test_longest_pending_are_the_longest_unchanged_and_then_the_first(world: World) -> None:
+    batch = await world.a_kept_batch(4)
+    first, *others = await world.people_of(batch)
+    record = await world.claimed(first)
+    await world.calls.record_dial(record.execution_id, DialState.READY)
+    given_back = await world.contacts.give_back(first.contact_id, 1, LATER)
 
-    longest = await house.diagnostics.longest_pending(batch.batch_id, 4)
+    longest = await world.diagnostics.longest_pending(batch.batch_id, 4)
 
     assert given_back is ContactStatus.PENDING
     assert longest == [each.contact_id for each in (*others, first)]
-    assert await house.diagnostics.longest_pending(batch.batch_id, 2) == longest[:2]
+    assert await world.diagnostics.longest_pending(batch.batch_id, 2) == longest[:2]
 
 
-async def _called_lately(house: House, number: str, at: datetime) -> None:
+async def _called_lately(world: World, number: str, at: datetime) -> None:
     """A call to a number by another batch that ended busy."""
-    await house.hears(await _on_the_phone(house, number, at), CallStatus.BUSY)
+    await world.hears(await _on_the_phone(world, number, at), CallStatus.BUSY)
 
 
-async def _on_the_phone(house: House, number: str, at: datetime) -> CallRecord:
+async def _on_the_phone(world: World, number: str, at: datetime) -> CallRecord:
     """A call to a number by another batch."""
-    person = await house.a_person(people=[a_new_contact(phone_number=number)])
-    claimed = await house.calls.claim_attempt(a_claim(person.contact_id), at)
+    person = await world.a_person(people=[a_new_contact(phone_number=number)])
+    claimed = await world.calls.claim_attempt(a_claim(person.contact_id), at)
     assert isinstance(claimed, Claimed)
     return claimed.record
 
 
-async def _suppressed(house: House, number: str) -> None:
+async def _suppressed(world: World, number: str) -> None:
     entry = NewSuppression(phone_number=number)
-    await house.suppressions.add(ORGANIZATION, entry, MONDAY_NOON, added_by=TokenId("tok_1"))
+    await world.suppressions.add(ORGANIZATION, entry, MONDAY_NOON, added_by=TokenId("tok_1"))
 
 
-async def test_batch_whose_pending_contacts_are_all_withheld_is_told_why_each_once(house: House) -> None:
+async def test_batch_whose_pending_contacts_are_all_withheld_is_told_why_each_once(world: World) -> None:
     people = [a_new_contact(number) for number in range(1, 6)]
-    batch = await house.a_kept_batch(people)
+    batch = await world.a_kept_batch(people)
     often, lately, lately_and_suppressed, busy, unwanted = (each.phone_number for each in people)
     for number, minutes in ((often, 50), (lately, 10), (lately_and_suppressed, 20)):
-        await _called_lately(house, number, NOW - minutes * MINUTE)
-    await _on_the_phone(house, busy, NOW - 2 * HOUR)
-    await _suppressed(house, unwanted)
-    await _suppressed(house, lately_and_suppressed)
+        await _called_lately(world, number, NOW - minutes * MINUTE)
+    await _on_the_phone(world, busy, NOW - 2 * HOUR)
+    await _suppressed(world, unwanted)
+    await _suppressed(world, lately_and_suppressed)
 
-    assert await house.diagnostics.withheld(batch.batch_id, ONCE_AN_HOUR, 10) == Withheld(
+    assert await world.diagnostics.withheld(batch.batch_id, ONCE_AN_HOUR, 10) == Withheld(
         capped=3, capped_until=NOW + 10 * MINUTE, busy=1, suppressed=1
     )
 
@@ -128,162 +128,162 @@ async def test_batch_whose_pending_contacts_are_all_withheld_is_told_why_each_on
     ],
 )
 async def test_somebody_who_could_be_called_leaves_nothing_to_tell(
-    house: House, limit: int, closed_zones: tuple[str | None, ...], withheld: Withheld | None
+    world: World, limit: int, closed_zones: tuple[str | None, ...], withheld: Withheld | None
 ) -> None:
     people = [a_new_contact(1), a_new_contact(2, timezone="Europe/Paris")]
-    batch = await house.a_kept_batch(people)
-    await _called_lately(house, people[0].phone_number, NOW - 10 * MINUTE)
+    batch = await world.a_kept_batch(people)
+    await _called_lately(world, people[0].phone_number, NOW - 10 * MINUTE)
 
-    told = await house.diagnostics.withheld(batch.batch_id, ONCE_AN_HOUR, limit, closed_zones=closed_zones)
+    told = await world.diagnostics.withheld(batch.batch_id, ONCE_AN_HOUR, limit, closed_zones=closed_zones)
 
     assert told == withheld
 
 
-async def test_without_caps_only_other_calls_and_suppressions_withhold(house: House) -> None:
-    batch = await house.a_kept_batch(1)
-    [person] = await house.people_of(batch)
+async def test_without_caps_only_other_calls_and_suppressions_withhold(world: World) -> None:
+    batch = await world.a_kept_batch(1)
+    [person] = await world.people_of(batch)
     no_caps = CapsAt((), NOW)
-    await _called_lately(house, person.phone_number, NOW - MINUTE)
-    free = await house.diagnostics.withheld(batch.batch_id, no_caps, 10)
-    await _suppressed(house, person.phone_number)
+    await _called_lately(world, person.phone_number, NOW - MINUTE)
+    free = await world.diagnostics.withheld(batch.batch_id, no_caps, 10)
+    await _suppressed(world, person.phone_number)
 
     assert free is None
-    assert await house.diagnostics.withheld(batch.batch_id, no_caps, 10) == Withheld(suppressed=1)
+    assert await world.diagnostics.withheld(batch.batch_id, no_caps, 10) == Withheld(suppressed=1)
 
 
-async def test_live_contacts_are_counted_over_all_batches_of_a_campaign_and_no_other(house: House) -> None:
-    campaign = await house.a_kept_campaign()
+async def test_live_contacts_are_counted_over_all_batches_of_a_campaign_and_no_other(world: World) -> None:
+    campaign = await world.a_kept_campaign()
     for start in (1, 10):
         numbers = [a_new_contact(start), a_new_contact(start + 1)]
-        dialled, _ = await house.people_of(await house.a_kept_batch(numbers, campaign=campaign))
-        await house.hears(await house.claimed(dialled), CallStatus.RINGING)
-    await house.claimed(await house.a_person(people=[a_new_contact(20)]))
+        dialled, _ = await world.people_of(await world.a_kept_batch(numbers, campaign=campaign))
+        await world.hears(await world.claimed(dialled), CallStatus.RINGING)
+    await world.claimed(await world.a_person(people=[a_new_contact(20)]))
 
-    assert await house.diagnostics.live_in_campaign(campaign.campaign_id) == 2
+    assert await world.diagnostics.live_in_campaign(campaign.campaign_id) == 2
 
 
-async def test_batch_nobody_called_is_silent_without_anybody_missing(house: House) -> None:
-    batch = await house.a_kept_batch()
+async def test_batch_nobody_called_is_silent_without_anybody_missing(world: World) -> None:
+    batch = await world.a_kept_batch()
 
-    silence = await house.diagnostics.webhook_silence(batch.batch_id, LATER, 5)
+    silence = await world.diagnostics.webhook_silence(batch.batch_id, LATER, 5)
 
     assert silence == NOTHING_HEARD
 
 
 async def test_call_that_was_asked_for_and_has_no_webhook_is_missed_once_it_is_old_enough(
-    house: House,
+    world: World,
 ) -> None:
-    batch = await house.a_kept_batch(3)
-    first, second, third = await house.people_of(batch)
-    await house.claimed(first)
-    throttled = await house.claimed(second)
-    await house.calls.record_dial(throttled.execution_id, DialState.READY)
-    heard_of = await house.claimed(third)
+    batch = await world.a_kept_batch(3)
+    first, second, third = await world.people_of(batch)
+    await world.claimed(first)
+    throttled = await world.claimed(second)
+    await world.calls.record_dial(throttled.execution_id, DialState.READY)
+    heard_of = await world.claimed(third)
     queued = a_status_event(CallStatus.QUEUED)
-    await house.calls.record_event(heard_of.execution_id, queued, event_key="1", body=None)
+    await world.calls.record_event(heard_of.execution_id, queued, event_key="1", body=None)
 
-    early = await house.diagnostics.webhook_silence(batch.batch_id, MONDAY_NOON, 5)
-    late = await house.diagnostics.webhook_silence(batch.batch_id, MONDAY_NOON + timedelta(seconds=1), 5)
+    early = await world.diagnostics.webhook_silence(batch.batch_id, MONDAY_NOON, 5)
+    late = await world.diagnostics.webhook_silence(batch.batch_id, MONDAY_NOON + timedelta(seconds=1), 5)
 
     assert (early.dispatched_without_webhook, late.dispatched_without_webhook) == (0, 1)
     assert late.last_received_at is not None
 
 
-async def test_what_the_provider_said_when_asked_is_no_webhook(house: House) -> None:
-    person = await house.a_person()
-    record = await house.claimed(person)
+async def test_what_the_provider_said_when_asked_is_no_webhook(world: World) -> None:
+    person = await world.a_person()
+    record = await world.claimed(person)
     polled = a_status_event(CallStatus.QUEUED, source=EventSource.POLL)
-    await house.calls.record_event(record.execution_id, polled, event_key="poll", body=None)
+    await world.calls.record_event(record.execution_id, polled, event_key="poll", body=None)
 
-    assert await house.diagnostics.webhook_silence(person.batch_id, LATER, 5) == replace(
+    assert await world.diagnostics.webhook_silence(person.batch_id, LATER, 5) == replace(
         NOTHING_HEARD, dispatched_without_webhook=1, live_without_webhook=1
     )
 
 
 async def test_call_that_only_asking_knows_to_go_on_is_missed_though_its_contact_is_on_the_phone(
-    house: House,
+    world: World,
 ) -> None:
-    person = await house.a_person()
-    record = await house.claimed(person)
-    await house.calls.record_dial(record.execution_id, DialState.ACCEPTED)
-    await polled_to(house, record, CallStatus.IN_PROGRESS)
+    person = await world.a_person()
+    record = await world.claimed(person)
+    await world.calls.record_dial(record.execution_id, DialState.ACCEPTED)
+    await polled_to(world, record, CallStatus.IN_PROGRESS)
 
-    early = await house.diagnostics.webhook_silence(person.batch_id, MONDAY_NOON, 5)
-    late = await house.diagnostics.webhook_silence(person.batch_id, LATER, 5)
+    early = await world.diagnostics.webhook_silence(person.batch_id, MONDAY_NOON, 5)
+    late = await world.diagnostics.webhook_silence(person.batch_id, LATER, 5)
 
     assert (early, late) == (NOTHING_HEARD, replace(NOTHING_HEARD, live_without_webhook=1))
 
 
-async def test_newest_endings_tell_how_many_of_them_had_to_be_asked_for(house: House) -> None:
-    batch = await house.a_kept_batch(5)
+async def test_newest_endings_tell_how_many_of_them_had_to_be_asked_for(world: World) -> None:
+    batch = await world.a_kept_batch(5)
     first, second, third, refused, unclear = [
-        await house.claimed(each) for each in await house.people_of(batch)
+        await world.claimed(each) for each in await world.people_of(batch)
     ]
-    await polled_to(house, first, CallStatus.COMPLETED, minutes=1)
-    await polled_to(house, second, CallStatus.BUSY, minutes=2)
-    await house.hears(third, CallStatus.RINGING)
-    await polled_to(house, third, CallStatus.NO_ANSWER, minutes=3)
+    await polled_to(world, first, CallStatus.COMPLETED, minutes=1)
+    await polled_to(world, second, CallStatus.BUSY, minutes=2)
+    await world.hears(third, CallStatus.RINGING)
+    await polled_to(world, third, CallStatus.NO_ANSWER, minutes=3)
     for record, status in ((refused, CallStatus.FAILED), (unclear, CallStatus.UNKNOWN)):
         concluded = a_status_event(status, source=EventSource.DIAL, happened_at=MONDAY_NOON + 4 * MINUTE)
-        await house.calls.record_event(record.execution_id, concluded, event_key="dial", body=None)
+        await world.calls.record_event(record.execution_id, concluded, event_key="dial", body=None)
 
-    every = await house.diagnostics.webhook_silence(batch.batch_id, MONDAY_NOON, 5)
-    await house.hears(second, CallStatus.BUSY)
-    told_late = await house.diagnostics.webhook_silence(batch.batch_id, MONDAY_NOON, 5)
-    newest = await house.diagnostics.webhook_silence(batch.batch_id, MONDAY_NOON, 1)
+    every = await world.diagnostics.webhook_silence(batch.batch_id, MONDAY_NOON, 5)
+    await world.hears(second, CallStatus.BUSY)
+    told_late = await world.diagnostics.webhook_silence(batch.batch_id, MONDAY_NOON, 5)
+    newest = await world.diagnostics.webhook_silence(batch.batch_id, MONDAY_NOON, 1)
 
     assert (every.recent_endings, every.polled_endings) == (3, 3)
     assert (told_late.recent_endings, told_late.polled_endings) == (3, 2)
     assert (newest.recent_endings, newest.polled_endings) == (1, 1)
 
 
-async def polled_to(house: House, record: CallRecord, status: CallStatus, minutes: float = 0) -> None:
+async def polled_to(world: World, record: CallRecord, status: CallStatus, minutes: float = 0) -> None:
     """The provider was asked, and said this."""
     happened_at = MONDAY_NOON + minutes * MINUTE
     polled = a_status_event(status, source=EventSource.POLL, happened_at=happened_at)
-    await house.calls.record_event(record.execution_id, polled, event_key=f"poll:{status}", body=None)
+    await world.calls.record_event(record.execution_id, polled, event_key=f"poll:{status}", body=None)
 
 
-async def test_earlier_attempt_that_was_heard_of_does_not_hide_a_silent_one(house: House) -> None:
-    person = await house.a_person()
+async def test_earlier_attempt_that_was_heard_of_does_not_hide_a_silent_one(world: World) -> None:
+    person = await world.a_person()
     retry = Settlement(status=ContactStatus.RETRYING, next_retry_at=MONDAY_NOON)
-    await house.ended(person, CallStatus.BUSY, retry)
-    await house.claimed(person, attempt=2, kind=AttemptKind.RETRY)
+    await world.ended(person, CallStatus.BUSY, retry)
+    await world.claimed(person, attempt=2, kind=AttemptKind.RETRY)
 
-    silence = await house.diagnostics.webhook_silence(person.batch_id, LATER, 5)
+    silence = await world.diagnostics.webhook_silence(person.batch_id, LATER, 5)
 
     assert silence.dispatched_without_webhook == 1
     assert silence.last_received_at is not None
 
 
-async def test_recent_attempts_are_those_that_ended_last(house: House) -> None:
-    batch = await house.a_kept_batch(5)
-    people = await house.people_of(batch)
+async def test_recent_attempts_are_those_that_ended_last(world: World) -> None:
+    batch = await world.a_kept_batch(5)
+    people = await world.people_of(batch)
     endings = (CallStatus.FAILED, CallStatus.COMPLETED, CallStatus.UNKNOWN, CallStatus.FAILED)
     for minutes, (contact, outcome) in enumerate(zip(people, endings, strict=False)):
-        await call(house, contact, outcome, minutes)
-    await house.claimed(people[4])
+        await call(world, contact, outcome, minutes)
+    await world.claimed(people[4])
 
-    newest = await house.diagnostics.recent_attempts(batch.batch_id, 3)
-    every = await house.diagnostics.recent_attempts(batch.batch_id, 20)
+    newest = await world.diagnostics.recent_attempts(batch.batch_id, 3)
+    every = await world.diagnostics.recent_attempts(batch.batch_id, 20)
 
     assert newest == RecentAttempts(ended=3, failed=2)
     assert every == RecentAttempts(ended=4, failed=3)
 
 
-async def test_attempt_given_up_before_a_call_is_no_recent_one_and_no_ended_call(house: House) -> None:
-    person = await house.a_person()
-    record = await house.claimed(person)
-    await house.calls.record_dial(record.execution_id, DialState.READY)
-    await house.contacts.give_back(person.contact_id, 1, MONDAY_NOON)
-    await house.contacts.skip_by_hand(person.batch_id, person.contact_id, MONDAY_NOON)
+async def test_attempt_given_up_before_a_call_is_no_recent_one_and_no_ended_call(world: World) -> None:
+    person = await world.a_person()
+    record = await world.claimed(person)
+    await world.calls.record_dial(record.execution_id, DialState.READY)
+    await world.contacts.give_back(person.contact_id, 1, MONDAY_NOON)
+    await world.contacts.skip_by_hand(person.batch_id, person.contact_id, MONDAY_NOON)
 
-    assert (await house.call(record)).call_status is CallStatus.CANCELLED
-    assert await house.diagnostics.recent_attempts(person.batch_id, 20) == RecentAttempts(ended=0, failed=0)
-    assert await house.diagnostics.ended_calls(person.batch_id, "UTC") == EndedCalls()
+    assert (await world.call(record)).call_status is CallStatus.CANCELLED
+    assert await world.diagnostics.recent_attempts(person.batch_id, 20) == RecentAttempts(ended=0, failed=0)
+    assert await world.diagnostics.ended_calls(person.batch_id, "UTC") == EndedCalls()
 
 
-async def test_unanswered_calls_are_counted_by_the_callees_own_hour_and_prefix(house: House) -> None:
+async def test_unanswered_calls_are_counted_by_the_callees_own_hour_and_prefix(world: World) -> None:
     numbers = {
         "+14155550101": None,
         "+14155550102": "America/Denver",
@@ -294,14 +294,14 @@ async def test_unanswered_calls_are_counted_by_the_callees_own_hour_and_prefix(h
         "+14155550107": None,
     }
     people = [a_new_contact(phone_number=number, timezone=zone) for number, zone in numbers.items()]
-    batch = await house.a_kept_batch(people)
-    *unanswered, answered = await house.people_of(batch)
+    batch = await world.a_kept_batch(people)
+    *unanswered, answered = await world.people_of(batch)
     for contact in unanswered:
-        await call(house, contact, CallStatus.NO_ANSWER)
-    await call(house, answered, CallStatus.COMPLETED)
+        await call(world, contact, CallStatus.NO_ANSWER)
+    await call(world, answered, CallStatus.COMPLETED)
 
     # Noon in UTC on a Monday in September: UTC-5 for the batch, UTC-6, UTC+5:45, and UTC+2 twice.
-    assert await house.diagnostics.ended_calls(batch.batch_id, "America/Chicago") == EndedCalls(
+    assert await world.diagnostics.ended_calls(batch.batch_id, "America/Chicago") == EndedCalls(
         ended=7,
         completed=1,
         no_answer=6,
@@ -310,55 +310,55 @@ async def test_unanswered_calls_are_counted_by_the_callees_own_hour_and_prefix(h
     )
 
 
-async def test_unanswered_call_is_counted_by_the_first_zone_of_its_number(house: House) -> None:
+async def test_unanswered_call_is_counted_by_the_first_zone_of_its_number(world: World) -> None:
     people = [
         a_new_contact(1, number_timezones=("Asia/Kathmandu", "Asia/Tokyo")),
         a_new_contact(2, timezone="from_number", number_timezones=("America/Denver",)),
         a_new_contact(3, timezone="from_number"),
     ]
-    batch = await house.a_kept_batch(people)
-    for contact in await house.people_of(batch):
-        await call(house, contact, CallStatus.NO_ANSWER)
+    batch = await world.a_kept_batch(people)
+    for contact in await world.people_of(batch):
+        await call(world, contact, CallStatus.NO_ANSWER)
 
-    told = (await house.diagnostics.ended_calls(batch.batch_id, "Europe/Berlin")).no_answer_by_hour
+    told = (await world.diagnostics.ended_calls(batch.batch_id, "Europe/Berlin")).no_answer_by_hour
 
     assert told == {"06": 1, "14": 1, "17": 1}
 
 
-async def test_only_the_ten_largest_prefixes_are_told(house: House) -> None:
+async def test_only_the_ten_largest_prefixes_are_told(world: World) -> None:
     people = [a_new_contact(phone_number=f"+1{200 + each}5550100") for each in range(12)]
     people.append(a_new_contact(phone_number="+12115550101"))
-    batch = await house.a_kept_batch(people)
-    for contact in await house.people_of(batch):
-        await call(house, contact, CallStatus.NO_ANSWER)
+    batch = await world.a_kept_batch(people)
+    for contact in await world.people_of(batch):
+        await call(world, contact, CallStatus.NO_ANSWER)
 
-    told = (await house.diagnostics.ended_calls(batch.batch_id, "UTC")).no_answer_by_prefix
+    told = (await world.diagnostics.ended_calls(batch.batch_id, "UTC")).no_answer_by_prefix
 
     assert list(told.items()) == [("+1211", 2), *((f"+1{200 + each}", 1) for each in range(9))]
 
 
-async def _foreign_call(house: House, number: str) -> CallRecord:
+async def _foreign_call(world: World, number: str) -> CallRecord:
     """A call of another organization."""
     others = OrganizationId("org_other")
-    campaign = await house.campaigns.create(others, a_campaign_rules(), MONDAY_NOON)
+    campaign = await world.campaigns.create(others, a_campaign_rules(), MONDAY_NOON)
     new = a_new_batch(campaign_id=campaign.campaign_id, organization_id=others)
-    batch = await house.batches.create(new, [a_new_contact(phone_number=number)], MONDAY_NOON)
-    return await house.claimed((await house.people_of(batch))[0])
+    batch = await world.batches.create(new, [a_new_contact(phone_number=number)], MONDAY_NOON)
+    return await world.claimed((await world.people_of(batch))[0])
 
 
 async def test_number_on_the_phone_with_another_organization_waits_and_nothing_tells_why(
-    house: House,
+    world: World,
 ) -> None:
-    batch = await house.a_kept_batch(2)
-    own, foreign = await house.people_of(batch)
+    batch = await world.a_kept_batch(2)
+    own, foreign = await world.people_of(batch)
     no_caps = CapsAt((), NOW)
-    untouched = await house.diagnostics.standings(batch.batch_id)
-    await _foreign_call(house, foreign.phone_number)
-    await _on_the_phone(house, own.phone_number, NOW)
+    untouched = await world.diagnostics.standings(batch.batch_id)
+    await _foreign_call(world, foreign.phone_number)
+    await _on_the_phone(world, own.phone_number, NOW)
 
-    assert await house.calls.claim_attempt(a_claim(foreign.contact_id), NOW) is Gate.NUMBER_BUSY
-    await house.contacts.give_back(foreign.contact_id, 1, NOW)
-    assert await house.diagnostics.withheld(batch.batch_id, no_caps, 10) is None
-    assert await house.diagnostics.withheld(batch.batch_id, no_caps, 1) == Withheld(busy=1)
-    assert await house.diagnostics.standings(batch.batch_id) == untouched
-    assert await house.contact(foreign) == foreign
+    assert await world.calls.claim_attempt(a_claim(foreign.contact_id), NOW) is Gate.NUMBER_BUSY
+    await world.contacts.give_back(foreign.contact_id, 1, NOW)
+    assert await world.diagnostics.withheld(batch.batch_id, no_caps, 10) is None
+    assert await world.diagnostics.withheld(batch.batch_id, no_caps, 1) == Withheld(busy=1)
+    assert await world.diagnostics.standings(batch.batch_id) == untouched
+    assert await world.contact(foreign) == foreign

@@ -13,7 +13,7 @@ from domain.lifecycle import Action
 from domain.ports import EarlierAttempt
 from domain.settlement import Settlement
 from tests.builders import MONDAY_NOON, ORGANIZATION, a_status_event
-from tests.store.scenes import LATER, House
+from tests.store.scenes import LATER, World
 
 pytestmark = pytest.mark.store
 
@@ -22,12 +22,12 @@ AGREED = Settlement(status=ContactStatus.FOLLOWUP_SCHEDULED, follow_up_at=LATER)
 ANOTHER = OrganizationId("org_another")
 
 
-async def called_again(house: House) -> tuple[Contact, CallRecord, CallRecord]:
+async def called_again(world: World) -> tuple[Contact, CallRecord, CallRecord]:
     """A person who asked to be called again, and is."""
-    person = await house.a_person()
-    first = await house.claimed(person)
-    await house.calls.record_dial(first.execution_id, DialState.ACCEPTED)
-    await house.hears(first, CallStatus.IN_PROGRESS)
+    person = await world.a_person()
+    first = await world.claimed(person)
+    await world.calls.record_dial(first.execution_id, DialState.ACCEPTED)
+    await world.hears(first, CallStatus.IN_PROGRESS)
     told = a_status_event(
         CallStatus.COMPLETED,
         answered_by=AnsweredBy.MACHINE,
@@ -36,29 +36,29 @@ async def called_again(house: House) -> tuple[Contact, CallRecord, CallRecord]:
         summary="A machine took the call.",
         transcript="…",
     )
-    await house.calls.record_event(first.execution_id, told, event_key="end", body=None)
-    await house.contacts.settle(person.contact_id, 1, AGREED, MONDAY_NOON)
-    second = await house.claimed(person, 2, AttemptKind.FOLLOW_UP)
-    return person, await house.call(first), second
+    await world.calls.record_event(first.execution_id, told, event_key="end", body=None)
+    await world.contacts.settle(person.contact_id, 1, AGREED, MONDAY_NOON)
+    second = await world.claimed(person, 2, AttemptKind.FOLLOW_UP)
+    return person, await world.call(first), second
 
 
-async def test_execution_is_the_attempt_with_its_person_and_rules(house: House) -> None:
-    person = await house.a_person(call_context={"shift": "late"})
-    record = await house.claimed(person)
+async def test_execution_is_the_attempt_with_its_person_and_rules(world: World) -> None:
+    person = await world.a_person(call_context={"shift": "late"})
+    record = await world.claimed(person)
 
-    found = await house.executions.get(ORGANIZATION, record.execution_id)
+    found = await world.executions.get(ORGANIZATION, record.execution_id)
 
-    assert (found.record, found.contact) == (record, await house.contact(person))
+    assert (found.record, found.contact) == (record, await world.contact(person))
     assert (found.batch.batch_id, found.batch.call_context) == (person.batch_id, {"shift": "late"})
     assert found.campaign.campaign_id == person.campaign_id
     assert list(found.history) == []
 
 
-async def test_history_holds_the_attempts_before_and_none_after(house: House) -> None:
-    _, first, second = await called_again(house)
+async def test_history_holds_the_attempts_before_and_none_after(world: World) -> None:
+    _, first, second = await called_again(world)
 
-    earlier = await house.executions.get(ORGANIZATION, first.execution_id)
-    found = await house.executions.get(ORGANIZATION, second.execution_id)
+    earlier = await world.executions.get(ORGANIZATION, first.execution_id)
+    found = await world.executions.get(ORGANIZATION, second.execution_id)
 
     assert list(earlier.history) == []
     assert list(found.history) == [
@@ -76,17 +76,17 @@ async def test_history_holds_the_attempts_before_and_none_after(house: House) ->
     ]
 
 
-async def test_history_is_of_this_person_alone_and_oldest_first(house: House) -> None:
-    batch = await house.a_kept_batch(2)
-    person, other = await house.people_of(batch)
-    await house.ended(other, CallStatus.BUSY, RETRIED)
-    await house.ended(person, CallStatus.BUSY, RETRIED)
-    second = await house.claimed(person, 2, AttemptKind.RETRY)
-    await house.hears(second, CallStatus.NO_ANSWER)
-    await house.contacts.settle(person.contact_id, 2, RETRIED, MONDAY_NOON)
-    third = await house.claimed(person, 3, AttemptKind.RETRY)
+async def test_history_is_of_this_person_alone_and_oldest_first(world: World) -> None:
+    batch = await world.a_kept_batch(2)
+    person, other = await world.people_of(batch)
+    await world.ended(other, CallStatus.BUSY, RETRIED)
+    await world.ended(person, CallStatus.BUSY, RETRIED)
+    second = await world.claimed(person, 2, AttemptKind.RETRY)
+    await world.hears(second, CallStatus.NO_ANSWER)
+    await world.contacts.settle(person.contact_id, 2, RETRIED, MONDAY_NOON)
+    third = await world.claimed(person, 3, AttemptKind.RETRY)
 
-    found = await house.executions.get(ORGANIZATION, third.execution_id)
+    found = await world.executions.get(ORGANIZATION, third.execution_id)
 
     assert [(each.attempt, each.call_status) for each in found.history] == [
         (1, CallStatus.BUSY),
@@ -94,30 +94,30 @@ async def test_history_is_of_this_person_alone_and_oldest_first(house: House) ->
     ]
 
 
-async def test_unknown_and_foreign_executions_are_not_found(house: House) -> None:
-    record = await house.claimed(await house.a_person())
+async def test_unknown_and_foreign_executions_are_not_found(world: World) -> None:
+    record = await world.claimed(await world.a_person())
     for organization, execution in (
         (ORGANIZATION, ExecutionId("exec_nobody")),
         (ANOTHER, record.execution_id),
     ):
         with pytest.raises(ExecutionNotFound):
-            await house.executions.get(organization, execution)
+            await world.executions.get(organization, execution)
 
 
 async def test_execution_of_a_deleted_campaign_is_found_while_its_call_lives_and_no_longer(
-    house: House,
+    world: World,
 ) -> None:
-    batch = await house.a_kept_batch()
-    (person,) = await house.people_of(batch)
-    record = await house.claimed(person)
-    await house.hears(record, CallStatus.RINGING)
-    await house.batches.act(batch.batch_id, Action.CANCEL, MONDAY_NOON)
-    await house.campaigns.delete(ORGANIZATION, batch.campaign_id, MONDAY_NOON)
+    batch = await world.a_kept_batch()
+    (person,) = await world.people_of(batch)
+    record = await world.claimed(person)
+    await world.hears(record, CallStatus.RINGING)
+    await world.batches.act(batch.batch_id, Action.CANCEL, MONDAY_NOON)
+    await world.campaigns.delete(ORGANIZATION, batch.campaign_id, MONDAY_NOON)
 
-    found = await house.executions.get(ORGANIZATION, record.execution_id)
+    found = await world.executions.get(ORGANIZATION, record.execution_id)
     assert found.record.call_status is CallStatus.RINGING
 
     ended = a_status_event(CallStatus.COMPLETED, happened_at=MONDAY_NOON + timedelta(minutes=1))
-    await house.calls.record_event(record.execution_id, ended, event_key="end", body=None)
+    await world.calls.record_event(record.execution_id, ended, event_key="end", body=None)
     with pytest.raises(ExecutionNotFound):
-        await house.executions.get(ORGANIZATION, record.execution_id)
+        await world.executions.get(ORGANIZATION, record.execution_id)

@@ -18,7 +18,7 @@ from store.database.engine import transaction
 from store.forecasts import repository
 from store.forecasts.repository import PostgresForecastStore
 from tests.builders import MONDAY_NOON, ORGANIZATION, a_campaign_rules, a_claim, a_new_contact, a_status_event
-from tests.store.scenes import House, Stores
+from tests.store.scenes import Stores, World
 
 pytestmark = pytest.mark.store
 
@@ -33,15 +33,15 @@ def number(person: int) -> str:
     return a_new_contact(person).phone_number
 
 
-async def called(house: House, person: int, at: datetime, *, ended: CallStatus | None = None) -> None:
+async def called(world: World, person: int, at: datetime, *, ended: CallStatus | None = None) -> None:
     """A call to somebody, in a batch of its own; it rings on unless it ended."""
-    contact = await house.a_person(people=[a_new_contact(person)])
-    claimed = await house.calls.claim_attempt(a_claim(contact.contact_id), at)
+    contact = await world.a_person(people=[a_new_contact(person)])
+    claimed = await world.calls.claim_attempt(a_claim(contact.contact_id), at)
     assert isinstance(claimed, Claimed)
-    await house.calls.record_dial(claimed.record.execution_id, DialState.ACCEPTED)
+    await world.calls.record_dial(claimed.record.execution_id, DialState.ACCEPTED)
     if ended is not None:
         event = a_status_event(ended, happened_at=at + MINUTE)
-        await house.calls.record_event(
+        await world.calls.record_event(
             claimed.record.execution_id,
             event,
             event_key="ended",
@@ -49,28 +49,28 @@ async def called(house: House, person: int, at: datetime, *, ended: CallStatus |
         )
 
 
-async def test_numbers_that_are_suppressed_or_on_a_call_of_the_organization_are_told(house: House) -> None:
-    await called(house, 1, MONDAY_NOON)
-    await called(house, 2, MONDAY_NOON - HOUR, ended=CallStatus.BUSY)
+async def test_numbers_that_are_suppressed_or_on_a_call_of_the_organization_are_told(world: World) -> None:
+    await called(world, 1, MONDAY_NOON)
+    await called(world, 2, MONDAY_NOON - HOUR, ended=CallStatus.BUSY)
     listed = [NewSuppression(phone_number=number(3))]
     listed += [NewSuppression(phone_number=number(4), expires_at=MONDAY_NOON)]
-    await house.suppressions.add_all(ORGANIZATION, listed, MONDAY_NOON - DAY, added_by=TokenId("tok_1"))
+    await world.suppressions.add_all(ORGANIZATION, listed, MONDAY_NOON - DAY, added_by=TokenId("tok_1"))
     asked = [number(each) for each in range(1, 6)]
 
-    facts = await house.forecasts.facts_of_numbers(ORGANIZATION, asked, NO_CAPS, MONDAY_NOON)
+    facts = await world.forecasts.facts_of_numbers(ORGANIZATION, asked, NO_CAPS, MONDAY_NOON)
 
     assert facts == NumberFacts(suppressed={number(3)}, on_own_call={number(1)})
-    assert await house.forecasts.facts_of_numbers(ELSEWHERE, asked, NO_CAPS, MONDAY_NOON) == NumberFacts(
+    assert await world.forecasts.facts_of_numbers(ELSEWHERE, asked, NO_CAPS, MONDAY_NOON) == NumberFacts(
         suppressed=set(), on_own_call=set()
     )
 
 
-async def test_attempts_that_caps_may_count_are_told_newest_first(house: House) -> None:
+async def test_attempts_that_caps_may_count_are_told_newest_first(world: World) -> None:
     for hours in (30, 20, 10, 5):
-        await called(house, 1, MONDAY_NOON - hours * HOUR, ended=CallStatus.BUSY)
-    await called(house, 2, MONDAY_NOON - 2 * HOUR, ended=CallStatus.COMPLETED)
+        await called(world, 1, MONDAY_NOON - hours * HOUR, ended=CallStatus.BUSY)
+    await called(world, 2, MONDAY_NOON - 2 * HOUR, ended=CallStatus.COMPLETED)
 
-    facts = await house.forecasts.facts_of_numbers(
+    facts = await world.forecasts.facts_of_numbers(
         ORGANIZATION, [number(1), number(2), number(3)], TWICE_A_DAY, MONDAY_NOON
     )
 
@@ -104,33 +104,33 @@ async def test_numbers_of_many_pages_are_all_looked_at(
     assert facts.suppressed == {number(each) for each in range(1, 6)}
 
 
-async def talked(house: House, person: int, seconds: float, **told: object) -> None:
+async def talked(world: World, person: int, seconds: float, **told: object) -> None:
     """A call that rings for ten seconds and is talked in for some more."""
-    contact = await house.a_person(people=[a_new_contact(person)])
-    record = await house.claimed(contact)
-    await house.calls.record_dial(record.execution_id, DialState.ACCEPTED)
+    contact = await world.a_person(people=[a_new_contact(person)])
+    record = await world.claimed(contact)
+    await world.calls.record_dial(record.execution_id, DialState.ACCEPTED)
     answered_at = MONDAY_NOON + timedelta(seconds=10)
     for status, at, more in (
         (CallStatus.IN_PROGRESS, answered_at, {}),
         (CallStatus.COMPLETED, answered_at + timedelta(seconds=seconds), told),
     ):
         event = replace(a_status_event(status, happened_at=at), **more)  # type: ignore[arg-type]
-        await house.calls.record_event(record.execution_id, event, event_key=status, body=None)
+        await world.calls.record_event(record.execution_id, event, event_key=status, body=None)
 
 
-async def past(house: House, *dispositions: str) -> PastCalls:
-    found = await house.forecasts.past_calls(ORGANIZATION, MONTH_AGO, dispositions)
+async def past(world: World, *dispositions: str) -> PastCalls:
+    found = await world.forecasts.past_calls(ORGANIZATION, MONTH_AGO, dispositions)
     assert found is not None
     return found
 
 
-async def test_past_calls_are_counted_by_their_endings_with_their_mean_times(house: House) -> None:
+async def test_past_calls_are_counted_by_their_endings_with_their_mean_times(world: World) -> None:
     for person, seconds in enumerate((30, 60, 90, 300), start=1):
-        await talked(house, person, seconds, total_cost=0.5)
-    await called(house, 5, MONDAY_NOON, ended=CallStatus.NO_ANSWER)
-    await called(house, 6, MONDAY_NOON)
+        await talked(world, person, seconds, total_cost=0.5)
+    await called(world, 5, MONDAY_NOON, ended=CallStatus.NO_ANSWER)
+    await called(world, 6, MONDAY_NOON)
 
-    found = await past(house)
+    found = await past(world)
 
     assert (found.total, found.share_of(CallStatus.COMPLETED)) == (5, 0.8)
     assert found.mean_talk == pytest.approx(timedelta(seconds=120), abs=timedelta(milliseconds=1))
@@ -140,12 +140,12 @@ async def test_past_calls_are_counted_by_their_endings_with_their_mean_times(hou
     assert {each.kind for each in found.alike} == {AttemptKind.INITIAL}
 
 
-async def test_past_calls_tell_follow_ups_and_only_the_dispositions_that_matter(house: House) -> None:
+async def test_past_calls_tell_follow_ups_and_only_the_dispositions_that_matter(world: World) -> None:
     at = MONDAY_NOON + 2 * HOUR
-    await talked(house, 1, 50, disposition="later", follow_up_at=at)
-    await talked(house, 2, 50, disposition="sold")
+    await talked(world, 1, 50, disposition="later", follow_up_at=at)
+    await talked(world, 2, 50, disposition="sold")
 
-    found = await past(house, "later")
+    found = await past(world, "later")
 
     assert {(each.disposition, each.follow_up_after) for each in found.alike} == {
         ("later", 2 * HOUR - MINUTE),
@@ -153,12 +153,12 @@ async def test_past_calls_tell_follow_ups_and_only_the_dispositions_that_matter(
     }
 
 
-async def test_calls_of_others_and_of_long_ago_are_not_counted(house: House) -> None:
-    await called(house, 1, MONDAY_NOON - 31 * DAY, ended=CallStatus.BUSY)
-    await called(house, 2, MONDAY_NOON - 29 * DAY, ended=CallStatus.NO_ANSWER)
+async def test_calls_of_others_and_of_long_ago_are_not_counted(world: World) -> None:
+    await called(world, 1, MONDAY_NOON - 31 * DAY, ended=CallStatus.BUSY)
+    await called(world, 2, MONDAY_NOON - 29 * DAY, ended=CallStatus.NO_ANSWER)
 
-    assert (await past(house)).total == 1
-    assert await house.forecasts.past_calls(ELSEWHERE, MONTH_AGO, ()) is None
+    assert (await past(world)).total == 1
+    assert await world.forecasts.past_calls(ELSEWHERE, MONTH_AGO, ()) is None
 
 
 async def test_count_that_takes_too_long_is_done_without(
@@ -173,12 +173,12 @@ async def test_count_that_takes_too_long_is_done_without(
         assert await store.past_calls(ORGANIZATION, MONTH_AGO, ()) is None
 
 
-async def test_demands_are_what_batches_hold_and_could_use(house: House) -> None:
-    campaign = await house.a_kept_campaign(a_campaign_rules(metadata={CONCURRENCY_KEY: 3}))
-    large = await house.a_kept_batch(9, campaign=campaign, concurrency_limit=5)
-    await house.a_kept_batch(1, campaign=campaign)
-    await house.grant(large.batch_id, at_most=2)
+async def test_demands_are_what_batches_hold_and_could_use(world: World) -> None:
+    campaign = await world.a_kept_campaign(a_campaign_rules(metadata={CONCURRENCY_KEY: 3}))
+    large = await world.a_kept_batch(9, campaign=campaign, concurrency_limit=5)
+    await world.a_kept_batch(1, campaign=campaign)
+    await world.grant(large.batch_id, at_most=2)
 
-    found = await house.forecasts.demands(campaign.campaign_id, MONDAY_NOON)
+    found = await world.forecasts.demands(campaign.campaign_id, MONDAY_NOON)
 
     assert found == {large.batch_id: SlotDemand(held=2, wants=3)}

@@ -12,7 +12,7 @@ from domain.settlement import Settlement
 from store.calls.repository import PostgresCallStore
 from store.database.ids import mint
 from tests.builders import MONDAY_NOON, a_claim
-from tests.store.scenes import LATER, House, Stores
+from tests.store.scenes import LATER, Stores, World
 
 pytestmark = pytest.mark.store
 
@@ -25,27 +25,27 @@ def initial(person: Contact) -> HeldSlot:
     return HeldSlot(contact_id=person.contact_id, attempt=1, kind=AttemptKind.INITIAL)
 
 
-async def test_contact_that_holds_a_slot_and_waits_for_its_dial_counts_as_dispatched(house: House) -> None:
-    batch = await house.a_kept_batch(4, concurrency_limit=3)
-    talking, *_ = await house.people_of(batch)
-    await house.grant(batch.batch_id)
-    await house.hears(await house.claimed(talking), CallStatus.RINGING)
+async def test_contact_that_holds_a_slot_and_waits_for_its_dial_counts_as_dispatched(world: World) -> None:
+    batch = await world.a_kept_batch(4, concurrency_limit=3)
+    talking, *_ = await world.people_of(batch)
+    await world.grant(batch.batch_id)
+    await world.hears(await world.claimed(talking), CallStatus.RINGING)
 
-    stands = await house.grant(batch.batch_id)
+    stands = await world.grant(batch.batch_id)
 
     assert stands.counts == dict.fromkeys(S, 0) | {S.IN_PROGRESS: 1, S.DISPATCHED: 2, S.PENDING: 1}
-    counters = (await house.batch(batch)).counters
+    counters = (await world.batch(batch)).counters
     assert (counters.pending, counters.dispatched, counters.in_flight, counters.total) == (1, 2, 1, 4)
 
 
-async def test_retry_that_holds_a_slot_counts_as_dispatched(house: House) -> None:
-    batch = await house.a_kept_batch(1)
-    (person,) = await house.people_of(batch)
-    await house.ended(person, CallStatus.BUSY, Settlement(status=S.RETRYING, next_retry_at=MONDAY_NOON))
+async def test_retry_that_holds_a_slot_counts_as_dispatched(world: World) -> None:
+    batch = await world.a_kept_batch(1)
+    (person,) = await world.people_of(batch)
+    await world.ended(person, CallStatus.BUSY, Settlement(status=S.RETRYING, next_retry_at=MONDAY_NOON))
 
-    before = await house.batches.count(batch.batch_id)
-    await house.grant(batch.batch_id, LATER)
-    granted = await house.batches.count(batch.batch_id)
+    before = await world.batches.count(batch.batch_id)
+    await world.grant(batch.batch_id, LATER)
+    granted = await world.batches.count(batch.batch_id)
 
     assert [(each.retrying, each.dispatched, each.total) for each in (before, granted)] == [
         (1, 0, 1),
@@ -53,12 +53,12 @@ async def test_retry_that_holds_a_slot_counts_as_dispatched(house: House) -> Non
     ]
 
 
-async def test_holders_are_told_with_their_attempts_in_the_order_of_the_grant(house: House) -> None:
-    batch = await house.a_kept_batch(3)
-    people = await house.people_of(batch)
-    await house.grant(batch.batch_id, at_most=1)
+async def test_holders_are_told_with_their_attempts_in_the_order_of_the_grant(world: World) -> None:
+    batch = await world.a_kept_batch(3)
+    people = await world.people_of(batch)
+    await world.grant(batch.batch_id, at_most=1)
 
-    stands = await house.grant(batch.batch_id, MONDAY_NOON + SECOND)
+    stands = await world.grant(batch.batch_id, MONDAY_NOON + SECOND)
 
     assert stands.holders == tuple((each.contact_id, 1) for each in people)
 
@@ -80,51 +80,51 @@ async def test_only_the_first_hundred_holders_are_told(stores: Stores) -> None:
     assert (stands.in_use, len(stands.holders)) == (102, 100)
 
 
-async def test_slot_without_an_open_call_is_unattended_after_a_while(house: House) -> None:
-    batch = await house.a_kept_batch(2)
-    called, waiting = await house.people_of(batch)
-    await house.grant(batch.batch_id)
-    record = await house.claimed(called)
+async def test_slot_without_an_open_call_is_unattended_after_a_while(world: World) -> None:
+    batch = await world.a_kept_batch(2)
+    called, waiting = await world.people_of(batch)
+    await world.grant(batch.batch_id)
+    record = await world.claimed(called)
 
-    early = await house.grant(batch.batch_id, MONDAY_NOON + 9 * SECOND)
-    late = await house.grant(batch.batch_id, A_WHILE)
-    found = await house.slots.unattended(batch.batch_id, A_WHILE, 10, with_calls=False)
-    looked_at = await house.grant(batch.batch_id, A_WHILE)
-    again = await house.grant(batch.batch_id, A_WHILE + 11 * SECOND)
+    early = await world.grant(batch.batch_id, MONDAY_NOON + 9 * SECOND)
+    late = await world.grant(batch.batch_id, A_WHILE)
+    found = await world.slots.unattended(batch.batch_id, A_WHILE, 10, with_calls=False)
+    looked_at = await world.grant(batch.batch_id, A_WHILE)
+    again = await world.grant(batch.batch_id, A_WHILE + 11 * SECOND)
 
     assert [each.is_unattended for each in (early, late, looked_at, again)] == [False, True, False, True]
     assert found == [initial(waiting)]
-    assert (await house.call(record)).call_status is CallStatus.QUEUED
+    assert (await world.call(record)).call_status is CallStatus.QUEUED
 
 
-async def test_slot_whose_call_was_not_dialled_is_unattended_too(house: House) -> None:
-    batch = await house.a_kept_batch(1)
-    (person,) = await house.people_of(batch)
-    await house.grant(batch.batch_id)
-    record = await house.claimed(person)
-    await house.calls.record_dial(record.execution_id, DialState.READY)
+async def test_slot_whose_call_was_not_dialled_is_unattended_too(world: World) -> None:
+    batch = await world.a_kept_batch(1)
+    (person,) = await world.people_of(batch)
+    await world.grant(batch.batch_id)
+    record = await world.claimed(person)
+    await world.calls.record_dial(record.execution_id, DialState.READY)
 
-    assert (await house.grant(batch.batch_id, A_WHILE)).is_unattended
+    assert (await world.grant(batch.batch_id, A_WHILE)).is_unattended
 
 
-async def test_slots_of_open_calls_are_looked_at_on_request(house: House) -> None:
-    batch = await house.a_kept_batch(2)
-    called, waiting = await house.people_of(batch)
-    await house.grant(batch.batch_id)
-    await house.claimed(called)
+async def test_slots_of_open_calls_are_looked_at_on_request(world: World) -> None:
+    batch = await world.a_kept_batch(2)
+    called, waiting = await world.people_of(batch)
+    await world.grant(batch.batch_id)
+    await world.claimed(called)
 
-    found = await house.slots.unattended(batch.batch_id, A_WHILE, 10, with_calls=True)
+    found = await world.slots.unattended(batch.batch_id, A_WHILE, 10, with_calls=True)
 
     assert found == sorted([initial(called), initial(waiting)], key=lambda each: each.contact_id)
 
 
-async def test_those_looked_at_longest_ago_come_first(house: House) -> None:
-    batch = await house.a_kept_batch(3)
-    people = await house.people_of(batch)
-    await house.grant(batch.batch_id)
+async def test_those_looked_at_longest_ago_come_first(world: World) -> None:
+    batch = await world.a_kept_batch(3)
+    people = await world.people_of(batch)
+    await world.grant(batch.batch_id)
 
     looks = [
-        await house.slots.unattended(batch.batch_id, A_WHILE + number * SECOND, 2, with_calls=False)
+        await world.slots.unattended(batch.batch_id, A_WHILE + number * SECOND, 2, with_calls=False)
         for number in range(3)
     ]
 

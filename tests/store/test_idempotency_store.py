@@ -18,7 +18,7 @@ from store.access.idempotency import FORGOTTEN_AT_ONCE, PostgresIdempotencyStore
 from store.database.engine import transaction
 from store.schema.tables import idempotency_keys
 from tests.builders import MONDAY_NOON, ORGANIZATION, a_campaign_rules, a_new_batch, a_new_contact
-from tests.store.scenes import EVERYTHING, House, Stores
+from tests.store.scenes import EVERYTHING, Stores, World
 
 pytestmark = pytest.mark.store
 
@@ -44,12 +44,12 @@ def of_text() -> KeyedRequest[str]:
     return KeyedRequest(key=KEY, fingerprint="body", answer=lambda made: made)
 
 
-async def a_campaign(house: House, keyed: KeyedRequest[Campaign]) -> Campaign:
-    return await house.campaigns.create(ORGANIZATION, a_campaign_rules(), MONDAY_NOON, keyed)
+async def a_campaign(world: World, keyed: KeyedRequest[Campaign]) -> Campaign:
+    return await world.campaigns.create(ORGANIZATION, a_campaign_rules(), MONDAY_NOON, keyed)
 
 
-async def campaigns_of(house: House) -> int:
-    return (await house.campaigns.list_campaigns(ORGANIZATION, [], EVERYTHING)).total
+async def campaigns_of(world: World) -> int:
+    return (await world.campaigns.list_campaigns(ORGANIZATION, [], EVERYTHING)).total
 
 
 async def aged(stores: Stores, age: str) -> None:
@@ -103,11 +103,11 @@ async def test_batch_is_made_once_with_all_its_contacts(
 
 
 @pytest.mark.parametrize("body", ["body", "other"])
-async def test_used_key_has_no_second_effect(house: House, body: str) -> None:
-    await a_campaign(house, of_campaign())
+async def test_used_key_has_no_second_effect(world: World, body: str) -> None:
+    await a_campaign(world, of_campaign())
     with pytest.raises(IdempotencyKeyUsed):
-        await a_campaign(house, of_campaign(body=body))
-    assert await campaigns_of(house) == 1
+        await a_campaign(world, of_campaign(body=body))
+    assert await campaigns_of(world) == 1
 
 
 async def test_key_of_a_refused_request_is_unused(stores: Stores, keys: PostgresIdempotencyStore) -> None:

@@ -13,7 +13,7 @@ from domain.lifecycle import Action
 from domain.settlement import Settlement
 from store.database.engine import transaction
 from tests.builders import MONDAY_NOON, a_status_event
-from tests.store.scenes import LATER, House, Stores
+from tests.store.scenes import LATER, Stores, World
 
 pytestmark = pytest.mark.store
 
@@ -30,15 +30,15 @@ ENDINGS = [
 
 @pytest.mark.parametrize(("heard", "status"), ENDINGS)
 async def test_late_ending_corrects_the_contact_that_was_settled_by_unknown(
-    house: House, heard: CallStatus, status: ContactStatus
+    world: World, heard: CallStatus, status: ContactStatus
 ) -> None:
-    person = await house.a_person()
-    record = await house.ended(person, CallStatus.UNKNOWN, FAILED)
-    settled = await house.contact(person)
-    recorded = await house.calls.record_event(
+    person = await world.a_person()
+    record = await world.ended(person, CallStatus.UNKNOWN, FAILED)
+    settled = await world.contact(person)
+    recorded = await world.calls.record_event(
         record.execution_id, a_status_event(heard), event_key="late", body=None
     )
-    corrected = await house.contact(person)
+    corrected = await world.contact(person)
     assert (recorded.effect, recorded.record.call_status) == (EventEffect.ACCEPTED, heard)
     assert replace(corrected, updated_at=settled.updated_at) == replace(settled, status=status)
 
@@ -51,57 +51,57 @@ async def test_late_ending_corrects_the_contact_that_was_settled_by_unknown(
     ],
 )
 async def test_late_ending_after_the_last_retry_tells_who_was_reached(
-    house: House, heard: CallStatus, status: ContactStatus
+    world: World, heard: CallStatus, status: ContactStatus
 ) -> None:
-    person = await house.a_person()
+    person = await world.a_person()
     no_more = Settlement(status=S.MAX_RETRIES_REACHED)
-    record = await house.ended(person, CallStatus.UNKNOWN, no_more)
-    await house.hears(record, heard)
-    assert await house.status(person) is status
+    record = await world.ended(person, CallStatus.UNKNOWN, no_more)
+    await world.hears(record, heard)
+    assert await world.status(person) is status
 
 
 @pytest.mark.parametrize("over", [True, False], ids=["after the batch", "within the batch"])
-async def test_late_ending_redials_nobody_whatever_it_asks_for(house: House, over: bool) -> None:
-    person = await house.a_person()
-    record = await house.ended(person, CallStatus.UNKNOWN, FAILED)
+async def test_late_ending_redials_nobody_whatever_it_asks_for(world: World, over: bool) -> None:
+    person = await world.a_person()
+    record = await world.ended(person, CallStatus.UNKNOWN, FAILED)
     if over:
-        await house.batches.finish(person.batch_id, LATER)
+        await world.batches.finish(person.batch_id, LATER)
     late = a_status_event(CallStatus.COMPLETED, follow_up_at=LATER + timedelta(days=1))
-    await house.calls.record_event(record.execution_id, late, event_key="late", body=None)
-    corrected = await house.contact(person)
+    await world.calls.record_event(record.execution_id, late, event_key="late", body=None)
+    corrected = await world.contact(person)
     assert (corrected.status, corrected.follow_up_at, corrected.next_retry_at) == (S.COMPLETED, None, None)
-    assert await house.due(person.batch_id, LATER + timedelta(days=9)) == []
+    assert await world.due(person.batch_id, LATER + timedelta(days=9)) == []
 
 
-async def test_late_ending_is_counted_with_the_batch(house: House) -> None:
-    batch = await house.a_kept_batch()
-    (person,) = await house.people_of(batch)
-    record = await house.ended(person, CallStatus.UNKNOWN, FAILED)
-    await house.batches.finish(batch.batch_id, LATER)
-    await house.hears(record, CallStatus.COMPLETED)
-    counters = (await house.batch(batch)).counters
+async def test_late_ending_is_counted_with_the_batch(world: World) -> None:
+    batch = await world.a_kept_batch()
+    (person,) = await world.people_of(batch)
+    record = await world.ended(person, CallStatus.UNKNOWN, FAILED)
+    await world.batches.finish(batch.batch_id, LATER)
+    await world.hears(record, CallStatus.COMPLETED)
+    counters = (await world.batch(batch)).counters
     assert (counters.completed, counters.failed) == (1, 0)
 
 
-async def test_second_late_ending_changes_nothing(house: House) -> None:
-    person = await house.a_person()
-    record = await house.ended(person, CallStatus.UNKNOWN, FAILED)
-    await house.hears(record, CallStatus.COMPLETED)
-    corrected = await house.contact(person)
-    await house.hears(record, CallStatus.BUSY, CallStatus.UNKNOWN, CallStatus.RINGING)
-    assert await house.contact(person) == corrected
+async def test_second_late_ending_changes_nothing(world: World) -> None:
+    person = await world.a_person()
+    record = await world.ended(person, CallStatus.UNKNOWN, FAILED)
+    await world.hears(record, CallStatus.COMPLETED)
+    corrected = await world.contact(person)
+    await world.hears(record, CallStatus.BUSY, CallStatus.UNKNOWN, CallStatus.RINGING)
+    assert await world.contact(person) == corrected
 
 
-async def test_late_ending_of_an_older_attempt_leaves_the_contact_alone(house: House) -> None:
-    person = await house.a_person()
-    first = await house.ended(person, CallStatus.UNKNOWN, RETRY)
-    second = await house.claimed(person, 2, AttemptKind.RETRY)
-    await house.hears(second, CallStatus.FAILED)
-    await house.contacts.settle(person.contact_id, 2, FAILED, LATER)
-    settled = await house.contact(person)
-    await house.hears(first, CallStatus.COMPLETED)
-    assert (await house.call(first)).call_status is CallStatus.COMPLETED
-    assert await house.contact(person) == settled
+async def test_late_ending_of_an_older_attempt_leaves_the_contact_alone(world: World) -> None:
+    person = await world.a_person()
+    first = await world.ended(person, CallStatus.UNKNOWN, RETRY)
+    second = await world.claimed(person, 2, AttemptKind.RETRY)
+    await world.hears(second, CallStatus.FAILED)
+    await world.contacts.settle(person.contact_id, 2, FAILED, LATER)
+    settled = await world.contact(person)
+    await world.hears(first, CallStatus.COMPLETED)
+    assert (await world.call(first)).call_status is CallStatus.COMPLETED
+    assert await world.contact(person) == settled
 
 
 @pytest.mark.parametrize(
@@ -116,39 +116,39 @@ async def test_late_ending_of_an_older_attempt_leaves_the_contact_alone(house: H
     ],
 )
 async def test_late_ending_leaves_who_waits_for_another_call_waiting(
-    house: House, settlement: Settlement, heard: CallStatus
+    world: World, settlement: Settlement, heard: CallStatus
 ) -> None:
-    person = await house.a_person()
-    record = await house.ended(person, CallStatus.UNKNOWN, settlement)
-    settled = await house.contact(person)
-    await house.hears(record, heard)
-    assert await house.contact(person) == settled
+    person = await world.a_person()
+    record = await world.ended(person, CallStatus.UNKNOWN, settlement)
+    settled = await world.contact(person)
+    await world.hears(record, heard)
+    assert await world.contact(person) == settled
 
 
-async def test_who_waits_for_a_retry_and_was_reached_after_all_is_not_called_again(house: House) -> None:
-    person = await house.a_person()
-    record = await house.ended(person, CallStatus.UNKNOWN, RETRY)
-    await house.hears(record, CallStatus.COMPLETED)
-    reached = await house.contact(person)
+async def test_who_waits_for_a_retry_and_was_reached_after_all_is_not_called_again(world: World) -> None:
+    person = await world.a_person()
+    record = await world.ended(person, CallStatus.UNKNOWN, RETRY)
+    await world.hears(record, CallStatus.COMPLETED)
+    reached = await world.contact(person)
     assert (reached.status, reached.next_retry_at) == (S.COMPLETED, None)
 
 
-async def test_late_ending_leaves_who_was_skipped_skipped(house: House) -> None:
-    person = await house.a_person()
-    record = await house.claimed(person)
-    await house.batches.act(person.batch_id, Action.CANCEL, LATER)
-    await house.hears(record, CallStatus.UNKNOWN, CallStatus.COMPLETED)
-    skipped = await house.contact(person)
+async def test_late_ending_leaves_who_was_skipped_skipped(world: World) -> None:
+    person = await world.a_person()
+    record = await world.claimed(person)
+    await world.batches.act(person.batch_id, Action.CANCEL, LATER)
+    await world.hears(record, CallStatus.UNKNOWN, CallStatus.COMPLETED)
+    skipped = await world.contact(person)
     assert (skipped.status, skipped.skip_reason) == (S.SKIPPED, SkipReason.BATCH_CANCELLED)
 
 
-async def test_ending_heard_between_the_decision_and_the_settlement_is_taken(house: House) -> None:
-    person = await house.a_person()
-    record = await house.claimed(person)
-    await house.hears(record, CallStatus.RINGING, CallStatus.UNKNOWN, CallStatus.COMPLETED)
-    assert await house.status(person) is S.IN_PROGRESS
-    stands = await house.contacts.settle(person.contact_id, 1, FAILED, LATER)
-    assert (stands, await house.status(person)) == (Settlement(status=S.COMPLETED), S.COMPLETED)
+async def test_ending_heard_between_the_decision_and_the_settlement_is_taken(world: World) -> None:
+    person = await world.a_person()
+    record = await world.claimed(person)
+    await world.hears(record, CallStatus.RINGING, CallStatus.UNKNOWN, CallStatus.COMPLETED)
+    assert await world.status(person) is S.IN_PROGRESS
+    stands = await world.contacts.settle(person.contact_id, 1, FAILED, LATER)
+    assert (stands, await world.status(person)) == (Settlement(status=S.COMPLETED), S.COMPLETED)
 
 
 async def test_late_endings_and_settlements_at_once_leave_what_was_heard(stores: Stores) -> None:

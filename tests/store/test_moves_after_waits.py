@@ -24,7 +24,7 @@ from store.database.engine import transaction
 from store.database.ids import mint
 from tests.builders import CALLEE, MONDAY_NOON, ORGANIZATION, a_claim, a_new_contact, a_status_event
 from tests.store.lock_waits import until_waiting
-from tests.store.scenes import House, Stores, grant_by_hand
+from tests.store.scenes import Stores, World, grant_by_hand
 
 pytestmark = pytest.mark.store
 
@@ -90,13 +90,13 @@ async def test_contact_given_back_after_its_number_was_suppressed_meanwhile_is_s
 
 
 async def test_retry_decided_for_an_unknown_outcome_is_given_up_when_the_person_was_reached(
-    house: House,
+    world: World,
 ) -> None:
-    person = await house.a_person()
-    record = await house.claimed(person)
-    await house.hears(record, CallStatus.RINGING, CallStatus.UNKNOWN, CallStatus.COMPLETED)
-    assert await house.contacts.settle(person.contact_id, 1, RETRY, MONDAY_NOON) == DONE
-    assert await house.status(person) is ContactStatus.COMPLETED
+    person = await world.a_person()
+    record = await world.claimed(person)
+    await world.hears(record, CallStatus.RINGING, CallStatus.UNKNOWN, CallStatus.COMPLETED)
+    assert await world.contacts.settle(person.contact_id, 1, RETRY, MONDAY_NOON) == DONE
+    assert await world.status(person) is ContactStatus.COMPLETED
 
 
 async def test_real_ending_that_comes_while_a_retry_is_settled_is_taken(stores: Stores) -> None:

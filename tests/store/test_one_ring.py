@@ -23,7 +23,7 @@ from tests.builders import (
     a_status_event,
 )
 from tests.domain.calling_hours import a_week
-from tests.store.scenes import House, Stores
+from tests.store.scenes import Stores, World
 
 pytestmark = pytest.mark.store
 
@@ -31,126 +31,126 @@ D = DialState
 RETRY = Settlement(status=ContactStatus.RETRYING, next_retry_at=MONDAY_NOON)
 
 
-async def _two_on_one_number(house: House) -> tuple[Contact, Contact]:
+async def _two_on_one_number(world: World) -> tuple[Contact, Contact]:
     """The same number in batches of two campaigns."""
-    return await house.a_person(), await house.a_person()
+    return await world.a_person(), await world.a_person()
 
 
-async def _claim(house: House, person: Contact) -> ClaimAnswer:
-    return await house.calls.claim_attempt(a_claim(person.contact_id), MONDAY_NOON)
+async def _claim(world: World, person: Contact) -> ClaimAnswer:
+    return await world.calls.claim_attempt(a_claim(person.contact_id), MONDAY_NOON)
 
 
-async def _end(house: House, record: CallRecord, how: str) -> None:
+async def _end(world: World, record: CallRecord, how: str) -> None:
     if how == "given back":
-        await house.calls.record_dial(record.execution_id, D.READY)
+        await world.calls.record_dial(record.execution_id, D.READY)
     else:
         status = CallStatus(how)
-        await house.calls.record_event(record.execution_id, a_status_event(status), event_key=how, body=None)
+        await world.calls.record_event(record.execution_id, a_status_event(status), event_key=how, body=None)
 
 
 @pytest.mark.parametrize("said", [None, D.ACCEPTED, D.AMBIGUOUS, D.REFUSED])
 async def test_number_that_was_asked_for_is_busy_for_every_other_batch(
-    house: House, said: DialState | None
+    world: World, said: DialState | None
 ) -> None:
-    called, waiting = await _two_on_one_number(house)
-    record = await house.claimed(called)
+    called, waiting = await _two_on_one_number(world)
+    record = await world.claimed(called)
     if said is not None:
-        await house.calls.record_dial(record.execution_id, said)
-    assert await _claim(house, waiting) is Gate.NUMBER_BUSY
-    assert await house.contact(waiting) == waiting
-    assert await house.contacts.calls_of([waiting.contact_id]) == {}
+        await world.calls.record_dial(record.execution_id, said)
+    assert await _claim(world, waiting) is Gate.NUMBER_BUSY
+    assert await world.contact(waiting) == waiting
+    assert await world.contacts.calls_of([waiting.contact_id]) == {}
 
 
 @pytest.mark.parametrize("heard", [CallStatus.RINGING, CallStatus.IN_PROGRESS])
-async def test_number_stays_busy_while_it_rings_or_talks(house: House, heard: CallStatus) -> None:
-    called, waiting = await _two_on_one_number(house)
-    await house.hears(await house.claimed(called), heard)
-    assert await _claim(house, waiting) is Gate.NUMBER_BUSY
+async def test_number_stays_busy_while_it_rings_or_talks(world: World, heard: CallStatus) -> None:
+    called, waiting = await _two_on_one_number(world)
+    await world.hears(await world.claimed(called), heard)
+    assert await _claim(world, waiting) is Gate.NUMBER_BUSY
 
 
 @pytest.mark.parametrize("how", ["completed", "busy", "no_answer", "failed", "unknown", "given back"])
-async def test_number_is_free_again_after_the_attempt(house: House, how: str) -> None:
-    called, waiting = await _two_on_one_number(house)
-    await _end(house, await house.claimed(called), how)
-    claimed = await _claim(house, waiting)
+async def test_number_is_free_again_after_the_attempt(world: World, how: str) -> None:
+    called, waiting = await _two_on_one_number(world)
+    await _end(world, await world.claimed(called), how)
+    claimed = await _claim(world, waiting)
     assert isinstance(claimed, Claimed)
     assert claimed.may_ask
 
 
-async def test_attempt_given_back_finds_its_number_busy_when_it_is_claimed_again(house: House) -> None:
-    released, quicker = await _two_on_one_number(house)
-    record = await house.claimed(released)
-    await house.calls.record_dial(record.execution_id, D.READY)
-    await house.claimed(quicker)
-    before = await house.contact(released)
-    assert await _claim(house, released) is Gate.NUMBER_BUSY
-    assert (await house.contact(released), (await house.call(record)).dial_state) == (before, D.READY)
+async def test_attempt_given_back_finds_its_number_busy_when_it_is_claimed_again(world: World) -> None:
+    released, quicker = await _two_on_one_number(world)
+    record = await world.claimed(released)
+    await world.calls.record_dial(record.execution_id, D.READY)
+    await world.claimed(quicker)
+    before = await world.contact(released)
+    assert await _claim(world, released) is Gate.NUMBER_BUSY
+    assert (await world.contact(released), (await world.call(record)).dial_state) == (before, D.READY)
 
 
-async def test_asked_attempt_is_told_again_and_not_that_its_own_number_is_busy(house: House) -> None:
-    person = await house.a_person()
-    record = await house.claimed(person)
-    assert await _claim(house, person) == Claimed(record=record, may_ask=False)
+async def test_asked_attempt_is_told_again_and_not_that_its_own_number_is_busy(world: World) -> None:
+    person = await world.a_person()
+    record = await world.claimed(person)
+    assert await _claim(world, person) == Claimed(record=record, may_ask=False)
 
 
-async def test_closed_batch_is_named_before_a_busy_number(house: House) -> None:
-    called, waiting = await _two_on_one_number(house)
-    await house.claimed(called)
-    await house.batches.act(waiting.batch_id, Action.CANCEL, MONDAY_NOON)
-    await house.campaigns.delete(ORGANIZATION, waiting.campaign_id, MONDAY_NOON)
-    assert await _claim(house, waiting) is Gate.BATCH_GONE
+async def test_closed_batch_is_named_before_a_busy_number(world: World) -> None:
+    called, waiting = await _two_on_one_number(world)
+    await world.claimed(called)
+    await world.batches.act(waiting.batch_id, Action.CANCEL, MONDAY_NOON)
+    await world.campaigns.delete(ORGANIZATION, waiting.campaign_id, MONDAY_NOON)
+    assert await _claim(world, waiting) is Gate.BATCH_GONE
 
 
-async def test_retry_waits_while_another_batch_has_the_number(house: House) -> None:
-    redialled, other = await _two_on_one_number(house)
-    await house.ended(redialled, CallStatus.BUSY, RETRY)
-    await house.claimed(other)
+async def test_retry_waits_while_another_batch_has_the_number(world: World) -> None:
+    redialled, other = await _two_on_one_number(world)
+    await world.ended(redialled, CallStatus.BUSY, RETRY)
+    await world.claimed(other)
     retry = a_claim(redialled.contact_id, attempt=2, kind=AttemptKind.RETRY)
-    assert await house.calls.claim_attempt(retry, MONDAY_NOON) is Gate.NUMBER_BUSY
-    assert await house.status(redialled) is ContactStatus.RETRYING
+    assert await world.calls.claim_attempt(retry, MONDAY_NOON) is Gate.NUMBER_BUSY
+    assert await world.status(redialled) is ContactStatus.RETRYING
 
 
-async def test_same_number_twice_in_one_batch_rings_once(house: House) -> None:
-    batch = await house.a_kept_batch([a_new_contact(1), a_new_contact(1)])
-    first, second = await house.people_of(batch)
-    await house.claimed(first)
-    assert await _claim(house, second) is Gate.NUMBER_BUSY
+async def test_same_number_twice_in_one_batch_rings_once(world: World) -> None:
+    batch = await world.a_kept_batch([a_new_contact(1), a_new_contact(1)])
+    first, second = await world.people_of(batch)
+    await world.claimed(first)
+    assert await _claim(world, second) is Gate.NUMBER_BUSY
 
 
 async def test_call_accepted_after_it_was_given_back_keeps_its_id_and_takes_nobodys_number(
-    house: House,
+    world: World,
 ) -> None:
-    released, quicker = await _two_on_one_number(house)
-    record = await house.claimed(released)
-    await house.calls.record_dial(record.execution_id, D.READY)
-    await house.claimed(quicker)
-    await house.calls.record_dial(record.execution_id, D.ACCEPTED, provider_call_id="call-1")
-    kept = await house.call(record)
+    released, quicker = await _two_on_one_number(world)
+    record = await world.claimed(released)
+    await world.calls.record_dial(record.execution_id, D.READY)
+    await world.claimed(quicker)
+    await world.calls.record_dial(record.execution_id, D.ACCEPTED, provider_call_id="call-1")
+    kept = await world.call(record)
     assert (kept.dial_state, kept.provider_call_id) == (D.READY, "call-1")
 
 
-async def test_grant_leaves_out_whose_number_is_on_the_phone_and_looks_again_soon(house: House) -> None:
-    elsewhere = await house.a_kept_batch(4)
-    batch = await house.a_kept_batch(5)
-    people = await house.people_of(batch)
-    _, *called = await house.people_of(elsewhere)
-    records = [await house.claimed(each) for each in called]
-    await house.calls.record_dial(records[0].execution_id, D.READY)
-    stands = await house.grant(batch.batch_id)
+async def test_grant_leaves_out_whose_number_is_on_the_phone_and_looks_again_soon(world: World) -> None:
+    elsewhere = await world.a_kept_batch(4)
+    batch = await world.a_kept_batch(5)
+    people = await world.people_of(batch)
+    _, *called = await world.people_of(elsewhere)
+    records = [await world.claimed(each) for each in called]
+    await world.calls.record_dial(records[0].execution_id, D.READY)
+    stands = await world.grant(batch.batch_id)
     free = [people[place].contact_id for place in (0, 1, 4)]
     assert [each.contact_id for each in stands.granted] == free
     assert stands.rereads == (Wake(timedelta(seconds=5), "some could not be called: look again"),)
 
 
-async def test_closed_zones_do_not_count_as_busy(house: House) -> None:
-    called = await house.a_person()
+async def test_closed_zones_do_not_count_as_busy(world: World) -> None:
+    called = await world.a_person()
     hours = a_campaign_rules(working_hours_enforced=True, working_hours=a_week("09:00-18:00"), timezone="UTC")
-    campaign = await house.a_kept_campaign(hours)
+    campaign = await world.a_kept_campaign(hours)
     uploaded = [a_new_contact(1, timezone="Asia/Tokyo"), a_new_contact(2)]
-    batch = await house.a_kept_batch(uploaded, campaign=campaign)
-    await house.claimed(called)
-    stands = await house.grant(batch.batch_id)
-    *_, last = await house.people_of(batch)
+    batch = await world.a_kept_batch(uploaded, campaign=campaign)
+    await world.claimed(called)
+    stands = await world.grant(batch.batch_id)
+    *_, last = await world.people_of(batch)
     assert [each.contact_id for each in stands.granted] == [last.contact_id]
     assert [each.what for each in stands.rereads] == [WINDOW_OPENS]
 

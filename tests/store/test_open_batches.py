@@ -16,7 +16,7 @@ from domain.lifecycle import Action
 from domain.settlement import Settlement
 from domain.slots import GrantedSlots
 from tests.builders import MONDAY_NOON, ORGANIZATION, a_new_contact
-from tests.store.scenes import House, Stores
+from tests.store.scenes import Stores, World
 
 pytestmark = pytest.mark.store
 
@@ -26,61 +26,61 @@ COMPLETED = Settlement(status=ContactStatus.COMPLETED)
 UNFINISHED = sorted(set(BatchStatus) - TERMINAL_BATCH)
 
 
-async def an_open_batch(house: House, *, everybody_is_done: bool = True, **fields: Any) -> Batch:
-    batch = await house.a_kept_batch(1, keep_open=True, **fields)
+async def an_open_batch(world: World, *, everybody_is_done: bool = True, **fields: Any) -> Batch:
+    batch = await world.a_kept_batch(1, keep_open=True, **fields)
     if everybody_is_done:
-        (person,) = await house.people_of(batch)
-        await house.ended(person, CallStatus.COMPLETED, COMPLETED)
+        (person,) = await world.people_of(batch)
+        await world.ended(person, CallStatus.COMPLETED, COMPLETED)
     return batch
 
 
-async def look(house: House, batch: Batch, now: datetime = SOON) -> GrantedSlots:
-    return await house.grant(batch.batch_id, now)
+async def look(world: World, batch: Batch, now: datetime = SOON) -> GrantedSlots:
+    return await world.grant(batch.batch_id, now)
 
 
-async def to_be_roused(house: House, before: datetime = END) -> Sequence[str]:
-    return await house.batches.to_be_roused(before, 10)
+async def to_be_roused(world: World, before: datetime = END) -> Sequence[str]:
+    return await world.batches.to_be_roused(before, 10)
 
 
-async def test_batch_that_is_kept_open_rests_when_everybody_is_done(house: House) -> None:
-    batch = await an_open_batch(house)
-    stands = await look(house, batch)
+async def test_batch_that_is_kept_open_rests_when_everybody_is_done(world: World) -> None:
+    batch = await an_open_batch(world)
+    stands = await look(world, batch)
     assert (stands.is_done, stands.is_resting, stands.wakes, stands.rereads) == (False, True, (), ())
-    finished = await house.batches.finish(batch.batch_id, SOON)
+    finished = await world.batches.finish(batch.batch_id, SOON)
     assert (finished.status, finished.keep_open) == (BatchStatus.IN_PROGRESS, True)
 
 
-async def test_batch_with_somebody_to_call_or_on_the_phone_does_not_rest(house: House) -> None:
-    batch = await an_open_batch(house, everybody_is_done=False)
-    granted = await look(house, batch)
-    holding = await look(house, batch)
+async def test_batch_with_somebody_to_call_or_on_the_phone_does_not_rest(world: World) -> None:
+    batch = await an_open_batch(world, everybody_is_done=False)
+    granted = await look(world, batch)
+    holding = await look(world, batch)
     assert [len(granted.granted), granted.is_resting, holding.is_resting] == [1, False, False]
 
 
-async def test_batch_that_was_closed_completes_and_its_campaign_with_it(house: House) -> None:
-    batch = await an_open_batch(house)
-    closed = await house.batches.act(batch.batch_id, Action.CLOSE, SOON)
+async def test_batch_that_was_closed_completes_and_its_campaign_with_it(world: World) -> None:
+    batch = await an_open_batch(world)
+    closed = await world.batches.act(batch.batch_id, Action.CLOSE, SOON)
     assert (closed.status, closed.keep_open) == (BatchStatus.IN_PROGRESS, False)
-    stands = await look(house, batch)
+    stands = await look(world, batch)
     assert (stands.is_done, stands.is_resting) == (True, False)
-    assert (await house.batches.finish(batch.batch_id, SOON)).status is BatchStatus.COMPLETED
-    campaign = await house.campaigns.get(ORGANIZATION, batch.campaign_id)
+    assert (await world.batches.finish(batch.batch_id, SOON)).status is BatchStatus.COMPLETED
+    campaign = await world.campaigns.get(ORGANIZATION, batch.campaign_id)
     assert campaign.status is CampaignStatus.COMPLETED
 
 
 @pytest.mark.parametrize("status", UNFINISHED)
 async def test_close_leaves_the_status_and_a_batch_that_is_not_open_as_it_is(
-    house: House, status: BatchStatus
+    world: World, status: BatchStatus
 ) -> None:
-    batch = await house.a_batch_that_is(status)
-    assert await house.batches.act(batch.batch_id, Action.CLOSE, SOON) == batch
+    batch = await world.a_batch_that_is(status)
+    assert await world.batches.act(batch.batch_id, Action.CLOSE, SOON) == batch
 
 
 @pytest.mark.parametrize("status", sorted(TERMINAL_BATCH))
-async def test_batch_that_is_over_cannot_be_closed(house: House, status: BatchStatus) -> None:
-    batch = await house.a_batch_that_is(status)
+async def test_batch_that_is_over_cannot_be_closed(world: World, status: BatchStatus) -> None:
+    batch = await world.a_batch_that_is(status)
     with pytest.raises(IllegalTransition) as refused:
-        await house.batches.act(batch.batch_id, Action.CLOSE, SOON)
+        await world.batches.act(batch.batch_id, Action.CLOSE, SOON)
     assert refused.value.message == f"Batch is {status} and cannot be closed"
 
 
@@ -92,66 +92,66 @@ async def test_batch_that_is_over_cannot_be_closed(house: House, status: BatchSt
     ],
 )
 async def test_end_of_an_open_batch_completes_it_where_everybody_is_done(
-    house: House, everybody_is_done: bool, status: BatchStatus
+    world: World, everybody_is_done: bool, status: BatchStatus
 ) -> None:
-    batch = await an_open_batch(house, everybody_is_done=everybody_is_done, scheduled_end=END)
-    stands = await look(house, batch, END)
+    batch = await an_open_batch(world, everybody_is_done=everybody_is_done, scheduled_end=END)
+    stands = await look(world, batch, END)
     assert (stands.is_end_due, stands.granted) == (True, ())
-    assert (await house.batches.expire(batch.batch_id, END)).status is status
+    assert (await world.batches.expire(batch.batch_id, END)).status is status
 
 
-async def test_resting_batch_wakes_for_its_end_alone(house: House) -> None:
-    batch = await an_open_batch(house, scheduled_end=END)
-    stands = await look(house, batch)
+async def test_resting_batch_wakes_for_its_end_alone(world: World) -> None:
+    batch = await an_open_batch(world, scheduled_end=END)
+    stands = await look(world, batch)
     assert [(each.after, each.what) for each in stands.wakes] == [(END - SOON, "scheduled end")]
 
 
-async def test_resting_batch_without_reason_is_left_alone(house: House) -> None:
-    batch = await an_open_batch(house)
-    await look(house, batch)
-    assert await to_be_roused(house) == []
+async def test_resting_batch_without_reason_is_left_alone(world: World) -> None:
+    batch = await an_open_batch(world)
+    await look(world, batch)
+    assert await to_be_roused(world) == []
 
 
 async def test_contacts_that_were_added_and_not_looked_at_are_found_however_many_look_elsewhere(
-    house: House,
+    world: World,
 ) -> None:
-    resting, busy = await an_open_batch(house), await house.a_kept_batch(1)
-    await look(house, resting)
+    resting, busy = await an_open_batch(world), await world.a_kept_batch(1)
+    await look(world, resting)
     for number, batch in enumerate((busy, resting), start=7):
-        await house.batches.append(ORGANIZATION, batch.batch_id, [a_new_contact(number)], SOON)
+        await world.batches.append(ORGANIZATION, batch.batch_id, [a_new_contact(number)], SOON)
 
-    assert set(await to_be_roused(house)) == {busy.batch_id, resting.batch_id}
-    assert await to_be_roused(house, before=SOON) == []
-    await look(house, busy)
-    assert await to_be_roused(house) == [resting.batch_id]
-    assert len((await look(house, resting)).granted) == 1
-    assert await to_be_roused(house) == []
+    assert set(await to_be_roused(world)) == {busy.batch_id, resting.batch_id}
+    assert await to_be_roused(world, before=SOON) == []
+    await look(world, busy)
+    assert await to_be_roused(world) == [resting.batch_id]
+    assert len((await look(world, resting)).granted) == 1
+    assert await to_be_roused(world) == []
 
 
 @pytest.mark.parametrize("action", [Action.CLOSE, Action.CANCEL])
-async def test_close_and_cancel_that_were_not_signalled_are_found(house: House, action: Action) -> None:
-    batch = await an_open_batch(house)
-    await look(house, batch)
-    await house.batches.act(batch.batch_id, action, SOON)
-    assert await to_be_roused(house) == [batch.batch_id]
+async def test_close_and_cancel_that_were_not_signalled_are_found(world: World, action: Action) -> None:
+    batch = await an_open_batch(world)
+    await look(world, batch)
+    await world.batches.act(batch.batch_id, action, SOON)
+    assert await to_be_roused(world) == [batch.batch_id]
 
 
-async def test_follow_up_that_was_not_signalled_is_found(house: House) -> None:
-    batch = await an_open_batch(house)
-    (person,) = await house.people_of(batch)
-    await look(house, batch)
-    await house.contacts.schedule_follow_up(batch.batch_id, person.contact_id, END, SOON)
-    assert await to_be_roused(house) == [batch.batch_id]
+async def test_follow_up_that_was_not_signalled_is_found(world: World) -> None:
+    batch = await an_open_batch(world)
+    (person,) = await world.people_of(batch)
+    await look(world, batch)
+    await world.contacts.schedule_follow_up(batch.batch_id, person.contact_id, END, SOON)
+    assert await to_be_roused(world) == [batch.batch_id]
 
 
-async def test_batch_that_was_signalled_is_not_signalled_again_until_it_rests_again(house: House) -> None:
-    batch = await an_open_batch(house)
-    await look(house, batch)
-    await house.batches.append(ORGANIZATION, batch.batch_id, [a_new_contact(7)], SOON)
-    await house.batches.mark_roused([batch.batch_id], SOON)  # not after it was added
-    assert await to_be_roused(house) == [batch.batch_id]
-    await house.batches.mark_roused([batch.batch_id], END)
-    assert await to_be_roused(house) == []
+async def test_batch_that_was_signalled_is_not_signalled_again_until_it_rests_again(world: World) -> None:
+    batch = await an_open_batch(world)
+    await look(world, batch)
+    await world.batches.append(ORGANIZATION, batch.batch_id, [a_new_contact(7)], SOON)
+    await world.batches.mark_roused([batch.batch_id], SOON)  # not after it was added
+    assert await to_be_roused(world) == [batch.batch_id]
+    await world.batches.mark_roused([batch.batch_id], END)
+    assert await to_be_roused(world) == []
 
 
 async def test_append_never_holds_up_a_dial_of_its_batch(stores: Stores) -> None:

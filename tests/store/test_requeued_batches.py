@@ -21,7 +21,7 @@ from domain.ports import CalledAgain, IdempotencyKey, KeyedRequest
 from domain.settlement import Settlement
 from domain.suppression import NewSuppression, Suppression
 from tests.builders import MONDAY_NOON, ORGANIZATION, a_new_batch, a_new_contact
-from tests.store.scenes import EVERYTHING, House, Stores
+from tests.store.scenes import EVERYTHING, Stores, World
 
 pytestmark = pytest.mark.store
 
@@ -35,13 +35,13 @@ EVERY_END = CalledAgain(statuses=TERMINAL)
 
 
 async def _requeued(
-    house: House, parent: Batch, which: CalledAgain = EVERY_END, keyed: Any = None, **fields: Any
+    world: World, parent: Batch, which: CalledAgain = EVERY_END, keyed: Any = None, **fields: Any
 ) -> Batch:
     new = a_new_batch(campaign_id=parent.campaign_id, parent_batch_id=parent.batch_id, **fields)
-    return await house.batches.requeue(new, which, SOON, keyed)
+    return await world.batches.requeue(new, which, SOON, keyed)
 
 
-async def _a_called_batch(house: House) -> tuple[Batch, Sequence[Contact]]:
+async def _a_called_batch(world: World) -> tuple[Batch, Sequence[Contact]]:
     """A running batch of five: one answered, one busy, one silent, one skipped by hand, one that waits."""
     people = [
         NewContact(
@@ -53,22 +53,22 @@ async def _a_called_batch(house: House) -> tuple[Batch, Sequence[Contact]]:
         )
         for number in range(1, 6)
     ]
-    batch = await house.a_kept_batch(people)
-    contacts = await house.people_of(batch)
+    batch = await world.a_kept_batch(people)
+    contacts = await world.people_of(batch)
     for contact, (outcome, end) in zip(contacts, ENDS.items(), strict=False):
-        await house.ended(contact, outcome, Settlement(status=end))
-    await house.contacts.skip_by_hand(batch.batch_id, contacts[3].contact_id, MONDAY_NOON)
+        await world.ended(contact, outcome, Settlement(status=end))
+    await world.contacts.skip_by_hand(batch.batch_id, contacts[3].contact_id, MONDAY_NOON)
     return batch, contacts
 
 
-async def _suppressed(house: House, person: NewContact) -> Suppression:
+async def _suppressed(world: World, person: NewContact) -> Suppression:
     new = NewSuppression(phone_number=person.phone_number)
-    added = await house.suppressions.add(ORGANIZATION, new, MONDAY_NOON, added_by=TokenId("tok_1"))
+    added = await world.suppressions.add(ORGANIZATION, new, MONDAY_NOON, added_by=TokenId("tok_1"))
     return added.suppression
 
 
-async def _numbers(house: House, batch: Batch) -> list[str]:
-    return [each.phone_number for each in await house.people_of(batch)]
+async def _numbers(world: World, batch: Batch) -> list[str]:
+    return [each.phone_number for each in await world.people_of(batch)]
 
 
 @pytest.mark.parametrize(
@@ -81,17 +81,17 @@ async def _numbers(house: House, batch: Batch) -> list[str]:
     ],
 )
 async def test_contacts_with_these_ends_are_called_again_and_nobody_else(
-    house: House, statuses: frozenset[ContactStatus], places: list[int]
+    world: World, statuses: frozenset[ContactStatus], places: list[int]
 ) -> None:
-    parent, people = await _a_called_batch(house)
-    batch = await _requeued(house, parent, CalledAgain(statuses=frozenset(statuses)))
-    assert await _numbers(house, batch) == [people[place].phone_number for place in places]
+    parent, people = await _a_called_batch(world)
+    batch = await _requeued(world, parent, CalledAgain(statuses=frozenset(statuses)))
+    assert await _numbers(world, batch) == [people[place].phone_number for place in places]
 
 
-async def test_copies_begin_anew_with_what_was_uploaded(house: House) -> None:
-    parent, people = await _a_called_batch(house)
-    batch = await _requeued(house, parent)
-    again = await house.people_of(batch)
+async def test_copies_begin_anew_with_what_was_uploaded(world: World) -> None:
+    parent, people = await _a_called_batch(world)
+    batch = await _requeued(world, parent)
+    again = await world.people_of(batch)
     assert [each.position for each in again] == [1, 2, 3, 4]
     assert {each.contact_id for each in again}.isdisjoint(each.contact_id for each in people)
     assert len({each.contact_id for each in again}) == 4
@@ -113,77 +113,77 @@ async def test_copies_begin_anew_with_what_was_uploaded(house: House) -> None:
         )
 
 
-async def test_batch_names_its_parent_and_counts_whom_it_took(house: House) -> None:
-    parent, _ = await _a_called_batch(house)
+async def test_batch_names_its_parent_and_counts_whom_it_took(world: World) -> None:
+    parent, _ = await _a_called_batch(world)
     overrides = BatchOverrides(max_retries_override=0)
-    batch = await _requeued(house, parent, overrides=overrides, name="again")
+    batch = await _requeued(world, parent, overrides=overrides, name="again")
     assert (batch.parent_batch_id, batch.name, batch.overrides) == (parent.batch_id, "again", overrides)
     assert (batch.total_contacts, batch.counters) == (4, Counters(pending=4))
-    assert await house.batch(batch) == batch
+    assert await world.batch(batch) == batch
 
 
-async def test_parent_and_its_contacts_stay_as_they_are(house: House) -> None:
-    parent, _ = await _a_called_batch(house)
-    before = await house.batch(parent), await house.people_of(parent)
-    await _requeued(house, parent)
-    assert (await house.batch(parent), await house.people_of(parent)) == before
+async def test_parent_and_its_contacts_stay_as_they_are(world: World) -> None:
+    parent, _ = await _a_called_batch(world)
+    before = await world.batch(parent), await world.people_of(parent)
+    await _requeued(world, parent)
+    assert (await world.batch(parent), await world.people_of(parent)) == before
 
 
-async def test_bad_rows_and_numbers_that_must_not_be_called_are_left_out(house: House) -> None:
+async def test_bad_rows_and_numbers_that_must_not_be_called_are_left_out(world: World) -> None:
     good, listed, bad = a_new_contact(1), a_new_contact(2), replace(a_new_contact(3), skip_detail="bad")
-    parent = await house.a_kept_batch([good, listed, bad])
-    await house.batches.act(parent.batch_id, Action.CANCEL, MONDAY_NOON)
-    await _suppressed(house, listed)
-    batch = await _requeued(house, parent)
-    assert await _numbers(house, batch) == [good.phone_number]
+    parent = await world.a_kept_batch([good, listed, bad])
+    await world.batches.act(parent.batch_id, Action.CANCEL, MONDAY_NOON)
+    await _suppressed(world, listed)
+    batch = await _requeued(world, parent)
+    assert await _numbers(world, batch) == [good.phone_number]
 
 
-async def test_contact_skipped_for_a_suppression_is_left_out_when_the_entry_is_gone(house: House) -> None:
-    entry = await _suppressed(house, a_new_contact(1))
-    parent = await house.a_kept_batch(2)
-    await house.suppressions.remove(ORGANIZATION, entry.suppression_id, MONDAY_NOON)
-    await house.batches.act(parent.batch_id, Action.CANCEL, MONDAY_NOON)
-    batch = await _requeued(house, parent)
-    assert await _numbers(house, batch) == [a_new_contact(2).phone_number]
+async def test_contact_skipped_for_a_suppression_is_left_out_when_the_entry_is_gone(world: World) -> None:
+    entry = await _suppressed(world, a_new_contact(1))
+    parent = await world.a_kept_batch(2)
+    await world.suppressions.remove(ORGANIZATION, entry.suppression_id, MONDAY_NOON)
+    await world.batches.act(parent.batch_id, Action.CANCEL, MONDAY_NOON)
+    batch = await _requeued(world, parent)
+    assert await _numbers(world, batch) == [a_new_contact(2).phone_number]
 
 
-async def test_disposition_of_the_newest_call_decides_where_some_are_named(house: House) -> None:
-    parent, people = await _a_called_batch(house)
+async def test_disposition_of_the_newest_call_decides_where_some_are_named(world: World) -> None:
+    parent, people = await _a_called_batch(world)
     for contact, word in zip(people, ("promised", "refused"), strict=False):
-        [record] = (await house.contacts.calls_of([contact.contact_id]))[contact.contact_id]
+        [record] = (await world.contacts.calls_of([contact.contact_id]))[contact.contact_id]
         report = DispositionReport(disposition=word)
-        await house.dispositions.report(ORGANIZATION, record.execution_id, report, SOON)
+        await world.dispositions.report(ORGANIZATION, record.execution_id, report, SOON)
     which = CalledAgain(statuses=TERMINAL, dispositions=frozenset({"refused", "wrong_number"}))
-    batch = await _requeued(house, parent, which)
-    assert await _numbers(house, batch) == [people[1].phone_number]
+    batch = await _requeued(world, parent, which)
+    assert await _numbers(world, batch) == [people[1].phone_number]
 
 
-async def test_nobody_left_leaves_nothing_behind(house: House) -> None:
-    campaign = await house.a_kept_campaign()
-    parent = await house.a_kept_batch(campaign=campaign)
+async def test_nobody_left_leaves_nothing_behind(world: World) -> None:
+    campaign = await world.a_kept_campaign()
+    parent = await world.a_kept_batch(campaign=campaign)
     with pytest.raises(NobodyLeft):
-        await _requeued(house, parent)
-    page = await house.batches.list_batches(
+        await _requeued(world, parent)
+    page = await world.batches.list_batches(
         ORGANIZATION, campaign_id=campaign.campaign_id, statuses=[], window=EVERYTHING
     )
     assert [batch.batch_id for batch, _ in page.items] == [parent.batch_id]
 
 
-async def test_completed_campaign_goes_on_and_a_cancelled_one_takes_nobody(house: House) -> None:
-    over = await house.a_batch_that_is(BatchStatus.EXPIRED)
-    campaign = await house.campaigns.get(ORGANIZATION, over.campaign_id)
+async def test_completed_campaign_goes_on_and_a_cancelled_one_takes_nobody(world: World) -> None:
+    over = await world.a_batch_that_is(BatchStatus.EXPIRED)
+    campaign = await world.campaigns.get(ORGANIZATION, over.campaign_id)
     assert campaign.status is CampaignStatus.COMPLETED
-    await _requeued(house, over)
-    assert (await house.campaigns.get(ORGANIZATION, over.campaign_id)).status is CampaignStatus.ACTIVE
-    await house.campaigns.act(ORGANIZATION, over.campaign_id, Action.CANCEL, SOON)
+    await _requeued(world, over)
+    assert (await world.campaigns.get(ORGANIZATION, over.campaign_id)).status is CampaignStatus.ACTIVE
+    await world.campaigns.act(ORGANIZATION, over.campaign_id, Action.CANCEL, SOON)
     with pytest.raises(CampaignClosed):
-        await _requeued(house, over)
+        await _requeued(world, over)
 
 
-async def test_batch_of_a_paused_campaign_is_held(house: House) -> None:
-    parent, _ = await _a_called_batch(house)
-    await house.campaigns.act(ORGANIZATION, parent.campaign_id, Action.PAUSE, SOON)
-    assert (await _requeued(house, parent)).status is BatchStatus.PAUSED
+async def test_batch_of_a_paused_campaign_is_held(world: World) -> None:
+    parent, _ = await _a_called_batch(world)
+    await world.campaigns.act(ORGANIZATION, parent.campaign_id, Action.PAUSE, SOON)
+    assert (await _requeued(world, parent)).status is BatchStatus.PAUSED
 
 
 async def test_repeated_key_requeues_once(stores: Stores) -> None:

@@ -8,7 +8,7 @@ import pytest
 from domain.breaker import BreakerState
 from domain.ports import CircuitReport
 from tests.builders import MONDAY_NOON
-from tests.store.scenes import House, Stores
+from tests.store.scenes import Stores, World
 
 pytestmark = pytest.mark.store
 
@@ -31,34 +31,34 @@ OPEN = CircuitReport(
 )
 
 
-async def test_nothing_is_known_of_routes_nobody_reported(house: House) -> None:
-    assert await house.routes.reports() == []
+async def test_nothing_is_known_of_routes_nobody_reported(world: World) -> None:
+    assert await world.routes.reports() == []
 
 
-async def test_report_takes_the_place_of_the_former_one(house: House) -> None:
-    await house.routes.report(CLOSED)
-    assert await house.routes.reports() == [CLOSED]
-    await house.routes.report(OPEN)
-    assert await house.routes.reports() == [OPEN]
+async def test_report_takes_the_place_of_the_former_one(world: World) -> None:
+    await world.routes.report(CLOSED)
+    assert await world.routes.reports() == [CLOSED]
+    await world.routes.report(OPEN)
+    assert await world.routes.reports() == [OPEN]
 
 
-async def test_report_of_the_same_instant_takes_the_place_of_the_former_one(house: House) -> None:
-    await house.routes.report(CLOSED)
-    await house.routes.report(replace(CLOSED, errors=2, reason="timed out"))
-    assert [(each.errors, each.reason) for each in await house.routes.reports()] == [(2, "timed out")]
+async def test_report_of_the_same_instant_takes_the_place_of_the_former_one(world: World) -> None:
+    await world.routes.report(CLOSED)
+    await world.routes.report(replace(CLOSED, errors=2, reason="timed out"))
+    assert [(each.errors, each.reason) for each in await world.routes.reports()] == [(2, "timed out")]
 
 
-async def test_report_that_comes_after_a_newer_one_changes_nothing(house: House) -> None:
-    await house.routes.report(OPEN)
-    await house.routes.report(CLOSED)
-    assert await house.routes.reports() == [OPEN]
+async def test_report_that_comes_after_a_newer_one_changes_nothing(world: World) -> None:
+    await world.routes.report(OPEN)
+    await world.routes.report(CLOSED)
+    assert await world.routes.reports() == [OPEN]
 
 
-async def test_every_route_has_its_own_report_by_name(house: House) -> None:
+async def test_every_route_has_its_own_report_by_name(world: World) -> None:
     other = replace(OPEN, provider="jambonz")
-    await house.routes.report(CLOSED)
-    await house.routes.report(other)
-    assert await house.routes.reports() == [other, CLOSED]
+    await world.routes.report(CLOSED)
+    await world.routes.report(other)
+    assert await world.routes.reports() == [other, CLOSED]
 
 
 async def test_reason_postgres_cannot_keep_loses_only_that(stores: Stores) -> None:

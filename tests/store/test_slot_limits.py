@@ -13,7 +13,7 @@ from domain.lifecycle import Action
 from domain.settlement import Settlement
 from domain.slots import GrantedSlots, Wake
 from tests.builders import MONDAY_NOON, ORGANIZATION, a_campaign_rules, a_new_contact
-from tests.store.scenes import House, Stores
+from tests.store.scenes import Stores, World
 
 pytestmark = pytest.mark.store
 
@@ -21,18 +21,18 @@ SECOND = timedelta(seconds=1)
 COMPLETED = Settlement(status=ContactStatus.COMPLETED)
 
 
-async def a_capped_campaign(house: House, cap: int) -> Campaign:
-    return await house.a_kept_campaign(a_campaign_rules(metadata={CONCURRENCY_KEY: cap}))
+async def a_capped_campaign(world: World, cap: int) -> Campaign:
+    return await world.a_kept_campaign(a_campaign_rules(metadata={CONCURRENCY_KEY: cap}))
 
 
-async def a_batch(house: House, campaign: Campaign, first: int, people: int = 10, limit: int = 10) -> Batch:
+async def a_batch(world: World, campaign: Campaign, first: int, people: int = 10, limit: int = 10) -> Batch:
     """A batch of people who share no number with those of another `first`."""
     uploaded = [a_new_contact(number) for number in range(first, first + people)]
-    return await house.a_kept_batch(uploaded, campaign=campaign, concurrency_limit=limit)
+    return await world.a_kept_batch(uploaded, campaign=campaign, concurrency_limit=limit)
 
 
-async def end(house: House, person: Contact) -> None:
-    await house.ended(person, CallStatus.COMPLETED, COMPLETED)
+async def end(world: World, person: Contact) -> None:
+    await world.ended(person, CallStatus.COMPLETED, COMPLETED)
 
 
 def size(stands: GrantedSlots) -> tuple[int, int | None]:
@@ -51,46 +51,46 @@ def size(stands: GrantedSlots) -> tuple[int, int | None]:
     ],
 )
 async def test_limit_in_force_is_the_batchs_own_under_the_campaigns_cap(
-    house: House, own: int | None, cap: int | None, in_force: int
+    world: World, own: int | None, cap: int | None, in_force: int
 ) -> None:
     rules = a_campaign_rules(metadata={CONCURRENCY_KEY: cap} if cap else {})
-    batch = await house.a_kept_batch(30, campaign=await house.a_kept_campaign(rules), concurrency_limit=own)
+    batch = await world.a_kept_batch(30, campaign=await world.a_kept_campaign(rules), concurrency_limit=own)
 
-    stands = await house.grant(batch.batch_id)
+    stands = await world.grant(batch.batch_id)
 
     assert (stands.concurrency_limit, stands.campaign_limit) == (in_force, cap)
     assert (len(stands.granted), stands.in_use) == (in_force, in_force)
     assert stands.campaign_in_use == (in_force if cap else None)
 
 
-async def test_only_batch_of_a_campaign_takes_the_whole_cap(house: House) -> None:
-    batch = await a_batch(house, await a_capped_campaign(house, 4), 1)
+async def test_only_batch_of_a_campaign_takes_the_whole_cap(world: World) -> None:
+    batch = await a_batch(world, await a_capped_campaign(world, 4), 1)
 
-    assert size(await house.grant(batch.batch_id)) == (4, 4)
+    assert size(await world.grant(batch.batch_id)) == (4, 4)
 
 
-async def test_batches_together_never_pass_the_cap_and_the_later_one_waits(house: House) -> None:
-    campaign = await a_capped_campaign(house, 4)
-    early, late = await a_batch(house, campaign, 1), await a_batch(house, campaign, 101)
+async def test_batches_together_never_pass_the_cap_and_the_later_one_waits(world: World) -> None:
+    campaign = await a_capped_campaign(world, 4)
+    early, late = await a_batch(world, campaign, 1), await a_batch(world, campaign, 101)
 
-    first, second = await house.grant(early.batch_id), await house.grant(late.batch_id)
+    first, second = await world.grant(early.batch_id), await world.grant(late.batch_id)
 
     assert [size(each) for each in (first, second)] == [(4, 4), (0, 4)]
     assert (second.in_use, second.has_more) == (0, False)
     assert Wake(3 * SECOND, "a slot of its campaign may be free") in second.wakes
 
 
-async def test_slots_that_come_back_go_to_the_batch_below_its_share_which_is_named(house: House) -> None:
-    campaign = await a_capped_campaign(house, 4)
-    early, late = await a_batch(house, campaign, 1), await a_batch(house, campaign, 101)
-    one, two, three, *_ = await house.people_of(early)
-    await house.grant(early.batch_id)
-    full = await house.grant(late.batch_id)
+async def test_slots_that_come_back_go_to_the_batch_below_its_share_which_is_named(world: World) -> None:
+    campaign = await a_capped_campaign(world, 4)
+    early, late = await a_batch(world, campaign, 1), await a_batch(world, campaign, 101)
+    one, two, three, *_ = await world.people_of(early)
+    await world.grant(early.batch_id)
+    full = await world.grant(late.batch_id)
     for person in (one, two, three):
-        await end(house, person)
+        await end(world, person)
 
-    again = await house.grant(early.batch_id)
-    late_again = await house.grant(late.batch_id)
+    again = await world.grant(early.batch_id)
+    late_again = await world.grant(late.batch_id)
 
     assert full.waiting_batches == ()  # nobody may take a slot while none is free
     assert (size(again), again.waiting_batches) == ((1, 2), (late.batch_id,))
@@ -98,39 +98,39 @@ async def test_slots_that_come_back_go_to_the_batch_below_its_share_which_is_nam
 
 
 async def test_batch_that_takes_its_own_slots_again_names_no_other_that_is_about_to_take_its(
-    house: House,
+    world: World,
 ) -> None:
-    campaign = await a_capped_campaign(house, 4)
-    one, other = await a_batch(house, campaign, 1), await a_batch(house, campaign, 101)
-    await house.grant(one.batch_id, at_most=2)
-    await house.grant(other.batch_id)
+    campaign = await a_capped_campaign(world, 4)
+    one, other = await a_batch(world, campaign, 1), await a_batch(world, campaign, 101)
+    await world.grant(one.batch_id, at_most=2)
+    await world.grant(other.batch_id)
     for batch in (one, other):
-        await end(house, (await house.people_of(batch))[0])
+        await end(world, (await world.people_of(batch))[0])
 
-    own_again = await house.grant(one.batch_id, held_before=2)
-    later = await house.grant(one.batch_id, held_before=3)
+    own_again = await world.grant(one.batch_id, held_before=2)
+    later = await world.grant(one.batch_id, held_before=3)
 
     assert (own_again.in_use, own_again.waiting_batches) == (2, ())
     assert later.waiting_batches == (other.batch_id,)  # it was told of one more, and may not take it
 
 
-async def test_batch_that_wants_little_leaves_the_rest_to_the_other(house: House) -> None:
-    campaign = await a_capped_campaign(house, 6)
-    small, large = await a_batch(house, campaign, 1, people=1), await a_batch(house, campaign, 101)
+async def test_batch_that_wants_little_leaves_the_rest_to_the_other(world: World) -> None:
+    campaign = await a_capped_campaign(world, 6)
+    small, large = await a_batch(world, campaign, 1, people=1), await a_batch(world, campaign, 101)
 
-    looks = [await house.grant(each.batch_id) for each in (small, large)]
+    looks = [await world.grant(each.batch_id) for each in (small, large)]
 
     assert [size(each) for each in looks] == [(1, 1), (5, 6)]
 
 
-async def test_batch_that_is_held_leaves_its_share_to_the_other(house: House) -> None:
-    campaign = await a_capped_campaign(house, 4)
-    held, other = await a_batch(house, campaign, 1), await a_batch(house, campaign, 101)
-    await house.grant(held.batch_id, at_most=1)
-    await house.batches.act(held.batch_id, Action.PAUSE, MONDAY_NOON)
-    await house.grant(held.batch_id)
+async def test_batch_that_is_held_leaves_its_share_to_the_other(world: World) -> None:
+    campaign = await a_capped_campaign(world, 4)
+    held, other = await a_batch(world, campaign, 1), await a_batch(world, campaign, 101)
+    await world.grant(held.batch_id, at_most=1)
+    await world.batches.act(held.batch_id, Action.PAUSE, MONDAY_NOON)
+    await world.grant(held.batch_id)
 
-    assert size(await house.grant(other.batch_id)) == (3, 4)
+    assert size(await world.grant(other.batch_id)) == (3, 4)
 
 
 async def test_batch_that_has_not_asked_for_long_is_counted_for_what_it_holds(stores: Stores) -> None:
@@ -144,27 +144,27 @@ async def test_batch_that_has_not_asked_for_long_is_counted_for_what_it_holds(st
     assert [size(each) for each in (shared, alone)] == [(2, 3), (1, 4)]
 
 
-async def test_cap_that_is_lowered_grants_nothing_before_enough_have_ended(house: House) -> None:
-    campaign = await a_capped_campaign(house, 4)
-    batch = await a_batch(house, campaign, 1)
-    one, two, three, _, *_ = await house.people_of(batch)
-    await house.grant(batch.batch_id)
+async def test_cap_that_is_lowered_grants_nothing_before_enough_have_ended(world: World) -> None:
+    campaign = await a_capped_campaign(world, 4)
+    batch = await a_batch(world, campaign, 1)
+    one, two, three, _, *_ = await world.people_of(batch)
+    await world.grant(batch.batch_id)
     lowered = a_campaign_rules(metadata={CONCURRENCY_KEY: 2})
-    await house.campaigns.change(ORGANIZATION, campaign.campaign_id, lambda _: lowered, MONDAY_NOON)
+    await world.campaigns.change(ORGANIZATION, campaign.campaign_id, lambda _: lowered, MONDAY_NOON)
 
-    looks = [await house.grant(batch.batch_id)]
+    looks = [await world.grant(batch.batch_id)]
     for person in (one, two, three):
-        await end(house, person)
-        looks.append(await house.grant(batch.batch_id))
+        await end(world, person)
+        looks.append(await world.grant(batch.batch_id))
 
     assert [size(each) for each in looks] == [(0, 4), (0, 3), (0, 2), (1, 2)]
 
 
-async def test_request_repeated_under_its_key_counts_once_against_the_cap(house: House) -> None:
-    batch = await a_batch(house, await a_capped_campaign(house, 4), 1)
+async def test_request_repeated_under_its_key_counts_once_against_the_cap(world: World) -> None:
+    batch = await a_batch(world, await a_capped_campaign(world, 4), 1)
 
-    once = await house.grant(batch.batch_id, key="run/1")
-    again = await house.grant(batch.batch_id, key="run/1")
+    once = await world.grant(batch.batch_id, key="run/1")
+    again = await world.grant(batch.batch_id, key="run/1")
 
     assert again.granted == once.granted
     assert (again.in_use, again.campaign_in_use) == (4, 4)

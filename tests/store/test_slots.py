@@ -14,7 +14,7 @@ from domain.lifecycle import Action
 from domain.settlement import Settlement
 from domain.slots import GrantedSlot, GrantedSlots, NoSlot, SlotGrants, Wake
 from tests.builders import MONDAY_NOON, a_new_contact
-from tests.store.scenes import LATER, House, Stores
+from tests.store.scenes import LATER, Stores, World
 
 pytestmark = pytest.mark.store
 
@@ -45,23 +45,23 @@ def places(people: Sequence[Contact], stands: GrantedSlots) -> list[int]:
     return [position[each] for each in ids(stands.granted)]
 
 
-async def a_waiting_batch(house: House, *waits: Settlement | None, **batch: Any) -> Batch:
+async def a_waiting_batch(world: World, *waits: Settlement | None, **batch: Any) -> Batch:
     """A batch whose contacts wait as told: for a retry, a follow-up, or their first call (None)."""
-    kept = await house.a_kept_batch(len(waits), **batch)
-    for person, settlement in zip(await house.people_of(kept), waits, strict=True):
+    kept = await world.a_kept_batch(len(waits), **batch)
+    for person, settlement in zip(await world.people_of(kept), waits, strict=True):
         if settlement is not None:
-            await house.ended(person, CallStatus.BUSY, settlement)
+            await world.ended(person, CallStatus.BUSY, settlement)
     return kept
 
 
 async def test_follow_ups_come_first_then_retries_the_longest_due_first_then_pending_by_position(
-    house: House,
+    world: World,
 ) -> None:
     waits = (None, retry(), retry(LATER - MINUTE), None, follow_up(), follow_up(LATER - SECOND))
-    batch = await a_waiting_batch(house, *waits)
-    people = await house.people_of(batch)
+    batch = await a_waiting_batch(world, *waits)
+    people = await world.people_of(batch)
 
-    stands = await house.grant(batch.batch_id, OVERDUE)
+    stands = await world.grant(batch.batch_id, OVERDUE)
 
     assert places(people, stands) == [6, 5, 3, 2, 1, 4]
     assert [(each.attempt, each.kind) for each in stands.granted] == [
@@ -75,45 +75,45 @@ async def test_follow_ups_come_first_then_retries_the_longest_due_first_then_pen
     assert (stands.in_use, stands.has_more) == (6, False)
 
 
-async def test_nobody_is_granted_two_slots_and_no_request_more_than_it_asks_for(house: House) -> None:
-    batch = await house.a_kept_batch(5)
-    people = await house.people_of(batch)
+async def test_nobody_is_granted_two_slots_and_no_request_more_than_it_asks_for(world: World) -> None:
+    batch = await world.a_kept_batch(5)
+    people = await world.people_of(batch)
 
-    looks = [await house.grant(batch.batch_id, at_most=2) for _ in range(4)]
+    looks = [await world.grant(batch.batch_id, at_most=2) for _ in range(4)]
 
     assert [places(people, each) for each in looks] == [[1, 2], [3, 4], [5], []]
     assert [each.has_more for each in looks] == [True, True, False, False]
     assert [each.in_use for each in looks] == [2, 4, 5, 5]
 
 
-async def test_limit_of_the_batch_is_never_passed_and_what_comes_back_is_granted_again(house: House) -> None:
-    batch = await house.a_kept_batch(5, concurrency_limit=2)
-    first, *_ = people = await house.people_of(batch)
-    assert places(people, await house.grant(batch.batch_id)) == [1, 2]
+async def test_limit_of_the_batch_is_never_passed_and_what_comes_back_is_granted_again(world: World) -> None:
+    batch = await world.a_kept_batch(5, concurrency_limit=2)
+    first, *_ = people = await world.people_of(batch)
+    assert places(people, await world.grant(batch.batch_id)) == [1, 2]
 
-    full = await house.grant(batch.batch_id)
-    await house.ended(first, CallStatus.COMPLETED, COMPLETED)
-    after = await house.grant(batch.batch_id)
+    full = await world.grant(batch.batch_id)
+    await world.ended(first, CallStatus.COMPLETED, COMPLETED)
+    after = await world.grant(batch.batch_id)
 
     assert (full.granted, full.in_use, full.has_more) == ((), 2, False)
     assert (places(people, after), after.in_use) == ([3], 2)
 
 
-async def test_request_that_is_repeated_under_its_key_gets_the_same_slots(house: House) -> None:
-    batch = await house.a_kept_batch(4, concurrency_limit=3)
+async def test_request_that_is_repeated_under_its_key_gets_the_same_slots(world: World) -> None:
+    batch = await world.a_kept_batch(4, concurrency_limit=3)
 
-    once = await house.grant(batch.batch_id, key="run/1", at_most=2)
-    again = await house.grant(batch.batch_id, MONDAY_NOON + SECOND, key="run/1", at_most=2)
-    another = await house.grant(batch.batch_id, key="run/2")
+    once = await world.grant(batch.batch_id, key="run/1", at_most=2)
+    again = await world.grant(batch.batch_id, MONDAY_NOON + SECOND, key="run/1", at_most=2)
+    another = await world.grant(batch.batch_id, key="run/2")
 
     assert ids(again.granted)[:2] == ids(once.granted)
     assert again.in_use == 3
     assert another.granted == ()
 
 
-async def test_batch_that_does_not_exist_is_granted_nothing(house: House) -> None:
+async def test_batch_that_does_not_exist_is_granted_nothing(world: World) -> None:
     nothing = SlotGrants(batch_id=BatchId("btc_none"), key="run/1", at_most=1)
-    assert await house.slots.grant(nothing, MONDAY_NOON) is None
+    assert await world.slots.grant(nothing, MONDAY_NOON) is None
 
 
 async def test_cursor_stands_before_the_first_who_was_not_granted_and_behind_all_otherwise(
@@ -151,42 +151,42 @@ async def test_contact_whose_number_is_busy_is_passed_however_many_there_are(sto
     assert (stands.cursor, stands.has_more) == (LAST + 31, True)
 
 
-async def test_contact_that_asks_at_its_time_is_granted_and_who_does_not_when_overdue(house: House) -> None:
-    batch = await a_waiting_batch(house, retry(), retry())
-    asking, silent = [each.contact_id for each in await house.people_of(batch)]
+async def test_contact_that_asks_at_its_time_is_granted_and_who_does_not_when_overdue(world: World) -> None:
+    batch = await a_waiting_batch(world, retry(), retry())
+    asking, silent = [each.contact_id for each in await world.people_of(batch)]
 
-    at_once = await house.grant(batch.batch_id, LATER, asked=(asking,))
-    soon = await house.grant(batch.batch_id, LATER + 4 * SECOND)
-    overdue = await house.grant(batch.batch_id, LATER + 5 * SECOND)
+    at_once = await world.grant(batch.batch_id, LATER, asked=(asking,))
+    soon = await world.grant(batch.batch_id, LATER + 4 * SECOND)
+    overdue = await world.grant(batch.batch_id, LATER + 5 * SECOND)
 
     assert [ids(each.granted) for each in (at_once, soon, overdue)] == [[asking], [], [silent]]
 
 
-async def test_contact_whose_clock_is_a_second_fast_is_granted_what_it_asks_for(house: House) -> None:
-    batch = await a_waiting_batch(house, retry())
-    (person,) = await house.people_of(batch)
+async def test_contact_whose_clock_is_a_second_fast_is_granted_what_it_asks_for(world: World) -> None:
+    batch = await a_waiting_batch(world, retry())
+    (person,) = await world.people_of(batch)
 
-    stands = await house.grant(batch.batch_id, LATER - SECOND, asked=(person.contact_id,))
+    stands = await world.grant(batch.batch_id, LATER - SECOND, asked=(person.contact_id,))
 
     assert ids(stands.granted) == [person.contact_id]
 
 
-async def test_contact_that_asks_although_it_holds_a_slot_is_told_so_again(house: House) -> None:
-    batch = await a_waiting_batch(house, retry())
-    (person,) = await house.people_of(batch)
-    first = await house.grant(batch.batch_id, LATER, asked=(person.contact_id,))
+async def test_contact_that_asks_although_it_holds_a_slot_is_told_so_again(world: World) -> None:
+    batch = await a_waiting_batch(world, retry())
+    (person,) = await world.people_of(batch)
+    first = await world.grant(batch.batch_id, LATER, asked=(person.contact_id,))
 
-    again = await house.grant(batch.batch_id, LATER, asked=(person.contact_id,))
+    again = await world.grant(batch.batch_id, LATER, asked=(person.contact_id,))
 
     assert again.granted == first.granted != ()
     assert (again.refused, again.in_use) == ((), 1)
 
 
-async def test_contact_that_asks_too_early_or_is_over_is_refused(house: House) -> None:
-    batch = await a_waiting_batch(house, retry(), follow_up(), COMPLETED, None)
-    early, agreed, over, pending = [each.contact_id for each in await house.people_of(batch)]
+async def test_contact_that_asks_too_early_or_is_over_is_refused(world: World) -> None:
+    batch = await a_waiting_batch(world, retry(), follow_up(), COMPLETED, None)
+    early, agreed, over, pending = [each.contact_id for each in await world.people_of(batch)]
 
-    stands = await house.grant(batch.batch_id, LATER - MINUTE, asked=(early, agreed, over, pending))
+    stands = await world.grant(batch.batch_id, LATER - MINUTE, asked=(early, agreed, over, pending))
 
     assert ids(stands.granted) == [pending]
     assert sorted(stands.refused, key=lambda each: each.contact_id) == sorted(
@@ -199,57 +199,57 @@ async def test_contact_that_asks_too_early_or_is_over_is_refused(house: House) -
     )
 
 
-async def test_due_contact_whose_number_is_busy_is_left_out_and_looked_for_again_soon(house: House) -> None:
-    batch = await a_waiting_batch(house, retry())
-    (person,) = await house.people_of(batch)
-    talking = await house.claimed(await house.a_person())
+async def test_due_contact_whose_number_is_busy_is_left_out_and_looked_for_again_soon(world: World) -> None:
+    batch = await a_waiting_batch(world, retry())
+    (person,) = await world.people_of(batch)
+    talking = await world.claimed(await world.a_person())
 
-    busy = await house.grant(batch.batch_id, OVERDUE, asked=(person.contact_id,))
-    await house.hears(talking, CallStatus.COMPLETED)
-    free = await house.grant(batch.batch_id, OVERDUE)
+    busy = await world.grant(batch.batch_id, OVERDUE, asked=(person.contact_id,))
+    await world.hears(talking, CallStatus.COMPLETED)
+    free = await world.grant(batch.batch_id, OVERDUE)
 
     assert (busy.granted, busy.refused) == ((), ())
     assert Wake(5 * SECOND, "some could not be called: look again") in busy.wakes
     assert (ids(free.granted), free.wakes) == ([person.contact_id], ())
 
 
-async def test_batch_wakes_when_the_next_contact_is_overdue(house: House) -> None:
-    batch = await a_waiting_batch(house, retry(), follow_up(LATER - MINUTE))
+async def test_batch_wakes_when_the_next_contact_is_overdue(world: World) -> None:
+    batch = await a_waiting_batch(world, retry(), follow_up(LATER - MINUTE))
 
-    before = await house.grant(batch.batch_id, LATER - 2 * MINUTE)
-    between = await house.grant(batch.batch_id, LATER)
+    before = await world.grant(batch.batch_id, LATER - 2 * MINUTE)
+    between = await world.grant(batch.batch_id, LATER)
 
     assert before.wakes == (Wake(MINUTE + 5 * SECOND, FALLS_DUE),)
     assert between.wakes == (Wake(5 * SECOND, FALLS_DUE),)
 
 
 @pytest.mark.parametrize("held", [BatchStatus.PENDING, BatchStatus.PAUSED, BatchStatus.CANCELLED])
-async def test_batch_that_is_held_is_granted_nothing(house: House, held: BatchStatus) -> None:
-    batch = await house.a_batch_that_is(held)
+async def test_batch_that_is_held_is_granted_nothing(world: World, held: BatchStatus) -> None:
+    batch = await world.a_batch_that_is(held)
 
-    stands = await house.grant(batch.batch_id)
+    stands = await world.grant(batch.batch_id)
 
     assert (stands.status, stands.granted, stands.rereads, stands.in_use) == (held, (), (), 0)
 
 
-async def test_batch_of_a_held_campaign_is_granted_nothing_until_it_goes_on(house: House) -> None:
-    batch = await house.a_kept_batch(1)
-    organization = (await house.campaign_of(batch)).organization_id
-    await house.campaigns.act(organization, batch.campaign_id, Action.PAUSE, MONDAY_NOON)
-    held = await house.grant(batch.batch_id)
-    await house.campaigns.act(organization, batch.campaign_id, Action.RESUME, MONDAY_NOON)
+async def test_batch_of_a_held_campaign_is_granted_nothing_until_it_goes_on(world: World) -> None:
+    batch = await world.a_kept_batch(1)
+    organization = (await world.campaign_of(batch)).organization_id
+    await world.campaigns.act(organization, batch.campaign_id, Action.PAUSE, MONDAY_NOON)
+    held = await world.grant(batch.batch_id)
+    await world.campaigns.act(organization, batch.campaign_id, Action.RESUME, MONDAY_NOON)
 
     assert held.granted == ()
-    assert len((await house.grant(batch.batch_id)).granted) == 1
+    assert len((await world.grant(batch.batch_id)).granted) == 1
 
 
-async def test_timetable_is_told_as_waits_before_it_and_as_due_from_its_instant_on(house: House) -> None:
+async def test_timetable_is_told_as_waits_before_it_and_as_due_from_its_instant_on(world: World) -> None:
     end = LATER + MINUTE
-    batch = await house.a_kept_batch(1, scheduled_start=LATER, scheduled_end=end)
+    batch = await world.a_kept_batch(1, scheduled_start=LATER, scheduled_end=end)
 
-    before = await house.grant(batch.batch_id, LATER - SECOND)
-    at_start = await house.grant(batch.batch_id, LATER)
-    at_end = await house.grant(batch.batch_id, end)
+    before = await world.grant(batch.batch_id, LATER - SECOND)
+    at_start = await world.grant(batch.batch_id, LATER)
+    at_end = await world.grant(batch.batch_id, end)
 
     assert before.wakes == (Wake(SECOND, "scheduled start"), Wake(MINUTE + SECOND, "scheduled end"))
     assert [(each.is_begin_due, each.is_end_due) for each in (before, at_start, at_end)] == [
@@ -259,14 +259,14 @@ async def test_timetable_is_told_as_waits_before_it_and_as_due_from_its_instant_
     ]
 
 
-async def test_batch_is_done_when_nobody_waits_and_no_slot_is_held(house: House) -> None:
-    batch = await house.a_kept_batch([a_new_contact(1), a_new_contact(2, skip_detail="bad")])
-    person, _ = await house.people_of(batch)
+async def test_batch_is_done_when_nobody_waits_and_no_slot_is_held(world: World) -> None:
+    batch = await world.a_kept_batch([a_new_contact(1), a_new_contact(2, skip_detail="bad")])
+    person, _ = await world.people_of(batch)
 
-    granted = await house.grant(batch.batch_id)
-    await house.ended(person, CallStatus.COMPLETED, COMPLETED)
-    done = await house.grant(batch.batch_id)
-    await house.batches.finish(batch.batch_id, LATER)
-    finished = await house.grant(batch.batch_id)
+    granted = await world.grant(batch.batch_id)
+    await world.ended(person, CallStatus.COMPLETED, COMPLETED)
+    done = await world.grant(batch.batch_id)
+    await world.batches.finish(batch.batch_id, LATER)
+    finished = await world.grant(batch.batch_id)
 
     assert [each.is_done for each in (granted, done, finished)] == [False, True, False]

@@ -12,7 +12,7 @@ from domain.slots import WINDOW_OPENS, GrantedSlots
 from domain.zones import FROM_NUMBER
 from tests.builders import MONDAY_NOON, a_campaign_rules, a_new_contact
 from tests.domain.calling_hours import a_week, in_zone
-from tests.store.scenes import House, Stores
+from tests.store.scenes import Stores, World
 
 pytestmark = pytest.mark.store
 
@@ -36,7 +36,7 @@ def at(*positions: int, opens_at: datetime | None = None) -> Granted:
 
 
 async def a_batch(
-    house: House,
+    world: World,
     zones: Sequence[str | None],
     *,
     overrides: BatchOverrides | None = None,
@@ -44,19 +44,19 @@ async def a_batch(
     scheduled_end: datetime | None = None,
 ) -> Batch:
     """A batch with one contact for each zone, from position 1; hours are 09:00-18:00 in Paris."""
-    campaign = await house.a_kept_campaign(a_campaign_rules(**OFFICE | (rules or {})))
+    campaign = await world.a_kept_campaign(a_campaign_rules(**OFFICE | (rules or {})))
     people = [a_new_contact(number, timezone=zone) for number, zone in enumerate(zones, start=1)]
     told = {"overrides": overrides} if overrides else {}
-    return await house.a_kept_batch(people, campaign=campaign, scheduled_end=scheduled_end, **told)
+    return await world.a_kept_batch(people, campaign=campaign, scheduled_end=scheduled_end, **told)
 
 
-async def granted(house: House, batch: Batch, now: datetime = MONDAY_NOON, **request: Any) -> Granted:
+async def granted(world: World, batch: Batch, now: datetime = MONDAY_NOON, **request: Any) -> Granted:
     """Ask for slots, and tell by position who got one."""
-    return await told(house, batch, await house.grant(batch.batch_id, now, **request), now)
+    return await told(world, batch, await world.grant(batch.batch_id, now, **request), now)
 
 
-async def told(house: House, batch: Batch, stands: GrantedSlots, now: datetime) -> Granted:
-    positions = {each.contact_id: each.position for each in await house.people_of(batch)}
+async def told(world: World, batch: Batch, stands: GrantedSlots, now: datetime) -> Granted:
+    positions = {each.contact_id: each.position for each in await world.people_of(batch)}
     opens_in = next((each.after for each in stands.rereads if each.what == WINDOW_OPENS), None)
     opens_at = None if opens_in is None else now + opens_in
     return Granted([positions[each.contact_id] for each in stands.granted], opens_at)
@@ -84,9 +84,9 @@ async def told(house: House, batch: Batch, stands: GrantedSlots, now: datetime) 
     ],
 )
 async def test_contacts_of_closed_zones_are_left_out_and_the_first_opening_is_named(
-    house: House, zones: tuple[str | None, ...], expected: Granted
+    world: World, zones: tuple[str | None, ...], expected: Granted
 ) -> None:
-    assert await granted(house, await a_batch(house, zones)) == expected
+    assert await granted(world, await a_batch(world, zones)) == expected
 
 
 OF_NUMBER = {"timezone": FROM_NUMBER, "fallback_timezone": TOKYO}
@@ -121,35 +121,35 @@ OF_NUMBER = {"timezone": FROM_NUMBER, "fallback_timezone": TOKYO}
     ],
 )
 async def test_window_of_a_fresh_contact_is_that_of_its_number_where_that_is_asked_for(
-    house: House, person: dict[str, Any], rules: dict[str, Any], expected: Granted
+    world: World, person: dict[str, Any], rules: dict[str, Any], expected: Granted
 ) -> None:
-    campaign = await house.a_kept_campaign(a_campaign_rules(**OFFICE | rules))
-    batch = await house.a_kept_batch([a_new_contact(1, **person)], campaign=campaign)
+    campaign = await world.a_kept_campaign(a_campaign_rules(**OFFICE | rules))
+    batch = await world.a_kept_batch([a_new_contact(1, **person)], campaign=campaign)
 
-    assert await granted(house, batch) == expected
+    assert await granted(world, batch) == expected
 
 
-async def test_contacts_of_different_numbers_are_told_apart(house: House) -> None:
-    campaign = await house.a_kept_campaign(a_campaign_rules(**OFFICE | OF_NUMBER))
+async def test_contacts_of_different_numbers_are_told_apart(world: World) -> None:
+    campaign = await world.a_kept_campaign(a_campaign_rules(**OFFICE | OF_NUMBER))
     zones = ((PARIS,), (TOKYO,), (), (PARIS, "Europe/Berlin"))
     people = [a_new_contact(number, number_timezones=each) for number, each in enumerate(zones, start=1)]
-    batch = await house.a_kept_batch(people, campaign=campaign)
+    batch = await world.a_kept_batch(people, campaign=campaign)
 
-    assert await granted(house, batch) == at(1, 4, opens_at=OPENS_IN_TOKYO)
-
-
-async def test_closed_zone_does_not_use_up_the_slots(house: House) -> None:
-    batch = await a_batch(house, (TOKYO, TOKYO, None, TOKYO, None))
-
-    assert await granted(house, batch, at_most=2) == at(3, 5, opens_at=OPENS_IN_TOKYO)
+    assert await granted(world, batch) == at(1, 4, opens_at=OPENS_IN_TOKYO)
 
 
-async def test_contact_that_was_left_out_is_found_from_the_start_once_its_window_opens(house: House) -> None:
-    batch = await a_batch(house, (TOKYO, None))
-    assert await granted(house, batch) == at(2, opens_at=OPENS_IN_TOKYO)
+async def test_closed_zone_does_not_use_up_the_slots(world: World) -> None:
+    batch = await a_batch(world, (TOKYO, TOKYO, None, TOKYO, None))
+
+    assert await granted(world, batch, at_most=2) == at(3, 5, opens_at=OPENS_IN_TOKYO)
+
+
+async def test_contact_that_was_left_out_is_found_from_the_start_once_its_window_opens(world: World) -> None:
+    batch = await a_batch(world, (TOKYO, None))
+    assert await granted(world, batch) == at(2, opens_at=OPENS_IN_TOKYO)
 
     # 09:00 in Tokyo is 02:00 in Paris.
-    assert (await granted(house, batch, OPENS_IN_TOKYO)).positions == [1]
+    assert (await granted(world, batch, OPENS_IN_TOKYO)).positions == [1]
 
 
 async def test_zones_that_are_known_are_not_read_again(stores: Stores) -> None:
@@ -225,11 +225,11 @@ async def test_zones_are_those_of_pending_people(stores: Stores) -> None:
     ],
 )
 async def test_hours_of_a_fresh_contact_are_those_in_force(
-    house: House, zone: str | None, rules: dict[str, Any], overrides: BatchOverrides, expected: Granted
+    world: World, zone: str | None, rules: dict[str, Any], overrides: BatchOverrides, expected: Granted
 ) -> None:
-    batch = await a_batch(house, (zone,), overrides=overrides, rules=rules)
+    batch = await a_batch(world, (zone,), overrides=overrides, rules=rules)
 
-    assert await granted(house, batch) == expected
+    assert await granted(world, batch) == expected
 
 
 @pytest.mark.parametrize(
@@ -243,19 +243,19 @@ async def test_hours_of_a_fresh_contact_are_those_in_force(
     ],
 )
 async def test_nobody_waits_for_a_window_that_opens_when_the_batch_is_over(
-    house: House, scheduled_end: datetime, opens_at: datetime | None
+    world: World, scheduled_end: datetime, opens_at: datetime | None
 ) -> None:
-    batch = await a_batch(house, (TOKYO, None), scheduled_end=scheduled_end)
+    batch = await a_batch(world, (TOKYO, None), scheduled_end=scheduled_end)
 
-    assert await granted(house, batch) == at(2, opens_at=opens_at)
+    assert await granted(world, batch) == at(2, opens_at=opens_at)
 
 
-async def test_busy_number_is_looked_at_again_before_a_far_window_opens(house: House) -> None:
-    talking = await house.a_person()
-    await house.claimed(talking)
-    batch = await a_batch(house, (None, TOKYO))
+async def test_busy_number_is_looked_at_again_before_a_far_window_opens(world: World) -> None:
+    talking = await world.a_person()
+    await world.claimed(talking)
+    batch = await a_batch(world, (None, TOKYO))
 
-    stands = await house.grant(batch.batch_id)
+    stands = await world.grant(batch.batch_id)
 
     assert stands.granted == ()
     again_in = {each.what: each.after for each in stands.rereads}
@@ -266,12 +266,12 @@ async def test_busy_number_is_looked_at_again_before_a_far_window_opens(house: H
 
 
 async def test_fresh_contacts_whom_a_preset_closes_are_left_out_though_hours_are_not_enforced(
-    house: House,
+    world: World,
 ) -> None:
     rules = {"working_hours_enforced": False, "timezone": LOS_ANGELES, "presets": ("us-tcpa",)}
-    campaign = await house.a_kept_campaign(a_campaign_rules(**rules))
-    assert (await house.campaigns.get(campaign.organization_id, campaign.campaign_id)).rules == campaign.rules
+    campaign = await world.a_kept_campaign(a_campaign_rules(**rules))
+    assert (await world.campaigns.get(campaign.organization_id, campaign.campaign_id)).rules == campaign.rules
     people = [a_new_contact(1), a_new_contact(2, timezone=PARIS)]
-    batch = await house.a_kept_batch(people, campaign=campaign)
+    batch = await world.a_kept_batch(people, campaign=campaign)
 
-    assert await granted(house, batch) == at(2, opens_at=in_zone(LOS_ANGELES, "2026-09-07T08:00"))
+    assert await granted(world, batch) == at(2, opens_at=in_zone(LOS_ANGELES, "2026-09-07T08:00"))

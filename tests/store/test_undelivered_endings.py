@@ -13,7 +13,7 @@ from domain.ports import Backlog, UndeliveredEvent
 from domain.settlement import Settlement
 from store.database.engine import transaction
 from tests.builders import MONDAY_NOON, a_status_event
-from tests.store.scenes import House, Stores
+from tests.store.scenes import Stores, World
 
 pytestmark = pytest.mark.store
 
@@ -21,83 +21,83 @@ EMPTY = Backlog(events=0, oldest_at=None)
 
 
 async def _hears(
-    house: House, record: CallRecord, status: CallStatus, source: EventSource = EventSource.WEBHOOK
+    world: World, record: CallRecord, status: CallStatus, source: EventSource = EventSource.WEBHOOK
 ) -> int:
     """The number of an event that comes."""
     key = f"{source}:{status}"
-    recorded = await house.calls.record_event(
+    recorded = await world.calls.record_event(
         record.execution_id, a_status_event(status, source=source), event_key=key, body=None
     )
     assert recorded.event_number is not None
     return recorded.event_number
 
 
-async def _waiting(house: House, *, after: int = 0, limit: int = 100) -> list[UndeliveredEvent]:
-    return list(await house.endings.undelivered(after=after, limit=limit))
+async def _waiting(world: World, *, after: int = 0, limit: int = 100) -> list[UndeliveredEvent]:
+    return list(await world.endings.undelivered(after=after, limit=limit))
 
 
-async def _numbers(house: House, *, after: int = 0, limit: int = 100) -> list[int]:
-    return [each.event_number for each in await _waiting(house, after=after, limit=limit)]
+async def _numbers(world: World, *, after: int = 0, limit: int = 100) -> list[int]:
+    return [each.event_number for each in await _waiting(world, after=after, limit=limit)]
 
 
-async def test_ending_waits_until_it_is_delivered(house: House) -> None:
-    record = await house.claimed(await house.a_person())
-    number = await _hears(house, record, CallStatus.COMPLETED)
-    (event,) = await _waiting(house)
-    assert (event.event_number, event.record) == (number, await house.call(record))
-    assert await house.endings.backlog() == Backlog(events=1, oldest_at=event.received_at)
-    await house.endings.mark_delivered([number], MONDAY_NOON)
-    assert (await _waiting(house), await house.endings.backlog()) == ([], EMPTY)
+async def test_ending_waits_until_it_is_delivered(world: World) -> None:
+    record = await world.claimed(await world.a_person())
+    number = await _hears(world, record, CallStatus.COMPLETED)
+    (event,) = await _waiting(world)
+    assert (event.event_number, event.record) == (number, await world.call(record))
+    assert await world.endings.backlog() == Backlog(events=1, oldest_at=event.received_at)
+    await world.endings.mark_delivered([number], MONDAY_NOON)
+    assert (await _waiting(world), await world.endings.backlog()) == ([], EMPTY)
 
 
 @pytest.mark.parametrize("source", [EventSource.POLL, EventSource.DIAL])
 @pytest.mark.parametrize("status", [CallStatus.COMPLETED, CallStatus.UNKNOWN])
 async def test_ending_that_was_not_reported_to_us_does_not_wait(
-    house: House, status: CallStatus, source: EventSource
+    world: World, status: CallStatus, source: EventSource
 ) -> None:
-    await _hears(house, await house.claimed(await house.a_person()), status, source)
-    assert (await _waiting(house), await house.endings.backlog()) == ([], EMPTY)
+    await _hears(world, await world.claimed(await world.a_person()), status, source)
+    assert (await _waiting(world), await world.endings.backlog()) == ([], EMPTY)
 
 
-async def test_ringing_answered_and_reports_without_a_status_do_not_wait(house: House) -> None:
-    record = await house.claimed(await house.a_person())
+async def test_ringing_answered_and_reports_without_a_status_do_not_wait(world: World) -> None:
+    record = await world.claimed(await world.a_person())
     for status in (CallStatus.QUEUED, CallStatus.RINGING, CallStatus.IN_PROGRESS):
-        await _hears(house, record, status)
-    await house.calls.keep_event(record.execution_id, event_key="a", body={}, received_at=MONDAY_NOON)
-    assert (await _waiting(house), await house.endings.backlog()) == ([], EMPTY)
+        await _hears(world, record, status)
+    await world.calls.keep_event(record.execution_id, event_key="a", body={}, received_at=MONDAY_NOON)
+    assert (await _waiting(world), await world.endings.backlog()) == ([], EMPTY)
 
 
-async def test_ending_after_the_one_that_stands_does_not_wait(house: House) -> None:
-    record = await house.claimed(await house.a_person())
-    first = await _hears(house, record, CallStatus.COMPLETED)
-    await _hears(house, record, CallStatus.BUSY)
-    await house.calls.record_event(
+async def test_ending_after_the_one_that_stands_does_not_wait(world: World) -> None:
+    record = await world.claimed(await world.a_person())
+    first = await _hears(world, record, CallStatus.COMPLETED)
+    await _hears(world, record, CallStatus.BUSY)
+    await world.calls.record_event(
         record.execution_id, a_status_event(CallStatus.COMPLETED), event_key="again", body=None
     )
-    assert await _numbers(house) == [first]
+    assert await _numbers(world) == [first]
 
 
-async def test_late_ending_after_unknown_waits(house: House) -> None:
-    person = await house.a_person()
-    record = await house.claimed(person)
-    await _hears(house, record, CallStatus.UNKNOWN, EventSource.DIAL)
-    await house.contacts.settle(person.contact_id, 1, Settlement(status=ContactStatus.FAILED), MONDAY_NOON)
-    number = await _hears(house, record, CallStatus.BUSY)
-    assert await _numbers(house) == [number]
+async def test_late_ending_after_unknown_waits(world: World) -> None:
+    person = await world.a_person()
+    record = await world.claimed(person)
+    await _hears(world, record, CallStatus.UNKNOWN, EventSource.DIAL)
+    await world.contacts.settle(person.contact_id, 1, Settlement(status=ContactStatus.FAILED), MONDAY_NOON)
+    number = await _hears(world, record, CallStatus.BUSY)
+    assert await _numbers(world) == [number]
 
 
-async def test_waiting_endings_are_read_oldest_first_and_page_by_page(house: House) -> None:
-    batch = await house.a_kept_batch(5)
-    records = [await house.claimed(person) for person in await house.people_of(batch)]
+async def test_waiting_endings_are_read_oldest_first_and_page_by_page(world: World) -> None:
+    batch = await world.a_kept_batch(5)
+    records = [await world.claimed(person) for person in await world.people_of(batch)]
     for record in records:
-        await _hears(house, record, CallStatus.RINGING)
-    numbers = [await _hears(house, record, CallStatus.BUSY) for record in reversed(records)]
-    await house.endings.mark_delivered([numbers[1]], MONDAY_NOON)
+        await _hears(world, record, CallStatus.RINGING)
+    numbers = [await _hears(world, record, CallStatus.BUSY) for record in reversed(records)]
+    await world.endings.mark_delivered([numbers[1]], MONDAY_NOON)
     waiting = [numbers[0], *numbers[2:]]
-    assert await _numbers(house) == waiting == sorted(waiting)
-    assert await _numbers(house, limit=2) == waiting[:2]
-    assert await _numbers(house, after=waiting[1], limit=2) == waiting[2:]
-    assert (await house.endings.backlog()).events == 4
+    assert await _numbers(world) == waiting == sorted(waiting)
+    assert await _numbers(world, limit=2) == waiting[:2]
+    assert await _numbers(world, after=waiting[1], limit=2) == waiting[2:]
+    assert (await world.endings.backlog()).events == 4
 
 
 async def test_index_of_undelivered_events_holds_the_backlog_and_nothing_else(stores: Stores) -> None:

@@ -21,7 +21,7 @@ from domain.zones import FROM_NUMBER
 from store.database.engine import transaction
 from tests.builders import MONDAY_NOON, ORGANIZATION, a_campaign_rules, a_new_batch, a_new_contact
 from tests.fakes.engine import FakeEngine
-from tests.store.scenes import House, Stores
+from tests.store.scenes import Stores, World
 
 pytestmark = pytest.mark.store
 
@@ -33,107 +33,107 @@ ASKING = replace(PLAIN, timezone=FROM_NUMBER)
 PEOPLE = [a_new_contact(phone_number=each) for each in (CALIFORNIA, KENTUCKY, TOLL_FREE)]
 
 
-async def change(house: House, batch: Batch, after: CampaignRules) -> None:
-    await house.campaigns.change(ORGANIZATION, batch.campaign_id, lambda _: after, SOON)
+async def change(world: World, batch: Batch, after: CampaignRules) -> None:
+    await world.campaigns.change(ORGANIZATION, batch.campaign_id, lambda _: after, SOON)
 
 
-async def learn(house: House, batch_id: BatchId, *, at_once: int = 2) -> NumbersToLearn:
+async def learn(world: World, batch_id: BatchId, *, at_once: int = 2) -> NumbersToLearn:
     """Learn as the housekeeping does; returns the last stretch, which is not marked yet."""
     after = 0
     while True:
-        seen = await house.number_zones.numbers_to_learn(batch_id, ZONES_VERSION, after, at_once)
+        seen = await world.number_zones.numbers_to_learn(batch_id, ZONES_VERSION, after, at_once)
         assert seen is not None
         zones = {each: zones_of_number(number) for each, number in seen.numbers.items()}
-        await house.number_zones.keep_zones(batch_id, ZONES_VERSION, seen.numbers, zones)
+        await world.number_zones.keep_zones(batch_id, ZONES_VERSION, seen.numbers, zones)
         if seen.is_last:
             return seen
         after = seen.last_position
 
 
-async def to_learn(house: House) -> list[BatchId]:
-    return list(await house.number_zones.batches_to_learn(ZONES_VERSION, 10))
+async def to_learn(world: World) -> list[BatchId]:
+    return list(await world.number_zones.batches_to_learn(ZONES_VERSION, 10))
 
 
-async def zones_kept(house: House, batch: Batch) -> list[tuple[str, ...] | None]:
-    return [each.number_timezones for each in await house.people_of(batch)]
+async def zones_kept(world: World, batch: Batch) -> list[tuple[str, ...] | None]:
+    return [each.number_timezones for each in await world.people_of(batch)]
 
 
-async def _of_campaign(house: House, batch: Batch) -> Batch:
-    await change(house, batch, ASKING)
+async def _of_campaign(world: World, batch: Batch) -> Batch:
+    await change(world, batch, ASKING)
     return batch
 
 
-async def _of_batch(house: House, batch: Batch) -> Batch:
+async def _of_batch(world: World, batch: Batch) -> Batch:
     def amend(before: Batch, _campaign: object) -> Batch:
         return replace(before, overrides=BatchOverrides(timezone=FROM_NUMBER))
 
-    await house.batches.change(ORGANIZATION, batch.batch_id, amend, SOON, bears_on_calls=True)
+    await world.batches.change(ORGANIZATION, batch.batch_id, amend, SOON, bears_on_calls=True)
     return batch
 
 
-async def _of_requeue(house: House, batch: Batch) -> Batch:
-    await house.batches.act(batch.batch_id, Action.CANCEL, SOON)
+async def _of_requeue(world: World, batch: Batch) -> Batch:
+    await world.batches.act(batch.batch_id, Action.CANCEL, SOON)
     new = a_new_batch(
         campaign_id=batch.campaign_id,
         parent_batch_id=batch.batch_id,
         overrides=BatchOverrides(timezone=FROM_NUMBER),
     )
-    return await house.batches.requeue(new, CalledAgain(statuses=frozenset({ContactStatus.SKIPPED})), SOON)
+    return await world.batches.requeue(new, CalledAgain(statuses=frozenset({ContactStatus.SKIPPED})), SOON)
 
 
 @pytest.mark.parametrize(
     "changed", [_of_campaign, _of_batch, _of_requeue], ids=["campaign", "batch", "requeue"]
 )
 async def test_contacts_that_are_there_learn_the_zones_of_their_numbers_after_a_change(
-    house: House, changed: Callable[[House, Batch], Awaitable[Batch]]
+    world: World, changed: Callable[[World, Batch], Awaitable[Batch]]
 ) -> None:
-    campaign = await house.a_kept_campaign(PLAIN)
-    batch = await changed(house, await house.a_kept_batch(PEOPLE, campaign=campaign))
+    campaign = await world.a_kept_campaign(PLAIN)
+    batch = await changed(world, await world.a_kept_batch(PEOPLE, campaign=campaign))
 
-    assert await to_learn(house) == [batch.batch_id]
-    seen = await learn(house, batch.batch_id)
+    assert await to_learn(world) == [batch.batch_id]
+    seen = await learn(world, batch.batch_id)
 
-    assert await house.number_zones.mark_learnt(batch.batch_id, ZONES_VERSION, seen)
-    assert await to_learn(house) == []
-    assert await zones_kept(house, batch) == [
+    assert await world.number_zones.mark_learnt(batch.batch_id, ZONES_VERSION, seen)
+    assert await to_learn(world) == []
+    assert await zones_kept(world, batch) == [
         ("America/Los_Angeles",),
         ("America/Chicago", "America/New_York"),
         (),
     ]
 
 
-async def test_upload_that_learnt_all_it_asks_for_leaves_nothing_to_learn(house: House) -> None:
-    plain = await house.a_kept_campaign(PLAIN)
-    await house.a_kept_batch(PEOPLE, campaign=plain)
+async def test_upload_that_learnt_all_it_asks_for_leaves_nothing_to_learn(world: World) -> None:
+    plain = await world.a_kept_campaign(PLAIN)
+    await world.a_kept_batch(PEOPLE, campaign=plain)
 
-    assert await to_learn(house) == []
+    assert await to_learn(world) == []
 
 
-async def test_contact_whose_zones_nobody_has_learnt_is_not_granted_a_slot_and_then_is(house: House) -> None:
-    campaign = await house.a_kept_campaign(PLAIN)
+async def test_contact_whose_zones_nobody_has_learnt_is_not_granted_a_slot_and_then_is(world: World) -> None:
+    campaign = await world.a_kept_campaign(PLAIN)
     # Monday noon in UTC is half past five in the afternoon in India, and closed in Tokyo.
-    batch = await house.a_kept_batch([a_new_contact(phone_number="+912255501234")], campaign=campaign)
-    await change(house, batch, ASKING)
+    batch = await world.a_kept_batch([a_new_contact(phone_number="+912255501234")], campaign=campaign)
+    await change(world, batch, ASKING)
 
-    assert (await house.grant(batch.batch_id)).granted == ()
-    await learn(house, batch.batch_id)
+    assert (await world.grant(batch.batch_id)).granted == ()
+    await learn(world, batch.batch_id)
 
-    assert len((await house.grant(batch.batch_id)).granted) == 1
+    assert len((await world.grant(batch.batch_id)).granted) == 1
 
 
 async def test_contact_that_waits_for_a_retry_is_timed_by_the_zones_of_its_number_before_they_are_learnt(
-    house: House,
+    world: World,
 ) -> None:
-    campaign = await house.a_kept_campaign(PLAIN)
-    person = await house.a_person(people=[a_new_contact(phone_number=CALIFORNIA)], campaign=campaign)
+    campaign = await world.a_kept_campaign(PLAIN)
+    person = await world.a_person(people=[a_new_contact(phone_number=CALIFORNIA)], campaign=campaign)
     retry = Settlement(status=ContactStatus.RETRYING, next_retry_at=SOON)
-    await house.ended(person, CallStatus.BUSY, retry)
-    batch, _ = await house.batches.load(person.batch_id)
-    await change(house, batch, ASKING)
+    await world.ended(person, CallStatus.BUSY, retry)
+    batch, _ = await world.batches.load(person.batch_id)
+    await change(world, batch, ASKING)
 
-    await house.reschedules.reschedule(person.batch_id, 0, 10, SOON)
+    await world.reschedules.reschedule(person.batch_id, 0, 10, SOON)
 
-    waiting = await house.contact(person)
+    waiting = await world.contact(person)
     assert waiting.status is ContactStatus.RETRYING
     # nine in California
     assert waiting.next_retry_at == MONDAY_NOON.replace(hour=16)
@@ -199,13 +199,13 @@ async def test_contact_with_another_number_by_then_keeps_no_zones(stores: Stores
     assert await zones_kept(stores, batch) == [None]
 
 
-async def test_nothing_is_learnt_of_a_batch_that_is_over(house: House) -> None:
-    campaign = await house.a_kept_campaign(ASKING)
-    batch = await house.a_kept_batch(PEOPLE, campaign=campaign)
-    await house.batches.act(batch.batch_id, Action.CANCEL, SOON)
+async def test_nothing_is_learnt_of_a_batch_that_is_over(world: World) -> None:
+    campaign = await world.a_kept_campaign(ASKING)
+    batch = await world.a_kept_batch(PEOPLE, campaign=campaign)
+    await world.batches.act(batch.batch_id, Action.CANCEL, SOON)
 
-    assert await to_learn(house) == []
-    assert await house.number_zones.numbers_to_learn(batch.batch_id, ZONES_VERSION, 0, 10) is None
+    assert await to_learn(world) == []
+    assert await world.number_zones.numbers_to_learn(batch.batch_id, ZONES_VERSION, 0, 10) is None
 
 
 async def upgrade(stores: Stores) -> None:

@@ -8,7 +8,7 @@ import time
 from tests.storms import small_disk, wrong_clock
 from tests.storms.plan import Kind, draw_blows
 from tests.storms.reckoning import watch
-from tests.storms.stack import a_stormy_house
+from tests.storms.stack import a_stormy_world
 from tests.storms.storm import Sky, Told, listening
 
 
@@ -18,9 +18,9 @@ def main() -> int:
     kinds = [each for each in (given.only or Kind) if _can_be_had(each)]
     until = time.monotonic() + 60 * given.minutes
     came: list[Told] = []
-    with a_stormy_house(given.seed) as house, listening(house) as told:
-        watch(house)
-        sky = Sky(house, told, _say)
+    with a_stormy_world(given.seed) as world, listening(world) as told:
+        watch(world)
+        sky = Sky(world, told, _say)
         for seed in range(given.seed, given.seed + given.seeds):
             if time.monotonic() > until:
                 break
@@ -30,7 +30,7 @@ def main() -> int:
             _tell(came[-1])
         faults = sum(len(each.faults) for each in came)
         if faults and given.keep_logs:
-            shutil.copytree(house.stack.plan.log_dir, given.keep_logs, dirs_exist_ok=True)
+            shutil.copytree(world.stack.plan.log_dir, given.keep_logs, dirs_exist_ok=True)
     _say(f"{len(came)} of {given.seeds} seeds, {sum(each.blows for each in came)} blows, {faults} faults")
     return 1 if faults else 0
 

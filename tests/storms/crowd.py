@@ -12,7 +12,7 @@ from uuid import UUID
 
 import httpx
 
-from tests.e2e.world import TERMINAL, House
+from tests.e2e.world import TERMINAL, World
 
 CAMPAIGN_LIMIT, BATCH_LIMIT = 10, 6
 MAX_RETRIES, COOLDOWN_MINUTES = 2, 0.02
@@ -59,7 +59,7 @@ class Held:
 class Crowd:
     """The clients of one storm."""
 
-    house: House
+    world: World
     seed: int
     campaigns: list[str] = field(default_factory=list)
     """The capped one, and the one whose window closes each minute."""
@@ -83,8 +83,8 @@ class Crowd:
         self.holding = threading.Lock()
         """Taken by whoever pauses something and counts on its staying so."""
         self._client = httpx.Client(
-            base_url=f"{self.house.stack.plan.api_url}/api/v1",
-            headers={"Authorization": f"Bearer {self.house.stack.token}"},
+            base_url=f"{self.world.stack.plan.api_url}/api/v1",
+            headers={"Authorization": f"Bearer {self.world.stack.token}"},
             trust_env=False,
             timeout=_TIMEOUT_SECONDS,
             limits=httpx.Limits(keepalive_expiry=2),

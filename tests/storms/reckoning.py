@@ -52,10 +52,10 @@ class Deaths:
     rings: dict[str, Ring] = field(default_factory=dict)
     """By the call's id."""
 
-    def about_to_die(self, house: StormHouse) -> None:
+    def about_to_die(self, world: StormHouse) -> None:
         """Keep what it knows; what happens between this and its death nobody will know."""
         try:
-            rings = house.rings()
+            rings = world.rings()
         except httpx.HTTPError:
             rings = []
         self.at.append(datetime.now(UTC))
@@ -72,29 +72,29 @@ class Deaths:
         return at is not None and any(abs(at - each) < _A_DEATH_TAKES for each in self.at)
 
 
-def watch(house: StormHouse) -> None:
+def watch(world: StormHouse) -> None:
     """Have the database write down when the right to ask for a call is taken."""
-    with _connected(house) as database:
+    with _connected(world) as database:
         database.execute(_WATCH)
 
 
-def _connected(house: StormHouse) -> "psycopg.Connection[tuple[Any, ...]]":
-    return psycopg.connect(house.stack.database_url.replace("+psycopg", ""), autocommit=True)
+def _connected(world: StormHouse) -> "psycopg.Connection[tuple[Any, ...]]":
+    return psycopg.connect(world.stack.database_url.replace("+psycopg", ""), autocommit=True)
 
 
 @dataclass
 class Reckoning:
     """What is found of one storm."""
 
-    house: StormHouse
+    world: StormHouse
     crowd: Crowd
     deaths: Deaths
     told: Mapping[str, str]
     """The events that the clients' server was posted, by id, with their types."""
 
     def __post_init__(self) -> None:
-        self.contacts = {each: self.house.contacts(each) for each in self.crowd.batches}
-        self.deaths.keep(self.house.rings())
+        self.contacts = {each: self.world.contacts(each) for each in self.crowd.batches}
+        self.deaths.keep(self.world.rings())
         ours = {str(call["execution_id"]) for call in self.calls}
         self.rings = [each for each in self.deaths.rings.values() if each["execution_id"] in ours]
 
@@ -144,7 +144,7 @@ class Reckoning:
             yield f"the campaign had {most} calls at once, {CAMPAIGN_LIMIT} allowed"
 
     def _batches_of(self, campaign_id: str) -> set[str]:
-        return {str(each["batch_id"]) for each in self.house.api.batches(campaign_id=campaign_id)}
+        return {str(each["batch_id"]) for each in self.world.api.batches(campaign_id=campaign_id)}
 
     def _promises(self) -> Iterable[str]:
         """What was answered as made is there, once; what was refused is not."""
@@ -163,7 +163,7 @@ class Reckoning:
 
     def _batches(self) -> Iterable[str]:
         for batch_id, people in self.contacts.items():
-            batch = self.house.api.batch(batch_id)
+            batch = self.world.api.batch(batch_id)
             listed = Counter(str(each["status"]) for each in people)
             counters = {name: number for name, number in _mapping(batch["counters"]).items() if number}
             if counters != listed or sum(listed.values()) != batch["total_contacts"]:
@@ -186,13 +186,13 @@ class Reckoning:
             yield f"{batch_id}: the export of calls differs"
 
     def _csv(self, batch_id: str, rows: str) -> Sequence[Mapping[str, str]]:
-        answer = self.house.ask("GET", f"/batches/{batch_id}/export.csv?rows={rows}").raise_for_status()
+        answer = self.world.ask("GET", f"/batches/{batch_id}/export.csv?rows={rows}").raise_for_status()
         return list(csv.DictReader(io.StringIO(answer.text)))
 
     def _held(self) -> Iterable[str]:
         """Nobody is called between the answer to a pause, or a closing, and the next request."""
         query = "SELECT execution_id, batch_id, campaign_id, at FROM watched_claims"
-        with _connected(self.house) as database:
+        with _connected(self.world) as database:
             claims = database.execute(query).fetchall()
         for execution_id, batch_id, campaign_id, at in claims:
             for held in self.crowd.held:
@@ -207,13 +207,13 @@ class Reckoning:
                 yield f"{at - since} after its window had closed"
 
     def _left_open(self) -> Iterable[str]:
-        with _connected(self.house) as database:
+        with _connected(self.world) as database:
             left = database.execute(_LEFT_OPEN).fetchall()
         yield from (f"{number} {what} are left" for what, number in left if number)
 
     def _events(self) -> Iterable[str]:
         """Every event that the database wrote reached the clients' server, and each call ended in one."""
-        with _connected(self.house) as database:
+        with _connected(self.world) as database:
             events = database.execute("SELECT event_id, type, execution_id FROM webhook_events").fetchall()
         lost = [kind for event_id, kind, _ in events if event_id not in self.told]
         if lost:
@@ -226,21 +226,21 @@ class Reckoning:
                 yield f"nobody was told that {call['execution_id']} ended"
 
     def _running(self) -> Iterable[str]:
-        running = self.house.running_workflows("WorkflowId != 'housekeeping'")
+        running = self.world.running_workflows("WorkflowId != 'housekeeping'")
         if running:
             yield f"{running} workflows run on"
 
     def megabytes(self) -> Mapping[str, int]:
         """Return what worker and API hold in memory."""
-        pids = {each: self.house.stack.process_of(each).pid for each in ("worker", "api")}
+        pids = {each: self.world.stack.process_of(each).pid for each in ("worker", "api")}
         return {each: int(psutil.Process(pid).memory_info().rss) // 2**20 for each, pid in pids.items()}
 
     def _bounds(self) -> Iterable[str]:
         for name, megabytes in self.megabytes().items():
-            files = psutil.Process(self.house.stack.process_of(name).pid).num_fds()
+            files = psutil.Process(self.world.stack.process_of(name).pid).num_fds()
             if megabytes > _MOST_MEGABYTES or files > _MOST_FILES:
                 yield f"{name} holds {megabytes} MB and {files} files"
-        connections = sum(each.connections for each in self.house.lines.links.values())
+        connections = sum(each.connections for each in self.world.lines.links.values())
         if connections > _MOST_CONNECTIONS:
             yield f"{connections} connections between the parts"
 

@@ -24,7 +24,7 @@ from embedded.stack_commands import StackCommands
 from embedded.stop_request import StopRequest, StopRequested
 from embedded.supervisor import Part
 from embedded.temporal import TemporalServer
-from tests.e2e.world import House, a_plan
+from tests.e2e.world import World, a_plan
 from tests.storms.link import Link, Loop
 from tests.storms.post import PostOffice
 from tests.storms.small_disk import SmallDisk
@@ -168,8 +168,8 @@ class StackThread:
         self._thread.join()
 
 
-class StormHouse(House):
-    """A house that can be struck."""
+class StormHouse(World):
+    """A world that can be struck."""
 
     stack: StormyStack
 
@@ -196,7 +196,7 @@ class StormHouse(House):
 
 
 @contextmanager
-def a_stormy_house(seed: int) -> Iterator[StormHouse]:
+def a_stormy_world(seed: int) -> Iterator[StormHouse]:
     """Run a stack in a folder of its own, which is removed at the end. Raises EmbeddedError."""
     folder = Path(tempfile.mkdtemp(prefix="apollo-storm-")).resolve()
     folder.chmod(0o755)  # under root the database server runs as another user
@@ -214,6 +214,6 @@ def a_stormy_house(seed: int) -> Iterator[StormHouse]:
         thread = StackThread(stack, stop)
         ending.callback(thread.end)
         thread.wait_until_up()
-        house = StormHouse(stack, disk, thread)
-        with house.api:
-            yield house
+        world = StormHouse(stack, disk, thread)
+        with world.api:
+            yield world

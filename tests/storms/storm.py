@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import httpx
 
 from console.webhook_listener import a_listener
-from tests.e2e.world import House
+from tests.e2e.world import World
 from tests.storms.crowd import Crowd
 from tests.storms.link import CALM
 from tests.storms.plan import Blow, Kind
@@ -48,7 +48,7 @@ class Told:
 
 
 @contextmanager
-def listening(house: House) -> Iterator[dict[str, str]]:
+def listening(world: World) -> Iterator[dict[str, str]]:
     """Be the clients' server, and yield the types of the events it is posted, by their ids."""
     told: dict[str, str] = {}
     secret = [""]
@@ -61,7 +61,7 @@ def listening(house: House) -> Iterator[dict[str, str]]:
         thread = threading.Thread(target=server.serve_forever, name="clients' server")
         thread.start()
         try:
-            made = house.api.create_webhook_endpoint({"url": f"http://127.0.0.1:{server.server_port}/"})
+            made = world.api.create_webhook_endpoint({"url": f"http://127.0.0.1:{server.server_port}/"})
             secret[0] = str(made["secret"])
             yield told
         finally:
@@ -70,15 +70,15 @@ def listening(house: House) -> Iterator[dict[str, str]]:
 
 
 class Storm:
-    """Blows upon one house, and the wait until it is quiet again."""
+    """Blows upon one world, and the wait until it is quiet again."""
 
-    def __init__(self, house: StormHouse, crowd: Crowd, deaths: Deaths, say: Say) -> None:
-        self._house, self._crowd, self._deaths, self._say = house, crowd, deaths, say
+    def __init__(self, world: StormHouse, crowd: Crowd, deaths: Deaths, say: Say) -> None:
+        self._world, self._crowd, self._deaths, self._say = world, crowd, deaths, say
 
     def rage(self, blows: Sequence[Blow], until: float) -> int:
         """Strike blow after blow; returns how many were struck by that time of `time.monotonic`."""
         struck = 0
-        with closing(Striker(self._house, self._crowd, self._deaths)) as striker:
+        with closing(Striker(self._world, self._crowd, self._deaths)) as striker:
             with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="blow") as striking:
                 under_way: dict[str, Future[None]] = {}
                 for blow in blows:
@@ -93,8 +93,8 @@ class Storm:
         return struck
 
     def _before(self, blow: Blow, under_way: Mapping[str, "Future[None]"]) -> None:
-        self._house.check()
-        self._house.stack.forgive()
+        self._world.check()
+        self._world.stack.forgive()
         same = under_way.get(_place(blow))
         if same is not None:
             same.result()
@@ -104,21 +104,21 @@ class Storm:
 
     def calm(self) -> None:
         """Mend whatever a blow left, and return when every part is back. Raises TimeoutError."""
-        lines = self._house.lines
+        lines = self._world.lines
         for link in lines.links.values():
             link.set(CALM)
         lines.post.habit = Post.PLAIN
-        self._house.disk.clear()
-        for clock in self._house.stack.clocks.values():
+        self._world.disk.clear()
+        for clock in self._world.stack.clocks.values():
             clock.set(0)
-        self._house.wait_for(self._is_whole, BACK_WITHIN_SECONDS, every=0.5)
+        self._world.wait_for(self._is_whole, BACK_WITHIN_SECONDS, every=0.5)
 
     def _is_whole(self) -> bool:
-        self._house.check()
+        self._world.check()
         try:
-            url = f"{self._house.stack.plan.api_url}/readyz"
+            url = f"{self._world.stack.plan.api_url}/readyz"
             ready = httpx.get(url, trust_env=False, timeout=5).is_success
-            self._house.ledger()
+            self._world.ledger()
         except httpx.HTTPError:
             return False
         return ready
@@ -132,8 +132,8 @@ class Storm:
             return [f"{each} is stuck: {self._standing(each)}" for each in self._crowd.not_over()]
         busy: Mapping[str, Callable[[], bool]] = {
             "the provider has live calls": self._has_live_calls,
-            "webhooks of the provider are on their way": lambda: self._house.lines.post.kept > 0,
-            "workflows run on": lambda: self._house.running_workflows("WorkflowId != 'housekeeping'") > 0,
+            "webhooks of the provider are on their way": lambda: self._world.lines.post.kept > 0,
+            "workflows run on": lambda: self._world.running_workflows("WorkflowId != 'housekeeping'") > 0,
             "events are not delivered": self._has_undelivered,
         }
         return [what for what, holds in busy.items() if self._wait_while(holds, QUIET_WITHIN_SECONDS)]
@@ -145,20 +145,20 @@ class Storm:
     def _wait(self, condition: Callable[[], bool], seconds: float) -> bool:
         """Tell whether it was waited for in vain."""
         try:
-            self._house.wait_for(condition, seconds, every=1)
+            self._world.wait_for(condition, seconds, every=1)
         except TimeoutError:
             return True
         return False
 
     def _has_live_calls(self) -> bool:
-        return bool(self._house.ledger()["live"])
+        return bool(self._world.ledger()["live"])
 
     def _has_undelivered(self) -> bool:
-        answer = self._house.ask("GET", "/webhook-deliveries?state=pending&limit=1")
+        answer = self._world.ask("GET", "/webhook-deliveries?state=pending&limit=1")
         return not answer.is_success or bool(answer.json())
 
     def _standing(self, batch_id: str) -> str:
-        batch, debug = (self._house.ask("GET", f"/batches/{batch_id}{path}") for path in ("", "/debug"))
+        batch, debug = (self._world.ask("GET", f"/batches/{batch_id}{path}") for path in ("", "/debug"))
         told = debug.json()
         shown = {
             name: told.get(name) for name in ("diagnosis", "warnings", "workflow", "capacity", "dispatcher")
@@ -174,9 +174,9 @@ def _place(blow: Blow) -> str:
 
 @dataclass
 class Sky:
-    """A house, what is known of it over all its storms, and who is told of each blow."""
+    """A world, what is known of it over all its storms, and who is told of each blow."""
 
-    house: StormHouse
+    world: StormHouse
     told: Mapping[str, str]
     """The events that the clients' server was posted."""
     say: Say
@@ -184,9 +184,9 @@ class Sky:
 
     def storm(self, seed: int, blows: Sequence[Blow], until: float) -> Told:
         """Let one storm pass, and return what came of it."""
-        with closing(Crowd(self.house, seed)) as crowd:
+        with closing(Crowd(self.world, seed)) as crowd:
             crowd.arrive()
-            storm = Storm(self.house, crowd, self.deaths, self.say)
+            storm = Storm(self.world, crowd, self.deaths, self.say)
             came = Told(seed=seed, blows=storm.rage(blows, until))
             calm_since = time.monotonic()
             storm.calm()
@@ -196,7 +196,7 @@ class Sky:
         return came
 
     def _reckon(self, came: Told, crowd: Crowd) -> None:
-        reckoning = Reckoning(self.house, crowd, self.deaths, self.told)
+        reckoning = Reckoning(self.world, crowd, self.deaths, self.told)
         came.faults += reckoning.faults()
         came.calls, came.rings = len(reckoning.calls), len(reckoning.rings)
         came.contacts = sum(map(len, reckoning.contacts.values()))

@@ -32,10 +32,10 @@ _APPENDED, _BROUGHT = 8, 10
 
 
 class Striker:
-    """Strikes one house, whose crowd goes on asking."""
+    """Strikes one world, whose crowd goes on asking."""
 
-    def __init__(self, house: StormHouse, crowd: Crowd, deaths: Deaths) -> None:
-        self._house, self._crowd, self._deaths = house, crowd, deaths
+    def __init__(self, world: StormHouse, crowd: Crowd, deaths: Deaths) -> None:
+        self._world, self._crowd, self._deaths = world, crowd, deaths
         self._people = ThreadPoolExecutor(8, thread_name_prefix="crowd")
         self._how: Mapping[Kind, Callable[[Blow, random.Random], None]] = {
             Kind.KILL: self._kill,
@@ -66,33 +66,33 @@ class Striker:
 
     def _kill(self, blow: Blow, _: random.Random) -> None:
         if blow.target == "simulator":
-            self._deaths.about_to_die(self._house)
-        self._house.kill_part(blow.target)
+            self._deaths.about_to_die(self._world)
+        self._world.kill_part(blow.target)
 
     def _freeze(self, blow: Blow, _: random.Random) -> None:
-        child = self._house.stack.process_of(blow.target)
+        child = self._world.stack.process_of(blow.target)
         if child.exit_code is None:
             with suppress(psutil.NoSuchProcess, ProcessLookupError), frozen(child.pid):
                 time.sleep(blow.seconds)
 
     def _blow_over_a_line(self, blow: Blow, _: random.Random) -> None:
-        link = self._house.lines.links[blow.target]
+        link = self._world.lines.links[blow.target]
         link.set(_WEATHERS[blow.kind])
         time.sleep(blow.seconds)
         link.set(CALM)
 
     def _delay_webhooks(self, blow: Blow, _: random.Random) -> None:
-        self._house.lines.post.habit = Post(blow.target)
+        self._world.lines.post.habit = Post(blow.target)
         time.sleep(blow.seconds)
-        self._house.lines.post.habit = Post.PLAIN
+        self._world.lines.post.habit = Post.PLAIN
 
     def _fill_the_disk(self, blow: Blow, _: random.Random) -> None:
-        self._house.disk.fill()
+        self._world.disk.fill()
         time.sleep(blow.seconds)
-        self._house.disk.clear()
+        self._world.disk.clear()
 
     def _set_a_clock(self, blow: Blow, _: random.Random) -> None:
-        clock = self._house.stack.clocks[blow.target]
+        clock = self._world.stack.clocks[blow.target]
         clock.set(blow.wrong_by)
         time.sleep(blow.seconds)
         clock.set(0)
@@ -137,7 +137,7 @@ class Striker:
                 workflow = f"batch/{chance.choice(self._crowd.batches)}"
                 name, inputs = chance.choice([*WRONG_SIGNALS, *((each, ()) for each in _RIGHT_SIGNALS)])
                 with suppress(subprocess.TimeoutExpired):
-                    self._house.signal(workflow, name, *inputs)
+                    self._world.signal(workflow, name, *inputs)
 
     def _append(self, _: Blow, chance: random.Random) -> None:
         batch_id = chance.choice(self._crowd.batches)

@@ -17,7 +17,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from telephony.signature import SIGNATURE_HEADER, verify
 from telephony.simulator.conversation import MOST_QUESTIONS
-from tests.telephony.world import CALLBACK_URL, Stage, a_simulator, served
+from tests.telephony.world import CALLBACK_URL, World, a_simulator, served
 
 pytestmark = pytest.mark.process
 
@@ -73,18 +73,18 @@ class Agent:
 
 
 @asynccontextmanager
-async def called(agent: Agent, hook: str = "/call", **changes: object) -> AsyncIterator[Stage]:
+async def called(agent: Agent, hook: str = "/call", **changes: object) -> AsyncIterator[World]:
     """Place a call that runs an application, and yield when it is over."""
     async with served(agent.app()) as base_url:
         url = base_url + hook if hook.startswith("/call") else f"ws{base_url.removeprefix('http')}{hook}"
         options = {"talk_seconds": 30.0, "clock": lambda: NOW, "webhook_secret": SECRET} | changes
-        async with a_simulator(**options) as stage:  # type: ignore[arg-type]  # by name
-            await place(stage, call_hook={"url": url, "method": "POST"})
-            await stage.ledger_at_rest()
-            yield stage
+        async with a_simulator(**options) as world:  # type: ignore[arg-type]  # by name
+            await place(world, call_hook={"url": url, "method": "POST"})
+            await world.ledger_at_rest()
+            yield world
 
 
-async def place(stage: Stage, **fields: object) -> None:
+async def place(world: World, **fields: object) -> None:
     body = {
         "from": "14155550181",
         "to": {"type": "phone", "number": "14155550199"},
@@ -92,12 +92,12 @@ async def place(stage: Stage, **fields: object) -> None:
         "tag": TAG,
         **fields,
     }
-    answer = await stage.client.post("/v1/Accounts/acc-1/Calls", json=body)
+    answer = await world.client.post("/v1/Accounts/acc-1/Calls", json=body)
     assert answer.status_code == 201, answer.text
 
 
-async def verbs_of(stage: Stage) -> list[object]:
-    [ring] = (await stage.ledger())["rings"]
+async def verbs_of(world: World) -> list[object]:
+    [ring] = (await world.ledger())["rings"]
     verbs = ring["verbs"]
     assert isinstance(verbs, list)
     return verbs
@@ -106,9 +106,9 @@ async def verbs_of(stage: Stage) -> list[object]:
 @pytest.mark.parametrize("hook", ["/call", "/socket"])
 async def test_answered_call_asks_its_application_and_does_what_it_says(hook: str) -> None:
     agent = Agent()
-    async with called(agent, hook) as stage:
-        last = (await stage.mailbox.holds(4))[-1].body
-        verbs = await verbs_of(stage)
+    async with called(agent, hook) as world:
+        last = (await world.mailbox.holds(4))[-1].body
+        verbs = await verbs_of(world)
 
     assert [place for place, _ in agent.told] == ["/call" if hook == "/call" else "session:new", "/heard"]
     assert verbs == [HELLO, QUESTION, GOODBYE, GOODBYE, HANGUP]
@@ -118,8 +118,8 @@ async def test_answered_call_asks_its_application_and_does_what_it_says(hook: st
 @pytest.mark.parametrize("hook", ["/call", "/socket"])
 async def test_application_is_told_of_the_call_with_its_tag_and_of_what_was_said(hook: str) -> None:
     agent = Agent()
-    async with called(agent, hook, says="Yes, please.") as stage:
-        call_sid = (await stage.mailbox.holds(1))[0].body["call_sid"]
+    async with called(agent, hook, says="Yes, please.") as world:
+        call_sid = (await world.mailbox.holds(1))[0].body["call_sid"]
 
     (_, first), (_, second) = agent.told
     assert (first["call_sid"], first["call_status"], first["customerData"]) == (call_sid, "in-progress", TAG)
@@ -149,9 +149,9 @@ async def test_hooks_are_signed() -> None:
 
 async def test_websocket_speaks_jambonz_protocol_and_shows_the_password_of_its_address() -> None:
     agent = Agent()
-    async with served(agent.app()) as base_url, a_simulator(talk_seconds=30.0) as stage:
-        await place(stage, call_hook=f"ws://jambonz:{SECRET}@{base_url.removeprefix('http://')}/socket")
-        await stage.ledger_at_rest()
+    async with served(agent.app()) as base_url, a_simulator(talk_seconds=30.0) as world:
+        await place(world, call_hook=f"ws://jambonz:{SECRET}@{base_url.removeprefix('http://')}/socket")
+        await world.ledger_at_rest()
 
     [headers] = agent.headers
     assert headers["sec-websocket-protocol"] == "ws.jambonz.org"
@@ -162,9 +162,9 @@ async def test_application_that_was_named_takes_the_place_of_the_call_hook() -> 
     agent = Agent()
     async with served(agent.app()) as base_url:
         known = {SID: f"{base_url}/call"}
-        async with a_simulator(talk_seconds=30.0, applications=known) as stage:
-            await place(stage, application_sid=SID, call_hook="http://127.0.0.1:9/nobody")
-            await stage.ledger_at_rest()
+        async with a_simulator(talk_seconds=30.0, applications=known) as world:
+            await place(world, application_sid=SID, call_hook="http://127.0.0.1:9/nobody")
+            await world.ledger_at_rest()
 
     assert [place for place, _ in agent.told] == ["/call", "/heard"]
 
@@ -183,25 +183,25 @@ async def test_application_that_was_named_takes_the_place_of_the_call_hook() -> 
 async def test_call_with_nothing_to_do_ends_at_once(agent: Agent, hook: str) -> None:
     if hook == "/socket" and agent.status != 200:
         agent = Agent(first=None)
-    async with called(agent, hook) as stage:
-        last = (await stage.mailbox.holds(4))[-1].body
+    async with called(agent, hook) as world:
+        last = (await world.mailbox.holds(4))[-1].body
 
     assert (last["call_status"], last["call_termination_by"]) == ("completed", "jambonz")
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:9/call", "ws://127.0.0.1:9/socket", "ws://", "http://["])
 async def test_call_whose_application_is_not_there_ends_at_once(url: str) -> None:
-    async with a_simulator(talk_seconds=30.0) as stage:
-        await place(stage, call_hook=url)
-        last = (await stage.mailbox.holds(4))[-1].body
+    async with a_simulator(talk_seconds=30.0) as world:
+        await place(world, call_hook=url)
+        last = (await world.mailbox.holds(4))[-1].body
 
     assert (last["call_status"], last["call_termination_by"]) == ("completed", "jambonz")
 
 
 async def test_callee_who_hangs_up_is_asked_nothing_more() -> None:
     agent = Agent(first=({"verb": "pause", "length": 0.05}, QUESTION))
-    async with called(agent, talk_seconds=0.01) as stage:
-        last = (await stage.mailbox.holds(4))[-1].body
+    async with called(agent, talk_seconds=0.01) as world:
+        last = (await world.mailbox.holds(4))[-1].body
         await asyncio.sleep(0.1)  # the application's pause goes on and ends
 
     assert last["call_termination_by"] == "caller"
@@ -217,9 +217,9 @@ async def test_application_that_asks_for_ever_is_hung_up_on() -> None:
 
 
 async def test_call_without_an_application_talks_as_before() -> None:
-    async with a_simulator() as stage:
-        await place(stage)
-        last = (await stage.mailbox.holds(4))[-1].body
-        assert await verbs_of(stage) == []
+    async with a_simulator() as world:
+        await place(world)
+        last = (await world.mailbox.holds(4))[-1].body
+        assert await verbs_of(world) == []
 
     assert (last["call_status"], last["call_termination_by"]) == ("completed", "caller")

@@ -37,44 +37,44 @@ def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("_short_pauses")
 @pytest.mark.parametrize("answer", [500, 502, 503, 404, 408, 429, None])
 async def test_a_webhook_that_was_not_taken_is_sent_again_before_the_next(answer: int | None) -> None:
-    async with a_simulator(mailbox=Mailbox(answer, answer)) as stage:
-        await stage.placed("99")
-        await stage.mailbox.holds(3)
-        ledger = await stage.ledger()
-    tried = [each.body["call_status"] for each in stage.mailbox.tried]
+    async with a_simulator(mailbox=Mailbox(answer, answer)) as world:
+        await world.placed("99")
+        await world.mailbox.holds(3)
+        ledger = await world.ledger()
+    tried = [each.body["call_status"] for each in world.mailbox.tried]
     assert tried == ["ringing", "ringing", *ORDINARY_CALL]
     assert ledger["webhooks"] == webhooks(sent=3, retried=2)
 
 
 @pytest.mark.usefixtures("_short_pauses")
 async def test_a_webhook_sent_again_is_the_same_to_the_byte() -> None:
-    async with a_simulator(mailbox=Mailbox(503), webhook_secret=SECRET) as stage:
-        await stage.placed("01")
-        await stage.mailbox.holds(1)
-    first, second = stage.mailbox.tried
+    async with a_simulator(mailbox=Mailbox(503), webhook_secret=SECRET) as world:
+        await world.placed("01")
+        await world.mailbox.holds(1)
+    first, second = world.mailbox.tried
     assert first == second
 
 
 @pytest.mark.parametrize("answer", [301, 400, 401, 403, 413, 415, 422])
 async def test_a_webhook_refused_for_good_is_given_up_and_the_next_one_sent(answer: int) -> None:
-    async with a_simulator(mailbox=Mailbox(answer)) as stage:
-        await stage.placed("99")
-        await stage.mailbox.holds(2)
-        ledger = await stage.ledger()
-    assert stage.mailbox.statuses == ["in_progress", "completed"]
+    async with a_simulator(mailbox=Mailbox(answer)) as world:
+        await world.placed("99")
+        await world.mailbox.holds(2)
+        ledger = await world.ledger()
+    assert world.mailbox.statuses == ["in_progress", "completed"]
     assert ledger["webhooks"] == webhooks(sent=2, given_up=1)
 
 
 @pytest.mark.usefixtures("_short_pauses")
 async def test_patience_ends() -> None:
-    async with a_simulator(mailbox=Mailbox(*[503] * 1000), webhook_patience_seconds=AN_INSTANT) as stage:
-        await stage.placed("01")
+    async with a_simulator(mailbox=Mailbox(*[503] * 1000), webhook_patience_seconds=AN_INSTANT) as world:
+        await world.placed("01")
 
         async def look() -> int | None:
-            return (await stage.ledger())["webhooks"]["given_up"] or None
+            return (await world.ledger())["webhooks"]["given_up"] or None
 
         assert await eventually(look) == 1
-    assert stage.mailbox.taken == []
+    assert world.mailbox.taken == []
 
 
 def test_patience_is_longer_than_a_restart_by_default() -> None:
@@ -90,38 +90,38 @@ async def test_one_calls_silence_keeps_no_other_call_waiting() -> None:
                 await asyncio.Event().wait()
             return await super().__call__(url, headers, body)
 
-    async with a_simulator(mailbox=HalfDeaf(), concurrent_webhooks=2) as stage:
-        await stage.placed("99", execution_id="exec_1")
+    async with a_simulator(mailbox=HalfDeaf(), concurrent_webhooks=2) as world:
+        await world.placed("99", execution_id="exec_1")
         for number in range(2, 12):
-            await stage.placed("99", execution_id=f"exec_{number}")
-        await stage.mailbox.holds(30)
-        ledger = await stage.ledger_at_rest()
+            await world.placed("99", execution_id=f"exec_{number}")
+        await world.mailbox.holds(30)
+        ledger = await world.ledger_at_rest()
     assert len(ledger["rings"]) == 11
     for number in range(2, 12):
-        mine = [each.body for each in stage.mailbox.taken if each.body["execution_id"] == f"exec_{number}"]
+        mine = [each.body for each in world.mailbox.taken if each.body["execution_id"] == f"exec_{number}"]
         assert [body["call_status"] for body in mine] == ORDINARY_CALL
 
 
 async def test_calls_end_on_time_while_nobody_takes_their_webhooks() -> None:
-    async with a_simulator(mailbox=Mailbox(*[503] * 1000)) as stage:
-        await stage.placed("99")
-        ledger = await stage.ledger_at_rest()
+    async with a_simulator(mailbox=Mailbox(*[503] * 1000)) as world:
+        await world.placed("99")
+        ledger = await world.ledger_at_rest()
     assert ledger["rings"][0]["ended_at"] is not None
-    assert stage.mailbox.taken == []
+    assert world.mailbox.taken == []
 
 
 async def test_with_a_secret_webhooks_are_signed() -> None:
     now = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
-    async with a_simulator(webhook_secret=SECRET, clock=lambda: now) as stage:
-        await stage.placed("99")
-        received = await stage.mailbox.holds(3)
+    async with a_simulator(webhook_secret=SECRET, clock=lambda: now) as world:
+        await world.placed("99")
+        received = await world.mailbox.holds(3)
     assert all(verify(each.headers[SIGNATURE_HEADER], each.raw_body, [SECRET], now) for each in received)
 
 
 async def test_without_a_secret_webhooks_are_not_signed() -> None:
-    async with a_simulator() as stage:
-        await stage.placed("01")
-        [received] = await stage.mailbox.holds(1)
+    async with a_simulator() as world:
+        await world.placed("01")
+        [received] = await world.mailbox.holds(1)
     assert SIGNATURE_HEADER not in received.headers
 
 

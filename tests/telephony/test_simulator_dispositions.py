@@ -70,18 +70,18 @@ def told(received: Sequence[Received]) -> list[tuple[object, ...]]:
     ],
 )
 async def test_neutral_webhooks_tell_it(number: str, expected: list[tuple[object, ...]]) -> None:
-    async with a_simulator() as stage:
-        await stage.placed(number)
-        received = await stage.mailbox.holds(len(expected))
-        await stage.ledger_at_rest()
-        assert told(stage.mailbox.taken) == expected
+    async with a_simulator() as world:
+        await world.placed(number)
+        received = await world.mailbox.holds(len(expected))
+        await world.ledger_at_rest()
+        assert told(world.mailbox.taken) == expected
         assert len({each.body["event_id"] for each in received}) == len(expected)
 
 
 async def test_callback_carries_its_time() -> None:
-    async with a_simulator() as stage:
-        await stage.placed("20")
-        *_, ending = await stage.mailbox.holds(3)
+    async with a_simulator() as world:
+        await world.placed("20")
+        *_, ending = await world.mailbox.holds(3)
         assert (ending.body["disposition"], "follow_up_at" in ending.body) == ("callback", True)
 
 
@@ -108,10 +108,10 @@ def a_native_body(number: str) -> Mapping[str, object]:
     ],
 )
 async def test_jambonz_tells_who_answered_by_its_events(number: str, kinds: list[str]) -> None:
-    async with a_simulator() as stage:
-        answer = await stage.client.post(CALLS, json=a_native_body(number))
+    async with a_simulator() as world:
+        answer = await world.client.post(CALLS, json=a_native_body(number))
         assert answer.status_code == 201
-        received = await stage.mailbox.holds(4 + len(kinds))
+        received = await world.mailbox.holds(4 + len(kinds))
         events = [each for each in received if each.url == "http://apollo.test/amd"]
         assert [each.body["type"] for each in events] == kinds
         assert {each.body["call_status"] for each in events} == {"in-progress"}
@@ -122,9 +122,9 @@ async def test_jambonz_tells_who_answered_by_its_events(number: str, kinds: list
     ("number", "disposition"), [("19", "wrong_number"), ("20", "callback"), ("22", "refused")]
 )
 async def test_agent_of_jambonz_contract_reports_to_apollo(number: str, disposition: str) -> None:
-    async with a_simulator(agent_api_url="http://apollo.test/", agent_token="gat_agent") as stage:
-        await stage.client.post(CALLS, json=a_native_body(number))
-        received = await stage.mailbox.holds(5)
+    async with a_simulator(agent_api_url="http://apollo.test/", agent_token="gat_agent") as world:
+        await world.client.post(CALLS, json=a_native_body(number))
+        received = await world.mailbox.holds(5)
         [report] = [each for each in received if each.url.endswith("/disposition")]
         assert report.url == "http://apollo.test/api/v1/executions/exec_1/disposition"
         assert report.headers["Authorization"] == "Bearer gat_agent"

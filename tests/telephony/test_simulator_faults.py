@@ -61,44 +61,44 @@ async def test_final_webhook_of_an_ordinary_call_is_treated_as_its_share_says(
     share: str, statuses: list[str], fault: str, counts: dict[str, int]
 ) -> None:
     struck: dict[str, Any] = {f"{share}_share": 1.0, "late_seconds": AN_INSTANT}
-    async with a_simulator(**struck) as stage:
-        call_sid = await stage.placed("99")
-        await stage.stands_at(call_sid, "completed")
-        await stage.mailbox.holds(len(statuses))
-        ledger = await stage.ledger_at_rest()
+    async with a_simulator(**struck) as world:
+        call_sid = await world.placed("99")
+        await world.stands_at(call_sid, "completed")
+        await world.mailbox.holds(len(statuses))
+        ledger = await world.ledger_at_rest()
 
-        assert stage.mailbox.statuses == statuses
+        assert world.mailbox.statuses == statuses
         assert [row["webhook_fault"] for row in ledger["rings"]] == [fault]
         assert ledger["webhooks"] == counts
 
 
 async def test_late_webhook_comes_after_the_end_which_a_look_up_tells_before_it() -> None:
-    async with a_simulator(late_share=1.0, late_seconds=60) as stage:
-        call_sid = await stage.placed("99")
+    async with a_simulator(late_share=1.0, late_seconds=60) as world:
+        call_sid = await world.placed("99")
 
-        ended = await stage.stands_at(call_sid, "completed")
+        ended = await world.stands_at(call_sid, "completed")
 
         assert ended["sip_status"] == 200
-        await stage.mailbox.holds(2)
-        assert stage.mailbox.statuses == ORDINARY_CALL[:2]
+        await world.mailbox.holds(2)
+        assert world.mailbox.statuses == ORDINARY_CALL[:2]
 
 
 async def test_call_that_a_number_decides_is_spared() -> None:
-    async with a_simulator(lost_share=1.0) as stage:
-        await stage.placed("01")
-        await stage.mailbox.holds(1)
-        ledger = await stage.ledger_at_rest()
+    async with a_simulator(lost_share=1.0) as world:
+        await world.placed("01")
+        await world.mailbox.holds(1)
+        ledger = await world.ledger_at_rest()
 
-        assert stage.mailbox.statuses == ["busy"]
+        assert world.mailbox.statuses == ["busy"]
         assert [row["webhook_fault"] for row in ledger["rings"]] == [None]
 
 
 async def test_later_call_to_a_number_whose_first_is_special_is_ordinary_and_not_spared() -> None:
-    async with a_simulator(lost_share=1.0) as stage:
-        await stage.placed("04")
-        await stage.mailbox.holds(1)
-        second = await stage.placed("04", execution_id="exec_2")
-        await stage.stands_at(second, "completed")
-        await stage.mailbox.holds(3)
+    async with a_simulator(lost_share=1.0) as world:
+        await world.placed("04")
+        await world.mailbox.holds(1)
+        second = await world.placed("04", execution_id="exec_2")
+        await world.stands_at(second, "completed")
+        await world.mailbox.holds(3)
 
-        assert stage.mailbox.statuses == ["busy", "ringing", "in_progress"]
+        assert world.mailbox.statuses == ["busy", "ringing", "in_progress"]

@@ -10,7 +10,7 @@ import pytest
 
 from telephony.status_words import BUILT_IN_WORDS
 from telephony.webhook import webhook_translator
-from tests.telephony.world import CALLBACK_URL, Stage, a_simulator
+from tests.telephony.world import CALLBACK_URL, World, a_simulator
 
 CALLS = "/v1/Accounts/acc-1/Calls"
 
@@ -27,12 +27,12 @@ def a_body(number: str = "99", **fields: object) -> Mapping[str, object]:
     }
 
 
-async def create(stage: Stage, number: str = "99", **fields: object) -> httpx.Response:
-    return await stage.client.post(CALLS, json=a_body(number, **fields))
+async def create(world: World, number: str = "99", **fields: object) -> httpx.Response:
+    return await world.client.post(CALLS, json=a_body(number, **fields))
 
 
-async def placed(stage: Stage, number: str = "99", **fields: object) -> str:
-    response = await create(stage, number, **fields)
+async def placed(world: World, number: str = "99", **fields: object) -> str:
+    response = await create(world, number, **fields)
     assert response.status_code == 201, response.text
     assert sorted(response.json()) == ["callId", "sid"]
     sid: str = response.json()["sid"]
@@ -52,17 +52,17 @@ async def placed(stage: Stage, number: str = "99", **fields: object) -> str:
     ],
 )
 async def test_webhooks_of_a_number_come_in_this_order(number: str, statuses: list[str]) -> None:
-    async with a_simulator() as stage:
-        await placed(stage, number)
-        await stage.mailbox.holds(len(statuses))
-        await stage.ledger_at_rest()
-    assert stage.mailbox.statuses == statuses
+    async with a_simulator() as world:
+        await placed(world, number)
+        await world.mailbox.holds(len(statuses))
+        await world.ledger_at_rest()
+    assert world.mailbox.statuses == statuses
 
 
 async def test_the_last_webhook_looks_like_jambonz() -> None:
-    async with a_simulator() as stage:
-        sid = await placed(stage)
-        last = (await stage.mailbox.holds(4))[-1].body
+    async with a_simulator() as world:
+        sid = await placed(world)
+        last = (await world.mailbox.holds(4))[-1].body
     assert last == {
         "call_sid": sid,
         "direction": "outbound",
@@ -83,10 +83,10 @@ async def test_the_last_webhook_looks_like_jambonz() -> None:
 
 async def test_our_own_translation_reads_what_it_sends() -> None:
     now = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
-    async with a_simulator() as stage:
-        await placed(stage)
+    async with a_simulator() as world:
+        await placed(world)
         translate = webhook_translator(BUILT_IN_WORDS)
-        reports = [translate(each.body, now) for each in await stage.mailbox.holds(4)]
+        reports = [translate(each.body, now) for each in await world.mailbox.holds(4)]
     events = [report.event for report in reports if report.event is not None]
     assert [event.status.value for event in events] == ["queued", "ringing", "in_progress", "completed"]
     assert {report.execution_id for report in reports} == {"exec_1"}
@@ -94,9 +94,9 @@ async def test_our_own_translation_reads_what_it_sends() -> None:
 
 
 async def test_jambonz_knows_no_idempotency() -> None:
-    async with a_simulator() as stage:
-        sids = {await placed(stage) for _ in range(2)}
-        ledger = await stage.ledger_at_rest()
+    async with a_simulator() as world:
+        sids = {await placed(world) for _ in range(2)}
+        ledger = await world.ledger_at_rest()
     assert len(sids) == len(ledger["rings"]) == 2
 
 
@@ -113,18 +113,18 @@ async def test_jambonz_knows_no_idempotency() -> None:
     ],
 )
 async def test_a_status_hook_comes_in_three_shapes(hook: object, authorization: str | None) -> None:
-    async with a_simulator() as stage:
-        await placed(stage, call_status_hook=hook)
-        received = (await stage.mailbox.holds(4))[0]
+    async with a_simulator() as world:
+        await placed(world, call_status_hook=hook)
+        received = (await world.mailbox.holds(4))[0]
     assert (received.url, received.headers.get("Authorization")) == (CALLBACK_URL, authorization)
 
 
 @pytest.mark.parametrize("hook", [None, {}, {"url": 5}, 7])
 async def test_without_a_status_hook_there_is_silence(hook: object) -> None:
-    async with a_simulator() as stage:
-        await placed(stage, call_status_hook=hook)
-        await stage.ledger_at_rest()
-    assert stage.mailbox.tried == []
+    async with a_simulator() as world:
+        await placed(world, call_status_hook=hook)
+        await world.ledger_at_rest()
+    assert world.mailbox.tried == []
 
 
 @pytest.mark.parametrize(
@@ -138,8 +138,8 @@ async def test_without_a_status_hook_there_is_silence(hook: object) -> None:
     ],
 )
 async def test_from_and_to_are_required(body: object) -> None:
-    async with a_simulator() as stage:
-        response = await stage.client.post(CALLS, json=body)
+    async with a_simulator() as world:
+        response = await world.client.post(CALLS, json=body)
     assert (response.status_code, response.json()) == (400, {"msg": "from and to are required"})
 
 
@@ -147,36 +147,36 @@ async def test_from_and_to_are_required(body: object) -> None:
 async def test_native_limit_that_is_no_whole_number_is_refused_without_a_reason(
     changes: dict[str, object],
 ) -> None:
-    async with a_simulator() as stage:
+    async with a_simulator() as world:
         callee = {"type": "sip", "sipUri": "sip:nobody@nowhere.invalid"}
-        response = await stage.client.post(CALLS, json={"from": "apollo", "to": callee, **changes})
-        ledger = await stage.ledger()
+        response = await world.client.post(CALLS, json={"from": "apollo", "to": callee, **changes})
+        ledger = await world.ledger()
     assert (response.status_code, response.text) == (500, "Internal Server Error")
     assert (ledger["create_requests"], ledger["rings"]) == ([], [])
 
 
 async def test_throttled_and_broken_answers() -> None:
-    async with a_simulator() as stage:
-        throttled, accepted, broken = [await create(stage, number) for number in ("09", "09", "10")]
+    async with a_simulator() as world:
+        throttled, accepted, broken = [await create(world, number) for number in ("09", "09", "10")]
     assert (throttled.status_code, throttled.headers["Retry-After"]) == (429, "1")
     assert accepted.status_code == 201
     assert (broken.status_code, broken.json()) == (500, {"msg": "fetch failed"})
 
 
 async def test_the_tags_contact_decides_what_a_first_call_is() -> None:
-    async with a_simulator() as stage:
-        await placed(stage, "04", tag={"attempt_id": "exec_1", "contact_id": "con_1"})
-        await placed(stage, "04", tag={"attempt_id": "exec_2", "contact_id": "con_1"})
-        received = await stage.mailbox.holds(6)
+    async with a_simulator() as world:
+        await placed(world, "04", tag={"attempt_id": "exec_1", "contact_id": "con_1"})
+        await placed(world, "04", tag={"attempt_id": "exec_2", "contact_id": "con_1"})
+        received = await world.mailbox.holds(6)
     endings = [each.body["call_status"] for each in received if each.body["sip_status"] not in (100, 180)]
     assert sorted(map(str, endings)) == ["busy", "completed", "in-progress"]
 
 
 async def test_a_look_up_is_the_last_webhook_without_the_tag() -> None:
-    async with a_simulator() as stage:
-        sid = await placed(stage)
-        last = (await stage.mailbox.holds(4))[-1].body
-        call = (await stage.client.get(f"{CALLS}/{sid}")).json()
+    async with a_simulator() as world:
+        sid = await placed(world)
+        last = (await world.mailbox.holds(4))[-1].body
+        call = (await world.client.get(f"{CALLS}/{sid}")).json()
     assert call == {name: value for name, value in last.items() if name != "customerData"}
 
 
@@ -193,19 +193,19 @@ async def test_a_look_up_is_the_last_webhook_without_the_tag() -> None:
     ],
 )
 async def test_a_list_matches_exactly(query: dict[str, str], count: int) -> None:
-    async with a_simulator() as stage:
-        await placed(stage, "99")
-        await placed(stage, "01")
-        await stage.ledger_at_rest()
-        listed = (await stage.client.get(CALLS, params=query)).json()
+    async with a_simulator() as world:
+        await placed(world, "99")
+        await placed(world, "01")
+        await world.ledger_at_rest()
+        listed = (await world.client.get(CALLS, params=query)).json()
     assert len(listed) == count
 
 
 async def test_another_account_sees_nothing() -> None:
-    async with a_simulator() as stage:
-        sid = await placed(stage)
-        listed = await stage.client.get("/v1/Accounts/acc-2/Calls")
-        found = await stage.client.get(f"/v1/Accounts/acc-2/Calls/{sid}")
+    async with a_simulator() as world:
+        sid = await placed(world)
+        listed = await world.client.get("/v1/Accounts/acc-2/Calls")
+        found = await world.client.get(f"/v1/Accounts/acc-2/Calls/{sid}")
     assert (listed.json(), found.status_code) == ([], 404)
 
 
@@ -225,32 +225,32 @@ async def test_another_account_sees_nothing() -> None:
 async def test_a_hang_up_must_fit_the_state(
     method: str, tempo: dict[str, Any], word: str | None, code: int, ending: str
 ) -> None:
-    async with a_simulator(**tempo) as stage:
-        sid = await placed(stage)
-        await stage.mailbox.holds(2 if "ring_seconds" in tempo else 3 if tempo else 4)
-        answer = await stage.client.request(method, f"{CALLS}/{sid}", json={"call_status": word})
-        call = (await stage.client.get(f"{CALLS}/{sid}")).json()
+    async with a_simulator(**tempo) as world:
+        sid = await placed(world)
+        await world.mailbox.holds(2 if "ring_seconds" in tempo else 3 if tempo else 4)
+        answer = await world.client.request(method, f"{CALLS}/{sid}", json={"call_status": word})
+        call = (await world.client.get(f"{CALLS}/{sid}")).json()
     assert (answer.status_code, call["call_status"]) == (code, ending)
 
 
 async def test_our_hang_up_is_told_as_such() -> None:
-    async with a_simulator(talk_seconds=30) as stage:
-        sid = await placed(stage)
-        await stage.mailbox.holds(3)
-        await stage.client.put(f"{CALLS}/{sid}", json={"call_status": "completed"})
-        last = (await stage.mailbox.holds(4))[-1].body
+    async with a_simulator(talk_seconds=30) as world:
+        sid = await placed(world)
+        await world.mailbox.holds(3)
+        await world.client.put(f"{CALLS}/{sid}", json={"call_status": "completed"})
+        last = (await world.mailbox.holds(4))[-1].body
     assert (last["call_status"], last["call_termination_by"]) == ("completed", "jambonz")
 
 
 async def test_delete_drops_the_record_and_the_phone_rings_on() -> None:
-    async with a_simulator(ring_seconds=30) as stage:
-        sid = await placed(stage)
-        codes = [(await stage.client.delete(f"{CALLS}/{sid}")).status_code for _ in range(2)]
-        ledger = await stage.ledger()
+    async with a_simulator(ring_seconds=30) as world:
+        sid = await placed(world)
+        codes = [(await world.client.delete(f"{CALLS}/{sid}")).status_code for _ in range(2)]
+        ledger = await world.ledger()
     assert (codes, ledger["live"]) == ([204, 404], 1)
 
 
 async def test_a_key_is_asked_for() -> None:
-    async with a_simulator(api_key="right") as stage:
-        codes = [(await stage.client.get(path)).status_code for path in (CALLS, f"{CALLS}/none")]
+    async with a_simulator(api_key="right") as world:
+        codes = [(await world.client.get(path)).status_code for path in (CALLS, f"{CALLS}/none")]
     assert codes == [401, 401]

@@ -102,7 +102,7 @@ def webhooks(**counts: int) -> dict[str, int]:
 
 
 @dataclass(frozen=True)
-class Stage:
+class World:
     """A running simulator, a client to talk to it, and the mailbox it writes to."""
 
     client: httpx.AsyncClient
@@ -158,7 +158,7 @@ def settings(**changes: object) -> SimulatorOptions:
 @asynccontextmanager
 async def a_simulator(
     *, mailbox: Mailbox | None = None, clock: Clock = utc_now, **changes: object
-) -> AsyncIterator[Stage]:
+) -> AsyncIterator[World]:
     """Run a simulator in this process."""
     mailbox = mailbox or Mailbox()
     app = create_simulator(settings(**changes), clock=clock, deliver=mailbox)
@@ -167,7 +167,7 @@ async def a_simulator(
         app.router.lifespan_context(app),
         httpx.AsyncClient(transport=transport, base_url="http://simulator.test") as client,
     ):
-        yield Stage(client, mailbox)
+        yield World(client, mailbox)
 
 
 class _QuietServer(uvicorn.Server):

@@ -27,7 +27,7 @@ from temporal.contact_workflows import ContactWorkflows
 from temporal.encryption import key_id
 from tests.builders import a_batch, a_call_record
 from tests.fakes import FakeBatchStore, FakeCallStore, FakeContactStore
-from tests.workflows.world import ANSWERED, BUSY, QUICK, SILENCE, Stage, a_real_server, a_stage, until
+from tests.workflows.world import ANSWERED, BUSY, QUICK, SILENCE, World, a_real_server, a_world, until
 from workflows import names
 from workflows.messages import PolicyChanged
 
@@ -39,8 +39,8 @@ T = TypeVar("T")
 
 
 @pytest.fixture
-async def stage() -> AsyncIterator[Stage]:
-    async with a_stage(await a_real_server()) as opened:
+async def world() -> AsyncIterator[World]:
+    async with a_world(await a_real_server()) as opened:
         yield opened
 
 
@@ -59,202 +59,202 @@ async def eventually(ask: Callable[[], Awaitable[T]], holds: Callable[[T], bool]
     raise TimeoutError
 
 
-async def test_batch_is_started_once_told_its_events_and_asked_for_its_numbers(stage: Stage) -> None:
-    gateway = BatchWorkflows(stage.client)
-    stage.telephone.script = lambda _request, _call: SILENCE
-    batch_id = await stage.a_batch(2, concurrency_limit=1)
+async def test_batch_is_started_once_told_its_events_and_asked_for_its_numbers(world: World) -> None:
+    gateway = BatchWorkflows(world.client)
+    world.telephone.script = lambda _request, _call: SILENCE
+    batch_id = await world.a_batch(2, concurrency_limit=1)
 
     await gateway.ping()
-    await gateway.start_batch(stage.tables.batches[batch_id])
-    await gateway.start_batch(stage.tables.batches[batch_id])
-    await until(lambda: len(stage.telephone.requests) == 1)
+    await gateway.start_batch(world.tables.batches[batch_id])
+    await gateway.start_batch(world.tables.batches[batch_id])
+    await until(lambda: len(world.telephone.requests) == 1)
     assert await gateway.tally(batch_id) == BatchTally(pending=1, live=1)
 
-    [record] = stage.tables.calls.values()
-    stage.tables.calls[record.execution_id] = ended = a_call_record(
+    [record] = world.tables.calls.values()
+    world.tables.calls[record.execution_id] = ended = a_call_record(
         **{**vars(record), "call_status": CallStatus.COMPLETED}
     )
-    assert await ContactWorkflows(stage.client).deliver(ended)
-    await until(lambda: stage.contacts(batch_id)[0].status is ContactStatus.COMPLETED)
-    await until(lambda: len(stage.telephone.requests) == 2)
+    assert await ContactWorkflows(world.client).deliver(ended)
+    await until(lambda: world.contacts(batch_id)[0].status is ContactStatus.COMPLETED)
+    await until(lambda: len(world.telephone.requests) == 2)
 
 
-async def test_workflows_can_be_found_by_batch_and_campaign(stage: Stage) -> None:
-    batch_id = await stage.a_batch(2)
-    campaign_id = stage.tables.batches[batch_id].campaign_id
-    await BatchWorkflows(stage.client).start_batch(stage.tables.batches[batch_id])
-    await stage.client.get_workflow_handle(names.batch_workflow_id(batch_id)).result()
+async def test_workflows_can_be_found_by_batch_and_campaign(world: World) -> None:
+    batch_id = await world.a_batch(2)
+    campaign_id = world.tables.batches[batch_id].campaign_id
+    await BatchWorkflows(world.client).start_batch(world.tables.batches[batch_id])
+    await world.client.get_workflow_handle(names.batch_workflow_id(batch_id)).result()
 
     query = f"BatchId='{batch_id}' AND CampaignId='{campaign_id}'"
     found: set[str] = set()
     for _ in range(50):  # visibility follows a moment later
-        found = {each.id async for each in stage.client.list_workflows(query)}
+        found = {each.id async for each in world.client.list_workflows(query)}
         if len(found) == 3:
             break
-        await stage.env.sleep(0.1)
+        await world.env.sleep(0.1)
 
-    contacts = {names.contact_workflow_id(batch_id, each.contact_id) for each in stage.contacts(batch_id)}
+    contacts = {names.contact_workflow_id(batch_id, each.contact_id) for each in world.contacts(batch_id)}
     assert found == contacts | {names.batch_workflow_id(batch_id)}
 
 
-async def test_event_for_a_contact_nobody_waits_for_counts_as_told(stage: Stage) -> None:
-    assert await ContactWorkflows(stage.client).deliver(a_call_record())
+async def test_event_for_a_contact_nobody_waits_for_counts_as_told(world: World) -> None:
+    assert await ContactWorkflows(world.client).deliver(a_call_record())
 
 
 @pytest.mark.parametrize(
     "meanwhile", [pytest.param(BUSY, id="while nobody is called"), pytest.param(SILENCE, id="in a call")]
 )
 async def test_ending_that_comes_after_its_contact_was_settled_is_counted_by_the_batch_when_it_is_quiet(
-    stage: Stage, meanwhile: tuple[CallStatus, ...]
+    world: World, meanwhile: tuple[CallStatus, ...]
 ) -> None:
-    gateway = BatchWorkflows(stage.client)
+    gateway = BatchWorkflows(world.client)
     nobody_knows = (CallStatus.RINGING, CallStatus.UNKNOWN)
-    stage.telephone.script = lambda request, _: nobody_knows if request.to_number.endswith("1") else meanwhile
-    batch_id = await stage.a_batch(2)
-    await stage.start(batch_id)
-    await until(lambda: stage.contacts(batch_id)[0].status is ContactStatus.FAILED)
-    await until(lambda: len(stage.telephone.requests) == 2)
-    [settled, other] = stage.calls(batch_id)
-    await stage.contact_story(stage.contacts(batch_id)[0]).result()
+    world.telephone.script = lambda request, _: nobody_knows if request.to_number.endswith("1") else meanwhile
+    batch_id = await world.a_batch(2)
+    await world.start(batch_id)
+    await until(lambda: world.contacts(batch_id)[0].status is ContactStatus.FAILED)
+    await until(lambda: len(world.telephone.requests) == 2)
+    [settled, other] = world.calls(batch_id)
+    await world.contact_story(world.contacts(batch_id)[0]).result()
 
-    now = await stage.env.get_current_time()
+    now = await world.env.get_current_time()
     late = StatusEvent(status=CallStatus.COMPLETED, happened_at=now)
-    recorded = await FakeCallStore(stage.tables).record_event(
+    recorded = await FakeCallStore(world.tables).record_event(
         settled.execution_id, late, event_key="late", body=None
     )
-    assert await ContactWorkflows(stage.client).deliver(recorded.record)
+    assert await ContactWorkflows(world.client).deliver(recorded.record)
     if meanwhile is SILENCE:
-        await stage.hear(other.execution_id, StatusEvent(status=CallStatus.BUSY, happened_at=now))
+        await world.hear(other.execution_id, StatusEvent(status=CallStatus.BUSY, happened_at=now))
 
     agreed = BatchTally(retrying=1, completed=1)
     for _ in range(100):
         if await gateway.tally(batch_id) == agreed:
             break
-        await stage.env.sleep(0.05)
+        await world.env.sleep(0.05)
     assert await gateway.tally(batch_id) == agreed
-    assert agreed.split(0) == stage.tables.counters_of(batch_id)
+    assert agreed.split(0) == world.tables.counters_of(batch_id)
 
 
-async def test_tally_of_a_batch_without_a_workflow_is_unknown(stage: Stage) -> None:
-    assert await BatchWorkflows(stage.client).tally(BATCH) is None
+async def test_tally_of_a_batch_without_a_workflow_is_unknown(world: World) -> None:
+    assert await BatchWorkflows(world.client).tally(BATCH) is None
 
 
-async def test_tally_of_a_terminated_workflow_is_not_believed(stage: Stage) -> None:
-    stage.telephone.script = lambda _request, _call: SILENCE
-    batch_id = await stage.a_batch()
-    batch = await stage.start(batch_id)
-    await until(lambda: len(stage.telephone.requests) == 1)
+async def test_tally_of_a_terminated_workflow_is_not_believed(world: World) -> None:
+    world.telephone.script = lambda _request, _call: SILENCE
+    batch_id = await world.a_batch()
+    batch = await world.start(batch_id)
+    await until(lambda: len(world.telephone.requests) == 1)
     await batch.terminate("by hand")
 
-    assert await BatchWorkflows(stage.client).tally(batch_id) is None
+    assert await BatchWorkflows(world.client).tally(batch_id) is None
 
 
 async def test_workflow_that_kept_its_slots_in_memory_is_replaced_once_with_nobody_called_twice(
-    stage: Stage,
+    world: World,
 ) -> None:
-    gateway = BatchWorkflows(stage.client)
-    stage.telephone.script = lambda _request, _call: SILENCE
-    batch_id = await stage.a_batch(2, concurrency_limit=2)
-    former = await stage.start(batch_id)  # without the memo
-    await until(lambda: len(stage.telephone.requests) == 2)
+    gateway = BatchWorkflows(world.client)
+    world.telephone.script = lambda _request, _call: SILENCE
+    batch_id = await world.a_batch(2, concurrency_limit=2)
+    former = await world.start(batch_id)  # without the memo
+    await until(lambda: len(world.telephone.requests) == 2)
 
-    await gateway.start_batch(stage.tables.batches[batch_id])
-    replaced = await stage.client.get_workflow_handle(names.batch_workflow_id(batch_id)).describe()
-    await gateway.start_batch(stage.tables.batches[batch_id])
-    standing = await stage.client.get_workflow_handle(names.batch_workflow_id(batch_id)).describe()
-    for record in stage.calls(batch_id):
-        now = await stage.env.get_current_time()
-        await stage.hear(record.execution_id, StatusEvent(status=CallStatus.COMPLETED, happened_at=now))
+    await gateway.start_batch(world.tables.batches[batch_id])
+    replaced = await world.client.get_workflow_handle(names.batch_workflow_id(batch_id)).describe()
+    await gateway.start_batch(world.tables.batches[batch_id])
+    standing = await world.client.get_workflow_handle(names.batch_workflow_id(batch_id)).describe()
+    for record in world.calls(batch_id):
+        now = await world.env.get_current_time()
+        await world.hear(record.execution_id, StatusEvent(status=CallStatus.COMPLETED, happened_at=now))
 
     assert former.first_execution_run_id != replaced.run_id == standing.run_id
-    assert await stage.client.get_workflow_handle(names.batch_workflow_id(batch_id)).result() == "completed"
-    assert len(stage.telephone.requests) == 2
+    assert await world.client.get_workflow_handle(names.batch_workflow_id(batch_id)).result() == "completed"
+    assert len(world.telephone.requests) == 2
 
 
-async def test_dispatch_starts_a_terminated_batch_anew_with_nobody_called_twice(stage: Stage) -> None:
-    gateway = BatchWorkflows(stage.client)
-    stage.telephone.script = lambda request, call: (
+async def test_dispatch_starts_a_terminated_batch_anew_with_nobody_called_twice(world: World) -> None:
+    gateway = BatchWorkflows(world.client)
+    world.telephone.script = lambda request, call: (
         SILENCE if request.to_number.endswith("1") else BUSY if call == 1 else ANSWERED
     )
-    batch_id = await stage.a_batch(3, concurrency_limit=2, rules=QUICK)
-    batch = await stage.start(batch_id)
-    await until(lambda: len(stage.telephone.requests) >= 2)
+    batch_id = await world.a_batch(3, concurrency_limit=2, rules=QUICK)
+    batch = await world.start(batch_id)
+    await until(lambda: len(world.telephone.requests) >= 2)
     await batch.terminate("by hand")
 
-    await gateway.dispatch(stage.tables.batches[batch_id])
-    ringing = next(each for each in stage.calls(batch_id) if each.to_number.endswith("1"))
-    now = await stage.env.get_current_time()
-    await stage.hear(ringing.execution_id, StatusEvent(status=CallStatus.COMPLETED, happened_at=now))
+    await gateway.dispatch(world.tables.batches[batch_id])
+    ringing = next(each for each in world.calls(batch_id) if each.to_number.endswith("1"))
+    now = await world.env.get_current_time()
+    await world.hear(ringing.execution_id, StatusEvent(status=CallStatus.COMPLETED, happened_at=now))
 
-    await stage.client.get_workflow_handle(names.batch_workflow_id(batch_id)).result()
-    asked = [request.execution_id for request in stage.telephone.requests]
+    await world.client.get_workflow_handle(names.batch_workflow_id(batch_id)).result()
+    asked = [request.execution_id for request in world.telephone.requests]
     assert len(asked) == len(set(asked))
-    assert {contact.status for contact in stage.contacts(batch_id)} == {ContactStatus.COMPLETED}
+    assert {contact.status for contact in world.contacts(batch_id)} == {ContactStatus.COMPLETED}
 
 
-async def test_every_news_reaches_the_batch_and_none_is_missed_without_one(stage: Stage) -> None:
-    gateway = BatchWorkflows(stage.client)
-    now = await stage.env.get_current_time()
+async def test_every_news_reaches_the_batch_and_none_is_missed_without_one(world: World) -> None:
+    gateway = BatchWorkflows(world.client)
+    now = await world.env.get_current_time()
     await gateway.act(BATCH, Action.PAUSE)
     await gateway.policy_changed(BATCH)
     await gateway.contact_skipped(BATCH, ContactId("con_1"), ContactStatus.PENDING)
     await gateway.follow_up_scheduled(BATCH, ContactId("con_1"), 2, now)
 
-    batch_id = await stage.a_batch(2, scheduled_start=now + timedelta(hours=1))
-    batch = await stage.start(batch_id)
-    [first, _] = stage.contacts(batch_id)
+    batch_id = await world.a_batch(2, scheduled_start=now + timedelta(hours=1))
+    batch = await world.start(batch_id)
+    [first, _] = world.contacts(batch_id)
     for _ in range(200):  # until the workflow has read the batch
         if await gateway.tally(batch_id) == BatchTally(pending=2):
             break
-        await stage.env.sleep(0.05)
-    await FakeContactStore(stage.tables).skip_by_hand(batch_id, first.contact_id, now)
+        await world.env.sleep(0.05)
+    await FakeContactStore(world.tables).skip_by_hand(batch_id, first.contact_id, now)
     await gateway.contact_skipped(batch_id, first.contact_id, ContactStatus.PENDING)
-    await FakeBatchStore(stage.tables).act(batch_id, Action.CANCEL, now)
-    await FakeBatchStore(stage.tables).act(batch_id, Action.CANCEL, now)
+    await FakeBatchStore(world.tables).act(batch_id, Action.CANCEL, now)
+    await FakeBatchStore(world.tables).act(batch_id, Action.CANCEL, now)
     await gateway.act(batch_id, Action.CANCEL)
 
     assert await batch.result() == "cancelled"
 
 
-async def test_changed_rules_are_obeyed_by_the_running_batch(stage: Stage) -> None:
-    gateway = BatchWorkflows(stage.client)
-    stage.telephone.script = lambda _request, _call: SILENCE
-    batch_id = await stage.a_batch(3, concurrency_limit=None, rules={"metadata": {"concurrency_limit": 1}})
-    await stage.start(batch_id)
-    await until(lambda: len(stage.telephone.requests) == 1)
+async def test_changed_rules_are_obeyed_by_the_running_batch(world: World) -> None:
+    gateway = BatchWorkflows(world.client)
+    world.telephone.script = lambda _request, _call: SILENCE
+    batch_id = await world.a_batch(3, concurrency_limit=None, rules={"metadata": {"concurrency_limit": 1}})
+    await world.start(batch_id)
+    await until(lambda: len(world.telephone.requests) == 1)
 
-    campaign_id = stage.tables.batches[batch_id].campaign_id
-    kept = stage.tables.campaigns[campaign_id]
+    campaign_id = world.tables.batches[batch_id].campaign_id
+    kept = world.tables.campaigns[campaign_id]
     wider = replace(kept.rules, metadata={"concurrency_limit": 3})
-    stage.tables.campaigns[campaign_id] = replace(kept, rules=wider)
+    world.tables.campaigns[campaign_id] = replace(kept, rules=wider)
     await gateway.policy_changed(batch_id)
 
-    await until(lambda: len(stage.telephone.requests) == 3)
+    await until(lambda: len(world.telephone.requests) == 3)
 
 
-async def test_sleepers_that_changed_rules_moved_are_told_through_their_batch(stage: Stage) -> None:
-    stage.telephone.script = lambda _request, call: BUSY if call == 1 else ANSWERED
-    batch_id = await stage.a_batch(2)
-    await stage.start(batch_id)
-    await until(lambda: {each.status for each in stage.contacts(batch_id)} == {ContactStatus.RETRYING})
-    now = await stage.env.get_current_time()
-    for contact in stage.contacts(batch_id):
+async def test_sleepers_that_changed_rules_moved_are_told_through_their_batch(world: World) -> None:
+    world.telephone.script = lambda _request, call: BUSY if call == 1 else ANSWERED
+    batch_id = await world.a_batch(2)
+    await world.start(batch_id)
+    await until(lambda: {each.status for each in world.contacts(batch_id)} == {ContactStatus.RETRYING})
+    now = await world.env.get_current_time()
+    for contact in world.contacts(batch_id):
         due = replace(contact, next_retry_at=now, updated_at=now)
-        stage.tables.contacts[contact.contact_id] = due
+        world.tables.contacts[contact.contact_id] = due
 
-    batch = stage.client.get_workflow_handle(names.batch_workflow_id(batch_id))
+    batch = world.client.get_workflow_handle(names.batch_workflow_id(batch_id))
     await batch.signal(names.POLICY_CHANGED, PolicyChanged(rescheduled_since=now))
 
-    await until(lambda: len(stage.telephone.requests) == 4)
+    await until(lambda: len(world.telephone.requests) == 4)
 
 
-async def test_health_counts_who_polls(stage: Stage) -> None:
-    gateway = BatchWorkflows(stage.client)
+async def test_health_counts_who_polls(world: World) -> None:
+    gateway = BatchWorkflows(world.client)
     health = await gateway.health()
     for _ in range(50):  # pollers are noticed with their first poll
         if health.workflow_pollers and health.dial_pollers:
             break
-        await stage.env.sleep(0.1)
+        await world.env.sleep(0.1)
         health = await gateway.health()
 
     assert health.ok
@@ -262,15 +262,15 @@ async def test_health_counts_who_polls(stage: Stage) -> None:
     assert health.dial_pollers > 0
 
 
-async def test_description_follows_a_workflow_from_missing_to_terminated(stage: Stage) -> None:
-    gateway = BatchWorkflows(stage.client)
-    stage.telephone.script = lambda _request, _call: SILENCE
-    batch_id = await stage.a_batch()
+async def test_description_follows_a_workflow_from_missing_to_terminated(world: World) -> None:
+    gateway = BatchWorkflows(world.client)
+    world.telephone.script = lambda _request, _call: SILENCE
+    batch_id = await world.a_batch()
     workflow_id = names.batch_workflow_id(batch_id)
 
     missing = await gateway.describe_batch(batch_id)
-    batch = await stage.start(batch_id)
-    await until(lambda: len(stage.telephone.requests) == 1)
+    batch = await world.start(batch_id)
+    await until(lambda: len(world.telephone.requests) == 1)
     running = await gateway.describe_batch(batch_id)
     await batch.terminate("by hand")
     terminated = await gateway.describe_batch(batch_id)
@@ -394,12 +394,12 @@ async def test_work_nobody_takes_is_counted_as_backlog() -> None:
         assert await gateway.dispatcher(BATCH) is None
 
 
-async def test_dispatcher_tells_what_it_knows_until_it_is_gone(stage: Stage) -> None:
-    gateway = BatchWorkflows(stage.client)
-    stage.telephone.script = lambda _request, _call: SILENCE
-    batch_id = await stage.a_batch(2, concurrency_limit=1)
-    batch = await stage.start(batch_id)
-    await until(lambda: len(stage.telephone.requests) == 1)
+async def test_dispatcher_tells_what_it_knows_until_it_is_gone(world: World) -> None:
+    gateway = BatchWorkflows(world.client)
+    world.telephone.script = lambda _request, _call: SILENCE
+    batch_id = await world.a_batch(2, concurrency_limit=1)
+    batch = await world.start(batch_id)
+    await until(lambda: len(world.telephone.requests) == 1)
 
     view = await gateway.dispatcher(batch_id)
     await batch.terminate("by hand")

@@ -66,7 +66,7 @@ class FakeApi:
         return JSONResponse(stored, headers=headers)
 
 
-def a_house() -> FakeApi:
+def a_world() -> FakeApi:
     """Return an API with one campaign that calls one batch."""
     campaign, batch, contact = a_campaign(), a_batch(), a_contact()
     of_batch = f"batches/{batch['batch_id']}"

@@ -8,14 +8,14 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from tests.web.browser import a_visitor
-from tests.web.fake_api import READING_TOKEN, a_house
+from tests.web.fake_api import READING_TOKEN, a_world
 from tests.web.objects import COUNTERS, a_batch, a_debug, an_activity
 
 NOBODY = dict.fromkeys(COUNTERS, 0)
 
 
 async def test_progress_slots_pace_and_time_left_are_shown() -> None:
-    api = a_house()
+    api = a_world()
     this = datetime.now(UTC).replace(second=0, microsecond=0)
     ended = {"completed": 8, "busy": 2, "no_answer": 0, "failed": 0, "unknown": 0}
     api.objects["batches/btc_1/activity"] = an_activity(
@@ -34,7 +34,7 @@ async def test_progress_slots_pace_and_time_left_are_shown() -> None:
 
 
 async def test_diagnosis_has_its_tip_and_the_button_that_does_it() -> None:
-    api = a_house()
+    api = a_world()
     api.objects["batches/btc_1"] = a_batch(status="paused", paused_by="batch")
     api.objects["batches/btc_1/debug"] = a_debug(
         diagnosis="paused", diagnostics={"stuck_pending": False, "tip": "Resume the batch."}
@@ -47,7 +47,7 @@ async def test_diagnosis_has_its_tip_and_the_button_that_does_it() -> None:
 
 
 async def test_worker_that_is_down_is_said_in_red_with_its_tip_and_the_numbers_stay() -> None:
-    api = a_house()
+    api = a_world()
     tip = "No worker is running: contacts wait. Start the worker, then POST /api/v1/batches/btc_1/dispatch."
     api.objects["batches/btc_1/debug"] = a_debug(
         diagnosis="worker_down", diagnostics={"stuck_pending": True, "tip": tip}
@@ -62,7 +62,7 @@ async def test_worker_that_is_down_is_said_in_red_with_its_tip_and_the_numbers_s
 
 
 async def test_batch_that_its_campaign_holds_has_no_button_that_would_be_refused() -> None:
-    api = a_house()
+    api = a_world()
     api.objects["batches/btc_1"] = a_batch(status="paused", paused_by="campaign")
     api.objects["batches/btc_1/debug"] = a_debug(
         diagnosis="paused", diagnostics={"stuck_pending": False, "tip": "Resume the campaign."}
@@ -83,7 +83,7 @@ async def test_batch_that_its_campaign_holds_has_no_button_that_would_be_refused
     ],
 )
 async def test_only_what_is_legal_is_offered(status: str, shown: set[str]) -> None:
-    api = a_house()
+    api = a_world()
     api.objects["batches/btc_1"] = a_batch(status=status)
     async with a_visitor(api) as browser:
         page = (await browser.open("/batches/btc_1")).text
@@ -93,7 +93,7 @@ async def test_only_what_is_legal_is_offered(status: str, shown: set[str]) -> No
 
 
 async def test_batch_that_is_kept_open_can_be_closed() -> None:
-    api = a_house()
+    api = a_world()
     api.objects["batches/btc_1"] = a_batch(keep_open=True)
     async with a_visitor(api) as browser:
         page = (await browser.open("/batches/btc_1")).text
@@ -103,7 +103,7 @@ async def test_batch_that_is_kept_open_can_be_closed() -> None:
 
 @pytest.mark.parametrize("verb", ["pause", "resume", "cancel", "dispatch", "close"])
 async def test_button_asks_the_api_once_and_its_answer_is_said_once(verb: str) -> None:
-    api = a_house()
+    api = a_world()
     api.objects[f"batches/btc_1/{verb}"] = {"message": f"Batch {verb} done"}
     async with a_visitor(api) as browser:
         await browser.open("/batches/btc_1")
@@ -116,7 +116,7 @@ async def test_button_asks_the_api_once_and_its_answer_is_said_once(verb: str) -
 
 
 async def test_refusal_is_said_in_the_apis_words() -> None:
-    api = a_house()
+    api = a_world()
     api.refuse("POST", "batches/btc_1/resume", 409, detail="Campaign is paused; resume the campaign first")
     async with a_visitor(api) as browser:
         await browser.open("/batches/btc_1")
@@ -127,7 +127,7 @@ async def test_refusal_is_said_in_the_apis_words() -> None:
 
 
 async def test_token_that_may_only_read_is_told_so() -> None:
-    api = a_house()
+    api = a_world()
     async with a_visitor(api, READING_TOKEN) as browser:
         await browser.open("/batches/btc_1")
         page = await browser.send("/batches/btc_1/act/pause")
@@ -136,7 +136,7 @@ async def test_token_that_may_only_read_is_told_so() -> None:
 
 
 async def test_action_without_an_answer_says_to_look_before_it_is_repeated() -> None:
-    api = a_house()
+    api = a_world()
     api.refuse("POST", "batches/btc_1/pause", 503, detail="Temporal is unreachable")
     async with a_visitor(api) as browser:
         await browser.open("/batches/btc_1")
@@ -147,7 +147,7 @@ async def test_action_without_an_answer_says_to_look_before_it_is_repeated() -> 
 
 
 async def test_open_page_that_asks_again_does_not_use_up_what_is_to_be_said() -> None:
-    api = a_house()
+    api = a_world()
     api.objects["batches/btc_1/pause"] = {"message": "Batch paused successfully"}
     async with a_visitor(api) as browser:
         await browser.open("/batches/btc_1")
@@ -163,7 +163,7 @@ async def test_open_page_that_asks_again_does_not_use_up_what_is_to_be_said() ->
 
 
 async def test_page_lives_on_without_diagnosis_and_activity() -> None:
-    api = a_house()
+    api = a_world()
     for path in ("batches/btc_1/debug", "batches/btc_1/activity"):
         api.refuse("GET", path, 503, detail="Database is unreachable")
     async with a_visitor(api) as browser:
@@ -175,7 +175,7 @@ async def test_page_lives_on_without_diagnosis_and_activity() -> None:
 
 
 async def test_dear_reads_are_made_once_for_everybody_with_the_same_token() -> None:
-    api = a_house()
+    api = a_world()
     async with a_visitor(api) as browser:
         for _ in range(3):
             await browser.open("/batches/btc_1")
@@ -185,14 +185,14 @@ async def test_dear_reads_are_made_once_for_everybody_with_the_same_token() -> N
 
 
 async def test_workflow_is_linked_in_temporals_web_ui() -> None:
-    async with a_visitor(a_house()) as browser:
+    async with a_visitor(a_world()) as browser:
         page = (await browser.open("/batches/btc_1")).text
 
     assert 'href="http://temporal.test/namespaces/default/workflows/batch%2Fbtc_1/run-1"' in page
 
 
 async def test_answers_by_hour_and_newest_calls_are_shown() -> None:
-    async with a_visitor(a_house()) as browser:
+    async with a_visitor(a_world()) as browser:
         page = (await browser.open("/batches/btc_1")).text
 
     assert "<td>09:00</td>" in page
@@ -201,7 +201,7 @@ async def test_answers_by_hour_and_newest_calls_are_shown() -> None:
 
 
 async def test_batch_of_nobody_is_drawn_too() -> None:
-    api = a_house()
+    api = a_world()
     api.objects["batches/btc_1"] = a_batch(counters=NOBODY, total_contacts=0)
     async with a_visitor(api) as browser:
         page = await browser.open("/batches/btc_1")
@@ -211,7 +211,7 @@ async def test_batch_of_nobody_is_drawn_too() -> None:
 
 
 async def test_export_is_passed_on_as_it_comes() -> None:
-    api = a_house()
+    api = a_world()
     headers = {
         "content-type": "text/csv; charset=utf-8",
         "content-disposition": 'attachment; filename="btc_1.csv"',
@@ -228,7 +228,7 @@ async def test_export_is_passed_on_as_it_comes() -> None:
 
 
 async def test_contacts_are_listed_by_status_and_in_parts() -> None:
-    api = a_house()
+    api = a_world()
     contact = api.objects["batches/btc_1/contacts"][0]
     asked: list[str] = []
 
@@ -247,7 +247,7 @@ async def test_contacts_are_listed_by_status_and_in_parts() -> None:
 
 
 async def test_unknown_batch_says_so() -> None:
-    api = a_house()
+    api = a_world()
     api.refuse("GET", "batches/btc_9", 404, detail="Batch not found")
     async with a_visitor(api) as browser:
         page = await browser.open("/batches/btc_9")

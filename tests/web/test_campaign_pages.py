@@ -7,7 +7,7 @@ import pytest
 from starlette.responses import JSONResponse
 
 from tests.web.browser import a_visitor
-from tests.web.fake_api import FakeApi, a_house
+from tests.web.fake_api import FakeApi, a_world
 from tests.web.objects import COUNTERS, WEEK, a_campaign
 from web.campaign import Span, week
 from web.campaign_form import body_of, changes, errors_by_field, fields_of
@@ -32,8 +32,8 @@ STATS = {
 }
 
 
-def a_house_with_stats() -> FakeApi:
-    api = a_house()
+def a_world_with_stats() -> FakeApi:
+    api = a_world()
     api.objects |= {"campaigns/cmp_1/stats": STATS, "campaigns/cmp_1/batches": api.objects["batches"]}
     return api
 
@@ -133,7 +133,7 @@ def test_window_past_midnight_goes_on_in_the_next_day() -> None:
 
 
 async def test_campaign_shows_rules_week_numbers_and_batches() -> None:
-    async with a_visitor(a_house_with_stats()) as browser:
+    async with a_visitor(a_world_with_stats()) as browser:
         page = (await browser.open("/campaigns/cmp_1")).text
 
     assert 'name="name" value="September check-ups"' in page
@@ -143,7 +143,7 @@ async def test_campaign_shows_rules_week_numbers_and_batches() -> None:
 
 
 async def test_saved_rules_are_sent_as_a_change_and_said() -> None:
-    api = a_house_with_stats()
+    api = a_world_with_stats()
     async with a_visitor(api) as browser:
         await browser.open("/campaigns/cmp_1")
         page = await browser.send("/campaigns/cmp_1", **as_sent(name="October"))
@@ -154,7 +154,7 @@ async def test_saved_rules_are_sent_as_a_change_and_said() -> None:
 
 
 async def test_refused_rules_stay_in_the_form_with_the_apis_own_words() -> None:
-    api = a_house_with_stats()
+    api = a_world_with_stats()
     error = {"loc": ["body", "retry_policy", "max_retries"], "msg": "Input should be at most 20", "type": "x"}
     api.refuse("PATCH", "campaigns/cmp_1", 422, detail="Validation failed", errors=[error], error_count=1)
     async with a_visitor(api) as browser:
@@ -167,7 +167,7 @@ async def test_refused_rules_stay_in_the_form_with_the_apis_own_words() -> None:
 
 
 async def test_new_campaign_is_made_once_and_shown() -> None:
-    api = a_house_with_stats()
+    api = a_world_with_stats()
     api.answers["POST", "campaigns"] = lambda _: JSONResponse(a_campaign(), status_code=201)
     async with a_visitor(api) as browser:
         form = await browser.open("/campaigns/new")
@@ -179,7 +179,7 @@ async def test_new_campaign_is_made_once_and_shown() -> None:
 
 
 async def test_refused_new_campaign_keeps_what_was_typed() -> None:
-    api = a_house_with_stats()
+    api = a_world_with_stats()
     error = {"loc": ["body", "timezone"], "msg": "Not an IANA name", "type": "x"}
     api.refuse("POST", "campaigns", 422, detail="Validation failed", errors=[error], error_count=1)
     async with a_visitor(api) as browser:
@@ -193,7 +193,7 @@ async def test_refused_new_campaign_keeps_what_was_typed() -> None:
 
 @pytest.mark.parametrize("verb", ["pause", "resume", "cancel"])
 async def test_campaign_is_paused_resumed_and_cancelled(verb: str) -> None:
-    api = a_house_with_stats()
+    api = a_world_with_stats()
     async with a_visitor(api) as browser:
         await browser.open("/campaigns/cmp_1")
         page = await browser.send(f"/campaigns/cmp_1/act/{verb}")
@@ -203,7 +203,7 @@ async def test_campaign_is_paused_resumed_and_cancelled(verb: str) -> None:
 
 
 async def test_suppressions_are_added_looked_up_and_removed_without_a_number_in_an_address() -> None:
-    api = a_house()
+    api = a_world()
     entry = {
         "suppression_id": "sup_1",
         "phone_number": "+14155550199",

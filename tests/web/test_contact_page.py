@@ -6,7 +6,7 @@ import pytest
 from starlette.responses import JSONResponse
 
 from tests.web.browser import a_visitor
-from tests.web.fake_api import FakeApi, a_house
+from tests.web.fake_api import FakeApi, a_world
 from tests.web.objects import a_batch, a_call, a_contact, a_debug
 from web.contact import verdict
 
@@ -14,8 +14,8 @@ PAGE = "/batches/btc_1/contacts/con_1"
 BUSY = a_call(call_status="busy", hangup_reason="Busy Here", sip_status=486, duration_seconds=None)
 
 
-def a_house_with(**changes: object) -> FakeApi:
-    api = a_house()
+def a_world_with(**changes: object) -> FakeApi:
+    api = a_world()
     api.objects["batches/btc_1/contacts/con_1"] = a_contact(**changes)
     return api
 
@@ -24,7 +24,7 @@ async def test_story_tells_attempts_and_changes_in_order() -> None:
     second = a_call(
         attempt=2, kind="retry", started_at="2026-09-04T15:00:00Z", ended_at="2026-09-04T15:01:00Z"
     )
-    api = a_house_with(call_records=[BUSY, second])
+    api = a_world_with(call_records=[BUSY, second])
     api.objects["audit-log"] = [
         {
             "time": "2026-09-04T14:40:00Z",
@@ -81,7 +81,7 @@ def test_verdict_says_in_a_sentence_what_became_of_the_contact(changes: dict[str
 
 
 async def test_waiting_contact_says_which_gates_hold_it_and_until_when() -> None:
-    api = a_house_with(
+    api = a_world_with(
         status="retrying", next_retry_at="2026-09-05T14:00:00Z", held_by=["us-tcpa"], call_records=[BUSY]
     )
     api.objects["batches/btc_1/debug"] = a_debug(
@@ -100,7 +100,7 @@ async def test_waiting_contact_says_which_gates_hold_it_and_until_when() -> None
 
 
 async def test_contact_that_nothing_holds_waits_for_its_turn() -> None:
-    async with a_visitor(a_house_with(status="pending", call_records=[])) as browser:
+    async with a_visitor(a_world_with(status="pending", call_records=[])) as browser:
         page = (await browser.open(PAGE)).text
 
     assert "its turn comes as slots get free" in page
@@ -116,14 +116,14 @@ async def test_contact_that_nothing_holds_waits_for_its_turn() -> None:
     ],
 )
 async def test_only_what_is_legal_is_offered(status: str, skip: bool, follow_up: bool) -> None:
-    async with a_visitor(a_house_with(status=status)) as browser:
+    async with a_visitor(a_world_with(status=status)) as browser:
         page = (await browser.open(PAGE)).text
 
     assert (f"{PAGE}/skip" in page, f"{PAGE}/follow-up" in page) == (skip, follow_up)
 
 
 async def test_contact_is_skipped_and_given_a_follow_up() -> None:
-    api = a_house()
+    api = a_world()
     async with a_visitor(api) as browser:
         await browser.open(PAGE)
         skipped = await browser.send(f"{PAGE}/skip")
@@ -139,7 +139,7 @@ async def test_contact_is_skipped_and_given_a_follow_up() -> None:
 
 
 async def test_person_is_erased_by_the_number_that_the_api_tells() -> None:
-    api = a_house()
+    api = a_world()
     api.answers["POST", "erasures"] = lambda _: JSONResponse(
         {"erasure_id": "era_1", "contacts": 2, "calls": 3, "events": 5}
     )
@@ -153,7 +153,7 @@ async def test_person_is_erased_by_the_number_that_the_api_tells() -> None:
 
 
 async def test_erased_person_is_shown_without_a_number_and_cannot_be_erased_again() -> None:
-    async with a_visitor(a_house_with(phone_number="", external_id=None, call_variables={})) as browser:
+    async with a_visitor(a_world_with(phone_number="", external_id=None, call_variables={})) as browser:
         page = (await browser.open(PAGE)).text
 
     assert "<h1>No number" in page
@@ -161,7 +161,7 @@ async def test_erased_person_is_shown_without_a_number_and_cannot_be_erased_agai
 
 
 async def test_contact_of_a_batch_that_has_not_begun_says_when_it_will() -> None:
-    api = a_house_with(status="pending", call_records=[], not_before="2026-09-07T10:00:00Z")
+    api = a_world_with(status="pending", call_records=[], not_before="2026-09-07T10:00:00Z")
     api.objects["batches/btc_1"] = a_batch(status="pending", scheduled_start="2026-09-06T09:00:00Z")
     async with a_visitor(api) as browser:
         page = (await browser.open(PAGE)).text
@@ -171,7 +171,7 @@ async def test_contact_of_a_batch_that_has_not_begun_says_when_it_will() -> None
 
 
 async def test_number_stands_in_no_address() -> None:
-    async with a_visitor(a_house()) as browser:
+    async with a_visitor(a_world()) as browser:
         page = (await browser.open(PAGE)).text
 
     assert "4155550104" in page

@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from tests.web.browser import a_browser, a_console, a_visitor
-from tests.web.fake_api import FakeApi, a_house
+from tests.web.fake_api import FakeApi, a_world
 from tests.web.objects import a_batch
 from web import app
 
@@ -20,14 +20,14 @@ EVENTS = (
 TOLD = "event: change\ndata: {}\n\n" * 2 + "event: end\ndata: {}\n\n"
 
 
-def a_house_with_events() -> FakeApi:
-    api = a_house()
+def a_world_with_events() -> FakeApi:
+    api = a_world()
     api.answers["GET", "batches/btc_1/events"] = lambda _: Response(EVENTS, media_type="text/event-stream")
     return api
 
 
 async def test_page_is_told_that_its_batch_changed_and_nothing_of_it() -> None:
-    async with a_visitor(a_house_with_events()) as browser:
+    async with a_visitor(a_world_with_events()) as browser:
         answer = await browser.open("/batches/btc_1/events")
 
     assert answer.text == TOLD
@@ -37,7 +37,7 @@ async def test_page_is_told_that_its_batch_changed_and_nothing_of_it() -> None:
 
 
 async def test_nobody_follows_without_a_session() -> None:
-    api = a_house_with_events()
+    api = a_world_with_events()
     async with a_browser(a_console(api)) as browser:
         answer = await browser.open("/batches/btc_1/events")
 
@@ -56,11 +56,11 @@ async def test_page_that_the_api_lets_not_follow_is_no_stream_and_leaves_its_pla
     status: HTTPStatus, shown: HTTPStatus, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(app, "MOST_FOLLOWERS", 1)
-    api = a_house()
+    api = a_world()
     api.refuse("GET", "batches/btc_1/events", status, detail="No")
     async with a_visitor(api) as browser:
         refused = await browser.open("/batches/btc_1/events")
-        api.answers.update(a_house_with_events().answers)
+        api.answers.update(a_world_with_events().answers)
         followed = [await browser.open("/batches/btc_1/events") for _ in range(2)]
 
     assert refused.status_code == shown
@@ -71,7 +71,7 @@ async def test_more_pages_than_may_follow_are_refused_without_asking_the_api(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(app, "MOST_FOLLOWERS", 0)
-    api = a_house_with_events()
+    api = a_world_with_events()
     async with a_visitor(api) as browser:
         answer = await browser.open("/batches/btc_1/events")
 
@@ -80,7 +80,7 @@ async def test_more_pages_than_may_follow_are_refused_without_asking_the_api(
 
 
 async def test_stream_ends_with_the_session() -> None:
-    api = a_house()
+    api = a_world()
     console = a_console(api)
 
     def events(_: Request) -> Response:
@@ -100,7 +100,7 @@ async def test_stream_ends_with_the_session() -> None:
     [pytest.param("paused", True, id="goes on"), pytest.param("expired", False, id="over")],
 )
 async def test_page_follows_a_batch_that_is_not_over(status: str, follows: bool) -> None:
-    api = a_house()
+    api = a_world()
     api.objects["batches/btc_1"] = a_batch(status=status)
     async with a_visitor(api) as browser:
         page = (await browser.open("/batches/btc_1")).text

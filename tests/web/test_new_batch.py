@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 
 from tests.web.browser import Browser, a_visitor
-from tests.web.fake_api import FakeApi, a_house
+from tests.web.fake_api import FakeApi, a_world
 from tests.web.objects import a_batch
 from web.sessions import MOST_DRAFTS, Draft, Sessions
 
@@ -30,8 +30,8 @@ PREVIEW = {
 BAD_ROW = {"loc": ["file", 3, "phone_number"], "msg": "Not a possible phone number", "type": "phone_number"}
 
 
-def a_house_that_starts() -> FakeApi:
-    api = a_house()
+def a_world_that_starts() -> FakeApi:
+    api = a_world()
     report = {"received": 2, "accepted": 2, "invalid": 0, "duplicates": 0}
     api.objects["batches/upload"] = a_batch() | {"import_report": report}
     api.refuse("POST", "batches/preview", 405, detail="Method Not Allowed")
@@ -48,7 +48,7 @@ async def drop(browser: Browser, content: bytes = FILE, **fields: str) -> httpx.
 
 
 async def test_file_is_shown_before_anybody_is_called() -> None:
-    api = a_house_that_starts()
+    api = a_world_that_starts()
     async with a_visitor(api) as browser:
         page = await drop(browser, concurrency_limit="3")
 
@@ -59,7 +59,7 @@ async def test_file_is_shown_before_anybody_is_called() -> None:
 
 
 async def test_preview_is_shown_where_the_api_makes_one() -> None:
-    api = a_house_that_starts()
+    api = a_world_that_starts()
     api.answers["POST", "batches/preview"] = lambda _: JSONResponse(PREVIEW)
     async with a_visitor(api) as browser:
         page = (await drop(browser)).text
@@ -70,7 +70,7 @@ async def test_preview_is_shown_where_the_api_makes_one() -> None:
 
 
 async def test_preview_of_the_others_is_shown_beside_rows_that_are_wrong() -> None:
-    api = a_house_that_starts()
+    api = a_world_that_starts()
 
     def previewed(request: Request) -> JSONResponse:
         if b"reject" in api.bodies[-1]:
@@ -87,7 +87,7 @@ async def test_preview_of_the_others_is_shown_beside_rows_that_are_wrong() -> No
 
 
 async def test_api_without_time_for_a_preview_keeps_nobody_from_starting() -> None:
-    api = a_house_that_starts()
+    api = a_world_that_starts()
     api.refuse("POST", "batches/preview", 429, detail="Rate limit exceeded")
     async with a_visitor(api) as browser:
         page = await drop(browser)
@@ -96,7 +96,7 @@ async def test_api_without_time_for_a_preview_keeps_nobody_from_starting() -> No
 
 
 async def test_start_sends_the_file_and_its_fields_once() -> None:
-    api = a_house_that_starts()
+    api = a_world_that_starts()
     keys: list[str] = []
 
     def started(request: Request) -> JSONResponse:
@@ -118,7 +118,7 @@ async def test_start_sends_the_file_and_its_fields_once() -> None:
 
 
 async def test_rows_that_are_wrong_are_shown_and_may_be_left_out() -> None:
-    api = a_house_that_starts()
+    api = a_world_that_starts()
     api.refuse("POST", "batches/upload", 422, detail="Validation failed", errors=[BAD_ROW], error_count=1)
     async with a_visitor(api) as browser:
         await drop(browser)
@@ -137,7 +137,7 @@ async def test_rows_that_are_wrong_are_shown_and_may_be_left_out() -> None:
 
 
 async def test_file_that_is_no_table_is_refused_in_the_apis_words() -> None:
-    api = a_house_that_starts()
+    api = a_world_that_starts()
     problem = {"loc": ["file"], "msg": "The file is not UTF-8", "type": "encoding"}
     api.refuse("POST", "batches/preview", 422, detail="Validation failed", errors=[problem], error_count=1)
     async with a_visitor(api) as browser:
@@ -147,7 +147,7 @@ async def test_file_that_is_no_table_is_refused_in_the_apis_words() -> None:
 
 
 async def test_nothing_to_upload_is_said() -> None:
-    async with a_visitor(a_house_that_starts()) as browser:
+    async with a_visitor(a_world_that_starts()) as browser:
         page = await drop(browser, b"")
         nothing = await browser.open("/batches/new/check")
 
@@ -156,7 +156,7 @@ async def test_nothing_to_upload_is_said() -> None:
 
 
 async def test_started_file_is_forgotten() -> None:
-    async with a_visitor(a_house_that_starts()) as browser:
+    async with a_visitor(a_world_that_starts()) as browser:
         await drop(browser)
         await browser.send("/batches/new/start")
         again = await browser.send("/batches/new/start")
@@ -164,8 +164,8 @@ async def test_started_file_is_forgotten() -> None:
     assert again.url.path == "/batches/new"
 
 
-async def test_house_without_a_campaign_says_to_make_one_first() -> None:
-    api = a_house()
+async def test_world_without_a_campaign_says_to_make_one_first() -> None:
+    api = a_world()
     api.objects["campaigns"] = []
     async with a_visitor(api) as browser:
         page = (await browser.open("/batches/new")).text

@@ -5,12 +5,12 @@ from http import HTTPStatus
 import pytest
 
 from tests.web.browser import a_visitor
-from tests.web.fake_api import a_house
+from tests.web.fake_api import a_world
 from tests.web.objects import a_batch, a_campaign, a_debug
 
 
 async def test_running_batches_and_live_calls_against_their_limit_are_shown() -> None:
-    async with a_visitor(a_house()) as browser:
+    async with a_visitor(a_world()) as browser:
         page = (await browser.open("/")).text
 
     assert 'href="/batches/btc_1">north side</a>' in page
@@ -19,7 +19,7 @@ async def test_running_batches_and_live_calls_against_their_limit_are_shown() ->
 
 
 async def test_calls_per_minute_are_those_of_all_running_batches() -> None:
-    api = a_house()
+    api = a_world()
     api.objects["batches"] = [a_batch(), a_batch(batch_id="btc_2", name="south side")]
     api.objects["batches/btc_2/activity"] = api.objects["batches/btc_1/activity"]
     async with a_visitor(api) as browser:
@@ -30,7 +30,7 @@ async def test_calls_per_minute_are_those_of_all_running_batches() -> None:
 
 
 async def test_every_diagnosis_and_warning_that_is_not_healthy_is_shown_with_its_tip() -> None:
-    api = a_house()
+    api = a_world()
     api.objects["batches/btc_1/debug"] = a_debug(
         diagnosis="worker_down",
         diagnostics={"stuck_pending": False, "tip": "Start the worker."},
@@ -45,7 +45,7 @@ async def test_every_diagnosis_and_warning_that_is_not_healthy_is_shown_with_its
 
 
 async def test_batches_that_could_not_be_asked_are_not_called_healthy() -> None:
-    api = a_house()
+    api = a_world()
     api.refuse("GET", "batches/btc_1/debug", 503, detail="Database is unreachable")
     async with a_visitor(api) as browser:
         page = (await browser.open("/")).text
@@ -54,8 +54,8 @@ async def test_batches_that_could_not_be_asked_are_not_called_healthy() -> None:
     assert "healthy" not in page
 
 
-async def test_empty_house_says_what_to_do_first() -> None:
-    api = a_house()
+async def test_empty_world_says_what_to_do_first() -> None:
+    api = a_world()
     api.objects |= {"campaigns": [], "batches": []}
     async with a_visitor(api) as browser:
         page = (await browser.open("/")).text
@@ -65,7 +65,7 @@ async def test_empty_house_says_what_to_do_first() -> None:
 
 
 async def test_api_that_is_away_is_said_and_the_page_comes_back_by_itself() -> None:
-    api = a_house()
+    api = a_world()
     async with a_visitor(api) as browser:
         api.is_away = True
         away = await browser.open("/")
@@ -79,7 +79,7 @@ async def test_api_that_is_away_is_said_and_the_page_comes_back_by_itself() -> N
 
 
 async def test_names_that_clients_chose_are_text_and_nothing_else() -> None:
-    api = a_house()
+    api = a_world()
     api.objects["campaigns"] = [a_campaign(name="<script>alert(1)</script>")]
     async with a_visitor(api) as browser:
         page = (await browser.open("/")).text
@@ -90,7 +90,7 @@ async def test_names_that_clients_chose_are_text_and_nothing_else() -> None:
 
 @pytest.mark.parametrize("path", ["/nowhere", "/batches/btc_1/nothing"])
 async def test_unknown_address_says_so(path: str) -> None:
-    async with a_visitor(a_house()) as browser:
+    async with a_visitor(a_world()) as browser:
         answer = await browser.open(path)
 
     assert answer.status_code == HTTPStatus.NOT_FOUND

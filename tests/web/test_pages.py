@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from tests.web.browser import HOME, a_visitor
-from tests.web.fake_api import a_house
+from tests.web.fake_api import a_world
 from web.pages import count, instant, lasting, parsed, percent, tone, words
 
 
@@ -41,7 +41,7 @@ def test_numbers_shares_and_words_are_written_for_people() -> None:
 
 
 async def test_campaigns_are_listed_in_parts() -> None:
-    async with a_visitor(a_house()) as browser:
+    async with a_visitor(a_world()) as browser:
         page = (await browser.open("/campaigns?skip=nonsense")).text
 
     assert 'href="/campaigns/cmp_1">September check-ups</a>' in page
@@ -51,7 +51,7 @@ async def test_request_that_does_not_say_how_long_it_is_is_refused() -> None:
     async def endless() -> AsyncIterator[bytes]:
         yield b"token=x"
 
-    async with a_visitor(a_house()) as browser:
+    async with a_visitor(a_world()) as browser:
         answer = await browser.client.post("/sign-in", content=endless(), headers={"Origin": HOME})
 
     assert answer.status_code == 411

@@ -6,14 +6,14 @@ from http import HTTPStatus
 import pytest
 
 from tests.web.browser import HOME, a_browser, a_console, a_visitor
-from tests.web.fake_api import TOKEN, a_house
+from tests.web.fake_api import TOKEN, a_world
 from web.guard import LARGEST_BODY
 from web.sessions import COOKIE, IDLE_SECONDS, LONGEST_SECONDS, MOST, Sessions
 
 
 @pytest.mark.parametrize("path", ["/"])
 async def test_pages_ask_for_a_token_first(path: str) -> None:
-    async with a_browser(a_console(a_house())) as browser:
+    async with a_browser(a_console(a_world())) as browser:
         answer = await browser.open(path)
 
     assert (answer.status_code, answer.url.path) == (HTTPStatus.OK, "/sign-in")
@@ -21,7 +21,7 @@ async def test_pages_ask_for_a_token_first(path: str) -> None:
 
 
 async def test_token_that_the_api_knows_opens_the_overview() -> None:
-    async with a_visitor(a_house()) as browser:
+    async with a_visitor(a_world()) as browser:
         answer = await browser.open("/")
 
     assert answer.status_code == HTTPStatus.OK
@@ -38,7 +38,7 @@ async def test_token_that_the_api_knows_opens_the_overview() -> None:
     ],
 )
 async def test_wrong_token_is_refused_and_not_shown_again(token: str) -> None:
-    async with a_browser(a_console(a_house())) as browser:
+    async with a_browser(a_console(a_world())) as browser:
         answer = await browser.sign_in(token)
 
     assert answer.status_code == HTTPStatus.UNAUTHORIZED
@@ -48,7 +48,7 @@ async def test_wrong_token_is_refused_and_not_shown_again(token: str) -> None:
 
 
 async def test_token_that_may_look_at_nothing_is_told_which_one_may() -> None:
-    api = a_house()
+    api = a_world()
     api.refuse("GET", "campaigns", 403, detail="Token does not allow this")
     async with a_browser(a_console(api)) as browser:
         answer = await browser.sign_in()
@@ -58,7 +58,7 @@ async def test_token_that_may_look_at_nothing_is_told_which_one_may() -> None:
 
 @pytest.mark.parametrize("over_https", [pytest.param(True, id="https"), pytest.param(False, id="loopback")])
 async def test_cookie_is_hidden_from_scripts_and_says_nothing_of_the_token(over_https: bool) -> None:
-    async with a_browser(a_console(a_house(), over_https=over_https)) as browser:
+    async with a_browser(a_console(a_world(), over_https=over_https)) as browser:
         answer = await browser.client.post("/sign-in", data={"token": TOKEN}, follow_redirects=False)
 
     cookie = answer.headers["set-cookie"]
@@ -71,7 +71,7 @@ async def test_cookie_is_hidden_from_scripts_and_says_nothing_of_the_token(over_
 
 async def test_token_stands_in_no_page_and_no_address_and_no_log(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
-    async with a_visitor(a_house()) as browser:
+    async with a_visitor(a_world()) as browser:
         answer = await browser.open("/")
         pages = [*answer.history, answer]
 
@@ -80,7 +80,7 @@ async def test_token_stands_in_no_page_and_no_address_and_no_log(caplog: pytest.
 
 
 async def test_signing_out_ends_the_session_for_good() -> None:
-    async with a_visitor(a_house()) as browser:
+    async with a_visitor(a_world()) as browser:
         secret = browser.client.cookies[COOKIE]
         await browser.open("/")
         await browser.send("/sign-out")
@@ -91,7 +91,7 @@ async def test_signing_out_ends_the_session_for_good() -> None:
 
 
 async def test_token_that_is_revoked_ends_the_session_and_says_so() -> None:
-    api = a_house()
+    api = a_world()
     async with a_visitor(api) as browser:
         api.refuse("GET", "campaigns", 401, detail="Invalid or missing token")
         answer = await browser.open("/")
@@ -103,7 +103,7 @@ async def test_token_that_is_revoked_ends_the_session_and_says_so() -> None:
 
 
 async def test_open_page_whose_session_has_ended_is_told_without_a_redirect() -> None:
-    async with a_browser(a_console(a_house())) as browser:
+    async with a_browser(a_console(a_world())) as browser:
         answer = await browser.client.get("/", headers={"X-Live": "1"}, follow_redirects=False)
 
     assert answer.status_code == HTTPStatus.UNAUTHORIZED
@@ -119,7 +119,7 @@ async def test_open_page_whose_session_has_ended_is_told_without_a_redirect() ->
     ],
 )
 async def test_forms_of_other_sites_are_refused(headers: dict[str, str]) -> None:
-    api = a_house()
+    api = a_world()
     async with a_visitor(api) as browser:
         await browser.open("/")
         answer = await browser.client.post("/sign-out", data={"csrf": browser.csrf}, headers=headers)
@@ -131,7 +131,7 @@ async def test_forms_of_other_sites_are_refused(headers: dict[str, str]) -> None
 
 @pytest.mark.parametrize("csrf", [pytest.param("", id="without"), pytest.param("guessed", id="guessed")])
 async def test_forms_without_the_sessions_own_word_are_refused(csrf: str) -> None:
-    async with a_visitor(a_house()) as browser:
+    async with a_visitor(a_world()) as browser:
         answer = await browser.send("/sign-out", csrf=csrf)
         still = await browser.open("/")
 
@@ -140,7 +140,7 @@ async def test_forms_without_the_sessions_own_word_are_refused(csrf: str) -> Non
 
 
 async def test_every_answer_forbids_foreign_and_inline_scripts_styles_and_frames() -> None:
-    async with a_visitor(a_house()) as browser:
+    async with a_visitor(a_world()) as browser:
         answers = [await browser.open(path) for path in ("/", "/sign-in", "/nowhere", "/static/live.js")]
 
     for answer in answers:
@@ -153,7 +153,7 @@ async def test_every_answer_forbids_foreign_and_inline_scripts_styles_and_frames
 
 
 async def test_body_that_is_too_long_is_refused_before_it_is_read() -> None:
-    async with a_visitor(a_house()) as browser:
+    async with a_visitor(a_world()) as browser:
         headers = {"Content-Length": str(LARGEST_BODY + 1), "Origin": HOME}
         answer = await browser.client.post("/sign-in", content=b"token=x", headers=headers)
 
@@ -165,7 +165,7 @@ async def test_body_that_is_too_long_is_refused_before_it_is_read() -> None:
     [pytest.param("dark", "dark", id="dark"), pytest.param("auto", "auto", id="system"), ("<b>", "auto")],
 )
 async def test_theme_is_kept(theme: str, shown: str) -> None:
-    async with a_visitor(a_house()) as browser:
+    async with a_visitor(a_world()) as browser:
         answer = await browser.send("/theme", theme=theme, back="/")
 
     assert f'data-theme="{shown}"' in answer.text
@@ -173,7 +173,7 @@ async def test_theme_is_kept(theme: str, shown: str) -> None:
 
 @pytest.mark.parametrize("back", ["https://evil.test", "//evil.test", "/\\evil.test"])
 async def test_theme_sends_nobody_to_another_site(back: str) -> None:
-    async with a_visitor(a_house()) as browser:
+    async with a_visitor(a_world()) as browser:
         answer = await browser.send("/theme", theme="dark", back=back)
 
     assert str(answer.url) == f"{HOME}/"

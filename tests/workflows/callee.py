@@ -10,7 +10,7 @@ from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from domain.call import CallStatus, StatusEvent
 from domain.telephony import CallRequest
-from tests.workflows.world import Stage, server_time
+from tests.workflows.world import World, server_time
 
 QUEUE = "callees"
 ENDS = "call_ends"
@@ -43,28 +43,28 @@ class Callee:
 
 
 @asynccontextmanager
-async def people_who(stage: Stage, answer: Callable[[CallRequest, int], Answer]) -> AsyncIterator[None]:
+async def people_who(world: World, answer: Callable[[CallRequest, int], Answer]) -> AsyncIterator[None]:
     """Have each call go as is told of it, and of which call of its contact it is (from 1)."""
 
     @activity.defn(name=ENDS)
     async def end(call: OpenCall) -> None:
         ended = StatusEvent(status=call.answer.ends, happened_at=server_time())
-        await stage.hear(call.execution_id, ended)
+        await world.hear(call.execution_id, ended)
 
     async def begin(request: CallRequest) -> None:
-        goes = answer(request, stage.telephone.calls_of[request.contact_id])
+        goes = answer(request, world.telephone.calls_of[request.contact_id])
         is_answered = goes.ends is CallStatus.COMPLETED
         status = CallStatus.IN_PROGRESS if is_answered else CallStatus.RINGING
-        await stage.hear(request.execution_id, StatusEvent(status=status, happened_at=server_time()))
+        await world.hear(request.execution_id, StatusEvent(status=status, happened_at=server_time()))
         call = OpenCall(request.execution_id, goes)
-        await stage.client.start_workflow(
+        await world.client.start_workflow(
             Callee.run, call, id=f"callee/{request.execution_id}", task_queue=QUEUE
         )
 
-    stage.telephone.script = lambda _request, _call: ()
-    stage.telephone.once_told = begin
+    world.telephone.script = lambda _request, _call: ()
+    world.telephone.once_told = begin
     async with Worker(
-        stage.client,
+        world.client,
         task_queue=QUEUE,
         workflows=[Callee],
         activities=[end],
@@ -73,6 +73,6 @@ async def people_who(stage: Stage, answer: Callable[[CallRequest, int], Answer])
         yield
 
 
-def people_who_talk(stage: Stage, talk: timedelta) -> AbstractAsyncContextManager[None]:
+def people_who_talk(world: World, talk: timedelta) -> AbstractAsyncContextManager[None]:
     """Have every call that is placed answered at once, and ended by the callee after so long."""
-    return people_who(stage, lambda _request, _call: Answer(talk))
+    return people_who(world, lambda _request, _call: Answer(talk))

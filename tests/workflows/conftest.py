@@ -4,18 +4,18 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.workflows.world import Stage, a_real_server, a_skipping_server, a_stage
+from tests.workflows.world import World, a_real_server, a_skipping_server, a_world
 
 
 @pytest.fixture
-async def stage() -> AsyncIterator[Stage]:
+async def world() -> AsyncIterator[World]:
     """Workers, fakes and a clock that skips."""
-    async with a_stage(await a_skipping_server()) as opened:
+    async with a_world(await a_skipping_server()) as opened:
         yield opened
 
 
 @pytest.fixture
-async def live_stage() -> AsyncIterator[Stage]:
+async def live_world() -> AsyncIterator[World]:
     """The same on a real server, in real time."""
-    async with a_stage(await a_real_server()) as opened:
+    async with a_world(await a_real_server()) as opened:
         yield opened

@@ -8,9 +8,10 @@ from domain.call import AttemptKind, CallStatus, DialState
 from domain.contact import ContactStatus
 from domain.forecast.past_calls import FEWEST_CALLS
 from domain.identity import BatchId, CampaignId, ContactId, ExecutionId
-from tests.api.world import House, Json, a_batch_body, build_house
+from tests.api.world import Json, a_batch_body, build_world
+from tests.api.world import World as ApiWorld
 from tests.builders import a_call_record
-from tests.workflows.world import Stage
+from tests.workflows.world import World
 
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 FIRST, LATER = AttemptKind.INITIAL, (AttemptKind.RETRY, AttemptKind.FOLLOW_UP)
@@ -41,17 +42,17 @@ class Told:
 
 @dataclass(frozen=True)
 class Scene:
-    """An API over the rows of a stage."""
+    """An API over the rows of a world."""
 
-    stage: Stage
-    house: House
+    world: World
+    api: ApiWorld
     now: datetime
 
     @classmethod
-    async def on(cls, stage: Stage) -> "Scene":
-        house = await build_house(tables=stage.tables)
-        house.clock.now = await stage.env.get_current_time()
-        return cls(stage, house, house.clock.now)
+    async def on(cls, world: World) -> "Scene":
+        api = await build_world(tables=world.tables)
+        api.clock.now = await world.env.get_current_time()
+        return cls(world, api, api.clock.now)
 
     async def past(
         self,
@@ -66,7 +67,7 @@ class Scene:
 
         An answered one was talked in for all its time; `agreed` is how long after it a follow-up was to be.
         """
-        campaign_id = CampaignId((await self.house.create_campaign())["campaign_id"])
+        campaign_id = CampaignId((await self.api.create_campaign())["campaign_id"])
         at = self.now - timedelta(days=2)
         for each in range(calls):
             record = a_call_record(
@@ -83,35 +84,35 @@ class Scene:
                 ended_at=at + lasts,
             )
             follow_up_at = None if agreed is None else at + lasts + agreed
-            self.stage.tables.calls[record.execution_id] = replace(record, follow_up_at=follow_up_at)
+            self.world.tables.calls[record.execution_id] = replace(record, follow_up_at=follow_up_at)
 
     async def called(self, number: str, at: datetime) -> None:
         """Let a number have been called."""
         await self.past(FIRST, CallStatus.BUSY)
-        record = next(iter(self.stage.tables.calls.values()))
+        record = next(iter(self.world.tables.calls.values()))
         id_ = ExecutionId(f"exec_{number}")
-        self.stage.tables.calls[id_] = replace(
+        self.world.tables.calls[id_] = replace(
             record, execution_id=id_, to_number=number, started_at=at, answered_at=None, ended_at=at
         )
 
     async def tell(self, rules: Json, people: int, **batch: Any) -> Told:
         """Preview a batch, make it of the same body, and let it come to its end."""
-        campaign_id = (await self.house.create_campaign(**rules))["campaign_id"]
+        campaign_id = (await self.api.create_campaign(**rules))["campaign_id"]
         numbers = [f"+1415555{each:04}" for each in range(people)]
         body = a_batch_body(campaign_id, [*numbers, *batch.pop("more", ())], **batch)
-        previewed = await self.house.client.post("/api/v1/batches/preview", json=body)
+        previewed = await self.api.client.post("/api/v1/batches/preview", json=body)
         assert previewed.status_code == 200, previewed.text
-        made = await self.house.client.post("/api/v1/batches/", json=body)
+        made = await self.api.client.post("/api/v1/batches/", json=body)
         batch_id = BatchId(made.json()["batch_id"])
-        story = await self.stage.start(batch_id)
+        story = await self.world.start(batch_id)
         status = await story.result()
         described = await story.describe()
-        contacts = self.stage.contacts(batch_id)
+        contacts = self.world.contacts(batch_id)
         return Told(
             preview=previewed.json(),
             started_at=described.start_time,
-            length=await self.stage.length(batch_id),
+            length=await self.world.length(batch_id),
             status=status,
             skipped=sum(each.status is ContactStatus.SKIPPED for each in contacts),
-            calls=len(self.stage.calls(batch_id)),
+            calls=len(self.world.calls(batch_id)),
         )

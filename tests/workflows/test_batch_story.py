@@ -12,208 +12,208 @@ from domain.contact import ContactStatus, SkipReason
 from domain.counters import BatchTally
 from domain.identity import BatchId
 from domain.redial import RedialPolicy
-from tests.workflows.world import ANSWERED, BUSY, QUICK, SILENCE, Stage, until
+from tests.workflows.world import ANSWERED, BUSY, QUICK, SILENCE, World, until
 from workflows import names
 from workflows.batch import limits
 
 pytestmark = pytest.mark.server
 
 
-def calls_per_contact(stage: Stage) -> set[int]:
-    return set(Counter(request.contact_id for request in stage.telephone.requests).values())
+def calls_per_contact(world: World) -> set[int]:
+    return set(Counter(request.contact_id for request in world.telephone.requests).values())
 
 
-async def test_every_contact_is_called_once_and_the_batch_completes(stage: Stage) -> None:
-    batch_id = await stage.a_batch(25, concurrency_limit=4)
+async def test_every_contact_is_called_once_and_the_batch_completes(world: World) -> None:
+    batch_id = await world.a_batch(25, concurrency_limit=4)
 
-    await (await stage.start(batch_id)).result()
+    await (await world.start(batch_id)).result()
 
-    assert calls_per_contact(stage) == {1}
-    assert {contact.status for contact in stage.contacts(batch_id)} == {ContactStatus.COMPLETED}
-    assert stage.tables.batches[batch_id].status is BatchStatus.COMPLETED
-    assert len(stage.telephone.requests) == 25
+    assert calls_per_contact(world) == {1}
+    assert {contact.status for contact in world.contacts(batch_id)} == {ContactStatus.COMPLETED}
+    assert world.tables.batches[batch_id].status is BatchStatus.COMPLETED
+    assert len(world.telephone.requests) == 25
 
 
-async def test_live_contacts_never_exceed_the_limit(stage: Stage) -> None:
-    stage.telephone.script = lambda _, call: BUSY if call == 1 else ANSWERED
-    batch_id = await stage.a_batch(
+async def test_live_contacts_never_exceed_the_limit(world: World) -> None:
+    world.telephone.script = lambda _, call: BUSY if call == 1 else ANSWERED
+    batch_id = await world.a_batch(
         20, concurrency_limit=3, rules={"retry_policy": RedialPolicy(cooldown=timedelta(seconds=1))}
     )
 
-    await (await stage.start(batch_id)).result()
+    await (await world.start(batch_id)).result()
 
-    assert stage.telephone.peak_live <= 3
-    assert len(stage.telephone.requests) == 40
-
-
-async def test_first_calls_start_in_position_order(stage: Stage) -> None:
-    batch_id = await stage.a_batch(12, concurrency_limit=1)
-
-    await (await stage.start(batch_id)).result()
-
-    dialled = [request.contact_id for request in stage.telephone.requests]
-    assert dialled == [contact.contact_id for contact in stage.contacts(batch_id)]
+    assert world.telephone.peak_live <= 3
+    assert len(world.telephone.requests) == 40
 
 
-async def test_continue_as_new_loses_nobody_and_calls_nobody_twice(live_stage: Stage) -> None:
-    live_stage.contacts_per_run = 4
-    live_stage.telephone.script = lambda request, call: (
+async def test_first_calls_start_in_position_order(world: World) -> None:
+    batch_id = await world.a_batch(12, concurrency_limit=1)
+
+    await (await world.start(batch_id)).result()
+
+    dialled = [request.contact_id for request in world.telephone.requests]
+    assert dialled == [contact.contact_id for contact in world.contacts(batch_id)]
+
+
+async def test_continue_as_new_loses_nobody_and_calls_nobody_twice(live_world: World) -> None:
+    live_world.contacts_per_run = 4
+    live_world.telephone.script = lambda request, call: (
         BUSY if call == 1 and int(request.to_number[-1]) % 3 == 0 else ANSWERED
     )
-    batch_id = await live_stage.a_batch(17, concurrency_limit=5, rules=QUICK)
+    batch_id = await live_world.a_batch(17, concurrency_limit=5, rules=QUICK)
 
-    batch = await live_stage.start(batch_id)
+    batch = await live_world.start(batch_id)
     await batch.result()
 
-    assert {contact.status for contact in live_stage.contacts(batch_id)} == {ContactStatus.COMPLETED}
+    assert {contact.status for contact in live_world.contacts(batch_id)} == {ContactStatus.COMPLETED}
     redialled = sum(number % 10 in (0, 3, 6, 9) for number in range(1, 18))
-    assert len(live_stage.telephone.requests) == 17 + redialled
-    assert max(call.attempt for call in live_stage.calls(batch_id)) == 2
-    last_run = live_stage.client.get_workflow_handle(names.batch_workflow_id(batch_id))
+    assert len(live_world.telephone.requests) == 17 + redialled
+    assert max(call.attempt for call in live_world.calls(batch_id)) == 2
+    last_run = live_world.client.get_workflow_handle(names.batch_workflow_id(batch_id))
     assert (await last_run.query(names.DEBUG))["run"] >= 3
 
 
-async def test_counters_of_workflow_and_database_agree_when_quiet(stage: Stage) -> None:
-    stage.telephone.script = lambda request, _: BUSY if request.to_number.endswith("1") else ANSWERED
-    batch_id = await stage.a_batch(12, rules={"retry_policy": RedialPolicy(max_retries=0)})
+async def test_counters_of_workflow_and_database_agree_when_quiet(world: World) -> None:
+    world.telephone.script = lambda request, _: BUSY if request.to_number.endswith("1") else ANSWERED
+    batch_id = await world.a_batch(12, rules={"retry_policy": RedialPolicy(max_retries=0)})
 
-    batch = await stage.start(batch_id)
+    batch = await world.start(batch_id)
     await batch.result()
 
     told = await batch.query(names.COUNTERS, result_type=BatchTally)
-    assert told.split(0) == stage.tables.counters_of(batch_id)
+    assert told.split(0) == world.tables.counters_of(batch_id)
     assert told == BatchTally(busy=2, completed=10)
 
 
-async def test_terminated_contact_gives_its_slot_back_and_the_batch_goes_on(stage: Stage) -> None:
-    stage.telephone.script = lambda request, _: SILENCE if request.to_number.endswith("1") else ANSWERED
-    batch_id = await stage.a_batch(3, concurrency_limit=1)
-    batch = await stage.start(batch_id)
-    await until(lambda: len(stage.telephone.requests) == 1)
-    [first, *_] = stage.contacts(batch_id)
+async def test_terminated_contact_gives_its_slot_back_and_the_batch_goes_on(world: World) -> None:
+    world.telephone.script = lambda request, _: SILENCE if request.to_number.endswith("1") else ANSWERED
+    batch_id = await world.a_batch(3, concurrency_limit=1)
+    batch = await world.start(batch_id)
+    await until(lambda: len(world.telephone.requests) == 1)
+    [first, *_] = world.contacts(batch_id)
 
-    await stage.listening(first)
-    await stage.contact_story(first).terminate("by hand")
+    await world.listening(first)
+    await world.contact_story(first).terminate("by hand")
     await batch.result()
 
-    assert [contact.status for contact in stage.contacts(batch_id)] == [
+    assert [contact.status for contact in world.contacts(batch_id)] == [
         ContactStatus.FAILED,
         ContactStatus.COMPLETED,
         ContactStatus.COMPLETED,
     ]
-    assert stage.calls(batch_id)[0].call_status is CallStatus.UNKNOWN
-    assert calls_per_contact(stage) == {1}
+    assert world.calls(batch_id)[0].call_status is CallStatus.UNKNOWN
+    assert calls_per_contact(world) == {1}
 
 
-async def test_terminated_contact_keeps_its_slot_while_its_call_lives(stage: Stage) -> None:
-    stage.telephone.script = lambda request, _: ANSWERED[:2] if request.to_number.endswith("1") else ANSWERED
-    batch_id = await stage.a_batch(2, concurrency_limit=1)
-    now = await stage.env.get_current_time()
+async def test_terminated_contact_keeps_its_slot_while_its_call_lives(world: World) -> None:
+    world.telephone.script = lambda request, _: ANSWERED[:2] if request.to_number.endswith("1") else ANSWERED
+    batch_id = await world.a_batch(2, concurrency_limit=1)
+    now = await world.env.get_current_time()
     talking = StatusEvent(status=CallStatus.IN_PROGRESS, happened_at=now, source=EventSource.POLL)
-    stage.telephone.standing["call-1"] = talking
-    batch = await stage.start(batch_id)
-    await until(lambda: len(stage.telephone.requests) == 1)
-    [first, _] = stage.contacts(batch_id)
-    await stage.listening(first)
-    await stage.contact_story(first).terminate("by hand")
+    world.telephone.standing["call-1"] = talking
+    batch = await world.start(batch_id)
+    await until(lambda: len(world.telephone.requests) == 1)
+    [first, _] = world.contacts(batch_id)
+    await world.listening(first)
+    await world.contact_story(first).terminate("by hand")
 
-    await stage.env.sleep(timedelta(minutes=2))
-    assert len(stage.telephone.requests) == 1
+    await world.env.sleep(timedelta(minutes=2))
+    assert len(world.telephone.requests) == 1
 
-    stage.telephone.standing["call-1"] = replace(talking, status=CallStatus.COMPLETED)
+    world.telephone.standing["call-1"] = replace(talking, status=CallStatus.COMPLETED)
     await batch.result()
 
-    assert [contact.status for contact in stage.contacts(batch_id)] == [ContactStatus.COMPLETED] * 2
+    assert [contact.status for contact in world.contacts(batch_id)] == [ContactStatus.COMPLETED] * 2
 
 
-async def test_contact_terminated_while_it_sleeps_is_skipped(stage: Stage) -> None:
-    stage.telephone.script = lambda _request, _call: BUSY
-    batch_id = await stage.a_batch()
-    batch = await stage.start(batch_id)
-    await until(lambda: stage.contacts(batch_id)[0].status is ContactStatus.RETRYING)
+async def test_contact_terminated_while_it_sleeps_is_skipped(world: World) -> None:
+    world.telephone.script = lambda _request, _call: BUSY
+    batch_id = await world.a_batch()
+    batch = await world.start(batch_id)
+    await until(lambda: world.contacts(batch_id)[0].status is ContactStatus.RETRYING)
 
-    await stage.listening(stage.contacts(batch_id)[0])
-    await stage.contact_story(stage.contacts(batch_id)[0]).terminate("by hand")
+    await world.listening(world.contacts(batch_id)[0])
+    await world.contact_story(world.contacts(batch_id)[0]).terminate("by hand")
     await batch.result()
 
-    [contact] = stage.contacts(batch_id)
+    [contact] = world.contacts(batch_id)
     assert (contact.status, contact.skip_reason) == (ContactStatus.SKIPPED, SkipReason.MANUAL)
-    assert len(stage.telephone.requests) == 1
+    assert len(world.telephone.requests) == 1
 
 
 async def test_contact_that_died_in_an_earlier_run_is_found_by_its_slot(
-    live_stage: Stage, monkeypatch: pytest.MonkeyPatch
+    live_world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(limits, "CHECK_ALL_EVERY", timedelta(seconds=2))
     monkeypatch.setattr(limits, "LOOK_EVERY", timedelta(seconds=1))
-    live_stage.contacts_per_run = 1
-    live_stage.telephone.script = lambda request, _: SILENCE if request.to_number.endswith("1") else ANSWERED
-    batch_id = await live_stage.a_batch(2, concurrency_limit=2)
-    batch = await live_stage.start(batch_id)
-    await until(lambda: live_stage.contacts(batch_id)[1].status is ContactStatus.COMPLETED)
-    [first, _] = live_stage.contacts(batch_id)
-    await live_stage.listening(first)
-    await live_stage.contact_story(first).terminate("by hand")
+    live_world.contacts_per_run = 1
+    live_world.telephone.script = lambda request, _: SILENCE if request.to_number.endswith("1") else ANSWERED
+    batch_id = await live_world.a_batch(2, concurrency_limit=2)
+    batch = await live_world.start(batch_id)
+    await until(lambda: live_world.contacts(batch_id)[1].status is ContactStatus.COMPLETED)
+    [first, _] = live_world.contacts(batch_id)
+    await live_world.listening(first)
+    await live_world.contact_story(first).terminate("by hand")
 
     await batch.result()
 
-    assert live_stage.contacts(batch_id)[0].status is ContactStatus.FAILED
-    assert calls_per_contact(live_stage) == {1}
+    assert live_world.contacts(batch_id)[0].status is ContactStatus.FAILED
+    assert calls_per_contact(live_world) == {1}
 
 
 async def test_contacts_whose_request_was_not_remembered_are_found_among_the_rows(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
+    world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(limits, "ASKED_AT_MOST", 0)
-    stage.telephone.script = lambda _, call: BUSY if call == 1 else ANSWERED
-    batch_id = await stage.a_batch(12, concurrency_limit=1)
+    world.telephone.script = lambda _, call: BUSY if call == 1 else ANSWERED
+    batch_id = await world.a_batch(12, concurrency_limit=1)
 
-    await (await stage.start(batch_id)).result()
+    await (await world.start(batch_id)).result()
 
-    assert {contact.status for contact in stage.contacts(batch_id)} == {ContactStatus.COMPLETED}
-    assert calls_per_contact(stage) == {2}
+    assert {contact.status for contact in world.contacts(batch_id)} == {ContactStatus.COMPLETED}
+    assert calls_per_contact(world) == {2}
 
 
-async def test_scheduled_batch_dials_nobody_before_its_start(stage: Stage) -> None:
-    start_at = await stage.env.get_current_time() + timedelta(hours=5)
-    batch_id = await stage.a_batch(scheduled_start=start_at)
+async def test_scheduled_batch_dials_nobody_before_its_start(world: World) -> None:
+    start_at = await world.env.get_current_time() + timedelta(hours=5)
+    batch_id = await world.a_batch(scheduled_start=start_at)
 
-    await (await stage.start(batch_id)).result()
+    await (await world.start(batch_id)).result()
 
-    [call] = stage.calls(batch_id)
+    [call] = world.calls(batch_id)
     assert call.started_at is not None
     assert timedelta() <= call.started_at - start_at < timedelta(seconds=10)
 
 
-async def test_batch_that_was_taken_back_ends_without_a_call(stage: Stage) -> None:
-    batch = await stage.start(BatchId("btc_gone"))
+async def test_batch_that_was_taken_back_ends_without_a_call(world: World) -> None:
+    batch = await world.start(BatchId("btc_gone"))
 
     assert await batch.result() == "nothing to call"
-    assert stage.telephone.requests == []
+    assert world.telephone.requests == []
 
 
-async def test_contact_stops_when_its_batch_is_gone(live_stage: Stage) -> None:
-    live_stage.telephone.script = lambda _request, _call: BUSY
-    batch_id = await live_stage.a_batch(rules=QUICK)
-    batch = await live_stage.start(batch_id)
-    await until(lambda: live_stage.contacts(batch_id)[0].status is ContactStatus.RETRYING)
+async def test_contact_stops_when_its_batch_is_gone(live_world: World) -> None:
+    live_world.telephone.script = lambda _request, _call: BUSY
+    batch_id = await live_world.a_batch(rules=QUICK)
+    batch = await live_world.start(batch_id)
+    await until(lambda: live_world.contacts(batch_id)[0].status is ContactStatus.RETRYING)
 
     await batch.terminate("by hand")
-    ended_as = await live_stage.contact_story(live_stage.contacts(batch_id)[0]).result()
+    ended_as = await live_world.contact_story(live_world.contacts(batch_id)[0]).result()
 
     assert ended_as == "nobody_grants_a_slot"
-    assert len(live_stage.telephone.requests) == 1
+    assert len(live_world.telephone.requests) == 1
 
 
-async def test_contact_withheld_while_its_batch_is_held_is_dialled_once_it_runs_again(stage: Stage) -> None:
-    batch_id = await stage.a_batch()
-    running = stage.tables.batches[batch_id]
-    stage.tables.batches[batch_id] = replace(running, status=BatchStatus.PAUSED)
-    batch = await stage.start(batch_id)
-    await stage.env.sleep(timedelta(seconds=10))
-    assert stage.telephone.requests == []
+async def test_contact_withheld_while_its_batch_is_held_is_dialled_once_it_runs_again(world: World) -> None:
+    batch_id = await world.a_batch()
+    running = world.tables.batches[batch_id]
+    world.tables.batches[batch_id] = replace(running, status=BatchStatus.PAUSED)
+    batch = await world.start(batch_id)
+    await world.env.sleep(timedelta(seconds=10))
+    assert world.telephone.requests == []
 
-    stage.tables.batches[batch_id] = running
+    world.tables.batches[batch_id] = running
     await batch.result()
 
-    assert calls_per_contact(stage) == {1}
+    assert calls_per_contact(world) == {1}

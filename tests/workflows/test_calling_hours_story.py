@@ -13,7 +13,7 @@ from domain.identity import BatchId
 from domain.redial import RedialPolicy
 from domain.working_hours import DEFAULT_WORKING_HOURS, OPENING_SPREAD, CallingHours, is_open
 from tests.workflows.hours import close_until_soon
-from tests.workflows.world import ANSWERED, BUSY, Stage, until
+from tests.workflows.world import ANSWERED, BUSY, World, until
 
 pytestmark = pytest.mark.server
 KOLKATA = ZoneInfo("Asia/Kolkata")
@@ -21,64 +21,64 @@ OFFICE: Mapping[str, object] = {"working_hours_enforced": True, "timezone": "Asi
 FRIDAY, SATURDAY = 4, 5
 
 
-async def advance_to(stage: Stage, weekday: int, local: time) -> datetime:
+async def advance_to(world: World, weekday: int, local: time) -> datetime:
     """Let time pass until the next such weekday and local time in Kolkata; return it in UTC."""
-    now = (await stage.env.get_current_time()).astimezone(KOLKATA)
+    now = (await world.env.get_current_time()).astimezone(KOLKATA)
     days = (weekday - now.weekday()) % 7 or 7
     at = datetime.combine(now.date() + timedelta(days=days), local, tzinfo=KOLKATA)
-    await stage.env.sleep(at - now)
+    await world.env.sleep(at - now)
     return at.astimezone(UTC)
 
 
-def started(stage: Stage, batch_id: BatchId, attempt: int) -> list[datetime]:
+def started(world: World, batch_id: BatchId, attempt: int) -> list[datetime]:
     """Return when the attempts with this number were dialled, in order."""
-    calls = [call for call in stage.calls(batch_id) if call.attempt == attempt]
+    calls = [call for call in world.calls(batch_id) if call.attempt == attempt]
     return sorted(call.started_at for call in calls if call.started_at is not None)
 
 
 async def test_batch_started_on_friday_at_five_to_six_ends_on_monday_with_no_call_outside_hours(
-    stage: Stage,
+    world: World,
 ) -> None:
-    stage.telephone.script = lambda _, call: BUSY if call == 1 else ANSWERED
-    friday = await advance_to(stage, FRIDAY, time(17, 55))
-    batch_id = await stage.a_batch(50, concurrency_limit=10, rules=OFFICE)
+    world.telephone.script = lambda _, call: BUSY if call == 1 else ANSWERED
+    friday = await advance_to(world, FRIDAY, time(17, 55))
+    batch_id = await world.a_batch(50, concurrency_limit=10, rules=OFFICE)
 
-    assert await (await stage.start(batch_id)).result() == "completed"
+    assert await (await world.start(batch_id)).result() == "completed"
 
     monday = friday + timedelta(days=2, hours=15, minutes=5)  # Friday 17:55 to Monday 09:00
     assert monday.astimezone(KOLKATA).time() == time(9)
-    first, second = started(stage, batch_id, 1), started(stage, batch_id, 2)
+    first, second = started(world, batch_id, 1), started(world, batch_id, 2)
     assert len(first) == len(second) == 50
     assert friday <= first[0] <= first[-1] < friday + timedelta(minutes=5)
     # 17:55 + 30 minutes of cooldown lies behind the closing at 18:00.
     assert monday <= second[0] <= second[-1] < monday + OPENING_SPREAD + timedelta(seconds=30)
     hours = CallingHours(enforced=True, timezone="Asia/Kolkata", working_hours=DEFAULT_WORKING_HOURS)
     assert all(is_open(hours, at) for at in [*first, *second])
-    assert {contact.status for contact in stage.contacts(batch_id)} == {ContactStatus.COMPLETED}
+    assert {contact.status for contact in world.contacts(batch_id)} == {ContactStatus.COMPLETED}
 
 
-async def test_batch_started_on_saturday_sleeps_until_monday_without_asking_anybody(stage: Stage) -> None:
-    saturday = await advance_to(stage, SATURDAY, time(12))
-    batch_id = await stage.a_batch(3, rules=OFFICE)
+async def test_batch_started_on_saturday_sleeps_until_monday_without_asking_anybody(world: World) -> None:
+    saturday = await advance_to(world, SATURDAY, time(12))
+    batch_id = await world.a_batch(3, rules=OFFICE)
 
-    await (await stage.start(batch_id)).result()
+    await (await world.start(batch_id)).result()
 
     monday = saturday + timedelta(days=1, hours=21)  # Saturday 12:00 to Monday 09:00
-    times = started(stage, batch_id, 1)
+    times = started(world, batch_id, 1)
     assert monday <= times[0] <= times[-1] < monday + timedelta(seconds=30)
-    described = await stage.client.get_workflow_handle(f"batch/{batch_id}").describe()
+    described = await world.client.get_workflow_handle(f"batch/{batch_id}").describe()
     assert described.history_length < 1000  # it slept, it did not look again and again
 
 
-async def test_contact_in_another_zone_is_called_at_their_own_hours(stage: Stage) -> None:
-    friday = await advance_to(stage, FRIDAY, time(17, 0))  # 11:30 UTC, 06:30 in New York
-    batch_id = await stage.a_batch(2, rules=OFFICE)
-    abroad = stage.contacts(batch_id)[0]
-    stage.tables.contacts[abroad.contact_id] = replace(abroad, timezone="America/New_York")
+async def test_contact_in_another_zone_is_called_at_their_own_hours(world: World) -> None:
+    friday = await advance_to(world, FRIDAY, time(17, 0))  # 11:30 UTC, 06:30 in New York
+    batch_id = await world.a_batch(2, rules=OFFICE)
+    abroad = world.contacts(batch_id)[0]
+    world.tables.contacts[abroad.contact_id] = replace(abroad, timezone="America/New_York")
 
-    await (await stage.start(batch_id)).result()
+    await (await world.start(batch_id)).result()
 
-    first, second = (call.started_at for call in stage.calls(batch_id))
+    first, second = (call.started_at for call in world.calls(batch_id))
     assert first is not None
     assert second is not None
     local = first.astimezone(ZoneInfo("America/New_York"))
@@ -86,53 +86,53 @@ async def test_contact_in_another_zone_is_called_at_their_own_hours(stage: Stage
     assert second - friday < timedelta(seconds=30)
 
 
-async def test_batch_without_hours_of_its_own_calls_although_its_campaign_is_closed(stage: Stage) -> None:
-    saturday = await advance_to(stage, SATURDAY, time(12))
+async def test_batch_without_hours_of_its_own_calls_although_its_campaign_is_closed(world: World) -> None:
+    saturday = await advance_to(world, SATURDAY, time(12))
     free = BatchOverrides(working_hours_enforced=False)
-    batch_id = await stage.a_batch(2, rules=OFFICE, overrides=free)
+    batch_id = await world.a_batch(2, rules=OFFICE, overrides=free)
 
-    await (await stage.start(batch_id)).result()
+    await (await world.start(batch_id)).result()
 
-    assert started(stage, batch_id, 1)[-1] - saturday < timedelta(seconds=30)
+    assert started(world, batch_id, 1)[-1] - saturday < timedelta(seconds=30)
 
 
-async def test_blackout_date_is_kept_also_without_working_hours(stage: Stage) -> None:
-    saturday = await advance_to(stage, SATURDAY, time(12))
+async def test_blackout_date_is_kept_also_without_working_hours(world: World) -> None:
+    saturday = await advance_to(world, SATURDAY, time(12))
     dates = (saturday.astimezone(KOLKATA).date(),)
-    batch_id = await stage.a_batch(rules={"timezone": "Asia/Kolkata", "blackout_dates": dates})
+    batch_id = await world.a_batch(rules={"timezone": "Asia/Kolkata", "blackout_dates": dates})
 
-    await (await stage.start(batch_id)).result()
+    await (await world.start(batch_id)).result()
 
-    [at] = started(stage, batch_id, 1)
+    [at] = started(world, batch_id, 1)
     sunday = saturday + timedelta(hours=12)  # Saturday 12:00 to midnight
     assert sunday <= at < sunday + timedelta(seconds=30)
 
 
 async def test_redials_withheld_until_the_same_opening_are_called_after_it_and_their_rows_say_when(
-    live_stage: Stage,
+    live_world: World,
 ) -> None:
     """In real time: the skipping server refuses a task when a timer is cancelled just as it fires."""
-    stage = live_stage
-    stage.telephone.script = lambda _, call: BUSY if call == 1 else ANSWERED
+    world = live_world
+    world.telephone.script = lambda _, call: BUSY if call == 1 else ANSWERED
     patient = {"retry_policy": RedialPolicy(cooldown=timedelta(seconds=4))}
-    batch_id = await stage.a_batch(20, concurrency_limit=20, rules=patient)
-    batch = await stage.start(batch_id)
-    await until(lambda: len(stage.calls(batch_id)) == 20)
-    opens_at = close_until_soon(stage, batch_id, await stage.env.get_current_time())
+    batch_id = await world.a_batch(20, concurrency_limit=20, rules=patient)
+    batch = await world.start(batch_id)
+    await until(lambda: len(world.calls(batch_id)) == 20)
+    opens_at = close_until_soon(world, batch_id, await world.env.get_current_time())
 
     # Their cooldowns end, and nobody has timed them anew.
-    await until(lambda: {each.next_retry_at for each in stage.contacts(batch_id)} == {opens_at}, seconds=20)
+    await until(lambda: {each.next_retry_at for each in world.contacts(batch_id)} == {opens_at}, seconds=20)
     await batch.result()
-    second = started(stage, batch_id, 2)
+    second = started(world, batch_id, 2)
     assert len(second) == 20
     assert opens_at <= second[0] <= second[-1] < opens_at + timedelta(seconds=30)
 
 
-async def test_rule_that_cannot_be_read_calls_nobody(stage: Stage) -> None:
-    end_at = await stage.env.get_current_time() + timedelta(hours=2)
-    batch_id = await stage.a_batch(2, rules={"timezone": "Nowhere/Land"}, scheduled_end=end_at)
+async def test_rule_that_cannot_be_read_calls_nobody(world: World) -> None:
+    end_at = await world.env.get_current_time() + timedelta(hours=2)
+    batch_id = await world.a_batch(2, rules={"timezone": "Nowhere/Land"}, scheduled_end=end_at)
 
-    assert await (await stage.start(batch_id)).result() == "expired"
+    assert await (await world.start(batch_id)).result() == "expired"
 
-    assert stage.telephone.requests == []
-    assert {contact.status for contact in stage.contacts(batch_id)} == {ContactStatus.SKIPPED}
+    assert world.telephone.requests == []
+    assert {contact.status for contact in world.contacts(batch_id)} == {ContactStatus.SKIPPED}

@@ -12,7 +12,7 @@ from domain.redial import RedialPolicy
 from domain.suppression import NewSuppression
 from tests.builders import ORGANIZATION
 from tests.fakes import FakeSuppressionStore
-from tests.workflows.world import ANSWERED, BUSY, Stage, until
+from tests.workflows.world import ANSWERED, BUSY, World, until
 
 pytestmark = pytest.mark.server
 
@@ -22,13 +22,13 @@ MOMENT = timedelta(minutes=1)
 ONCE_A_DAY = {"frequency_caps": (FrequencyCap(1, DAY),)}
 
 
-def _asked_at(stage: Stage, batch_id: BatchId) -> list[datetime]:
-    return [call.started_at for call in stage.calls(batch_id) if call.started_at is not None]
+def _asked_at(world: World, batch_id: BatchId) -> list[datetime]:
+    return [call.started_at for call in world.calls(batch_id) if call.started_at is not None]
 
 
-async def _asked_for(stage: Stage, workflow_id: str) -> Counter[str]:
+async def _asked_for(world: World, workflow_id: str) -> Counter[str]:
     """What a workflow had done: activities by name, local ones together, and other workflows it started."""
-    history = await stage.client.get_workflow_handle(workflow_id).fetch_history()
+    history = await world.client.get_workflow_handle(workflow_id).fetch_history()
     done = Counter(
         each.activity_task_scheduled_event_attributes.activity_type.name
         for each in history.events
@@ -41,95 +41,95 @@ async def _asked_for(stage: Stage, workflow_id: str) -> Counter[str]:
     return done
 
 
-async def test_capped_retry_sleeps_until_the_cap_lets_go_instead_of_its_cooldown(stage: Stage) -> None:
-    stage.telephone.script = lambda _, call: BUSY if call == 1 else ANSWERED
-    batch_id = await stage.a_batch(1, rules=ONCE_A_DAY)
+async def test_capped_retry_sleeps_until_the_cap_lets_go_instead_of_its_cooldown(world: World) -> None:
+    world.telephone.script = lambda _, call: BUSY if call == 1 else ANSWERED
+    batch_id = await world.a_batch(1, rules=ONCE_A_DAY)
 
-    assert await (await stage.start(batch_id)).result() == "completed"
+    assert await (await world.start(batch_id)).result() == "completed"
 
-    first, second = _asked_at(stage, batch_id)
+    first, second = _asked_at(world, batch_id)
     assert DAY <= second - first < DAY + MOMENT
-    (contact,) = stage.contacts(batch_id)
+    (contact,) = world.contacts(batch_id)
     assert (contact.status, contact.retry_count) == (ContactStatus.COMPLETED, 1)
-    done = await _asked_for(stage, f"batch/{batch_id}/c/{contact.contact_id}")
+    done = await _asked_for(world, f"batch/{batch_id}/c/{contact.contact_id}")
     assert (done["place_call"], done["return_slot"]) == (3, 1)  # asked at noon, after 30 minutes, after a day
 
 
 async def test_person_called_for_one_campaign_is_called_for_the_next_when_the_cap_lets_go(
-    live_stage: Stage,
+    live_world: World,
 ) -> None:
-    stage, window = live_stage, timedelta(seconds=4)
-    stage.telephone.script = lambda _, call: ANSWERED
-    earlier = await stage.a_batch(1)
-    assert await (await stage.start(earlier)).result() == "completed"
+    world, window = live_world, timedelta(seconds=4)
+    world.telephone.script = lambda _, call: ANSWERED
+    earlier = await world.a_batch(1)
+    assert await (await world.start(earlier)).result() == "completed"
     once_in_a_while = {"frequency_caps": (FrequencyCap(max_calls=1, window=window),)}
-    later = await stage.a_batch(2, rules=once_in_a_while)
+    later = await world.a_batch(2, rules=once_in_a_while)
 
-    assert await (await stage.start(later)).result() == "completed"
+    assert await (await world.start(later)).result() == "completed"
 
-    (called_at,) = _asked_at(stage, earlier)
-    again_at, fresh_at = _asked_at(stage, later)
+    (called_at,) = _asked_at(world, earlier)
+    again_at, fresh_at = _asked_at(world, later)
     assert window <= again_at - called_at < window + timedelta(seconds=10)
     assert fresh_at < again_at  # the other number waits for nobody
-    done = await _asked_for(stage, f"batch/{later}")
+    done = await _asked_for(world, f"batch/{later}")
     assert done["contacts started"] == 2  # a capped one is left out, not started and sent away
 
 
 async def test_whoever_was_never_called_and_is_capped_beyond_the_batchs_end_is_skipped_when_it_comes(
-    stage: Stage,
+    world: World,
 ) -> None:
-    stage.telephone.script = lambda _, call: BUSY
-    end = await stage.env.get_current_time() + timedelta(hours=6)
+    world.telephone.script = lambda _, call: BUSY
+    end = await world.env.get_current_time() + timedelta(hours=6)
     rules = {**ONCE_A_DAY, "retry_policy": RedialPolicy(max_retries=0)}
-    await (await stage.start(await stage.a_batch(1, rules=rules))).result()
-    batch_id = await stage.a_batch(1, rules=rules, scheduled_end=end)
+    await (await world.start(await world.a_batch(1, rules=rules))).result()
+    batch_id = await world.a_batch(1, rules=rules, scheduled_end=end)
 
-    assert await (await stage.start(batch_id)).result() == "expired"
+    assert await (await world.start(batch_id)).result() == "expired"
 
-    (contact,) = stage.contacts(batch_id)
+    (contact,) = world.contacts(batch_id)
     assert (contact.status, contact.skip_reason) == (ContactStatus.SKIPPED, SkipReason.BATCH_EXPIRED)
-    assert stage.calls(batch_id) == []
+    assert world.calls(batch_id) == []
 
 
 async def test_retry_that_is_capped_beyond_the_batchs_end_ends_at_once_as_its_last_call_did(
-    stage: Stage,
+    world: World,
 ) -> None:
-    stage.telephone.script = lambda _, call: BUSY
-    end = await stage.env.get_current_time() + timedelta(hours=6)
-    batch_id = await stage.a_batch(1, rules=ONCE_A_DAY, scheduled_end=end)
+    world.telephone.script = lambda _, call: BUSY
+    end = await world.env.get_current_time() + timedelta(hours=6)
+    batch_id = await world.a_batch(1, rules=ONCE_A_DAY, scheduled_end=end)
 
-    assert await (await stage.start(batch_id)).result() == "completed"
+    assert await (await world.start(batch_id)).result() == "completed"
 
-    (contact,) = stage.contacts(batch_id)
+    (contact,) = world.contacts(batch_id)
     assert (contact.status, contact.next_retry_at) == (ContactStatus.BUSY, None)
-    assert len(stage.calls(batch_id)) == 1
-    assert await stage.length(batch_id) < timedelta(hours=6)
+    assert len(world.calls(batch_id)) == 1
+    assert await world.length(batch_id) < timedelta(hours=6)
 
 
-async def test_batch_whose_people_are_all_suppressed_completes_without_a_call(stage: Stage) -> None:
-    stage.telephone.script = lambda _, call: ANSWERED
-    batch_id = await stage.a_batch(2)
-    await _suppress(stage, [each.phone_number for each in stage.contacts(batch_id)])
+async def test_batch_whose_people_are_all_suppressed_completes_without_a_call(world: World) -> None:
+    world.telephone.script = lambda _, call: ANSWERED
+    batch_id = await world.a_batch(2)
+    await _suppress(world, [each.phone_number for each in world.contacts(batch_id)])
 
-    assert await (await stage.start(batch_id)).result() == "completed"
+    assert await (await world.start(batch_id)).result() == "completed"
 
-    assert stage.calls(batch_id) == []
-    assert {each.skip_reason for each in stage.contacts(batch_id)} == {SkipReason.SUPPRESSED}
+    assert world.calls(batch_id) == []
+    assert {each.skip_reason for each in world.contacts(batch_id)} == {SkipReason.SUPPRESSED}
 
 
-async def test_sleeper_whose_number_was_suppressed_unheard_ends_when_it_wakes(stage: Stage) -> None:
-    stage.telephone.script = lambda _, call: BUSY
-    batch_id = await stage.a_batch(1)
-    handle = await stage.start(batch_id)
-    await until(lambda: stage.contacts(batch_id)[0].status is ContactStatus.RETRYING)
-    await _suppress(stage, [stage.contacts(batch_id)[0].phone_number])
+async def test_sleeper_whose_number_was_suppressed_unheard_ends_when_it_wakes(world: World) -> None:
+    world.telephone.script = lambda _, call: BUSY
+    batch_id = await world.a_batch(1)
+    handle = await world.start(batch_id)
+    await until(lambda: world.contacts(batch_id)[0].status is ContactStatus.RETRYING)
+    await _suppress(world, [world.contacts(batch_id)[0].phone_number])
 
     assert await handle.result() == "completed"
 
-    assert len(stage.calls(batch_id)) == 1
+    assert len(world.calls(batch_id)) == 1
 
 
-async def _suppress(stage: Stage, numbers: list[str]) -> None:
-    now = await stage.env.get_current_time()
+async def _suppress(world: World, numbers: list[str]) -> None:
+    now = await world.env.get_current_time()
     listed = [NewSuppression(phone_number=number) for number in numbers]
-    await FakeSuppressionStore(stage.tables).add_all(ORGANIZATION, listed, now, added_by=TokenId("tok_1"))
+    await FakeSuppressionStore(world.tables).add_all(ORGANIZATION, listed, now, added_by=TokenId("tok_1"))

@@ -16,10 +16,11 @@ from domain.disposition import OnMachine
 from domain.identity import BatchId
 from domain.telephony import CallRequest
 from temporal.batch_workflows import BatchWorkflows
-from tests.api.world import House, Json, build_house
+from tests.api.world import Json, build_world
+from tests.api.world import World as ApiWorld
 from tests.fakes import FakeNumberZoneStore
 from tests.workflows.skipping_server import SkippingServer
-from tests.workflows.world import ANSWERED, BUSY, Stage, server_time, until
+from tests.workflows.world import ANSWERED, BUSY, World, server_time, until
 
 pytestmark = pytest.mark.server
 
@@ -93,59 +94,59 @@ def changes(ten: datetime) -> Mapping[str, Change]:
 
 @dataclass(frozen=True)
 class Scene:
-    """An API whose engine are the workflows of a stage, at ten on a Monday."""
+    """An API whose engine are the workflows of a world, at ten on a Monday."""
 
-    stage: Stage
-    house: House
+    world: World
+    api: ApiWorld
     ten: datetime
 
     @classmethod
-    async def on(cls, stage: Stage) -> "Scene":
-        now = await stage.env.get_current_time()
+    async def on(cls, world: World) -> "Scene":
+        now = await world.env.get_current_time()
         ten = datetime.combine(now.date() + timedelta(days=7 - now.weekday()), time(10), UTC)
-        await stage.env.sleep(ten - now)
-        house = await build_house(tables=stage.tables)
-        install(house.app, replace(house.parts, engine=BatchWorkflows(stage.client)))
-        house.clock.now = ten
-        return cls(stage, house, ten)
+        await world.env.sleep(ten - now)
+        api = await build_world(tables=world.tables)
+        install(api.app, replace(api.parts, engine=BatchWorkflows(world.client)))
+        api.clock.now = ten
+        return cls(world, api, ten)
 
     async def a_batch(self, rules: Json, contacts: Sequence[Json], **batch: object) -> BatchId:
         """Make a batch, which begins at once."""
-        campaign = await self.house.create_campaign(**IN_AN_HOUR, **rules)
+        campaign = await self.api.create_campaign(**IN_AN_HOUR, **rules)
         body = {"campaign_id": campaign["campaign_id"], "contacts": contacts, **batch}
-        made = await self.house.client.post("/api/v1/batches/", json=body)
+        made = await self.api.client.post("/api/v1/batches/", json=body)
         assert made.status_code == 201, made.text
         return BatchId(made.json()["batch_id"])
 
     async def change(self, path: str, to: Json) -> None:
-        self.house.clock.now = await self.stage.env.get_current_time()
-        answer = await self.house.client.patch(f"/api/v1/{path}", json=to)
+        self.api.clock.now = await self.world.env.get_current_time()
+        answer = await self.api.client.patch(f"/api/v1/{path}", json=to)
         assert answer.status_code == 200, answer.text
 
     async def end(self, batch_id: BatchId) -> None:
         """Let the clock move until a batch is over."""
-        assert isinstance(self.stage.env, SkippingServer)
-        async with self.stage.env.moving():
-            await until(lambda: self.stage.tables.batches[batch_id].status in TERMINAL_BATCH, 60)
+        assert isinstance(self.world.env, SkippingServer)
+        async with self.world.env.moving():
+            await until(lambda: self.world.tables.batches[batch_id].status in TERMINAL_BATCH, 60)
 
     def last_call(self, batch_id: BatchId, position: int = 1) -> timedelta | None:
         """Return how long after ten somebody's last call began, to within five minutes; None without one."""
-        contact = self.stage.contacts(batch_id)[position - 1]
-        calls = (each for each in self.stage.calls(batch_id) if each.contact_id == contact.contact_id)
+        contact = self.world.contacts(batch_id)[position - 1]
+        calls = (each for each in self.world.calls(batch_id) if each.contact_id == contact.contact_id)
         begun = [each.started_at for each in calls if each.started_at is not None]
         return round((max(begun) - self.ten) / (5 * MINUTE)) * 5 * MINUTE if begun else None
 
     async def sleeps(self, batch_id: BatchId) -> None:
         """Return once the first person of a batch sleeps, unless the batch begins later."""
-        if self.stage.tables.batches[batch_id].scheduled_start is not None:
+        if self.world.tables.batches[batch_id].scheduled_start is not None:
             return
-        await until(lambda: self.stage.contacts(batch_id)[0].status is ContactStatus.RETRYING)
-        await self.stage.listening(self.stage.contacts(batch_id)[0])
+        await until(lambda: self.world.contacts(batch_id)[0].status is ContactStatus.RETRYING)
+        await self.world.listening(self.world.contacts(batch_id)[0])
 
 
 @pytest.fixture
-async def scene(stage: Stage) -> Scene:
-    return await Scene.on(stage)
+async def scene(world: World) -> Scene:
+    return await Scene.on(world)
 
 
 def asks_to_be_called_back() -> list[CallStatus | StatusEvent]:
@@ -176,19 +177,19 @@ async def test_changed_field_of_a_running_batch_moves_who_waits(scene: Scene, fi
             return ANSWERED
         return asks_to_be_called_back() if field == "disposition_rules" else BUSY
 
-    scene.stage.telephone.script = hear
+    scene.world.telephone.script = hear
     batch_id = await scene.a_batch(change.rules, [{"phone_number": "+14155550200"}], **change.batch)
     await scene.sleeps(batch_id)
 
     await scene.change(f"batches/{batch_id}", change.to)
     await scene.end(batch_id)
 
-    [contact] = scene.stage.contacts(batch_id)
+    [contact] = scene.world.contacts(batch_id)
     assert (scene.last_call(batch_id), contact.status) == (change.last_call, change.ends)
 
 
 async def test_fields_that_move_nobody_hold_for_the_next_call(scene: Scene) -> None:
-    scene.stage.telephone.script = lambda _request, call: BUSY if call == 1 else ANSWERED
+    scene.world.telephone.script = lambda _request, call: BUSY if call == 1 else ANSWERED
     batch_id = await scene.a_batch({}, [{"phone_number": "+14155550200"}])
     await scene.sleeps(batch_id)
 
@@ -205,7 +206,7 @@ async def test_fields_that_move_nobody_hold_for_the_next_call(scene: Scene) -> N
     await scene.end(batch_id)
 
     assert scene.last_call(batch_id) == HOUR
-    _, last = scene.stage.telephone.requests
+    _, last = scene.world.telephone.requests
     assert (last.context, last.from_number, last.on_machine) == (
         {"desk": "7"},
         OTHER_CALLER_ID,
@@ -214,21 +215,21 @@ async def test_fields_that_move_nobody_hold_for_the_next_call(scene: Scene) -> N
 
 
 async def test_more_are_called_at_once_when_the_limit_is_raised(scene: Scene) -> None:
-    scene.stage.telephone.script = lambda _request, _call: (CallStatus.IN_PROGRESS,)
+    scene.world.telephone.script = lambda _request, _call: (CallStatus.IN_PROGRESS,)
     people = [{"phone_number": f"+1415555021{number}"} for number in range(4)]
     batch_id = await scene.a_batch({}, people, concurrency_limit=1)
-    await until(lambda: len(scene.stage.telephone.requests) == 1)
+    await until(lambda: len(scene.world.telephone.requests) == 1)
 
     await scene.change(f"batches/{batch_id}", {"concurrency_limit": 3})
 
-    await until(lambda: len(scene.stage.telephone.requests) == 3)
-    assert len(scene.stage.calls(batch_id)) == 3
+    await until(lambda: len(scene.world.telephone.requests) == 3)
+    assert len(scene.world.calls(batch_id)) == 3
 
 
 async def test_change_to_from_number_calls_everybody_by_their_own_clocks(scene: Scene) -> None:
     """One who sleeps until eleven, and three who were never called and may be from half past ten."""
-    stage, half_past = scene.stage, (scene.ten + 30 * MINUTE).isoformat()
-    stage.telephone.script = lambda request, call: (
+    world, half_past = scene.world, (scene.ten + 30 * MINUTE).isoformat()
+    world.telephone.script = lambda request, call: (
         BUSY if (call, request.to_number[-1]) == (1, "0") else ANSWERED
     )
     fresh = ("+14155550121", "+442079460122", "+18005550123")
@@ -239,10 +240,10 @@ async def test_change_to_from_number_calls_everybody_by_their_own_clocks(scene: 
     batch_id = await scene.a_batch({**enforced("09:00", "18:00"), "fallback_timezone": "Asia/Tokyo"}, people)
     await scene.sleeps(batch_id)
 
-    await scene.change(f"campaigns/{stage.tables.batches[batch_id].campaign_id}", {"timezone": "from_number"})
-    await stage.env.sleep(45 * MINUTE)
+    await scene.change(f"campaigns/{world.tables.batches[batch_id].campaign_id}", {"timezone": "from_number"})
+    await world.env.sleep(45 * MINUTE)
     before = [scene.last_call(batch_id, position) for position in (1, 2, 3, 4)]
-    await NumberZoneActivities(FakeNumberZoneStore(stage.tables), BatchWorkflows(stage.client)).learn_all()
+    await NumberZoneActivities(FakeNumberZoneStore(world.tables), BatchWorkflows(world.client)).learn_all()
     await scene.end(batch_id)
 
     # Whose zones nobody has learnt are not called, wherever they are.

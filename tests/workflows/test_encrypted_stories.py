@@ -15,7 +15,7 @@ from domain.batch import BatchStatus
 from domain.contact import ContactStatus
 from domain.identity import BatchId
 from temporal.client import data_converter
-from tests.workflows.world import ANSWERED, BUSY, QUICK, SILENCE, Stage, a_real_server, a_stage, until
+from tests.workflows.world import ANSWERED, BUSY, QUICK, SILENCE, World, a_real_server, a_world, until
 from workflows import names
 from workflows.batch.workflow import BatchWorkflow
 from workflows.contact.workflow import ContactWorkflow
@@ -28,15 +28,15 @@ KEYS = [b"k" * 32]
 
 
 @pytest.fixture
-async def sealed() -> AsyncIterator[Stage]:
-    async with a_stage(await a_real_server(converter=data_converter(KEYS))) as opened:
+async def sealed() -> AsyncIterator[World]:
+    async with a_world(await a_real_server(converter=data_converter(KEYS))) as opened:
         yield opened
 
 
-async def temporal(stage: Stage, verb: str, *words: str) -> str:
+async def temporal(world: World, verb: str, *words: str) -> str:
     """Run `temporal workflow VERB …` as an operator does, who has no key; return what it prints."""
     command = [str(Path(executable).with_name("temporal")), "workflow", verb]
-    address = stage.client.service_client.config.target_host
+    address = world.client.service_client.config.target_host
     done = await asyncio.to_thread(
         subprocess.run,
         [*command, "--address", address, *words],
@@ -62,7 +62,7 @@ def encodings_in(node: object) -> list[str]:
     return [each for name, part in node.items() if name != "searchAttributes" for each in encodings_in(part)]
 
 
-async def test_batch_runs_to_its_end_and_no_payload_of_it_is_readable(sealed: Stage) -> None:
+async def test_batch_runs_to_its_end_and_no_payload_of_it_is_readable(sealed: World) -> None:
     sealed.telephone.script = lambda _, call: BUSY if call == 1 else ANSWERED
     batch_id = await sealed.a_batch(2, concurrency_limit=1, rules=QUICK)
 
@@ -77,7 +77,7 @@ async def test_batch_runs_to_its_end_and_no_payload_of_it_is_readable(sealed: St
     assert {each.status for each in sealed.contacts(batch_id)} == {ContactStatus.COMPLETED}
 
 
-async def test_encrypted_history_replays_with_its_key(sealed: Stage) -> None:
+async def test_encrypted_history_replays_with_its_key(sealed: World) -> None:
     batch_id = await sealed.a_batch(1)
     batch = await sealed.start(batch_id)
     await batch.result()
@@ -92,7 +92,7 @@ async def test_encrypted_history_replays_with_its_key(sealed: Stage) -> None:
     await replayer.replay_workflow(await batch.fetch_history())
 
 
-async def test_plain_signal_of_an_operator_is_understood(sealed: Stage) -> None:
+async def test_plain_signal_of_an_operator_is_understood(sealed: World) -> None:
     sealed.telephone.script = lambda _request, _call: SILENCE
     batch_id = await sealed.a_batch(3, concurrency_limit=1)
     await sealed.start(batch_id)
@@ -106,7 +106,7 @@ async def test_plain_signal_of_an_operator_is_understood(sealed: Stage) -> None:
     await until(lambda: sealed.tables.batches[batch_id].status is BatchStatus.CANCELLED)
 
 
-async def test_operator_without_a_key_gets_an_answer_that_is_encrypted(sealed: Stage) -> None:
+async def test_operator_without_a_key_gets_an_answer_that_is_encrypted(sealed: World) -> None:
     sealed.telephone.script = lambda _request, _call: SILENCE
     batch_id = await sealed.a_batch(1)
     handle = await sealed.start(batch_id)

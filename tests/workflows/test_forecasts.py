@@ -9,14 +9,14 @@ from domain.call import AttemptKind, CallStatus, StatusEvent
 from domain.telephony import CallRequest
 from tests.workflows.callee import people_who_talk
 from tests.workflows.forecast_scenes import FIRST, HOUR, LATER, MINUTE, Scene, Told
-from tests.workflows.world import ANSWERED, BUSY, Stage, server_time
+from tests.workflows.world import ANSWERED, BUSY, World, server_time
 
 pytestmark = pytest.mark.server
 
 
 @pytest.fixture
-async def scene(stage: Stage) -> Scene:
-    return await Scene.on(stage)
+async def scene(world: World) -> Scene:
+    return await Scene.on(world)
 
 
 def as_in_the_past(story: Told) -> None:
@@ -29,7 +29,7 @@ async def test_forecast_keeps_the_hours_that_reality_keeps(scene: Scene) -> None
     await scene.past(FIRST, CallStatus.BUSY)
     for kind in LATER:
         await scene.past(kind, CallStatus.COMPLETED)
-    scene.stage.telephone.script = lambda _request, call: BUSY if call == 1 else ANSWERED
+    scene.world.telephone.script = lambda _request, call: BUSY if call == 1 else ANSWERED
     closes_at = scene.now + 10 * MINUTE
     window = {"start": f"{scene.now - 2 * HOUR:%H:%M}", "end": f"{closes_at:%H:%M}"}
     days = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
@@ -46,7 +46,7 @@ async def test_forecast_keeps_the_hours_that_reality_keeps(scene: Scene) -> None
 async def test_forecast_redials_as_reality_does(scene: Scene) -> None:
     for kind in (FIRST, *LATER):
         await scene.past(kind, CallStatus.BUSY)
-    scene.stage.telephone.script = lambda _request, _call: BUSY
+    scene.world.telephone.script = lambda _request, _call: BUSY
     growing = {"max_retries": 3, "strategy": "exponential", "cooldown_minutes": 10}
 
     story = await scene.tell({"retry_policy": growing}, 6)
@@ -60,7 +60,7 @@ async def test_forecast_keeps_the_limits_that_reality_keeps(scene: Scene) -> Non
     talk = timedelta(seconds=20)  # no longer than a call may be silent without being asked about
     await scene.past(FIRST, CallStatus.COMPLETED, lasts=talk)
 
-    async with people_who_talk(scene.stage, talk):
+    async with people_who_talk(scene.world, talk):
         story = await scene.tell({"metadata": {"concurrency_limit": 3}}, 12, concurrency_limit=4)
 
     as_in_the_past(story)
@@ -70,10 +70,10 @@ async def test_forecast_keeps_the_limits_that_reality_keeps(scene: Scene) -> Non
 
 async def test_forecast_caps_and_skips_whom_reality_caps_and_skips(scene: Scene) -> None:
     await scene.past(FIRST, CallStatus.COMPLETED)
-    scene.stage.telephone.script = lambda _request, _call: ANSWERED
+    scene.world.telephone.script = lambda _request, _call: ANSWERED
     for each, hours in enumerate((22, 22, 6, 6, 6)):
         await scene.called(f"+1415555{each:04}", scene.now - hours * HOUR)
-    (await scene.house.client.post("/api/v1/suppressions", json={"phone_number": "+14155550008"})).json()
+    (await scene.api.client.post("/api/v1/suppressions", json={"phone_number": "+14155550008"})).json()
 
     story = await scene.tell(
         {"frequency_caps": [{"max_calls": 1, "hours": 24}]},
@@ -98,7 +98,7 @@ async def test_forecast_follows_up_as_reality_does(scene: Scene) -> None:
         agreed_at = server_time() + 2 * HOUR if call == 1 else None
         return [CallStatus.RINGING, replace(ended, follow_up_at=agreed_at)]
 
-    scene.stage.telephone.script = agrees
+    scene.world.telephone.script = agrees
 
     story = await scene.tell({"max_follow_ups": 1}, 6)
 

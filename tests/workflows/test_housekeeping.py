@@ -26,7 +26,7 @@ from tests import fakes
 from tests.fakes import FakeCallStore, FakeEndingStore
 from tests.fakes.no_webhooks import no_webhooks
 from tests.fakes.retention import nothing_outdated
-from tests.workflows.world import SILENCE, Stage, a_real_server, until
+from tests.workflows.world import SILENCE, World, a_real_server, until
 from workflows import names
 from workflows.housekeeping.workflow import JOBS, HousekeepingWorkflow
 from workflows.messages import HousekeepingInput
@@ -48,55 +48,55 @@ async def eventually(holds: Callable[[], Awaitable[bool]], seconds: float = 60) 
             await asyncio.sleep(0.05)
 
 
-async def test_batch_that_was_never_started_is_started(live_stage: Stage) -> None:
-    batch_id = await live_stage.a_batch(2)
+async def test_batch_that_was_never_started_is_started(live_world: World) -> None:
+    batch_id = await live_world.a_batch(2)
 
-    await start_housekeeping(live_stage.client)
+    await start_housekeeping(live_world.client)
 
-    await until(lambda: batch_id in live_stage.tables.started_at)
-    batch = live_stage.client.get_workflow_handle(names.batch_workflow_id(batch_id))
+    await until(lambda: batch_id in live_world.tables.started_at)
+    batch = live_world.client.get_workflow_handle(names.batch_workflow_id(batch_id))
     assert await batch.result() == "completed"
-    assert len(live_stage.telephone.requests) == 2
+    assert len(live_world.telephone.requests) == 2
 
 
-async def test_ending_that_was_stored_and_told_to_nobody_is_delivered_once(live_stage: Stage) -> None:
-    stage = live_stage
-    stage.telephone.script = lambda _request, _call: SILENCE
-    batch_id = await stage.a_batch()
-    batch = await stage.start(batch_id)
-    await until(lambda: len(stage.telephone.requests) == 1)
-    [record] = stage.calls(batch_id)
+async def test_ending_that_was_stored_and_told_to_nobody_is_delivered_once(live_world: World) -> None:
+    world = live_world
+    world.telephone.script = lambda _request, _call: SILENCE
+    batch_id = await world.a_batch()
+    batch = await world.start(batch_id)
+    await until(lambda: len(world.telephone.requests) == 1)
+    [record] = world.calls(batch_id)
     ended = StatusEvent(status=CallStatus.COMPLETED, happened_at=now())
-    await FakeCallStore(stage.tables).record_event(record.execution_id, ended, event_key="1", body=None)
-    story = stage.contact_story(stage.contacts(batch_id)[0])
-    stage.tables.started_at[batch_id] = now()
+    await FakeCallStore(world.tables).record_event(record.execution_id, ended, event_key="1", body=None)
+    story = world.contact_story(world.contacts(batch_id)[0])
+    world.tables.started_at[batch_id] = now()
 
-    await start_housekeeping(stage.client)
+    await start_housekeeping(world.client)
 
     assert await batch.result() == "completed"
     assert await story.result() == ContactStatus.COMPLETED
-    await until(lambda: all(each.delivered_at for each in stage.tables.events))
-    assert await stage.has_heard(story, names.CALL_EVENT) == 1
+    await until(lambda: all(each.delivered_at for each in world.tables.events))
+    assert await world.has_heard(story, names.CALL_EVENT) == 1
 
 
-async def test_ending_that_is_told_twice_changes_nothing(live_stage: Stage) -> None:
-    stage = live_stage
-    stage.telephone.script = lambda _request, _call: SILENCE
-    batch_id = await stage.a_batch()
-    batch = await stage.start(batch_id)
-    await until(lambda: len(stage.telephone.requests) == 1)
-    [record] = stage.calls(batch_id)
+async def test_ending_that_is_told_twice_changes_nothing(live_world: World) -> None:
+    world = live_world
+    world.telephone.script = lambda _request, _call: SILENCE
+    batch_id = await world.a_batch()
+    batch = await world.start(batch_id)
+    await until(lambda: len(world.telephone.requests) == 1)
+    [record] = world.calls(batch_id)
 
-    await stage.hear(record.execution_id, StatusEvent(status=CallStatus.BUSY, happened_at=now()))
-    await stage.signal_status(record, CallStatus.BUSY)
-    await until(lambda: stage.contacts(batch_id)[0].status is ContactStatus.RETRYING)
-    await stage.signal_status(record, CallStatus.BUSY)
-    await stage.listening(stage.contacts(batch_id)[0])
+    await world.hear(record.execution_id, StatusEvent(status=CallStatus.BUSY, happened_at=now()))
+    await world.signal_status(record, CallStatus.BUSY)
+    await until(lambda: world.contacts(batch_id)[0].status is ContactStatus.RETRYING)
+    await world.signal_status(record, CallStatus.BUSY)
+    await world.listening(world.contacts(batch_id)[0])
 
-    assert (await stage.contact_story(stage.contacts(batch_id)[0]).describe()).status is (
+    assert (await world.contact_story(world.contacts(batch_id)[0]).describe()).status is (
         WorkflowExecutionStatus.RUNNING
     )
-    assert len(stage.telephone.requests) == 1
+    assert len(world.telephone.requests) == 1
     await batch.signal(names.CANCEL)
     assert await batch.result() == "cancelled"
 
@@ -114,7 +114,7 @@ class Deployment:
         return self.env.client
 
     def worker(self) -> Worker:
-        """Return a worker that keeps house."""
+        """Return a worker that keeps world."""
         housekeeping = HousekeepingActivities(
             fakes.FakeBatchStore(self.tables), fakes.FakeRescheduleStore(self.tables), self.engine, now
         )

@@ -11,7 +11,7 @@ from domain.call import AttemptKind, CallStatus, StatusEvent
 from domain.telephony import CallRequest
 from tests.workflows.callee import Answer, people_who
 from tests.workflows.forecast_scenes import FIRST, HOUR, MINUTE, Scene, Told
-from tests.workflows.world import ANSWERED, BUSY, NO_ANSWER, Stage, server_time
+from tests.workflows.world import ANSWERED, BUSY, NO_ANSWER, World, server_time
 
 pytestmark = pytest.mark.server
 
@@ -21,8 +21,8 @@ CALLS_WITHIN = 0.15
 
 
 @pytest.fixture
-async def scene(stage: Stage) -> Scene:
-    return await Scene.on(stage)
+async def scene(world: World) -> Scene:
+    return await Scene.on(world)
 
 
 def by_share(story: Told) -> None:
@@ -54,7 +54,7 @@ async def test_forecast_of_mixed_calls_under_a_limit_is_done_when_reality_is(sce
     turns: Iterator[Answer] = cycle((talk, busy, rings, talk, rings, busy, talk, rings, busy, talk))
     policy = {"max_retries": 2, "cooldown_minutes": 0.2}
 
-    async with people_who(scene.stage, lambda _request, _call: next(turns)):
+    async with people_who(scene.world, lambda _request, _call: next(turns)):
         story = await scene.tell({"retry_policy": policy}, 60, concurrency_limit=4)
 
     by_share(story)
@@ -68,7 +68,7 @@ async def test_forecast_of_mixed_redials_waits_as_long_as_reality_does(scene: Sc
         for status, calls in ((CallStatus.COMPLETED, 30), (CallStatus.BUSY, 40), (CallStatus.NO_ANSWER, 30)):
             await scene.past(kind, status, calls=calls)
     ten = (BUSY, NO_ANSWER, ANSWERED, BUSY, NO_ANSWER, ANSWERED, BUSY, NO_ANSWER, BUSY, ANSWERED)
-    scene.stage.telephone.script = in_turn(ten, ten)
+    scene.world.telephone.script = in_turn(ten, ten)
     growing = {"max_retries": 3, "strategy": "exponential", "cooldown_minutes": 10}
 
     story = await scene.tell({"retry_policy": growing}, 20)
@@ -89,14 +89,14 @@ async def test_forecast_of_redials_and_follow_ups_side_by_side_ends_with_the_las
     nobody = cycle((False, True))
 
     def hear(request: CallRequest, _call: int) -> Heard:
-        if scene.stage.tables.calls[request.execution_id].kind is AttemptKind.FOLLOW_UP:
+        if scene.world.tables.calls[request.execution_id].kind is AttemptKind.FOLLOW_UP:
             return ANSWERED
         if next(nobody):
             return NO_ANSWER
         ended = StatusEvent(status=CallStatus.COMPLETED, happened_at=server_time())
         return [CallStatus.RINGING, replace(ended, follow_up_at=server_time() + 2 * HOUR)]
 
-    scene.stage.telephone.script = hear
+    scene.world.telephone.script = hear
 
     story = await scene.tell(
         {"max_follow_ups": 1, "retry_policy": {"max_retries": 2, "cooldown_minutes": 30}}, 24

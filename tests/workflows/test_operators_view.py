@@ -16,7 +16,7 @@ from domain.contact import ContactStatus as S
 from domain.disposition import AnsweredBy
 from domain.redial import RedialPolicy
 from domain.slots import WINDOW_OPENS, GrantedSlots
-from tests.workflows.world import ANSWERED, BUSY, QUICK, SILENCE, Stage, until
+from tests.workflows.world import ANSWERED, BUSY, QUICK, SILENCE, World, until
 from workflows import messages, names, search_attributes
 from workflows.batch import dashboard
 from workflows.batch.workflow import BatchWorkflow
@@ -56,8 +56,8 @@ async def unexplained(story: "WorkflowHandle[Any, Any]") -> Iterator[str]:
     return (json.dumps(each) for each in events if "summary" not in each.get("userMetadata", {}))
 
 
-async def debugged(stage: Stage, batch_id: str) -> dict[str, list[dict[str, str]]]:
-    batch = stage.client.get_workflow_handle(names.batch_workflow_id(batch_id))
+async def debugged(world: World, batch_id: str) -> dict[str, list[dict[str, str]]]:
+    batch = world.client.get_workflow_handle(names.batch_workflow_id(batch_id))
     view: dict[str, list[dict[str, str]]] = await batch.query(names.DEBUG)
     return view
 
@@ -179,12 +179,12 @@ def test_search_attributes_are_the_registered_ones() -> None:
 
 
 @pytest.mark.server
-async def test_what_people_signal_is_kept_with_what_came_of_it(stage: Stage) -> None:
-    stage.telephone.script = lambda _request, _call: SILENCE
-    batch_id = await stage.a_batch(1)
-    batch = await stage.start(batch_id)
-    await until(lambda: len(stage.telephone.requests) == 1)
-    await stage.listening(stage.contacts(batch_id)[0])
+async def test_what_people_signal_is_kept_with_what_came_of_it(world: World) -> None:
+    world.telephone.script = lambda _request, _call: SILENCE
+    batch_id = await world.a_batch(1)
+    batch = await world.start(batch_id)
+    await until(lambda: len(world.telephone.requests) == 1)
+    await world.listening(world.contacts(batch_id)[0])
 
     inputs: tuple[object, ...] = ({"reason": "lunch", "by": "ops", "more": 1}, "a | text", [1], None)
     for said in inputs:
@@ -192,10 +192,10 @@ async def test_what_people_signal_is_kept_with_what_came_of_it(stage: Stage) -> 
     await batch.signal(names.ATTEMPT_REPORTED, "x")
     await batch.signal(names.DISPATCH)
     await batch.signal(names.POLICY_CHANGED, {"action": "pause"})
-    view = await debugged(stage, batch_id)
+    view = await debugged(world, batch_id)
     while any(not each["came_of"] for each in view["actions"]):
         await asyncio.sleep(0.05)
-        view = await debugged(stage, batch_id)
+        view = await debugged(world, batch_id)
 
     told = ["pause by ops: lunch", "pause: a text", "pause", "pause", "dispatch", "pause by the API"]
     assert [(each["what"], each["came_of"]) for each in view["actions"]] == [
@@ -208,16 +208,16 @@ async def test_what_people_signal_is_kept_with_what_came_of_it(stage: Stage) -> 
 
 
 @pytest.mark.server
-async def test_action_that_is_not_possible_is_kept_with_its_refusal(stage: Stage) -> None:
-    batch_id = await stage.a_batch(scheduled_start=await stage.env.get_current_time() + timedelta(hours=1))
-    batch = await stage.start(batch_id)
+async def test_action_that_is_not_possible_is_kept_with_its_refusal(world: World) -> None:
+    batch_id = await world.a_batch(scheduled_start=await world.env.get_current_time() + timedelta(hours=1))
+    batch = await world.start(batch_id)
     for number in range(12):
         await batch.signal(names.RESUME, f"number {number}")
     await batch.signal(names.CANCEL)
     await batch.signal(names.RESUME, "too late")
     await batch.result()
 
-    view = await debugged(stage, batch_id)
+    view = await debugged(world, batch_id)
 
     assert len(view["actions"]) == 10
     assert [(each["what"], each["came_of"]) for each in view["actions"][-3:]] == [
@@ -228,14 +228,14 @@ async def test_action_that_is_not_possible_is_kept_with_its_refusal(stage: Stage
 
 
 @pytest.mark.server
-async def test_contact_called_once_costs_no_change_of_attributes(stage: Stage) -> None:
-    stage.telephone.script = lambda _request, call: BUSY if call == 1 else ANSWERED
-    batch_id = await stage.a_batch(1, rules=QUICK)
-    batch = await stage.start(batch_id)
+async def test_contact_called_once_costs_no_change_of_attributes(world: World) -> None:
+    world.telephone.script = lambda _request, call: BUSY if call == 1 else ANSWERED
+    batch_id = await world.a_batch(1, rules=QUICK)
+    batch = await world.start(batch_id)
     await batch.result()
 
     # A cooldown of a second is too short to be shown.
-    kinds = await kinds_of(stage.contact_story(stage.contacts(batch_id)[0]))
+    kinds = await kinds_of(world.contact_story(world.contacts(batch_id)[0]))
 
     assert "UPSERT_WORKFLOW_SEARCH_ATTRIBUTES" not in kinds
     assert (await kinds_of(batch)).count("UPSERT_WORKFLOW_SEARCH_ATTRIBUTES") == 1  # completed
@@ -243,17 +243,17 @@ async def test_contact_called_once_costs_no_change_of_attributes(stage: Stage) -
 
 @pytest.mark.server
 async def test_contact_that_sleeps_long_is_found_by_why_until_when_and_for_which_attempt(
-    stage: Stage,
+    world: World,
 ) -> None:
-    stage.telephone.script = lambda _request, call: BUSY if call == 1 else ANSWERED
-    batch_id = await stage.a_batch(1, rules=AN_HOUR)
-    batch = await stage.start(batch_id)
+    world.telephone.script = lambda _request, call: BUSY if call == 1 else ANSWERED
+    batch_id = await world.a_batch(1, rules=AN_HOUR)
+    batch = await world.start(batch_id)
     await batch.result()
 
-    story = stage.contact_story(stage.contacts(batch_id)[0])
+    story = world.contact_story(world.contacts(batch_id)[0])
     found = (await story.describe()).typed_search_attributes
     at = found[search_attributes.NEXT_ACTION_AT]
-    first, second = stage.calls(batch_id)
+    first, second = world.calls(batch_id)
 
     assert (await kinds_of(story)).count("UPSERT_WORKFLOW_SEARCH_ATTRIBUTES") == 1
     assert (found[search_attributes.CONTACT_STATUS], found[search_attributes.ATTEMPT]) == ("retrying", 2)
@@ -264,17 +264,17 @@ async def test_contact_that_sleeps_long_is_found_by_why_until_when_and_for_which
 
 
 @pytest.mark.server
-async def test_every_timer_and_activity_says_what_it_is_for(stage: Stage) -> None:
-    stage.telephone.script = lambda _request, call: (BUSY, SILENCE, ANSWERED)[min(call, 3) - 1]
-    now = await stage.env.get_current_time()
-    batch_id = await stage.a_batch(
+async def test_every_timer_and_activity_says_what_it_is_for(world: World) -> None:
+    world.telephone.script = lambda _request, call: (BUSY, SILENCE, ANSWERED)[min(call, 3) - 1]
+    now = await world.env.get_current_time()
+    batch_id = await world.a_batch(
         2, rules=QUICK, scheduled_start=now + timedelta(hours=1), scheduled_end=now + timedelta(hours=9)
     )
-    batch = await stage.start(batch_id)
+    batch = await world.start(batch_id)
     await batch.result()
 
     stories: list[WorkflowHandle[Any, Any]] = [
         batch,
-        *(stage.contact_story(each) for each in stage.contacts(batch_id)),
+        *(world.contact_story(each) for each in world.contacts(batch_id)),
     ]
     assert [each for story in stories for each in await unexplained(story)] == []

@@ -12,7 +12,7 @@ from temporalio.service import RPCError
 from domain.contact import ContactStatus
 from domain.identity import BatchId
 from temporal.housekeeping import HOUSEKEEPING_WORKFLOW
-from tests.workflows.world import ANSWERED, BUSY, QUICK, Stage, a_real_server, a_stage, until
+from tests.workflows.world import ANSWERED, BUSY, QUICK, World, a_real_server, a_world, until
 from workflows import names
 from workflows.housekeeping.workflow import JOBS
 from workflows.messages import HousekeepingInput
@@ -23,9 +23,9 @@ FORMER, NEXT = "former", "next"
 
 
 @pytest.fixture
-async def stage_of_builds() -> AsyncIterator[Stage]:
+async def world_of_builds() -> AsyncIterator[World]:
     """Workers of two builds on one real server."""
-    async with a_stage(await a_real_server(), builds=(FORMER, NEXT)) as opened:
+    async with a_world(await a_real_server(), builds=(FORMER, NEXT)) as opened:
         yield opened
 
 
@@ -61,27 +61,27 @@ async def has_moved(client: Client, batch_id: BatchId, build: str) -> None:
 
 
 async def test_contact_ends_on_its_build_and_its_batch_moves_on(
-    stage_of_builds: Stage,
+    world_of_builds: World,
 ) -> None:
-    stage = stage_of_builds
-    stage.telephone.script = lambda _, call: BUSY if call == 1 else ANSWERED
-    await make_current(stage.client, FORMER)
-    campaign_id = await stage.a_campaign(retry_policy=QUICK["retry_policy"])
-    batch_id = await stage.another_batch(campaign_id, contacts=1, keep_open=True)
-    await stage.start(batch_id)
-    [first] = stage.contacts(batch_id)
-    await until(lambda: stage.contacts(batch_id)[0].status is ContactStatus.RETRYING)
+    world = world_of_builds
+    world.telephone.script = lambda _, call: BUSY if call == 1 else ANSWERED
+    await make_current(world.client, FORMER)
+    campaign_id = await world.a_campaign(retry_policy=QUICK["retry_policy"])
+    batch_id = await world.another_batch(campaign_id, contacts=1, keep_open=True)
+    await world.start(batch_id)
+    [first] = world.contacts(batch_id)
+    await until(lambda: world.contacts(batch_id)[0].status is ContactStatus.RETRYING)
 
-    await make_current(stage.client, NEXT)
-    await has_moved(stage.client, batch_id, NEXT)
-    await until(lambda: stage.contacts(batch_id)[0].status is ContactStatus.COMPLETED, seconds=20)
+    await make_current(world.client, NEXT)
+    await has_moved(world.client, batch_id, NEXT)
+    await until(lambda: world.contacts(batch_id)[0].status is ContactStatus.COMPLETED, seconds=20)
 
-    assert await build_of(stage.client, names.contact_workflow_id(batch_id, first.contact_id)) == FORMER
-    assert [call.attempt for call in stage.calls(batch_id)] == [1, 2]
+    assert await build_of(world.client, names.contact_workflow_id(batch_id, first.contact_id)) == FORMER
+    assert [call.attempt for call in world.calls(batch_id)] == [1, 2]
 
 
-async def test_housekeeping_moves_with_its_next_task(stage_of_builds: Stage) -> None:
-    client = stage_of_builds.client
+async def test_housekeeping_moves_with_its_next_task(world_of_builds: World) -> None:
+    client = world_of_builds.client
     await make_current(client, FORMER)
     await client.start_workflow(
         HOUSEKEEPING_WORKFLOW,
@@ -96,8 +96,8 @@ async def test_housekeeping_moves_with_its_next_task(stage_of_builds: Stage) -> 
                 await asyncio.sleep(0.1)
 
 
-async def test_without_names_of_builds_nothing_belongs_to_one(live_stage: Stage) -> None:
-    batch_id = await live_stage.a_batch()
-    await (await live_stage.start(batch_id)).result()
+async def test_without_names_of_builds_nothing_belongs_to_one(live_world: World) -> None:
+    batch_id = await live_world.a_batch()
+    await (await live_world.start(batch_id)).result()
 
-    assert await build_of(live_stage.client, names.batch_workflow_id(batch_id)) == ""
+    assert await build_of(live_world.client, names.batch_workflow_id(batch_id)) == ""

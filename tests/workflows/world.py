@@ -1,4 +1,4 @@
-"""A stage for the real workflows and activities: fake stores, a scripted telephone, a clock that skips."""
+"""A world for the real workflows and activities: fake stores, a scripted telephone, a clock that skips."""
 
 import asyncio
 from collections import defaultdict
@@ -127,7 +127,7 @@ class SkippedSlots(FakeSlotStore):
 class Telephone(FakeProvider):
     """Takes dials and tells their story at once, before it has answered the dial itself."""
 
-    stage: "Stage" = field(init=False)
+    world: "World" = field(init=False)
     script: Script = lambda _request, _call: ANSWERED
     tables: Tables = field(default_factory=Tables)
     calls_of: dict[ContactId, int] = field(default_factory=lambda: defaultdict(int))
@@ -144,7 +144,7 @@ class Telephone(FakeProvider):
             event = (
                 word if isinstance(word, StatusEvent) else StatusEvent(status=word, happened_at=server_time())
             )
-            await asyncio.ensure_future(self.stage.hear(request.execution_id, event))
+            await asyncio.ensure_future(self.world.hear(request.execution_id, event))
         if self.once_told is not None:
             await self.once_told(request)
         return await super().place_call(request)
@@ -155,7 +155,7 @@ def _event(word: CallStatus | StatusEvent) -> StatusEvent:
 
 
 @dataclass
-class Stage:
+class World:
     """Everything one test plays with."""
 
     env: WorkflowEnvironment
@@ -307,24 +307,24 @@ async def a_real_server(
 
 
 @asynccontextmanager
-async def a_stage(
+async def a_world(
     server: WorkflowEnvironment, builds: Sequence[str | None] = (None,)
-) -> AsyncIterator[Stage]:
+) -> AsyncIterator[World]:
     """Raise the curtain on a fresh server with all of Apollo's workers, those of workflows for each build."""
     async with server as env:
         tables = Tables(claims_need_slots=True)
         telephone = Telephone(tables=tables)
         slots = SkippedSlots(tables, env)
-        stage = Stage(env=env, tables=tables, telephone=telephone, slots=slots)
-        telephone.stage = stage
+        world = World(env=env, tables=tables, telephone=telephone, slots=slots)
+        telephone.world = world
         async with AsyncExitStack() as workers:
-            for worker in _workers(stage, builds):
+            for worker in _workers(world, builds):
                 await workers.enter_async_context(worker)
-            yield stage
+            yield world
 
 
-def _workers(stage: Stage, builds: Sequence[str | None]) -> list[Worker]:
-    client, tables, telephone = stage.client, stage.tables, stage.telephone
+def _workers(world: World, builds: Sequence[str | None]) -> list[Worker]:
+    client, tables, telephone = world.client, world.tables, world.telephone
     calls, contacts, batches = FakeCallStore(tables), FakeContactStore(tables), FakeBatchStore(tables)
     of_batch, directory = BatchWorkflows(client), ContactWorkflows(client)
     reschedules = FakeRescheduleStore(tables)
@@ -336,7 +336,7 @@ def _workers(stage: Stage, builds: Sequence[str | None]) -> list[Worker]:
         calls,
         circuit=circuit,
         rate_limiter=rate_limiter,
-        metrics=stage.metrics,
+        metrics=world.metrics,
         limits=LIMITS,
         clock=server_time,
     )
@@ -348,14 +348,14 @@ def _workers(stage: Stage, builds: Sequence[str | None]) -> list[Worker]:
         limits=LIMITS,
         clock=server_time,
     )
-    of_slots = SlotActivities(stage.slots, directory, server_time)
+    of_slots = SlotActivities(world.slots, directory, server_time)
     of_contacts = ContactActivities(
         contacts,
         calls,
         suppressions=FakeSuppressionStore(tables),
         reports=of_batch,
         directory=directory,
-        metrics=stage.metrics,
+        metrics=world.metrics,
         limits=LIMITS,
         clock=server_time,
     )
@@ -363,7 +363,7 @@ def _workers(stage: Stage, builds: Sequence[str | None]) -> list[Worker]:
     housekeeping = HousekeepingActivities(batches, reschedules, of_batch, server_clock)
     delivering = DeliveryActivities(FakeEndingStore(tables), directory, of_batch, server_clock)
     webhooks = WebhookActivities(no_webhooks(server_clock))
-    retention = RetentionActivities(nothing_outdated(stage.tables, server_clock))
+    retention = RetentionActivities(nothing_outdated(world.tables, server_clock))
     zones = NumberZoneActivities(FakeNumberZoneStore(tables), of_batch)
     beating = [HeartbeatInterceptor()]
     of_workflows = [
