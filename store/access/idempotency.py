@@ -35,8 +35,8 @@ _HELD = text(
     " AND classid = CAST(:high AS oid) AND objid = CAST(:low AS oid))"
 )
 _FORGET_SOME = text(
-    "DELETE FROM idempotency_keys WHERE ctid IN (SELECT ctid FROM idempotency_keys"
-    " WHERE finished_at <= now() - CAST(:kept_for AS interval) LIMIT :at_once FOR UPDATE SKIP LOCKED)"
+    "DELETE FROM idempotency_keys WHERE ctid = ANY(ARRAY(SELECT ctid FROM idempotency_keys"
+    " WHERE finished_at <= now() - CAST(:kept_for AS interval) LIMIT :at_once FOR UPDATE SKIP LOCKED))"
 )
 
 

@@ -34,7 +34,8 @@ _UNFINISHED = batches.c.status.not_in(sorted(TERMINAL_BATCH))
 # As the index says it.
 _IS_UNFINISHED = batches.c.status.in_(["pending", "in_progress", "paused"])
 # Nobody asks for zones without a fallback, which stays once it is there. Both rows are locked, so that the
-# mark is not set over that of a change to ask, which is under way.
+# mark is not set over that of a change to ask, which is under way. Read once, as a CTE: a subquery of IN may
+# be read again for each row, and lock others than before.
 _UNASKED = (
     select(batches.c.batch_id)
     .join_from(batches, campaigns, batches.c.campaign_id == campaigns.c.campaign_id)
@@ -45,10 +46,11 @@ _UNASKED = (
     )
     .limit(bindparam("room", type_=Integer))
     .with_for_update(key_share=True, skip_locked=True)
+    .cte("unasked")
 )
 _MARK_UNASKED = (
     update(batches)
-    .where(batches.c.batch_id.in_(_UNASKED))
+    .where(batches.c.batch_id.in_(select(_UNASKED.c.batch_id)))
     .values(zones_version=bindparam("version", type_=Text))
 )
 _RULES = (

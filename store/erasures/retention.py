@@ -52,23 +52,23 @@ _MARK_BATCH = text(
 ).bindparams(bindparam("now", type_=INSTANT))
 _FINISH = text(
     """
-    UPDATE contacts SET erased_at = erased_at WHERE contact_id IN (
+    UPDATE contacts SET erased_at = erased_at WHERE contact_id = ANY(ARRAY(
         SELECT contact_id FROM contacts
         WHERE erased_at < :before AND phone_number <> '' AND NOT EXISTS (
             SELECT FROM calls WHERE calls.contact_id = contacts.contact_id
                 AND call_status IN ('queued', 'ringing', 'in_progress')
         )
         ORDER BY erased_at LIMIT :limit FOR NO KEY UPDATE SKIP LOCKED
-    )
+    ))
     """
 ).bindparams(_before)
 
 _FORGET_HASHES = text(
     """
-    UPDATE calls SET number_hash = NULL, hash_until = NULL WHERE execution_id IN (
+    UPDATE calls SET number_hash = NULL, hash_until = NULL WHERE execution_id = ANY(ARRAY(
         SELECT execution_id FROM calls WHERE hash_until < :now
         ORDER BY hash_until LIMIT :limit FOR NO KEY UPDATE SKIP LOCKED
-    )
+    ))
     """
 ).bindparams(bindparam("now", type_=INSTANT))
 

@@ -114,12 +114,12 @@ _DISABLE = text(
 _FAIL_UNDELIVERABLE = text(
     """
     UPDATE webhook_deliveries SET state = 'failed', due_at = NULL, updated_at = :now
-    WHERE delivery_id IN (
+    WHERE delivery_id = ANY(ARRAY(
         SELECT delivery_id FROM webhook_endpoints AS endpoint JOIN webhook_deliveries USING (endpoint_id)
         WHERE state = 'pending' AND NOT enabled
             AND (endpoint.deleted_at IS NOT NULL OR type <> 'endpoint.test')
         LIMIT :limit FOR UPDATE OF webhook_deliveries SKIP LOCKED
-    )
+    ))
     """
 )
 _FORGET_DELIVERIES = text(

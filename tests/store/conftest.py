@@ -1,5 +1,6 @@
 """What the store's tests share."""
 
+import re
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -14,6 +15,8 @@ from tests.conftest import a_database
 from tests.store.emptied_tables import delete, truncate
 from tests.store.scenes import Stores, World
 
+LOCKED_IN_SUBQUERY = re.compile(r"\bIN\s*\(\s*SELECT\b(?:[^()]|\([^()]*\))*\bSKIP LOCKED\s*\)", re.IGNORECASE)
+
 
 @pytest.fixture(scope="session")
 async def session_engine(postgres: EmbeddedPostgres) -> AsyncIterator[AsyncEngine]:
@@ -21,6 +24,7 @@ async def session_engine(postgres: EmbeddedPostgres) -> AsyncIterator[AsyncEngin
     with a_database(postgres) as address:
         engine = create_store_engine(address)
         event.listen(engine.sync_engine, "before_cursor_execute", refuse_untyped_parameters)
+        event.listen(engine.sync_engine, "before_cursor_execute", refuse_locks_read_again)
         yield engine
         await engine.dispose()
 
@@ -41,6 +45,13 @@ def refuse_untyped_parameters(
     binds = context.compiled.binds
     untyped = sorted(name for name, each in binds.items() if isinstance(each.type, NullType))
     assert not untyped, f"{untyped} of {statement}"
+
+
+def refuse_locks_read_again(
+    connection: object, cursor: object, statement: str, parameters: object, context: object, many: bool
+) -> None:
+    """A plan may read a subquery of IN once for each row, and each time it locks others, beyond its limit."""
+    assert not LOCKED_IN_SUBQUERY.search(statement), statement
 
 
 @pytest.fixture
