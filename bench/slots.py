@@ -113,7 +113,10 @@ def _idle_spans(
     spans = [("first calls of all slots", (first_call, at)) for at, _ in story.given[:limit]]
     for call in calls:
         spans.append(("from start of contact to call", (given[call.contact_id], call.began_at)))
-        spans.append(("from end of call to report", (call.ended_at, returned[call.contact_id])))
+        if (
+            reported_at := returned.get(call.contact_id)
+        ) is not None:  # a batch may end before its last report
+            spans.append(("from end of call to report", (call.ended_at, reported_at)))
     # Slots are alike: the first one that came back is taken to be the first one given again.
     for (came_back, _), (went_out, _) in zip(story.returned, story.given[limit:], strict=False):
         span = (came_back, went_out)
