@@ -7,7 +7,7 @@ leave no event: nobody watches this batch, and an activity that is shorter than 
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import httpx
@@ -15,8 +15,9 @@ from rich.console import Console
 from rich.table import Table
 from temporalio.api.enums.v1 import EventType
 from temporalio.api.history.v1 import HistoryEvent
-from temporalio.client import Client
+from temporalio.client import Client, WorkflowExecution
 
+from activities.bounded_gather import gather_bounded
 from bench.figures import Figure, Size
 from bench.full_path import rate_of, start_batch
 from embedded.stack import RunningStack
@@ -65,22 +66,15 @@ async def measure_actions(stack: RunningStack, *, contacts: int, limit: int) -> 
 
 async def _costs(client: Client, batch_id: str) -> dict[str, Cost]:
     costs: dict[str, Cost] = {}
-    places = asyncio.Semaphore(_AT_ONCE)
 
-    async def count(workflow_type: str, workflow_id: str, run_id: str) -> None:
-        async with places:
-            async for event in client.get_workflow_handle(workflow_id, run_id=run_id).fetch_history_events():
-                costs.setdefault(workflow_type, Cost()).add(event)
+    async def count(run: WorkflowExecution) -> None:
+        cost = costs.setdefault(run.workflow_type, Cost())
+        async for event in client.get_workflow_handle(run.id, run_id=run.run_id).fetch_history_events():
+            cost.add(event)
 
-    async with asyncio.TaskGroup() as counting:
-        async for each in _runs(client, batch_id):
-            counting.create_task(count(*each))
+    runs = [each async for each in client.list_workflows(f"BatchId = '{batch_id}'")]
+    await gather_bounded(runs, count, at_once=_AT_ONCE)
     return costs
-
-
-async def _runs(client: Client, batch_id: str) -> AsyncIterator[tuple[str, str, str]]:
-    async for each in client.list_workflows(f"BatchId = '{batch_id}'"):
-        yield each.workflow_type, each.id, each.run_id
 
 
 def action_figures(costs: Mapping[str, Cost], contacts: int) -> Sequence[Figure]:

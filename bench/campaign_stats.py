@@ -5,12 +5,10 @@ Every query is explained as it was run; what it reads of contacts, batches and c
 
 import argparse
 import asyncio
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from statistics import median
 from time import perf_counter
 
@@ -19,16 +17,15 @@ from rich.table import Table
 from sqlalchemy import event, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from bench.stored_history import a_database
 from domain.batch import NewBatch
 from domain.campaign import Campaign, CampaignRules
 from domain.contact import NewContact
 from domain.identity import OrganizationId
-from embedded.postgres import EmbeddedPostgres
 from store.batches.repository import PostgresBatchStore
 from store.campaigns.repository import PostgresCampaignStore
 from store.database.engine import create_store_engine, single_statement, transaction
 from store.database.ids import mint
-from store.migrations import upgrade
 
 ORGANIZATION = OrganizationId("org_bench")
 BATCHES = 10
@@ -149,16 +146,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--contacts", type=int, default=100_000)
     contacts = parser.parse_args().contacts
-    with tempfile.TemporaryDirectory(prefix="apollo-bench-") as folder:
-        Path(folder).chmod(0o755)  # under root the server runs as another user
-        server = EmbeddedPostgres(Path(folder), durable=False)
-        server.start()
-        try:
-            server.create_database("bench")
-            upgrade(server.url("bench"))
-            asyncio.run(run(server.url("bench"), contacts))
-        finally:
-            server.stop()
+    with a_database() as database_url:
+        asyncio.run(run(database_url, contacts))
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ import httpx
 from rich.console import Console
 from rich.table import Table
 
-from bench.figures import Figure, Size
+from bench.figures import Figure, Size, percentile
 from bench.processor_time import processor_seconds
 from embedded.stack import RunningStack
 
@@ -121,7 +121,7 @@ def show_preview(console: Console, measured: Sequence[Previewed], contacts: int)
     ):
         table.add_column(column, justify="right")
     for each in measured:
-        slowest = sorted(each.waits)[int(len(each.waits) * 0.99)]
+        slowest = percentile(each.waits, 0.99)
         figures = (each.calls, each.courses, each.simulated)
         table.add_row(
             f"{each.seconds:.1f}",
