@@ -9,6 +9,7 @@ import random
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 
 import structlog
 from temporalio import activity
@@ -55,6 +56,7 @@ class HousekeepingActivities:
         self._batches = batches
         self._reschedules = reschedules
         self._engine = engine
+        self._is_signalled = partial(is_signalled, engine)
         self._clock = clock
 
     @activity.defn
@@ -109,7 +111,7 @@ class HousekeepingActivities:
         if not resting:
             return 0
         await self._engine.ping()
-        signalled = await gather_bounded(resting, self._signal, at_once=AT_ONCE)
+        signalled = await gather_bounded(resting, self._is_signalled, at_once=AT_ONCE)
         roused = [batch_id for batch_id, was_told in zip(resting, signalled, strict=True) if was_told]
         await self._batches.mark_roused(roused, before)
         _log.info("resting batches signalled late", batches=len(roused))
@@ -135,14 +137,11 @@ class HousekeepingActivities:
 
     async def _announce(self, changed: UnannouncedRules) -> bool:
         """Signal every batch of a campaign; only then is its change done with."""
-        if not all(await gather_bounded(changed.batches, self._signal, at_once=AT_ONCE)):
+        if not all(await gather_bounded(changed.batches, self._is_signalled, at_once=AT_ONCE)):
             return False
         await self._reschedules.mark_announced(changed.campaign_id, changed.touched_at)
         _log.info("changed rules signalled late", campaign_id=changed.campaign_id)
         return True
-
-    async def _signal(self, batch_id: BatchId) -> bool:
-        return await is_signalled(self._engine, batch_id)
 
     @property
     def all(self) -> tuple[Callable[..., object], ...]:
