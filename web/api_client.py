@@ -130,7 +130,7 @@ class Api:
         return await self._answer(request, stream=True)
 
     async def follow(self, *path: str) -> httpx.Response:
-        """Open a stream of events; whoever asked closes it."""
+        """Open a stream of events; the caller closes it."""
         timeout = httpx.Timeout(READ_SECONDS, read=SILENCE_SECONDS)
         request = self.followers.build_request("GET", _url(path), headers=self._headers(), timeout=timeout)
         return await self._answer(request, stream=True, client=self.followers)

@@ -5,11 +5,11 @@ import hashlib
 from collections.abc import Sequence
 from tempfile import SpooledTemporaryFile
 
-from starlette.datastructures import FormData, UploadFile
+from starlette.datastructures import FormData
 from starlette.responses import Response
 
 from web.api_client import JsonObject, Upload
-from web.new_batch import copied
+from web.new_batch import NO_FILE, chosen_file, copied
 from web.visit import Visit, acting
 
 ENDS = ("busy", "no_answer", "failed", "max_retries_reached", "completed", "skipped")
@@ -21,9 +21,8 @@ _AT_A_TIME = 1024 * 1024
 async def append(visit: Visit) -> Response:
     """Add the people of a file to a batch; the same form with the same file is one request."""
     form, batch_id = await visit.request.form(), visit.path_params["batch_id"]
-    file = form.get("file")
-    if not isinstance(file, UploadFile) or not file.size:
-        visit.say("Choose a CSV file with at least one contact.", is_bad=True)
+    if (file := chosen_file(form)) is None:
+        visit.say(NO_FILE, is_bad=True)
         return visit.go(f"/batches/{batch_id}")
     content = await asyncio.to_thread(copied, file)
     try:

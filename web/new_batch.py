@@ -19,6 +19,7 @@ from web.visit import Visit, acting, signed_in, told
 CAMPAIGNS = 500
 IN_MEMORY = 1024 * 1024
 """Of a file that waits; what is more goes to the disk, where it has no name."""
+NO_FILE = "Choose a CSV file with at least one contact."
 FIELDS = ("campaign_id", "name", "concurrency_limit", "scheduled_start", "scheduled_end")
 _WITHOUT_PREVIEW = (HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED)
 
@@ -36,9 +37,8 @@ async def new_batch(visit: Visit) -> Response:
 async def keep_file(visit: Visit) -> Response:
     """Keep the file until its batch is started."""
     form = await visit.request.form()
-    file = form.get("file")
-    if not isinstance(file, UploadFile) or not file.size:
-        visit.say("Choose a CSV file with at least one contact.", is_bad=True)
+    if (file := chosen_file(form)) is None:
+        visit.say(NO_FILE, is_bad=True)
         return visit.go("/batches/new")
     content = await asyncio.to_thread(copied, file)
     rows = await asyncio.to_thread(_rows, content)
@@ -135,8 +135,14 @@ def _fields(form: FormData) -> dict[str, str]:
     return {name: text for name, text in texts.items() if text}
 
 
+def chosen_file(form: FormData) -> UploadFile | None:
+    """Return the file of a form, None where none or an empty one was chosen."""
+    file = form.get("file")
+    return file if isinstance(file, UploadFile) and file.size else None
+
+
 def copied(file: UploadFile) -> "SpooledTemporaryFile[bytes]":
-    """Return a copy of a file, which the request takes with it at its end; whoever asked closes it."""
+    """Return a copy of a file, which the request takes with it at its end; the caller closes it."""
     kept: SpooledTemporaryFile[bytes] = SpooledTemporaryFile(max_size=IN_MEMORY)  # noqa: SIM115 - see above
     file.file.seek(0)
     shutil.copyfileobj(file.file, kept)
