@@ -5,6 +5,9 @@ from collections.abc import AsyncIterator
 import pytest
 
 from tests.api.world import World, build_world, shared_app
+from tests.store.conftest import emptied_engine, session_engine, shared_engine
+
+__all__ = ["emptied_engine", "session_engine", "shared_engine"]
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -13,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from activities.batches import BatchActivities
 from activities.messages import ActOnBatch
 from api.app import production_dependencies
-from api.assembly import assemble, create_app
+from api.assembly import assemble, install
 from domain.lifecycle import Action
 from settings import Settings
 from store.access.tokens import PostgresTokenStore
@@ -32,6 +33,7 @@ from tests.api.world import (
     bearer,
     created,
     errors_of,
+    shared_app,
 )
 
 pytestmark = pytest.mark.store
@@ -217,16 +219,17 @@ class Estate:
 
 
 @pytest.fixture
-async def estate(database_url: str, store_engine: AsyncEngine) -> AsyncIterator[Estate]:
-    clock, tokens = fakes.FakeClock(), PostgresTokenStore(store_engine, mint)
+async def estate(emptied_engine: AsyncEngine) -> AsyncIterator[Estate]:
+    engine, clock = emptied_engine, fakes.FakeClock()
+    tokens = PostgresTokenStore(engine, mint)
     caller = await tokens.create(ORGANIZATION, "night shift", SECRET, clock())
     await tokens.create(OTHER_ORGANIZATION, "other", OTHER_SECRET, clock())
-    settings = Settings(database_url=database_url)
-    app = create_app(production_dependencies(settings, store_engine, fakes.FakeEngine(), clock))
+    app = shared_app()
+    install(app, production_dependencies(Settings(), engine, fakes.FakeEngine(), clock))
     async with httpx.AsyncClient(
         transport=httpx.ASGITransport(app), base_url="http://apollo.test", headers=bearer(SECRET)
     ) as client:
-        bare = Estate(client, store_engine, {}, caller.token_id)
+        bare = Estate(client, engine, {}, caller.token_id)
         yield replace(bare, ids=await an_estate(bare))
 
 
@@ -295,15 +298,24 @@ async def test_accepted_write_leaves_one_entry_that_names_its_token(estate: Esta
     )
 
 
+@asynccontextmanager
+async def a_log_that_refuses(estate: Estate) -> AsyncIterator[None]:
+    await estate.run("ALTER TABLE audit_log ADD CONSTRAINT refuses CHECK (false) NOT VALID")
+    try:
+        yield
+    finally:
+        await estate.run("ALTER TABLE audit_log DROP CONSTRAINT refuses")
+
+
 @pytest.mark.parametrize("write", EACH)
 async def test_write_and_its_entry_are_one_transaction(estate: Estate, write: Write) -> None:
     for path in write.after:
         await estate.send("POST", path, {})
     tables = ("campaigns", "batches", "contacts", "suppressions", "tokens", "webhook_endpoints")
     before = await estate.dump(*tables)
-    await estate.run("ALTER TABLE audit_log ADD CHECK (false) NOT VALID")
 
-    answer = await estate.send(write.method, write.path, write.request)
+    async with a_log_that_refuses(estate):
+        answer = await estate.send(write.method, write.path, write.request)
 
     assert answer.status_code == 500
     assert await estate.dump(*tables) == before
