@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 import httpx
 import psutil
 
-from tests.e2e.test_operator_signals import WRONG_SIGNALS
+from tests.e2e.operators.test_operator_signals import WRONG_SIGNALS
 from tests.hostile.blows import frozen
 from tests.storms.crowd import COOLDOWN_MINUTES, FINAL, MAX_RETRIES, WAITING, Crowd
 from tests.storms.link import CALM, Weather
