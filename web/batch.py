@@ -98,6 +98,7 @@ def _progress(found: JsonObject, activity: JsonObject | None) -> dict[str, Any]:
         "top": top(minutes),
         "hours": sorted((activity or {}).get("calls_by_hour", {}).items()),
         "newest": (activity or {}).get("newest_calls", []),
+        "calls_are_known": activity is not None,
     }
 
 

@@ -1,77 +1,97 @@
-"""Overview: campaigns, batches that are not over, live calls against limits, and what needs attention."""
+"""Overview: campaigns, batches, live calls against limits, and what needs attention."""
 
 import asyncio
 from collections import defaultdict
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from starlette.responses import Response
 
-from web.api_client import Api, JsonObject, all_or_none
-from web.charts import Minute, calls_by_minute, columns, share_bar, top
-from web.pages import tone
+from web.api_client import Api, JsonObject, Page, all_or_none
+from web.batch import OVER
+from web.charts import calls_by_minute, columns, share_bar, top
+from web.pages import parsed, tone
 from web.visit import Visit, signed_in
 
 UNFINISHED = ("in_progress", "paused", "pending")
 SHOWN = 50
+SHOWN_OVER = 10
 LOOKED_AT = 20
 """Batches of which is asked why they do not dial; the newest first."""
 AT_ONCE = 4
 FRESH_SECONDS = 5.0
+FRESH_SECONDS_OF_THOSE_OVER = 60.0
+DRAWN = timedelta(hours=1)
+"""How far back the API tells calls by the minute."""
 
 
 @signed_in
 async def overview(visit: Visit) -> Response:
-    """Show everything that runs, and everything that should."""
-    campaigns, batches = await asyncio.gather(
+    """Show everything that runs, everything that should, and what ended last."""
+    campaigns, batches, over = await asyncio.gather(
         visit.api.page("campaigns", query={"limit": SHOWN}),
         visit.api.page("batches", query={"status": UNFINISHED, "limit": SHOWN}),
+        visit.api.page("batches", query={"status": OVER, "limit": SHOWN_OVER}),
     )
+    now = datetime.now(UTC)
     running = [each for each in batches.items if each["status"] != "pending"]
-    looks = await _look_at(visit.api, running[:LOOKED_AT])
-    minutes = _minutes(looks)
-    names = {each["campaign_id"]: each["name"] for each in campaigns.items}
+    looked_at = running[:LOOKED_AT]
+    debugs, activities = await asyncio.gather(
+        _read(visit.api, "debug", looked_at),
+        _read(visit.api, "activity", [*looked_at, *_just_over(over, now)]),
+    )
     return visit.show(
         "overview.html",
         campaigns=campaigns,
         batches=batches,
-        names=names,
-        bars={each["batch_id"]: share_bar(each["counters"]) for each in batches.items},
+        over=over,
+        running=running,
+        names={each["campaign_id"]: each["name"] for each in campaigns.items},
+        bars={each["batch_id"]: share_bar(each["counters"]) for each in (*batches.items, *over.items)},
         capacity=_capacity(campaigns.items, batches.items),
-        attention=_attention(running, looks),
-        minutes=minutes,
-        columns=columns(minutes),
-        top=top(minutes),
-        unanswered=sum(1 for debug, _ in looks if debug is None),
-        unlooked=max(0, len(running) - LOOKED_AT),
+        attention=_attention(looked_at, debugs),
+        unanswered=debugs.count(None),
+        unlooked=len(running) - len(looked_at),
+        **_plot(activities, now),
     )
 
 
-async def _look_at(
-    api: Api, batches: Sequence[JsonObject]
-) -> list[tuple[JsonObject | None, JsonObject | None]]:
-    """Return debug and activity of each batch."""
+def _just_over(over: Page, now: datetime) -> list[JsonObject]:
+    """Return those whose last calls may be drawn yet."""
+    return [each for each in over.items if (at := parsed(each["updated_at"])) and now - at < DRAWN]
+
+
+async def _read(api: Api, what: str, batches: Sequence[JsonObject]) -> list[JsonObject | None]:
+    """Return what the API tells of each batch, None where it does not answer."""
     gate = asyncio.Semaphore(AT_ONCE)
 
-    async def look(batch_id: str) -> tuple[JsonObject | None, JsonObject | None]:
+    async def read(batch: JsonObject) -> JsonObject | None:
+        seconds = FRESH_SECONDS_OF_THOSE_OVER if batch["status"] in OVER else FRESH_SECONDS
         async with gate:
-            debug, activity = await all_or_none(
-                api.recent("batches", batch_id, "debug", seconds=FRESH_SECONDS),
-                api.recent("batches", batch_id, "activity", seconds=FRESH_SECONDS),
-            )
-            return debug, activity
+            [told] = await all_or_none(api.recent("batches", batch["batch_id"], what, seconds=seconds))
+            return told
 
-    return list(await asyncio.gather(*(look(each["batch_id"]) for each in batches)))
+    return list(await asyncio.gather(*(read(each) for each in batches)))
 
 
-def _attention(
-    batches: Sequence[JsonObject], looks: Sequence[tuple[JsonObject | None, JsonObject | None]]
-) -> list[dict[str, Any]]:
+def _plot(activities: Sequence[JsonObject | None], now: datetime) -> dict[str, Any]:
+    """Return the calls of all batches by the minute, and whether any could be read."""
+    told = [each["calls_by_minute"] for each in activities if each is not None]
+    minutes = calls_by_minute(now, *told)
+    return {
+        "minutes": minutes,
+        "columns": columns(minutes),
+        "top": top(minutes),
+        "calls_are_known": bool(told) or not activities,
+    }
+
+
+def _attention(batches: Sequence[JsonObject], debugs: Sequence[JsonObject | None]) -> list[dict[str, Any]]:
     """Return every diagnosis and warning that is not healthy, the urgent ones first."""
     found = [
         {"batch": batch, "code": code, "tip": tip, "tone": tone(code)}
-        for batch, (debug, _) in zip(batches, looks, strict=False)
+        for batch, debug in zip(batches, debugs, strict=True)
         if debug is not None
         for code, tip in _troubles(debug)
     ]
@@ -111,9 +131,3 @@ def live_of(batch: JsonObject) -> int:
 def _limit_of(campaign: JsonObject) -> int | None:
     limit = campaign["metadata"].get("concurrency_limit")
     return limit if isinstance(limit, int) else None
-
-
-def _minutes(looks: Sequence[tuple[JsonObject | None, JsonObject | None]]) -> list[Minute]:
-    return calls_by_minute(
-        datetime.now(UTC), *(each["calls_by_minute"] for _, each in looks if each is not None)
-    )

@@ -56,14 +56,16 @@ class FakeApi:
             return answer(request)
         if request.method != "GET":
             return JSONResponse(self.objects.get(path, {"status": "done", "message": "Done"}))
-        return self._stored(path)
+        return self._stored(path, request.query_params.getlist("status"))
 
-    def _stored(self, path: str) -> Response:
+    def _stored(self, path: str, statuses: list[str]) -> Response:
         if path not in self.objects:
             return JSONResponse({"detail": "Not Found"}, status_code=404)
         stored = self.objects[path]
-        headers = {"X-Total-Count": str(len(stored))} if isinstance(stored, list) else {}
-        return JSONResponse(stored, headers=headers)
+        if not isinstance(stored, list):
+            return JSONResponse(stored)
+        wanted = [each for each in stored if not statuses or each["status"] in statuses]
+        return JSONResponse(wanted, headers={"X-Total-Count": str(len(wanted))})
 
 
 def a_world() -> FakeApi:

@@ -1,12 +1,14 @@
 """The overview: what runs, what needs attention, and what is said when nobody answers."""
 
+import re
+from datetime import UTC, datetime
 from http import HTTPStatus
 
 import pytest
 
 from tests.web.browser import a_visitor
 from tests.web.fake_api import a_world
-from tests.web.objects import a_batch, a_campaign, a_debug
+from tests.web.objects import a_batch, a_campaign, a_debug, an_activity
 
 
 async def test_running_batches_and_live_calls_against_their_limit_are_shown() -> None:
@@ -62,6 +64,58 @@ async def test_empty_world_says_what_to_do_first() -> None:
 
     assert "Make the first one" in page
     assert "Start one" in page
+    assert "Nobody was called yet." in page
+    assert "over" not in shown_headings(page)
+
+
+def shown_headings(page: str) -> list[str]:
+    """Return the ids of the page's sections."""
+    return re.findall(r'<h2 id="([^"]+)">', page)
+
+
+@pytest.mark.parametrize(
+    ("statuses", "calls", "told"),
+    [
+        pytest.param(["in_progress"], [], "No call of the batches that run has ended", id="none ended"),
+        pytest.param(["pending"], [], "No batch is running.", id="only one that waits for its start"),
+        pytest.param(["completed"], [], "No batch is running.", id="one that ended long ago"),
+        pytest.param(["in_progress"], None, "The calls could not be read just now.", id="not read"),
+    ],
+)
+async def test_plot_without_calls_says_why_it_is_empty(
+    statuses: list[str], calls: list[object] | None, told: str
+) -> None:
+    api = a_world()
+    api.objects["batches"] = [a_batch(status=each) for each in statuses]
+    api.objects["batches/btc_1/activity"] = an_activity(calls_by_minute=calls)
+    if calls is None:
+        api.refuse("GET", "batches/btc_1/activity", 503, detail="Database is unreachable")
+    async with a_visitor(api) as browser:
+        page = (await browser.open("/")).text
+
+    assert f'<p class="empty">{told}' in page
+
+
+async def test_batch_that_just_ended_is_found_and_its_calls_are_drawn() -> None:
+    api = a_world()
+    now = datetime.now(UTC).isoformat()
+    api.objects["batches"] = [a_batch(status="completed", updated_at=now)]
+    async with a_visitor(api) as browser:
+        page = (await browser.open("/")).text
+
+    assert "over" in shown_headings(page)
+    assert 'href="/batches/btc_1">north side</a>' in page
+    assert "5 in the last 15 minutes, at most 5 in a minute" in page
+    assert "Nothing: no batch is running." in page
+
+
+async def test_calls_of_batches_that_ended_long_ago_are_not_asked_for() -> None:
+    api = a_world()
+    api.objects["batches"] = [a_batch(status="completed")]
+    async with a_visitor(api) as browser:
+        await browser.open("/")
+
+    assert ("GET", "batches/btc_1/activity") not in api.asked
 
 
 async def test_api_that_is_away_is_said_and_the_page_comes_back_by_itself() -> None:
