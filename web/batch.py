@@ -75,7 +75,7 @@ async def batch(visit: Visit) -> Response:
         ends=ENDS,
         not_reached=NOT_REACHED,
         key=uuid4().hex,
-        remedy=_remedy(found, debug),
+        remedy=debug and remedy_for(found, debug),
         temporal_url=_temporal_url(visit.web, debug),
         **_progress(found, activity),
     )
@@ -102,8 +102,9 @@ def _progress(found: JsonObject, activity: JsonObject | None) -> dict[str, Any]:
     }
 
 
-def _remedy(found: JsonObject, debug: JsonObject | None) -> Act | None:
-    if debug is None or (debug["diagnosis"] == "paused" and found["paused_by"] == "campaign"):
+def remedy_for(found: JsonObject, debug: JsonObject) -> Act | None:
+    """Return what the tip asks for, where a button of the batch can do it."""
+    if debug["diagnosis"] == "paused" and found["paused_by"] == "campaign":
         return None
     return REMEDIES.get(debug["diagnosis"])
 
@@ -133,6 +134,7 @@ async def contacts(visit: Visit) -> Response:
         batch=found,
         contacts=page,
         wanted=wanted.get("status", ""),
+        is_over=found["status"] in OVER,
         statuses=CONTACT_STATUSES,
         skip=skip,
         limit=CONTACTS,

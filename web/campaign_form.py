@@ -10,8 +10,9 @@ from web.api_client import JsonObject
 
 DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 RETRY_ON = ("busy", "no_answer", "failed", "unknown", "voicemail")
-SPANS = 3
-"""Windows of a day that the form has room for, where the campaign has no more."""
+SPANS = 2
+"""Windows of a day that the form has room for, where the campaign has fewer."""
+MOST_SPANS = 10
 CAPS = 3
 NEW: JsonObject = {
     "name": "",
@@ -151,9 +152,9 @@ def windows_of(day: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def spans_of(fields: Fields, day: str) -> range:
-    """Return the places of the windows that the form shows for a day."""
-    filled = [place for place in range(10) if fields.get(f"working_hours.{day}.{place}.start")]
-    return range(max(SPANS, *(place + 1 for place in filled)) if filled else SPANS)
+    """Return the places of the windows that the form shows for a day, an empty one among them."""
+    filled = [place for place in range(MOST_SPANS) if fields.get(f"working_hours.{day}.{place}.start")]
+    return range(min(MOST_SPANS, max([SPANS, *(place + 2 for place in filled)])))
 
 
 def _day_fields(day: str, hours: Mapping[str, Any]) -> Fields:
@@ -171,7 +172,8 @@ def _day_fields(day: str, hours: Mapping[str, Any]) -> Fields:
 def _day(fields: Fields, day: str) -> JsonObject:
     prefix = f"working_hours.{day}"
     spans = [
-        {edge: fields.get(f"{prefix}.{place}.{edge}", "") for edge in ("start", "end")} for place in range(10)
+        {edge: fields.get(f"{prefix}.{place}.{edge}", "") for edge in ("start", "end")}
+        for place in range(MOST_SPANS)
     ]
     windows = [span for span in spans if any(span.values())]
     is_on = f"{prefix}.enabled" in fields

@@ -9,7 +9,7 @@ from typing import Any
 from starlette.responses import Response
 
 from web.api_client import Api, JsonObject, Page, all_or_none
-from web.batch import OVER
+from web.batch import OVER, Act, remedy_for
 from web.charts import calls_by_minute, columns, share_bar, top
 from web.pages import parsed, tone
 from web.visit import Visit, signed_in
@@ -90,18 +90,21 @@ def _plot(activities: Sequence[JsonObject | None], now: datetime) -> dict[str, A
 def _attention(batches: Sequence[JsonObject], debugs: Sequence[JsonObject | None]) -> list[dict[str, Any]]:
     """Return every diagnosis and warning that is not healthy, the urgent ones first."""
     found = [
-        {"batch": batch, "code": code, "tip": tip, "tone": tone(code)}
+        {"batch": batch, "code": code, "tip": tip, "tone": tone(code), "remedy": remedy}
         for batch, debug in zip(batches, debugs, strict=True)
         if debug is not None
-        for code, tip in _troubles(debug)
+        for code, tip, remedy in _troubles(batch, debug)
     ]
     return sorted(found, key=lambda each: each["tone"] != "bad")
 
 
-def _troubles(debug: JsonObject) -> list[tuple[str, str]]:
-    diagnosis = debug["diagnosis"]
-    own = [] if diagnosis in ("healthy", "completed") else [(diagnosis, debug["diagnostics"]["tip"])]
-    return own + [(each["code"], each["tip"]) for each in debug.get("warnings") or []]
+def _troubles(batch: JsonObject, debug: JsonObject) -> list[tuple[str, str, Act | None]]:
+    others: list[tuple[str, str, Act | None]] = [
+        (each["code"], each["tip"], None) for each in debug.get("warnings") or []
+    ]
+    if debug["diagnosis"] in ("healthy", "completed"):
+        return others
+    return [(debug["diagnosis"], debug["diagnostics"]["tip"], remedy_for(batch, debug)), *others]
 
 
 def _capacity(campaigns: Sequence[JsonObject], batches: Sequence[JsonObject]) -> list[dict[str, Any]]:

@@ -247,6 +247,31 @@ async def test_contacts_are_listed_by_status_and_in_parts() -> None:
     assert "status=no_answer&amp;skip=100" in page or "status=no_answer&skip=100" in page
 
 
+@pytest.mark.parametrize(
+    ("status", "every"),
+    [
+        pytest.param("in_progress", 5, id="while it goes on"),
+        pytest.param("completed", 0, id="once it is over"),
+    ],
+)
+async def test_contacts_are_kept_fresh_while_they_change(status: str, every: int) -> None:
+    api = a_world()
+    api.objects["batches/btc_1"] = a_batch(status=status)
+    async with a_visitor(api) as browser:
+        page = (await browser.open("/batches/btc_1/contacts")).text
+
+    assert f'<body data-every="{every}">' in page
+    assert "1 contact</p>" in page
+
+
+async def test_progress_leads_to_the_contacts_of_each_status() -> None:
+    async with a_visitor(a_world()) as browser:
+        page = (await browser.open("/batches/btc_1")).text
+
+    assert '<a href="/batches/btc_1/contacts?status=in_progress">in flight</a>' in page
+    assert '<a href="/batches/btc_1/contacts?status=retrying">retrying</a>' in page
+
+
 async def test_unknown_batch_says_so() -> None:
     api = a_world()
     api.refuse("GET", "batches/btc_9", 404, detail="Batch not found")

@@ -10,7 +10,7 @@ from tests.web.browser import a_visitor
 from tests.web.fake_api import FakeApi, a_world
 from tests.web.objects import COUNTERS, WEEK, a_campaign
 from web.campaign import Span, week
-from web.campaign_form import body_of, changes, errors_by_field, fields_of
+from web.campaign_form import body_of, changes, errors_by_field, fields_of, spans_of
 
 STATS = {
     "campaign_id": "cmp_1",
@@ -103,6 +103,21 @@ def test_second_window_of_a_day_changes_the_hours_as_a_whole() -> None:
     }
     assert hours["sunday"]["enabled"] is False
     assert set(hours) == set(WEEK)
+
+
+@pytest.mark.parametrize(
+    ("filled", "shown"),
+    [
+        pytest.param(0, 2, id="none: two"),
+        pytest.param(1, 2, id="one: a second"),
+        pytest.param(2, 3, id="two: a third"),
+        pytest.param(10, 10, id="as many as a day may have"),
+    ],
+)
+def test_day_has_room_for_another_window(filled: int, shown: int) -> None:
+    fields = {f"working_hours.monday.{place}.start": "09:00" for place in range(filled)}
+
+    assert spans_of(fields, "monday") == range(shown)
 
 
 def test_errors_stand_beside_the_field_they_are_about() -> None:

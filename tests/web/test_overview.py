@@ -46,6 +46,18 @@ async def test_every_diagnosis_and_warning_that_is_not_healthy_is_shown_with_its
     assert "healthy" not in page
 
 
+async def test_batch_that_needs_something_has_the_button_that_its_tip_asks_for() -> None:
+    api = a_world()
+    api.objects["batches/btc_1/debug"] = a_debug(
+        diagnosis="worker_down", diagnostics={"stuck_pending": False, "tip": "Start the worker."}
+    )
+    async with a_visitor(api) as browser:
+        page = (await browser.open("/")).text
+
+    assert 'action="/batches/btc_1/act/dispatch"' in page
+    assert 'id="remedy-btc_1">Dispatch</button>' in page
+
+
 async def test_batches_that_could_not_be_asked_are_not_called_healthy() -> None:
     api = a_world()
     api.refuse("GET", "batches/btc_1/debug", 503, detail="Database is unreachable")
