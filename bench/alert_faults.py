@@ -21,11 +21,13 @@ from console.api_client import ApiClient, JsonObject
 from embedded.processes import ChildProcess
 from embedded.stack import RunningStack
 
-ORDINARY, BUSY_ONCE, NO_ANSWER_TO_THE_DIAL = "50", "04", "08"
+ORDINARY, BUSY_ONCE = "50", "04"
 """Last digits of numbers: what the simulator does with their calls."""
 CLIENTS = 4
-AT_REST_SECONDS = 6.5
-AT_WORK_SECONDS = 1.5
+DIALS_OF_A_WORKER = 100
+"""What Temporal's SDK runs at once of one queue's activities."""
+AT_REST_SECONDS = 8.0
+AT_WORK_SECONDS = 1.0
 _OPENER = build_opener(ProxyHandler({}))
 _people = itertools.count(55_000)
 
@@ -72,6 +74,18 @@ def frozen(stack: RunningStack, part: str) -> Iterator[None]:
                 each.resume()
 
 
+@contextmanager
+def _napping(stack: RunningStack, part: str) -> Iterator[None]:
+    """Let a part be frozen most of the time."""
+
+    def nap() -> None:
+        with frozen(stack, part):
+            time.sleep(AT_REST_SECONDS)
+
+    with _repeating(nap, every=AT_WORK_SECONDS):
+        yield
+
+
 def _freezing(part: str) -> Callable[[RunningStack], AbstractContextManager[None]]:
     return lambda stack: frozen(stack, part)
 
@@ -94,15 +108,24 @@ def _kill(stack: RunningStack, name: str) -> None:
 
 
 def _mend(stack: RunningStack) -> None:
-    """Start again what is dead, and wait until the API says that it can work."""
+    """Start again what is dead, and wait until every part lives and the API says that it can work."""
     end = time.monotonic() + 60
-    while time.monotonic() < end:
+    while not (_all_live(stack) and _api_is_ready(stack)):
+        if time.monotonic() > end:
+            raise TimeoutError("the stack did not come back")
         stack.pause(0.5)
-        try:
-            _OPENER.open(f"{stack.plan.api_url}/readyz", timeout=2).close()
-        except OSError:
-            continue
-        return
+
+
+def _all_live(stack: RunningStack) -> bool:
+    return all(each.exit_code is None for each in stack.children)
+
+
+def _api_is_ready(stack: RunningStack) -> bool:
+    try:
+        _OPENER.open(f"{stack.plan.api_url}/readyz", timeout=2).close()
+    except OSError:
+        return False
+    return True
 
 
 def _have_live_calls(stack: RunningStack, people: int) -> None:
@@ -148,8 +171,9 @@ def _cancelled_after(stack: RunningStack, batch_id: str) -> Iterator[None]:
 
 @contextmanager
 def _slow_provider(stack: RunningStack) -> Iterator[None]:
-    slow = call_people(stack, 90, limit=4, endings=(NO_ANSWER_TO_THE_DIAL, ORDINARY, ORDINARY))
-    with _cancelled_after(stack, slow):
+    """It answers only when it wakes, before dials are given up, and twice as many wait as a worker takes."""
+    slow = call_people(stack, 1500, limit=2 * DIALS_OF_A_WORKER)
+    with _cancelled_after(stack, slow), _napping(stack, "simulator"):
         yield
 
 
@@ -210,23 +234,6 @@ def _forged_webhooks(stack: RunningStack) -> Iterator[None]:
 
 
 @contextmanager
-def _tired_worker(stack: RunningStack) -> Iterator[None]:
-    """A worker that is away most of the time, and then works off what has waited."""
-    batch_id = call_people(stack, 200, limit=10)
-    processes = _processes(_part(stack, "worker"))
-
-    def rest() -> None:
-        for each in processes:
-            each.suspend()
-        time.sleep(AT_REST_SECONDS)
-        for each in processes:
-            each.resume()
-
-    with _cancelled_after(stack, batch_id), _repeating(rest, every=AT_WORK_SECONDS):
-        yield
-
-
-@contextmanager
 def _clients(stack: RunningStack, many: int) -> Iterator[None]:
     """Have so many clients ask for lists all the time, each for another part: equal reads are made once."""
     url, headers = f"{stack.plan.api_url}/api/v1/batches/", {"Authorization": f"Bearer {stack.token}"}
@@ -274,14 +281,13 @@ def _temporal(stack: RunningStack, *words: str) -> None:
 
 FAULTS: Mapping[str, Fault] = {
     "forged": Fault("webhooks are forged", ("ApolloWebhooksRefused",), _forged_webhooks),
-    "slow": Fault("dials go unanswered for long", ("ApolloDialsAreSlow",), _slow_provider),
+    "slow": Fault("the provider answers late", ("ApolloDialsAreSlow", "ApolloWorkWaits"), _slow_provider),
     "late": Fault("a batch's workflow is gone", ("ApolloContactsAreLate",), _batch_without_workflow),
     "wedged": Fault("workflows are wedged", ("ApolloWorkflowsFail",), _wedged_workflows),
     "provider": Fault(
         "the provider is frozen", ("ApolloProviderFails", "ApolloCallsDoNotEnd"), _provider_away
     ),
     "forgets": Fault("the provider forgets calls", ("ApolloCallsEndUnknown",), _provider_that_forgets),
-    "tired": Fault("the worker is away time and again", ("ApolloWorkWaits",), _tired_worker),
     "worker": Fault("the worker is frozen", ("ApolloWorkerDown",), _freezing("worker")),
     "api": Fault("the API is frozen", ("ApolloApiDown",), _freezing("api")),
     "postgres": Fault(
