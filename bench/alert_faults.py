@@ -26,8 +26,9 @@ ORDINARY, BUSY_ONCE = "50", "04"
 CLIENTS = 4
 DIALS_OF_A_WORKER = 100
 """What Temporal's SDK runs at once of one queue's activities."""
-AT_REST_SECONDS = 8.0
-AT_WORK_SECONDS = 1.0
+AT_REST_SECONDS = 6.5
+AT_WORK_SECONDS = 1.5
+"""Between two rests: a dial that is not answered in one of them is in the next, before it is given up."""
 _OPENER = build_opener(ProxyHandler({}))
 _people = itertools.count(55_000)
 

@@ -156,7 +156,11 @@ def seen_of(watch: Watch, fault: Fault) -> Seen:
 
 def _plan(folder: Path) -> StackPlan:
     (port,) = free_ports(1)
-    told = {"APOLLO_WEBHOOK_SECRET": SECRET, "APOLLO_WEBHOOK_SILENCE_SECONDS": "5"}
+    told = {
+        "APOLLO_WEBHOOK_SECRET": SECRET,
+        "APOLLO_WEBHOOK_SILENCE_SECONDS": "5",
+        "APOLLO_DIAL_TIMEOUT_SECONDS": "15",
+    }
     plan = quick_plan(folder, told, worker_metrics_port=port, webhook_secret=SecretStr(SECRET))
     sim = plan.settings.sim.model_copy(update={"talk_seconds": 3.0})
     return replace(plan, settings=plan.settings.model_copy(update={"sim": sim}))
