@@ -7,16 +7,17 @@ the next of them.
 """
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from sys import executable
 from typing import Any, cast
 
 from temporalio.api.common.v1 import RetryPolicy, WorkflowExecution
 from temporalio.api.history.v1 import ActivityTaskScheduledEventAttributes, HistoryEvent
+from temporalio.api.testservice.v1 import UnlockTimeSkippingRequest
 from temporalio.api.workflow.v1 import PendingActivityInfo, WorkflowExecutionInfo
 from temporalio.api.workflowservice.v1 import (
     DescribeWorkflowExecutionRequest,
@@ -38,6 +39,10 @@ from temporal.search_attributes import register_search_attributes
 _BETWEEN_LOOKS_SECONDS = 0.005
 _REFUSED_AFTER_SECONDS = 5.0
 """A workflow task that nobody completes for so long was refused by the server."""
+LOST_AFTER_SECONDS = 20.0
+"""An activity that ends for so long in no way, while nothing else happens, was lost by the server."""
+_LOCKED_AFTER_SECONDS = 3.0
+"""A clock that does not skip for so long, although nothing is under way, was locked and forgotten."""
 _TASK_TIMEOUT = timedelta(seconds=10)
 _NEVER = datetime.max.replace(tzinfo=UTC)
 _TICK = timedelta(milliseconds=1)
@@ -69,16 +74,16 @@ class SkippingServer(WorkflowEnvironment):
         self._moving = asyncio.Lock()
         self._runs: Mapping[str, _Run] = {}
         """The open runs, as they were seen last."""
-        self._in_task: Mapping[str, int] = {}
-        """The length of each run with an open workflow task, since `_in_task_since`."""
-        self._in_task_since = 0.0
+        self._at_work: Mapping[str, int] = {}
+        """The length of each run with an open workflow task or activity, since `_at_work_since`."""
+        self._at_work_since = 0.0
 
     @classmethod
     async def start(cls) -> "SkippingServer":
         """Start a server of one's own, for its clock is that of all its workflows."""
         server = await WorkflowEnvironment.start_time_skipping(
             data_converter=DATA_CONVERTER,
-            test_server_existing_path=str(Path(executable).with_name("temporal-test-server")),
+            test_server_existing_path=str(Path(sys.executable).with_name("temporal-test-server")),
         )
         watched = _Watched()
         env = cls(server, await server.connect_client(data_converter=DATA_CONVERTER, interceptors=[watched]))
@@ -123,24 +128,38 @@ class SkippingServer(WorkflowEnvironment):
             if until is not None and due is not None:
                 due = min(due, until)
             if due is None or due == _NEVER:
-                await self._time_out_refused_tasks()
+                await self._time_out_lost_work()
                 await asyncio.sleep(_BETWEEN_LOOKS_SECONDS)
                 return
             left = due - await self.get_current_time()
-            await self._server.sleep(max(left, timedelta()) + _TICK)
+            await self._skip(max(left, timedelta()) + _TICK)
 
-    async def _time_out_refused_tasks(self) -> None:
-        """Let a workflow task time out that the server refused: it is then tried again, as on a real one.
+    async def _skip(self, length: timedelta) -> None:
+        """Let so much of the server's time pass, also where it holds its clock for work that is none."""
+        skipping = asyncio.ensure_future(self._server.sleep(length))
+        while not (await asyncio.wait([skipping], timeout=_LOCKED_AFTER_SECONDS))[0]:
+            await self.client.test_service.unlock_time_skipping(UnlockTimeSkippingRequest())
+        await skipping
 
-        It refuses one whose timer fires while the task cancels it, and keeps the task open for ever.
+    async def _time_out_lost_work(self) -> None:
+        """Let work time out that nobody will end: it is then tried again, as on a real server.
+
+        The server refuses a workflow task whose timer fires while the task cancels it, and keeps the task
+        open for ever; seldom, under load, it gives a task to nobody.
         """
         now = asyncio.get_running_loop().time()
-        in_task = {run_id: run.length for run_id, run in self._runs.items() if run.is_in_task}
-        if not in_task or in_task != self._in_task:
-            self._in_task, self._in_task_since = in_task, now
-        elif now - self._in_task_since > _REFUSED_AFTER_SECONDS:
-            self._in_task = {}
-            await self._server.sleep(_TASK_TIMEOUT + _TICK)
+        at_work = {run_id: run.length for run_id, run in self._runs.items() if run.is_in_task or run.retries}
+        if not at_work or at_work != self._at_work:
+            self._at_work, self._at_work_since = at_work, now
+        elif now - self._at_work_since > self._patience():
+            stuck = {run_id: self._runs[run_id] for run_id in at_work}
+            sys.stderr.write(f"at {await self.get_current_time()} nobody ends the work of {stuck}\n")
+            self._at_work = {}
+            await self._skip(_TASK_TIMEOUT + _TICK)
+
+    def _patience(self) -> float:
+        is_in_task = any(run.is_in_task for run in self._runs.values())
+        return _REFUSED_AFTER_SECONDS if is_in_task else LOST_AFTER_SECONDS
 
     async def _next_due(self) -> datetime | None:
         """Return when the next timer fires; None while something is under way."""
@@ -196,8 +215,9 @@ class _Run:
     is_in_task: bool
     first_timer: datetime
     """When the first of its timers fires."""
-    retries: Mapping[str, RetryPolicy]
+    retries: Mapping[str, RetryPolicy] = field(repr=False)
     """How each activity that has not ended is tried again."""
+    last_events: Sequence[str]
 
 
 def _run_of(events: Sequence[HistoryEvent]) -> _Run:
@@ -208,6 +228,7 @@ def _run_of(events: Sequence[HistoryEvent]) -> _Run:
         is_in_task=under_way["task"] > 0,
         first_timer=min(_timers(events), default=_NEVER),
         retries=_retries(events),
+        last_events=[_kind(each) for each in events[-8:]],
     )
 
 
