@@ -53,6 +53,7 @@ def test_every_event_of_a_batch_arrives_although_the_worker_is_killed() -> None:
         world.wait_for_end(batch_id, every=0.5)
         world.wait_for(lambda: len(told(lines, "contact.finished")) == len(NUMBERS), PATIENCE_SECONDS)
         world.wait_for(lambda: len(told(lines, "batch.completed")) == 1, PATIENCE_SECONDS)
+        world.wait_for(lambda: not list(_pending(world)), PATIENCE_SECONDS)
 
         people = {str(each.pop("contact_id")): each for each in map(dict, world.contacts(batch_id))}
         finished = {str(each.pop("contact_id")): each for each in told(lines, "contact.finished").values()}
@@ -70,7 +71,6 @@ def test_every_event_of_a_batch_arrives_although_the_worker_is_killed() -> None:
         assert len(told(lines, "batch.started")) == 1
         started, completed = (min(told(lines, f"batch.{each}")) for each in ("started", "completed"))
         assert started < min(told(lines, "call.ended")) < completed
-        world.wait_for(lambda: not list(_pending(world)), PATIENCE_SECONDS)
 
 
 def _records(listed: object) -> list[dict[str, object]]:
