@@ -61,6 +61,7 @@ COURSES: Mapping[int, Course] = {
     20: Course("completed", 0, 1, (None, None), ("callback", None)),
     22: Course("completed", 1, 0, (None, None), ("refused", "refused")),
 }
+ENDS_AFTER_A_CUT = ("completed", "max_retries_reached")
 LATE = Course("completed", 0, 1, (None, None), ("promised", "promised"))
 
 
@@ -123,8 +124,11 @@ def people_of(world: World, batch_id: str) -> list[Json]:
 
 
 def calls_of(contact: Json) -> list[Json]:
-    """Return the calls that rang: of a dial that the kill cut it is known that nobody was called."""
-    return [each for each in contact["call_records"] if each["call_status"] != "failed"]
+    """Return the calls that rang, without a dial that the kill cut.
+
+    The simulator's own look-up proves that it called nobody; Jambonz' proves nothing.
+    """
+    return [each for each in contact["call_records"] if each["call_status"] not in ("failed", "unknown")]
 
 
 def course_of(contact: Json) -> Course:
@@ -159,7 +163,7 @@ def test_sixty_people_end_as_the_rules_say_although_the_worker_is_killed(world: 
 
     kill_the_worker(world, batch_id, seed)
     speaks_jambonz(world) if is_native else world.start_worker()
-    world.wait_for_end(batch_id, 120)
+    world.wait_for_end(batch_id, 150)
 
     contacts = people_of(world, batch_id)
     assert len(contacts) == PEOPLE
@@ -186,9 +190,13 @@ def as_told(course: Course, *, is_native: bool) -> Course:
 
 
 def assert_cut(contact: Json, course: Course) -> None:
-    """A dial that was cut has spent a retry, so the course may end earlier."""
+    """A dial that was cut has spent a retry, so the course may end earlier.
+
+    One that nobody can account for ends it, for the phone may have rung.
+    """
     found = course_of(contact)
-    assert contact["status"] in ("completed", "max_retries_reached")
+    is_unknown = contact["call_records"][-1]["call_status"] == "unknown"
+    assert contact["status"] == "failed" if is_unknown else contact["status"] in ENDS_AFTER_A_CUT
     told = set(zip(found.answered_by, found.dispositions, strict=True))
     assert told <= {*zip(course.answered_by, course.dispositions, strict=True), (None, None)}
 
