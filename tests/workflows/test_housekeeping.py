@@ -154,10 +154,18 @@ class Deployment:
         """Return once all jobs are under way."""
         await eventually(self._all_run, seconds)
 
-    async def handed_over(self) -> int:
-        """Return how many jobs came to an end of their own, for another worker to go on."""
-        history = await self.client.get_workflow_handle(names.HOUSEKEEPING_WORKFLOW_ID).fetch_history()
-        return sum(each.HasField("activity_task_completed_event_attributes") for each in history.events)
+    async def handed_over(self, jobs: int) -> None:
+        """Return once so many jobs came to an end of their own, for another worker to go on.
+
+        What ends during a workflow task is written into the history after it.
+        """
+        handle = self.client.get_workflow_handle(names.HOUSEKEEPING_WORKFLOW_ID)
+
+        async def have_ended() -> bool:
+            events = (await handle.fetch_history()).events
+            return sum(each.HasField("activity_task_completed_event_attributes") for each in events) == jobs
+
+        await eventually(have_ended)
 
     async def _all_run(self) -> bool:
         return len(await self.jobs()) == len(JOBS)
@@ -247,7 +255,7 @@ async def test_stop_of_its_worker_is_not_held_up_and_another_one_goes_on(deploym
         await deployment.jobs_run()
         stopped_at = asyncio.get_running_loop().time()
     assert asyncio.get_running_loop().time() - stopped_at < 20  # a term lasts an hour
-    assert await deployment.handed_over() == len(JOBS)
+    await deployment.handed_over(len(JOBS))
 
     async with deployment.worker():
         await deployment.jobs_run()
@@ -272,7 +280,7 @@ async def test_job_that_fails_leaves_the_others_alone(
             return "deliver_endings" in await deployment.jobs()
 
         await eventually(delivers)
-    assert await deployment.handed_over() == len(JOBS) - 2  # the failing ones never came to an end
+    await deployment.handed_over(len(JOBS) - 2)  # the failing ones never came to an end
 
 
 async def test_it_continues_as_new_and_costs_no_events_meanwhile(deployment: Deployment) -> None:
