@@ -48,7 +48,7 @@ from domain.ports import (
 from domain.wall_clock import rules_version
 from embedded.purge import retention_parts
 from observability.logging import configure_logs, warn_of_short_secrets
-from observability.metrics_port import told_metrics
+from observability.metrics_port import served_metrics
 from observability.tracing import Tracing, open_tracing
 from observability.worker_metrics import WorkerTelemetry
 from receivers.client import open_receivers
@@ -326,7 +326,7 @@ async def serve(
         if settings.worker_metrics_port:
             port = settings.worker_metrics_host, settings.worker_metrics_port
             dispositions = PostgresDispositionStore(database, mint)
-            await stack.enter_async_context(told_metrics(telemetry, dispositions, port))
+            await stack.enter_async_context(served_metrics(telemetry, dispositions, port))
         clock = await stack.enter_async_context(running_clock(database))
         provider = await stack.enter_async_context(ports.provider(settings, settings.status_callback_url))
         receivers = await stack.enter_async_context(open_receivers(settings.receivers_networks))

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from domain.batch import BatchStatus
 from domain.campaign import CallCounters
 from domain.contact import LIVE, SLEEPING, ContactStatus
-from domain.disposition import ToldCounts
+from domain.disposition import ReportedCounts
 
 IN_FLIGHT = LIVE | SLEEPING
 """Called already, and not done."""
@@ -29,7 +29,7 @@ class CampaignStats:
     """Call records of every kind."""
     follow_ups: int
     """Call records that are follow-ups."""
-    told: ToldCounts = field(default_factory=ToldCounts)
+    reported: ReportedCounts = field(default_factory=ReportedCounts)
     """Who answered the calls, and what came of them."""
 
     @property

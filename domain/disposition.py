@@ -78,7 +78,7 @@ MOST_COUNTED = 1000
 
 
 @dataclass(frozen=True, kw_only=True)
-class ToldCounts:
+class ReportedCounts:
     """How many calls were reported, each once by what was reported; words that fit no call are left out."""
 
     answered_by: Mapping[AnsweredBy, int] = field(default_factory=dict)
@@ -86,7 +86,7 @@ class ToldCounts:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ToldFilter:
+class ReportedFilter:
     """What was reported of a contact's newest call; empty matches any contact, called or not."""
 
     answered_by: frozenset[AnsweredBy] = frozenset()
@@ -98,4 +98,4 @@ class ToldFilter:
         return is_answerer and (not self.dispositions or disposition in self.dispositions)
 
 
-ANYTHING_TOLD = ToldFilter()
+ANYTHING_REPORTED = ReportedFilter()

@@ -14,7 +14,7 @@ _log = structlog.get_logger()
 
 
 @asynccontextmanager
-async def told_metrics(
+async def served_metrics(
     telemetry: WorkerTelemetry, dispositions: DispositionStore, address: tuple[str, int]
 ) -> AsyncIterator[None]:
     """Serve a worker's metrics on host and port, and keep up which dispositions calls are counted by."""

@@ -86,6 +86,6 @@ class CampaignStatsOut(WireOutput):
             in_flight_contacts=stats.in_flight,
             total_call_attempts=stats.attempts,
             follow_up_attempts=stats.follow_ups,
-            answered_by_counts=AnsweredByCounts.of(stats.told),
-            disposition_counts=dict(stats.told.dispositions),
+            answered_by_counts=AnsweredByCounts.of(stats.reported),
+            disposition_counts=dict(stats.reported.dispositions),
         )

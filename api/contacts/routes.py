@@ -52,7 +52,9 @@ async def list_contacts(
 ) -> Response:
     """List a batch's contacts by position, each with its newest call, or with all of them."""
     batch, campaign = await dependencies.batches.get_uncounted(caller.organization_id, batch_id_of(batch_id))
-    page = await dependencies.contacts.list_contacts(batch.batch_id, query.status, query.window, query.told)
+    page = await dependencies.contacts.list_contacts(
+        batch.batch_id, query.status, query.window, query.reported
+    )
     headers = paging_headers(request, query.window, page.total)
     written = _written_with_calls if query.include_calls else _written_with_newest_call
     return await json_pieces(page.items, partial(written, _Shown(dependencies, batch, campaign)), headers)

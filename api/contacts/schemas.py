@@ -21,7 +21,7 @@ from domain.batch import Batch, effective_timezones
 from domain.call import AttemptKind, CallRecord, CallStatus
 from domain.campaign import Campaign
 from domain.contact import HIGHEST_PRIORITY, Contact, ContactStatus, NewContact, SkipReason
-from domain.disposition import AnsweredBy, ToldFilter
+from domain.disposition import AnsweredBy, ReportedFilter
 from domain.identity import BatchId, CampaignId, ContactId, ExecutionId
 
 
@@ -218,9 +218,11 @@ class ContactsQuery(ListQuery):
     include_calls: Flag = Field(default=False, description="Show every call, not only the newest.")
 
     @property
-    def told(self) -> ToldFilter:
+    def reported(self) -> ReportedFilter:
         """What is wanted of the newest call."""
-        return ToldFilter(answered_by=frozenset(self.answered_by), dispositions=frozenset(self.disposition))
+        return ReportedFilter(
+            answered_by=frozenset(self.answered_by), dispositions=frozenset(self.disposition)
+        )
 
 
 class ContactSkipped(WireOutput):

@@ -120,8 +120,8 @@ def _outcomes(calls: EndedCalls) -> OutcomesOut:
         answer_rate=round(calls.completed / calls.ended, 4) if calls.ended else None,
         no_answer_by_hour=dict(calls.no_answer_by_hour),
         no_answer_by_prefix=dict(calls.no_answer_by_prefix),
-        answered_by_counts=AnsweredByCounts.of(calls.told),
-        disposition_counts=dict(calls.told.dispositions),
+        answered_by_counts=AnsweredByCounts.of(calls.reported),
+        disposition_counts=dict(calls.reported.dispositions),
     )
 
 

@@ -11,8 +11,8 @@ from domain.disposition import (
     AnsweredBy,
     DispositionRule,
     OnMachine,
+    ReportedCounts,
     Then,
-    ToldCounts,
     is_disposition,
 )
 
@@ -93,5 +93,5 @@ class AnsweredByCounts(WireOutput):
     unknown: int
 
     @classmethod
-    def of(cls, told: ToldCounts) -> "AnsweredByCounts":
-        return cls(**{each: told.answered_by.get(each, 0) for each in AnsweredBy})
+    def of(cls, reported: ReportedCounts) -> "AnsweredByCounts":
+        return cls(**{each: reported.answered_by.get(each, 0) for each in AnsweredBy})

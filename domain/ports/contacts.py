@@ -6,7 +6,7 @@ from typing import Protocol
 
 from domain.call import CallRecord
 from domain.contact import Contact, ContactStatus, SkipReason
-from domain.disposition import ANYTHING_TOLD, ToldFilter
+from domain.disposition import ANYTHING_REPORTED, ReportedFilter
 from domain.frequency import CapsAt
 from domain.identity import BatchId, ContactId, ExecutionId
 from domain.ports.paging import Page, Window
@@ -89,7 +89,7 @@ class ContactStore(Protocol):
         batch_id: BatchId,
         statuses: Sequence[ContactStatus],
         window: Window,
-        told: ToldFilter = ANYTHING_TOLD,
+        reported: ReportedFilter = ANYTHING_REPORTED,
     ) -> Page[Contact]:
         """Return contacts by position; empty `statuses` matches any."""
 

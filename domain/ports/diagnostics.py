@@ -9,7 +9,7 @@ from domain.call import CallRecord, CallStatus
 from domain.contact import ContactStatus
 from domain.counters import BatchTally
 from domain.diagnosis.facts import Withheld
-from domain.disposition import ToldCounts
+from domain.disposition import ReportedCounts
 from domain.frequency import CapsAt
 from domain.identity import BatchId, CampaignId, ContactId
 
@@ -59,7 +59,7 @@ class EndedCalls:
     """By the hour, `00` to `23`, at which the callee's clocks stood when it was placed."""
     no_answer_by_prefix: Mapping[str, int] = field(default_factory=dict)
     """By `+`, country code and three digits; the ten largest, largest first."""
-    told: ToldCounts = field(default_factory=ToldCounts)
+    reported: ReportedCounts = field(default_factory=ReportedCounts)
     """Who answered the calls, and what came of them; of those that go on too."""
 
 

@@ -45,7 +45,7 @@ from store.schema.json_columns import frequency_cap_of
 from store.schema.mapping import Values, call_of, call_values, rules_version_of
 from store.schema.tables import batches, calls, campaigns, contacts, slots
 
-WISH_LASTS = timedelta(seconds=2)
+REQUEST_LASTS = timedelta(seconds=2)
 """A claim that waited longer for its locks may rest on hours that have closed since, and is judged again."""
 
 # The share lock on the batch lets claims pass each other, and makes them and a pause wait for one another:
@@ -150,7 +150,7 @@ async def claim(
         return capped
     if facts["number_is_busy"]:
         return Gate.NUMBER_BUSY
-    if facts["waited"] > WISH_LASTS:
+    if facts["waited"] > REQUEST_LASTS:
         return RulesChanged()
     ready = known or _new_record(facts, request, mint)
     shown = await caller_id_for(connection, request, facts, known)

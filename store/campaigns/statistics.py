@@ -13,7 +13,7 @@ from domain.campaign_stats import CampaignStats
 from domain.contact import ContactStatus
 from domain.identity import CampaignId
 from store.batches.counting import COUNTED_AS, DIALLED, calls_by_status, contacts_by_status, follow_ups
-from store.calls.told import count_told
+from store.calls.reported import count_reported
 from store.schema.tables import batches, calls, contacts
 
 
@@ -36,7 +36,9 @@ async def stats_of(connection: AsyncConnection, campaign: Campaign) -> CampaignS
         most_retries=most_retries,
         attempts=sum(call_counts.values()),
         follow_ups=sum(follow_up_counts.values()),
-        told=await count_told(connection, and_(calls.c.campaign_id == campaign_id, not_(_is_deleted()))),
+        reported=await count_reported(
+            connection, and_(calls.c.campaign_id == campaign_id, not_(_is_deleted()))
+        ),
     )
 
 

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from domain.call import CallRecord
 from domain.contact import Contact, ContactStatus, SkipReason
-from domain.disposition import ANYTHING_TOLD, ToldFilter
+from domain.disposition import ANYTHING_REPORTED, ReportedFilter
 from domain.errors import ContactNotFound
 from domain.frequency import CapsAt, capped_where
 from domain.identity import BatchId, ContactId, ExecutionId
@@ -122,12 +122,12 @@ class PostgresContactStore:
         batch_id: BatchId,
         statuses: Sequence[ContactStatus],
         window: Window,
-        told: ToldFilter = ANYTHING_TOLD,
+        reported: ReportedFilter = ANYTHING_REPORTED,
     ) -> Page[Contact]:
         """Return contacts by position; empty `statuses` matches any."""
         listed, counted = _listed(batch_id, statuses, window), _total(batch_id, statuses)
-        if told != ANYTHING_TOLD:
-            listed, counted = _listed_told(batch_id, statuses, window, told)
+        if reported != ANYTHING_REPORTED:
+            listed, counted = _listed_reported(batch_id, statuses, window, reported)
         async with single_statement(self._engine) as connection:
             total = await connection.scalar(counted)
             found = await connection.execute(listed)
@@ -223,8 +223,8 @@ def _total(batch_id: BatchId, statuses: Sequence[ContactStatus]) -> Select[int]:
     return select(func.count()).where(c.batch_id == batch_id, c.status.in_(statuses))
 
 
-def _listed_told(
-    batch_id: BatchId, statuses: Sequence[ContactStatus], window: Window, told: ToldFilter
+def _listed_reported(
+    batch_id: BatchId, statuses: Sequence[ContactStatus], window: Window, reported: ReportedFilter
 ) -> tuple[Select[*tuple[Any, ...]], Select[int]]:
     """Select the contacts whose newest call was reported so, and count them; begins at the reported calls."""
     c, call, later = contacts.c, calls.c, calls.alias("later")
@@ -236,10 +236,10 @@ def _listed_told(
     ]
     if statuses:
         wanted.append(c.status.in_(statuses))
-    if told.answered_by:
-        wanted.append(call.answered_by.in_(sorted(told.answered_by)))
-    if told.dispositions:
-        wanted.append(call.disposition.in_(sorted(told.dispositions)))
+    if reported.answered_by:
+        wanted.append(call.answered_by.in_(sorted(reported.answered_by)))
+    if reported.dispositions:
+        wanted.append(call.disposition.in_(sorted(reported.dispositions)))
     matching = select(c.position).join_from(calls, contacts, c.contact_id == call.contact_id).where(*wanted)
     page = matching.order_by(c.position).offset(window.skip).limit(window.limit)
     listed = (

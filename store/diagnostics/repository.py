@@ -13,7 +13,7 @@ from domain.diagnosis.facts import Withheld
 from domain.frequency import CapsAt
 from domain.identity import BatchId, CampaignId, ContactId
 from domain.ports.diagnostics import BatchActivity, EndedCalls, RecentAttempts, StatusShare, WebhookSilence
-from store.calls.told import count_told
+from store.calls.reported import count_reported
 from store.database.engine import single_statement
 from store.diagnostics import activity, call_endings
 from store.diagnostics.webhook_silence import webhook_silence
@@ -109,5 +109,5 @@ class PostgresDiagnosticsStore:
         """Tell how all calls ended; `timezone` is that of contacts without their own."""
         async with single_statement(self._engine) as connection:
             found = (await connection.execute(call_endings.counted(batch_id))).all()
-            told = await count_told(connection, calls.c.batch_id == batch_id)
-        return replace(call_endings.added_up(found, timezone), told=told)
+            reported = await count_reported(connection, calls.c.batch_id == batch_id)
+        return replace(call_endings.added_up(found, timezone), reported=reported)

@@ -80,10 +80,10 @@ class PostgresDispositionStore:
         """Return the dispositions that most calls of the deployment came to, the most frequent first."""
         c = calls.c
         # The first condition is that of the index.
-        is_told = or_(c.answered_by.is_not(None), c.disposition.is_not(None))
+        is_reported = or_(c.answered_by.is_not(None), c.disposition.is_not(None))
         ranked = (
             select(c.disposition)
-            .where(is_told, c.disposition.is_not(None))
+            .where(is_reported, c.disposition.is_not(None))
             .group_by(c.disposition)
             .order_by(func.count().desc(), c.disposition)
             .limit(limit)

@@ -49,7 +49,7 @@ from domain.slots import (
     free_slots,
 )
 from store.batches.counting import counters_of
-from store.calls.told import count_told
+from store.calls.reported import count_reported
 from store.database.engine import single_statement, transaction
 from store.schema.base import INSTANT, OPEN_ATTEMPT
 from store.schema.tables import batches, calls, contacts, slots
@@ -294,7 +294,7 @@ async def _counted(connection: AsyncConnection, stands: GrantedSlots, batch_id: 
     """Add the counters and the holders of slots."""
     counters = (await counters_of(connection, [batch_id]))[batch_id]
     holders = await connection.execute(_HOLDERS, {"this_batch": batch_id})
-    told = await count_told(connection, calls.c.batch_id == batch_id)
+    told = await count_reported(connection, calls.c.batch_id == batch_id)
     return replace(
         stands,
         counts={status: getattr(counters, field_of(status)) for status in ContactStatus},

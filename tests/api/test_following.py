@@ -112,20 +112,20 @@ async def _next_data(lines: AsyncIterator[str]) -> Json:
 
 async def test_stream_that_is_cut_off_is_closed_whole() -> None:
     sent: list[Message] = []
-    is_told = asyncio.Event()
+    is_reported = asyncio.Event()
 
     async def told() -> AsyncIterator[bytes]:
         yield b"event: batch\n\n"
         await asyncio.Event().wait()
 
     async def leaves() -> Message:
-        await is_told.wait()
+        await is_reported.wait()
         return {"type": "http.disconnect"}
 
     async def send(message: Message) -> None:
         sent.append(message)
         if "body" in message:
-            is_told.set()
+            is_reported.set()
 
     await EventStream(told())({"type": "http", "method": "GET"}, leaves, send)
 

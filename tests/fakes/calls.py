@@ -115,9 +115,9 @@ class FakeCallStore:
         after, effect = apply_event(before, event)
         is_ending = effect is EventEffect.ACCEPTED and has_ended(event.status)
         is_news = is_ending or self._tables.is_machine_news(before, after)
-        is_told = is_news and event.source is EventSource.WEBHOOK
+        is_reported = is_news and event.source is EventSource.WEBHOOK
         stored = StoredEvent(execution_id=execution_id, event_key=event_key, event=event, body=body)
-        self._tables.events.append(stored if is_told else replace(stored, delivered_at=event.happened_at))
+        self._tables.events.append(stored if is_reported else replace(stored, delivered_at=event.happened_at))
         self._tables.calls[execution_id] = after
         if effect is EventEffect.ACCEPTED:
             self._move_contact(before, after, event.happened_at)

@@ -144,7 +144,7 @@ class FakeCampaignStore:
             most_retries=max([campaign.rules.retry_policy.max_retries, *in_force]),
             attempts=len(calls),
             follow_ups=sum(each.kind is AttemptKind.FOLLOW_UP for each in calls),
-            told=self._tables.told_counts(calls),
+            reported=self._tables.reported_counts(calls),
         )
 
     def _counted(self, campaign: Campaign) -> Campaign:

@@ -7,7 +7,7 @@ from datetime import datetime
 from domain.batch import TERMINAL_BATCH, BatchStatus
 from domain.call import OUTCOME_OF, AttemptKind, CallRecord, CallStatus, has_ended
 from domain.contact import LIVE, WAITING, WAITS_AS, Contact, ContactStatus, SkipReason, may_become
-from domain.disposition import ANYTHING_TOLD, ToldFilter
+from domain.disposition import ANYTHING_REPORTED, ReportedFilter
 from domain.errors import ContactNotFound, DecisionOvertaken
 from domain.frequency import CapsAt
 from domain.identity import BatchId, ContactId, ExecutionId
@@ -209,18 +209,18 @@ class FakeContactStore:
         batch_id: BatchId,
         statuses: Sequence[ContactStatus],
         window: Window,
-        told: ToldFilter = ANYTHING_TOLD,
+        reported: ReportedFilter = ANYTHING_REPORTED,
     ) -> Page[Contact]:
         """Return contacts by position; empty `statuses` matches any."""
         self._tables.require_up()
-        mine = [each for each in self._tables.contacts_of(batch_id) if self._is_told(each, told)]
+        mine = [each for each in self._tables.contacts_of(batch_id) if self._is_reported(each, reported)]
         return page_of((each for each in mine if not statuses or each.status in statuses), window)
 
-    def _is_told(self, contact: Contact, told: ToldFilter) -> bool:
+    def _is_reported(self, contact: Contact, reported: ReportedFilter) -> bool:
         newest = self._tables.newest_call(contact.contact_id)
         if newest is None:
-            return told == ANYTHING_TOLD
-        return told.matches(newest.answered_by, newest.disposition)
+            return reported == ANYTHING_REPORTED
+        return reported.matches(newest.answered_by, newest.disposition)
 
     async def get_contact(self, batch_id: BatchId, contact_id: ContactId) -> Contact:
         """Raises ContactNotFound."""

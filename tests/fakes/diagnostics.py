@@ -185,7 +185,7 @@ class FakeDiagnosticsStore:
             no_answer=len(unanswered),
             no_answer_by_hour=dict(sorted(hours.items())),
             no_answer_by_prefix=dict(largest),
-            told=self._tables.told_counts(self._calls(batch_id)),
+            reported=self._tables.reported_counts(self._calls(batch_id)),
         )
 
     def _calls(self, batch_id: BatchId) -> list[CallRecord]:

@@ -56,7 +56,7 @@ class FakeDispositionStore:
     async def most_frequent(self, limit: int) -> Sequence[str]:
         """Return the dispositions that most calls came to, the most frequent first."""
         self._tables.require_up()
-        return list(self._tables.told_counts(self._tables.calls.values()).dispositions)[:limit]
+        return list(self._tables.reported_counts(self._tables.calls.values()).dispositions)[:limit]
 
     async def follow(self, execution_id: ExecutionId, now: datetime) -> LateEffect:
         """Apply the rule for a disposition that an event brought late. Raises ExecutionNotFound."""

@@ -106,7 +106,7 @@ class _Grant:
         is_resting = self._rest(held + len(granted))
         counters = self._tables.counters_of(batch_id)
         is_ended = self._batch.status in TERMINAL_BATCH
-        told = self._tables.told_counts(
+        told = self._tables.reported_counts(
             each for each in self._tables.calls.values() if each.batch_id == batch_id
         )
         return GrantedSlots(

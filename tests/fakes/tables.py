@@ -21,7 +21,7 @@ from domain.caller_id import CallerIdStrategy
 from domain.campaign import Campaign, CampaignStatus
 from domain.contact import LIVE, WAITING, Contact, ContactStatus, SkipReason
 from domain.counters import Counters
-from domain.disposition import MACHINES, OnMachine, ToldCounts
+from domain.disposition import MACHINES, OnMachine, ReportedCounts
 from domain.errors import StoreUnavailable
 from domain.frequency import Capped, CapsAt, CountedCall, capped_by
 from domain.identity import (
@@ -155,13 +155,13 @@ class Tables:
         on_machine = on_machine_in_force(overrides, rules)
         return is_new and not has_ended(after.call_status) and on_machine is OnMachine.HANG_UP
 
-    def told_counts(self, calls: Iterable[CallRecord]) -> ToldCounts:
+    def reported_counts(self, calls: Iterable[CallRecord]) -> ReportedCounts:
         """Count calls by who answered and by disposition, the most frequent first."""
         told = list(calls)
         answered_by = Counter(each.answered_by for each in told if each.answered_by is not None)
         dispositions = Counter(each.disposition for each in told if each.disposition is not None)
         ordered = sorted(dispositions.items(), key=lambda each: (-each[1], each[0]))
-        return ToldCounts(answered_by=answered_by, dispositions=dict(ordered))
+        return ReportedCounts(answered_by=answered_by, dispositions=dict(ordered))
 
     def contacts_of(self, batch_id: BatchId) -> list[Contact]:
         """Return a batch's contacts by position."""

@@ -146,7 +146,7 @@ async def test_end_that_comes_while_a_claim_waits_is_seen(stores: Stores) -> Non
 async def test_claim_that_waited_too_long_for_what_it_rests_on_is_to_look_again(
     stores: Stores, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(claims, "WISH_LASTS", timedelta(milliseconds=50))
+    monkeypatch.setattr(claims, "REQUEST_LASTS", timedelta(milliseconds=50))
     person = await stores.a_person(people=PERSON)
     async with _claim_waiting(stores, person, "contacts") as claiming:
         await asyncio.sleep(0.1)

@@ -75,7 +75,7 @@ async def test_stats_and_call_counters_count_a_deleted_batch_no_more(world: Worl
     ]
     assert counted == [(2, 2, 2), (1, 1, 1)]
     assert [stats.batches[BatchStatus.COMPLETED] for stats in (both, one)] == [2, 1]
-    assert [stats.told.dispositions for stats in (both, one)] == [{"fine": 2}, {"fine": 1}]
+    assert [stats.reported.dispositions for stats in (both, one)] == [{"fine": 2}, {"fine": 1}]
     counters = (await world.campaigns.get(ORGANIZATION, campaign.campaign_id)).call_counters
     assert counters.completed_calls == 1
 

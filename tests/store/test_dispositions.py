@@ -11,7 +11,7 @@ from domain.batch import Batch
 from domain.call import AttemptKind, CallRecord, CallStatus, DialState, Outcome
 from domain.campaign import CampaignRules
 from domain.contact import Contact, ContactStatus, NewContact
-from domain.disposition import AnsweredBy, DispositionRule, OnMachine, Then, ToldCounts, ToldFilter
+from domain.disposition import AnsweredBy, DispositionRule, OnMachine, ReportedCounts, ReportedFilter, Then
 from domain.disposition_report import DispositionReport, ReportEffect
 from domain.errors import DecisionOvertaken, DispositionFinal, ExecutionNotFound
 from domain.identity import OrganizationId
@@ -74,19 +74,19 @@ async def some_told_calls(stores: Stores) -> tuple[Batch, list[Contact]]:
 @pytest.mark.parametrize(
     ("told", "found"),
     [
-        pytest.param(ToldFilter(), [0, 1, 2, 3], id="anything"),
-        pytest.param(ToldFilter(answered_by=frozenset({AnsweredBy.MACHINE})), [0], id="machine"),
-        pytest.param(ToldFilter(answered_by=frozenset(AnsweredBy)), [0, 1], id="anybody"),
-        pytest.param(ToldFilter(dispositions=frozenset({"refused", "other"})), [1], id="disposition"),
+        pytest.param(ReportedFilter(), [0, 1, 2, 3], id="anything"),
+        pytest.param(ReportedFilter(answered_by=frozenset({AnsweredBy.MACHINE})), [0], id="machine"),
+        pytest.param(ReportedFilter(answered_by=frozenset(AnsweredBy)), [0, 1], id="anybody"),
+        pytest.param(ReportedFilter(dispositions=frozenset({"refused", "other"})), [1], id="disposition"),
         pytest.param(
-            ToldFilter(answered_by=frozenset({AnsweredBy.MACHINE}), dispositions=frozenset({"refused"})),
+            ReportedFilter(answered_by=frozenset({AnsweredBy.MACHINE}), dispositions=frozenset({"refused"})),
             [],
             id="both",
         ),
     ],
 )
 async def test_contacts_are_found_by_what_was_told_of_their_newest_call(
-    stores: Stores, told: ToldFilter, found: list[int]
+    stores: Stores, told: ReportedFilter, found: list[int]
 ) -> None:
     batch, people = await some_told_calls(stores)
     page = await stores.contacts.list_contacts(batch.batch_id, [], EVERYTHING, told)
@@ -104,20 +104,20 @@ async def test_only_the_newest_call_counts_for_the_filter(stores: Stores) -> Non
     agreed = people[0]
     await stores.contacts.schedule_follow_up(batch.batch_id, agreed.contact_id, SOON, SOON)
     await stores.claimed(agreed, 2, AttemptKind.FOLLOW_UP)
-    told = ToldFilter(answered_by=frozenset({AnsweredBy.MACHINE}))
+    told = ReportedFilter(answered_by=frozenset({AnsweredBy.MACHINE}))
     assert (await stores.contacts.list_contacts(batch.batch_id, [], EVERYTHING, told)).total == 0
 
 
 async def test_calls_are_counted_by_what_was_told_of_them(stores: Stores) -> None:
     batch, _ = await some_told_calls(stores)
-    counts = ToldCounts(
+    counts = ReportedCounts(
         answered_by={AnsweredBy.HUMAN: 1, AnsweredBy.MACHINE: 1},
         dispositions={"left_message": 1, "refused": 1},
     )
     stats = await stores.campaigns.stats(ORGANIZATION, batch.campaign_id)
     debug = await stores.diagnostics.ended_calls(batch.batch_id, "UTC")
-    assert (stats.told, debug.told) == (counts, counts)
-    assert list(stats.told.dispositions) == ["left_message", "refused"]
+    assert (stats.reported, debug.reported) == (counts, counts)
+    assert list(stats.reported.dispositions) == ["left_message", "refused"]
     assert await stores.dispositions.most_frequent(1) == ["left_message"]
 
 
@@ -352,8 +352,8 @@ async def test_machine_is_told_to_its_workflow_where_it_is_to_hang_up(
         await stores.calls.record_event(record.execution_id, machine, event_key=key, body=None)
     waiting = await stores.endings.undelivered(after=0, limit=10)
     told = [(each.record.call_status, each.record.answered_by) for each in waiting]
-    is_told = on_machine is OnMachine.HANG_UP
-    assert told == ([(CallStatus.IN_PROGRESS, AnsweredBy.MACHINE)] if is_told else [])
+    is_reported = on_machine is OnMachine.HANG_UP
+    assert told == ([(CallStatus.IN_PROGRESS, AnsweredBy.MACHINE)] if is_reported else [])
 
 
 async def test_machine_that_the_agent_reports_is_told_to_its_workflow_too(stores: Stores) -> None:
