@@ -244,6 +244,23 @@ def test_temporal_that_is_away_is_said_with_a_tip_and_the_page_finds_back_by_its
     visitor.sees("scheduled", seconds=30)
 
 
+def test_worker_that_is_down_is_said_with_its_tip_and_the_page_finds_back_by_itself(
+    visitor: Visitor, world: World
+) -> None:
+    batch_id = a_batch(world, "+14155550151", keep_open="true")
+    visitor.opens(f"/batches/{batch_id}")
+    visitor.sees("healthy")
+    with world.frozen("worker"):
+        # A Temporal that has just started knows of nobody who asked for work, and need not wait for silence.
+        world.kill("temporal")
+        mend(world, visitor.page.get_by_text("worker down", exact=True).is_visible)
+        expect(visitor.page.get_by_text("Start the worker")).to_be_visible()
+        expect(visitor.page.locator("#remedy")).to_have_text("Dispatch")
+        expect(visitor.page.locator("#connection")).to_be_hidden()
+
+    visitor.sees("healthy", seconds=30)
+
+
 def test_change_is_seen_at_once_though_the_page_itself_asks_rarely(visitor: Visitor, world: World) -> None:
     batch_id = a_batch(world, "+14155550138", scheduled_start="2099-01-01T09:00:00Z")
     # What the page asks for when its stream opens; the next time by itself is five seconds later.

@@ -221,6 +221,16 @@ class World:
         self.wait_for(lambda: part.exit_code is not None)
         part.stop()
 
+    @contextmanager
+    def frozen(self, name: str) -> Iterator[None]:
+        """Stop a part, which stays alive and does nothing, until the end of a `with` block."""
+        [part] = [child for child in self.stack.children if child.name == name]
+        os.killpg(part.pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.killpg(part.pid, signal.SIGCONT)
+
     def start(self, command: Command) -> ChildProcess:
         """Start a process beside the stack's own."""
         part = ChildProcess(command, self.stack.plan.log_dir)
