@@ -228,6 +228,7 @@ def test_lost_connection_is_said_keeps_the_last_numbers_and_ends_by_itself(
     expect(banner).to_contain_text("No connection to Apollo. These numbers are from", timeout=30_000)
     visitor.sees_status("pending")
     expect(visitor.page.locator("body")).to_have_class("old")
+    assert visitor.barriers() == []
     mend(world, banner.is_hidden)
 
 
