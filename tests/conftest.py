@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from embedded.postgres import EmbeddedPostgres
 from store.database.engine import create_store_engine
 from store.migrations import upgrade
+from tests.scheduling import Scheduling
 from tests.tiers import Watch, spread
 
 _SESSION = pytest.StashKey[pytest.Session]()
@@ -33,6 +34,11 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items[:] = spread(items)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object | None:
+    return Scheduling(config, log) if config.getvalue("dist") == "loadfile" else None
 
 
 @pytest.hookimpl(wrapper=True)

@@ -59,6 +59,11 @@ def tier(item: pytest.Item) -> int:
     return next((rank for rank, name in enumerate(ABOVE_UNITS) if name in marks), len(ABOVE_UNITS))
 
 
+def together(file: Path) -> Path:
+    """Return what one process runs whole: a file, or its folder where that shares a stack."""
+    return file.parent if file.parents[1].name == "e2e" else file
+
+
 def spread(items: Iterable[pytest.Item]) -> Sequence[pytest.Item]:
     """Order tests file by file: files with whole stacks evenly among the others, which begin with the slow.
 
@@ -66,7 +71,7 @@ def spread(items: Iterable[pytest.Item]) -> Sequence[pytest.Item]:
     """
     files: dict[Path, list[pytest.Item]] = {}
     for item in items:
-        files.setdefault(item.path, []).append(item)
+        files.setdefault(together(item.path), []).append(item)
     stacks = sorted((each for each in files.values() if tier(each[0]) == 0), key=len, reverse=True)
     others = sorted((each for each in files.values() if tier(each[0]) > 0), key=lambda each: tier(each[0]))
     whole = sum(map(_weight, others))

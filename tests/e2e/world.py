@@ -77,10 +77,11 @@ def a_contacts_file(numbers: Iterable[str]) -> io.BytesIO:
 class World:
     """A running stack, and what a client, an operator and a vandal do with it."""
 
-    def __init__(self, stack: RunningStack) -> None:
+    def __init__(self, stack: RunningStack, beside: list[ChildProcess] | None = None) -> None:
         self.stack = stack
         self.api = ApiClient(stack.plan.api_url, stack.token)
-        self._beside: list[ChildProcess] = []
+        self.beside = [] if beside is None else beside
+        """What was started beside the stack's own parts, or in their place."""
 
     def call_everybody(
         self, numbers: Sequence[str], *, limit: int, retry_policy: Mapping[str, object] | None = None
@@ -98,7 +99,7 @@ class World:
         batch = self.api.create_batch(fields, a_contacts_file(numbers))
         return str(batch["batch_id"])
 
-    def wait_for(self, condition: Callable[[], bool], seconds: float = 100, *, every: float = 0.1) -> None:
+    def wait_for(self, condition: Callable[[], bool], seconds: float = 100, *, every: float = 0.2) -> None:
         """Return once the condition holds; look `every` so many seconds, more rarely where a look takes long.
 
         Looking costs the stack work, and a look by a command a whole process.
@@ -113,7 +114,7 @@ class World:
                 raise TimeoutError
             time.sleep(max(every, 2 * (looked - began)))
 
-    def wait_for_end(self, batch_id: str, seconds: float = 100, *, every: float = 0.3) -> None:
+    def wait_for_end(self, batch_id: str, seconds: float = 100, *, every: float = 0.5) -> None:
         """Return once the batch is over."""
         self.wait_for(lambda: self.api.batch(batch_id)["status"] in TERMINAL, seconds, every=every)
 
@@ -215,8 +216,7 @@ class World:
 
     def kill(self, name: str) -> None:
         """Kill a part with -9 and wait until it is gone."""
-        everybody = [*self.stack.children, *self._beside]
-        [part] = [child for child in everybody if child.name == name and child.exit_code is None]
+        [part] = [child for child in self.living() if child.name == name]
         os.killpg(part.pid, signal.SIGKILL)
         self.wait_for(lambda: part.exit_code is not None)
         part.stop()
@@ -224,22 +224,26 @@ class World:
     @contextmanager
     def frozen(self, name: str) -> Iterator[None]:
         """Stop a part, which stays alive and does nothing, until the end of a `with` block."""
-        [part] = [child for child in self.stack.children if child.name == name]
+        [part] = [child for child in self.living() if child.name == name]
         os.killpg(part.pid, signal.SIGSTOP)
         try:
             yield
         finally:
             os.killpg(part.pid, signal.SIGCONT)
 
+    def living(self) -> list[ChildProcess]:
+        """Return every process that runs, the stack's own and those beside it."""
+        return [child for child in (*self.stack.children, *self.beside) if child.exit_code is None]
+
     def start(self, command: Command) -> ChildProcess:
         """Start a process beside the stack's own."""
         part = ChildProcess(command, self.stack.plan.log_dir)
-        self._beside.append(part)
+        self.beside.append(part)
         return part
 
     def close(self) -> None:
         """Stop what was started beside the stack's own parts."""
-        for part in reversed(self._beside):
+        for part in reversed(self.beside):
             part.stop()
 
     def start_worker(self) -> None:

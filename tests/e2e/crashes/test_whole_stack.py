@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from console.ledger_check import faults
-from tests.e2e.world import World, a_fresh_world, a_plan, a_world
+from tests.e2e.shared_stack import SharedStack
+from tests.e2e.world import World, a_plan, a_world
 
 pytestmark = [pytest.mark.e2e, pytest.mark.server, pytest.mark.timeout(300)]
 
@@ -38,8 +39,8 @@ def data_dir() -> Iterator[Path]:
 
 
 @pytest.fixture(scope="module")
-def stack() -> Iterator[World]:
-    with a_fresh_world() as opened:
+def stack(shared_stack: SharedStack) -> Iterator[World]:
+    with shared_stack.lent() as opened:
         yield opened
 
 

@@ -12,7 +12,8 @@ from console.api_client import JsonObject
 from console.ledger_check import faults
 from embedded.module_command import module_command
 from tests.e2e.mortal_worker import Step
-from tests.e2e.world import World, a_fresh_world
+from tests.e2e.shared_stack import SharedStack
+from tests.e2e.world import World
 
 pytestmark = [pytest.mark.e2e, pytest.mark.server, pytest.mark.timeout(240)]
 
@@ -22,8 +23,8 @@ ORDINARY, ANSWER_IS_HELD = "55", "08"
 
 
 @pytest.fixture(scope="module")
-def world() -> Iterator[World]:
-    with a_fresh_world() as opened:
+def world(shared_stack: SharedStack) -> Iterator[World]:
+    with shared_stack.lent() as opened:
         yield opened
 
 

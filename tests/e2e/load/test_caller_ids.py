@@ -7,7 +7,8 @@ from datetime import datetime
 import pytest
 
 from tests.e2e.scenes import a_batch, a_campaign, fresh_numbers
-from tests.e2e.world import World, a_fresh_world
+from tests.e2e.shared_stack import SharedStack
+from tests.e2e.world import World
 
 pytestmark = [pytest.mark.e2e, pytest.mark.server, pytest.mark.timeout(240)]
 
@@ -18,8 +19,8 @@ PAIRS = 12
 
 
 @pytest.fixture(scope="module")
-def world() -> Iterator[World]:
-    with a_fresh_world() as opened:
+def world(shared_stack: SharedStack) -> Iterator[World]:
+    with shared_stack.lent() as opened:
         yield opened
 
 

@@ -8,7 +8,8 @@ import pytest
 
 from console.ledger_check import faults
 from tests.e2e.scenes import a_batch, a_campaign
-from tests.e2e.world import World, a_fresh_world
+from tests.e2e.shared_stack import SharedStack
+from tests.e2e.world import World
 
 pytestmark = [pytest.mark.e2e, pytest.mark.server, pytest.mark.timeout(600)]
 
@@ -18,8 +19,8 @@ _people = count(10_000)
 
 
 @pytest.fixture(scope="module")
-def world() -> Iterator[World]:
-    with a_fresh_world(talk_seconds=3) as opened:
+def world(shared_stack: SharedStack) -> Iterator[World]:
+    with shared_stack.lent(talk_seconds=3) as opened:
         yield opened
 
 

@@ -10,7 +10,8 @@ import pytest
 
 from console.ledger_check import faults
 from domain.watchdog import MAX_SILENCE_GROWTH
-from tests.e2e.world import SILENCE, World, a_fresh_world
+from tests.e2e.shared_stack import SharedStack
+from tests.e2e.world import SILENCE, World
 
 pytestmark = [pytest.mark.e2e, pytest.mark.server, pytest.mark.timeout(600)]
 
@@ -57,9 +58,9 @@ class Call:
         return [each.received_at - self.ended_at for each in self.heard if each.source == source]
 
 
-@pytest.fixture
-def world() -> Iterator[World]:
-    with a_fresh_world(simulator_arguments=SHARES) as opened:
+@pytest.fixture(scope="module")
+def world(shared_stack: SharedStack) -> Iterator[World]:
+    with shared_stack.lent(simulator_arguments=SHARES) as opened:
         yield opened
 
 

@@ -10,7 +10,8 @@ from temporalio.client import Client
 
 from console.api_client import JsonObject
 from tests.e2e.scenes import BatchScenes, a_batch, a_campaign, ahead, busy_number
-from tests.e2e.world import World, a_fresh_world
+from tests.e2e.shared_stack import SharedStack
+from tests.e2e.world import World
 
 pytestmark = [pytest.mark.e2e, pytest.mark.server, pytest.mark.timeout(180)]
 
@@ -61,8 +62,8 @@ SIGNALS: Sequence[tuple[str, str, tuple[str, ...], tuple[str, str | None]]] = (
 
 
 @pytest.fixture(scope="module")
-def world() -> Iterator[World]:
-    with a_fresh_world(talk_seconds=600) as opened:
+def world(shared_stack: SharedStack) -> Iterator[World]:
+    with shared_stack.lent(talk_seconds=600) as opened:
         yield opened
 
 

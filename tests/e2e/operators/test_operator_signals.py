@@ -8,7 +8,8 @@ import pytest
 from console.api_client import JsonObject
 from console.ledger_check import faults
 from tests.e2e.scenes import a_batch, a_campaign, ahead, busy_number
-from tests.e2e.world import World, a_fresh_world
+from tests.e2e.shared_stack import SharedStack
+from tests.e2e.world import World
 
 pytestmark = [pytest.mark.e2e, pytest.mark.server, pytest.mark.timeout(180)]
 
@@ -45,8 +46,8 @@ WRONG_FOR_CONTACTS: Sequence[tuple[str, tuple[str, ...]]] = [
 
 
 @pytest.fixture(scope="module")
-def world() -> Iterator[World]:
-    with a_fresh_world() as opened:
+def world(shared_stack: SharedStack) -> Iterator[World]:
+    with shared_stack.lent() as opened:
         yield opened
 
 

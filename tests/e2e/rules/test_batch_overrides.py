@@ -8,7 +8,8 @@ import pytest
 
 from console.api_client import JsonObject
 from tests.e2e.scenes import a_batch, a_campaign, answering_numbers, busy_number, fresh_numbers
-from tests.e2e.world import World, a_fresh_world
+from tests.e2e.shared_stack import SharedStack
+from tests.e2e.world import World
 
 pytestmark = [pytest.mark.e2e, pytest.mark.server, pytest.mark.timeout(180)]
 
@@ -25,8 +26,8 @@ DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sun
 
 
 @pytest.fixture(scope="module")
-def world() -> Iterator[World]:
-    with a_fresh_world() as opened:
+def world(shared_stack: SharedStack) -> Iterator[World]:
+    with shared_stack.lent() as opened:
         yield opened
 
 

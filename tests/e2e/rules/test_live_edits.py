@@ -8,7 +8,8 @@ import pytest
 
 from console.api_client import JsonObject
 from tests.e2e.scenes import a_batch, a_campaign, fresh_numbers
-from tests.e2e.world import World, a_fresh_world
+from tests.e2e.shared_stack import SharedStack
+from tests.e2e.world import World
 
 pytestmark = [pytest.mark.e2e, pytest.mark.server, pytest.mark.timeout(240)]
 
@@ -22,8 +23,8 @@ AT_ONCE = 20
 
 
 @pytest.fixture(scope="module")
-def world() -> Iterator[World]:
-    with a_fresh_world(talk_seconds=0.5) as opened:
+def world(shared_stack: SharedStack) -> Iterator[World]:
+    with shared_stack.lent(talk_seconds=0.5) as opened:
         yield opened
 
 

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from tests.e2e.scenes import a_batch, a_campaign, fresh_numbers
-from tests.e2e.world import World, a_fresh_world
+from tests.e2e.shared_stack import SharedStack
+from tests.e2e.world import World
 
 pytestmark = [pytest.mark.e2e, pytest.mark.server, pytest.mark.timeout(240)]
 
@@ -20,8 +21,8 @@ OVER = {"completed", "busy", "no_answer", "failed", "max_retries_reached", "skip
 
 
 @pytest.fixture(scope="module")
-def world() -> Iterator[World]:
-    with a_fresh_world(talk_seconds=TALK.total_seconds()) as opened:
+def world(shared_stack: SharedStack) -> Iterator[World]:
+    with shared_stack.lent(talk_seconds=TALK.total_seconds()) as opened:
         yield opened
 
 

@@ -1,0 +1,5 @@
+"""Parts that die in the middle of their work, on one stack."""
+
+from tests.e2e.shared_stack import shared_stack
+
+__all__ = ["shared_stack"]
