@@ -72,7 +72,7 @@ def spread(items: Iterable[pytest.Item]) -> Sequence[pytest.Item]:
     files: dict[Path, list[pytest.Item]] = {}
     for item in items:
         files.setdefault(together(item.path), []).append(item)
-    stacks = sorted((each for each in files.values() if tier(each[0]) == 0), key=len, reverse=True)
+    stacks = sorted((each for each in files.values() if tier(each[0]) == 0), key=_size, reverse=True)
     others = sorted((each for each in files.values() if tier(each[0]) > 0), key=lambda each: tier(each[0]))
     whole = sum(map(_weight, others))
     placed, passed = 0, 0
@@ -84,6 +84,11 @@ def spread(items: Iterable[pytest.Item]) -> Sequence[pytest.Item]:
         ordered += file
         passed += _weight(file)
     return [*ordered, *(item for file in stacks[placed:] for item in file)]
+
+
+def _size(file: Sequence[pytest.Item]) -> tuple[int, int]:
+    """Return how much is run together: folders are longer than files."""
+    return len({item.path for item in file}), len(file)
 
 
 def _weight(file: Sequence[pytest.Item]) -> int:

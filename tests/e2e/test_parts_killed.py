@@ -21,7 +21,7 @@ from tests.e2e.world import TERMINAL, World
 pytestmark = [pytest.mark.e2e, pytest.mark.server, pytest.mark.timeout(300)]
 
 PARTS = ("postgres", "temporal", "simulator", "worker", "api", "console")
-CONTACTS, LIMIT, KILLED_AT = 40, 8, 6
+CONTACTS, LIMIT, KILLED_AT = 20, 5, 5
 BACK_WITHIN_SECONDS = 60
 OVER_WITHIN_SECONDS = 60
 

@@ -76,35 +76,35 @@ def test_every_kind_of_call_comes_to_the_end_the_contract_names(world: World) ->
 
 
 def test_live_counters_come_from_the_workflow_and_agree_with_the_contacts_when_quiet(world: World) -> None:
-    batch_id = world.call_everybody(numbers(30), limit=5)
+    batch_id = world.call_everybody(numbers(20), limit=4)
     world.wait_for(lambda: world.finished(batch_id) >= 3)
 
     running, source = world.counters(batch_id)
     assert source == "workflow"
-    assert sum(running.values()) == 30
-    assert running["dispatched"] + running["in_flight"] <= 5
+    assert sum(running.values()) == 20
+    assert running["dispatched"] + running["in_flight"] <= 4
 
     world.wait_for_end(batch_id)
     ended, _ = world.counters(batch_id)
     assert ended == world.workflow_counters(batch_id)
-    assert ended["completed"] == 30
+    assert ended["completed"] == 20
 
 
 def test_worker_killed_in_the_middle_costs_no_call_and_rings_nobody_twice(world: World) -> None:
-    batch_id = world.call_everybody([*numbers(60), *numbers(20, "04")], limit=10)
-    world.wait_for(lambda: world.finished(batch_id) >= 10)
+    batch_id = world.call_everybody([*numbers(24), *numbers(6, "04")], limit=6)
+    world.wait_for(lambda: world.finished(batch_id) >= 6)
 
     world.kill("worker")
     world.start_worker()
     world.wait_for_end(batch_id)
 
     reckoning = world.reckoning(batch_id)
-    assert faults(reckoning, contacts=80, limit=10) == []
-    assert reckoning.contact_statuses == {"completed": 80}
+    assert faults(reckoning, contacts=30, limit=6) == []
+    assert reckoning.contact_statuses == {"completed": 30}
 
 
 def test_api_killed_in_the_middle_loses_no_outcome(world: World) -> None:
-    batch_id = world.call_everybody(numbers(40), limit=10)
+    batch_id = world.call_everybody(numbers(20), limit=5)
     world.wait_for(lambda: world.finished(batch_id) >= 5)
 
     world.kill("api")
@@ -112,20 +112,20 @@ def test_api_killed_in_the_middle_loses_no_outcome(world: World) -> None:
     world.wait_for_end(batch_id)
 
     reckoning = world.reckoning(batch_id)
-    assert faults(reckoning, contacts=40, limit=10) == []
-    assert reckoning.contact_statuses == {"completed": 40}
+    assert faults(reckoning, contacts=20, limit=5) == []
+    assert reckoning.contact_statuses == {"completed": 20}
 
 
 def test_stack_that_was_stopped_goes_on_with_its_batches_when_it_is_started_again(data_dir: Path) -> None:
     plan = a_plan(data_dir)
     with a_world(plan) as world:
-        batch_id = world.call_everybody(numbers(50), limit=5)
-        world.wait_for(lambda: world.finished(batch_id) >= 10)
+        batch_id = world.call_everybody(numbers(20), limit=4)
+        world.wait_for(lambda: world.finished(batch_id) >= 6)
 
     with a_world(plan) as world:
         world.wait_for_end(batch_id)
         counters = world.api.batch(batch_id)["counters"]
         assert isinstance(counters, dict)
         # The simulator forgets its calls when it stops: who was on the phone then ends unknown.
-        assert counters["completed"] + counters["failed"] == 50
-        assert counters["completed"] >= 40
+        assert counters["completed"] + counters["failed"] == 20
+        assert counters["completed"] >= 10

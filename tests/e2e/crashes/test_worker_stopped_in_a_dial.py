@@ -1,34 +1,34 @@
 """A worker that is asked to stop in the middle of a dial keeps the provider's answer before it ends."""
 
 import json
-import shutil
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from tests.e2e.world import World, a_plan, a_world
+from embedded.processes import ChildProcess
+from tests.e2e.shared_stack import SharedStack
+from tests.e2e.world import World
 
 pytestmark = [pytest.mark.e2e, pytest.mark.server]
 
 ANSWER_IS_HELD = "+14155550108"
 
 
-@pytest.fixture
-def world() -> Iterator[World]:
-    folder = Path(tempfile.mkdtemp(prefix="apollo-e2e-")).resolve()
-    plan = a_plan(
-        folder,
-        simulator_arguments=("--hold-seconds", "3"),
-        environment={"APOLLO_DIAL_TIMEOUT_SECONDS": "10"},
-    )
-    try:
-        with a_world(plan) as opened:
-            yield opened
-    finally:
-        shutil.rmtree(folder)
+@pytest.fixture(scope="module")
+def world(shared_stack: SharedStack) -> Iterator[World]:
+    with shared_stack.lent(simulator_arguments=("--hold-seconds", "3")) as opened:
+        yield opened
+
+
+def a_patient_worker(world: World) -> ChildProcess:
+    """Put a worker in the other's place that waits for an answer longer than the simulator holds it."""
+    assert world.stack.parts is not None
+    worker = world.stack.parts.worker()
+    world.kill("worker")
+    told = {**worker.environment, "APOLLO_DIAL_TIMEOUT_SECONDS": "10"}
+    return world.start(replace(worker, environment=told))
 
 
 def dials_of(world: World, workflow_id: str) -> list[str]:
@@ -48,10 +48,10 @@ def dials_of(world: World, workflow_id: str) -> list[str]:
 
 
 def test_worker_that_is_stopped_in_a_dial_waits_for_the_answer_and_keeps_it(world: World) -> None:
+    worker = a_patient_worker(world)
     batch_id = world.call_everybody([ANSWER_IS_HELD], limit=1)
     world.wait_for(lambda: len(world.create_requests(batch_id)) == 1)
     [contact] = world.contacts(batch_id)
-    [worker] = [child for child in world.stack.children if child.name == "worker"]
 
     worker.stop()
 

@@ -13,7 +13,7 @@ from tests.e2e.world import World
 
 pytestmark = [pytest.mark.e2e, pytest.mark.server, pytest.mark.timeout(240)]
 
-CONTACTS, LIMIT = 150, 20
+CONTACTS, EACH, LIMIT = 60, 36, 12
 LONG_COOLDOWN = {"max_retries": 2, "cooldown_minutes": 60}
 UNDER_WAY = timedelta(seconds=1)
 """A request that had left before the cancel was answered is not recalled."""
@@ -79,7 +79,7 @@ def test_cancelled_batch_calls_nobody_more_and_lets_who_is_on_the_phone_finish(w
 
 def test_cancelled_campaign_ends_all_its_batches(world: World) -> None:
     campaign_id = a_campaign(world, retry_policy=LONG_COOLDOWN)
-    batches = [a_mixed_batch(world, campaign_id, contacts=80, area=area) for area in (212, 312)]
+    batches = [a_mixed_batch(world, campaign_id, contacts=EACH, area=area) for area in (212, 312)]
     for batch_id in batches:
         world.wait_for(lambda batch_id=batch_id: world.finished(batch_id) >= 10)  # type: ignore[misc]
 
@@ -94,4 +94,4 @@ def test_cancelled_campaign_ends_all_its_batches(world: World) -> None:
         assert last_request(world, batch_id) <= cancelled_at + UNDER_WAY
         assert skip_reasons(contacts) == {"campaign_cancelled"}
         assert {str(each["status"]) for each in contacts} <= {"skipped", *OUTCOMES}
-        assert sum(world.counters(batch_id)[0].values()) == 80
+        assert sum(world.counters(batch_id)[0].values()) == EACH

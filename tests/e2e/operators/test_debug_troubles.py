@@ -22,7 +22,8 @@ from tests.e2e.debugging import (
     statuses,
 )
 from tests.e2e.scenes import BatchScenes, a_batch, a_campaign, ahead, answering_numbers, fresh_numbers
-from tests.e2e.world import World, a_fresh_world
+from tests.e2e.shared_stack import SharedStack
+from tests.e2e.world import World
 
 pytestmark = [pytest.mark.e2e, pytest.mark.server, pytest.mark.timeout(180)]
 
@@ -32,8 +33,8 @@ OUTAGE_PATIENCE = 20
 
 
 @pytest.fixture(scope="module")
-def world() -> Iterator[World]:
-    with a_fresh_world(talk_seconds=3) as opened:
+def world(shared_stack: SharedStack) -> Iterator[World]:
+    with shared_stack.lent(talk_seconds=3) as opened:
         yield opened
 
 
@@ -261,7 +262,8 @@ def hide_from_workflow(world: World, batch_id: str, number: str) -> None:
 
 
 def test_calls_nothing_is_heard_of_are_told_when_two_minutes_have_passed(world: World) -> None:
-    start_worker_nobody_calls_back(world)
+    shipped = str(Settings.model_fields["webhook_silence_seconds"].default)
+    start_worker_nobody_calls_back(world, APOLLO_WEBHOOK_SILENCE_SECONDS=shipped)
     batch_id = a_batch(world, a_campaign(world))
     world.wait_for(lambda: statuses(debug(world, batch_id)) == {"dispatched": 2}, 30)
     world.wait_for(lambda: len(world.create_requests(batch_id)) == 2, 10)
@@ -276,13 +278,12 @@ def test_calls_nothing_is_heard_of_are_told_when_two_minutes_have_passed(world: 
     world.kill("worker")
 
 
-def start_worker_nobody_calls_back(world: World) -> None:
-    """Put a worker in the other's place that asks about silent calls as shipped; its webhooks go astray."""
-    if any(child.name == "worker" and child.exit_code is None for child in world.stack.children):
+def start_worker_nobody_calls_back(world: World, **environment: str) -> None:
+    """Put a worker in the other's place whose webhooks go astray."""
+    if any(child.name == "worker" for child in world.living()):
         world.kill("worker")
     astray = f"http://127.0.0.1:{nowhere()}/webhooks/call-status"
-    shipped = str(Settings.model_fields["webhook_silence_seconds"].default)
-    start_worker(world, APOLLO_WEBHOOK_URL=astray, APOLLO_WEBHOOK_SILENCE_SECONDS=shipped)
+    start_worker(world, APOLLO_WEBHOOK_URL=astray, **environment)
 
 
 def test_calls_that_had_to_be_asked_for_are_told_while_the_next_ones_are_made(world: World) -> None:

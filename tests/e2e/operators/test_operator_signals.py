@@ -182,8 +182,8 @@ def test_batch_whose_workflow_was_terminated_goes_on_after_a_dispatch_and_calls_
     world: World,
 ) -> None:
     world.empty_ledger()
-    batch_id = a_batch(world, a_campaign(world), answered(60), concurrency_limit=10)
-    world.wait_for(lambda: world.finished(batch_id) >= 10)
+    batch_id = a_batch(world, a_campaign(world), answered(30), concurrency_limit=5)
+    world.wait_for(lambda: world.finished(batch_id) >= 5)
 
     assert world.temporal("terminate", "-w", f"batch/{batch_id}").returncode == 0
     time.sleep(1)  # those on the phone come to their end meanwhile
@@ -192,8 +192,8 @@ def test_batch_whose_workflow_was_terminated_goes_on_after_a_dispatch_and_calls_
     world.wait_for_end(batch_id)
 
     # Who holds a slot and waits for its dial is dispatched already.
-    assert dispatched["dispatched_count"] in range(60 - called - 10, 60 - called + 1)
-    assert 0 < called < 60
+    assert dispatched["dispatched_count"] in range(30 - called - 5, 30 - called + 1)
+    assert 0 < called < 30
     reckoning = world.reckoning(batch_id)
-    assert faults(reckoning, contacts=60, limit=10) == []
-    assert (reckoning.contact_statuses, reckoning.rings) == ({"completed": 60}, 60)
+    assert faults(reckoning, contacts=30, limit=5) == []
+    assert (reckoning.contact_statuses, reckoning.rings) == ({"completed": 30}, 30)
