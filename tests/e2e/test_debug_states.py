@@ -46,9 +46,17 @@ def a_world_without_worker() -> Iterator[World]:
         stack.begin()
         with closing(World(stack)) as world, world.api:
             yield world
+            kill_workers(world)
     finally:
         stack.end()
         shutil.rmtree(folder)
+
+
+def kill_workers(world: World) -> None:
+    """End them at once: asked to stop, each would wait for the Temporal that was killed."""
+    for part in world.living():
+        if part.name.startswith("worker"):
+            world.kill(part.name)
 
 
 @pytest.fixture(scope="module")
