@@ -99,20 +99,21 @@ class World:
         batch = self.api.create_batch(fields, a_contacts_file(numbers))
         return str(batch["batch_id"])
 
-    def wait_for(self, condition: Callable[[], bool], seconds: float = 100, *, every: float = 0.2) -> None:
-        """Return once the condition holds; look `every` so many seconds, more rarely where a look takes long.
+    def wait_for(self, condition: Callable[[], bool], seconds: float = 100, *, every: float = 0.3) -> None:
+        """Return once the condition holds; look more and more rarely, but `every` so many seconds.
 
         Looking costs the stack work, and a look by a command a whole process.
         """
-        end = time.monotonic() + seconds
+        start = time.monotonic()
         while True:
             began = time.monotonic()
             if condition():
                 return
             looked = time.monotonic()
-            if looked > end:
+            if looked > start + seconds:
                 raise TimeoutError
-            time.sleep(max(every, 2 * (looked - began)))
+            waited = looked - start
+            time.sleep(max(min(every, waited / 5), 2 * (looked - began)))
 
     def wait_for_end(self, batch_id: str, seconds: float = 100, *, every: float = 0.5) -> None:
         """Return once the batch is over."""
