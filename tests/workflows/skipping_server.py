@@ -10,7 +10,7 @@ import asyncio
 import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
@@ -40,7 +40,7 @@ _BETWEEN_LOOKS_SECONDS = 0.005
 _REFUSED_AFTER_SECONDS = 5.0
 """A workflow task that nobody completes for so long was refused by the server."""
 LOST_AFTER_SECONDS = 20.0
-"""An activity that ends for so long in no way, while nothing else happens, was lost by the server."""
+"""Any other work that ends for so long in no way was lost by the server."""
 _LOCKED_AFTER_SECONDS = 3.0
 """A clock that does not skip for so long, although nothing is under way, was locked and forgotten."""
 _TASK_TIMEOUT = timedelta(seconds=10)
@@ -74,9 +74,10 @@ class SkippingServer(WorkflowEnvironment):
         self._moving = asyncio.Lock()
         self._runs: Mapping[str, _Run] = {}
         """The open runs, as they were seen last."""
-        self._at_work: Mapping[str, int] = {}
-        """The length of each run with an open workflow task or activity, since `_at_work_since`."""
-        self._at_work_since = 0.0
+        self._awaited: _Work | None = None
+        """What the clock waits for."""
+        self._given_up: dict[str, int] = {}
+        """The length of each run whose work is waited for no more, for it did not even time out."""
 
     @classmethod
     async def start(cls) -> "SkippingServer":
@@ -147,19 +148,14 @@ class SkippingServer(WorkflowEnvironment):
         The server refuses a workflow task whose timer fires while the task cancels it, and keeps the task
         open for ever; seldom, under load, it gives a task to nobody.
         """
-        now = asyncio.get_running_loop().time()
-        at_work = {run_id: run.length for run_id, run in self._runs.items() if run.is_in_task or run.retries}
-        if not at_work or at_work != self._at_work:
-            self._at_work, self._at_work_since = at_work, now
-        elif now - self._at_work_since > self._patience():
-            stuck = {run_id: self._runs[run_id] for run_id in at_work}
-            sys.stderr.write(f"at {await self.get_current_time()} nobody ends the work of {stuck}\n")
-            self._at_work = {}
-            await self._skip(_TASK_TIMEOUT + _TICK)
-
-    def _patience(self) -> float:
-        is_in_task = any(run.is_in_task for run in self._runs.values())
-        return _REFUSED_AFTER_SECONDS if is_in_task else LOST_AFTER_SECONDS
+        awaited = self._awaited
+        if awaited is None or asyncio.get_running_loop().time() - awaited.since <= awaited.run.patience:
+            return
+        sys.stderr.write(f"at {await self.get_current_time()} nobody ends the work of {awaited.run}\n")
+        if awaited.is_timed_out:
+            self._given_up[awaited.run_id] = awaited.run.length
+        self._awaited = replace(awaited, since=asyncio.get_running_loop().time(), is_timed_out=True)
+        await self._skip(_TASK_TIMEOUT + _TICK)
 
     async def _next_due(self) -> datetime | None:
         """Return when the next timer fires; None while something is under way."""
@@ -178,11 +174,17 @@ class SkippingServer(WorkflowEnvironment):
         seen = []
         for each in executions:
             run = read[each.execution.run_id]
-            due = None if run.is_at_work else await self._due(each.execution, run)
+            due = await self._due(each.execution, run)
             if due is None:
+                self._wait_for(each.execution.run_id, run)
                 return None
             seen.append((each.execution.run_id, run.length, due))
         return seen
+
+    def _wait_for(self, run_id: str, run: "_Run") -> None:
+        awaited = self._awaited
+        if awaited is None or (awaited.run_id, awaited.run.length) != (run_id, run.length):
+            self._awaited = _Work(run_id, run, asyncio.get_running_loop().time())
 
     async def _read(self, found: WorkflowExecutionInfo) -> "_Run":
         """Read a history; one that has grown no longer is not asked for again."""
@@ -196,7 +198,11 @@ class SkippingServer(WorkflowEnvironment):
         return _run_of(answer.history.events)
 
     async def _due(self, execution: WorkflowExecution, run: "_Run") -> datetime | None:
-        """Return when a resting run goes on; None while one of its activities is at work."""
+        """Return when a resting run goes on; None while it, or one of its activities, is at work."""
+        if self._given_up.get(execution.run_id) == run.length:
+            return run.first_timer
+        if run.is_at_work:
+            return None
         if not run.retries:
             return run.first_timer
         request = DescribeWorkflowExecutionRequest(namespace=self.client.namespace, execution=execution)
@@ -218,6 +224,21 @@ class _Run:
     retries: Mapping[str, RetryPolicy] = field(repr=False)
     """How each activity that has not ended is tried again."""
     last_events: Sequence[str]
+
+    @property
+    def patience(self) -> float:
+        """How many seconds its work may take."""
+        return _REFUSED_AFTER_SECONDS if self.is_in_task else LOST_AFTER_SECONDS
+
+
+@dataclass(frozen=True)
+class _Work:
+    """A run that is at work, with the same history since a while."""
+
+    run_id: str
+    run: _Run
+    since: float
+    is_timed_out: bool = False
 
 
 def _run_of(events: Sequence[HistoryEvent]) -> _Run:
