@@ -2,7 +2,8 @@
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from time import perf_counter
 
@@ -10,12 +11,14 @@ from temporalio import activity
 
 from activities.campaign_rate import CampaignRateLimiter
 from activities.dial_gates import capped, closed_gate_of, withheld
-from activities.failures import translating_failures
+from activities.failures import CallGoesOn, translating_failures
+from activities.hang_ups import is_machine_to_be_hung_up_on
 from activities.messages import CheckCall, CheckedCall, DialAnswer, PlaceCall, PlacedCall
 from activities.provider_circuit import CircuitPermit, ProviderCircuit
 from domain.batch import call_variables_in_force, caller_ids_in_force, on_machine_in_force
 from domain.call import CallRecord, CallStatus, DialState, EventSource, StatusEvent, has_ended
 from domain.dial_reservations import is_usable
+from domain.disposition import OnMachine
 from domain.errors import ProviderUnavailable
 from domain.frequency import Capped
 from domain.gates import Gate
@@ -39,7 +42,14 @@ from domain.telephony import (
     Throttled,
     Unavailable,
 )
-from domain.watchdog import CallTiming, quiet_after_unknown
+from domain.watchdog import (
+    CallTiming,
+    CallWatch,
+    must_end_by,
+    next_poll,
+    quiet_after_unknown,
+    watched_until,
+)
 
 ASK_AGAIN_AFTER_OUTAGE = timedelta(seconds=5)
 """Between two tries to reach a provider that certainly did not dial."""
@@ -80,7 +90,10 @@ class CallActivities:
         metrics: CallMetrics,
         limits: CallLimits,
         clock: Callable[[], datetime],
+        leaves_open: bool = True,
     ) -> None:
+        """`leaves_open` is false for a server that cannot complete an activity which waits for its call."""
+        self._leaves_open = leaves_open
         self._provider = provider
         self._calls = calls
         self._circuit = circuit
@@ -95,7 +108,13 @@ class CallActivities:
         """Wait for circuit and rate limits, check every gate, store the attempt, and ask at most once.
 
         May be run again at any point: an attempt somebody asked for before is never asked for again.
+        With `until_ended` a call that was placed leaves the activity open. It is run again whenever the
+        provider is to be asked where the call stands; who hears of the ending before completes it.
         """
+        if request.until_ended and activity.info().attempt > 1:
+            brief = await self._calls.dial_brief(ContactId(request.contact_id), request.attempt)
+            if brief is not None and brief.record is not None and brief.record.awaited_by == _activity():
+                return await self._follow(brief, brief.record)
         async with self._circuit.permit() as permit:
             brief = await self._read_gates(request)
             if isinstance(brief, PlacedCall):
@@ -165,7 +184,23 @@ class CallActivities:
         answer = await self._provider.place_call(self._call_request(brief, claimed.record))
         self._metrics.dial_answered(answer, perf_counter() - asked_at)
         answer = self._circuit.record(permit, claimed.record.execution_id, answer)
-        return await self._keep(claimed.record, answer)
+        lasts = self._leaves_open and request.until_ended and not _hangs_up_on_machines(brief)
+        return await self._keep(claimed.record, answer, lasts=lasts)
+
+    async def _follow(self, brief: DialBrief, record: CallRecord) -> PlacedCall:
+        """Poll the provider where that is due, and end with the call. Raises CallGoesOn before."""
+        now, timing, asked_at = self._clock(), self._timing(), self._asked_at(record)
+        watch = CallWatch(asked_at=asked_at, heard_at=asked_at, answered_at=record.answered_at)
+        watch, due = watched_until(now, watch, timing)
+        if due is not None:
+            with suppress(ProviderUnavailable):  # it is asked again at the next poll
+                must_end = now >= must_end_by(watch, timing)
+                checked = await self._check(record, conclude=due.conclude, must_end=must_end)
+                record = replace(record, call_status=checked.call_status)
+        placed = self._placed(record, DialAnswer.PLACED)
+        if has_ended(record.call_status) or is_machine_to_be_hung_up_on(brief, record):
+            return placed
+        raise CallGoesOn(placed, next_poll(watch, timing).at - now)
 
     @activity.defn
     @translating_failures
@@ -174,13 +209,15 @@ class CallActivities:
         brief = await self._calls.dial_brief(ContactId(request.contact_id), request.attempt)
         if brief is None or brief.record is None:
             return CheckedCall(call_status=CallStatus.CANCELLED, is_known=False)
-        record = brief.record
+        return await self._check(brief.record, conclude=request.conclude, must_end=request.must_end)
+
+    async def _check(self, record: CallRecord, *, conclude: bool, must_end: bool) -> CheckedCall:
         if has_ended(record.call_status):
             return CheckedCall(call_status=record.call_status, is_known=True)
         try:
             event = await self._look_up(record)
         except ProviderUnavailable:
-            if not request.must_end:
+            if not must_end:
                 raise
             return await self._conclude(record, proven=False)
         if event is not None:
@@ -188,9 +225,9 @@ class CallActivities:
             record = (
                 await self._calls.record_event(record.execution_id, event, event_key=key, body=None)
             ).record
-        if request.must_end and not has_ended(record.call_status):
+        if must_end and not has_ended(record.call_status):
             return await self._conclude(record, proven=False)
-        if event is None and request.conclude:
+        if event is None and conclude:
             never_heard = record.call_status is CallStatus.QUEUED and record.provider_call_id is None
             return await self._conclude(record, proven=never_heard and self._provider.lookup_is_proof)
         return CheckedCall(call_status=record.call_status, is_known=event is not None)
@@ -224,13 +261,19 @@ class CallActivities:
             on_machine=on_machine_in_force(brief.batch.overrides, rules),
         )
 
-    async def _keep(self, record: CallRecord, result: DialResult) -> PlacedCall:
+    async def _keep(self, record: CallRecord, result: DialResult, *, lasts: bool) -> PlacedCall:
         match result:
             case Accepted(provider_call_id):
-                await self._calls.record_dial(
-                    record.execution_id, DialState.ACCEPTED, provider_call_id=provider_call_id
+                stands = await self._calls.record_dial(
+                    record.execution_id,
+                    DialState.ACCEPTED,
+                    provider_call_id=provider_call_id,
+                    awaited_by=_activity() if lasts else None,
                 )
-                return self._placed(record, DialAnswer.PLACED)
+                placed = self._placed(replace(record, call_status=stands), DialAnswer.PLACED)
+                if lasts and not has_ended(stands):
+                    raise CallGoesOn(placed, self._limits.silence)
+                return placed
             case Ambiguous():
                 await self._calls.record_dial(record.execution_id, DialState.AMBIGUOUS)
                 return self._placed(record, DialAnswer.AMBIGUOUS)
@@ -260,12 +303,15 @@ class CallActivities:
             answer=answer,
             asked_at=self._asked_at(record),
             call_status=record.call_status,
-            timing=CallTiming(
-                ring_limit=self._limits.ring_timeout,
-                max_call=self._limits.max_call,
-                silence=self._limits.silence,
-                lookup_is_proof=self._provider.lookup_is_proof,
-            ),
+            timing=self._timing(),
+        )
+
+    def _timing(self) -> CallTiming:
+        return CallTiming(
+            ring_limit=self._limits.ring_timeout,
+            max_call=self._limits.max_call,
+            silence=self._limits.silence,
+            lookup_is_proof=self._provider.lookup_is_proof,
         )
 
     def _asked_at(self, record: CallRecord) -> datetime:
@@ -308,3 +354,13 @@ class CallActivities:
     def all(self) -> tuple[Callable[..., object], ...]:
         """Every activity of this class, to be registered with a worker."""
         return self.place_call, self.check_call
+
+
+def _activity() -> str:
+    """Return what completes the activity that runs, as `CallRecord.awaited_by` keeps it."""
+    info = activity.info()
+    return f"{info.workflow_run_id}/{info.activity_id}"
+
+
+def _hangs_up_on_machines(brief: DialBrief) -> bool:
+    return on_machine_in_force(brief.batch.overrides, brief.campaign.rules) is OnMachine.HANG_UP

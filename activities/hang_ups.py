@@ -49,7 +49,7 @@ class HangUpActivities:
         Raises ProviderUnavailable when the provider does not answer.
         """
         brief = await self._calls.dial_brief(ContactId(request.contact_id), request.attempt)
-        if brief is None or brief.record is None or not _is_machine_on_the_line(brief, brief.record):
+        if brief is None or brief.record is None or not is_machine_to_be_hung_up_on(brief, brief.record):
             return
         call_id = brief.record.provider_call_id
         if call_id is not None and await self._provider.hang_up(call_id) is HangUpResult.UNREACHABLE:
@@ -61,7 +61,8 @@ class HangUpActivities:
         return self.hang_up_skipped, self.hang_up_machine
 
 
-def _is_machine_on_the_line(brief: DialBrief, record: CallRecord) -> bool:
+def is_machine_to_be_hung_up_on(brief: DialBrief, record: CallRecord) -> bool:
+    """Tell whether a live call was answered by a machine, and its rules want it ended."""
     on_machine = on_machine_in_force(brief.batch.overrides, brief.campaign.rules)
     is_live = not has_ended(record.call_status)
     return is_live and record.answered_by in MACHINES and on_machine is OnMachine.HANG_UP

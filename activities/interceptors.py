@@ -11,6 +11,7 @@ import structlog
 from temporalio import activity
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
 
+from activities.failures import CallGoesOn
 from activities.messages import DialAnswer, PlaceCall, PlacedCall
 
 BEATS_PER_TIMEOUT = 3
@@ -111,13 +112,21 @@ class _AttemptLogging(ActivityInboundInterceptor):
         self._recent = recent
 
     async def execute_activity(self, input: ExecuteActivityInput) -> object:
-        answer = await super().execute_activity(input)
+        try:
+            answer = await super().execute_activity(input)
+        except CallGoesOn as goes_on:
+            if activity.info().attempt == 1:
+                self._log(input, goes_on.placed)
+            raise
+        self._log(input, answer)
+        return answer
+
+    def _log(self, input: ExecuteActivityInput, answer: object) -> None:
         request = input.args[0] if input.args else None
         if isinstance(request, PlaceCall) and isinstance(answer, PlacedCall):
             line = (request.contact_id, request.attempt, answer.answer, answer.gate)
             if self._recent.is_news(line):
                 _log_answer(request, answer)
-        return answer
 
 
 def _log_answer(request: PlaceCall, placed: PlacedCall) -> None:

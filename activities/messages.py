@@ -97,6 +97,8 @@ class PlaceCall:
     kind: AttemptKind
     turn: DialReservation | None = None
     """The instant a former answer reserved, where its campaign has a pace."""
+    until_ended: bool = False
+    """The activity may last until the call that was placed has ended."""
 
 
 class DialAnswer(StrEnum):

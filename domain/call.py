@@ -203,6 +203,8 @@ class CallRecord:
     disposition_data: Mapping[str, object] | None = None
     follow_up_at: datetime | None = None
     """Asked for by the event that ended the call; not on the wire."""
+    awaited_by: str | None = None
+    """Run and activity of the workflow that last as long as the call, such as `run/1`; not on the wire."""
 
 
 _REPORTED = (

@@ -6,7 +6,7 @@ An ending whose webhook was lost is found by a poll: within `MAX_SILENCE_GROWTH`
 Once no call can be alive any more, the attempt ends without an answer.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 RING_GRACE = timedelta(seconds=30)
@@ -34,6 +34,10 @@ class CallTiming:
     """Without an event for so long, the provider is polled."""
     lookup_is_proof: bool
     """Whether *not found* at the provider proves that there is no call."""
+
+
+OVER = CallTiming(ring_limit=timedelta(), max_call=timedelta(), silence=timedelta(), lookup_is_proof=False)
+"""Of a call that has ended: nobody asks about it any more."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,6 +76,14 @@ def next_poll(watch: CallWatch, timing: CallTiming) -> StatusPoll:
     if due is None or due >= lease_ends_at:
         return StatusPoll(lease_ends_at, conclude=True)
     return StatusPoll(due, conclude=timing.lookup_is_proof and watch.polls + 1 >= POLLS_THAT_PROVE)
+
+
+def watched_until(now: datetime, watch: CallWatch, timing: CallTiming) -> tuple[CallWatch, StatusPoll | None]:
+    """Return the watch after every poll that has fallen due by now, and the latest of these polls."""
+    due: StatusPoll | None = None
+    while (poll := next_poll(watch, timing)).at <= now:
+        watch, due = replace(watch, polled_at=poll.at, polls=watch.polls + 1), poll
+    return watch, due
 
 
 def must_end_by(watch: CallWatch, timing: CallTiming) -> datetime:

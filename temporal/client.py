@@ -4,10 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from temporalio.api.failure.v1 import Failure
 from temporalio.client import Client, Interceptor
 from temporalio.contrib.pydantic import pydantic_data_converter
-from temporalio.converter import DataConverter, DefaultFailureConverterWithEncodedAttributes
+from temporalio.converter import DataConverter, DefaultFailureConverter, PayloadConverter
 from temporalio.envconfig import ClientConfig, ClientConnectConfig
+from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
 from settings import EMBEDDED_HOST, Settings, inherited_environment
 from temporal.encryption import EncryptingCodec
@@ -15,7 +17,26 @@ from temporal.encryption import EncryptingCodec
 if TYPE_CHECKING:
     from opentelemetry.trace import Tracer
 
-DATA_CONVERTER = pydantic_data_converter
+
+class _NamedFailures(DefaultFailureConverter):
+    """Writes no stack trace of what is no error: every call that is answered would keep one."""
+
+    def to_failure(
+        self, exception: BaseException, payload_converter: PayloadConverter, failure: Failure
+    ) -> None:
+        if isinstance(exception, ApplicationError) and exception.category is ApplicationErrorCategory.BENIGN:
+            exception = exception.with_traceback(None)
+        super().to_failure(exception, payload_converter, failure)
+
+
+class _EncodedFailures(_NamedFailures):
+    """Also keeps what is said of failures among the payloads, which are encrypted."""
+
+    def __init__(self) -> None:
+        super().__init__(encode_common_attributes=True)
+
+
+DATA_CONVERTER = replace(pydantic_data_converter, failure_converter_class=_NamedFailures)
 """How values become payloads when nothing is encrypted."""
 
 
@@ -72,7 +93,7 @@ def data_converter(keys: Sequence[bytes]) -> DataConverter:
     return replace(
         DATA_CONVERTER,
         payload_codec=EncryptingCodec(keys),
-        failure_converter_class=DefaultFailureConverterWithEncodedAttributes,
+        failure_converter_class=_EncodedFailures,
     )
 
 

@@ -7,9 +7,11 @@ from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.service import RPCError, RPCStatusCode
 
 from activities.bounded_gather import gather_bounded
-from domain.call import CallRecord
+from activities.messages import DialAnswer, PlacedCall
+from domain.call import CallRecord, has_ended
 from domain.identity import BatchId, ContactId
 from domain.ports import Attendance, RescheduledTime
+from domain.watchdog import OVER
 from temporal.requests import signalled
 from temporal.server import translated_failures
 from workflows import names
@@ -60,17 +62,43 @@ class ContactWorkflows:
         )
 
     async def deliver(self, record: CallRecord) -> bool:
-        """Signal the status of a call to its contact's workflow; False when that fails now.
+        """Tell its contact's workflow where a call stands; False when that fails now.
 
+        An activity that lasts as long as the call is completed, all others hear of it by signal.
         Once that workflow is over the batch is signalled instead: the ending may have corrected the contact.
         """
         contact = names.contact_workflow_id(record.batch_id, record.contact_id)
         event = CallEvent(record.attempt, record.call_status, record.answered_by)
         try:
+            if await self._completed(record):
+                return True
             if not await signalled(self._client, contact, names.CALL_EVENT, event, DELIVERY_PATIENCE):
                 batch = names.batch_workflow_id(record.batch_id)
                 await signalled(self._client, batch, names.RECOUNT, patience=DELIVERY_PATIENCE)
         except (RPCError, RuntimeError):  # the latter from a lazy client that cannot connect
+            return False
+        return True
+
+    async def _completed(self, record: CallRecord) -> bool:
+        """Complete the activity that awaits the end of a call; False when none does."""
+        if record.awaited_by is None or record.started_at is None or not has_ended(record.call_status):
+            return False
+        run_id, activity_id = record.awaited_by.split("/")
+        workflow_id = names.contact_workflow_id(record.batch_id, record.contact_id)
+        waiting = self._client.get_async_activity_handle(
+            workflow_id=workflow_id, run_id=run_id, activity_id=activity_id
+        )
+        ended = PlacedCall(
+            answer=DialAnswer.PLACED,
+            asked_at=record.started_at,
+            call_status=record.call_status,
+            timing=OVER,
+        )
+        try:
+            await waiting.complete(ended, rpc_timeout=DELIVERY_PATIENCE)
+        except RPCError as error:
+            if error.status is not RPCStatusCode.NOT_FOUND:
+                raise
             return False
         return True
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Protocol
 
 from domain.batch import Batch
-from domain.call import AttemptKind, CallRecord, DialState, EventEffect, StatusEvent
+from domain.call import AttemptKind, CallRecord, CallStatus, DialState, EventEffect, StatusEvent
 from domain.caller_id import CallerIds
 from domain.campaign import Campaign
 from domain.contact import Contact
@@ -95,9 +95,17 @@ class CallStore(Protocol):
         """
 
     async def record_dial(
-        self, execution_id: ExecutionId, state: DialState, *, provider_call_id: str | None = None
-    ) -> None:
-        """Record the provider's answer to a dial; `ready` returns the right to ask."""
+        self,
+        execution_id: ExecutionId,
+        state: DialState,
+        *,
+        provider_call_id: str | None = None,
+        awaited_by: str | None = None,
+    ) -> CallStatus:
+        """Record the provider's answer to a dial, and who awaits the end; `ready` returns the right to ask.
+
+        Returns where the call stands: its ending may have been stored before the answer.
+        """
 
     async def record_event(
         self,

@@ -6,7 +6,6 @@ from datetime import datetime
 from sqlalchemy import (
     ColumnElement,
     Text,
-    Update,
     and_,
     bindparam,
     case,
@@ -18,6 +17,7 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from domain.call import PLACED_STATUSES, CallStatus, DialState, StatusEvent
 from domain.errors import ConstraintViolated, ExecutionNotFound
@@ -57,27 +57,33 @@ class PostgresCallStore:
             return Gate.NUMBER_BUSY  # another claim on the number committed since ours looked
 
     async def record_dial(
-        self, execution_id: ExecutionId, state: DialState, *, provider_call_id: str | None = None
-    ) -> None:
-        """Keep what the provider said to a dial, unless more is known already.
+        self,
+        execution_id: ExecutionId,
+        state: DialState,
+        *,
+        provider_call_id: str | None = None,
+        awaited_by: str | None = None,
+    ) -> CallStatus:
+        """Keep what the provider said to a dial, unless more is known already; return where the call stands.
 
         An attempt that was given back and is accepted after all, while another one on its number is open,
         keeps the provider's id alone.
         Raises ExecutionNotFound.
         """
-        told = {"this_execution": execution_id, "told_id": provider_call_id}
+        told = {"this_execution": execution_id, "told_id": provider_call_id, "told_activity": awaited_by}
         try:
-            await self._update(_RECORD_DIAL[state], told)
+            return await self._update(_RECORD_DIAL[state], told)
         except ConstraintViolated as violated:
             if not is_number_taken(violated):
                 raise
-            await self._update(_RECORD_CALL_ID, told)
+            return await self._update(_RECORD_CALL_ID, told)
 
-    async def _update(self, statement: Update, told: Mapping[str, object]) -> None:
+    async def _update(self, statement: ReturningUpdate[tuple[str]], told: Mapping[str, object]) -> CallStatus:
         async with single_statement(self._engine) as connection:
-            kept = await connection.execute(statement, told)
-        if kept.rowcount == 0:
+            call_status = await connection.scalar(statement, told)
+        if call_status is None:
             raise ExecutionNotFound
+        return CallStatus(call_status)
 
     async def record_event(
         self,
@@ -155,14 +161,16 @@ def _may_follow(state: DialState) -> ColumnElement[bool]:
 
 
 _KNOWN_CALL_ID = func.coalesce(calls.c.provider_call_id, bindparam("told_id", type_=Text))
-_RECORD_CALL_ID = (
+_KNOWN_ACTIVITY = func.coalesce(bindparam("told_activity", type_=Text), calls.c.awaited_by)
+_KEEP_CALL_ID = (
     update(calls)
     .where(calls.c.execution_id == bindparam("this_execution"))
-    .values(provider_call_id=_KNOWN_CALL_ID)
+    .values(provider_call_id=_KNOWN_CALL_ID, awaited_by=_KNOWN_ACTIVITY)
 )
+_RECORD_CALL_ID = _KEEP_CALL_ID.returning(calls.c.call_status)
 _RECORD_DIAL = {
-    state: _RECORD_CALL_ID.values(
+    state: _KEEP_CALL_ID.values(
         dial_state=case((_may_follow(state), state.value), else_=calls.c.dial_state)
-    )
+    ).returning(calls.c.call_status)
     for state in DialState
 }

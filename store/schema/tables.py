@@ -340,6 +340,7 @@ class CallRow(Row, table=True):
     number_hash: str | None = Field(sa_type=Text)
     """Of an erased number, while caps may count this call or its callee may yet opt out of it."""
     hash_until: datetime | None = Field(sa_type=INSTANT)
+    awaited_by: str | None = Field(sa_type=Text)
 
 
 class CallEventRow(Row, table=True):

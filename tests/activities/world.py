@@ -144,12 +144,20 @@ class MortalCallStore(FakeCallStore):
         return claimed
 
     async def record_dial(
-        self, execution_id: ExecutionId, state: DialState, *, provider_call_id: str | None = None
-    ) -> None:
+        self,
+        execution_id: ExecutionId,
+        state: DialState,
+        *,
+        provider_call_id: str | None = None,
+        awaited_by: str | None = None,
+    ) -> CallStatus:
         """Keep the provider's answer, or die around it."""
         self._fuse.burn("before", "record_dial")
-        await super().record_dial(execution_id, state, provider_call_id=provider_call_id)
+        stands = await super().record_dial(
+            execution_id, state, provider_call_id=provider_call_id, awaited_by=awaited_by
+        )
         self._fuse.burn("after", "record_dial")
+        return stands
 
 
 class RememberingRouteStore(FakeCircuitStore):

@@ -18,7 +18,7 @@ from pathlib import Path
 import httpx
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from domain.call import DialState, StatusEvent
+from domain.call import CallStatus, DialState, StatusEvent
 from domain.identity import ContactId, ExecutionId, MintId
 from domain.ports import AttemptClaim, ClaimAnswer, Claimed, TelephonyProvider
 from domain.telephony import CallRequest, CallSearch, DialResult, HangUpResult
@@ -77,13 +77,21 @@ class MortalCallStore(PostgresCallStore):
         return claimed
 
     async def record_dial(
-        self, execution_id: ExecutionId, state: DialState, *, provider_call_id: str | None = None
-    ) -> None:
+        self,
+        execution_id: ExecutionId,
+        state: DialState,
+        *,
+        provider_call_id: str | None = None,
+        awaited_by: str | None = None,
+    ) -> CallStatus:
         """Keep the provider's answer, or die around it."""
         contact_id = self._claimants[execution_id]
         self._fuse.burn(Step.BEFORE_IT_IS_KEPT, contact_id)
-        await super().record_dial(execution_id, state, provider_call_id=provider_call_id)
+        stands = await super().record_dial(
+            execution_id, state, provider_call_id=provider_call_id, awaited_by=awaited_by
+        )
         self._fuse.burn(Step.AFTER_IT_IS_KEPT, contact_id)
+        return stands
 
 
 class MortalProvider:

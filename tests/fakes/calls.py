@@ -86,14 +86,24 @@ class FakeCallStore:
         return Claimed(record=record, may_ask=True)
 
     async def record_dial(
-        self, execution_id: ExecutionId, state: DialState, *, provider_call_id: str | None = None
-    ) -> None:
+        self,
+        execution_id: ExecutionId,
+        state: DialState,
+        *,
+        provider_call_id: str | None = None,
+        awaited_by: str | None = None,
+    ) -> CallStatus:
         """Keep what the provider said to a dial, unless more is known already."""
         record = self._call(execution_id)
-        known = replace(record, provider_call_id=record.provider_call_id or provider_call_id)
+        known = replace(
+            record,
+            provider_call_id=record.provider_call_id or provider_call_id,
+            awaited_by=awaited_by or record.awaited_by,
+        )
         told = replace(known, dial_state=state) if _may_follow(state, record) else known
         is_taken = self._tables.is_on_the_phone(record.to_number, but=execution_id)
         self._tables.calls[execution_id] = known if is_open(told) and is_taken else told
+        return record.call_status
 
     async def record_event(
         self,

@@ -92,7 +92,7 @@ MESSAGES: Mapping[str, str] = {
     "place_call answer": "answer ask_again_in asked_at call_status gate opens_at presets timing turn",
     "place_call answer.timing": "lookup_is_proof max_call ring_limit silence",
     "place_call answer.turn": "at pace_version",
-    "place_call request": "attempt contact_id kind turn",
+    "place_call request": "attempt contact_id kind turn until_ended",
     "place_call request.turn": "at pace_version",
     "policy_changed": "action rescheduled_since",
     "reschedule_contacts answer": "may_have_moved next_position",
@@ -123,7 +123,7 @@ TABLES: Mapping[str, str] = {
     ),
     "caller_id_turns": "owner_id strategy turn",
     "calls": (
-        "answered_at answered_by attempt batch_id call_status campaign_id contact_id dial_state "
+        "answered_at answered_by attempt awaited_by batch_id call_status campaign_id contact_id dial_state "
         "disposition disposition_data disposition_note duration_seconds ended_at erased_at error "
         "execution_id follow_up_at from_number hangup_by hangup_reason hash_until kind number_hash "
         "policy_version provider provider_call_id recording_url sentiment sip_status started_at summary "

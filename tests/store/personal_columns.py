@@ -34,8 +34,8 @@ FREE: Mapping[str, Mapping[str, str]] = {
         "call_events": "call_status event_key execution_id source unread_fields",
         "caller_id_turns": "owner_id strategy",
         "calls": (
-            "answered_by batch_id call_status campaign_id contact_id dial_state execution_id kind provider "
-            "provider_call_id"
+            "answered_by awaited_by batch_id call_status campaign_id contact_id dial_state execution_id kind "
+            "provider provider_call_id"
         ),
         "campaigns": (
             "campaign_id frequency_caps on_machine organization_id phone_number_strategy presets "

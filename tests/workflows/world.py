@@ -31,7 +31,7 @@ from activities.retention import RetentionActivities
 from activities.slots import SlotActivities
 from activities.webhooks import WebhookActivities
 from domain.batch import BatchStatus
-from domain.call import CallRecord, CallStatus, StatusEvent
+from domain.call import CallRecord, CallStatus, StatusEvent, has_ended
 from domain.contact import LIVE, Contact, NewContact
 from domain.disposition import AnsweredBy
 from domain.identity import BatchId, CampaignId, ContactId
@@ -236,6 +236,9 @@ class World:
         self, record: CallRecord, status: CallStatus, answered_by: AnsweredBy | None = None
     ) -> None:
         """Tell the contact's workflow where its call stands."""
+        if record.awaited_by is not None and has_ended(record.call_status):
+            assert await ContactWorkflows(self.client).deliver(record)
+            return
         story = self.client.get_workflow_handle(names.contact_workflow_id(record.batch_id, record.contact_id))
         await story.signal(names.CALL_EVENT, CallEvent(record.attempt, status, answered_by))
 
@@ -339,6 +342,7 @@ def _workers(world: World, builds: Sequence[str | None]) -> list[Worker]:
         metrics=world.metrics,
         limits=LIMITS,
         clock=server_time,
+        leaves_open=not world.env.supports_time_skipping,  # that server cannot complete what waits
     )
     of_batches = BatchActivities(batches, server_time)
     of_rescheduled = RescheduledActivities(

@@ -249,7 +249,13 @@ class ContactWorkflow:
         self._show("is being called")
         return await workflow.execute_activity_method(
             CallActivities.place_call,
-            PlaceCall(contact_id=self._contact_id, attempt=self._attempt, kind=self._kind, turn=turn),
+            PlaceCall(
+                contact_id=self._contact_id,
+                attempt=self._attempt,
+                kind=self._kind,
+                turn=turn,
+                until_ended=True,
+            ),
             summary=f"attempt {self._attempt}: {text.CALL[self._kind]}",
             **DIAL,
         )
