@@ -102,9 +102,13 @@ class ContactActivities:
             outcome=brief.record.call_status,
             status=stands.status,
         )
-        is_heard = await self._report(request, stands.status)
+        settled = _settled(stands, brief)
+        # The contact's workflow ends with this decision, and the run that started it hears of that.
+        is_heard = settled.due_at is None and request.started_by == brief.dispatched_by is not None
+        if not is_heard:
+            is_heard = await self._report(request, stands.status)
         return replace(
-            _settled(stands, brief),
+            settled,
             batch_is_gone=not is_heard,
             answered_by=brief.record.answered_by,
             disposition=brief.record.disposition,

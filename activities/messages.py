@@ -164,6 +164,8 @@ class SettleAttempt:
     batch_id: str
     contact_id: str
     attempt: int
+    started_by: str | None = None
+    """The run of the batch's workflow that started the contact's, and may hear of its end."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -83,6 +83,7 @@ class LockedBatch:
     policy_version: int
     is_resting: bool
     """Its workflow was taken to rest until now."""
+    dispatched_by: str | None
 
 
 async def locked_batch_of(connection: AsyncConnection, request: SlotGrants) -> LockedBatch | None:
@@ -108,6 +109,7 @@ def _locked(row: RowMapping) -> LockedBatch:
         is_repeated=row["is_repeated"],
         policy_version=rules_version_of(row),
         is_resting=row[batches.c.rests_since] is not None,
+        dispatched_by=row[batches.c.dispatched_by],
     )
 
 

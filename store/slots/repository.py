@@ -119,6 +119,11 @@ _REST = (
     .where(batches.c.batch_id == _this_batch)
     .values(rests_since=bindparam("since", type_=INSTANT))
 )
+_DISPATCH = (
+    update(batches)
+    .where(batches.c.batch_id == _this_batch)
+    .values(dispatched_by=bindparam("this_run", type_=Text))
+)
 
 
 class PostgresSlotStore:
@@ -137,6 +142,10 @@ class PostgresSlotStore:
                 # Contacts may have been added that come before those that its workflow has read.
                 request = replace(request, cursor=0, zones=None)
                 await connection.execute(_REST, {"this_batch": request.batch_id, "since": None})
+            if request.dispatched_by not in (None, locked.dispatched_by):
+                await connection.execute(
+                    _DISPATCH, {"this_batch": request.batch_id, "this_run": request.dispatched_by}
+                )
             return await _grant(connection, locked, request, now)
 
     async def unattended(

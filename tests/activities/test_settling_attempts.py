@@ -1,5 +1,6 @@
 """After a call: what is decided is kept and told to the batch, and told again when somebody died over it."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -46,6 +47,50 @@ def told(world: World) -> list[tuple[BatchId, int, ContactStatus]]:
 def stand(contact: Contact) -> tuple[object, ...]:
     """Return what settling decides about a contact."""
     return contact.status, contact.next_retry_at, contact.follow_up_at
+
+
+async def test_contact_that_ends_reports_to_no_run_that_hears_its_workflow_end() -> None:
+    world = a_call_that_ended(CallStatus.COMPLETED)
+    world.tables.dispatched_by[BATCH_ID] = "run-1"
+
+    settled = await world.run(world.of_contacts.settle_attempt, replace(SETTLE, started_by="run-1"))
+
+    assert settled == SettledAttempt(status=ContactStatus.COMPLETED)
+    assert told(world) == []
+
+
+@pytest.mark.parametrize(
+    "started_by",
+    [
+        pytest.param("run-1", id="by a run before the present one"),
+        pytest.param(None, id="by nobody that says so"),
+    ],
+)
+async def test_contact_that_the_present_run_did_not_start_reports_its_end(started_by: str | None) -> None:
+    world = a_call_that_ended(CallStatus.COMPLETED)
+    world.tables.dispatched_by[BATCH_ID] = "run-2"
+
+    await world.run(world.of_contacts.settle_attempt, replace(SETTLE, started_by=started_by))
+
+    assert told(world) == [(BATCH_ID, 1, ContactStatus.COMPLETED)]
+
+
+async def test_contact_of_a_batch_whose_runs_hear_nothing_reports_its_end() -> None:
+    world = a_call_that_ended(CallStatus.COMPLETED)
+
+    await world.run(world.of_contacts.settle_attempt, replace(SETTLE, started_by="run-1"))
+    await world.run(world.of_contacts.settle_attempt, SETTLE)
+
+    assert told(world) == [(BATCH_ID, 1, ContactStatus.COMPLETED)] * 2
+
+
+async def test_contact_that_is_called_again_reports_to_the_run_that_started_it() -> None:
+    world = a_call_that_ended(CallStatus.BUSY)
+    world.tables.dispatched_by[BATCH_ID] = "run-1"
+
+    await world.run(world.of_contacts.settle_attempt, replace(SETTLE, started_by="run-1"))
+
+    assert told(world) == [(BATCH_ID, 1, ContactStatus.RETRYING)]
 
 
 @pytest.mark.parametrize(

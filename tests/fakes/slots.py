@@ -51,6 +51,8 @@ class FakeSlotStore:
         batch = self._tables.batches.get(request.batch_id)
         if batch is None or not self._tables.sees(batch.campaign_id):
             return None
+        if request.dispatched_by is not None:
+            self._tables.dispatched_by[request.batch_id] = request.dispatched_by
         return _Grant(self._tables, batch, request, now).run()
 
     async def unattended(

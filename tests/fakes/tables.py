@@ -110,6 +110,7 @@ class Tables:
     batches: dict[BatchId, Batch] = field(default_factory=dict)
     started_at: dict[BatchId, datetime] = field(default_factory=dict)
     rests_since: dict[BatchId, datetime] = field(default_factory=dict)
+    dispatched_by: dict[BatchId, str] = field(default_factory=dict)
     """Of batches whose workflows are taken to rest until they are signalled."""
     contacts: dict[ContactId, Contact] = field(default_factory=dict)
     settled_attempts: dict[ContactId, int] = field(default_factory=dict)

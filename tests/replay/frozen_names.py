@@ -82,7 +82,7 @@ MESSAGES: Mapping[str, str] = {
     "grant_slots answer.refused": "attempt contact_id due_at",
     "grant_slots answer.rereads": "after what",
     "grant_slots answer.wakes": "after what",
-    "grant_slots request": "asked at_most batch_id cursor held_before is_counted key zones",
+    "grant_slots request": ("asked at_most batch_id cursor dispatched_by held_before is_counted key zones"),
     "hang_up_machine request": "attempt contact_id",
     "hang_up_skipped request": "batch_id",
     "is_over request": "batch_id contact_id",
@@ -100,7 +100,7 @@ MESSAGES: Mapping[str, str] = {
     "return_slot answer": "batch_is_gone spread status",
     "return_slot request": "attempt batch_id contact_id due_at ends",
     "settle_attempt answer": "answered_by batch_is_gone disposition due_at kind spread status summary",
-    "settle_attempt request": "attempt batch_id contact_id",
+    "settle_attempt request": "attempt batch_id contact_id started_by",
     "signal_changed_rules request": "lasts",
     "slot_grant": "attempt",
     "slot_requested": "attempt contact_id kind",
@@ -112,10 +112,10 @@ TABLES: Mapping[str, str] = {
     "audit_log": "action actor after at before entry_number object_id organization_id token_id",
     "batches": (
         "batch_id call_context campaign_id client_metadata concurrency_limit created_at deleted_at "
-        "disposition_rules ended_at erased_at keep_open kept_counts max_retries_override name on_machine "
-        "organization_id parent_batch_id paused_by phone_number_strategy phone_numbers rests_since "
-        "retry_policy rules_version scheduled_end scheduled_start status timezone total_contacts updated_at "
-        "workflow_started_at working_hours working_hours_enforced zones_version"
+        "dispatched_by disposition_rules ended_at erased_at keep_open kept_counts max_retries_override name "
+        "on_machine organization_id parent_batch_id paused_by phone_number_strategy phone_numbers "
+        "rests_since retry_policy rules_version scheduled_end scheduled_start status timezone "
+        "total_contacts updated_at workflow_started_at working_hours working_hours_enforced zones_version"
     ),
     "call_events": (
         "body call_status delivered_at event_key event_number execution_id happened_at received_at "

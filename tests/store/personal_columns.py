@@ -28,8 +28,8 @@ FREE: Mapping[str, Mapping[str, str]] = {
         "alembic_version": "version_num",
         "audit_log": "action actor after before object_id organization_id token_id",
         "batches": (
-            "batch_id campaign_id kept_counts on_machine organization_id parent_batch_id paused_by "
-            "phone_number_strategy retry_policy status working_hours zones_version"
+            "batch_id campaign_id dispatched_by kept_counts on_machine organization_id parent_batch_id "
+            "paused_by phone_number_strategy retry_policy status working_hours zones_version"
         ),
         "call_events": "call_status event_key execution_id source unread_fields",
         "caller_id_turns": "owner_id strategy",

@@ -12,7 +12,7 @@ from domain.contact import ContactStatus, SkipReason
 from domain.counters import BatchTally
 from domain.identity import BatchId
 from domain.redial import RedialPolicy
-from tests.workflows.world import ANSWERED, BUSY, QUICK, SILENCE, World, until
+from tests.workflows.world import ANSWERED, BUSY, QUICK, SILENCE, World, server_clock, until
 from workflows import names
 from workflows.batch import limits
 
@@ -71,6 +71,36 @@ async def test_continue_as_new_loses_nobody_and_calls_nobody_twice(live_world: W
     assert max(call.attempt for call in live_world.calls(batch_id)) == 2
     last_run = live_world.client.get_workflow_handle(names.batch_workflow_id(batch_id))
     assert (await last_run.query(names.DEBUG))["run"] >= 3
+
+
+async def test_batch_goes_on_when_its_contacts_end_and_none_of_them_reports(world: World) -> None:
+    batch_id = await world.a_batch(7, concurrency_limit=2)
+
+    batch = await world.start(batch_id)
+    await batch.result()
+
+    assert {contact.status for contact in world.contacts(batch_id)} == {ContactStatus.COMPLETED}
+    assert await world.has_heard(batch, names.ATTEMPT_REPORTED) == 0
+    assert await world.length(batch_id) < limits.LOOK_EVERY
+
+
+async def test_contact_started_by_an_earlier_run_reports_its_end_to_the_present_one(
+    live_world: World,
+) -> None:
+    live_world.contacts_per_run = 1
+    live_world.telephone.script = lambda request, _: SILENCE if request.to_number.endswith("1") else ANSWERED
+    batch_id = await live_world.a_batch(2, concurrency_limit=2)
+    batch = await live_world.start(batch_id)
+    await until(lambda: live_world.contacts(batch_id)[1].status is ContactStatus.COMPLETED)
+    first = next(call for call in live_world.calls(batch_id) if call.to_number.endswith("1"))
+    await until(lambda: live_world.tables.calls[first.execution_id].awaited_by is not None)
+
+    ended = StatusEvent(status=CallStatus.COMPLETED, happened_at=server_clock())
+    await live_world.hear(first.execution_id, ended)
+    await batch.result()
+
+    present = live_world.client.get_workflow_handle(names.batch_workflow_id(batch_id))
+    assert await live_world.has_heard(present, names.ATTEMPT_REPORTED) == 1
 
 
 async def test_counters_of_workflow_and_database_agree_when_quiet(world: World) -> None:

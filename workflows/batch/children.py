@@ -9,6 +9,7 @@ from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 
 with workflow.unsafe.imports_passed_through():
     from domain.call import AttemptKind
+    from domain.contact import TERMINAL
     from domain.slots import GrantedSlot, NoSlot
     from workflows import names, search_attributes
     from workflows.batch import activity_calls, limits
@@ -19,10 +20,13 @@ with workflow.unsafe.imports_passed_through():
 class ContactChildren:
     """Hands slots to contacts; what does not reach a contact is found again among the rows."""
 
-    def __init__(self, start: BatchInput, on_lost: Callable[[str], None]) -> None:
+    def __init__(
+        self, start: BatchInput, *, on_lost: Callable[[str], None], on_end: Callable[[], None]
+    ) -> None:
         self._batch = start
         self._batch_id = start.batch_id
         self._on_lost = on_lost
+        self._on_end = on_end
         self._under_way: set[asyncio.Task[object]] = set()
         self.started = 0
         """Workflows asked for in this run, also those not started yet; a run may have only so many open."""
@@ -125,6 +129,8 @@ class ContactChildren:
     def _child_ended(self, contact_id: str, ended: "asyncio.Task[str]") -> None:
         if ended.cancelled() or ended.exception() is not None:
             self._on_lost(contact_id)
+        elif ended.result() in TERMINAL:
+            self._on_end()
 
     async def _signal(self, contact_id: str, signal: str, message: object = None) -> bool:
         return await _signal(names.contact_workflow_id(self._batch_id, contact_id), signal, message)

@@ -24,6 +24,7 @@ class Dispatcher:
         """Slots after the last grant that was handed out, None before it; plus those left by others."""
         self._told_of = 0
         """Slots that other batches left since the last request."""
+        self._run_id: str | None = None
 
     def request(self, key: str, at_most: int, now: datetime) -> SlotGrants:
         """Return the request; all contacts are read again when a window opened, or after a while."""
@@ -48,6 +49,7 @@ class Dispatcher:
             asked=tuple(ContactId(each) for each in list(self._state.asked)[: limits.ASKED_AT_ONCE]),
             is_counted=counted_at is None or now - counted_at >= limits.COUNT_EVERY,
             held_before=held_before,
+            dispatched_by=self._run_id,
         )
 
     def take(self, stands: GrantedSlots, now: datetime) -> None:
@@ -70,6 +72,10 @@ class Dispatcher:
             for each in stands.rereads:
                 at = now + each.after
                 state.rereads[each.what] = min(at, state.rereads.get(each.what, at))
+
+    def hear_children_end(self, run_id: str) -> None:
+        """Have the rows say that contacts which this run started need not report their end to it."""
+        self._run_id = run_id
 
     def ask(self, contact_id: str, now: datetime) -> None:
         """Remember a contact that is due; one that is not remembered is found once it is overdue."""

@@ -27,6 +27,10 @@ with workflow.unsafe.imports_passed_through():
     from workflows.messages import BatchInput, BatchState
 
 
+CHILDREN_END = "children-end"
+"""Before this, a batch did not look at the rows when a child ended: its report came before."""
+
+
 @workflow.defn
 class BatchWorkflow:
     """Waits for the scheduled start, then has every free slot granted until nobody is left to call.
@@ -59,11 +63,13 @@ class BatchWorkflow:
         self._requests = Requests(self._wake)
         self._timer = WakeTimer(self._ring)
         self._slot_check = SlotCheck(start.batch_id, self._wake)
-        self._children = ContactChildren(start, self._slot_check.expect)
+        self._children = ContactChildren(start, on_lost=self._slot_check.expect, on_end=self._hear_of_end)
+        self._hears_children_end = False
 
     @workflow.run
     async def run(self, start: BatchInput) -> str:
         """Return the status the batch ended in."""
+        self._listen_to_children()
         loop = asyncio.create_task(self._run())
         try:
             return await asyncio.shield(loop)  # or an activity under way would be cancelled, and the run fail
@@ -232,6 +238,17 @@ class BatchWorkflow:
         """Have the main loop read the rows: a signal came."""
         self._dispatcher.stir()
         self._is_woken = True
+
+    def _listen_to_children(self) -> None:
+        """Look at the rows when a contact that this run started ends, so that it need not report."""
+        self._hears_children_end = workflow.patched(CHILDREN_END)
+        if self._hears_children_end:
+            self._dispatcher.hear_children_end(workflow.info().run_id)
+
+    def _hear_of_end(self) -> None:
+        """A contact that this run started has ended, with its slot given back."""
+        if self._hears_children_end:
+            self._wake()
 
     def _ring(self) -> None:
         self._is_woken = True

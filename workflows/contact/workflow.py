@@ -261,9 +261,15 @@ class ContactWorkflow:
         )
 
     async def _settle(self) -> SettledAttempt:
+        parent = workflow.info().parent
         return await workflow.execute_local_activity_method(
             ContactActivities.settle_attempt,
-            SettleAttempt(batch_id=self._batch_id, contact_id=self._contact_id, attempt=self._attempt),
+            SettleAttempt(
+                batch_id=self._batch_id,
+                contact_id=self._contact_id,
+                attempt=self._attempt,
+                started_by=None if parent is None else parent.run_id,
+            ),
             **LOCAL,
         )
 
