@@ -112,9 +112,9 @@ class CallActivities:
         provider is to be asked where the call stands; who hears of the ending before completes it.
         """
         if request.until_ended and activity.info().attempt > 1:
-            brief = await self._calls.dial_brief(ContactId(request.contact_id), request.attempt)
-            if brief is not None and brief.record is not None and brief.record.awaited_by == _activity():
-                return await self._follow(brief, brief.record)
+            known = await self._calls.dial_brief(ContactId(request.contact_id), request.attempt)
+            if known is not None and known.record is not None and known.record.awaited_by == _activity():
+                return await self._follow(known, known.record)
         async with self._circuit.permit() as permit:
             brief = await self._read_gates(request)
             if isinstance(brief, PlacedCall):

@@ -78,7 +78,7 @@ class PostgresCallStore:
                 raise
             return await self._update(_RECORD_CALL_ID, told)
 
-    async def _update(self, statement: ReturningUpdate[tuple[str]], told: Mapping[str, object]) -> CallStatus:
+    async def _update(self, statement: ReturningUpdate[str], told: Mapping[str, object]) -> CallStatus:
         async with single_statement(self._engine) as connection:
             call_status = await connection.scalar(statement, told)
         if call_status is None:

@@ -1,6 +1,6 @@
 """A placed call leaves its activity open until it has ended, with looks at the provider in between."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 import pytest
@@ -11,12 +11,13 @@ from activities.failures import CallGoesOn
 from activities.messages import DialAnswer, PlacedCall
 from domain.call import CallStatus, DialState, EventSource
 from domain.disposition import AnsweredBy, OnMachine
-from domain.telephony import Accepted, CallRequest, DialResult
+from domain.telephony import CallRequest, DialResult
 from domain.watchdog import RING_GRACE
 from tests.activities.world import (
     FIRST_DIAL,
     LIMITS,
     TIMING,
+    MortalProvider,
     WorkerKilled,
     World,
     a_call_under_way,
@@ -79,11 +80,14 @@ async def test_ending_that_was_stored_before_the_answer_ends_the_dial_with_it() 
     world = World()
     reported = a_status_event(CallStatus.BUSY)
 
-    async def is_busy(request: CallRequest) -> DialResult:
-        await world.calls.record_event(request.execution_id, reported, event_key="busy", body=None)
-        return Accepted(provider_call_id="call-1")
+    @dataclass
+    class Busy(MortalProvider):
+        async def place_call(self, request: CallRequest) -> DialResult:
+            await world.calls.record_event(request.execution_id, reported, event_key="busy", body=None)
+            return await super().place_call(request)
 
-    world.provider.place_call = is_busy  # type: ignore[method-assign] - answers after the webhook
+    world.provider = Busy()
+    world.start_another_worker()
 
     assert await run(world) == placed(CallStatus.BUSY)
 
@@ -112,7 +116,7 @@ async def test_provider_is_asked_about_a_silent_call_ever_more_rarely() -> None:
     world.provider.standing[OPEN.provider_call_id or ""] = a_status_event(
         CallStatus.IN_PROGRESS, source=EventSource.POLL
     )
-    pauses = []
+    pauses: list[timedelta] = []
     for look in range(1, 4):
         world.clock.pass_time(LIMITS.silence if look == 1 else pauses[-1])
         pause = await left_open(world, try_number=1 + look)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from domain.watchdog import CallTiming, CallWatch, StatusPoll, must_end_by, next_poll
+from domain.watchdog import CallTiming, CallWatch, StatusPoll, must_end_by, next_poll, watched_until
 
 ASKED_AT = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 
@@ -123,6 +123,26 @@ def test_next_poll_is_never_before_the_last_one(polls: int) -> None:
     for heard in (None, 1.0, 89.0, 500.0):
         last = watch(heard=heard, polled=1000, polls=polls)
         assert next_poll(last, timing()).at > after(1000)
+
+
+@pytest.mark.parametrize(
+    ("now", "polls", "due"),
+    [
+        pytest.param(10.9, 0, None, id="a moment before the first"),
+        pytest.param(11, 1, StatusPoll(after(11), False), id="the first, at its instant"),
+        pytest.param(12, 1, StatusPoll(after(11), False), id="and a moment late"),
+        pytest.param(31, 2, StatusPoll(after(31), False), id="the second"),
+        pytest.param(89, 3, StatusPoll(after(71), False), id="the third, while the phone may still ring"),
+        pytest.param(90, 4, StatusPoll(after(90), True), id="the one that ends it, however many were missed"),
+    ],
+)
+def test_watch_that_is_taken_up_late_knows_which_poll_fell_due_last(
+    now: float, polls: int, due: StatusPoll | None
+) -> None:
+    taken_up, found = watched_until(after(now), watch(heard=1), timing())
+
+    assert (taken_up.polls, found) == (polls, due)
+    assert next_poll(taken_up, timing()).at > after(now)
 
 
 def settled_at(*, silence: float, ended: float, talks_from: float = 5) -> float:

@@ -30,7 +30,6 @@ STORY = (
     "StartActivity:place_call",
     "RunActivity:place_call",
     "provider dial",
-    "HandleSignal:call_event",
     "StartActivity:settle_attempt",
     "RunActivity:settle_attempt",
     "CompleteWorkflow:ContactWorkflow",

@@ -23,6 +23,10 @@ async def events_of(world: World, contact: Contact) -> Sequence[str]:
     return [EventType.Name(each.event_type).removeprefix("EVENT_TYPE_") for each in history.events]
 
 
+def an_ending(status: CallStatus) -> StatusEvent:
+    return StatusEvent(status=status, happened_at=server_clock())
+
+
 async def ends(world: World, status: CallStatus, call: int = 1) -> None:
     """End the latest of so many calls once its dial has been answered."""
     await until(
@@ -31,7 +35,7 @@ async def ends(world: World, status: CallStatus, call: int = 1) -> None:
         )
     )
     *_, execution_id = world.tables.calls
-    await world.hear(execution_id, StatusEvent(status=status, happened_at=server_clock()))
+    await world.hear(execution_id, an_ending(status))
 
 
 async def test_answered_call_takes_one_activity_and_neither_timer_nor_signal(live_world: World) -> None:
@@ -48,6 +52,22 @@ async def test_answered_call_takes_one_activity_and_neither_timer_nor_signal(liv
     assert await events_of(world, contact) == [
         "WORKFLOW_EXECUTION_STARTED", *STEP, *DIAL, *STEP, SETTLED, "WORKFLOW_EXECUTION_COMPLETED"
     ]  # fmt: skip
+
+
+async def test_ending_that_is_delivered_again_changes_nothing(live_world: World) -> None:
+    world = live_world
+    world.telephone.script = lambda _request, _call: SILENCE
+    batch_id = await world.a_batch(2, concurrency_limit=1)
+    batch = await world.start(batch_id)
+
+    await ends(world, CallStatus.COMPLETED)
+    await until(lambda: len(world.telephone.requests) == 2)
+    await world.hear(next(iter(world.tables.calls)), an_ending(CallStatus.COMPLETED))
+    await ends(world, CallStatus.COMPLETED, call=2)
+    await batch.result()
+
+    assert {contact.status for contact in world.contacts(batch_id)} == {ContactStatus.COMPLETED}
+    assert len(world.telephone.requests) == 2
 
 
 async def test_redialled_contact_waits_for_each_call_in_an_activity_of_its_own(live_world: World) -> None:
