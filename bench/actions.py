@@ -50,8 +50,19 @@ class Cost:
         """Count one event."""
         self.events += 1
         if (action := _ACTIONS.get(event.event_type)) is not None:
-            tries = event.activity_task_started_event_attributes.attempt or 1
-            self.actions[action] += tries
+            self.actions[action] += _times(event)
+
+
+def _times(event: HistoryEvent) -> int:
+    """Return how often a worker began what one event tells of: activities tell of all their tries at once.
+
+    The try that an activity waits for, while the call it placed goes on, never begins when the call's end
+    completes it. The server writes its start all the same, with the completion and without a request's id.
+    """
+    if not event.HasField("activity_task_started_event_attributes"):
+        return 1
+    started = event.activity_task_started_event_attributes
+    return max(started.attempt, 1) if started.request_id else max(started.attempt - 1, 1)
 
 
 async def measure_actions(stack: RunningStack, *, contacts: int, limit: int) -> dict[str, Cost]:
