@@ -1,6 +1,7 @@
 """Activities about slots: granting them, and finding those whose workflow is lost."""
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -45,7 +46,14 @@ class LostSlot:
 class SlotActivities:
     """Grant slots, and find those that are lost."""
 
-    def __init__(self, slots: SlotStore, directory: WorkflowDirectory, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        slots: SlotStore,
+        directory: WorkflowDirectory,
+        clock: Callable[[], datetime],
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._sleep = sleep
         self._slots = slots
         self._directory = directory
         self._clock = clock
@@ -54,6 +62,7 @@ class SlotActivities:
     @translating_failures
     async def grant_slots(self, request: SlotGrants) -> GrantedSlots | None:
         """Grant slots to contacts that may be called now; None when the batch does not exist."""
+        await self._sleep(request.linger.total_seconds())
         return await self._slots.grant(request, self._clock())
 
     @activity.defn

@@ -45,6 +45,8 @@ class SlotGrants:
     held_before: int | None = None
     """Slots held after the last grant, and those other batches left since: what of them is not held
     after this one is left to others. None names every batch that may take slots."""
+    linger: timedelta = timedelta()
+    """Wait so long before the rows are read."""
     dispatched_by: str | None = None
     """The run of the batch's workflow that asks, where it looks at the rows when a child of it ends."""
 

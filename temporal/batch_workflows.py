@@ -28,6 +28,7 @@ from temporal.requests import PATIENCE, signalled
 from temporal.server import DESCRIBE_PATIENCE, TemporalServer, translated_failures
 from workflows import names, search_attributes
 from workflows.messages import AttemptReported, BatchInput, ContactSkipped, FollowUpScheduled, PolicyChanged
+from workflows.options import TASK_TIMEOUT
 from workflows.text import quantity
 
 Answer = TypeVar("Answer")
@@ -109,6 +110,7 @@ class BatchWorkflows(TemporalServer):
             start,
             id=names.batch_workflow_id(batch.batch_id),
             task_queue=names.CONTROL_QUEUE,
+            task_timeout=TASK_TIMEOUT,
             id_reuse_policy=reuse_policy,
             id_conflict_policy=conflict,
             memo={names.SLOTS_IN_DATABASE: True},

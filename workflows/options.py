@@ -22,6 +22,9 @@ class ActivityOptions(TypedDict):
 # The worker beats by itself; without a beat it was killed, and another one takes over.
 _SILENCE = timedelta(seconds=4)
 
+TASK_TIMEOUT = _SILENCE
+"""Of workflow tasks: one that a killed worker had in hand goes to another after so long."""
+
 # A database or provider that is down comes back: wait for it without end, at a calm pace.
 _PATIENT = RetryPolicy(
     initial_interval=timedelta(milliseconds=500),
@@ -37,18 +40,21 @@ STORE: ActivityOptions = {
 }
 
 
-# A loop within one activity, for longer than any term. It beats more often than others, for a slot waits
-# for what it delivers; and it begins again soon, for it waits by itself while anything is down.
-HOUSEKEEPING: ActivityOptions = {
-    "task_queue": STORE_QUEUE,
-    "start_to_close_timeout": timedelta(hours=24),
-    "heartbeat_timeout": timedelta(seconds=5),
-    "retry_policy": RetryPolicy(
-        initial_interval=timedelta(milliseconds=200),
-        backoff_coefficient=2,
-        maximum_interval=timedelta(seconds=5),
-    ),
-}
+def housekeeping(silence: timedelta) -> ActivityOptions:
+    """Return the options of a loop within one activity; after a silence its worker counts as killed.
+
+    It begins again soon, for it waits by itself while anything is down.
+    """
+    return {
+        "task_queue": STORE_QUEUE,
+        "start_to_close_timeout": timedelta(hours=24),  # longer than any term
+        "heartbeat_timeout": silence,
+        "retry_policy": RetryPolicy(
+            initial_interval=timedelta(milliseconds=200),
+            backoff_coefficient=2,
+            maximum_interval=timedelta(seconds=5),
+        ),
+    }
 
 
 class LocalActivityOptions(TypedDict):

@@ -82,7 +82,9 @@ MESSAGES: Mapping[str, str] = {
     "grant_slots answer.refused": "attempt contact_id due_at",
     "grant_slots answer.rereads": "after what",
     "grant_slots answer.wakes": "after what",
-    "grant_slots request": ("asked at_most batch_id cursor dispatched_by held_before is_counted key zones"),
+    "grant_slots request": (
+        "asked at_most batch_id cursor dispatched_by held_before is_counted key linger zones"
+    ),
     "hang_up_machine request": "attempt contact_id",
     "hang_up_skipped request": "batch_id",
     "is_over request": "batch_id contact_id",

@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 
 from domain.batch import BatchStatus
-from domain.call import CallStatus, EventSource, StatusEvent
+from domain.call import CallRecord, CallStatus, EventSource, StatusEvent, has_ended
 from domain.campaign import CONCURRENCY_KEY
 from domain.contact import Contact, ContactStatus
 from domain.frequency import FrequencyCap
@@ -35,6 +35,7 @@ from tests.workflows.world import (
     World,
     a_real_server,
     a_world,
+    server_clock,
     server_time,
     until,
 )
@@ -388,6 +389,29 @@ async def never_heard_of(world: World) -> Mapping[str, str]:
     return {"contact_whose_webhooks_were_lost": _story(world.contacts(batch_id)[0])}
 
 
+async def talked_to(world: World) -> Mapping[str, str]:
+    """Calls go on after their dials were answered: one is busy and redialled, all others are answered."""
+    world.telephone.script = lambda _request, _call: SILENCE
+    batch_id = await world.a_batch(2, concurrency_limit=2, rules=QUICK)
+    batch = await world.start(batch_id)
+    for outcome in (CallStatus.BUSY, CallStatus.COMPLETED, CallStatus.COMPLETED):
+        await until(lambda: bool(_open_calls(world)))
+        call = _open_calls(world)[0]
+        await world.hear(call.execution_id, StatusEvent(status=outcome, happened_at=server_clock()))
+    await batch.result()
+    redialled = next(each for each in world.contacts(batch_id) if each.retry_count)
+    return {
+        "contact_whose_calls_outlast_their_dials": _story(redialled),
+        "batch_that_follows_its_children": names.batch_workflow_id(batch_id),
+    }
+
+
+def _open_calls(world: World) -> Sequence[CallRecord]:
+    return [
+        each for each in world.tables.calls.values() if each.awaited_by and not has_ended(each.call_status)
+    ]
+
+
 async def left_alone(world: World) -> Mapping[str, str]:
     """The batch's workflow is terminated while a contact sleeps: nobody is left to grant it a slot."""
     world.telephone.script = lambda _request, _call: BUSY
@@ -505,6 +529,7 @@ SCENES: tuple[Scene, ...] = (
     held_with_its_slot,
     took_turns,
     never_heard_of,
+    talked_to,
     left_alone,
     rules_changed,
     change_was_not_signalled,

@@ -6,6 +6,7 @@ from datetime import timedelta
 from domain.batch import BatchStatus
 from domain.slots import GrantedSlots, Wake
 from tests.builders import BATCH_ID, MONDAY_NOON
+from workflows.batch import limits
 from workflows.batch.dispatcher import Dispatcher
 from workflows.messages import BatchState
 
@@ -21,6 +22,9 @@ STANDS = GrantedSlots(
     is_end_due=False,
     is_done=False,
 )
+
+
+COUNTS_AFTER = (limits.COUNT_FROM - timedelta(milliseconds=1), limits.COUNT_FROM)
 
 
 def held_before(dispatcher: Dispatcher, after: timedelta = timedelta(seconds=1)) -> int | None:
@@ -110,3 +114,47 @@ def test_batch_that_rests_no_more_looks_again_soon() -> None:
     wake = dispatcher.next_wake(STANDS, MONDAY_NOON)
     assert wake is not None
     assert wake[1] == "look at the rows again"
+
+
+def lingers(dispatcher: Dispatcher, *seconds: float) -> list[timedelta]:
+    """Ask at these instants; return how long each request waits before it reads the rows."""
+    instants = [MONDAY_NOON + timedelta(seconds=each) for each in seconds]
+    return [dispatcher.request("key", 10, at).linger for at in instants]
+
+
+def test_look_soon_after_another_waits_so_that_news_gather_and_any_other_waits_for_nothing() -> None:
+    dispatcher = Dispatcher(BATCH_ID, BatchState(), MONDAY_NOON)
+    dispatcher.follow_children("run-1")
+
+    waited = lingers(dispatcher, 0, 0.03, 1, 1.2)
+
+    assert waited == [timedelta(), limits.LOOKS_APART - timedelta(seconds=0.03), timedelta(), timedelta()]
+
+
+def test_look_of_a_run_that_does_not_follow_its_children_never_waits() -> None:
+    assert lingers(Dispatcher(BATCH_ID, BatchState(), MONDAY_NOON), 0, 0.03) == [timedelta()] * 2
+
+
+def test_look_that_is_made_anyway_counts_before_the_count_falls_due() -> None:
+    dispatcher = Dispatcher(BATCH_ID, BatchState(counted_at=MONDAY_NOON), MONDAY_NOON)
+
+    is_counted = [dispatcher.request("key", 10, MONDAY_NOON + each).is_counted for each in COUNTS_AFTER]
+
+    assert is_counted == [False, True]
+
+
+def test_batch_is_busy_while_its_looks_come_soon_after_each_other() -> None:
+    dispatcher = Dispatcher(BATCH_ID, BatchState(), MONDAY_NOON)
+
+    busy = [lingers(dispatcher, at) and dispatcher.is_busy for at in (0, 0.9, 1.8, 2.8)]
+
+    assert busy == [False, True, True, False]
+
+
+def test_look_that_somebody_waits_for_is_made_at_once() -> None:
+    dispatcher = Dispatcher(BATCH_ID, BatchState(), MONDAY_NOON)
+    dispatcher.follow_children("run-1")
+    lingers(dispatcher, 0)
+    dispatcher.hurry()
+
+    assert lingers(dispatcher, 0.03) == [timedelta()]

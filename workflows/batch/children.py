@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine, Iterable
+from dataclasses import dataclass
 
 from temporalio import workflow
 from temporalio.common import WorkflowIDReusePolicy
@@ -15,21 +16,30 @@ with workflow.unsafe.imports_passed_through():
     from workflows.batch import activity_calls, limits
     from workflows.contact.workflow import ContactWorkflow
     from workflows.messages import BatchInput, ContactInput, DueChanged, FollowUpScheduled, SlotGrant
+    from workflows.options import TASK_TIMEOUT
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What is done with the news of contacts' workflows."""
+
+    lost: Callable[[str], None]
+    start: Callable[[], None]
+    end: Callable[[], None]
 
 
 class ContactChildren:
     """Hands slots to contacts; what does not reach a contact is found again among the rows."""
 
-    def __init__(
-        self, start: BatchInput, *, on_lost: Callable[[str], None], on_end: Callable[[], None]
-    ) -> None:
+    def __init__(self, start: BatchInput, heard: Heard) -> None:
         self._batch = start
         self._batch_id = start.batch_id
-        self._on_lost = on_lost
-        self._on_end = on_end
+        self._heard = heard
         self._under_way: set[asyncio.Task[object]] = set()
         self.started = 0
         """Workflows asked for in this run, also those not started yet; a run may have only so many open."""
+        self.starting = 0
+        """Those of them not started yet."""
 
     @property
     def are_told(self) -> bool:
@@ -76,7 +86,7 @@ class ContactChildren:
         if await self._signal(slot.contact_id, names.SLOT_GRANTED, SlotGrant(slot.attempt)):
             return
         if await activity_calls.is_over(self._batch_id, slot.contact_id):
-            self._on_lost(slot.contact_id)
+            self._heard.lost(slot.contact_id)
         else:
             await self._begin(slot)
 
@@ -108,12 +118,14 @@ class ContactChildren:
 
     async def _start(self, contact: ContactInput, summary: str) -> bool:
         """Start a contact's workflow and watch it; False when one runs already."""
+        self.starting += 1
         try:
             started = await workflow.start_child_workflow(
                 ContactWorkflow.run,
                 contact,
                 id=names.contact_workflow_id(self._batch_id, contact.contact_id),
                 task_queue=names.CONTACT_QUEUE,
+                task_timeout=TASK_TIMEOUT,
                 parent_close_policy=workflow.ParentClosePolicy.ABANDON,
                 # The attempt's row guards the phone; a contact that was withheld needs another workflow.
                 id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
@@ -123,14 +135,17 @@ class ContactChildren:
             )
         except WorkflowAlreadyStartedError:
             return False
+        finally:
+            self.starting -= 1
+        self._heard.start()
         started.add_done_callback(lambda ended: self._child_ended(contact.contact_id, ended))
         return True
 
     def _child_ended(self, contact_id: str, ended: "asyncio.Task[str]") -> None:
         if ended.cancelled() or ended.exception() is not None:
-            self._on_lost(contact_id)
+            self._heard.lost(contact_id)
         elif ended.result() in TERMINAL:
-            self._on_end()
+            self._heard.end()
 
     async def _signal(self, contact_id: str, signal: str, message: object = None) -> bool:
         return await _signal(names.contact_workflow_id(self._batch_id, contact_id), signal, message)

@@ -2,12 +2,15 @@
 
 from collections.abc import Set
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from domain.identity import BatchId, ContactId
 from domain.slots import OVERDUE_AFTER, GrantedSlots, SlotGrants
 from workflows.batch import limits
 from workflows.messages import BatchState
+
+COUNT = "count"
+"""Why the rows are read where the last look did not count."""
 
 
 class Dispatcher:
@@ -24,6 +27,9 @@ class Dispatcher:
         """Slots after the last grant that was handed out, None before it; plus those left by others."""
         self._told_of = 0
         """Slots that other batches left since the last request."""
+        self._asked_at: datetime | None = None
+        self.is_busy = False
+        """Whether the last request came soon after the one before."""
         self._run_id: str | None = None
 
     def request(self, key: str, at_most: int, now: datetime) -> SlotGrants:
@@ -47,10 +53,19 @@ class Dispatcher:
             cursor=self._state.cursor,
             zones=self._state.zones,
             asked=tuple(ContactId(each) for each in list(self._state.asked)[: limits.ASKED_AT_ONCE]),
-            is_counted=counted_at is None or now - counted_at >= limits.COUNT_EVERY,
+            is_counted=counted_at is None or now - counted_at >= limits.COUNT_FROM,
             held_before=held_before,
+            linger=self._linger(now),
             dispatched_by=self._run_id,
         )
+
+    def _linger(self, now: datetime) -> timedelta:
+        """Return how long after the last request this one waits, where the run follows its children."""
+        before, self._asked_at = self._asked_at, now
+        self.is_busy = before is not None and now - before < limits.BUSY_WITHIN
+        if before is None or self._run_id is None:
+            return timedelta()
+        return max(before + limits.LOOKS_APART - now, timedelta())
 
     def take(self, stands: GrantedSlots, now: datetime) -> None:
         """Take over how the batch stands; a read older than the newest signal does not move the cursor."""
@@ -73,7 +88,7 @@ class Dispatcher:
                 at = now + each.after
                 state.rereads[each.what] = min(at, state.rereads.get(each.what, at))
 
-    def hear_children_end(self, run_id: str) -> None:
+    def follow_children(self, run_id: str) -> None:
         """Have the rows say that contacts which this run started need not report their end to it."""
         self._run_id = run_id
 
@@ -96,6 +111,10 @@ class Dispatcher:
         self._state.cursor, self._state.zones = 0, None
         self._state.rereads.clear()
 
+    def hurry(self) -> None:
+        """Let the next look wait for nothing: somebody waits for what it finds."""
+        self._asked_at = None
+
     def stir(self) -> None:
         """A signal came: read again soon, and then ever more rarely."""
         self._state.idle_looks = 0
@@ -114,7 +133,7 @@ class Dispatcher:
         if self._state.follow_again_at is not None:
             due.append((self._state.follow_again_at, "time contacts that were settled by the old rules"))
         if stands.counts is None and self._state.counted_at is not None:
-            due.append((self._state.counted_at + limits.COUNT_EVERY, "count"))
+            due.append((self._state.counted_at + limits.COUNT_EVERY, COUNT))
         return min(due, default=None)
 
     def _level_read_at(self) -> datetime | None:

@@ -14,8 +14,8 @@ with workflow.unsafe.imports_passed_through():
     from workflows import messages, names
     from workflows.batch import activity_calls, dashboard, limits
     from workflows.batch.changed_rules import ChangedRules
-    from workflows.batch.children import ContactChildren
-    from workflows.batch.dispatcher import Dispatcher
+    from workflows.batch.children import ContactChildren, Heard
+    from workflows.batch.dispatcher import COUNT, Dispatcher
     from workflows.batch.journal import Journal
     from workflows.batch.requests import Requests
     from workflows.batch.rescheduled import RescheduledContacts
@@ -27,7 +27,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.messages import BatchInput, BatchState
 
 
-CHILDREN_END = "children-end"
+FOLLOW_CHILDREN = "follow-children"
 """Before this, a batch did not look at the rows when a child ended: its report came before."""
 
 
@@ -63,13 +63,15 @@ class BatchWorkflow:
         self._requests = Requests(self._wake)
         self._timer = WakeTimer(self._ring)
         self._slot_check = SlotCheck(start.batch_id, self._wake)
-        self._children = ContactChildren(start, on_lost=self._slot_check.expect, on_end=self._hear_of_end)
-        self._hears_children_end = False
+        self._children = ContactChildren(
+            start, Heard(self._slot_check.expect, self._hear_of_start, self._hear_of_end)
+        )
+        self._follows_children = self._has_heard_of_start = False
 
     @workflow.run
     async def run(self, start: BatchInput) -> str:
         """Return the status the batch ended in."""
-        self._listen_to_children()
+        self._follow_children()
         loop = asyncio.create_task(self._run())
         try:
             return await asyncio.shield(loop)  # or an activity under way would be cancelled, and the run fail
@@ -99,6 +101,7 @@ class BatchWorkflow:
         """Look at everybody again, and for slots whose workflows are lost."""
         self._journal.write(names.DISPATCH, request)
         self._dispatcher.forget()
+        self._dispatcher.hurry()
         self._slot_check.call()
         self._wake()
 
@@ -109,6 +112,7 @@ class BatchWorkflow:
         if changed is not None and changed.rescheduled_since is not None:
             self._rescheduled.expect(changed.rescheduled_since)
         self._dispatcher.forget()
+        self._dispatcher.hurry()
         self._wake()
 
     @workflow.signal(name=names.ATTEMPT_REPORTED, description=DESCRIPTIONS[names.ATTEMPT_REPORTED])
@@ -182,11 +186,12 @@ class BatchWorkflow:
     async def _run(self) -> str:
         while True:
             await self._requests.run()
-            self._is_woken = False
+            self._is_woken = self._has_heard_of_start = False
             stands = await self._look()
             if stands is None:
                 return "nothing to call"
             if await self._transitions.run(stands):
+                self._dispatcher.hurry()
                 continue
             self._hand_out(stands)
             if await self._changed_rules.follow_next(stands, workflow.now()):
@@ -200,7 +205,7 @@ class BatchWorkflow:
                 await self._continue_as_new()
             self._wake_later(stands)
             self._show()
-            await workflow.wait_condition(lambda: self._is_woken)
+            await workflow.wait_condition(lambda: self._is_woken or self._hears_of_starts())
 
     async def _look(self) -> GrantedSlots | None:
         """Have slots granted, and take over how the batch stands."""
@@ -239,15 +244,23 @@ class BatchWorkflow:
         self._dispatcher.stir()
         self._is_woken = True
 
-    def _listen_to_children(self) -> None:
+    def _follow_children(self) -> None:
         """Look at the rows when a contact that this run started ends, so that it need not report."""
-        self._hears_children_end = workflow.patched(CHILDREN_END)
-        if self._hears_children_end:
-            self._dispatcher.hear_children_end(workflow.info().run_id)
+        self._follows_children = workflow.patched(FOLLOW_CHILDREN)
+        if self._follows_children:
+            self._dispatcher.follow_children(workflow.info().run_id)
+
+    def _hear_of_start(self) -> None:
+        self._has_heard_of_start = self._follows_children
+
+    def _hears_of_starts(self) -> bool:
+        """Tell whether a contact has started and more news is near: the next look gathers them meanwhile."""
+        more = self._children.starting > 0 or self._dispatcher.is_busy
+        return self._has_heard_of_start and more
 
     def _hear_of_end(self) -> None:
         """A contact that this run started has ended, with its slot given back."""
-        if self._hears_children_end:
+        if self._follows_children:
             self._wake()
 
     def _ring(self) -> None:
@@ -258,6 +271,8 @@ class BatchWorkflow:
         if self._state.next_wake is None:
             self._timer.clear()
         else:
+            if self._follows_children and stands.counts is not None:
+                self._timer.drop(COUNT)
             self._timer.set(*self._state.next_wake)
 
     def _should_continue_as_new(self) -> bool:

@@ -17,10 +17,15 @@ with workflow.unsafe.imports_passed_through():
     from activities.webhooks import WebhookActivities
     from workflows.markdown import table
     from workflows.messages import HousekeepingInput
-    from workflows.options import HOUSEKEEPING
+    from workflows.options import housekeeping
     from workflows.text import instant
 
 REST_AFTER_FAILURE = timedelta(seconds=15)
+SLOTS_WAIT = timedelta(seconds=2)
+"""No slot comes back while endings are not delivered."""
+CLIENTS_WAIT = timedelta(seconds=5)
+NOBODY_WAITS = timedelta(seconds=10)
+"""Each sign of life is billed, day and night."""
 
 
 @dataclass(frozen=True)
@@ -29,15 +34,17 @@ class Job:
 
     activity: Callable[[Any, HousekeepingTerm], Awaitable[None]]
     summary: str
+    silence: timedelta = NOBODY_WAITS
+    """Without a sign of life for so long, another worker takes it up."""
 
 
 JOBS = (
-    Job(DeliveryActivities.deliver_endings, "tells contacts' workflows how their calls ended"),
+    Job(DeliveryActivities.deliver_endings, "tells contacts' workflows how their calls ended", SLOTS_WAIT),
     Job(HousekeepingActivities.start_batches, "starts batches whose workflow was never started"),
     Job(
         HousekeepingActivities.signal_changed_rules, "signals changed rules to batches that do not know them"
     ),
-    Job(WebhookActivities.deliver_webhooks, "posts what happens to clients' webhook endpoints"),
+    Job(WebhookActivities.deliver_webhooks, "posts what happens to clients' webhook endpoints", CLIENTS_WAIT),
     Job(RetentionActivities.apply_retention, "empties and forgets what was kept long enough"),
     Job(NumberZoneActivities.learn_zones, "learns the zones of numbers that contacts ask for"),
 )
@@ -81,7 +88,7 @@ class HousekeepingWorkflow:
                     HousekeepingTerm(self._start.term),
                     summary=job.summary,
                     cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
-                    **HOUSEKEEPING,
+                    **housekeeping(job.silence),
                 )
                 self._note(job, "handed over")
             except ActivityError:
