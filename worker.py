@@ -273,7 +273,8 @@ def _housekeeping(resources: WorkerResources, settings: Settings) -> Sequence[Ca
     database, clock, client = resources.database, resources.clock, resources.client
     engine, reschedules = BatchWorkflows(client), PostgresRescheduleStore(database)
     housekeeping = HousekeepingActivities(PostgresBatchStore(database, mint), reschedules, engine, clock)
-    delivering = DeliveryActivities(PostgresEndingStore(database), ContactWorkflows(client), engine, clock)
+    contacts = ContactWorkflows(client, is_new_worker=True)
+    delivering = DeliveryActivities(PostgresEndingStore(database), contacts, engine, clock)
     webhooks = WebhookActivities(_webhook_parts(resources))
     retention = RetentionActivities(retention_parts(database, clock, settings, body_of))
     zones = NumberZoneActivities(PostgresNumberZoneStore(database), engine)

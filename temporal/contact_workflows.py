@@ -1,8 +1,12 @@
 """Workflows of contacts: which of them run, and signals to them."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import timedelta
+from time import monotonic
 
+from temporalio.api.common.v1 import WorkflowExecution
+from temporalio.api.workflowservice.v1 import ResetStickyTaskQueueRequest
 from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.service import RPCError, RPCStatusCode
 
@@ -30,12 +34,18 @@ REQUESTS_AT_ONCE = 20
 DELIVERY_PATIENCE = timedelta(seconds=2)
 """Others wait to be told."""
 
+DOUBTS = timedelta(seconds=10)
+"""The server forgets a worker that was killed after so long."""
+
 
 class ContactWorkflows:
     """The contacts of a server; implements `WorkflowDirectory` and `EndingDelivery`."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, *, is_new_worker: bool = False) -> None:
+        """A new worker doubts for a while that those live to which the server sends the next tasks."""
         self._client = client
+        self._doubts_until = monotonic() + DOUBTS.total_seconds() if is_new_worker else 0.0
+        self._freed_batches: set[BatchId] = set()
 
     async def attendance(
         self, batch_id: BatchId, contact_ids: Sequence[ContactId]
@@ -70,6 +80,8 @@ class ContactWorkflows:
         contact = names.contact_workflow_id(record.batch_id, record.contact_id)
         event = CallEvent(record.attempt, record.call_status, record.answered_by)
         try:
+            if monotonic() < self._doubts_until:
+                await self._free_from_dead_workers(record)
             if await self._completed(record):
                 return True
             if not await signalled(self._client, contact, names.CALL_EVENT, event, DELIVERY_PATIENCE):
@@ -101,6 +113,21 @@ class ContactWorkflows:
                 raise
             return False
         return True
+
+    async def _free_from_dead_workers(self, record: CallRecord) -> None:
+        """Have any worker take the next tasks of a contact and its batch, not the one that took the last."""
+        workflow_ids = [names.contact_workflow_id(record.batch_id, record.contact_id)]
+        if record.batch_id not in self._freed_batches:
+            self._freed_batches.add(record.batch_id)
+            workflow_ids.append(names.batch_workflow_id(record.batch_id))
+        for workflow_id in workflow_ids:
+            request = ResetStickyTaskQueueRequest(
+                namespace=self._client.namespace, execution=WorkflowExecution(workflow_id=workflow_id)
+            )
+            with suppress(RPCError):  # then its task waits a little longer
+                await self._client.workflow_service.reset_sticky_task_queue(
+                    request, timeout=DELIVERY_PATIENCE
+                )
 
     async def _signal(
         self, batch_id: BatchId, contact_id: ContactId, signal: str, message: object = None

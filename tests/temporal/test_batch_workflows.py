@@ -101,6 +101,19 @@ async def test_event_for_a_contact_nobody_waits_for_counts_as_told(world: World)
     assert await ContactWorkflows(world.client).deliver(a_call_record())
 
 
+async def test_new_worker_delivers_also_where_the_server_cannot_be_told_of_dead_ones(world: World) -> None:
+    world.telephone.script = lambda _request, _call: SILENCE
+    batch_id = await world.a_batch()
+    batch = await world.start(batch_id)
+    await until(lambda: len(world.telephone.requests) == 1)
+    [call] = world.calls(batch_id)
+    ended = replace(call, call_status=CallStatus.COMPLETED)
+    world.tables.calls[call.execution_id] = ended
+
+    assert await ContactWorkflows(world.client, is_new_worker=True).deliver(ended)
+    assert await batch.result() == "completed"
+
+
 @pytest.mark.parametrize(
     "meanwhile", [pytest.param(BUSY, id="while nobody is called"), pytest.param(SILENCE, id="in a call")]
 )

@@ -1,12 +1,14 @@
 """The ending of a call completes the activity that placed it; only a real server does that."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 from temporalio.api.enums.v1 import EventType
 
 from domain.call import CallStatus, StatusEvent
 from domain.contact import Contact, ContactStatus
+from temporal.contact_workflows import ContactWorkflows
 from tests.workflows.world import ANSWERED, QUICK, SILENCE, World, server_clock, until
 from workflows import names
 
@@ -68,6 +70,22 @@ async def test_ending_that_is_delivered_again_changes_nothing(live_world: World)
 
     assert {contact.status for contact in world.contacts(batch_id)} == {ContactStatus.COMPLETED}
     assert len(world.telephone.requests) == 2
+
+
+async def test_new_worker_that_delivers_an_ending_completes_the_call_as_well(live_world: World) -> None:
+    world = live_world
+    world.telephone.script = lambda _request, _call: SILENCE
+    batch_id = await world.a_batch()
+    batch = await world.start(batch_id)
+    await until(lambda: any(each.awaited_by for each in world.calls(batch_id)))
+
+    [call] = world.calls(batch_id)
+    ended = replace(call, call_status=CallStatus.COMPLETED)
+    world.tables.calls[call.execution_id] = ended
+
+    assert await ContactWorkflows(world.client, is_new_worker=True).deliver(ended)
+    await batch.result()
+    assert await world.has_heard(world.contact_story(world.contacts(batch_id)[0]), names.CALL_EVENT) == 0
 
 
 async def test_redialled_contact_waits_for_each_call_in_an_activity_of_its_own(live_world: World) -> None:
