@@ -23,7 +23,7 @@ class SlotStory:
     given: list[tuple[datetime, str]] = field(default_factory=list)
     """When the workflow asked for a contact to be started."""
     returned: list[tuple[datetime, str]] = field(default_factory=list)
-    """When a contact's report reached the workflow."""
+    """When a contact's report, or the end of its workflow, reached the batch's; both of some contacts."""
     reading: list[Span] = field(default_factory=list)
     """While a page of contacts was asked for, until the workflow had looked at it."""
     changing: list[Span] = field(default_factory=list)
@@ -61,6 +61,9 @@ async def _add_run(client: Client, story: SlotStory, events: Sequence[HistoryEve
             case EventType.EVENT_TYPE_START_CHILD_WORKFLOW_EXECUTION_INITIATED:
                 child = event.start_child_workflow_execution_initiated_event_attributes
                 story.given.append((at, names.ids_in(child.workflow_id)["contact_id"]))
+            case EventType.EVENT_TYPE_CHILD_WORKFLOW_EXECUTION_COMPLETED:
+                ended = event.child_workflow_execution_completed_event_attributes
+                story.returned.append((at, names.ids_in(ended.workflow_execution.workflow_id)["contact_id"]))
             case EventType.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED:
                 signal = event.workflow_execution_signaled_event_attributes
                 if signal.signal_name == names.ATTEMPT_REPORTED:

@@ -9,9 +9,6 @@ from domain.slots import OVERDUE_AFTER, GrantedSlots, SlotGrants
 from workflows.batch import limits
 from workflows.messages import BatchState
 
-COUNT = "count"
-"""Why the rows are read where the last look did not count."""
-
 
 class Dispatcher:
     """Keeps how far pending contacts were read, which contacts requested a slot, and what falls due."""
@@ -28,8 +25,6 @@ class Dispatcher:
         self._told_of = 0
         """Slots that other batches left since the last request."""
         self._asked_at: datetime | None = None
-        self.is_busy = False
-        """Whether the last request came soon after the one before."""
         self._run_id: str | None = None
 
     def request(self, key: str, at_most: int, now: datetime) -> SlotGrants:
@@ -62,7 +57,6 @@ class Dispatcher:
     def _linger(self, now: datetime) -> timedelta:
         """Return how long after the last request this one waits, where the run follows its children."""
         before, self._asked_at = self._asked_at, now
-        self.is_busy = before is not None and now - before < limits.BUSY_WITHIN
         if before is None or self._run_id is None:
             return timedelta()
         return max(before + limits.LOOKS_APART - now, timedelta())
@@ -133,7 +127,7 @@ class Dispatcher:
         if self._state.follow_again_at is not None:
             due.append((self._state.follow_again_at, "time contacts that were settled by the old rules"))
         if stands.counts is None and self._state.counted_at is not None:
-            due.append((self._state.counted_at + limits.COUNT_EVERY, COUNT))
+            due.append((self._state.counted_at + limits.COUNT_EVERY, "count"))
         return min(due, default=None)
 
     def _level_read_at(self) -> datetime | None:

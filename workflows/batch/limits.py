@@ -15,10 +15,8 @@ LOOK_EVERY = timedelta(seconds=10)
 LOOK_IDLE_EVERY = timedelta(minutes=30)
 """While nothing happens for long; the pause doubles up to it."""
 LONGEST_DOUBLING = 8
-LOOKS_APART = timedelta(milliseconds=200)
+LOOKS_APART = timedelta(milliseconds=100)
 """What happens so soon after a look is answered together, by the next one."""
-BUSY_WITHIN = timedelta(seconds=1)
-"""A batch that looks twice within so long starts contacts all the time."""
 COUNT_EVERY = timedelta(seconds=2)
 COUNT_FROM = timedelta(milliseconds=1500)
 """A look that is made anyway counts so early, which saves one for the count alone."""

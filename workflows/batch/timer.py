@@ -16,7 +16,6 @@ class WakeTimer:
     def __init__(self, wake: Callable[[], None]) -> None:
         self._wake = wake
         self._rings_at: datetime | None = None
-        self._what = ""
         self._waiting: asyncio.Task[None] | None = None
 
     def set(self, at: datetime, what: str) -> None:
@@ -24,13 +23,8 @@ class WakeTimer:
         if self._rings_at is not None and self._rings_at <= at + _TOLERANCE:
             return
         self.clear()
-        self._rings_at, self._what = at, what
+        self._rings_at = at
         self._waiting = asyncio.create_task(self._wait(at, what))
-
-    def drop(self, what: str) -> None:
-        """Stop the timer where it rings for what was done meanwhile: a look for nothing costs more."""
-        if self._waiting is not None and self._what == what:
-            self.clear()
 
     def clear(self) -> None:
         """Stop the timer."""

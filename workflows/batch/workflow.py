@@ -15,7 +15,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.batch import activity_calls, dashboard, limits
     from workflows.batch.changed_rules import ChangedRules
     from workflows.batch.children import ContactChildren, Heard
-    from workflows.batch.dispatcher import COUNT, Dispatcher
+    from workflows.batch.dispatcher import Dispatcher
     from workflows.batch.journal import Journal
     from workflows.batch.requests import Requests
     from workflows.batch.rescheduled import RescheduledContacts
@@ -254,9 +254,8 @@ class BatchWorkflow:
         self._has_heard_of_start = self._follows_children
 
     def _hears_of_starts(self) -> bool:
-        """Tell whether a contact has started and more news is near: the next look gathers them meanwhile."""
-        more = self._children.starting > 0 or self._dispatcher.is_busy
-        return self._has_heard_of_start and more
+        """Tell whether some contacts of several have started: the next look gathers news of the others."""
+        return self._has_heard_of_start and self._children.starting > 0
 
     def _hear_of_end(self) -> None:
         """A contact that this run started has ended, with its slot given back."""
@@ -271,8 +270,6 @@ class BatchWorkflow:
         if self._state.next_wake is None:
             self._timer.clear()
         else:
-            if self._follows_children and stands.counts is not None:
-                self._timer.drop(COUNT)
             self._timer.set(*self._state.next_wake)
 
     def _should_continue_as_new(self) -> bool:
