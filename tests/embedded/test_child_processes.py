@@ -144,7 +144,7 @@ def test_running_child_has_no_exit_code_and_ends_when_asked(tmp_path: Path) -> N
 
 
 def test_child_is_asked_to_end_by_the_signal_that_it_wants(tmp_path: Path) -> None:
-    command = replace(a_command(tmp_path, SLEEPER), stop_signal=signal.SIGQUIT)
+    command = replace(a_command(tmp_path, SLEEPER), stop_signal=signal.SIGQUIT, patience=timedelta(minutes=1))
     child = ChildProcess(command, tmp_path)
     wait_for(lambda: "up" in child.log_path.read_text())
 

@@ -59,6 +59,8 @@ def encodings_in(node: object) -> list[str]:
     if node.get("markerName") == "core_local_activity":
         # Beside the result stands the library's own book-keeping: number, type and times of the activity.
         return encodings_in(node["details"]["result"])
+    if node.get("markerName") == "core_patch":
+        return []  # the patch's name, written by the library
     return [each for name, part in node.items() if name != "searchAttributes" for each in encodings_in(part)]
 
 
