@@ -9,6 +9,7 @@ Standard library only, so that it starts in milliseconds.
 import ctypes
 import os
 import pwd
+import signal
 import sys
 
 PR_SET_PDEATHSIG = 1  # prctl(2)
@@ -22,6 +23,9 @@ def main() -> None:
     # After the change of user, which would undo it.
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, death_signal)
+    # A shell that starts us in the background has us ignore them, and so would the program.
+    for ignored in (signal.SIGINT, signal.SIGQUIT):
+        signal.signal(ignored, signal.SIG_DFL)
     # The parent may have died before the tie held; then nobody would ever end this process.
     if os.getppid() != parent:
         sys.exit(1)

@@ -143,14 +143,21 @@ def test_running_child_has_no_exit_code_and_ends_when_asked(tmp_path: Path) -> N
         assert child.exit_code == -signal.SIGTERM
 
 
-def test_child_is_asked_to_end_by_the_signal_that_it_wants(tmp_path: Path) -> None:
-    command = replace(a_command(tmp_path, SLEEPER), stop_signal=signal.SIGQUIT, patience=timedelta(minutes=1))
-    child = ChildProcess(command, tmp_path)
+@pytest.mark.parametrize("wanted", [signal.SIGINT, signal.SIGQUIT])
+def test_child_is_asked_to_end_by_the_signal_that_it_wants_also_where_we_ignore_it(
+    tmp_path: Path, wanted: signal.Signals
+) -> None:
+    command = replace(a_command(tmp_path, SLEEPER), stop_signal=wanted, patience=timedelta(seconds=30))
+    before = signal.signal(wanted, signal.SIG_IGN)  # as a shell has it that starts us in the background
+    try:
+        child = ChildProcess(command, tmp_path)
+    finally:
+        signal.signal(wanted, before)
     wait_for(lambda: "up" in child.log_path.read_text())
 
     child.stop()
 
-    assert child.exit_code == -signal.SIGQUIT
+    assert child.exit_code == -wanted
 
 
 @pytest.mark.parametrize(
