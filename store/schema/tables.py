@@ -166,8 +166,8 @@ class BatchRow(Row, table=True):
     """Rises with every change that bears on calls."""
     keep_open: bool = Field(sa_column_kwargs={"server_default": text("false")})
     rests_since: datetime | None = Field(sa_type=INSTANT)
-    dispatched_by: str | None = Field(sa_type=Text)
     """Its workflow is taken to rest: everybody was done in an open batch, or contacts were added since."""
+    dispatched_by: str | None = Field(sa_type=Text)
     on_machine: str | None = Field(sa_type=Text)
     disposition_rules: list[object] | None = Field(sa_type=JSON_OR_NULL)
     created_at: datetime = Field(sa_type=INSTANT)
