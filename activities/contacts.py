@@ -103,16 +103,22 @@ class ContactActivities:
             status=stands.status,
         )
         settled = _settled(stands, brief)
-        # The contact's workflow ends with this decision, and the run that started it hears of that.
-        is_heard = settled.due_at is None and request.started_by == brief.dispatched_by is not None
-        if not is_heard:
-            is_heard = await self._report(request, stands.status)
+        is_heard = await self._ends_heard(request, settled) or await self._report(request, stands.status)
         return replace(
             settled,
             batch_is_gone=not is_heard,
             answered_by=brief.record.answered_by,
             disposition=brief.record.disposition,
         )
+
+    async def _ends_heard(self, request: SettleAttempt, settled: SettledAttempt) -> bool:
+        """Tell whether the contact's workflow ends with this decision, and the run that started it hears it.
+
+        Read once that is kept: a run that begins later finds it among the rows.
+        """
+        if settled.due_at is not None or request.started_by is None:
+            return False
+        return request.started_by == await self._contacts.dispatched_by(BatchId(request.batch_id))
 
     @activity.defn
     @translating_failures

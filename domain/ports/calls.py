@@ -26,8 +26,6 @@ class DialBrief:
     """The attempt's row, if it was written before."""
     policy_version: int = 1
     """Of the rules of campaign and batch together."""
-    dispatched_by: str | None = None
-    """The run of the batch's workflow that asked for slots last; it hears when contacts it started end."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -62,6 +62,12 @@ class ContactStore(Protocol):
         Raises DecisionOvertaken where more was reported of the call than `basis` knows.
         """
 
+    async def dispatched_by(self, batch_id: BatchId) -> str | None:
+        """Return the run of the batch's workflow that asked for slots last.
+
+        It hears when contacts it started end, and has looked at no row before it stands here.
+        """
+
     async def give_back(
         self,
         contact_id: ContactId,

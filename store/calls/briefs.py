@@ -32,7 +32,6 @@ async def read_brief(connection: AsyncConnection, contact_id: ContactId, attempt
         campaign=campaign_of(row),
         record=None if _has_no_call(row) else call_of(row),
         policy_version=rules_version_of(row),
-        dispatched_by=row[batches.c.dispatched_by],
     )
 
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, exists, func, not_, or_, select
+from sqlalchemy import Select, bindparam, exists, func, not_, or_, select
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -25,6 +25,8 @@ from store.numbers.frequency import cap_free_at
 from store.schema.mapping import call_of, contact_of
 from store.schema.tables import batches, calls, contacts
 from store.slots import due_contacts
+
+_DISPATCHED_BY = select(batches.c.dispatched_by).where(batches.c.batch_id == bindparam("this_batch"))
 
 
 class PostgresContactStore:
@@ -93,6 +95,12 @@ class PostgresContactStore:
         """
         async with transaction(self._engine) as connection:
             return await settling.skip(connection, contact_id, reason, now, detail=detail)
+
+    async def dispatched_by(self, batch_id: BatchId) -> str | None:
+        """Return the run of the batch's workflow that asked for slots last."""
+        async with single_statement(self._engine) as connection:
+            run_id: str | None = await connection.scalar(_DISPATCHED_BY, {"this_batch": batch_id})
+        return run_id
 
     async def skip_by_hand(self, batch_id: BatchId, contact_id: ContactId, now: datetime) -> Contact:
         """Skip a waiting contact because a client asked for it. Raises ContactNotFound, IllegalTransition."""

@@ -138,15 +138,12 @@ class PostgresSlotStore:
             locked = await locked_batch_of(connection, request)
             if locked is None:
                 return None
-            if locked.is_resting:
-                # Contacts may have been added that come before those that its workflow has read.
-                request = replace(request, cursor=0, zones=None)
-                await connection.execute(_REST, {"this_batch": request.batch_id, "since": None})
-            if request.dispatched_by not in (None, locked.dispatched_by):
-                await connection.execute(
-                    _DISPATCH, {"this_batch": request.batch_id, "this_run": request.dispatched_by}
-                )
-            return await _grant(connection, locked, request, now)
+            if request.dispatched_by in (None, locked.dispatched_by):
+                return await _grant_to_run(connection, locked, request, now)
+            this = {"this_batch": request.batch_id, "this_run": request.dispatched_by}
+            await connection.execute(_DISPATCH, this)
+        # Committed before a row is read: a contact that is settled too late to be found there reports.
+        return await self.grant(request, now)
 
     async def unattended(
         self, batch_id: BatchId, now: datetime, limit: int, *, with_calls: bool
@@ -165,6 +162,16 @@ class PostgresSlotStore:
             HeldSlot(contact_id=ContactId(contact_id), attempt=attempt, kind=AttemptKind(kind))
             for contact_id, attempt, kind in sorted(rows)
         ]
+
+
+async def _grant_to_run(
+    connection: AsyncConnection, locked: LockedBatch, request: SlotGrants, now: datetime
+) -> GrantedSlots:
+    if locked.is_resting:
+        # Contacts may have been added that come before those that its workflow has read.
+        request = replace(request, cursor=0, zones=None)
+        await connection.execute(_REST, {"this_batch": request.batch_id, "since": None})
+    return await _grant(connection, locked, request, now)
 
 
 async def _grant(

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from temporalio.exceptions import ApplicationError
@@ -14,6 +15,7 @@ from domain.errors import DecisionOvertaken, EngineUnavailable
 from domain.identity import BatchId
 from domain.ports import AttemptReport
 from domain.redial import RedialPolicy
+from domain.settlement import Settlement
 from tests.activities.world import SETTLE, World, a_call_that_ended, a_call_under_way, a_dialled_call
 from tests.builders import (
     BATCH_ID,
@@ -26,6 +28,7 @@ from tests.builders import (
     a_dial_brief,
     a_status_event,
 )
+from tests.fakes import FakeContactStore
 
 IN_HALF_AN_HOUR = MONDAY_NOON + timedelta(minutes=30)
 TOMORROW = MONDAY_NOON + timedelta(days=1)
@@ -71,6 +74,24 @@ async def test_contact_that_the_present_run_did_not_start_reports_its_end(starte
     world.tables.dispatched_by[BATCH_ID] = "run-2"
 
     await world.run(world.of_contacts.settle_attempt, replace(SETTLE, started_by=started_by))
+
+    assert told(world) == [(BATCH_ID, 1, ContactStatus.COMPLETED)]
+
+
+async def test_contact_reports_its_end_to_a_run_that_began_while_it_was_settled(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The run that started it may not hear of its end any more, and the new one may have looked before."""
+    world = a_call_that_ended(CallStatus.COMPLETED)
+    world.tables.dispatched_by[BATCH_ID] = "run-1"
+    settle = FakeContactStore.settle
+
+    async def settle_late(store: FakeContactStore, *settled: Any, **known: Any) -> Settlement:
+        world.tables.dispatched_by[BATCH_ID] = "run-2"
+        return await settle(store, *settled, **known)
+
+    monkeypatch.setattr(FakeContactStore, "settle", settle_late)
+    await world.run(world.of_contacts.settle_attempt, replace(SETTLE, started_by="run-1"))
 
     assert told(world) == [(BATCH_ID, 1, ContactStatus.COMPLETED)]
 

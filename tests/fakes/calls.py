@@ -59,7 +59,6 @@ class FakeCallStore:
             campaign=campaign,
             record=self._find(contact_id, attempt),
             policy_version=self._tables.rules_version(contact.batch_id),
-            dispatched_by=self._tables.dispatched_by.get(contact.batch_id),
         )
 
     async def claim_attempt(self, claim: AttemptClaim, now: datetime) -> ClaimAnswer:

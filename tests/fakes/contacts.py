@@ -89,6 +89,11 @@ class FakeContactStore:
         ]
         return found[:limit]
 
+    async def dispatched_by(self, batch_id: BatchId) -> str | None:
+        """Return the run of the batch's workflow that asked for slots last."""
+        self._tables.require_up()
+        return self._tables.dispatched_by.get(batch_id)
+
     async def settle(
         self,
         contact_id: ContactId,

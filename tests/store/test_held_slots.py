@@ -1,8 +1,10 @@
 """Slots that are held: how they count, who holds them, and when somebody must look after them."""
 
+import asyncio
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import text
 
 from domain.call import AttemptKind, CallStatus, DialState
 from domain.contact import Contact, ContactStatus
@@ -10,6 +12,7 @@ from domain.gates import Gate
 from domain.ports import Claimed, HeldSlot
 from domain.settlement import Settlement
 from store.calls.repository import PostgresCallStore
+from store.database.engine import transaction
 from store.database.ids import mint
 from tests.builders import MONDAY_NOON, a_claim
 from tests.store.scenes import LATER, Stores, World
@@ -155,3 +158,16 @@ async def test_attempt_that_was_dialled_is_found_by_its_rerun_without_a_slot(sto
 
     assert isinstance(claimed, Claimed)
     assert not claimed.may_ask
+
+
+async def test_run_stands_in_the_row_before_it_is_granted_a_slot(stores: Stores) -> None:
+    """Whoever is settled too late to be found by its look reads afterwards which run looked."""
+    person = await stores.a_person()
+    async with transaction(stores.engine) as holding:
+        await holding.execute(text("LOCK TABLE slots IN SHARE MODE"))  # no grant is written meanwhile
+        grant = asyncio.create_task(stores.grant(person.batch_id, dispatched_by="run-1"))
+        async with asyncio.timeout(5):
+            while await stores.contacts.dispatched_by(person.batch_id) != "run-1":  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        assert not grant.done()
+    assert [each.contact_id for each in (await grant).granted] == [person.contact_id]

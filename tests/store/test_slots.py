@@ -111,16 +111,13 @@ async def test_request_that_is_repeated_under_its_key_gets_the_same_slots(world:
     assert another.granted == ()
 
 
-async def test_dial_is_told_which_run_of_the_batch_asked_for_slots_last(world: World) -> None:
+async def test_contact_is_told_which_run_of_the_batch_asked_for_slots_last(world: World) -> None:
     batch = await world.a_kept_batch(1)
-    [person] = await world.people_of(batch)
     told = []
 
     for run in (None, "run-1", "run-1", "run-2", None):  # the last one of a former release
         await world.grant(batch.batch_id, dispatched_by=run)
-        brief = await world.calls.dial_brief(person.contact_id, 1)
-        assert brief is not None
-        told.append(brief.dispatched_by)
+        told.append(await world.contacts.dispatched_by(batch.batch_id))
 
     assert told == [None, "run-1", "run-1", "run-2", "run-2"]
 
