@@ -18,7 +18,7 @@ from rich.table import Table
 
 from bench.figures import Figure, Size, percentile
 from bench.full_path import rate_of, run_batch, start_batch
-from bench.processor_time import milliseconds_each, processor_seconds
+from bench.usage import milliseconds_each, processor_seconds
 from bench.watching import crowd
 from embedded.stack import RunningStack
 

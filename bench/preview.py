@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.figures import Figure, Size, percentile
-from bench.processor_time import processor_seconds
+from bench.usage import processor_seconds
 from embedded.stack import RunningStack
 
 _BETWEEN_POLLS_SECONDS = 0.02

@@ -16,7 +16,7 @@ from rich.table import Table
 
 from bench.figures import Figure, Size
 from bench.full_path import rate_of, run_batch, start_batch
-from bench.processor_time import milliseconds_each, processor_seconds
+from bench.usage import milliseconds_each, processor_seconds
 from embedded.stack import RunningStack
 
 SMALL = 1000

@@ -15,7 +15,7 @@ from temporalio.client import Client
 from bench.fan_out import PARENT_QUEUE, WINDOW, BareFanOut, fan_out_workers
 from bench.figures import Figure, Size
 from bench.full_path import run_batch
-from bench.processor_time import milliseconds_each, processor_seconds
+from bench.usage import milliseconds_each, processor_seconds
 from embedded.stack import RunningStack
 from temporal.client import connect
 

@@ -20,7 +20,7 @@ from rich.table import Table
 from bench.fan_out import WINDOW
 from bench.figures import Figure, Size, percentile
 from bench.full_path import rate_of, run_batch, start_batch
-from bench.processor_time import milliseconds_each, processor_seconds
+from bench.usage import milliseconds_each, processor_seconds
 from bench.watchers import Seen
 from embedded.module_command import module_command, python_path
 from embedded.stack import RunningStack
