@@ -20,8 +20,8 @@ from temporalio.client import Client, WorkflowExecution
 from activities.bounded_gather import gather_bounded
 from bench.figures import Figure, Size
 from bench.full_path import rate_of, start_batch
+from bench.server import client_of
 from embedded.stack import RunningStack
-from temporal.client import connect
 
 LIMIT = 20
 TALK_SECONDS = 2
@@ -71,8 +71,7 @@ async def measure_actions(stack: RunningStack, *, contacts: int, limit: int) -> 
     async with httpx.AsyncClient(base_url=f"{stack.plan.api_url}/api/v1", headers=headers, timeout=60) as api:
         batch = await start_batch(api, contacts=contacts, window=limit)
         await rate_of(api, batch)
-    settings = stack.plan.settings.model_copy(update={"temporal_address": stack.temporal_address})
-    return await _costs(await connect(settings), batch.batch_id)
+    return await _costs(await client_of(stack), batch.batch_id)
 
 
 async def _costs(client: Client, batch_id: str) -> dict[str, Cost]:

@@ -1,6 +1,7 @@
 """The full path: a batch over REST, calls and webhooks over HTTP, every row written."""
 
 import asyncio
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -31,24 +32,34 @@ async def run_batch(api: httpx.AsyncClient, *, contacts: int, window: int) -> fl
 
 async def start_batch(api: httpx.AsyncClient, *, contacts: int, window: int) -> BatchUnderWay:
     """Upload so many people who answer, and begin to call them."""
-    campaign = await _create(
-        api,
-        "/campaigns/",
-        {"name": "bench", "agent_id": "agent_bench", "phone_numbers": ["+14155550180"]},
-    )
-    batch = await _create(
-        api,
-        "/batches/",
-        {
-            "campaign_id": campaign["campaign_id"],
-            "concurrency_limit": window,
-            "contacts": [
-                {"phone_number": f"+1415{5000000 + number * 100 + 50}"} for number in range(contacts)
-            ],
-        },
-    )
+    return await upload_batch(api, await create_campaign(api), who_answer(contacts), window=window)
+
+
+async def create_campaign(api: httpx.AsyncClient, **fields: object) -> str:
+    """Create a campaign that calls at any hour; `fields` are more of its own. Returns its id."""
+    named = {"name": "bench", "agent_id": "agent_bench", "phone_numbers": ["+14155550180"]}
+    return str((await _create(api, "/campaigns/", named | fields))["campaign_id"])
+
+
+async def upload_batch(
+    api: httpx.AsyncClient, campaign_id: str, phone_numbers: Iterator[str], *, window: int
+) -> BatchUnderWay:
+    """Upload people by their numbers, and begin to call them."""
+    contacts = [{"phone_number": each} for each in phone_numbers]
+    body = {"campaign_id": campaign_id, "concurrency_limit": window, "contacts": contacts}
+    batch = await _create(api, "/batches/", body)
     created_at = datetime.fromisoformat(str(batch["created_at"]))
-    return BatchUnderWay(str(batch["batch_id"]), contacts, created_at)
+    return BatchUnderWay(str(batch["batch_id"]), len(contacts), created_at)
+
+
+def who_answer(people: int) -> Iterator[str]:
+    """Return numbers whose last digits have no meaning for the simulator, 25 to 94."""
+    return (f"+1415{5_000_000 + number // 70 * 100 + 25 + number % 70}" for number in range(people))
+
+
+def who_are_busy(people: int, *, beyond: int = 0) -> Iterator[str]:
+    """Return numbers that are engaged, up to 50,000; those of the first `beyond` are others' already."""
+    return (f"+1415{5_000_000 + number * 100 + 1}" for number in range(beyond, beyond + people))
 
 
 async def rate_of(api: httpx.AsyncClient, batch: BatchUnderWay) -> float:

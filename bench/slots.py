@@ -17,9 +17,9 @@ from rich.table import Table
 
 from bench.figures import Figure, Size, percentile
 from bench.full_path import BatchUnderWay, rate_of, start_batch
+from bench.server import client_of
 from bench.slot_story import SlotStory, Span, read_story
 from embedded.stack import RunningStack
-from temporal.client import connect
 
 LIMIT, TALK_SECONDS = 50, 5.0
 
@@ -57,13 +57,12 @@ class Call:
 async def measure_slots(stack: RunningStack, *, contacts: int, limit: int) -> SlotUse:
     """Call everybody once and account for every slot."""
     headers = {"Authorization": f"Bearer {stack.token}"}
-    settings = stack.plan.settings.model_copy(update={"temporal_address": stack.temporal_address})
     async with httpx.AsyncClient(base_url=f"{stack.plan.api_url}/api/v1", headers=headers, timeout=60) as api:
         (await api.delete(f"{stack.plan.simulator_url}/ledger")).raise_for_status()
         batch = await start_batch(api, contacts=contacts, window=limit)
         rate = await rate_of(api, batch)
         ledger = (await api.get(f"{stack.plan.simulator_url}/ledger")).raise_for_status().json()
-    story = await read_story(await connect(settings), batch.batch_id)
+    story = await read_story(await client_of(stack), batch.batch_id)
     return account(batch, story, calls_in(ledger), limit=limit, rate=rate)
 
 

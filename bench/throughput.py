@@ -15,9 +15,9 @@ from temporalio.client import Client
 from bench.fan_out import PARENT_QUEUE, WINDOW, BareFanOut, fan_out_workers
 from bench.figures import Figure, Size
 from bench.full_path import run_batch
+from bench.server import client_of
 from bench.usage import milliseconds_each, processor_seconds
 from embedded.stack import RunningStack
-from temporal.client import connect
 
 
 @dataclass(frozen=True)
@@ -64,8 +64,7 @@ async def lap(stack: RunningStack, contacts: int, run: Awaitable[float]) -> Lap:
 
 async def measure_throughput(stack: RunningStack, *, contacts: int, rounds: int) -> list[Round]:
     """Return the rounds after one that warms everything up."""
-    settings = stack.plan.settings.model_copy(update={"temporal_address": stack.temporal_address})
-    client = await connect(settings)
+    client = await client_of(stack)
     headers = {"Authorization": f"Bearer {stack.token}"}
     measured = []
     async with (

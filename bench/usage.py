@@ -1,7 +1,10 @@
-"""How much processor time each part of a stack has used; far steadier than seconds on a shared machine."""
+"""What each part of a stack has used of the processors, and keeps in memory.
+
+Far steadier than seconds on a shared machine.
+"""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import psutil
 
@@ -14,6 +17,11 @@ def processor_seconds(stack: RunningStack) -> Mapping[str, float]:
     return used | {"bench": sum(os.times()[:2])}
 
 
+def memory_bytes(stack: RunningStack) -> Mapping[str, int]:
+    """Return what every part keeps in memory, what its processes share counted once."""
+    return {child.name: sum(map(_memory_of, _family(child.pid))) for child in stack.children}
+
+
 def milliseconds_each(
     before: Mapping[str, float], after: Mapping[str, float], contacts: int
 ) -> Mapping[str, float]:
@@ -22,12 +30,23 @@ def milliseconds_each(
 
 
 def _of_family(pid: int) -> float:
+    return sum(map(_of_process, _family(pid)))
+
+
+def _family(pid: int) -> Sequence[psutil.Process]:
     try:
         parent = psutil.Process(pid)
-        family = [parent, *parent.children(recursive=True)]
+        return [parent, *parent.children(recursive=True)]
     except psutil.NoSuchProcess:
-        return 0.0
-    return sum(_of_process(each) for each in family)
+        return []
+
+
+def _memory_of(process: psutil.Process) -> int:
+    try:
+        found: int = process.memory_full_info().pss
+    except (psutil.NoSuchProcess, psutil.ZombieProcess, psutil.AccessDenied):
+        return 0
+    return found
 
 
 def _of_process(process: psutil.Process) -> float:
