@@ -21,6 +21,7 @@ from bench import (
     slots,
     throughput,
     upload,
+    waiting_people,
     watching,
     webhooks,
 )
@@ -56,6 +57,8 @@ ON_A_STACK = {
     "executions": Bench(executions.run, Size(300, 2, executions.LIMIT), executions.TALK_SECONDS),
     "webhooks": Bench(webhooks.run, Size(1250, 1, webhooks.LIMIT), webhooks.TALK_SECONDS),
     "preview": Bench(preview.run, Size(10_000, rounds=3)),
+    "sleepers": Bench(waiting_people.run_sleepers, Size(2000)),
+    "live-calls": Bench(waiting_people.run_live_calls, Size(200), waiting_people.TALK_SECONDS),
     "scale": Bench(scale.run, Size(10_000, 1, scale.LIMIT)),
     "memory": Bench(memory.run, Size(1000)),
 }
@@ -64,10 +67,11 @@ ALL = (*ON_A_STACK, *ON_A_DATABASE)
 BY_DEFAULT = ("throughput", "slots", "actions", "upload", "watching")
 
 
-def bench_plan(data_dir: Path, *, talk_seconds: float = 0) -> StackPlan:
+def bench_plan(data_dir: Path, *, talk_seconds: float = 0, temporal_address: str | None = None) -> StackPlan:
     """Return a stack of its own whose phones ring for no time at all."""
     quick = SimulatorSettings(ring_seconds=0, talk_seconds=talk_seconds)
-    settings = with_ports(Settings.model_construct(data_dir=data_dir, sim=quick), free_ports(4))
+    chosen = Settings.model_construct(data_dir=data_dir, sim=quick, temporal_address=temporal_address)
+    settings = with_ports(chosen, free_ports(4))
     environment = {
         name: value for name, value in inherited_environment().items() if not name.startswith("APOLLO_")
     }
@@ -83,6 +87,9 @@ def main() -> None:
     parser.add_argument("--contacts", type=int, help="contacts of one round")
     parser.add_argument("--rounds", type=int, help="where there are several")
     parser.add_argument("--limit", type=int, help="slots of the batch, where calls have a length")
+    parser.add_argument(
+        "--temporal", metavar="HOST:PORT", help="a server to work with, whose namespace is new to Apollo"
+    )
     parser.add_argument("--batches", type=int, default=history.BATCHES, help="of history and erasures")
     parser.add_argument("--results", type=Path, default=RESULTS, help="where figures are kept, as JSON")
     parser.add_argument("--former", type=Path, help="figures to compare with; those of the last run if unset")
@@ -101,12 +108,12 @@ def _run(console: Console, name: str, given: argparse.Namespace) -> Sequence[Fig
     bench = ON_A_STACK[name]
     asked = {option: getattr(given, option) for option in ("contacts", "rounds", "limit")}
     size = replace(bench.size, **{option: value for option, value in asked.items() if value})
-    with (
-        tempfile.TemporaryDirectory(prefix="apollo-bench-") as folder,
-        StopRequest() as stop,
-        running(bench_plan(Path(folder).resolve(), talk_seconds=bench.talk_seconds), stop, _quiet) as stack,
-    ):
-        return bench.measure(stack, console, size)
+    with tempfile.TemporaryDirectory(prefix="apollo-bench-") as folder, StopRequest() as stop:
+        plan = bench_plan(
+            Path(folder).resolve(), talk_seconds=bench.talk_seconds, temporal_address=given.temporal
+        )
+        with running(plan, stop, _quiet) as stack:
+            return bench.measure(stack, console, size)
 
 
 def _quiet(line: str) -> None:
