@@ -6,6 +6,7 @@ import os
 import shutil
 import sys
 import tempfile
+import zoneinfo
 from collections.abc import AsyncIterator, Generator, Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -25,6 +26,10 @@ _SESSION = pytest.StashKey[pytest.Session]()
 _TEMPLATE = "apollo_template"
 _numbers = itertools.count(1)
 _watch = Watch()
+
+# What tests hold against the product's clocks must go by the same rules, and not by a machine's of some year.
+zoneinfo.reset_tzpath(to=())
+zoneinfo.ZoneInfo.clear_cache()
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:

@@ -13,6 +13,7 @@ from domain.gates import Gate
 from domain.number_zones import zones_of_number
 from domain.ports import DialBrief
 from domain.presets import PRESETS
+from domain.wall_clock import zone_named
 from domain.zones import FROM_NUMBER
 from tests.builders import a_campaign, a_campaign_rules, a_contact, a_dial_brief
 from tests.domain.calling_hours import a_week
@@ -90,3 +91,11 @@ def test_no_call_begins_outside_the_hours_of_any_place_where_the_phone_may_ring(
 
 def test_every_preset_is_written_down_here() -> None:
     assert set(LAWS) == set(PRESETS)
+
+
+def test_oracle_reads_the_rules_of_zones_that_the_product_reads() -> None:
+    places = {place for known in NUMBERS.values() for place in known or (FALLBACK,)}
+    winter = datetime(2026, 11, 15, 12, tzinfo=UTC)
+    assert {place: winter.astimezone(ZoneInfo(place)).utcoffset() for place in places} == {
+        place: winter.astimezone(zone_named(place)).utcoffset() for place in places
+    }
