@@ -37,7 +37,7 @@ test: $(READY) ## Run every test but those of real phones and of a browser
 	@echo "The pages are tried apart, in a browser (on Debian: apt-get install chromium): make test-browser"
 
 test-unit: $(READY) ## Run the tests that start no server of any kind
-	@$(BIN)/python -m pytest $(SHARED) --numprocesses 2 -m 'not (e2e or server or store or process)'
+	@$(BIN)/python -m pytest $(SHARED) --hypothesis-profile quick -m 'not (e2e or server or store or process)'
 
 test-faults: $(READY) ## Strike a whole stack at random for 20 minutes at most (SEED, SEEDS, BLOWS)
 	@$(BIN)/python -m tests.model --seed $(SEED) --walks 40 --examples 20

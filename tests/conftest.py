@@ -19,6 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from embedded.postgres import EmbeddedPostgres
 from store.database.engine import create_store_engine
 from store.migrations import upgrade
+from tests.examples import register_quick_profile
 from tests.scheduling import Scheduling
 from tests.tiers import Watch, spread
 
@@ -27,6 +28,7 @@ _TEMPLATE = "apollo_template"
 _numbers = itertools.count(1)
 _watch = Watch()
 
+register_quick_profile()
 # What tests hold against the product's clocks must go by the same rules, and not by a machine's of some year.
 zoneinfo.reset_tzpath(to=())
 zoneinfo.ZoneInfo.clear_cache()

@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from activities.dial_gates import closed_gate_of
@@ -18,6 +18,7 @@ from domain.zones import FROM_NUMBER
 from tests.builders import a_campaign, a_campaign_rules, a_contact, a_dial_brief
 from tests.domain.calling_hours import a_week
 from tests.domain.number_table import FALLBACK, NUMBERS
+from tests.examples import examples
 
 MONDAY_TO_FRIDAY, SATURDAY = range(5), 5
 
@@ -72,7 +73,7 @@ def _lies_in(hours: tuple[time, time] | None, clock: time) -> bool:
     return hours is not None and hours[0] <= clock < hours[1]
 
 
-@settings(max_examples=500, deadline=None)  # the first look at a calendar takes long
+@examples(500)
 @given(dials())
 def test_no_call_begins_outside_the_hours_of_any_place_where_the_phone_may_ring(
     asked: tuple[DialBrief, datetime, tuple[time, time] | None],

@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from api.assembly import install
@@ -22,6 +22,7 @@ from domain.identity import BatchId, ExecutionId
 from tests import fakes
 from tests.api.world import OTHER_SECRET, SECRET, Json, World, a_problem, bearer
 from tests.builders import a_call_record, a_contact
+from tests.examples import examples
 from tests.telephony.world import served
 
 CONTACT_COLUMNS = [
@@ -294,7 +295,7 @@ def test_variables_are_sorted_by_code_point_and_the_name_has_its_own_column() ->
     ]
 
 
-@settings(max_examples=150, deadline=None, derandomize=True, database=None)
+@examples(150, derandomize=True, database=None)
 @given(
     st.lists(
         st.lists(

@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from api.batches import upload
@@ -17,6 +17,7 @@ from api.batches.schemas import MAX_CONTACTS, BatchHead
 from api.http.csv_file import CsvFile
 from domain.identity import BatchId
 from tests.api.world import Json, World, a_batch_body, a_problem, created, errors_of
+from tests.examples import examples
 
 UPLOAD = "/api/v1/batches/upload"
 GOOD = "phone_number\n+14155550104\n"
@@ -472,7 +473,7 @@ HOSTILE = st.sampled_from(
 )
 
 
-@settings(max_examples=150, deadline=None, derandomize=True, database=None)
+@examples(150, derandomize=True, database=None)
 @given(rows=st.lists(st.lists(TEXT | HOSTILE, min_size=2, max_size=2), min_size=1, max_size=5))
 def test_cells_are_read_as_they_were_written(rows: list[list[str]]) -> None:
     written = io.StringIO(newline="")

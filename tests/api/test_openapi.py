@@ -3,7 +3,7 @@
 from typing import Any
 
 import schemathesis
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, given
 from hypothesis import strategies as st
 from schemathesis.checks import not_a_server_error
 from schemathesis.core.result import Ok
@@ -14,6 +14,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from tests.api.world import SECRET, World, a_batch_body, a_campaign_body, bearer, created
+from tests.examples import examples
 
 CHECKS = [
     not_a_server_error,
@@ -23,9 +24,8 @@ CHECKS = [
 ]
 
 
-BOUNDED = settings(
-    max_examples=15,
-    deadline=None,
+BOUNDED = examples(
+    15,
     derandomize=True,
     database=None,
     phases=[Phase.explicit, Phase.generate],

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import date, datetime, timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.batch import BatchOverrides, calling_hours_in_force
@@ -16,6 +16,7 @@ from domain.working_hours import CallingHours, closed_presets, is_open, next_ope
 from tests.builders import a_campaign_rules
 from tests.domain.calling_hours import a_week, hours_in, in_zone, open_times
 from tests.domain.test_working_hours_properties import questions
+from tests.examples import examples
 
 NEW_YORK, SYDNEY, TORONTO = "America/New_York", "Australia/Sydney", "America/Toronto"
 DAY = timedelta(days=1)
@@ -184,7 +185,7 @@ def test_change_of_presets_reaches_contacts_that_wait() -> None:
     assert not is_to_be_followed(before, replace(before, presets=("us-fl", "us-tcpa")))
 
 
-@settings(max_examples=150, deadline=None)  # the first look at a calendar takes long
+@examples(150)
 @given(asked=questions(), names=st.lists(st.sampled_from(sorted(PRESETS)), max_size=3, unique=True))
 def test_presets_only_narrow(asked: tuple[CallingHours, datetime], names: list[str]) -> None:
     hours, at = asked

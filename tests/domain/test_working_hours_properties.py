@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from domain.working_hours import (
@@ -17,6 +17,7 @@ from domain.working_hours import (
     window_around,
 )
 from tests.domain.calling_hours import the_zone, utc
+from tests.examples import examples
 
 INSTANT, MINUTE, DAY = timedelta.resolution, timedelta(minutes=1), timedelta(days=1)
 
@@ -130,7 +131,7 @@ def open_minutes(hours: CallingHours, start: datetime, count: int) -> list[bool]
     return opened
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(questions())
 def test_every_minute_is_open_as_local_clocks_show_it(question: tuple[CallingHours, datetime]) -> None:
     hours, start = question
@@ -140,7 +141,7 @@ def test_every_minute_is_open_as_local_clocks_show_it(question: tuple[CallingHou
     assert opened == open_minutes(hours, start, 1440)
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(questions())
 def test_opening_is_the_first_open_minute(question: tuple[CallingHours, datetime]) -> None:
     hours, start = question
@@ -150,7 +151,7 @@ def test_opening_is_the_first_open_minute(question: tuple[CallingHours, datetime
     assert next_opening(hours, start, before=start + DAY) == first
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(questions())
 def test_opening_is_open_and_the_instant_before_it_is_not(question: tuple[CallingHours, datetime]) -> None:
     hours, at = question
@@ -165,7 +166,7 @@ def test_opening_is_open_and_the_instant_before_it_is_not(question: tuple[Callin
     assert next_opening(hours, at, before=opens_at + INSTANT) == opens_at
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(questions(enforced=True))
 def test_window_is_open_throughout_and_closed_at_its_end(question: tuple[CallingHours, datetime]) -> None:
     hours, at = question
@@ -180,7 +181,7 @@ def test_window_is_open_throughout_and_closed_at_its_end(question: tuple[Calling
     assert not is_open(hours, found.closes_at)
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(questions())
 def test_window_around_says_what_the_other_two_say(question: tuple[CallingHours, datetime]) -> None:
     hours, at = question
@@ -192,7 +193,7 @@ def test_window_around_says_what_the_other_two_say(question: tuple[CallingHours,
     assert (found.is_open, found.opens_at) == (opened, upcoming)
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(questions(), st.integers(0, int(DAY / INSTANT) - 1))
 def test_blackout_date_is_never_open(question: tuple[CallingHours, datetime], microseconds: int) -> None:
     hours, at = question
@@ -231,7 +232,7 @@ def all_cut(week: WorkingHours, share: float) -> WorkingHours:
     return WorkingHours((monday, tuesday, wednesday, thursday, friday, saturday, sunday))
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(questions(enforced=True), st.floats(0, 1))
 def test_windows_cut_in_two_change_nothing(question: tuple[CallingHours, datetime], share: float) -> None:
     hours, at = question
@@ -240,7 +241,7 @@ def test_windows_cut_in_two_change_nothing(question: tuple[CallingHours, datetim
     assert window_around(in_parts, at) == window_around(hours, at)
 
 
-@settings(max_examples=25, deadline=None)
+@examples(25)
 @given(questions(), st.integers(0, 400), st.sampled_from([1, 2, 7]))
 def test_hours_with_any_window_open_sooner_or_later(
     question: tuple[CallingHours, datetime], count: int, every: int
@@ -253,7 +254,7 @@ def test_hours_with_any_window_open_sooner_or_later(
     assert (next_opening(hours, at) is not None) is (has_window or not hours.enforced)
 
 
-@settings(max_examples=50, deadline=None)
+@examples(50)
 @given(questions(enforced=True))
 def test_hours_without_an_enabled_day_never_open(question: tuple[CallingHours, datetime]) -> None:
     hours, at = question
