@@ -39,7 +39,9 @@ class SlotUse:
     slot_seconds: float
     """All there were from the first call on."""
     turnarounds: Sequence[float]
-    """Seconds from the end of a call to the next one in its slot, in order."""
+    """Seconds from the end of a call to the next one in its slot, in the order of these ends."""
+    in_use_later: float
+    """As `in_use`, of the second half of the calls: at first all slots are filled, and so freed, together."""
     page_reads: int
     run_changes: int
     load: float
@@ -83,7 +85,6 @@ def account(batch: BatchUnderWay, story: SlotStory, calls: list[Call], *, limit:
     """Say what became of every slot-second between the first call and the last one's beginning."""
     window = (calls[0].began_at, calls[-1].began_at)
     slot_seconds = _seconds(window, window) * limit
-    used = sum(_seconds((call.began_at, call.ended_at), window) for call in calls)
     lost: dict[str, tuple[int, float]] = defaultdict(lambda: (0, 0.0))
     for reason, span in _idle_spans(story, calls, limit, window[0]):
         times, seconds = lost[reason]
@@ -93,7 +94,8 @@ def account(batch: BatchUnderWay, story: SlotStory, calls: list[Call], *, limit:
         contacts=batch.contacts,
         limit=limit,
         rate=rate,
-        in_use=used / slot_seconds,
+        in_use=_share_in_use(calls, window, limit),
+        in_use_later=_share_in_use(calls, (calls[len(calls) // 2].began_at, window[1]), limit),
         lost=lost,
         slot_seconds=slot_seconds,
         turnarounds=_turnarounds(calls, limit),
@@ -101,6 +103,11 @@ def account(batch: BatchUnderWay, story: SlotStory, calls: list[Call], *, limit:
         run_changes=len(story.changing),
         load=os.getloadavg()[0],
     )
+
+
+def _share_in_use(calls: Sequence[Call], window: Span, limit: int) -> float:
+    used = sum(_seconds((call.began_at, call.ended_at), window) for call in calls)
+    return used / _seconds(window, window) / limit
 
 
 def _idle_spans(
@@ -127,7 +134,7 @@ def _turnarounds(calls: Sequence[Call], limit: int) -> Sequence[float]:
     """Slots are alike: the first call to end is followed by the first one beyond the limit."""
     ends = sorted(call.ended_at for call in calls)
     nexts = [call.began_at for call in calls[limit:]]
-    return sorted((began - ended).total_seconds() for ended, began in zip(ends, nexts, strict=False))
+    return [(began - ended).total_seconds() for ended, began in zip(ends, nexts, strict=False)]
 
 
 def _seconds(span: Span, window: Span) -> float:
@@ -159,6 +166,13 @@ def show_slots(console: Console, use: SlotUse) -> None:
         mean = seconds / times * 1000 if times else 0
         table.add_row(reason, str(times), f"{mean:.0f}", f"{seconds / use.slot_seconds:.2%}")
     console.print(table)
+    later = use.turnarounds[len(use.turnarounds) // 2 :]
+    whole, half = (use.in_use, use.turnarounds), (use.in_use_later, later)
+    for calls, (in_use, waits) in (("all calls", whole), ("second half", half)):
+        middle, slowest = (percentile(waits, share) * 1000 for share in (0.5, 0.99))
+        console.print(
+            f"{calls}: {in_use:.3f} in use; end of a call → next {middle:.0f} ms, p99 {slowest:.0f}"
+        )
 
 
 def run(stack: RunningStack, console: Console, size: Size) -> Sequence[Figure]:
