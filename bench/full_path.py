@@ -7,7 +7,8 @@ from datetime import datetime
 
 import httpx
 
-LOOK_EVERY_SECONDS = 0.5
+LOOK_EVERY_SECONDS, CONTACTS_A_SECOND = 0.5, 20_000
+"""Each look counts everybody, so a large batch is looked at more seldom."""
 GIVE_UP_AFTER_SECONDS = 600
 """And after another second for each contact."""
 TERMINAL = frozenset({"completed", "cancelled", "expired"})
@@ -90,4 +91,4 @@ async def _wait_for_end(api: httpx.AsyncClient, batch: BatchUnderWay) -> dict[st
             found: dict[str, object] = response.json()
             if found["status"] in TERMINAL:
                 return found
-            await asyncio.sleep(LOOK_EVERY_SECONDS)
+            await asyncio.sleep(max(LOOK_EVERY_SECONDS, batch.contacts / CONTACTS_A_SECOND))
