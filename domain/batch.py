@@ -38,6 +38,7 @@ class BatchStatus(StrEnum):
 
 
 TERMINAL_BATCH = frozenset({BatchStatus.COMPLETED, BatchStatus.CANCELLED, BatchStatus.EXPIRED})
+UNFINISHED_BATCH = frozenset(BatchStatus) - TERMINAL_BATCH
 
 
 class PausedBy(StrEnum):

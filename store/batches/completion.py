@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy import exists, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from domain.batch import TERMINAL_BATCH, Batch, BatchStatus
+from domain.batch import TERMINAL_BATCH, UNFINISHED_BATCH, Batch, BatchStatus
 from domain.campaign import CampaignStatus
 from domain.identity import BatchId, CampaignId
 from store.batches.kept_counts import keep_counts
@@ -32,7 +32,8 @@ async def finish_batch(connection: AsyncConnection, batch_id: BatchId, now: date
 
 async def complete_campaign(connection: AsyncConnection, campaign_id: CampaignId, now: datetime) -> None:
     """Complete a campaign if its last batch is terminal. The caller holds the campaign's lock."""
-    unfinished = exists().where(batches.c.campaign_id == campaign_id, batches.c.status.not_in(TERMINAL_BATCH))
+    b = batches.c
+    unfinished = exists().where(b.campaign_id == campaign_id, b.status.in_(sorted(UNFINISHED_BATCH)))
     await connection.execute(
         update(campaigns)
         .where(campaigns.c.campaign_id == campaign_id, campaigns.c.status.in_(_COMPLETABLE), ~unfinished)

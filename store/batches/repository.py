@@ -8,7 +8,7 @@ from sqlalchemy import RowMapping, Select, bindparam, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from domain.audit import Actor
-from domain.batch import TERMINAL_BATCH, Batch, BatchStatus, NewBatch
+from domain.batch import TERMINAL_BATCH, UNFINISHED_BATCH, Batch, BatchStatus, NewBatch
 from domain.campaign import Campaign
 from domain.contact import ContactStatus, NewContact
 from domain.counters import Counters
@@ -146,7 +146,9 @@ class PostgresBatchStore:
         forgotten = (
             select(c.batch_id)
             .where(
-                c.workflow_started_at.is_(None), c.status.not_in(TERMINAL_BATCH), c.batch_id > (after or "")
+                c.workflow_started_at.is_(None),
+                c.status.in_(sorted(UNFINISHED_BATCH)),
+                c.batch_id > (after or ""),
             )
             .order_by(c.batch_id)
             .limit(limit)

@@ -20,6 +20,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from domain.call import EventSource
 from domain.ports import Backlog, UndeliveredEvent, WaitForEnding
 from store.database.engine import single_statement
 from store.database.failures import translated_failures
@@ -28,7 +29,7 @@ from store.schema.mapping import call_of
 from store.schema.tables import call_events, calls
 
 # Written out as in the index, so that every plan can use it.
-_WAITS = and_(call_events.c.source == literal_column("'webhook'"), call_events.c.delivered_at.is_(None))
+_WAITS = and_(call_events.c.source == EventSource.WEBHOOK, call_events.c.delivered_at.is_(None))
 
 _BACKLOG = select(func.count().label("events"), func.min(call_events.c.received_at).label("oldest_at")).where(
     _WAITS

@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.audit import AuditAction, AuditedChange
-from domain.batch import TERMINAL_BATCH, BatchStatus, PausedBy
+from domain.batch import UNFINISHED_BATCH, BatchStatus, PausedBy
 from domain.campaign import CampaignStatus
 from domain.contact import SkipReason
 from domain.errors import CampaignNotFound
@@ -85,6 +85,6 @@ def _spread(action: Action, now: datetime, *, all_batches: bool) -> tuple[Values
             held = c.status == BatchStatus.PAUSED
             return resumed(now), held if all_batches else c.paused_by == PausedBy.CAMPAIGN
         case Action.CANCEL:
-            return ended(BatchStatus.CANCELLED), c.status.not_in(TERMINAL_BATCH)
+            return ended(BatchStatus.CANCELLED), c.status.in_(sorted(UNFINISHED_BATCH))
         case Action.DISPATCH | Action.CLOSE:
             raise ValueError("only batches are dispatched and closed")

@@ -20,7 +20,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from domain.batch import TERMINAL_BATCH
+from domain.batch import UNFINISHED_BATCH
 from domain.contact import TERMINAL
 from domain.identity import BatchId, ContactId
 from domain.ports import NumbersToLearn
@@ -30,9 +30,7 @@ from store.schema.mapping import rules_version_of
 from store.schema.tables import batches, campaigns, contacts
 
 _this_batch: BindParameter[str] = bindparam("this_batch", type_=Text)
-_UNFINISHED = batches.c.status.not_in(sorted(TERMINAL_BATCH))
-# As the index says it.
-_IS_UNFINISHED = batches.c.status.in_(["pending", "in_progress", "paused"])
+_IS_UNFINISHED = batches.c.status.in_(sorted(UNFINISHED_BATCH))
 # Nobody asks for zones without a fallback, which stays once it is there. Both rows are locked, so that the
 # mark is not set over that of a change to ask, which is under way. Read once, as a CTE: a subquery of IN may
 # be read again for each row, and lock others than before.
@@ -56,7 +54,7 @@ _MARK_UNASKED = (
 _RULES = (
     select(batches.c.rules_version, campaigns.c.policy_version)
     .join_from(batches, campaigns, batches.c.campaign_id == campaigns.c.campaign_id)
-    .where(batches.c.batch_id == _this_batch, _UNFINISHED, campaigns.c.deleted_at.is_(None))
+    .where(batches.c.batch_id == _this_batch, _IS_UNFINISHED, campaigns.c.deleted_at.is_(None))
 )
 _STRETCH = (
     select(

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import RowMapping, Select, and_, bindparam, func, select, text, union_all, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from domain.batch import TERMINAL_BATCH, Batch, timezone_in_force
+from domain.batch import UNFINISHED_BATCH, Batch, timezone_in_force
 from domain.call import OUTCOME_OF, CallStatus
 from domain.campaign import CampaignRules
 from domain.contact import SLEEPING, TERMINAL
@@ -36,7 +36,7 @@ _LOCKED_BATCH = (
     .join_from(batches, campaigns, batches.c.campaign_id == campaigns.c.campaign_id)
     .where(
         batches.c.batch_id == bindparam("this_batch"),
-        batches.c.status.not_in(TERMINAL_BATCH),
+        batches.c.status.in_(sorted(UNFINISHED_BATCH)),
         campaigns.c.deleted_at.is_(None),
     )
     .suffix_with(text("FOR SHARE OF campaigns FOR SHARE OF batches"))
@@ -65,7 +65,7 @@ class PostgresRescheduleStore:
         c = campaigns.c
         unfinished = (
             select(func.array_agg(batches.c.batch_id))
-            .where(batches.c.campaign_id == c.campaign_id, batches.c.status.not_in(TERMINAL_BATCH))
+            .where(batches.c.campaign_id == c.campaign_id, batches.c.status.in_(sorted(UNFINISHED_BATCH)))
             .scalar_subquery()
         )
         behind = (

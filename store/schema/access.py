@@ -6,7 +6,7 @@ from sqlalchemy import CheckConstraint, Index, Text, UniqueConstraint, text
 from sqlmodel import Field
 
 from domain.access import TokenScope
-from store.schema.base import INSTANT, Row, one_of
+from store.schema.base import INSTANT, Row, Word, one_of
 
 
 class OrganizationRow(Row, table=True):
@@ -30,7 +30,7 @@ class TokenRow(Row, table=True):
     token_id: str = Field(primary_key=True, sa_type=Text)
     organization_id: str = Field(sa_type=Text, foreign_key="organizations.organization_id")
     name: str = Field(sa_type=Text)
-    scope: str = Field(sa_type=Text, sa_column_kwargs={"server_default": text("'full'")})
+    scope: str = Field(sa_type=Word, sa_column_kwargs={"server_default": text("'full'")})
     secret_sha256: str = Field(sa_type=Text, unique=True)
     created_at: datetime = Field(sa_type=INSTANT)
     expires_at: datetime | None = Field(sa_type=INSTANT)

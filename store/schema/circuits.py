@@ -6,7 +6,7 @@ from sqlalchemy import Text
 from sqlmodel import Field
 
 from domain.breaker import BreakerState
-from store.schema.base import INSTANT, Row, one_of
+from store.schema.base import INSTANT, Row, Word, one_of
 
 
 class ProviderRouteRow(Row, table=True):
@@ -16,7 +16,7 @@ class ProviderRouteRow(Row, table=True):
     __table_args__ = (one_of("state", BreakerState),)
 
     provider: str = Field(primary_key=True, sa_type=Text)
-    state: str = Field(sa_type=Text)
+    state: str = Field(sa_type=Word)
     since: datetime = Field(sa_type=INSTANT)
     errors: int
     reason: str | None = Field(sa_type=Text)

@@ -9,7 +9,7 @@ from sqlalchemy import BigInteger, Text
 from sqlmodel import Field
 
 from domain.caller_id import CallerIdStrategy
-from store.schema.base import INSTANT, Row, one_of
+from store.schema.base import INSTANT, Row, Word, one_of
 
 
 class CallerIdTurnRow(Row, table=True):
@@ -20,7 +20,7 @@ class CallerIdTurnRow(Row, table=True):
 
     owner_id: str = Field(primary_key=True, sa_type=Text)
     """The campaign, or the batch that has numbers of its own."""
-    strategy: str = Field(primary_key=True, sa_type=Text)
+    strategy: str = Field(primary_key=True, sa_type=Word)
     turn: int = Field(sa_type=BigInteger)
     """The newest one that was taken, from 0."""
 

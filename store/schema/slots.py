@@ -11,7 +11,7 @@ from sqlalchemy import ForeignKey, Index, Text
 from sqlmodel import Field
 
 from domain.call import AttemptKind
-from store.schema.base import INSTANT, Row, one_of
+from store.schema.base import INSTANT, Row, Word, one_of
 
 
 class SlotRow(Row, table=True):
@@ -28,7 +28,7 @@ class SlotRow(Row, table=True):
     batch_id: str = Field(sa_type=Text)
     campaign_id: str = Field(sa_type=Text)
     attempt: int
-    kind: str = Field(sa_type=Text)
+    kind: str = Field(sa_type=Word)
     granted_at: datetime = Field(sa_type=INSTANT)
     granted_by: str = Field(sa_type=Text)
     """The request it was granted to."""

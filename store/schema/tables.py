@@ -30,7 +30,7 @@ from domain.contact import ContactStatus, SkipReason
 from domain.disposition import AnsweredBy, OnMachine
 from store.schema.access import IdempotencyKeyRow, OrganizationRow, SuppressionRow, TokenRow
 from store.schema.audit import AuditRow
-from store.schema.base import INSTANT, JSON_OR_NULL, OPEN_ATTEMPT, OPEN_NUMBER_INDEX, Row, one_of
+from store.schema.base import INSTANT, JSON_OR_NULL, OPEN_ATTEMPT, OPEN_NUMBER_INDEX, Row, Word, one_of
 from store.schema.base import METADATA as METADATA  # complete only once the tables below are declared
 from store.schema.call_order import CALL_ORDER_SQL
 from store.schema.circuits import ProviderRouteRow
@@ -64,11 +64,11 @@ class CampaignRow(Row, table=True):
 
     campaign_id: str = Field(primary_key=True, sa_type=Text)
     organization_id: str = Field(sa_type=Text, foreign_key="organizations.organization_id")
-    status: str = Field(sa_type=Text)
+    status: str = Field(sa_type=Word)
     name: str = Field(sa_type=Text)
     agent_id: str = Field(sa_type=Text)
     phone_numbers: list[str] = Field(sa_type=ARRAY(Text))
-    phone_number_strategy: str = Field(sa_type=Text)
+    phone_number_strategy: str = Field(sa_type=Word)
     working_hours_enforced: bool
     timezone: str = Field(sa_type=Text)
     working_hours: list[object] = Field(sa_type=JSONB)
@@ -89,7 +89,7 @@ class CampaignRow(Row, table=True):
     """Rises with every change of `calls_per_second`."""
     recomputed_version: int = Field(sa_column_kwargs={"server_default": text("1")})
     """The last version that all unfinished batches were signalled; they follow it by themselves."""
-    on_machine: str = Field(sa_type=Text, sa_column_kwargs={"server_default": text("'continue'")})
+    on_machine: str = Field(sa_type=Word, sa_column_kwargs={"server_default": text("'continue'")})
     disposition_rules: list[object] = Field(sa_type=JSONB, sa_column_kwargs={"server_default": text("'[]'")})
     holidays: str | None = Field(sa_type=Text)
     fallback_timezone: str | None = Field(sa_type=Text)
@@ -134,8 +134,8 @@ class BatchRow(Row, table=True):
     campaign_id: str = Field(sa_type=Text, foreign_key="campaigns.campaign_id")
     organization_id: str = Field(sa_type=Text, foreign_key="organizations.organization_id")
     name: str | None = Field(sa_type=Text)
-    status: str = Field(sa_type=Text)
-    paused_by: str | None = Field(sa_type=Text)
+    status: str = Field(sa_type=Word)
+    paused_by: str | None = Field(sa_type=Word)
     total_contacts: int
     concurrency_limit: int | None
     scheduled_start: datetime | None = Field(sa_type=INSTANT)
@@ -146,7 +146,7 @@ class BatchRow(Row, table=True):
     working_hours: list[object] | None = Field(sa_type=JSON_OR_NULL)
     timezone: str | None = Field(sa_type=Text)
     phone_numbers: list[str] | None = Field(sa_type=ARRAY(Text))
-    phone_number_strategy: str | None = Field(sa_type=Text)
+    phone_number_strategy: str | None = Field(sa_type=Word)
     call_context: dict[str, object] = Field(sa_type=JSONB)
     client_metadata: dict[str, object] = Field(sa_type=JSONB)
     workflow_started_at: datetime | None = Field(sa_type=INSTANT)
@@ -168,7 +168,7 @@ class BatchRow(Row, table=True):
     rests_since: datetime | None = Field(sa_type=INSTANT)
     """Its workflow is taken to rest: everybody was done in an open batch, or contacts were added since."""
     dispatched_by: str | None = Field(sa_type=Text)
-    on_machine: str | None = Field(sa_type=Text)
+    on_machine: str | None = Field(sa_type=Word)
     disposition_rules: list[object] | None = Field(sa_type=JSON_OR_NULL)
     created_at: datetime = Field(sa_type=INSTANT)
     updated_at: datetime = Field(sa_type=INSTANT)
@@ -238,8 +238,8 @@ class ContactRow(Row, table=True):
     phone_number: str = Field(sa_type=Text)
     timezone: str | None = Field(sa_type=Text)
     call_variables: dict[str, object] = Field(sa_type=JSONB)
-    status: str = Field(sa_type=Text)
-    skip_reason: str | None = Field(sa_type=Text)
+    status: str = Field(sa_type=Word)
+    skip_reason: str | None = Field(sa_type=Word)
     skip_detail: str | None = Field(sa_type=Text)
     retry_count: int = Field(sa_column_kwargs={"server_default": text("0")})
     follow_up_count: int = Field(sa_column_kwargs={"server_default": text("0")})
@@ -308,9 +308,9 @@ class CallRow(Row, table=True):
     batch_id: str = Field(sa_type=Text)
     campaign_id: str = Field(sa_type=Text)
     attempt: int
-    kind: str = Field(sa_type=Text)
-    call_status: str = Field(sa_type=Text)
-    dial_state: str = Field(sa_type=Text)
+    kind: str = Field(sa_type=Word)
+    call_status: str = Field(sa_type=Word)
+    dial_state: str = Field(sa_type=Word)
     provider: str | None = Field(sa_type=Text)
     provider_call_id: str | None = Field(sa_type=Text)
     from_number: str | None = Field(sa_type=Text)
@@ -331,7 +331,7 @@ class CallRow(Row, table=True):
     follow_up_at: datetime | None = Field(sa_type=INSTANT)
     policy_version: int = Field(sa_column_kwargs={"server_default": text("1")})
     """Of its campaign's rules, when the provider was asked."""
-    answered_by: str | None = Field(sa_type=Text)
+    answered_by: str | None = Field(sa_type=Word)
     disposition: str | None = Field(sa_type=Text)
     disposition_note: str | None = Field(sa_type=Text)
     disposition_data: dict[str, object] | None = Field(sa_type=JSON_OR_NULL)
@@ -361,8 +361,8 @@ class CallEventRow(Row, table=True):
     event_number: int = Field(sa_type=BigInteger, sa_column_args=(Identity(always=True),), primary_key=True)
     execution_id: str = Field(sa_column_args=(ForeignKey("calls.execution_id"),), sa_type=Text)
     event_key: str = Field(sa_type=Text)
-    source: str = Field(sa_type=Text)
-    call_status: str | None = Field(sa_type=Text)
+    source: str = Field(sa_type=Word)
+    call_status: str | None = Field(sa_type=Word)
     """Null for a report that says nothing of where the call stands."""
     received_at: datetime = Field(sa_type=INSTANT, sa_column_kwargs={"server_default": func.now()})
     happened_at: datetime = Field(sa_type=INSTANT)

@@ -15,7 +15,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlmodel import Field
 
 from domain.webhooks import DeliveryState, DisabledReason
-from store.schema.base import INSTANT, JSON_OR_NULL, Row, one_of
+from store.schema.base import INSTANT, JSON_OR_NULL, Row, Word, one_of
 
 
 class WebhookEndpointRow(Row, table=True):
@@ -36,7 +36,7 @@ class WebhookEndpointRow(Row, table=True):
     """Null is every event."""
     description: str | None = Field(sa_type=Text)
     enabled: bool
-    disabled_reason: str | None = Field(sa_type=Text)
+    disabled_reason: str | None = Field(sa_type=Word)
     failing_since: datetime | None = Field(sa_type=INSTANT)
     created_at: datetime = Field(sa_type=INSTANT)
     updated_at: datetime = Field(sa_type=INSTANT)
@@ -114,7 +114,7 @@ class WebhookDeliveryRow(Row, table=True):
     )
     event_id: str = Field(sa_type=Text)
     type: str = Field(sa_type=Text)
-    state: str = Field(sa_type=Text)
+    state: str = Field(sa_type=Word)
     due_at: datetime | None = Field(sa_type=INSTANT)
     """When it is attempted next; for who is attempting it, when it counts as lost."""
     attempts: list[object] = Field(sa_type=JSONB, sa_column_kwargs={"server_default": text("'[]'")})

@@ -36,7 +36,7 @@ from store.calls.undialled import IS_UNDIALLED
 from store.numbers.frequency import capped_until
 from store.numbers.on_the_phone import is_on_the_phone
 from store.schema.base import INSTANT
-from store.schema.call_order import IS_PENDING, call_order
+from store.schema.call_order import call_order
 from store.schema.tables import batches, calls, contacts, slots
 from store.schema.zones import ZONE_KEY
 
@@ -79,7 +79,7 @@ def pending_page(
     c = contacts.c
     matching = select(
         c.contact_id, call_order.label("call_order"), ZONE_KEY.label("zone"), c.phone_number, c.not_before
-    ).where(c.batch_id == batch_id, IS_PENDING, call_order > after, not_(HOLDS_SLOT))
+    ).where(c.batch_id == batch_id, c.status == ContactStatus.PENDING, call_order > after, not_(HOLDS_SLOT))
     if by is not None:
         matching = matching.where(or_(c.not_before.is_(None), c.not_before <= by))
     if None in closed_zones:
@@ -111,7 +111,8 @@ def pending_zones(batch_id: BatchId) -> Select[str | None]:
 def next_not_before(batch_id: BatchId, now: datetime) -> Select[datetime | None]:
     """Select the earliest `not_before` of pending contacts that is still to come, null without one."""
     c = contacts.c
-    return select(func.min(c.not_before)).where(c.batch_id == batch_id, IS_PENDING, c.not_before > now)
+    waits = (c.batch_id == batch_id, c.status == ContactStatus.PENDING, c.not_before > now)
+    return select(func.min(c.not_before)).where(*waits)
 
 
 def next_attempt(contact_id: ColumnElement[str]) -> ColumnElement[int]:
@@ -238,7 +239,7 @@ def _pending_without_caps() -> Select[str, int, str | None, bool]:
         select(c.contact_id, call_order.label("call_order"), ZONE_KEY.label("zone"), c.phone_number)
         .where(
             c.batch_id == _this_batch,
-            IS_PENDING,
+            c.status == ContactStatus.PENDING,
             call_order > bindparam("after", type_=Integer),
             not_(HOLDS_SLOT),
             or_(c.not_before.is_(None), c.not_before <= bindparam("now", type_=INSTANT)),

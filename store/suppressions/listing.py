@@ -31,7 +31,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from domain.batch import TERMINAL_BATCH
+from domain.batch import UNFINISHED_BATCH
 from domain.contact import SLEEPING, ContactStatus, SkipReason
 from domain.errors import ExecutionNotFound
 from domain.identity import (
@@ -223,7 +223,7 @@ async def skip_sleepers(
             c.phone_number == among(numbers),
             c.status.in_(sorted(SLEEPING)),
             batches.c.organization_id == organization_id,
-            batches.c.status.not_in(TERMINAL_BATCH),
+            batches.c.status.in_(sorted(UNFINISHED_BATCH)),
             is_suppressed(literal(organization_id), c.phone_number, now),
         )
         .with_for_update(key_share=True, of=contacts, skip_locked=True)

@@ -7,7 +7,7 @@ from sqlalchemy import ARRAY, RowMapping, Text, func, insert, literal, or_, sele
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from domain.batch import TERMINAL_BATCH
+from domain.batch import UNFINISHED_BATCH
 from domain.identity import BatchId, EventId, OrganizationId
 from domain.webhooks import DeliveryState, EventType, WebhookEvent
 from store.database.engine import single_statement, transaction
@@ -137,7 +137,7 @@ class PostgresWebhookOutbox:
             select(b.organization_id, b.batch_id)
             .join_from(batches, webhook_diagnoses, d.batch_id == b.batch_id, isouter=True)
             .where(
-                b.status.not_in(TERMINAL_BATCH),
+                b.status.in_(sorted(UNFINISHED_BATCH)),
                 has_endpoints,
                 wanted,
                 or_(d.looked_at.is_(None), d.looked_at <= before),

@@ -1,4 +1,7 @@
-"""Every column that can hold text, and whether an erasure empties it or why it need not."""
+"""Every column that can hold text, and whether an erasure empties it or why it need not.
+
+One whose words are known (`Word`) can hold nothing else, and is not here.
+"""
 
 from collections.abc import Iterator, Mapping
 
@@ -28,31 +31,25 @@ FREE: Mapping[str, Mapping[str, str]] = {
         "alembic_version": "version_num",
         "audit_log": "action actor after before object_id organization_id token_id",
         "batches": (
-            "batch_id campaign_id dispatched_by kept_counts on_machine organization_id parent_batch_id "
-            "paused_by phone_number_strategy retry_policy status working_hours zones_version"
+            "batch_id campaign_id dispatched_by kept_counts organization_id parent_batch_id retry_policy "
+            "working_hours zones_version"
         ),
-        "call_events": "call_status event_key execution_id source unread_fields",
-        "caller_id_turns": "owner_id strategy",
-        "calls": (
-            "answered_by awaited_by batch_id call_status campaign_id contact_id dial_state execution_id kind "
-            "provider provider_call_id"
-        ),
-        "campaigns": (
-            "campaign_id frequency_caps on_machine organization_id phone_number_strategy presets "
-            "retry_policy status working_hours"
-        ),
-        "contacts": "batch_id campaign_id contact_id skip_reason status zones_version",
+        "call_events": "event_key execution_id unread_fields",
+        "caller_id_turns": "owner_id",
+        "calls": "awaited_by batch_id campaign_id contact_id execution_id provider provider_call_id",
+        "campaigns": "campaign_id frequency_caps organization_id presets retry_policy working_hours",
+        "contacts": "batch_id campaign_id contact_id zones_version",
         "dial_turns": "campaign_id",
         "idempotency_keys": "body kind organization_id",  # answers to creates: ids, rules and counts
         "organizations": "organization_id",
-        "provider_routes": "provider state",
+        "provider_routes": "provider",
         "slot_demands": "batch_id campaign_id",
-        "slots": "batch_id campaign_id contact_id granted_by kind",
+        "slots": "batch_id campaign_id contact_id granted_by",
         "suppressions": "added_by execution_id organization_id suppression_id",
-        "tokens": "organization_id scope token_id",
-        "webhook_deliveries": "delivery_id endpoint_id event_id organization_id state type",
+        "tokens": "organization_id token_id",
+        "webhook_deliveries": "delivery_id endpoint_id event_id organization_id type",
         "webhook_diagnoses": "batch_id diagnosis",
-        "webhook_endpoints": "disabled_reason endpoint_id events organization_id",
+        "webhook_endpoints": "endpoint_id events organization_id",
         "webhook_events": "batch_id contact_id event_id execution_id organization_id snapshot type",
         "webhook_replays": "behind endpoint_id up_to",
         "webhook_secrets": "endpoint_id secret",
