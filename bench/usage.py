@@ -4,17 +4,32 @@ Far steadier than seconds on a shared machine.
 """
 
 import os
+import time
 from collections.abc import Mapping, Sequence
+from hashlib import sha256
 
 import psutil
 
 from embedded.stack import RunningStack
+
+_HASHES = 5_000
 
 
 def processor_seconds(stack: RunningStack) -> Mapping[str, float]:
     """Return the user and system seconds of every part so far, the benchmark's own process included."""
     used = {child.name: _of_family(child.pid) for child in stack.children}
     return used | {"bench": sum(os.times()[:2])}
+
+
+def yardstick_seconds() -> float:
+    """Return the processor time of a piece of work, always the same: it tells how fast a machine is now.
+
+    Processors are shared, by machines too: within an hour the same work may take twice as long.
+    """
+    began = time.thread_time()
+    for number in range(_HASHES):
+        sha256(number.to_bytes(64, "big")).digest()
+    return time.thread_time() - began
 
 
 def memory_bytes(stack: RunningStack) -> Mapping[str, int]:
