@@ -1,8 +1,9 @@
-"""How many events and billable actions an answered contact costs Temporal: `python -m bench --only actions`.
+"""How many events and billable actions a contact costs Temporal: `python -m bench --only actions`.
 
-Read from the histories of the batch and of all its contacts, every run of them. What counts as an action is
-said in https://docs.temporal.io/cloud/actions, read on 2026-11-30. Queries and heartbeats are billed too and
-leave no event: nobody watches this batch, and an activity that is shorter than its first heartbeat has none.
+One batch answers its first call; another is engaged then, and answers the second. Read from the histories of
+the batch and of all its contacts, every run of them. What counts as an action is said in
+https://docs.temporal.io/cloud/actions, read on 2026-11-30. Queries and heartbeats are billed too and leave no
+event: nobody watches this batch, and an activity that is shorter than its first heartbeat has none.
 """
 
 import asyncio
@@ -19,12 +20,13 @@ from temporalio.client import Client, WorkflowExecution
 
 from activities.bounded_gather import gather_bounded
 from bench.figures import Figure, Size
-from bench.full_path import rate_of, start_batch
+from bench.full_path import create_campaign, rate_of, start_batch, upload_batch, who_are_busy
 from bench.server import client_of
 from embedded.stack import RunningStack
 
 LIMIT = 20
 TALK_SECONDS = 2
+_COOLDOWN_MINUTES = 0.1
 _AT_ONCE = 10
 
 # A child's start is two: the command of its parent, and the run. Only the receiver's side of a signal counts.
@@ -53,6 +55,10 @@ class Cost:
             self.actions[action] += _times(event)
 
 
+Costs = Mapping[str, Cost]
+"""By workflow type."""
+
+
 def _times(event: HistoryEvent) -> int:
     """Return how often a worker began what one event tells of: activities tell of all their tries at once.
 
@@ -65,16 +71,21 @@ def _times(event: HistoryEvent) -> int:
     return max(started.attempt, 1) if started.request_id else max(started.attempt - 1, 1)
 
 
-async def measure_actions(stack: RunningStack, *, contacts: int, limit: int) -> dict[str, Cost]:
-    """Call everybody once; return the cost by workflow type."""
+async def measure_actions(stack: RunningStack, *, contacts: int, limit: int) -> tuple[Costs, Costs]:
+    """Call two batches to their ends; return the cost by workflow type of either."""
     headers = {"Authorization": f"Bearer {stack.token}"}
     async with httpx.AsyncClient(base_url=f"{stack.plan.api_url}/api/v1", headers=headers, timeout=60) as api:
-        batch = await start_batch(api, contacts=contacts, window=limit)
-        await rate_of(api, batch)
-    return await _costs(await client_of(stack), batch.batch_id)
+        answered = await start_batch(api, contacts=contacts, window=limit)
+        await rate_of(api, answered)
+        campaign_id = await create_campaign(api, retry_policy={"cooldown_minutes": _COOLDOWN_MINUTES})
+        busy = who_are_busy(contacts, at_first=True)
+        redialled = await upload_batch(api, campaign_id, busy, window=limit)
+        await rate_of(api, redialled)
+    client = await client_of(stack)
+    return await _costs(client, answered.batch_id), await _costs(client, redialled.batch_id)
 
 
-async def _costs(client: Client, batch_id: str) -> dict[str, Cost]:
+async def _costs(client: Client, batch_id: str) -> Costs:
     costs: dict[str, Cost] = {}
 
     async def count(run: WorkflowExecution) -> None:
@@ -87,7 +98,7 @@ async def _costs(client: Client, batch_id: str) -> dict[str, Cost]:
     return costs
 
 
-def action_figures(costs: Mapping[str, Cost], contacts: int) -> Sequence[Figure]:
+def action_figures(costs: Costs, contacts: int) -> Sequence[Figure]:
     """Return the sums; the goals are a third below what was counted first, 26.1 events and 7.8 actions."""
     events = sum(each.events for each in costs.values()) / contacts
     actions = sum(each.actions.total() for each in costs.values()) / contacts
@@ -97,9 +108,9 @@ def action_figures(costs: Mapping[str, Cost], contacts: int) -> Sequence[Figure]
     ]
 
 
-def show_actions(console: Console, costs: dict[str, Cost], contacts: int) -> None:
+def show_actions(console: Console, costs: Costs, title: str, contacts: int) -> None:
     """Print what each workflow type costs a contact, and their sum."""
-    table = Table(title=f"{contacts} answered contacts, per contact")
+    table = Table(title=f"{contacts} {title}, per contact")
     for column in ("", *costs, "together"):
         table.add_column(column, justify="left" if column == "" else "right")
     rows = {"events": [each.events for each in costs.values()]}
@@ -112,6 +123,7 @@ def show_actions(console: Console, costs: dict[str, Cost], contacts: int) -> Non
 
 def run(stack: RunningStack, console: Console, size: Size) -> Sequence[Figure]:
     """Measure, and print what was found."""
-    costs = asyncio.run(measure_actions(stack, contacts=size.contacts, limit=size.limit))
-    show_actions(console, costs, size.contacts)
-    return action_figures(costs, size.contacts)
+    answered, redialled = asyncio.run(measure_actions(stack, contacts=size.contacts, limit=size.limit))
+    show_actions(console, answered, "contacts who answer the first call", size.contacts)
+    show_actions(console, redialled, "contacts who answer the second call", size.contacts)
+    return action_figures(answered, size.contacts)

@@ -58,9 +58,13 @@ def who_answer(people: int) -> Iterator[str]:
     return (f"+1415{5_000_000 + number // 70 * 100 + 25 + number % 70}" for number in range(people))
 
 
-def who_are_busy(people: int, *, beyond: int = 0) -> Iterator[str]:
-    """Return numbers that are engaged, up to 50,000; those of the first `beyond` are others' already."""
-    return (f"+1415{5_000_000 + number * 100 + 1}" for number in range(beyond, beyond + people))
+def who_are_busy(people: int, *, beyond: int = 0, at_first: bool = False) -> Iterator[str]:
+    """Return numbers that are engaged, or are `at_first` and answer the second call, up to 50,000 of them.
+
+    The numbers of the first `beyond` are others' already.
+    """
+    ending = 4 if at_first else 1
+    return (f"+1415{5_000_000 + number * 100 + ending}" for number in range(beyond, beyond + people))
 
 
 async def rate_of(api: httpx.AsyncClient, batch: BatchUnderWay) -> float:
