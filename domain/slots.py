@@ -1,7 +1,7 @@
 """How many contacts of a batch may be live: its own limit, and its fair share of its campaign's."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from domain.batch import BatchStatus, PausedBy
@@ -49,6 +49,17 @@ class SlotGrants:
     """Wait so long before the rows are read."""
     dispatched_by: str | None = None
     """The run of the batch's workflow that asks, where it looks at the rows when a child of it ends."""
+    level_at: datetime | None = None
+    """From when on pending contacts are read from the first one again, and every batch is named."""
+    count_at: datetime | None = None
+    """From when on the answer is counted in any case."""
+    is_leveled: bool = False
+
+    def as_of(self, now: datetime) -> "SlotGrants":
+        """Return the request with everything decided that waited for the time."""
+        level, count = (at is not None and at <= now for at in (self.level_at, self.count_at))
+        request = replace(self, is_counted=self.is_counted or count, is_leveled=level)
+        return replace(request, cursor=0, zones=None, held_before=None) if level else request
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,6 +135,8 @@ class GrantedSlots:
     """Of the campaign's rules, None where it was not asked for yet."""
     at: datetime | None = None
     """When, by the database's clock."""
+    is_leveled: bool = False
+    """Pending contacts were read from the first one again, for it was time."""
 
 
 @dataclass(frozen=True, kw_only=True)

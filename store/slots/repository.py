@@ -167,11 +167,12 @@ class PostgresSlotStore:
 async def _grant_to_run(
     connection: AsyncConnection, locked: LockedBatch, request: SlotGrants, now: datetime
 ) -> GrantedSlots:
+    request = request.as_of(now)
     if locked.is_resting:
         # Contacts may have been added that come before those that its workflow has read.
         request = replace(request, cursor=0, zones=None)
         await connection.execute(_REST, {"this_batch": request.batch_id, "since": None})
-    return await _grant(connection, locked, request, now)
+    return replace(await _grant(connection, locked, request, now), is_leveled=request.is_leveled)
 
 
 async def _grant(

@@ -53,7 +53,7 @@ class FakeSlotStore:
             return None
         if request.dispatched_by is not None:
             self._tables.dispatched_by[request.batch_id] = request.dispatched_by
-        return _Grant(self._tables, batch, request, now).run()
+        return _Grant(self._tables, batch, request.as_of(now), now).run()
 
     async def unattended(
         self, batch_id: BatchId, now: datetime, limit: int, *, with_calls: bool
@@ -132,6 +132,7 @@ class _Grant:
             waiting_batches=batches_to_tell(batch_id, demands, self._cap, self._request.held_before),
             policy_version=self._tables.rules_version(self._batch.batch_id),
             at=self._now,
+            is_leveled=self._request.is_leveled,
             is_unattended=any(
                 (each.checked_at or each.granted_at) < self._now - self._tables.unattended_after
                 and not _has_open_call(self._tables, each)

@@ -42,8 +42,8 @@ MESSAGES: Mapping[str, str] = {
     "BatchWorkflow request.state.stands": (
         "answered_by at campaign_in_use campaign_limit concurrency_limit counts cursor "
         "dispositions granted has_more holders in_use is_begin_due is_done is_end_due "
-        "is_resting is_unattended paused_by policy_version refused rereads status total_contacts "
-        "waiting_batches wakes zones"
+        "is_leveled is_resting is_unattended paused_by policy_version refused rereads status "
+        "total_contacts waiting_batches wakes zones"
     ),
     "BatchWorkflow request.state.stands.granted": "attempt contact_id kind",
     "BatchWorkflow request.state.stands.refused": "attempt contact_id due_at",
@@ -75,15 +75,16 @@ MESSAGES: Mapping[str, str] = {
     "grant_slots answer": (
         "answered_by at campaign_in_use campaign_limit concurrency_limit counts cursor "
         "dispositions granted has_more holders in_use is_begin_due is_done is_end_due "
-        "is_resting is_unattended paused_by policy_version refused rereads status total_contacts "
-        "waiting_batches wakes zones"
+        "is_leveled is_resting is_unattended paused_by policy_version refused rereads status "
+        "total_contacts waiting_batches wakes zones"
     ),
     "grant_slots answer.granted": "attempt contact_id kind",
     "grant_slots answer.refused": "attempt contact_id due_at",
     "grant_slots answer.rereads": "after what",
     "grant_slots answer.wakes": "after what",
     "grant_slots request": (
-        "asked at_most batch_id cursor dispatched_by held_before is_counted key linger zones"
+        "asked at_most batch_id count_at cursor dispatched_by held_before is_counted is_leveled key level_at "
+        "linger zones"
     ),
     "hang_up_machine request": "attempt contact_id",
     "hang_up_skipped request": "batch_id",

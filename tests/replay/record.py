@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
+from itertools import count
 from pathlib import Path
 
 from domain.batch import BatchStatus
@@ -42,6 +43,7 @@ from tests.workflows.world import (
 from workflows import names
 from workflows.housekeeping.workflow import HousekeepingWorkflow
 from workflows.messages import HousekeepingInput, PolicyChanged
+from workflows.options import TASK_TIMEOUT
 
 HISTORIES = Path(__file__).with_name("histories")
 Scene = Callable[[World], Awaitable[Mapping[str, str]]]
@@ -406,6 +408,22 @@ async def talked_to(world: World) -> Mapping[str, str]:
     }
 
 
+async def looks_outlasted_their_tasks(world: World) -> Mapping[str, str]:
+    """The database hangs for longer than a workflow task lasts, again and again."""
+    looks = count(1)
+
+    async def hang(granted: GrantedSlots) -> GrantedSlots:
+        if next(looks) % 3 == 0:
+            await asyncio.sleep(4)
+        return granted
+
+    world.slots.once_granted = hang
+    world.telephone.script = lambda _request, call: BUSY if call < 4 else ANSWERED
+    batch_id = await world.a_batch(4, concurrency_limit=2, rules=QUICK)
+    await (await world.start(batch_id, task_timeout=TASK_TIMEOUT)).result()
+    return {"batch_whose_looks_outlasted_their_tasks": names.batch_workflow_id(batch_id)}
+
+
 def _open_calls(world: World) -> Sequence[CallRecord]:
     return [
         each for each in world.tables.calls.values() if each.awaited_by and not has_ended(each.call_status)
@@ -530,6 +548,7 @@ SCENES: tuple[Scene, ...] = (
     took_turns,
     never_heard_of,
     talked_to,
+    looks_outlasted_their_tasks,
     left_alone,
     rules_changed,
     change_was_not_signalled,

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator, Iterable, Mapping
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -89,6 +90,19 @@ def test_recorded_history_carries_ids_and_no_personal_data(path: Path) -> None:
     assert "+1415" not in text
     assert "callee_name" not in text
     assert "Person" not in text
+
+
+@pytest.mark.parametrize("hours", [pytest.param(-1, id="earlier"), pytest.param(1, id="later")])
+async def test_batch_goes_on_as_it_did_whenever_its_tasks_are_said_to_have_begun(hours: int) -> None:
+    """A task that is prolonged while a look takes long is told another time when it is replayed."""
+    (path,) = (path for path in HISTORIES if path.stem == "batch_whose_looks_outlasted_their_tasks")
+    history = json.loads(path.read_text())
+    begun = [each for each in history["events"] if "workflowTaskStartedEventAttributes" in each]
+    for task in begun[::2]:
+        at = datetime.fromisoformat(task["eventTime"]) + timedelta(hours=hours)
+        task["eventTime"] = at.isoformat().replace("+00:00", "Z")
+
+    assert not await failures([WorkflowHistory.from_json(path.stem, json.dumps(history))])
 
 
 async def test_history_of_another_order_of_commands_alone_does_not_replay() -> None:

@@ -122,12 +122,21 @@ class Child:
 
 
 @dataclass
+class Clock:
+    """What a batch takes for the time: that of its last look."""
+
+    now: datetime = MONDAY_NOON
+    goes_by_looks: bool = True
+
+
+@dataclass
 class Batch:
     """The workflow of a batch: the dispatcher is the real one."""
 
     batch_id: BatchId
     limit: int
     state: BatchState = field(default_factory=BatchState)
+    clock: Clock = field(default_factory=Clock)
     dispatcher: Dispatcher | None = None
     """None while no workflow runs."""
     is_woken: bool = True
@@ -320,7 +329,7 @@ class Game:
 
     def _start(self, batch: Batch) -> None:
         batch.state = BatchState()
-        batch.dispatcher = Dispatcher(batch.batch_id, batch.state, self.workflow_time())
+        batch.dispatcher = Dispatcher(batch.batch_id, batch.state, batch.clock)
         batch.is_woken, batch.wakes_at, batch.repeats = True, None, None
         batch.checked_at = self.now
 
@@ -349,7 +358,8 @@ class Game:
             batch.repeats, batch.is_woken = request, True  # the worker died; its task is done again
             return
         batch.repeats = None
-        dispatcher.take(stands, self.workflow_time())
+        batch.clock.now = self.now
+        dispatcher.take(stands, self.now)
         if stands.is_begin_due:
             await self.of_batches.begin_batch(BeginBatch(batch.batch_id))
         elif stands.is_end_due:
@@ -381,13 +391,13 @@ class Game:
                 return
         await self._check_slots(batch, stands)
         batch.is_woken = batch.is_woken or dispatcher.must_read_at_once(stands)
-        self._wake_later(batch, dispatcher.next_wake(stands, self.workflow_time()))
+        self._wake_later(batch, dispatcher.next_wake(stands, self.now))
 
     def _wake_later(self, batch: Batch, next_wake: tuple[datetime, str] | None) -> None:
         if next_wake is None:
             batch.wakes_at = None
             return
-        wakes_at, _ = next_wake
+        wakes_at = self.workflow_time() + max(next_wake[0] - self.now, timedelta())
         still = batch.wakes_at is not None and batch.wakes_at > self.workflow_time()
         batch.wakes_at = min(wakes_at, batch.wakes_at) if still and batch.wakes_at else wakes_at
 
@@ -485,7 +495,7 @@ class Game:
 
     def _asked(self, batch: Batch, contact_id: ContactId) -> None:
         assert batch.dispatcher is not None
-        batch.dispatcher.ask(contact_id, self.workflow_time())
+        batch.dispatcher.ask(contact_id)
         self.wake(batch)
 
     async def _dial(self, contact_id: ContactId, child: Child) -> None:
@@ -585,7 +595,7 @@ class Game:
             return
         if batch.dispatcher is None:
             self._start(batch)
-        batch.dispatcher = batch.dispatcher or Dispatcher(batch.batch_id, batch.state, self.workflow_time())
+        batch.dispatcher = batch.dispatcher or Dispatcher(batch.batch_id, batch.state, batch.clock)
         batch.dispatcher.forget()
         batch.checked_at -= limits.CHECK_ALL_EVERY
         self.wake(batch)

@@ -141,6 +141,17 @@ async def test_cursor_stands_before_the_first_who_was_not_granted_and_behind_all
     assert places(people, rest) == [3, 4, 5]
 
 
+async def test_everybody_is_read_and_counted_from_the_instants_that_a_request_names(stores: Stores) -> None:
+    batch = await stores.a_kept_batch(3, concurrency_limit=3)
+    request = {"cursor": LAST + 3, "is_counted": False, "level_at": LATER, "count_at": LATER}
+
+    before = await stores.grant(batch.batch_id, LATER - SECOND, **request)
+    then = await stores.grant(batch.batch_id, LATER, **request)
+
+    told = [(len(each.granted), each.is_leveled, each.counts is not None) for each in (before, then)]
+    assert told == [(0, False, False), (3, True, True)]
+
+
 async def test_nobody_in_front_of_the_cursor_is_looked_at(stores: Stores) -> None:
     batch = await stores.a_kept_batch(5)
 

@@ -1,7 +1,5 @@
 """How a batch follows rules that changed: page by page, between two reads of the rows."""
 
-from datetime import datetime
-
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
@@ -9,6 +7,7 @@ with workflow.unsafe.imports_passed_through():
     from domain.contact import SLEEPING
     from domain.slots import CLOCKS_DIFFER_BY, GrantedSlots
     from workflows.batch import activity_calls, limits
+    from workflows.batch.clock import LookClock
     from workflows.batch.rescheduled import RescheduledContacts
     from workflows.messages import BatchState, RulesPass
 
@@ -20,19 +19,22 @@ class ChangedRules:
     have been settled by them meanwhile.
     """
 
-    def __init__(self, batch_id: str, state: BatchState, rescheduled: RescheduledContacts) -> None:
+    def __init__(
+        self, batch_id: str, state: BatchState, rescheduled: RescheduledContacts, clock: LookClock
+    ) -> None:
         self._batch_id = batch_id
+        self._clock = clock
         self._state = state
         self._rescheduled = rescheduled
 
-    async def follow_next(self, stands: GrantedSlots, now: datetime) -> bool:
+    async def follow_next(self, stands: GrantedSlots) -> bool:
         """Time a page of waiting contacts; True while more are left."""
         state = self._state
         if stands.policy_version is None or stands.at is None or stands.status in TERMINAL_BATCH:
             return False
         if state.followed_version is None and self._nobody_waits():
             state.followed_version = stands.policy_version
-        is_due_again = state.follow_again_at is not None and state.follow_again_at <= now
+        is_due_again = state.follow_again_at is not None and state.follow_again_at <= self._clock.now
         if state.rules_pass is None and (is_due_again or state.followed_version != stands.policy_version):
             # The process that times contacts may read the clock a little earlier.
             since = stands.at - CLOCKS_DIFFER_BY
@@ -52,7 +54,7 @@ class ChangedRules:
         """Have moved contacts notified; a version that came since is another pass."""
         state = self._state
         is_first = state.followed_version != under_way.version
-        state.follow_again_at = workflow.now() + limits.SETTLED_AFTER if is_first else None
+        state.follow_again_at = self._clock.now + limits.SETTLED_AFTER if is_first else None
         state.followed_version, state.rules_pass = under_way.version, None
         if under_way.has_moved:
             self._rescheduled.expect(under_way.since)

@@ -3,6 +3,7 @@
 from collections.abc import Set
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Protocol
 
 from domain.identity import BatchId, ContactId
 from domain.slots import OVERDUE_AFTER, GrantedSlots, SlotGrants
@@ -10,13 +11,28 @@ from workflows.batch import limits
 from workflows.messages import BatchState
 
 
+class Clock(Protocol):
+    """What time it is; see `LookClock`."""
+
+    @property
+    def goes_by_looks(self) -> bool:
+        """Tell whether the time is that of the last look."""
+
+    @property
+    def now(self) -> datetime:
+        """Return the time."""
+
+
 class Dispatcher:
     """Keeps how far pending contacts were read, which contacts requested a slot, and what falls due."""
 
-    def __init__(self, batch_id: BatchId, state: BatchState, now: datetime) -> None:
+    def __init__(self, batch_id: BatchId, state: BatchState, clock: Clock) -> None:
         self._batch_id = batch_id
         self._state = state
-        self._leveled_at = now
+        self._clock = clock
+        self._leveled_at = None if clock.goes_by_looks else clock.now
+        self._new: set[str] = set()
+        """Contacts that asked since the last answer."""
         self._times_forgotten = 0
         self._forgotten_before = 0
         """When the request under way was made."""
@@ -28,19 +44,26 @@ class Dispatcher:
         self._run_id: str | None = None
 
     def request(self, key: str, at_most: int, now: datetime) -> SlotGrants:
-        """Return the request; all contacts are read again when a window opened, or after a while."""
+        """Return the request; all contacts are read again when a window opened, or after a while.
+
+        `now` is the time of the task: it may decide how long to wait, and nothing else.
+        """
         self._held = None if self._held is None else self._held + self._told_of
-        self._told_of, held_before = 0, self._held
-        level_at = self._level_read_at()
-        if (level_at is not None and now >= level_at) or any(
-            at <= now for at in self._state.rereads.values()
-        ):
-            self.forget()
-            self._leveled_at = now
-            self._state.idle_looks += 1
-            held_before = None  # makes up for lost signals
+        self._told_of = 0
+        request = self._request(key, at_most, now)
+        if not self._clock.goes_by_looks:
+            request = request.as_of(now)
+            if request.is_leveled:
+                self._level(now)
+            request = replace(request, level_at=None, count_at=None, is_leveled=False)
         self._forgotten_before = self._times_forgotten
+        return request
+
+    def _request(self, key: str, at_most: int, now: datetime) -> SlotGrants:
         counted_at = self._state.counted_at
+        level_reads = [*self._state.rereads.values()]
+        if (level_at := self._level_read_at()) is not None:
+            level_reads.append(level_at)
         return SlotGrants(
             batch_id=self._batch_id,
             key=key,
@@ -48,11 +71,19 @@ class Dispatcher:
             cursor=self._state.cursor,
             zones=self._state.zones,
             asked=tuple(ContactId(each) for each in list(self._state.asked)[: limits.ASKED_AT_ONCE]),
-            is_counted=counted_at is None or now - counted_at >= limits.COUNT_FROM,
-            held_before=held_before,
+            is_counted=counted_at is None,
+            held_before=self._held,
             linger=self._linger(now),
             dispatched_by=self._run_id,
+            level_at=min(level_reads, default=None),
+            count_at=counted_at and counted_at + limits.COUNT_FROM,
         )
+
+    def _level(self, now: datetime) -> None:
+        """All contacts are read again, and every batch is named: it makes up for lost signals."""
+        self.forget()
+        self._leveled_at = now
+        self._state.idle_looks += 1
 
     def _linger(self, now: datetime) -> timedelta:
         """Return how long after the last request this one waits, where the run follows its children."""
@@ -63,7 +94,10 @@ class Dispatcher:
 
     def take(self, stands: GrantedSlots, now: datetime) -> None:
         """Take over how the batch stands; a read older than the newest signal does not move the cursor."""
-        state = self._state
+        state, is_newest = self._state, self._forgotten_before == self._times_forgotten
+        if stands.is_leveled:
+            self._level(now)
+        self._leveled_at = self._leveled_at or now
         state.stands = replace(
             stands, granted=(), refused=(), counts=None, holders=None, answered_by=None, dispositions=None
         )
@@ -76,7 +110,7 @@ class Dispatcher:
             state.idle_looks = 0
         granted = {each.contact_id for each in stands.granted}
         self._drop_asked(granted | {each.contact_id for each in stands.refused}, now)
-        if self._forgotten_before == self._times_forgotten:
+        if is_newest:
             state.cursor, state.zones = stands.cursor, stands.zones
             for each in stands.rereads:
                 at = now + each.after
@@ -86,10 +120,11 @@ class Dispatcher:
         """Have the rows say that contacts which this run started need not report their end to it."""
         self._run_id = run_id
 
-    def ask(self, contact_id: str, now: datetime) -> None:
+    def ask(self, contact_id: str) -> None:
         """Remember a contact that is due; one that is not remembered is found once it is overdue."""
         if len(self._state.asked) < limits.ASKED_AT_MOST:
-            self._state.asked[contact_id] = now
+            self._state.asked[contact_id] = self._clock.now
+            self._new.add(contact_id)
 
     def hear_of_free_slot(self) -> None:
         """Another batch leaves a slot; if this one does not take it, it goes to the next."""
@@ -135,14 +170,17 @@ class Dispatcher:
 
         None for a batch that rests: the housekeeping finds out if a signal was lost.
         """
-        if self._state.stands is not None and self._state.stands.is_resting:
+        is_resting = self._state.stands is not None and self._state.stands.is_resting
+        if self._leveled_at is None or is_resting:
             return None
         doublings: int = 2 ** min(self._state.idle_looks, limits.LONGEST_DOUBLING)
         return self._leveled_at + min(limits.LOOK_EVERY * doublings, limits.LOOK_IDLE_EVERY)
 
     def _drop_asked(self, answered: Set[str], now: datetime) -> None:
         """Forget contacts that were answered, or that are overdue by now and found without having asked."""
-        since = now - 2 * OVERDUE_AFTER
+        since, new, self._new = now - 2 * OVERDUE_AFTER, self._new, set()
+        if self._clock.goes_by_looks:
+            self._state.asked.update(dict.fromkeys(new & self._state.asked.keys(), now))
         self._state.asked = {
             each: at for each, at in self._state.asked.items() if each not in answered and at > since
         }

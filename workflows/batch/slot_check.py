@@ -14,16 +14,18 @@ with workflow.unsafe.imports_passed_through():
     from domain.slots import GrantedSlot, GrantedSlots
     from workflows.batch import activity_calls, limits
     from workflows.batch.children import ContactChildren
+    from workflows.batch.clock import LookClock
 
 
 class SlotCheck:
     """Asks the server about slots without an open call soon, and about all others at a calmer pace."""
 
-    def __init__(self, batch_id: str, wake: Callable[[], None]) -> None:
+    def __init__(self, batch_id: str, wake: Callable[[], None], clock: LookClock) -> None:
         self._batch_id = batch_id
         self._wake = wake
+        self._clock = clock
         self._checking: asyncio.Task[None] | None = None
-        self._checked_at = self._all_checked_at = workflow.now()
+        self._checked_at = self._all_checked_at = None if clock.goes_by_looks else clock.now
         self._lost: set[str] = set()
         self._is_due = False
 
@@ -41,7 +43,8 @@ class SlotCheck:
         """Look beside the main loop, if there is reason to."""
         if self._checking is not None:
             return
-        now = workflow.now()
+        now = self._clock.now
+        self._checked_at, self._all_checked_at = self._checked_at or now, self._all_checked_at or now
         with_calls = self._is_due or (
             stands.in_use > 0 and now - self._all_checked_at >= limits.CHECK_ALL_EVERY
         )

@@ -6,6 +6,8 @@ from datetime import datetime, timedelta
 
 from temporalio import workflow
 
+from workflows.batch.clock import LookClock
+
 _TOLERANCE = timedelta(milliseconds=20)
 """A timer that rings so little late is not replaced: two events are saved."""
 
@@ -13,8 +15,9 @@ _TOLERANCE = timedelta(milliseconds=20)
 class WakeTimer:
     """Wakes the main loop at the earliest instant that was asked for; too early does no harm."""
 
-    def __init__(self, wake: Callable[[], None]) -> None:
+    def __init__(self, wake: Callable[[], None], clock: LookClock) -> None:
         self._wake = wake
+        self._clock = clock
         self._rings_at: datetime | None = None
         self._waiting: asyncio.Task[None] | None = None
 
@@ -33,6 +36,6 @@ class WakeTimer:
         self._rings_at = self._waiting = None
 
     async def _wait(self, at: datetime, what: str) -> None:
-        await workflow.sleep(max(at - workflow.now(), timedelta()), summary=what)
+        await workflow.sleep(max(at - self._clock.now, timedelta()), summary=what)
         self._rings_at = self._waiting = None
         self._wake()

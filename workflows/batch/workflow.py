@@ -15,6 +15,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.batch import activity_calls, dashboard, limits
     from workflows.batch.changed_rules import ChangedRules
     from workflows.batch.children import ContactChildren, Heard
+    from workflows.batch.clock import LookClock
     from workflows.batch.dispatcher import Dispatcher
     from workflows.batch.journal import Journal
     from workflows.batch.requests import Requests
@@ -55,14 +56,15 @@ class BatchWorkflow:
         self._is_woken = False
         self._signals = 0
         self._looks = 0
-        self._dispatcher = Dispatcher(BatchId(start.batch_id), self._state, workflow.now())
+        self._clock = LookClock()
+        self._dispatcher = Dispatcher(BatchId(start.batch_id), self._state, self._clock)
         self._transitions = Transitions(start.batch_id, self._state)
         self._rescheduled = RescheduledContacts(start.batch_id, self._state)
-        self._changed_rules = ChangedRules(start.batch_id, self._state, self._rescheduled)
+        self._changed_rules = ChangedRules(start.batch_id, self._state, self._rescheduled, self._clock)
         self._journal = Journal(start.batch_id, self._state)
         self._requests = Requests(self._wake)
-        self._timer = WakeTimer(self._ring)
-        self._slot_check = SlotCheck(start.batch_id, self._wake)
+        self._timer = WakeTimer(self._ring, self._clock)
+        self._slot_check = SlotCheck(start.batch_id, self._wake, self._clock)
         self._children = ContactChildren(
             start, Heard(self._slot_check.expect, self._hear_of_start, self._hear_of_end)
         )
@@ -123,7 +125,9 @@ class BatchWorkflow:
         if report is not None and report.withheld:
             # A gate was closed that the grant did not see: it is not asked again at once.
             self._dispatcher.forget()
-            self._timer.set(workflow.now() + limits.REST_AFTER_WITHHELD, "a contact was withheld: look again")
+            self._timer.set(
+                self._clock.now + limits.REST_AFTER_WITHHELD, "a contact was withheld: look again"
+            )
         else:
             self._wake()
 
@@ -133,7 +137,7 @@ class BatchWorkflow:
         self._signals += 1
         asked = self._journal.read(names.SLOT_REQUESTED, messages.SLOT_REQUESTED, request)
         if asked is not None:
-            self._dispatcher.ask(asked.contact_id, workflow.now())
+            self._dispatcher.ask(asked.contact_id)
         self._wake()
 
     @workflow.signal(name=names.CONTACT_SKIPPED, description=DESCRIPTIONS[names.CONTACT_SKIPPED])
@@ -194,7 +198,7 @@ class BatchWorkflow:
                 self._dispatcher.hurry()
                 continue
             self._hand_out(stands)
-            if await self._changed_rules.follow_next(stands, workflow.now()):
+            if await self._changed_rules.follow_next(stands):
                 self._is_woken = True
             if await self._rescheduled.notify_next():
                 self._is_woken = True
@@ -214,7 +218,8 @@ class BatchWorkflow:
         room = self._start.contacts_per_run - self._children.started
         stands = await activity_calls.grant_slots(self._dispatcher.request(key, room, now))
         if stands is not None:
-            self._take_over(stands, now)
+            self._clock.set(stands.at)
+            self._take_over(stands, self._clock.now if self._clock.goes_by_looks else now)
         return stands
 
     def _take_over(self, stands: GrantedSlots, now: datetime) -> None:
@@ -266,7 +271,7 @@ class BatchWorkflow:
         self._is_woken = True
 
     def _wake_later(self, stands: GrantedSlots) -> None:
-        self._state.next_wake = self._dispatcher.next_wake(stands, workflow.now())
+        self._state.next_wake = self._dispatcher.next_wake(stands, self._clock.now)
         if self._state.next_wake is None:
             self._timer.clear()
         else:
