@@ -31,6 +31,9 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_error(413)
             return
         body = self.rfile.read(int(length))
+        if len(body) < int(length):  # its sender died, and will send it again
+            self.close_connection = True
+            return
         is_genuine = _is_genuine(type(self).secret(), body, dict(self.headers.items()))
         type(self).show(_line(self.headers.get("webhook-id", ""), body, is_genuine=is_genuine))
         self.send_response(204 if is_genuine else 401)

@@ -1,6 +1,7 @@
 """Commands that have events posted, show what came of it, and listen on this machine."""
 
 import json
+import socket
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -178,6 +179,20 @@ def test_listener_says_what_is_not() -> None:
 
     assert [each.status_code for each in answers] == [401] * 5
     assert [line[3] for line in lines] == ["NOT VERIFIED"] * 5
+
+
+@pytest.mark.process
+def test_listener_does_not_show_what_its_sender_never_ended() -> None:
+    with listening() as (url, lines):
+        server = httpx.URL(url)
+        with socket.create_connection((server.host, server.port or 0)) as connection:
+            head = "".join(f"{name}: {value}\r\n" for name, value in headers(BODY).items())
+            sent = f"POST / HTTP/1.1\r\nContent-Length: {len(BODY)}\r\n{head}\r\n{BODY[:-1]}"
+            connection.sendall(sent.encode())
+        answer = httpx.post(url, content=BODY, headers=headers(BODY))
+
+    assert answer.status_code == 204
+    assert [line[3] for line in lines] == ["verified"]
 
 
 @pytest.mark.process
