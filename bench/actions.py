@@ -11,7 +11,6 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-import httpx
 from rich.console import Console
 from rich.table import Table
 from temporalio.api.enums.v1 import EventType
@@ -21,7 +20,7 @@ from temporalio.client import Client, WorkflowExecution
 from activities.bounded_gather import gather_bounded
 from bench.figures import Figure, Size
 from bench.full_path import create_campaign, rate_of, start_batch, upload_batch, who_are_busy
-from bench.server import client_of
+from bench.server import api_of, client_of
 from embedded.stack import RunningStack
 
 LIMIT = 20
@@ -73,8 +72,7 @@ def _times(event: HistoryEvent) -> int:
 
 async def measure_actions(stack: RunningStack, *, contacts: int, limit: int) -> tuple[Costs, Costs]:
     """Call two batches to their ends; return the cost by workflow type of either."""
-    headers = {"Authorization": f"Bearer {stack.token}"}
-    async with httpx.AsyncClient(base_url=f"{stack.plan.api_url}/api/v1", headers=headers, timeout=60) as api:
+    async with api_of(stack) as api:
         answered = await start_batch(api, contacts=contacts, window=limit)
         await rate_of(api, answered)
         campaign_id = await create_campaign(api, retry_policy={"cooldown_minutes": _COOLDOWN_MINUTES})

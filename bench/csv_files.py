@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.__main__ import bench_plan
+from bench.server import api_of
 from embedded.stack import RunningStack, running
 from embedded.stop_request import StopRequest
 from temporal.process_exit import leave
@@ -87,10 +88,8 @@ def _api_process(stack: RunningStack) -> psutil.Process:
 
 async def measure(stack: RunningStack, contacts: int) -> dict[str, Lap]:
     """Import and export the same people, once small to warm up and once large."""
-    headers = {"Authorization": f"Bearer {stack.token}"}
     laps: dict[str, Lap] = {}
-    api = httpx.AsyncClient(base_url=f"{stack.plan.api_url}/api/v1", headers=headers, timeout=120)
-    async with api:
+    async with api_of(stack, timeout=120) as api:
         campaign = await api.post(
             "/campaigns/", json={"name": "b", "agent_id": "a", "phone_numbers": ["+14155550180"]}
         )

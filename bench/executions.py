@@ -18,6 +18,7 @@ from rich.table import Table
 
 from bench.figures import Figure, Size, percentile
 from bench.full_path import rate_of, start_batch
+from bench.server import api_of
 from embedded.stack import RunningStack
 
 QUESTIONS_PER_SECOND = 20
@@ -45,8 +46,7 @@ class Asked:
 
 async def measure_executions(stack: RunningStack, *, contacts: int, rounds: int, limit: int) -> list[Asked]:
     """Return the rounds, after a small batch whose executions are asked for."""
-    headers = {"Authorization": f"Bearer {stack.token}"}
-    async with httpx.AsyncClient(base_url=f"{stack.plan.api_url}/api/v1", headers=headers, timeout=60) as api:
+    async with api_of(stack) as api:
         execution_ids = await _called(api, max(contacts // 10, 10), limit)
         token = (await api.post("/tokens", json={"name": "bench", "scope": "agent"})).json()["token"]
         return [await _round(api, token, execution_ids, contacts, limit) for _ in range(rounds)]

@@ -18,6 +18,7 @@ from rich.table import Table
 from sqlalchemy import text
 
 from bench.figures import Figure, Size
+from bench.server import api_of
 from embedded.stack import RunningStack
 from store.database.engine import bulk_transaction, create_store_engine
 
@@ -84,10 +85,7 @@ class Bench:
 
 async def measure_memory(stack: RunningStack, *, contacts: int) -> list[Peak]:
     """Measure all of it on one running API, after a small batch that warms it up."""
-    headers = {"Authorization": f"Bearer {stack.token}"}
-    async with httpx.AsyncClient(
-        base_url=f"{stack.plan.api_url}/api/v1", headers=headers, timeout=300
-    ) as api:
+    async with api_of(stack, timeout=300) as api:
         bench = Bench(stack, api, _api_process(stack))
         campaign = {"name": "b", "agent_id": "a", "phone_numbers": ["+14155550180"]}
         created = (await api.post("/campaigns", json=campaign)).raise_for_status()

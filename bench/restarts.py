@@ -18,6 +18,7 @@ from rich.table import Table
 
 from bench.figures import Figure, Size
 from bench.full_path import BatchUnderWay, rate_of, start_batch
+from bench.server import api_of
 from embedded.restarts import HEALTHY_SECONDS
 from embedded.stack import RunningStack
 
@@ -42,24 +43,23 @@ class Recovery:
 
 def measure_restart(stack: RunningStack, *, contacts: int, limit: int) -> Recovery:
     """Kill the worker in the middle of a batch; return when it dials again."""
-    headers = {"Authorization": f"Bearer {stack.token}"}
     with httpx.Client(timeout=60, trust_env=False) as simulator:
         simulator.delete(f"{stack.plan.simulator_url}/ledger").raise_for_status()
-        batch = asyncio.run(_started(stack, headers, contacts, limit))
+        batch = asyncio.run(_started(stack, contacts, limit))
         stack.pause(_BEFORE_SECONDS)
         killed_at = _kill_worker(stack)
         dials = _dials_after(stack, simulator, killed_at + _SENT_BEFORE, limit)
-    asyncio.run(_ended(stack, headers, batch))
+    asyncio.run(_ended(stack, batch))
     return Recovery(*((at - killed_at).total_seconds() for at in (dials[0], dials[limit - 1])))
 
 
-async def _started(stack: RunningStack, headers: dict[str, str], contacts: int, limit: int) -> BatchUnderWay:
-    async with httpx.AsyncClient(base_url=f"{stack.plan.api_url}/api/v1", headers=headers, timeout=60) as api:
+async def _started(stack: RunningStack, contacts: int, limit: int) -> BatchUnderWay:
+    async with api_of(stack) as api:
         return await start_batch(api, contacts=contacts, window=limit)
 
 
-async def _ended(stack: RunningStack, headers: dict[str, str], batch: BatchUnderWay) -> None:
-    async with httpx.AsyncClient(base_url=f"{stack.plan.api_url}/api/v1", headers=headers, timeout=60) as api:
+async def _ended(stack: RunningStack, batch: BatchUnderWay) -> None:
+    async with api_of(stack) as api:
         await rate_of(api, batch)
 
 

@@ -17,7 +17,7 @@ from rich.table import Table
 
 from bench.figures import Figure, Size
 from bench.full_path import rate_of, run_batch, start_batch
-from bench.server import client_of, run_lengths
+from bench.server import api_of, client_of, run_lengths
 from bench.usage import memory_bytes, milliseconds_each, processor_seconds, yardstick_seconds
 from embedded.stack import RunningStack
 
@@ -63,8 +63,7 @@ class Course:
 
 async def measure_scale(stack: RunningStack, *, contacts: int, limit: int) -> tuple[Course, Course]:
     """Call the small batch and the large one to their ends."""
-    headers = {"Authorization": f"Bearer {stack.token}"}
-    async with httpx.AsyncClient(base_url=f"{stack.plan.api_url}/api/v1", headers=headers, timeout=60) as api:
+    async with api_of(stack) as api:
         await run_batch(api, contacts=SMALL // 10, window=limit)
         small = await _watched(stack, api, Course(SMALL), limit)
         large = await _watched(stack, api, Course(contacts), limit)

@@ -11,13 +11,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-import httpx
 from rich.console import Console
 from rich.table import Table
 
 from bench.figures import Figure, Size, percentile
 from bench.full_path import BatchUnderWay, rate_of, start_batch
-from bench.server import client_of
+from bench.server import api_of, client_of
 from bench.slot_story import SlotStory, Span, read_story
 from embedded.stack import RunningStack
 
@@ -58,8 +57,7 @@ class Call:
 
 async def measure_slots(stack: RunningStack, *, contacts: int, limit: int) -> SlotUse:
     """Call everybody once and account for every slot."""
-    headers = {"Authorization": f"Bearer {stack.token}"}
-    async with httpx.AsyncClient(base_url=f"{stack.plan.api_url}/api/v1", headers=headers, timeout=60) as api:
+    async with api_of(stack) as api:
         (await api.delete(f"{stack.plan.simulator_url}/ledger")).raise_for_status()
         batch = await start_batch(api, contacts=contacts, window=limit)
         rate = await rate_of(api, batch)

@@ -7,7 +7,6 @@ from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-import httpx
 from rich.console import Console
 from rich.table import Table
 from temporalio.client import Client
@@ -15,7 +14,7 @@ from temporalio.client import Client
 from bench.fan_out import PARENT_QUEUE, WINDOW, BareFanOut, fan_out_workers
 from bench.figures import Figure, Size
 from bench.full_path import run_batch
-from bench.server import client_of
+from bench.server import api_of, client_of
 from bench.usage import milliseconds_each, processor_seconds
 from embedded.stack import RunningStack
 
@@ -65,10 +64,9 @@ async def lap(stack: RunningStack, contacts: int, run: Awaitable[float]) -> Lap:
 async def measure_throughput(stack: RunningStack, *, contacts: int, rounds: int) -> list[Round]:
     """Return the rounds after one that warms everything up."""
     client = await client_of(stack)
-    headers = {"Authorization": f"Bearer {stack.token}"}
     measured = []
     async with (
-        httpx.AsyncClient(base_url=f"{stack.plan.api_url}/api/v1", headers=headers, timeout=60) as api,
+        api_of(stack) as api,
         fan_out_workers(client),
     ):
         for size in [contacts // 4, *[contacts] * rounds]:

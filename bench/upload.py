@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from statistics import median
 from time import perf_counter
 
-import httpx
 from rich.console import Console
 
 from bench.figures import Figure, Size
+from bench.server import api_of
 from embedded.stack import RunningStack
 
 _CAMPAIGN = {"name": "bench", "agent_id": "agent_bench", "phone_numbers": ["+14155550180"]}
@@ -16,8 +16,7 @@ _CAMPAIGN = {"name": "bench", "agent_id": "agent_bench", "phone_numbers": ["+141
 
 async def measure_upload(stack: RunningStack, *, contacts: int, rounds: int) -> Sequence[float]:
     """Return the seconds of each upload after a small one."""
-    headers = {"Authorization": f"Bearer {stack.token}"}
-    async with httpx.AsyncClient(base_url=f"{stack.plan.api_url}/api/v1", headers=headers, timeout=60) as api:
+    async with api_of(stack) as api:
         campaign = (await api.post("/campaigns/", json=_CAMPAIGN)).raise_for_status().json()
         seconds = []
         for size in [contacts // 10, *[contacts] * rounds]:

@@ -5,8 +5,7 @@ Live calls are those of one batch with as many slots as people.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from time import perf_counter
 
@@ -16,6 +15,7 @@ from rich.table import Table
 
 from bench.figures import Figure, Size
 from bench.full_path import (
+    GIVE_UP_AFTER_SECONDS,
     TERMINAL,
     create_campaign,
     run_batch,
@@ -23,7 +23,7 @@ from bench.full_path import (
     who_answer,
     who_are_busy,
 )
-from bench.server import client_of
+from bench.server import api_of, client_of
 from bench.usage import memory_bytes, milliseconds_each, processor_seconds
 from embedded.stack import RunningStack
 from workflows.contact.workflow import ContactWorkflow
@@ -36,8 +36,6 @@ STANDING_SECONDS = 60
 _A_DAY_IN_MINUTES = 1440
 _WARM_UP, _WARM_UP_SLOTS = 200, 50
 _LOOK_EVERY_SECONDS = 1
-_GIVE_UP_AFTER_SECONDS = 600
-"""And after another second for each contact."""
 
 
 @dataclass
@@ -60,7 +58,7 @@ class Waiting:
 async def measure_sleepers(stack: RunningStack, *, people: int) -> Waiting:
     """Call people who are engaged, look at all asleep, and cancel their batches."""
     waiting = Waiting(people // BATCHES * BATCHES)
-    async with _api_of(stack) as api:
+    async with api_of(stack) as api:
         await run_batch(api, contacts=_WARM_UP, window=_WARM_UP_SLOTS)
         waiting.empty, began = memory_bytes(stack), perf_counter()
         policy = {"cooldown_minutes": _A_DAY_IN_MINUTES}
@@ -82,7 +80,7 @@ async def measure_sleepers(stack: RunningStack, *, people: int) -> Waiting:
 async def measure_live_calls(stack: RunningStack, *, people: int) -> Waiting:
     """Call people who talk for long, look at all of them on the phone, and wait for their ends."""
     waiting = Waiting(people)
-    async with _api_of(stack) as api:
+    async with api_of(stack) as api:
         waiting.empty, began = memory_bytes(stack), perf_counter()
         campaign_id = await create_campaign(api)
         await upload_batch(api, campaign_id, who_answer(people), window=people)
@@ -95,18 +93,10 @@ async def measure_live_calls(stack: RunningStack, *, people: int) -> Waiting:
     return waiting
 
 
-@asynccontextmanager
-async def _api_of(stack: RunningStack) -> AsyncIterator[httpx.AsyncClient]:
-    headers = {"Authorization": f"Bearer {stack.token}"}
-    url = f"{stack.plan.api_url}/api/v1"
-    async with httpx.AsyncClient(base_url=url, headers=headers, timeout=60) as api:
-        yield api
-
-
 async def _until_all(api: httpx.AsyncClient, campaign_id: str, people: int, status: str) -> None:
     """Wait until so many people of a campaign's batches have a status, or their batches are over."""
     path = f"/campaigns/{campaign_id}/batches"
-    async with asyncio.timeout(_GIVE_UP_AFTER_SECONDS + people):
+    async with asyncio.timeout(GIVE_UP_AFTER_SECONDS + people):
         while True:
             listed = (await api.get(path, params={"limit": BATCHES})).raise_for_status().json()
             if sum(each["counters"][status] for each in listed) >= people:
@@ -120,7 +110,7 @@ async def _until_nobody_waits(stack: RunningStack, people: int) -> None:
     """Wait until no contact's workflow runs."""
     client = await client_of(stack)
     running = f"ExecutionStatus = 'Running' AND WorkflowType = '{ContactWorkflow.__name__}'"
-    async with asyncio.timeout(_GIVE_UP_AFTER_SECONDS + people):
+    async with asyncio.timeout(GIVE_UP_AFTER_SECONDS + people):
         while (await client.count_workflows(running)).count:  # noqa: ASYNC110 - the server tells nobody
             await asyncio.sleep(_LOOK_EVERY_SECONDS)
 

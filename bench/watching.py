@@ -20,6 +20,7 @@ from rich.table import Table
 from bench.fan_out import WINDOW
 from bench.figures import Figure, Size, percentile
 from bench.full_path import rate_of, run_batch, start_batch
+from bench.server import api_of
 from bench.usage import milliseconds_each, processor_seconds
 from bench.watchers import Seen
 from embedded.module_command import module_command, python_path
@@ -48,9 +49,8 @@ async def measure_watching(
     stack: RunningStack, *, contacts: int, rounds: int, clients: int = 100
 ) -> list[Round]:
     """Return the rounds after a small batch that warms everything up."""
-    headers = {"Authorization": f"Bearer {stack.token}"}
     measured = []
-    async with httpx.AsyncClient(base_url=f"{stack.plan.api_url}/api/v1", headers=headers, timeout=60) as api:
+    async with api_of(stack) as api:
         await run_batch(api, contacts=contacts // 10, window=WINDOW)
         for number in range(rounds):
             each = Round()

@@ -19,6 +19,7 @@ from rich.table import Table
 
 from bench.figures import Figure, Size, percentile
 from bench.full_path import run_batch
+from bench.server import api_of
 from bench.throughput import Lap, lap
 from embedded.stack import RunningStack
 
@@ -86,9 +87,7 @@ class Compared:
 
 async def measure_webhooks(stack: RunningStack, *, contacts: int, rounds: int, limit: int) -> list[Compared]:
     """Return the rounds after a short one that warms everything up."""
-    headers = {"Authorization": f"Bearer {stack.token}"}
-    url = f"{stack.plan.api_url}/api/v1"
-    async with httpx.AsyncClient(base_url=url, headers=headers, timeout=60) as api:
+    async with api_of(stack) as api:
         await run_batch(api, contacts=limit, window=limit)
         return [await _round(stack, api, contacts, limit) for _ in range(rounds)]
 
