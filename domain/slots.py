@@ -54,6 +54,7 @@ class SlotGrants:
     count_at: datetime | None = None
     """From when on the answer is counted in any case."""
     is_leveled: bool = False
+    """Whether `level_at` had come."""
 
     def as_of(self, now: datetime) -> "SlotGrants":
         """Return the request with everything decided that waited for the time."""

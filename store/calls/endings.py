@@ -28,7 +28,6 @@ from store.schema.base import INSTANT
 from store.schema.mapping import call_of
 from store.schema.tables import call_events, calls
 
-# Written out as in the index, so that every plan can use it.
 _WAITS = and_(call_events.c.source == EventSource.WEBHOOK, call_events.c.delivered_at.is_(None))
 
 _BACKLOG = select(func.count().label("events"), func.min(call_events.c.received_at).label("oldest_at")).where(

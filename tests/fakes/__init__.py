@@ -16,6 +16,7 @@ from tests.fakes.executions import FakeExecutionStore
 from tests.fakes.export import FakeExportStore
 from tests.fakes.forecasts import FakeForecastStore
 from tests.fakes.idempotency import FakeIdempotencyStore
+from tests.fakes.look_clock import FakeLookClock
 from tests.fakes.metrics import FakeCallMetrics
 from tests.fakes.number_zones import FakeNumberZoneStore
 from tests.fakes.provider import FakeProvider
@@ -47,6 +48,7 @@ __all__ = [
     "FakeExportStore",
     "FakeForecastStore",
     "FakeIdempotencyStore",
+    "FakeLookClock",
     "FakeNumberZoneStore",
     "FakeProvider",
     "FakeRescheduleStore",

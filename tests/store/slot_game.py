@@ -67,7 +67,7 @@ from tests.builders import (
     a_new_contact,
     a_status_event,
 )
-from tests.fakes import FakeCallMetrics
+from tests.fakes import FakeCallMetrics, FakeLookClock
 from tests.store.slot_guards import GUARDS, drop_triggers, replaced
 from workflows.batch import limits
 from workflows.batch.dispatcher import Dispatcher
@@ -122,21 +122,13 @@ class Child:
 
 
 @dataclass
-class Clock:
-    """What a batch takes for the time: that of its last look."""
-
-    now: datetime = MONDAY_NOON
-    goes_by_looks: bool = True
-
-
-@dataclass
 class Batch:
     """The workflow of a batch: the dispatcher is the real one."""
 
     batch_id: BatchId
     limit: int
     state: BatchState = field(default_factory=BatchState)
-    clock: Clock = field(default_factory=Clock)
+    clock: FakeLookClock = field(default_factory=FakeLookClock)
     dispatcher: Dispatcher | None = None
     """None while no workflow runs."""
     is_woken: bool = True

@@ -1,11 +1,12 @@
 """What a batch says of its slots when it asks for more: nobody is told of a slot that it takes again."""
 
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import timedelta
 
 from domain.batch import BatchStatus
 from domain.slots import OVERDUE_AFTER, GrantedSlots, Wake
 from tests.builders import BATCH_ID, MONDAY_NOON
+from tests.fakes import FakeLookClock
 from workflows.batch import limits
 from workflows.batch.dispatcher import Dispatcher
 from workflows.messages import BatchState
@@ -28,16 +29,8 @@ TICK = timedelta(milliseconds=1)
 COUNTS_AFTER = (limits.COUNT_FROM - TICK, limits.COUNT_FROM)
 
 
-@dataclass
-class Clock:
-    """What a batch takes for the time."""
-
-    now: datetime = MONDAY_NOON
-    goes_by_looks: bool = True
-
-
-def a_dispatcher(state: BatchState, clock: Clock | None = None) -> Dispatcher:
-    return Dispatcher(BATCH_ID, state, clock or Clock())
+def a_dispatcher(state: BatchState, clock: FakeLookClock | None = None) -> Dispatcher:
+    return Dispatcher(BATCH_ID, state, clock or FakeLookClock())
 
 
 def held_before(dispatcher: Dispatcher, after: timedelta = timedelta(seconds=1)) -> int | None:
@@ -129,7 +122,9 @@ def test_time_of_the_task_changes_nothing_but_how_long_a_look_waits() -> None:
 
 
 def test_run_that_goes_by_its_tasks_decides_before_it_looks() -> None:
-    dispatcher = a_dispatcher(BatchState(counted_at=MONDAY_NOON, cursor=7), Clock(goes_by_looks=False))
+    dispatcher = a_dispatcher(
+        BatchState(counted_at=MONDAY_NOON, cursor=7), FakeLookClock(goes_by_looks=False)
+    )
 
     soon, later = (dispatcher.request("key", 10, MONDAY_NOON + timedelta(seconds=at)) for at in (1, 10))
 
@@ -141,8 +136,8 @@ def test_run_that_goes_by_its_tasks_decides_before_it_looks() -> None:
 
 
 def test_contact_that_asked_is_remembered_from_the_next_look_on() -> None:
-    state, clock = BatchState(), Clock()
-    dispatcher = a_dispatcher(state, clock)
+    state = BatchState()
+    dispatcher = a_dispatcher(state)
     dispatcher.ask("con_1")
     much_later = MONDAY_NOON + timedelta(hours=1)
 
