@@ -31,6 +31,7 @@ from temporalio.client import (
     StartWorkflowInput,
     WorkflowHandle,
 )
+from temporalio.service import RPCError, RPCStatusCode
 from temporalio.testing import WorkflowEnvironment
 
 from temporal.client import DATA_CONVERTER
@@ -166,9 +167,9 @@ class SkippingServer(WorkflowEnvironment):
 
     async def _look(self) -> Sequence[tuple[str, int, datetime]] | None:
         """Return each open run, the length of its history and when it goes on; None when one is at work."""
-        service = self.client.workflow_service
-        request = ListOpenWorkflowExecutionsRequest(namespace=self.client.namespace, maximum_page_size=1000)
-        executions = (await service.list_open_workflow_executions(request)).executions
+        executions = await self._list_open()
+        if executions is None:
+            return None
         read = {each.execution.run_id: await self._read(each) for each in executions}
         self._runs = read
         seen = []
@@ -180,6 +181,17 @@ class SkippingServer(WorkflowEnvironment):
                 return None
             seen.append((each.execution.run_id, run.length, due))
         return seen
+
+    async def _list_open(self) -> Sequence[WorkflowExecutionInfo] | None:
+        """Return the open runs; None while the server is just making one, which it then cannot list."""
+        request = ListOpenWorkflowExecutionsRequest(namespace=self.client.namespace, maximum_page_size=1000)
+        try:
+            answer = await self.client.workflow_service.list_open_workflow_executions(request)
+        except RPCError as error:
+            if error.status is not RPCStatusCode.UNKNOWN:
+                raise
+            return None
+        return answer.executions
 
     def _wait_for(self, run_id: str, run: "_Run") -> None:
         awaited = self._awaited

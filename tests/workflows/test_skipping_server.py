@@ -8,7 +8,13 @@ from temporalio import activity, workflow
 from temporalio.api.enums.v1 import TaskQueueKind
 from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.testservice.v1 import LockTimeSkippingRequest
-from temporalio.api.workflowservice.v1 import PollActivityTaskQueueRequest, PollWorkflowTaskQueueRequest
+from temporalio.api.workflowservice.v1 import (
+    ListOpenWorkflowExecutionsRequest,
+    ListOpenWorkflowExecutionsResponse,
+    PollActivityTaskQueueRequest,
+    PollWorkflowTaskQueueRequest,
+)
+from temporalio.service import RPCError, RPCStatusCode
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
@@ -91,3 +97,24 @@ async def test_clock_that_is_locked_for_work_that_is_none_skips_all_the_same() -
         async with a_worker(env), asyncio.timeout(60):
             handle = await env.client.start_workflow(Sleeps.run, id="sleeps", task_queue=QUEUE)
             assert await handle.result() == "awake"
+
+
+async def test_clock_waits_for_a_run_that_the_server_cannot_list_yet(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with await SkippingServer.start() as env:
+        service = env.client.workflow_service
+        list_open = service.list_open_workflow_executions
+        refused: list[ListOpenWorkflowExecutionsRequest] = []
+
+        async def list_reluctantly(
+            request: ListOpenWorkflowExecutionsRequest,
+        ) -> ListOpenWorkflowExecutionsResponse:
+            if len(refused) < 2:
+                refused.append(request)
+                raise RPCError("Application error processing RPC", RPCStatusCode.UNKNOWN, b"")
+            return await list_open(request)
+
+        monkeypatch.setattr(service, "list_open_workflow_executions", list_reluctantly)
+        async with a_worker(env), asyncio.timeout(60):
+            handle = await env.client.start_workflow(Sleeps.run, id="sleeps", task_queue=QUEUE)
+            assert await handle.result() == "awake"
+        assert len(refused) == 2
