@@ -68,17 +68,10 @@ async def end_calls(world: World, batch_id: BatchId) -> None:
 
 async def runs_of(world: World, batch: Story) -> Sequence[int]:
     """How many workflows each run of a batch started, first run first."""
-    described = await batch.describe()
-    run_id: str = described.raw_description.workflow_execution_info.first_run_id
-    started = []
-    while run_id:
-        history = await world.client.get_workflow_handle(batch.id, run_id=run_id).fetch_history()
-        started.append(
-            sum(each.HasField("child_workflow_execution_started_event_attributes") for each in history.events)
-        )
-        last = history.events[-1].workflow_execution_continued_as_new_event_attributes
-        run_id = last.new_execution_run_id
-    return started
+    return [
+        sum(each.HasField("child_workflow_execution_started_event_attributes") for each in history.events)
+        for history in await world.histories(batch)
+    ]
 
 
 @pytest.mark.parametrize("times", [1, 2], ids=["told once", "told twice"])

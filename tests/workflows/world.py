@@ -11,7 +11,7 @@ from sys import executable
 from typing import Any
 
 from temporalio import activity
-from temporalio.client import Client, WorkflowHandle
+from temporalio.client import Client, WorkflowHandle, WorkflowHistory
 from temporalio.converter import DataConverter
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
@@ -244,12 +244,18 @@ class World:
 
     async def has_heard(self, story: "WorkflowHandle[Any, Any]", signal: str) -> int:
         """Return how many signals of a name stand in the history of a workflow's run."""
-        history = await story.fetch_history()
-        return sum(
-            event.workflow_execution_signaled_event_attributes.signal_name == signal
-            for event in history.events
-            if event.HasField("workflow_execution_signaled_event_attributes")
-        )
+        return len(heard(await story.fetch_history(), signal))
+
+    async def histories(self, story: "WorkflowHandle[Any, Any]") -> Sequence[WorkflowHistory]:
+        """Return the history of each run of a workflow on a real server, first run first."""
+        described = await story.describe()
+        run_id: str = described.raw_description.workflow_execution_info.first_run_id
+        read = []
+        while run_id:
+            read.append(await self.client.get_workflow_handle(story.id, run_id=run_id).fetch_history())
+            last = read[-1].events[-1].workflow_execution_continued_as_new_event_attributes
+            run_id = last.new_execution_run_id
+        return read
 
     async def listening(self, contact: Contact) -> None:
         """Return once the contact's workflow has nothing under way and waits for news.
@@ -286,6 +292,16 @@ class World:
         """Return the batch's calls in the order they were dialled."""
         mine = [each for each in self.tables.calls.values() if each.batch_id == batch_id]
         return sorted(mine, key=lambda each: (each.contact_id, each.attempt))
+
+
+def heard(history: WorkflowHistory, signal: str) -> Sequence[str]:
+    """Return what the signals of a name in a run's history carry, as the JSON of each."""
+    signals = (event.workflow_execution_signaled_event_attributes for event in history.events)
+    return [
+        "".join(payload.data.decode() for payload in each.input.payloads)
+        for each in signals
+        if each.signal_name == signal
+    ]
 
 
 async def until(condition: Callable[[], bool], seconds: float = 10) -> None:
