@@ -64,10 +64,12 @@ def _nothing_placed(name: str, answer: Answer) -> Fault:
 OTHER_TOOLS = (Unlike.CALLER, Unlike.APPLICATION, Unlike.TIME)
 _HIDDEN = Attempt(ends="unknown", create=(Answer.NEVER,), script=UNREPORTED_CALL, shown=Shown.NOWHERE)
 _FOUND_LATE = (late(COMPLETED, LEASE_SECONDS + 4),)
+_ROW_KNOWS_SECONDS = 6
+"""Within which Apollo has written down the id of a call, once it was answered."""
 _UNTAGGED_CALL = (
     formed(TRYING, Form.UNTAGGED, UNHEARD_OF),
     formed(RINGING, Form.UNTAGGED, UNHEARD_OF),
-    late(formed(TALKING, Form.UNTAGGED, ACCEPTED), 1.2),
+    late(formed(TALKING, Form.UNTAGGED, ACCEPTED), _ROW_KNOWS_SECONDS),
     formed(COMPLETED, Form.UNTAGGED, ACCEPTED),
 )
 
