@@ -8,6 +8,7 @@ the next of them.
 
 import asyncio
 import sys
+from collections import Counter, deque
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -63,6 +64,7 @@ _CLOSES = {
     "external_workflow_execution_cancel_requested": "cancel",
     "request_cancel_external_workflow_execution_failed": "cancel",
 }
+_ENDS_TIMER = {"timer_fired", "timer_canceled"}
 _ENDS_ACTIVITY = {f"activity_task_{end}" for end in ("completed", "failed", "timed_out", "canceled")}
 
 
@@ -75,6 +77,7 @@ class SkippingServer(WorkflowEnvironment):
         self._moving = asyncio.Lock()
         self._runs: Mapping[str, _Run] = {}
         """The open runs, as they were seen last."""
+        self._histories: dict[str, _History] = {}
         self._awaited: _Work | None = None
         """What the clock waits for."""
         self._given_up: dict[str, int] = {}
@@ -207,7 +210,8 @@ class SkippingServer(WorkflowEnvironment):
             namespace=self.client.namespace, execution=found.execution
         )
         answer = await self.client.workflow_service.get_workflow_execution_history(request)
-        return _run_of(answer.history.events)
+        history = self._histories.setdefault(found.execution.run_id, _History())
+        return history.read(answer.history.events)
 
     async def _due(self, execution: WorkflowExecution, run: "_Run") -> datetime | None:
         """Return when a resting run goes on; None while it, or one of its activities, is at work."""
@@ -253,46 +257,51 @@ class _Work:
     is_timed_out: bool = False
 
 
-def _run_of(events: Sequence[HistoryEvent]) -> _Run:
-    under_way = _under_way(events)
-    return _Run(
-        length=len(events),
-        is_at_work=any(under_way.values()),
-        is_in_task=under_way["task"] > 0,
-        first_timer=min(_timers(events), default=_NEVER),
-        retries=_retries(events),
-        last_events=[_kind(each) for each in events[-8:]],
-    )
+@dataclass
+class _History:
+    """What has been read of a run's history, which is only ever added to."""
 
+    length: int = 0
+    under_way: Counter[str] = field(default_factory=Counter)
+    """How many tasks, starts of children, signals and cancellations have begun and not ended."""
+    timers: dict[str, datetime] = field(default_factory=dict)
+    """When each running timer fires."""
+    scheduled: dict[int, ActivityTaskScheduledEventAttributes] = field(default_factory=dict)
+    """The activities that have not ended; the start of one is written down with its end."""
+    last_events: deque[str] = field(default_factory=lambda: deque(maxlen=8))
 
-def _kind(event: HistoryEvent) -> str:
-    return (event.WhichOneof("attributes") or "").removesuffix("_event_attributes")
+    def read(self, events: Sequence[HistoryEvent]) -> _Run:
+        """Read on in the whole of its events, and tell what they come to."""
+        for event in events[self.length :]:
+            self._take(event, (event.WhichOneof("attributes") or "").removesuffix("_event_attributes"))
+        self.length = len(events)
+        return _Run(
+            length=self.length,
+            is_at_work=any(self.under_way.values()),
+            is_in_task=self.under_way["task"] > 0,
+            first_timer=min(self.timers.values(), default=_NEVER),
+            retries={each.activity_id: each.retry_policy for each in self.scheduled.values()},
+            last_events=[*self.last_events],
+        )
 
-
-def _under_way(events: Sequence[HistoryEvent]) -> Mapping[str, int]:
-    """Return how many tasks, starts of children, signals and cancellations have begun and not ended."""
-    under_way = dict.fromkeys({*_OPENS.values()}, 0)
-    for event in events:
-        kind = _kind(event)
+    def _take(self, event: HistoryEvent, kind: str) -> None:
+        self.last_events.append(kind)
         if kind in _OPENS:
             opened = _OPENS[kind]
-            under_way[opened] = 1 if opened == "task" else under_way[opened] + 1
+            self.under_way[opened] = 1 if opened == "task" else self.under_way[opened] + 1
         elif kind in _CLOSES:
             closed = _CLOSES[kind]
-            under_way[closed] = 0 if closed == "task" else under_way[closed] - 1
-    return under_way
-
-
-def _retries(events: Sequence[HistoryEvent]) -> Mapping[str, RetryPolicy]:
-    """Return the retry policy of each activity that has not ended; its start is written down with its end."""
-    scheduled: dict[int, ActivityTaskScheduledEventAttributes] = {}
-    for event in events:
-        kind = _kind(event)
-        if kind == "activity_task_scheduled":
-            scheduled[event.event_id] = event.activity_task_scheduled_event_attributes
+            self.under_way[closed] = 0 if closed == "task" else self.under_way[closed] - 1
+        elif kind == "timer_started":
+            timer = event.timer_started_event_attributes
+            length = timer.start_to_fire_timeout.ToTimedelta()
+            self.timers[timer.timer_id] = event.event_time.ToDatetime(UTC) + length
+        elif kind in _ENDS_TIMER:
+            self.timers.pop(getattr(event, f"{kind}_event_attributes").timer_id, None)
+        elif kind == "activity_task_scheduled":
+            self.scheduled[event.event_id] = event.activity_task_scheduled_event_attributes
         elif kind in _ENDS_ACTIVITY:
-            scheduled.pop(getattr(event, f"{kind}_event_attributes").scheduled_event_id, None)
-    return {each.activity_id: each.retry_policy for each in scheduled.values()}
+            self.scheduled.pop(getattr(event, f"{kind}_event_attributes").scheduled_event_id, None)
 
 
 def _next_try(pending: PendingActivityInfo, retries: Mapping[str, RetryPolicy]) -> datetime | None:
@@ -305,21 +314,6 @@ def _next_try(pending: PendingActivityInfo, retries: Mapping[str, RetryPolicy]) 
     return failed_at + min(
         first * policy.backoff_coefficient ** (pending.attempt - 2), policy.maximum_interval.ToTimedelta()
     )
-
-
-def _timers(events: Sequence[HistoryEvent]) -> Sequence[datetime]:
-    """Return when each running timer fires."""
-    running: dict[str, datetime] = {}
-    for event in events:
-        if event.HasField("timer_started_event_attributes"):
-            timer = event.timer_started_event_attributes
-            length = timer.start_to_fire_timeout.ToTimedelta()
-            running[timer.timer_id] = event.event_time.ToDatetime(UTC) + length
-        elif event.HasField("timer_fired_event_attributes"):
-            running.pop(event.timer_fired_event_attributes.timer_id, None)
-        elif event.HasField("timer_canceled_event_attributes"):
-            running.pop(event.timer_canceled_event_attributes.timer_id, None)
-    return list(running.values())
 
 
 class _Watched(Interceptor):
