@@ -19,6 +19,7 @@ from domain.settlement import Settlement
 from store.database.engine import create_store_engine, single_statement, transaction
 from store.database.ids import mint
 from tests.builders import MONDAY_NOON, a_claim, a_new_contact, some_caller_ids
+from tests.store.lock_waits import until_waiting
 from tests.store.scenes import SlottedCalls, Stores, World
 
 pytestmark = pytest.mark.store
@@ -176,7 +177,7 @@ async def test_claim_that_is_undone_takes_no_turn(stores: Stores) -> None:
         claim = asyncio.create_task(
             stores.calls.claim_attempt(a_claim(unlucky.contact_id, caller_ids=ROUND), MONDAY_NOON)
         )
-        await asyncio.sleep(0.1)
+        await until_waiting(stores.engine)
         assert not claim.done()
     assert await claim is Gate.NUMBER_BUSY
     assert await _shown(stores, [third], ROUND) == [SECOND]

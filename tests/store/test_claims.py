@@ -15,6 +15,7 @@ from domain.ports import Claimed
 from domain.settlement import Settlement
 from store.database.engine import transaction
 from tests.builders import CALLER_ID, MONDAY_NOON, a_call_record, a_claim
+from tests.store.lock_waits import until_waiting
 from tests.store.scenes import Stores, nobody
 
 pytestmark = pytest.mark.store
@@ -71,7 +72,7 @@ async def test_claim_waits_for_a_pause_under_way_and_then_dials_nobody(stores: S
     async with transaction(stores.engine) as pausing:
         await pausing.execute(text("UPDATE batches SET status = 'paused', paused_by = 'batch'"))
         claim = asyncio.create_task(stores.calls.claim_attempt(a_claim(person.contact_id), MONDAY_NOON))
-        await asyncio.sleep(0.1)
+        await until_waiting(stores.engine)
         assert not claim.done()
     assert await claim is Gate.BATCH_HELD
     assert await stores.contact(person) == person

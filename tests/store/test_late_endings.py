@@ -13,6 +13,7 @@ from domain.lifecycle import Action
 from domain.settlement import Settlement
 from store.database.engine import transaction
 from tests.builders import MONDAY_NOON, a_status_event
+from tests.store.lock_waits import until_waiting
 from tests.store.scenes import LATER, Stores, World
 
 pytestmark = pytest.mark.store
@@ -179,7 +180,7 @@ async def test_late_ending_waits_for_the_contact_before_it_takes_the_call(stores
     async with transaction(stores.engine) as holding:
         await holding.execute(text("SELECT 1 FROM contacts FOR NO KEY UPDATE"))
         late = asyncio.create_task(stores.hears(record, CallStatus.COMPLETED))
-        await asyncio.sleep(0.1)
+        await until_waiting(stores.engine)
         await holding.execute(text("SELECT 1 FROM calls FOR NO KEY UPDATE NOWAIT"))
         assert not late.done()
     await late

@@ -22,6 +22,7 @@ from store.calls.repository import PostgresCallStore
 from store.database.engine import transaction
 from store.database.ids import mint
 from tests.builders import MONDAY_NOON, ORGANIZATION, a_claim, a_new_contact
+from tests.store.lock_waits import until_waiting
 from tests.store.scenes import LATER, Stores
 
 pytestmark = pytest.mark.store
@@ -114,9 +115,9 @@ async def test_claim_waits_for_a_cancel_under_way_and_then_dials_nobody(stores: 
     async with transaction(stores.engine) as holding:
         await holding.execute(text("SELECT 1 FROM contacts FOR UPDATE"))
         cancel = asyncio.create_task(stores.batches.act(person.batch_id, Action.CANCEL, LATER))
-        await asyncio.sleep(0.1)  # the cancel holds the batch now and waits for the contact
+        await until_waiting(stores.engine)
         claim = asyncio.create_task(stores.calls.claim_attempt(a_claim(person.contact_id), MONDAY_NOON))
-        await asyncio.sleep(0.1)
+        await until_waiting(stores.engine, 2)
         assert not cancel.done()
         assert not claim.done()
     await cancel
@@ -151,7 +152,7 @@ async def test_retry_waits_for_an_end_under_way_and_is_taken_as_its_outcome(stor
     async with transaction(stores.engine) as ending:
         await ending.execute(text("UPDATE batches SET status = 'cancelled'"))
         settle = asyncio.create_task(stores.contacts.settle(person.contact_id, 1, RETRY, LATER))
-        await asyncio.sleep(0.1)
+        await until_waiting(stores.engine)
         assert not settle.done()
     assert await settle == Settlement(status=ContactStatus.BUSY)
 
@@ -163,7 +164,7 @@ async def test_follow_up_waits_for_an_end_under_way_and_is_refused(stores: Store
         await ending.execute(text("UPDATE batches SET status = 'completed'"))
         wish = stores.contacts.schedule_follow_up(person.batch_id, person.contact_id, LATER, LATER)
         asked = asyncio.create_task(wish)
-        await asyncio.sleep(0.1)
+        await until_waiting(stores.engine)
         assert not asked.done()
     with pytest.raises(IllegalTransition, match=r"^Batch is completed and cannot be given a follow-up$"):
         await asked
@@ -174,7 +175,7 @@ async def test_batch_is_not_resumed_while_its_campaign_is_being_paused(stores: S
     async with transaction(stores.engine) as pausing:
         await pausing.execute(text("UPDATE campaigns SET status = 'paused'"))
         resume = asyncio.create_task(stores.batches.act(batch.batch_id, Action.RESUME, LATER))
-        await asyncio.sleep(0.1)
+        await until_waiting(stores.engine)
         assert not resume.done()
     with pytest.raises(CampaignPaused):
         await resume

@@ -23,6 +23,7 @@ from tests.builders import (
     a_status_event,
 )
 from tests.domain.calling_hours import a_week
+from tests.store.lock_waits import until_waiting
 from tests.store.scenes import Stores, World
 
 pytestmark = pytest.mark.store
@@ -176,7 +177,7 @@ async def test_claim_that_looked_before_another_was_written_waits_for_it_and_dia
     async with transaction(stores.engine) as dialling:
         await dialling.execute(text("UPDATE calls SET dial_state = 'dialling'"))
         claim = asyncio.create_task(_claim(stores, waiting))
-        await asyncio.sleep(0.1)
+        await until_waiting(stores.engine)
         assert not claim.done()
     assert await claim is Gate.NUMBER_BUSY
     assert await stores.contact(waiting) == waiting
@@ -190,7 +191,7 @@ async def test_claim_that_waited_for_one_that_was_undone_dials(stores: Stores) -
     async with transaction(stores.engine) as dialling:
         await dialling.execute(text("UPDATE calls SET dial_state = 'dialling'"))
         claim = asyncio.create_task(_claim(stores, waiting))
-        await asyncio.sleep(0.1)
+        await until_waiting(stores.engine)
         assert not claim.done()
         await dialling.rollback()
     claimed = await claim
