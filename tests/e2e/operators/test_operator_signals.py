@@ -43,6 +43,7 @@ WRONG_FOR_CONTACTS: Sequence[tuple[str, tuple[str, ...]]] = [
     ("due_changed", ('{"attempt": 1, "due_at": "2030-01-31T09:00:00"}',)),
     ("no_such_signal", ("{}",)),
 ]
+BUSY_AT_FIRST = "+14155503904"
 
 
 @pytest.fixture(scope="module")
@@ -86,17 +87,18 @@ def refusal(detail: str) -> tuple[int, JsonObject]:
 
 def test_wrong_signals_neither_wedge_a_batch_nor_cost_or_repeat_a_call(world: World) -> None:
     world.empty_ledger()
-    batch_id = a_batch(world, a_campaign(world), answered(40), concurrency_limit=4)
+    asleep_for_a_while = a_campaign(world, retry_policy={"max_retries": 1, "cooldown_minutes": 0.3})
+    numbers = [*answered(39), BUSY_AT_FIRST]
+    batch_id = a_batch(world, asleep_for_a_while, numbers, concurrency_limit=4)
     story = f"batch/{batch_id}/c/{contact_at(world, batch_id, 40)['contact_id']}"
     world.wait_for(lambda: world.finished(batch_id) >= 2)
 
     for name, inputs in WRONG_SIGNALS:
         assert world.signal(f"batch/{batch_id}", name, *inputs)
     assert not world.signal(f"batch/{batch_id}", "pause", "{no json")
-    (first, _), *others = WRONG_FOR_CONTACTS
-    world.wait_for(lambda: world.signal(story, first))
-    for name, inputs in others:
-        world.signal(story, name, *inputs)
+    world.wait_for(lambda: has_status(world, batch_id, 40, "retrying"))
+    for name, inputs in WRONG_FOR_CONTACTS:
+        assert world.signal(story, name, *inputs)
     world.wait_for_end(batch_id)
 
     world.wait_for(lambda: world.is_closed(f"batch/{batch_id}"), 10)
