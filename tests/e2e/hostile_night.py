@@ -116,6 +116,7 @@ def _told(account: Account) -> Mapping[str, str]:
         "APOLLO_JAMBONZ_APPLICATION_SID": _APPLICATION_SID,
         "APOLLO_PROVIDER_REQUESTS_PER_SECOND": "0",
         "APOLLO_WEBHOOK_SECRET": account.webhook_secret,
+        "APOLLO_DIAL_TIMEOUT_SECONDS": "3",  # an answer just in time is one on a slow machine too
         "APOLLO_RING_TIMEOUT_SECONDS": str(RING_SECONDS),
         "APOLLO_WEBHOOK_SILENCE_SECONDS": "5",
         "APOLLO_LOG_LEVEL": "DEBUG",  # who looks for a fault looks closest, and may see no more

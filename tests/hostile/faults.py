@@ -63,7 +63,7 @@ def _nothing_placed(name: str, answer: Answer) -> Fault:
 
 OTHER_TOOLS = (Unlike.CALLER, Unlike.APPLICATION, Unlike.TIME)
 _HIDDEN = Attempt(ends="unknown", create=(Answer.NEVER,), script=UNREPORTED_CALL, shown=Shown.NOWHERE)
-_FOUND_LATE = (late(COMPLETED, LEASE_SECONDS + 4),)
+_FOUND_LATE = (late(COMPLETED, LEASE_SECONDS + 8),)
 _ROW_KNOWS_SECONDS = 6
 """Within which Apollo has written down the id of a call, once it was answered."""
 _UNTAGGED_CALL = (
