@@ -20,7 +20,15 @@ from embedded.postgres import EmbeddedPostgres
 from embedded.tokens import create_token
 from settings import ProviderName
 from tests.e2e.world import TERMINAL, World, a_plan, a_world
-from tests.hostile.faults import FAULTS, LEASE_SECONDS, MAX_RETRIES, RETRY_ON, RING_SECONDS, VICTIMS_ENDING
+from tests.hostile.faults import (
+    DIAL_SECONDS,
+    FAULTS,
+    LEASE_SECONDS,
+    MAX_RETRIES,
+    RETRY_ON,
+    RING_SECONDS,
+    VICTIMS_ENDING,
+)
 from tests.hostile.provider import Account, HostileProvider, hostile_provider
 
 CALLEE = "Philippa Quist-Vandermeer"
@@ -116,7 +124,7 @@ def _told(account: Account) -> Mapping[str, str]:
         "APOLLO_JAMBONZ_APPLICATION_SID": _APPLICATION_SID,
         "APOLLO_PROVIDER_REQUESTS_PER_SECOND": "0",
         "APOLLO_WEBHOOK_SECRET": account.webhook_secret,
-        "APOLLO_DIAL_TIMEOUT_SECONDS": "3",  # an answer just in time is one on a slow machine too
+        "APOLLO_DIAL_TIMEOUT_SECONDS": str(DIAL_SECONDS),
         "APOLLO_RING_TIMEOUT_SECONDS": str(RING_SECONDS),
         "APOLLO_WEBHOOK_SILENCE_SECONDS": "5",
         "APOLLO_LOG_LEVEL": "DEBUG",  # who looks for a fault looks closest, and may see no more

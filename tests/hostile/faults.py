@@ -33,6 +33,8 @@ MAX_RETRIES = 1
 RETRY_ON = ("failed",)
 """So that a redial would show, had an unknown call been mistaken for a failed one."""
 WORDS_NOBODY_KNOWS = ("transferring", "0", "COMPLETE-ISH")
+DIAL_SECONDS = 3
+"""For so long a request for a call is waited for, on a slow machine too."""
 RING_SECONDS = 5
 LEASE_SECONDS = RING_SECONDS + 30
 """After which a call that nobody can find is unknown."""
@@ -63,7 +65,7 @@ def _nothing_placed(name: str, answer: Answer) -> Fault:
 
 OTHER_TOOLS = (Unlike.CALLER, Unlike.APPLICATION, Unlike.TIME)
 _HIDDEN = Attempt(ends="unknown", create=(Answer.NEVER,), script=UNREPORTED_CALL, shown=Shown.NOWHERE)
-_FOUND_LATE = (late(COMPLETED, LEASE_SECONDS + 8),)
+_FOUND_LATE = (late(COMPLETED, DIAL_SECONDS + LEASE_SECONDS + 5),)
 _ROW_KNOWS_SECONDS = 6
 """Within which Apollo has written down the id of a call, once it was answered."""
 _UNTAGGED_CALL = (

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 from tests.hostile.bodies import Call, detail_record, snapshot, stranger_to
 from tests.hostile.fault import NOT_DIALLED, Answer, Attempt, Shown
-from tests.hostile.faults import fault_of
+from tests.hostile.faults import DIAL_SECONDS, fault_of
 from tests.hostile.http_server import Mischief, Reply, Request, json_reply, serve, text_reply
 from tests.hostile.ledger import Ledger
 from tests.hostile.reporter import Reporter
 
-_JUST_IN_TIME_SECONDS = 0.6
+_JUST_IN_TIME_SECONDS = 0.6 * DIAL_SECONDS
 
 
 @dataclass(frozen=True, kw_only=True)
