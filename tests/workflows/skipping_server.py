@@ -77,7 +77,6 @@ class SkippingServer(WorkflowEnvironment):
         self._moving = asyncio.Lock()
         self._runs: Mapping[str, _Run] = {}
         """The open runs, as they were seen last."""
-        self._histories: dict[str, _History] = {}
         self._awaited: _Work | None = None
         """What the clock waits for."""
         self._given_up: dict[str, int] = {}
@@ -157,7 +156,7 @@ class SkippingServer(WorkflowEnvironment):
             return
         sys.stderr.write(f"at {await self.get_current_time()} nobody ends the work of {awaited.run}\n")
         if awaited.is_timed_out:
-            self._given_up[awaited.run_id] = awaited.run.length
+            self._given_up[awaited.run_id] = awaited.length
         self._awaited = replace(awaited, since=asyncio.get_running_loop().time(), is_timed_out=True)
         await self._skip(_TASK_TIMEOUT + _TICK)
 
@@ -198,20 +197,19 @@ class SkippingServer(WorkflowEnvironment):
 
     def _wait_for(self, run_id: str, run: "_Run") -> None:
         awaited = self._awaited
-        if awaited is None or (awaited.run_id, awaited.run.length) != (run_id, run.length):
-            self._awaited = _Work(run_id, run, asyncio.get_running_loop().time())
+        if awaited is None or (awaited.run_id, awaited.length) != (run_id, run.length):
+            self._awaited = _Work(run_id, run, run.length, asyncio.get_running_loop().time())
 
     async def _read(self, found: WorkflowExecutionInfo) -> "_Run":
         """Read a history; one that has grown no longer is not asked for again."""
-        run = self._runs.get(found.execution.run_id)
-        if run is not None and run.length == found.history_length:
-            return run
-        request = GetWorkflowExecutionHistoryRequest(
-            namespace=self.client.namespace, execution=found.execution
-        )
-        answer = await self.client.workflow_service.get_workflow_execution_history(request)
-        history = self._histories.setdefault(found.execution.run_id, _History())
-        return history.read(answer.history.events)
+        run = self._runs.get(found.execution.run_id, _Run())
+        if run.length != found.history_length:
+            request = GetWorkflowExecutionHistoryRequest(
+                namespace=self.client.namespace, execution=found.execution
+            )
+            answer = await self.client.workflow_service.get_workflow_execution_history(request)
+            run.read_on(answer.history.events)
+        return run
 
     async def _due(self, execution: WorkflowExecution, run: "_Run") -> datetime | None:
         """Return when a resting run goes on; None while it, or one of its activities, is at work."""
@@ -219,7 +217,7 @@ class SkippingServer(WorkflowEnvironment):
             return run.first_timer
         if run.is_at_work:
             return None
-        if not run.retries:
+        if not run.activities:
             return run.first_timer
         request = DescribeWorkflowExecutionRequest(namespace=self.client.namespace, execution=execution)
         described = await self.client.workflow_service.describe_workflow_execution(request)
@@ -228,61 +226,44 @@ class SkippingServer(WorkflowEnvironment):
         return None if len(due) < len(tries) else min([run.first_timer, *due])
 
 
-@dataclass(frozen=True)
-class _Run:
-    """What the history of a run tells."""
-
-    length: int
-    is_at_work: bool
-    is_in_task: bool
-    first_timer: datetime
-    """When the first of its timers fires."""
-    retries: Mapping[str, RetryPolicy] = field(repr=False)
-    """How each activity that has not ended is tried again."""
-    last_events: Sequence[str]
-
-    @property
-    def patience(self) -> float:
-        """How many seconds its work may take."""
-        return _REFUSED_AFTER_SECONDS if self.is_in_task else LOST_AFTER_SECONDS
-
-
-@dataclass(frozen=True)
-class _Work:
-    """A run that is at work, with the same history since a while."""
-
-    run_id: str
-    run: _Run
-    since: float
-    is_timed_out: bool = False
-
-
 @dataclass
-class _History:
-    """What has been read of a run's history, which is only ever added to."""
+class _Run:
+    """What the history of a run tells, which is only ever added to."""
 
     length: int = 0
     under_way: Counter[str] = field(default_factory=Counter)
     """How many tasks, starts of children, signals and cancellations have begun and not ended."""
-    timers: dict[str, datetime] = field(default_factory=dict)
+    timers: dict[str, datetime] = field(default_factory=dict, repr=False)
     """When each running timer fires."""
-    scheduled: dict[int, ActivityTaskScheduledEventAttributes] = field(default_factory=dict)
-    """The activities that have not ended; the start of one is written down with its end."""
+    activities: dict[int, ActivityTaskScheduledEventAttributes] = field(default_factory=dict, repr=False)
+    """Those that have not ended; the start of one is written down with its end."""
     last_events: deque[str] = field(default_factory=lambda: deque(maxlen=8))
 
-    def read(self, events: Sequence[HistoryEvent]) -> _Run:
-        """Read on in the whole of its events, and tell what they come to."""
+    @property
+    def is_at_work(self) -> bool:
+        """Tell whether something is under way, activities aside."""
+        return any(self.under_way.values())
+
+    @property
+    def first_timer(self) -> datetime:
+        """When the first of its timers fires."""
+        return min(self.timers.values(), default=_NEVER)
+
+    @property
+    def retries(self) -> Mapping[str, RetryPolicy]:
+        """How each activity that has not ended is tried again."""
+        return {each.activity_id: each.retry_policy for each in self.activities.values()}
+
+    @property
+    def patience(self) -> float:
+        """How many seconds its work may take."""
+        return _REFUSED_AFTER_SECONDS if self.under_way["task"] else LOST_AFTER_SECONDS
+
+    def read_on(self, events: Sequence[HistoryEvent]) -> None:
+        """Take in what is new in the whole of its events."""
         for event in events[self.length :]:
             self._take(event, (event.WhichOneof("attributes") or "").removesuffix("_event_attributes"))
         self.length = len(events)
-        return _Run(
-            length=self.length,
-            is_at_work=any(self.under_way.values()),
-            is_in_task=self.under_way["task"] > 0,
-            first_timer=min(self.timers.values(), default=_NEVER),
-            retries={each.activity_id: each.retry_policy for each in self.scheduled.values()},
-            last_events=[*self.last_events],
-        )
 
     def _take(self, event: HistoryEvent, kind: str) -> None:
         self.last_events.append(kind)
@@ -299,9 +280,20 @@ class _History:
         elif kind in _ENDS_TIMER:
             self.timers.pop(getattr(event, f"{kind}_event_attributes").timer_id, None)
         elif kind == "activity_task_scheduled":
-            self.scheduled[event.event_id] = event.activity_task_scheduled_event_attributes
+            self.activities[event.event_id] = event.activity_task_scheduled_event_attributes
         elif kind in _ENDS_ACTIVITY:
-            self.scheduled.pop(getattr(event, f"{kind}_event_attributes").scheduled_event_id, None)
+            self.activities.pop(getattr(event, f"{kind}_event_attributes").scheduled_event_id, None)
+
+
+@dataclass(frozen=True)
+class _Work:
+    """A run that is at work, with the same history since a while."""
+
+    run_id: str
+    run: _Run
+    length: int
+    since: float
+    is_timed_out: bool = False
 
 
 def _next_try(pending: PendingActivityInfo, retries: Mapping[str, RetryPolicy]) -> datetime | None:
