@@ -41,14 +41,14 @@ async def test_batch_started_on_friday_at_five_to_six_ends_on_monday_with_no_cal
 ) -> None:
     world.telephone.script = lambda _, call: BUSY if call == 1 else ANSWERED
     friday = await advance_to(world, FRIDAY, time(17, 55))
-    batch_id = await world.a_batch(50, concurrency_limit=10, rules=OFFICE)
+    batch_id = await world.a_batch(24, concurrency_limit=8, rules=OFFICE)
 
     assert await (await world.start(batch_id)).result() == "completed"
 
     monday = friday + timedelta(days=2, hours=15, minutes=5)  # Friday 17:55 to Monday 09:00
     assert monday.astimezone(KOLKATA).time() == time(9)
     first, second = started(world, batch_id, 1), started(world, batch_id, 2)
-    assert len(first) == len(second) == 50
+    assert len(first) == len(second) == 24
     assert friday <= first[0] <= first[-1] < friday + timedelta(minutes=5)
     # 17:55 + 30 minutes of cooldown lies behind the closing at 18:00.
     assert monday <= second[0] <= second[-1] < monday + OPENING_SPREAD + timedelta(seconds=30)

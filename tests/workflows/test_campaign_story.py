@@ -71,14 +71,14 @@ async def test_of_two_batches_under_a_cap_of_ten_never_more_than_ten_are_live(li
     world = live_world
     campaign_id = await a_campaign_of(world, 10)
     batches = [
-        await world.another_batch(campaign_id, 30, first=first, concurrency_limit=10) for first in (1, 101)
+        await world.another_batch(campaign_id, 20, first=first, concurrency_limit=10) for first in (1, 101)
     ]
 
     stories = [await world.start(each) for each in batches]
 
     assert [await each.result() for each in stories] == ["completed"] * 2
     assert world.telephone.peak_live <= 10
-    assert {len(world.calls(each)) for each in batches} == {30}
+    assert {len(world.calls(each)) for each in batches} == {20}
 
 
 async def test_newcomer_gets_its_share_as_calls_of_the_first_batch_end(live_world: World) -> None:
@@ -121,7 +121,7 @@ async def test_limit_holds_over_many_runs_of_its_batches(forgetful_world: World)
     world = forgetful_world
     campaign_id = await a_campaign_of(world, 3)
     batches = [
-        await world.another_batch(campaign_id, 25, first=first, concurrency_limit=2) for first in (1, 101)
+        await world.another_batch(campaign_id, 15, first=first, concurrency_limit=2) for first in (1, 101)
     ]
     stories = [await world.start(each) for each in batches]
     assert [await each.result() for each in stories] == ["completed"] * 2

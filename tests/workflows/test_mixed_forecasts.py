@@ -55,11 +55,11 @@ async def test_forecast_of_mixed_calls_under_a_limit_is_done_when_reality_is(sce
     policy = {"max_retries": 2, "cooldown_minutes": 0.2}
 
     async with people_who(scene.world, lambda _request, _call: next(turns)):
-        story = await scene.tell({"retry_policy": policy}, 60, concurrency_limit=4)
+        story = await scene.tell({"retry_policy": policy}, 40, concurrency_limit=4)
 
     by_share(story)
     assert story.status == "completed"
-    assert story.length > 7 * MINUTE
+    assert story.length > 4 * MINUTE
 
 
 async def test_forecast_of_mixed_redials_waits_as_long_as_reality_does(scene: Scene) -> None:

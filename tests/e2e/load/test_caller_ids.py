@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.server, pytest.mark.timeout(240)]
 NUMBERS = ["+14155550180", "+14155550181", "+14155550182"]
 BUSY, ANSWERS = "01", "55"
 ONE_REDIAL = {"max_retries": 1, "cooldown_minutes": 0.02}
-PAIRS = 8
+PAIRS = 6
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from tests.e2e.world import World
 pytestmark = [pytest.mark.e2e, pytest.mark.server, pytest.mark.timeout(600)]
 
 LIMIT, OWN_LIMIT = 9, 6
-SIZES = {"small": 12, "middle": 24, "large": 36}
+SIZES = {"small": 8, "middle": 16, "large": 24}
 _people = count(10_000)
 
 
@@ -40,7 +40,7 @@ def test_three_batches_share_their_campaigns_limit_though_the_worker_is_killed_t
         name: a_batch(world, campaign, people(size), concurrency_limit=OWN_LIMIT)
         for name, size in SIZES.items()
     }
-    for done in (3, 6):
+    for done in (2, 4):
         world.wait_for(partial(_has_finished, world, batches["small"], done))
         world.kill("worker")
         world.start_worker()

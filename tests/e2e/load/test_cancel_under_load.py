@@ -13,7 +13,7 @@ from tests.e2e.world import World
 
 pytestmark = [pytest.mark.e2e, pytest.mark.server, pytest.mark.timeout(240)]
 
-CONTACTS, EACH, LIMIT = 60, 36, 12
+CONTACTS, EACH, LIMIT = 40, 24, 8
 LONG_COOLDOWN = {"max_retries": 2, "cooldown_minutes": 60}
 UNDER_WAY = timedelta(seconds=1)
 """A request that had left before the cancel was answered is not recalled."""

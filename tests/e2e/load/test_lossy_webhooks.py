@@ -15,16 +15,16 @@ from tests.e2e.world import SILENCE, World
 
 pytestmark = [pytest.mark.e2e, pytest.mark.server, pytest.mark.timeout(600)]
 
-CONTACTS, LIMIT = 80, 30
+CONTACTS, LIMIT = 48, 24
 NUMBERS = [f"+1415555{number:04}" for number in range(10_000) if number % 100 > 22][:CONTACTS]
 """Past 22 the last two digits stand for nothing but an answered call."""
 LATE = timedelta(seconds=4)
 """Longer than the silence after which the provider is asked."""
 SHARES = (
-    *("--lost-share", "0.1", "--doubled-share", "0.1", "--late-share", "0.1"),
+    *("--lost-share", "0.2", "--doubled-share", "0.15", "--late-share", "0.15"),
     *("--late-seconds", str(LATE.total_seconds()), "--seed", "7"),
 )
-STRUCK = {None: 47, "final_lost": 15, "final_doubled": 6, "final_late": 12}
+STRUCK = {None: 19, "final_lost": 10, "final_doubled": 9, "final_late": 10}
 """What the seed makes of the numbers."""
 WEBHOOKS_OF_A_CALL = 3
 LONGEST_SILENCE = SILENCE * MAX_SILENCE_GROWTH

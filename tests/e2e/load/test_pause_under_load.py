@@ -13,7 +13,7 @@ from tests.e2e.world import World
 
 pytestmark = [pytest.mark.e2e, pytest.mark.server, pytest.mark.timeout(480)]
 
-CONTACTS, LIMIT = 70, 15
+CONTACTS, LIMIT = 45, 12
 UNDER_WAY = timedelta(seconds=1)
 """A request that had left before the pause was answered is not recalled."""
 

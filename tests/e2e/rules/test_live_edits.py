@@ -76,7 +76,7 @@ def test_closed_window_stops_dialling_within_a_second_and_an_opened_one_calls_ev
     world: World,
 ) -> None:
     campaign_id = a_campaign(world, retry_policy={"max_retries": 1, "cooldown_minutes": 0.05})
-    numbers = (*people(4, "04"), *people(26, "55"))
+    numbers = (*people(4, "04"), *people(16, "55"))
     batch_id = a_batch(world, campaign_id, numbers, concurrency_limit=4)
     world.wait_for(lambda: len(dials(world, batch_id)) >= 8)
     today = datetime.now(UTC).date()

@@ -29,10 +29,10 @@ def test_urgent_contacts_added_at_full_speed_come_first_and_counters_are_exact_a
     world: World,
 ) -> None:
     """`python -m tests.e2e.living_lists` adds ten times five hundred."""
-    appended = append_at_full_speed(world, first=0, called=20, appends=3, contacts=10, limit=4)
+    appended = append_at_full_speed(world, first=0, called=12, appends=3, contacts=8, limit=4)
 
     assert (appended.not_called_once, appended.inversions, appended.inexact_looks) == (0, 0, 0)
-    assert (appended.contacts, appended.completed) == (50, 50)
+    assert (appended.contacts, appended.completed) == (36, 36)
 
 
 def test_contact_added_as_the_last_one_ends_is_refused_or_called(world: World) -> None:
