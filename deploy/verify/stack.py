@@ -89,7 +89,8 @@ class Stack:
     def up(self) -> None:
         """Build, start everything and wait until it serves. Raises StackFailed."""
         if self._build:
-            self._compose("build", seconds=900)
+            # One service: all share the image, and without buildx each would be built for itself.
+            self._compose("build", "migrate", seconds=900)
         self.start()
 
     def start(self, *, talk_seconds: int = 2) -> None:
