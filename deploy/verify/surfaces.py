@@ -31,7 +31,7 @@ def look_at_temporal_ui(batch_id: str) -> str:
         raise StackFailed("the Web UI finds no workflow of the batch")
     if not _get(TEMPORAL_UI).is_success:
         raise StackFailed("the Web UI has no first page")
-    return f"{found['count']} workflows of the batch"
+    return f"{found['count']} runs of the batch's workflows"
 
 
 def look_at_prometheus() -> str:
