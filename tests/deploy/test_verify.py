@@ -144,7 +144,7 @@ def test_stack_is_asked_for_with_every_profile_and_without_what_is_left_out(tmp_
         "--file docker-compose.yml --file deploy/verify/compose.yml --profile roles --profile watch "
     )
     assert asked.read_text().splitlines() == [
-        f"{shared}build",
+        f"{shared}build migrate",
         f"{shared}config --services",
         f"{shared}up --detach --no-build api web",
         f"{shared}ps --all --format json",
