@@ -1,10 +1,14 @@
-"""The command `apollo`: settings, clock and database go in here, the work is done elsewhere."""
+"""The command `apollo`: settings, clock and database go in here, the work is done elsewhere.
+
+Most commands speak REST alone. What a command needs beyond it is loaded by that command: database and engine
+take longer to load than most commands to run.
+"""
 
 import sys
 import time
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -24,19 +28,14 @@ from console.watch import Watcher
 from console.webhook_commands import webhooks
 from domain.ports import Outdated
 from embedded.data_folder import read_token
-from embedded.database import operators_database
-from embedded.demo_stack import demo_plan
 from embedded.plan import with_absolute_folder
-from embedded.purge import outdated_now, purge_now
-from embedded.stack import RunningStack, running
 from embedded.stop_request import StopRequest, StopRequested
-from embedded.summary import say_on
 from embedded.token_commands import tokens
-from embedded.up import run_until_stopped
 from settings import Settings, read_settings
-from store.migrations import upgrade
-from telephony.registry import chosen_settings
 from temporal.process_exit import leave
+
+if TYPE_CHECKING:
+    from embedded.stack import RunningStack
 
 DEMO_CONTACTS = Path(__file__).resolve().parent / "console" / "demo.csv"
 
@@ -76,6 +75,8 @@ def _prepare(
 @app.command()
 def up() -> None:
     """Start the whole stack and keep it running until Ctrl-C."""
+    from embedded.up import run_until_stopped
+
     settings = with_absolute_folder(read_settings())
     _refuse_wrong_provider(settings)
     run_until_stopped(settings, Console(highlight=False))
@@ -84,6 +85,10 @@ def up() -> None:
 @app.command()
 def demo() -> None:
     """Call 200 simulated people to the end on a stack of its own, and check every ring."""
+    from embedded.demo_stack import demo_plan
+    from embedded.stack import running
+    from embedded.summary import say_on
+
     console = Console(highlight=False)
     with StopRequest() as stop:
         try:
@@ -97,7 +102,7 @@ def demo() -> None:
 @app.command()
 def web() -> None:
     """Serve the web console alone, for the API that APOLLO_WEB_API_URL names, until Ctrl-C."""
-    from web.app import serve  # here, so that no other command waits for it
+    from web.app import serve
 
     settings = read_settings()
     typer.echo(f"The web console is at {settings.web_url}, for the API at {settings.console_api_url}.")
@@ -107,6 +112,9 @@ def web() -> None:
 @app.command()
 def migrate() -> None:
     """Bring the database's tables up to date."""
+    from embedded.database import operators_database
+    from store.migrations import upgrade
+
     settings = with_absolute_folder(read_settings())
     with operators_database(settings) as database_url:
         is_ours = upgrade(database_url)
@@ -126,8 +134,9 @@ def purge(
         raise CommandFailed(
             "Everything is kept for ever: set APOLLO_RETENTION_DAYS or APOLLO_AUDIT_RETENTION_DAYS"
         )
-    # Only here, for it takes longer to load than most commands to run.
     from api.webhook_endpoints.bodies import body_of
+    from embedded.database import operators_database
+    from embedded.purge import outdated_now, purge_now
 
     take = outdated_now if dry_run else purge_now
     with operators_database(settings) as database_url:
@@ -157,6 +166,8 @@ def _purged(found: Outdated) -> list[list[str]]:
 
 def _refuse_wrong_provider(settings: Settings) -> None:
     """Say it here, not only in the log of a worker that does not start."""
+    from telephony.registry import chosen_settings
+
     try:
         chosen_settings(settings).require_complete()
     except ValueError as error:
@@ -171,7 +182,7 @@ def _cli_context(settings: Settings) -> CliContext:
     )
 
 
-def _call_everybody(stack: RunningStack, console: Console) -> str:
+def _call_everybody(stack: "RunningStack", console: Console) -> str:
     plan = stack.plan
     console.print(
         Text(f"Watch it at {plan.settings.web_url} with the API token {stack.token}"), soft_wrap=True

@@ -1,4 +1,4 @@
-"""`apollo tokens …`: the operator's way, straight to the database."""
+"""`apollo tokens …`: the operator's way, straight to the database, which these commands alone load."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +14,6 @@ from domain.identity import OrganizationId, TokenId
 from domain.ports import NewToken
 from embedded.database import operators_database
 from embedded.plan import with_absolute_folder
-from embedded.tokens import create_token, list_tokens, revoke_token
 from settings import read_settings
 
 _COLUMNS = ("token", "name", "organization", "created", "last used", "revoked", "scope", "expires")
@@ -42,6 +41,8 @@ def create(
     ] = None,
 ) -> None:
     """Create a token; prints its secret, this once."""
+    from embedded.tokens import create_token
+
     new = NewToken(name=name, scope=scope, lifetime=expires_in)
     with _database() as database_url:
         token, secret = create_token(database_url, OrganizationId(organization), new)
@@ -52,6 +53,8 @@ def create(
 @tokens.command("list")
 def list_all() -> None:
     """Show every token, never a secret."""
+    from embedded.tokens import list_tokens
+
     with _database() as database_url:
         found = list_tokens(database_url)
     rows = [
@@ -71,6 +74,8 @@ def list_all() -> None:
 @tokens.command("revoke")
 def revoke(token_id: Annotated[str, typer.Argument(metavar="ID", help="The token's id.")]) -> None:
     """Make a token answer 401 from the next request on."""
+    from embedded.tokens import revoke_token
+
     with _database() as database_url:
         is_known = revoke_token(database_url, TokenId(token_id))
     if not is_known:

@@ -1,6 +1,8 @@
 """What is typed becomes requests; what comes back becomes output and an exit code."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import httpx
@@ -25,6 +27,17 @@ def a_people_file(tmp_path: Path) -> str:
 
 def sent(api: StandInApi) -> object:
     return json.loads(api.requests[0].content)
+
+
+@pytest.mark.process
+def test_command_line_loads_neither_database_nor_engine_before_a_command_needs_them() -> None:
+    """Together they take longer to load than most commands to run."""
+    loads = "import sys, cli; print({each.partition('.')[0] for each in sys.modules} & set(sys.argv))"
+    heavy = ("alembic", "fastapi", "psycopg", "sqlalchemy", "temporalio")
+    done = subprocess.run(  # noqa: S603 - our own words
+        [sys.executable, "-c", loads, *heavy], capture_output=True, check=True, text=True
+    )
+    assert done.stdout.strip() == "set()"
 
 
 def test_campaign_is_created_from_options_and_its_id_printed() -> None:
