@@ -88,22 +88,22 @@ def refusal(detail: str) -> tuple[int, JsonObject]:
 def test_wrong_signals_neither_wedge_a_batch_nor_cost_or_repeat_a_call(world: World) -> None:
     world.empty_ledger()
     asleep_for_a_while = a_campaign(world, retry_policy={"max_retries": 1, "cooldown_minutes": 0.3})
-    numbers = [*answered(39), BUSY_AT_FIRST]
-    batch_id = a_batch(world, asleep_for_a_while, numbers, concurrency_limit=4)
-    story = f"batch/{batch_id}/c/{contact_at(world, batch_id, 40)['contact_id']}"
+    numbers = [*answered(19), BUSY_AT_FIRST]
+    batch_id = a_batch(world, asleep_for_a_while, numbers, concurrency_limit=2)
+    story = f"batch/{batch_id}/c/{contact_at(world, batch_id, 20)['contact_id']}"
     world.wait_for(lambda: world.finished(batch_id) >= 2)
 
     for name, inputs in WRONG_SIGNALS:
         assert world.signal(f"batch/{batch_id}", name, *inputs)
     assert not world.signal(f"batch/{batch_id}", "pause", "{no json")
-    world.wait_for(lambda: has_status(world, batch_id, 40, "retrying"))
+    world.wait_for(lambda: has_status(world, batch_id, 20, "retrying"))
     for name, inputs in WRONG_FOR_CONTACTS:
         assert world.signal(story, name, *inputs)
     world.wait_for_end(batch_id)
 
     world.wait_for(lambda: world.is_closed(f"batch/{batch_id}"), 10)
-    assert faults(world.reckoning(batch_id), contacts=40, limit=4) == []
-    assert world.counters(batch_id)[0]["completed"] == 40
+    assert faults(world.reckoning(batch_id), contacts=20, limit=2) == []
+    assert world.counters(batch_id)[0]["completed"] == 20
     assert (failed_tasks(world, f"batch/{batch_id}"), failed_tasks(world, story)) == (0, 0)
 
 
