@@ -136,6 +136,18 @@ class World:
         answer = httpx.get(url, headers=headers, trust_env=False).raise_for_status()
         return answer.json()["counters"], answer.headers["X-Counters-Source"]
 
+    def live_counters(self, batch_id: str) -> dict[str, int]:
+        """Return the batch's counters once they come from its workflow, for which the API waits a second."""
+        told: list[dict[str, int]] = []
+
+        def are_live() -> bool:
+            counters, source = self.counters(batch_id)
+            told.append(counters)
+            return source == "workflow"
+
+        self.wait_for(are_live, 30)
+        return told[-1]
+
     def workflow_counters(self, batch_id: str) -> dict[str, int]:
         """Return the numbers that the batch's workflow has, as an operator asks for them."""
         told = self.temporal("query", "-w", f"batch/{batch_id}", "--name", "counters", "-o", "json")

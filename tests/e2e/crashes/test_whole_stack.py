@@ -79,8 +79,7 @@ def test_live_counters_come_from_the_workflow_and_agree_with_the_contacts_when_q
     batch_id = world.call_everybody(numbers(20), limit=4)
     world.wait_for(lambda: world.finished(batch_id) >= 3)
 
-    running, source = world.counters(batch_id)
-    assert source == "workflow"
+    running = world.live_counters(batch_id)
     assert sum(running.values()) == 20
     assert running["dispatched"] + running["in_flight"] <= 4
 
