@@ -4,9 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 # In the order of tests/tiers.py, which xdist would turn round.
-SHARED := --dist loadfile --no-loadscope-reorder
-# Servers are waited for, so that a third process finds two processors idle at times.
-ALL := --numprocesses 3 $(SHARED)
+# Servers are waited for, so that a third process finds two processors idle at times; units wait for nobody.
+SHARED := --dist loadfile --no-loadscope-reorder --numprocesses
 
 # Of the storms, see docs/storms.md.
 SEED ?= 1
@@ -35,18 +34,18 @@ up: $(READY) ## Start the whole stack and keep it running
 	@$(BIN)/apollo up
 
 test: $(READY) ## Run every test but those of real phones and of a browser
-	@$(BIN)/python -m pytest $(ALL)
+	@$(BIN)/python -m pytest $(SHARED) 3
 	@echo "The pages are tried apart, in a browser (on Debian: apt-get install chromium): make test-browser"
 
 test-unit: $(READY) ## Run the tests that start no server of any kind
-	@$(BIN)/python -m pytest --numprocesses 2 $(SHARED) --hypothesis-profile quick -m 'not (e2e or server or store or process)'
+	@$(BIN)/python -m pytest $(SHARED) 2 --hypothesis-profile quick -m 'not (e2e or server or store or process)'
 
 test-faults: $(READY) ## Strike a whole stack at random for 20 minutes at most (SEED, SEEDS, BLOWS)
 	@$(BIN)/python -m tests.model --seed $(SEED) --walks 40 --examples 20
 	@$(BIN)/python -m tests.storms --seed $(SEED) --seeds $(SEEDS) --blows $(BLOWS) --minutes 14
 
 coverage: $(READY) ## Run every test, and refuse coverage below the floor
-	@$(BIN)/python -m pytest $(ALL) --cov --cov-report=term:skip-covered
+	@$(BIN)/python -m pytest $(SHARED) 3 --cov --cov-report=term:skip-covered
 
 test-sip: $(READY) ## Call real SIP phones on loopback (needs sipp and baresip)
 	@$(BIN)/python -m pytest tests/sip
