@@ -35,7 +35,7 @@ def test_command_line_loads_neither_database_nor_engine_before_a_command_needs_t
     loads = "import sys, cli; print({each.partition('.')[0] for each in sys.modules} & set(sys.argv))"
     heavy = ("alembic", "fastapi", "psycopg", "sqlalchemy", "temporalio")
     done = subprocess.run(  # noqa: S603 - our own words
-        [sys.executable, "-c", loads, *heavy], capture_output=True, check=True, text=True
+        [sys.executable, "-c", loads, *heavy], capture_output=True, check=True, text=True, timeout=60
     )
     assert done.stdout.strip() == "set()"
 
