@@ -27,7 +27,7 @@ class Body:
 
     def __init__(self, content: bytes, *, chunk: int = 65536, stops_after: int | None = None) -> None:
         self.sent = 0
-        self.goes_on = asyncio.Event()
+        self.has_stopped, self.goes_on = asyncio.Event(), asyncio.Event()
         self._content = content
         self._chunk = chunk
         self._stops_after = stops_after
@@ -35,6 +35,7 @@ class Body:
     async def __aiter__(self) -> AsyncIterator[bytes]:
         while self.sent < len(self._content):
             if self._stops_after is not None and self.sent >= self._stops_after:
+                self.has_stopped.set()
                 await self.goes_on.wait()
             chunk = self._content[self.sent : self.sent + self._chunk]
             self.sent += len(chunk)
@@ -163,7 +164,7 @@ async def test_large_uploads_of_a_token_arrive_a_few_at_a_time_and_others_have_t
         return await world.client.post("/api/v1/batches", content=upload, headers={**sized, **headers})
 
     receiving = asyncio.create_task(send(first))
-    await asyncio.sleep(0.1)
+    await first.has_stopped.wait()
     second, other = Body(content), Body(content)
     refused = await send(second)
     foreign = await send(other, **bearer(OTHER_SECRET))
@@ -213,7 +214,7 @@ async def test_large_file_of_a_form_takes_its_places_too(world: World) -> None:
 
 async def test_place_to_arrive_is_free_while_an_upload_is_worked_on(world: World) -> None:
     places = world.app.state.upload_places
-    places.receiving = Places(1, per_token=1, wait_seconds=0.5)
+    places.receiving = Places(1, per_token=1, wait_seconds=10)
     campaign_id = (await world.create_campaign())["campaign_id"]
     content = a_large_upload(campaign_id)
 
