@@ -221,7 +221,7 @@ async def test_place_to_arrive_is_free_while_an_upload_is_worked_on(world: World
     answers = await asyncio.gather(
         *(world.client.post("/api/v1/batches", content=content, headers=JSON) for _ in range(3))
     )
-    async with asyncio.timeout(1):
+    async with asyncio.timeout(10):
         await places.receiving._all.acquire()
         await places.reading._all.acquire()
         await places.reading._all.acquire()

@@ -142,8 +142,8 @@ async def test_database_that_only_reads_is_503_and_readiness_says_so(production:
     client, engine = production.client, production.database
     name = engine.url.database
     await production.run(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
-    others = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
-    await production.run(f"{others} AND datname = current_database()")
+    ended = "SELECT bool_and(pg_terminate_backend(pid, 10000)) FROM pg_stat_activity"
+    await production.run(f"{ended} WHERE datname = current_database() AND pid <> pg_backend_pid()")
 
     campaign = await client.post("/api/v1/campaigns", json=a_campaign_body())
     ready = await client.get("/readyz")

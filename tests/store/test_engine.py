@@ -63,9 +63,9 @@ async def test_server_is_told_to_notice_soon_that_we_vanished(store_engine: Asyn
 async def test_connections_the_server_closed_are_replaced_unnoticed(store_engine: AsyncEngine) -> None:
     await asyncio.gather(*(ping(store_engine) for _ in range(3)))
     async with single_statement(store_engine) as connection:
-        others = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
-        await connection.execute(text(f"{others} AND datname = current_database()"))
-    await asyncio.sleep(0.05)
+        ended = "SELECT bool_and(pg_terminate_backend(pid, 10000)) FROM pg_stat_activity"
+        others = "datname = current_database() AND pid <> pg_backend_pid()"
+        assert await connection.scalar(text(f"{ended} WHERE {others}"))
     await asyncio.gather(*(ping(store_engine) for _ in range(3)))
 
 
