@@ -25,7 +25,7 @@ CHECKS = [
 
 
 BOUNDED = examples(
-    15,
+    10,
     derandomize=True,
     database=None,
     phases=[Phase.explicit, Phase.generate],
