@@ -6,8 +6,15 @@ from typing import TYPE_CHECKING
 
 from temporalio.api.failure.v1 import Failure
 from temporalio.client import Client, Interceptor
-from temporalio.contrib.pydantic import pydantic_data_converter
-from temporalio.converter import DataConverter, DefaultFailureConverter, PayloadConverter
+from temporalio.contrib.pydantic import PydanticJSONPlainPayloadConverter
+from temporalio.converter import (
+    CompositePayloadConverter,
+    DataConverter,
+    DefaultFailureConverter,
+    DefaultPayloadConverter,
+    JSONPlainPayloadConverter,
+    PayloadConverter,
+)
 from temporalio.envconfig import ClientConfig, ClientConnectConfig
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
@@ -16,6 +23,23 @@ from temporal.encryption import EncryptingCodec
 
 if TYPE_CHECKING:
     from opentelemetry.trace import Tracer
+
+
+_JSON = PydanticJSONPlainPayloadConverter()
+
+
+class _Payloads(CompositePayloadConverter):
+    """Temporal's converters, with Pydantic's JSON.
+
+    Every run of a workflow makes one of these, and would build the schemas of all its messages again: with
+    one converter of JSON for all, they are built once in a process.
+    """
+
+    def __init__(self) -> None:
+        defaults = DefaultPayloadConverter.default_encoding_payload_converters
+        super().__init__(
+            *(_JSON if isinstance(each, JSONPlainPayloadConverter) else each for each in defaults)
+        )
 
 
 class _NamedFailures(DefaultFailureConverter):
@@ -36,7 +60,7 @@ class _EncodedFailures(_NamedFailures):
         super().__init__(encode_common_attributes=True)
 
 
-DATA_CONVERTER = replace(pydantic_data_converter, failure_converter_class=_NamedFailures)
+DATA_CONVERTER = DataConverter(payload_converter_class=_Payloads, failure_converter_class=_NamedFailures)
 """How values become payloads when nothing is encrypted."""
 
 
