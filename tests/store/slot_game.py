@@ -82,8 +82,8 @@ MOVES = 150
 ENDS_WITHIN = timedelta(minutes=1)
 """Between the end of a batch's last contact and that of the batch."""
 LONGEST_CALM = timedelta(seconds=20)
-STUCK_AFTER = timedelta(minutes=40)
-"""Of calm, played time."""
+STUCK_AFTER = GRANT_PATIENCE + timedelta(minutes=5)
+"""Of calm, played time in which nobody is called or settled: who waits for a slot asks again before that."""
 
 _OPEN_CALL = f"SELECT FROM calls WHERE calls.contact_id = contacts.contact_id AND {OPEN_ATTEMPT}"
 _SLOT = "SELECT FROM slots WHERE slots.contact_id = contacts.contact_id"
@@ -197,6 +197,8 @@ class Game:
         self.is_calm = False
         self.pace = timedelta(seconds=1)
         """At which calm passes."""
+        self.moved_at = self.now
+        """When in calm somebody was called or settled last."""
         self.batches: dict[BatchId, Batch] = {}
         self.children: dict[ContactId, Child] = {}
         self.terminated: set[ContactId] = set()
@@ -685,10 +687,10 @@ class Game:
                 await self.stored.act(batch.batch_id, Action.RESUME, self.now)
             if batch.dispatcher is None:
                 self._revive(batch)
-        calm_since = self.now
+        calm_since = self.moved_at = self.now
         last_moved: dict[BatchId, datetime] = {}
         while not all(each.is_over for each in self.batches.values()):
-            self._require(self.now - calm_since < STUCK_AFTER, f"stuck: {await self._standing()}")
+            self._require(self.now - self.moved_at < STUCK_AFTER, f"stuck: {await self._standing()}")
             await self._calm_round()
             await self._check_books()
             for batch in self.batches.values():
@@ -709,7 +711,10 @@ class Game:
             moved += [await self._step(each) for each in list(self.children) if each in self.children]
             if not any(moved):
                 break
-        self._pass_calm(is_still=self._standstill() == before)
+        is_still = self._standstill() == before
+        if not is_still:
+            self.moved_at = self.now
+        self._pass_calm(is_still=is_still)
 
     def _standstill(self) -> tuple[object, ...]:
         """Return what changes when somebody is called or settled."""
