@@ -6,13 +6,11 @@ from typing import TYPE_CHECKING
 
 from temporalio.api.failure.v1 import Failure
 from temporalio.client import Client, Interceptor
-from temporalio.contrib.pydantic import PydanticJSONPlainPayloadConverter
+from temporalio.contrib.pydantic import PydanticPayloadConverter
 from temporalio.converter import (
     CompositePayloadConverter,
     DataConverter,
     DefaultFailureConverter,
-    DefaultPayloadConverter,
-    JSONPlainPayloadConverter,
     PayloadConverter,
 )
 from temporalio.envconfig import ClientConfig, ClientConnectConfig
@@ -25,21 +23,18 @@ if TYPE_CHECKING:
     from opentelemetry.trace import Tracer
 
 
-_JSON = PydanticJSONPlainPayloadConverter()
+_PYDANTIC = PydanticPayloadConverter()
 
 
 class _Payloads(CompositePayloadConverter):
-    """Temporal's converters, with Pydantic's JSON.
+    """Pydantic's converters, the same ones for all.
 
-    Every run of a workflow makes one of these, and would build the schemas of all its messages again: with
-    one converter of JSON for all, they are built once in a process.
+    Every run of a workflow makes one of these, and with converters of its own would build the schemas of
+    all its messages again.
     """
 
     def __init__(self) -> None:
-        defaults = DefaultPayloadConverter.default_encoding_payload_converters
-        super().__init__(
-            *(_JSON if isinstance(each, JSONPlainPayloadConverter) else each for each in defaults)
-        )
+        super().__init__(*_PYDANTIC.converters.values())
 
 
 class _NamedFailures(DefaultFailureConverter):
