@@ -82,6 +82,8 @@ MOVES = 150
 ENDS_WITHIN = timedelta(minutes=1)
 """Between the end of a batch's last contact and that of the batch."""
 LONGEST_CALM = timedelta(seconds=20)
+CALM_LASTS = timedelta(minutes=40)
+"""At most, in played time."""
 STUCK_AFTER = GRANT_PATIENCE + timedelta(minutes=5)
 """Of calm, played time in which nobody is called or settled: who waits for a slot asks again before that."""
 
@@ -690,7 +692,8 @@ class Game:
         calm_since = self.moved_at = self.now
         last_moved: dict[BatchId, datetime] = {}
         while not all(each.is_over for each in self.batches.values()):
-            self._require(self.now - self.moved_at < STUCK_AFTER, f"stuck: {await self._standing()}")
+            if self.now - calm_since >= CALM_LASTS or self.now - self.moved_at >= STUCK_AFTER:
+                self._require(False, f"stuck: {await self._standing()}")
             await self._calm_round()
             await self._check_books()
             for batch in self.batches.values():
