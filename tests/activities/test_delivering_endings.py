@@ -383,7 +383,7 @@ async def test_stop_of_its_worker_ends_it_at_once(post: Post) -> None:
 
     env.worker_shutdown()
 
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(1):
         await running
     assert post.engine.under_way == set()
 

@@ -214,14 +214,14 @@ async def test_large_file_of_a_form_takes_its_places_too(world: World) -> None:
 
 async def test_place_to_arrive_is_free_while_an_upload_is_worked_on(world: World) -> None:
     places = world.app.state.upload_places
-    places.receiving = Places(1, per_token=1, wait_seconds=10)
+    places.receiving = Places(1, per_token=1, wait_seconds=0.5)
     campaign_id = (await world.create_campaign())["campaign_id"]
     content = a_large_upload(campaign_id)
 
     answers = await asyncio.gather(
         *(world.client.post("/api/v1/batches", content=content, headers=JSON) for _ in range(3))
     )
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(1):
         await places.receiving._all.acquire()
         await places.reading._all.acquire()
         await places.reading._all.acquire()
