@@ -123,6 +123,15 @@ async def continued_as_new(world: World) -> Mapping[str, str]:
     }
 
 
+async def ended_in_a_lull(world: World) -> Mapping[str, str]:
+    """The first run of a batch that waits for a short task before it ends."""
+    world.contacts_per_run = 2
+    batch_id = await world.a_batch(6, concurrency_limit=2, rules=QUICK)
+    batch = await world.start(batch_id)
+    await batch.result()
+    return {"batch_run_ended_in_a_lull": f"{batch.id} {batch.first_execution_run_id}"}
+
+
 async def terminated(world: World) -> Mapping[str, str]:
     """A contact's workflow is terminated in the middle of its call; the batch settles it."""
     world.telephone.script = lambda request, _: SILENCE if request.to_number.endswith("1") else ANSWERED
@@ -530,6 +539,7 @@ SCENES: tuple[Scene, ...] = (
     followed_up,
     ambiguous_and_throttled,
     continued_as_new,
+    ended_in_a_lull,
     terminated,
     scheduled,
     unanswered_until_polled,

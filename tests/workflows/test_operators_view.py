@@ -238,8 +238,8 @@ async def test_contact_called_once_costs_no_change_of_attributes(world: World) -
     kinds = await kinds_of(world.contact_story(world.contacts(batch_id)[0]))
 
     assert "UPSERT_WORKFLOW_SEARCH_ATTRIBUTES" not in kinds
-    # The library names its two patches, and the batch is completed.
-    assert (await kinds_of(batch)).count("UPSERT_WORKFLOW_SEARCH_ATTRIBUTES") == 3
+    # The library names its three patches, and the batch is completed.
+    assert (await kinds_of(batch)).count("UPSERT_WORKFLOW_SEARCH_ATTRIBUTES") == 4
 
 
 @pytest.mark.server

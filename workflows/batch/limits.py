@@ -8,8 +8,14 @@ ASKED_AT_ONCE = 100
 """Contacts that woke and asked for a slot, in one request."""
 ASKED_AT_MOST = 2000
 """Contacts remembered that asked; they ask again, and are found among the rows when they are due."""
-SIGNALS_PER_RUN = 3000
-"""Far below the server's limit of 10,000."""
+EVENTS_PER_RUN = 1000
+"""So few are replayed within a workflow task's timeout, on a slow machine too: after a worker was killed."""
+EVENTS_WITHOUT_LULL = 2000
+"""A run of so many ends with whatever task it is in: its batch is never quiet."""
+LULL = timedelta(milliseconds=100)
+"""Without a sign of life a run may end."""
+TASKS_BETWEEN_LOOKS = 4
+"""In which a run that is to end may do so, until the rows are read again."""
 LOOK_EVERY = timedelta(seconds=10)
 """While somebody is live, and after anything that was signalled."""
 LOOK_IDLE_EVERY = timedelta(minutes=30)

@@ -18,6 +18,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.batch.clock import LookClock
     from workflows.batch.dispatcher import Dispatcher
     from workflows.batch.journal import Journal
+    from workflows.batch.lull import lull
     from workflows.batch.requests import Requests
     from workflows.batch.rescheduled import RescheduledContacts
     from workflows.batch.slot_check import SlotCheck
@@ -30,6 +31,8 @@ with workflow.unsafe.imports_passed_through():
 
 FOLLOW_CHILDREN = "follow-children"
 """Before this, a batch did not look at the rows when a child ended: its report came before."""
+SHORT_RUNS = "short-runs"
+"""Before this, a run went on until the server suggested another, and ended with whatever task it was in."""
 
 
 @workflow.defn
@@ -44,7 +47,7 @@ class BatchWorkflow:
     What contacts and the API signal: `attempt_reported`, `slot_requested`, `contact_skipped`,
     `follow_up_scheduled`, `recount`. What other batches of its campaign signal: `slots_freed`.
     Queries: `counters`, `debug`, `in_flight`.
-    Continues as new after a number of contacts or signals, when the server suggests it, or when workers of
+    Continues as new after a number of contacts or events, when the server suggests it, or when workers of
     another build take over: a run stays with the build that began it.
     """
 
@@ -54,7 +57,6 @@ class BatchWorkflow:
         self._batch_id = start.batch_id
         self._state = start.state or BatchState()
         self._is_woken = False
-        self._signals = 0
         self._looks = 0
         self._clock = LookClock()
         self._dispatcher = Dispatcher(BatchId(start.batch_id), self._state, self._clock)
@@ -69,11 +71,13 @@ class BatchWorkflow:
             start, Heard(self._slot_check.expect, self._hear_of_start, self._hear_of_end)
         )
         self._follows_children = self._has_heard_of_start = False
+        self._is_short = False
 
     @workflow.run
     async def run(self, start: BatchInput) -> str:
         """Return the status the batch ended in."""
         self._follow_children()
+        self._is_short = workflow.patched(SHORT_RUNS)
         loop = asyncio.create_task(self._run())
         try:
             return await asyncio.shield(loop)  # or an activity under way would be cancelled, and the run fail
@@ -121,7 +125,6 @@ class BatchWorkflow:
     def attempt_reported(self, request: object = None) -> None:
         """A contact has given its slot back."""
         report = self._journal.read(names.ATTEMPT_REPORTED, messages.ATTEMPT_REPORTED, request)
-        self._signals += 1
         if report is not None and report.withheld:
             # A gate was closed that the grant did not see: it is not asked again at once.
             self._dispatcher.forget()
@@ -134,7 +137,6 @@ class BatchWorkflow:
     @workflow.signal(name=names.SLOT_REQUESTED, description=DESCRIPTIONS[names.SLOT_REQUESTED])
     def slot_requested(self, request: object = None) -> None:
         """A contact is due, and asks for a slot."""
-        self._signals += 1
         asked = self._journal.read(names.SLOT_REQUESTED, messages.SLOT_REQUESTED, request)
         if asked is not None:
             self._dispatcher.ask(asked.contact_id)
@@ -143,7 +145,6 @@ class BatchWorkflow:
     @workflow.signal(name=names.CONTACT_SKIPPED, description=DESCRIPTIONS[names.CONTACT_SKIPPED])
     def contact_skipped(self, request: object = None) -> None:
         """A waiting contact was skipped by hand."""
-        self._signals += 1
         skipped = self._journal.read(names.CONTACT_SKIPPED, messages.CONTACT_SKIPPED, request)
         if skipped is not None:
             self._children.stop(skipped.contact_id)
@@ -152,7 +153,6 @@ class BatchWorkflow:
     @workflow.signal(name=names.FOLLOW_UP_SCHEDULED, description=DESCRIPTIONS[names.FOLLOW_UP_SCHEDULED])
     def follow_up_scheduled(self, request: object = None) -> None:
         """A completed contact is to be called again."""
-        self._signals += 1
         agreed = self._journal.read(names.FOLLOW_UP_SCHEDULED, messages.FOLLOW_UP_SCHEDULED, request)
         if agreed is not None:
             self._children.follow_up(agreed)
@@ -161,14 +161,12 @@ class BatchWorkflow:
     @workflow.signal(name=names.RECOUNT, description=DESCRIPTIONS[names.RECOUNT])
     def recount(self, request: object = None) -> None:
         """A call ended whose contact has no workflow."""
-        self._signals += 1
         self._slot_check.call()
         self._wake()
 
     @workflow.signal(name=names.SLOTS_FREED, description=DESCRIPTIONS[names.SLOTS_FREED])
     def slots_freed(self, request: object = None) -> None:
         """Another batch of the campaign leaves slots."""
-        self._signals += 1
         self._dispatcher.hear_of_free_slot()
         self._wake()
 
@@ -280,21 +278,34 @@ class BatchWorkflow:
     def _should_continue_as_new(self) -> bool:
         return (
             self._children.started >= self._start.contacts_per_run
-            or self._signals >= limits.SIGNALS_PER_RUN
+            or self._has_events(limits.EVENTS_PER_RUN)
             or workflow.info().is_continue_as_new_suggested()
             or must_move()
         )
 
     async def _continue_as_new(self) -> None:
         """Go on in a new run, once nothing is half done; what is signalled meanwhile is carried too."""
-        await workflow.wait_condition(lambda: self._children.are_told and workflow.all_handlers_finished())
-        if not self._requests.are_run:
-            return  # run in this run, and then asked again
+        await workflow.wait_condition(self._is_settled)
+        if not await self._is_lull() or not self._requests.are_run:
+            self._is_woken = True
+            return  # what came is done in this run, and then it is asked again
         self._slot_check.end()
         self._dispatcher.forget()
         self._state.runs += 1
         moved = workflow.ContinueAsNewVersioningBehavior.AUTO_UPGRADE if must_move() else None
         workflow.continue_as_new(replace(self._start, state=self._state), initial_versioning_behavior=moved)
+
+    async def _is_lull(self) -> bool:
+        """Wait for one, except in runs of former versions, and where there never is one."""
+        if not self._is_short or self._has_events(limits.EVENTS_WITHOUT_LULL):
+            return True
+        return await lull(lambda: self._is_settled() and self._requests.are_run)
+
+    def _is_settled(self) -> bool:
+        return self._children.are_told and workflow.all_handlers_finished()
+
+    def _has_events(self, count: int) -> bool:
+        return self._is_short and workflow.info().get_current_history_length() >= count
 
     def _show(self) -> None:
         """Put the batch on the run's page in the Web UI."""
