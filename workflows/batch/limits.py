@@ -13,9 +13,9 @@ EVENTS_PER_RUN = 1000
 EVENTS_WITHOUT_LULL = 2000
 """A run of so many ends with whatever task it is in: its batch is never quiet."""
 LULL = timedelta(milliseconds=100)
-"""Without a sign of life a run may end."""
+"""After so long without news a run may end."""
 TASKS_BETWEEN_LOOKS = 4
-"""In which a run that is to end may do so, until the rows are read again."""
+"""So many tasks a run that is to end waits for its moment, before the rows are read again."""
 LOOK_EVERY = timedelta(seconds=10)
 """While somebody is live, and after anything that was signalled."""
 LOOK_IDLE_EVERY = timedelta(minutes=30)

@@ -9,19 +9,19 @@ with workflow.unsafe.imports_passed_through():
     from workflows.batch import limits
 
 _REFUSED = 8
-"""Events that a history has gained at least when a task was refused.
+"""Events by which a history grows at least from one task to the next when a task between them was refused.
 
-The one before is completed, something happens, a task is scheduled, started and failed, for something
-happened meanwhile, and another one is scheduled and started.
+The first is completed, something happens, a task is scheduled, started and fails, for something happened
+meanwhile, and the next is scheduled and started.
 """
 
 
 async def lull(may_leave: Callable[[], bool]) -> bool:
-    """Wait for a short task that none was refused before, and tell whether it came soon.
+    """Wait for a short task that follows no refused one, and tell whether it came soon.
 
     The server refuses to continue as new where anything has happened since the task began. Then the worker
-    replays the whole run, and in so long a task something happens again: the batch would stand still until
-    nobody is live. So the run goes on after a refusal, and tries again later.
+    replays the whole run, and in so long a task something happens again: tried at once, it would be refused
+    until nobody is live. So after a refusal the run goes on, and ends later.
     """
     timer = asyncio.create_task(workflow.sleep(limits.LULL, summary="nothing happens: a new run may begin"))
     try:
