@@ -1,4 +1,4 @@
-"""A batch goes on in run after run: each is short, and begins in a moment when nothing else happens."""
+"""A batch goes on in run after run: each is short, and ends in a moment when nothing else happens."""
 
 import asyncio
 from collections import Counter
@@ -18,9 +18,9 @@ from workflows.batch import limits
 pytestmark = pytest.mark.server
 
 
-async def run_of(world: World, contacts: int, *, slots: int = 5) -> Sequence[WorkflowHistory]:
+async def run_of(world: World, contacts: int) -> Sequence[WorkflowHistory]:
     """Call so many people and return the histories of the batch's runs."""
-    batch_id = await world.a_batch(contacts, concurrency_limit=slots)
+    batch_id = await world.a_batch(contacts, concurrency_limit=5)
     batch = await world.start(batch_id)
     await batch.result()
     assert {contact.status for contact in world.contacts(batch_id)} == {ContactStatus.COMPLETED}
@@ -48,7 +48,7 @@ async def test_run_is_short_enough_to_replay_within_a_task(
     assert max(len(run.events) for run in runs) < 2 * 60 + 60
 
 
-async def test_next_run_begins_with_a_short_task_that_none_was_refused_before(
+async def test_run_ends_with_a_short_task_that_follows_no_refused_one(
     live_world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(limits, "EVENTS_PER_RUN", 60)
@@ -69,15 +69,15 @@ async def test_refused_step_to_the_next_run_is_made_with_a_later_task(
     live_world.contacts_per_run = 1
     batch_id = await live_world.a_batch(2, concurrency_limit=2)
     loop = asyncio.get_running_loop()
-    times = 0
+    is_disturbed = False
 
     def meanwhile(goes_on: Callable[..., NoReturn]) -> Callable[..., NoReturn]:
         def disturbed(*args: object, **options: object) -> NoReturn:
-            nonlocal times
-            times += 1
-            if times == 1:
+            nonlocal is_disturbed
+            if not is_disturbed:
                 batch = live_world.client.get_workflow_handle(names.batch_workflow_id(batch_id))
                 asyncio.run_coroutine_threadsafe(batch.signal(names.RECOUNT), loop).result(1)
+                is_disturbed = True
             goes_on(*args, **options)
 
         return disturbed
